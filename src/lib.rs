@@ -1,0 +1,5 @@
+//! Runs long commands, shows how far they are, and stops them politely.
+
+pub mod executor;
+pub mod progress;
+pub mod protocol;

@@ -1,0 +1,3 @@
+//! The program `progrun`.
+
+fn main() {}
