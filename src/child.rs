@@ -1,0 +1,503 @@
+//! One child: starts it, reads what it writes, stops it when told to, and reaps it.
+//!
+//! [`run`] is the body of a background task. It serves the child from one thread with one `poll`: over the channel, over
+//! stdout and stderr where they go through us, and over one wake-up pipe, on which orders, the child's changes of state
+//! (SIGCHLD) and returned credit arrive alike. It never blocks anywhere else, so a child is stopped at once however slow
+//! the terminal is. It draws nothing, decides nothing about when to stop, and knows no signal of the user's.
+//!
+//! A child is signalled only while it is not reaped: its own zombie pins the number of its group. So the order is
+//! always: see the end with `WNOWAIT`, read the pipes to their end, send the last signals, reap.
+
+mod drain;
+mod holders;
+mod launch_error;
+mod spawn;
+mod tree;
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::sync::mpsc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionread;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+use crate::credit::{Charge, Credit};
+use crate::event::{Ending, Exit, Stream};
+use crate::progress::ProgressReporter;
+use crate::reports::{Collector, Reports};
+
+use self::drain::Drain;
+pub use self::launch_error::LaunchError;
+pub use self::spawn::{is_ignored, unblock};
+
+/// What to start, and how its streams are connected.
+#[derive(Debug)]
+pub struct Launch {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// The number of the channel in the child.
+    pub channel: RawFd,
+    /// Where the child's stdout goes.
+    pub stdout: Output,
+    /// Where the child's stderr goes.
+    pub stderr: Output,
+    /// Whether every line of the channel is wanted, not only the newest state of each part.
+    pub verbatim: bool,
+    /// Whether stdout and stderr are read to their end however long somebody holds them after the child.
+    pub wait_output: bool,
+}
+
+/// Where an output of the child goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Wherever ours goes: the same descriptor, no copy.
+    Inherit,
+    /// Through us.
+    Piped,
+    /// Nowhere.
+    Discard,
+}
+
+/// What the worker tells the run loop, beside the reports. Unlike these it also arrives after a cancel request.
+#[derive(Debug)]
+pub enum Notice {
+    /// The child runs.
+    Started {
+        /// Its process number, which is also the number of its group.
+        pid: i32,
+    },
+    /// The child could not be started.
+    NotStarted(LaunchError),
+    /// The child printed something.
+    Output {
+        /// Where.
+        stream: Stream,
+        /// What, byte for byte.
+        bytes: Vec<u8>,
+        /// To be dropped when the bytes are written; the worker reads no further while too much is under way.
+        charge: Charge,
+    },
+    /// The channel was closed because a cancel was requested.
+    ChannelClosed {
+        /// Whether the child will see it: it has reported, and its end was open.
+        asked: bool,
+    },
+    /// The child is gone, but others kept this stream open, and it was read no further.
+    Held {
+        /// Which stream.
+        stream: Stream,
+        /// Who holds it, as `name (pid)`; empty where the system does not tell.
+        holders: Vec<String>,
+    },
+    /// The child is gone and reaped; the last notice.
+    Ended(Exit),
+}
+
+/// What the run loop wants of the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Send this signal to the child's group; a stopped group is continued so that it can act on it.
+    Signal(i32),
+    /// Kill the group and, where the system lets us find them, the descendants that left it.
+    Kill,
+    /// Nobody reads this stream any more: let the child know in the usual way.
+    Close(Stream),
+}
+
+/// The run loop's end of the line to the worker.
+#[derive(Clone, Debug)]
+pub struct Control {
+    orders: mpsc::Sender<Order>,
+    wake: Wake,
+}
+
+/// The worker's end of the line.
+#[derive(Debug)]
+pub struct Orders {
+    orders: mpsc::Receiver<Order>,
+    wake: Wake,
+    woken: OwnedFd,
+}
+
+/// Wakes the worker out of `poll`. A full pipe is a wake-up already.
+#[derive(Clone, Debug)]
+struct Wake(Arc<OwnedFd>);
+
+impl Wake {
+    fn wake(&self) {
+        let _ = rustix::io::write(&*self.0, b"!");
+    }
+}
+
+impl Control {
+    /// Gives an order. It is carried out at once if the child still runs, and never otherwise.
+    pub fn order(&self, order: Order) {
+        if self.orders.send(order).is_ok() {
+            self.wake.wake();
+        }
+    }
+}
+
+/// The two ends of the line between a run loop and the worker of one child.
+///
+/// # Errors
+/// If no pipe can be made.
+pub fn line() -> io::Result<(Control, Orders)> {
+    let (woken, wake) = io::pipe()?;
+    let (woken, wake) = (OwnedFd::from(woken), OwnedFd::from(wake));
+    rustix::io::ioctl_fionbio(&woken, true)?;
+    rustix::io::ioctl_fionbio(&wake, true)?;
+    let wake = Wake(Arc::new(wake));
+    let (sender, receiver) = mpsc::channel();
+    let control = Control {
+        orders: sender,
+        wake: wake.clone(),
+    };
+    let orders = Orders {
+        orders: receiver,
+        wake,
+        woken,
+    };
+    Ok((control, orders))
+}
+
+/// How much a read takes at most: what a pipe holds.
+const READ: usize = 64 * 1024;
+/// How much of what a child wrote may be under way to a slow screen, file or reader.
+const UNDER_WAY: usize = 1024 * 1024;
+/// A channel that gave less than this is left alone for [`PAUSE`]: lines come in batches, and the child is not slowed by
+/// a wake-up of ours for each of them.
+const FULL_READ: usize = 16 * 1024;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Runs one child from its start to its end; see the module's comment.
+///
+/// # Errors
+/// If the child could not be started, failed or was killed. What exactly happened is in the notices, as data.
+pub fn run(
+    launch: &Launch,
+    orders: &Orders,
+    reporter: &ProgressReporter<Reports>,
+    notify: &dyn Fn(Notice),
+) -> anyhow::Result<()> {
+    let wake = orders.wake.clone();
+    reporter.on_cancel(move || wake.wake());
+    // Registered before the fork: a child may be gone before we look.
+    let changes = signal_hook::low_level::pipe::register(libc::SIGCHLD, orders.wake.0.try_clone()?)?;
+    let result = Worker::start(launch, orders, reporter, notify)
+        .map_err(|error| {
+            let sentence = anyhow::anyhow!("{error}");
+            notify(Notice::NotStarted(error));
+            sentence
+        })
+        .and_then(Worker::serve);
+    signal_hook::low_level::unregister(changes);
+    result
+}
+
+struct Worker<'a> {
+    pid: Pid,
+    orders: &'a Orders,
+    reporter: &'a ProgressReporter<Reports>,
+    notify: &'a dyn Fn(Notice),
+    channel: Option<OwnedFd>,
+    collector: Collector,
+    /// When the channel is looked at again after a small read.
+    pause_until: Option<Instant>,
+    outputs: [Option<OwnedFd>; 2],
+    buffer: Vec<u8>,
+    reports_credit: Credit,
+    output_credit: Credit,
+    cancel_seen: bool,
+    /// Whether what is left of the group is killed when the leader is gone.
+    terminated: bool,
+    wait_output: bool,
+    /// Set when the child has ended.
+    drain: Option<Drain>,
+}
+
+impl<'a> Worker<'a> {
+    fn start(
+        launch: &Launch,
+        orders: &'a Orders,
+        reporter: &'a ProgressReporter<Reports>,
+        notify: &'a dyn Fn(Notice),
+    ) -> Result<Self, LaunchError> {
+        let spawned = spawn::spawn(launch)?;
+        notify(Notice::Started {
+            pid: spawned.pid.as_raw_nonzero().get(),
+        });
+        let (reports_wake, output_wake) = (orders.wake.clone(), orders.wake.clone());
+        Ok(Self {
+            pid: spawned.pid,
+            orders,
+            reporter,
+            notify,
+            channel: Some(spawned.channel),
+            collector: Collector::new(launch.verbatim),
+            pause_until: None,
+            outputs: spawned.outputs,
+            buffer: Vec::with_capacity(READ),
+            reports_credit: Credit::new(UNDER_WAY, move || reports_wake.wake()),
+            output_credit: Credit::new(UNDER_WAY, move || output_wake.wake()),
+            cancel_seen: false,
+            terminated: false,
+            wait_output: launch.wait_output,
+            drain: None,
+        })
+    }
+
+    fn serve(mut self) -> anyhow::Result<()> {
+        loop {
+            self.obey();
+            if !self.cancel_seen && self.reporter.is_cancelled() {
+                self.close_channel();
+            }
+            if self.drain.is_none() && self.has_ended()? {
+                self.drain = Some(Drain::new(Instant::now()));
+            }
+            if self.is_drained() {
+                return self.bury();
+            }
+            self.wait_and_read()?;
+        }
+    }
+
+    fn obey(&mut self) {
+        while let Ok(order) = self.orders.orders.try_recv() {
+            match order {
+                Order::Signal(signal) => {
+                    self.terminated |= signal == libc::SIGTERM;
+                    tree::signal_group(self.pid, signal);
+                }
+                Order::Kill => {
+                    self.terminated = true;
+                    tree::kill(self.pid);
+                }
+                Order::Close(stream) => self.outputs[stream as usize] = None,
+            }
+        }
+    }
+
+    /// The cancel request: whatever is in the channel is read, then the read end goes, and the child's next write fails.
+    fn close_channel(&mut self) {
+        self.cancel_seen = true;
+        if let Some(channel) = &self.channel {
+            // No further than what is there now: a child that never pauses would keep us here.
+            let waiting = ioctl_fionread(channel).unwrap_or(0);
+            let mut left = usize::try_from(waiting).unwrap_or(0);
+            while left > 0 && self.channel.is_some() {
+                let read = self.read_channel();
+                if read == 0 {
+                    break;
+                }
+                left = left.saturating_sub(read);
+            }
+        }
+        let was_open = self.channel.take().is_some();
+        (self.notify)(Notice::ChannelClosed {
+            asked: was_open && self.collector.seen(),
+        });
+    }
+
+    fn has_ended(&self) -> io::Result<bool> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        Ok(waitid(WaitId::Pid(self.pid), options)?.is_some())
+    }
+
+    fn is_drained(&self) -> bool {
+        let Some(drain) = &self.drain else {
+            return false;
+        };
+        // A child that never used its channel is not waited for there: whoever still holds it is a bystander.
+        let channel_open = self.channel.is_some() && self.collector.seen();
+        if !channel_open && !self.outputs_open() {
+            return true;
+        }
+        !self.waits_for_output() && drain.is_over(Instant::now())
+    }
+
+    fn outputs_open(&self) -> bool {
+        self.outputs.iter().any(Option::is_some)
+    }
+
+    fn waits_for_output(&self) -> bool {
+        self.wait_output && self.outputs_open()
+    }
+
+    fn wait_and_read(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        let pausing = self.drain.is_none() && self.pause_until.is_some_and(|until| now < until);
+        if !pausing {
+            self.pause_until = None;
+        }
+        let read_channel = !pausing && !self.reports_credit.exhausted();
+        let read_outputs = !self.output_credit.exhausted();
+
+        let mut descriptors = Vec::with_capacity(4);
+        let mut sources = Vec::with_capacity(3);
+        descriptors.push(PollFd::new(&self.orders.woken, PollFlags::IN));
+        if let Some(channel) = self.channel.as_ref().filter(|_| read_channel) {
+            descriptors.push(PollFd::new(channel, PollFlags::IN));
+            sources.push(None);
+        }
+        if read_outputs {
+            for stream in [Stream::Stdout, Stream::Stderr] {
+                if let Some(output) = &self.outputs[stream as usize] {
+                    descriptors.push(PollFd::new(output, PollFlags::IN));
+                    sources.push(Some(stream));
+                }
+            }
+        }
+        // Everything that was polled and is not ready is empty: all that the child itself wrote has been read.
+        let polled_all = read_channel && read_outputs;
+        let drained_at = match &self.drain {
+            // With a slow reader ahead, time proves nothing: returned credit wakes us.
+            Some(drain) if polled_all && !self.waits_for_output() => drain.deadline(),
+            _ => None,
+        };
+        let timeout = [self.pause_until, drained_at]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|until| timespec(until.saturating_duration_since(now)));
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let ready = |descriptor: &PollFd<'_>| !descriptor.revents().is_empty();
+        let woken = ready(&descriptors[0]);
+        let readable: Vec<_> = descriptors[1..]
+            .iter()
+            .zip(&sources)
+            .filter(|(descriptor, _)| ready(descriptor))
+            .map(|(_, source)| *source)
+            .collect();
+        if let Some(drain) = &mut self.drain {
+            if !readable.is_empty() {
+                drain.data(Instant::now());
+            } else if polled_all {
+                drain.empty(Instant::now());
+            }
+        }
+        if woken {
+            let mut wakes = [0; 64];
+            while rustix::io::read(&self.orders.woken, &mut wakes).is_ok_and(|n| n == wakes.len()) {}
+        }
+        for source in readable {
+            match source {
+                None => {
+                    self.read_channel();
+                }
+                Some(stream) => self.read_output(stream),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the channel once and hands on what came; gives the number of bytes.
+    fn read_channel(&mut self) -> usize {
+        let Some(channel) = &self.channel else {
+            return 0;
+        };
+        let read = match read_into(channel, &mut self.buffer) {
+            Ok(read) => read,
+            Err(error) if is_transient(error) => return 0,
+            Err(_) => 0,
+        };
+        if read == 0 {
+            self.channel = None;
+            self.collector.finish();
+        } else {
+            self.collector.feed(&self.buffer[..read]);
+            if read < FULL_READ {
+                self.pause_until = Some(Instant::now() + PAUSE);
+            }
+        }
+        let mut reports = self.collector.take();
+        if !reports.is_empty() {
+            reports.charge = Some(self.reports_credit.charge(read));
+            // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
+            let _ = self.reporter.report(reports);
+        }
+        read
+    }
+
+    fn read_output(&mut self, stream: Stream) {
+        let Some(output) = &self.outputs[stream as usize] else {
+            return;
+        };
+        let read = match read_into(output, &mut self.buffer) {
+            Ok(read) => read,
+            Err(error) if is_transient(error) => return,
+            Err(_) => 0,
+        };
+        if read == 0 {
+            self.outputs[stream as usize] = None;
+            return;
+        }
+        // A large read is handed on as it is; a small one is copied, so that it does not hold a large buffer.
+        let bytes = if read >= READ / 2 {
+            std::mem::replace(&mut self.buffer, Vec::with_capacity(READ))
+        } else {
+            self.buffer.clone()
+        };
+        let charge = self.output_credit.charge(read);
+        (self.notify)(Notice::Output {
+            stream,
+            bytes,
+            charge,
+        });
+    }
+
+    /// The last signals, then the reaping.
+    fn bury(mut self) -> anyhow::Result<()> {
+        if self.channel.take().is_some() {
+            self.collector.finish();
+            let reports = self.collector.take();
+            if !reports.is_empty() {
+                let _ = self.reporter.report(reports);
+            }
+        }
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if let Some(output) = self.outputs[stream as usize].take() {
+                let holders = holders::of(&output);
+                (self.notify)(Notice::Held { stream, holders });
+            }
+        }
+        self.obey();
+        if self.terminated {
+            // The leader obeyed; whoever did not is still in the group.
+            tree::kill(self.pid);
+        }
+        let exit = spawn::reap(self.pid)?;
+        (self.notify)(Notice::Ended(exit));
+        match exit.ending {
+            Ending::Status(0) => Ok(()),
+            Ending::Status(status) => Err(anyhow::anyhow!("exit status {status}")),
+            Ending::Signal(signal) => Err(anyhow::anyhow!("killed by signal {signal}")),
+        }
+    }
+}
+
+/// Reads once into the empty `buffer`, at most its capacity.
+fn read_into(from: &impl AsFd, buffer: &mut Vec<u8>) -> rustix::io::Result<usize> {
+    buffer.clear();
+    rustix::io::read(from, rustix::buffer::spare_capacity(buffer))
+}
+
+fn is_transient(error: rustix::io::Errno) -> bool {
+    error == rustix::io::Errno::AGAIN || error == rustix::io::Errno::INTR
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}

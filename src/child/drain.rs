@@ -1,0 +1,92 @@
+//! How long the pipes of a child are read after its end.
+//!
+//! The end of file cannot be waited for: any `sleep &` keeps a pipe open for its whole life. So first each pipe is read
+//! until it is empty, which is all that the child itself wrote, however long that takes; then, for what comes a little
+//! later from process substitutions and the like, until [`QUIET`] pass without data, [`AT_MOST`] in all.
+
+use std::time::{Duration, Instant};
+
+const QUIET: Duration = Duration::from_millis(200);
+const AT_MOST: Duration = Duration::from_secs(2);
+
+/// The state of draining. It has no clock of its own.
+#[derive(Debug)]
+pub(super) struct Drain {
+    last_data: Instant,
+    /// When the pipes were first seen empty.
+    first_empty: Option<Instant>,
+}
+
+impl Drain {
+    /// Begins when the end of the child is seen.
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            last_data: now,
+            first_empty: None,
+        }
+    }
+
+    /// Some pipe has data.
+    pub(super) fn data(&mut self, now: Instant) {
+        self.last_data = now;
+    }
+
+    /// All pipes were looked at, and none has data.
+    pub(super) fn empty(&mut self, now: Instant) {
+        self.first_empty.get_or_insert(now);
+    }
+
+    /// When it is over at the latest if nothing more comes; none as long as the pipes were never empty.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.first_empty {
+            // Look at once: until they have been seen empty, no time is counted.
+            None => Some(self.last_data),
+            Some(first) => Some((self.last_data + QUIET).min(first + AT_MOST)),
+        }
+    }
+
+    /// Whether it is time to stop reading.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.first_empty.is_some() && self.deadline().is_some_and(|deadline| now >= deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(start: Instant, milliseconds: u64) -> Instant {
+        start + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn a_pipe_that_was_never_empty_is_read_however_long_it_takes() {
+        let start = Instant::now();
+        let mut drain = Drain::new(start);
+        drain.data(at(start, 60_000));
+        assert!(!drain.is_over(at(start, 90_000)));
+    }
+
+    #[test]
+    fn it_is_over_when_200_ms_pass_without_data() {
+        let start = Instant::now();
+        let mut drain = Drain::new(start);
+        drain.empty(at(start, 1));
+        assert!(!drain.is_over(at(start, 199)));
+        drain.data(at(start, 150));
+        assert!(!drain.is_over(at(start, 349)));
+        assert!(drain.is_over(at(start, 350)));
+    }
+
+    #[test]
+    fn a_trickle_is_read_for_2_s_and_no_longer() {
+        let start = Instant::now();
+        let mut drain = Drain::new(start);
+        drain.empty(at(start, 10));
+        for time in (100..=2000).step_by(100) {
+            assert!(!drain.is_over(at(start, time)), "at {time} ms");
+            drain.data(at(start, time));
+        }
+        assert!(drain.is_over(at(start, 2010)));
+    }
+}

@@ -1,0 +1,32 @@
+//! Names who still holds the other end of a pipe: Linux tells in /proc, other systems do not.
+
+use std::os::fd::OwnedFd;
+
+/// The processes that hold the pipe of `end`, other than we, as `name (pid)`; empty where the system does not tell.
+pub(super) fn of(end: &OwnedFd) -> Vec<String> {
+    let Ok(stat) = rustix::fs::fstat(end) else {
+        return Vec::new();
+    };
+    let link = format!("pipe:[{}]", stat.st_ino);
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let own = std::process::id();
+    processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|&pid| pid != own && holds(pid, &link))
+        .map(|pid| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            format!("{} ({pid})", name.trim_end())
+        })
+        .collect()
+}
+
+fn holds(pid: u32, link: &str) -> bool {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|descriptors| {
+        descriptors
+            .flatten()
+            .any(|descriptor| std::fs::read_link(descriptor.path()).is_ok_and(|l| l.as_os_str() == link))
+    })
+}

@@ -1,0 +1,197 @@
+//! Why a command could not be started, as data, with the sentence for the user.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// Why a command could not be started.
+#[derive(Debug)]
+pub enum LaunchError {
+    /// There is no such program.
+    NotFound {
+        /// The program as it was asked for.
+        program: OsString,
+    },
+    /// The program is there but cannot be run.
+    CannotRun {
+        /// The program as it was asked for.
+        program: OsString,
+        /// Why, and what to do about it.
+        reason: String,
+    },
+    /// The system refused us something that has nothing to do with the command.
+    Internal {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl std::error::Error for LaunchError {}
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound { program } if is_path(program) => {
+                write!(f, "cannot run {}: no such file", program.display())
+            }
+            Self::NotFound { program } => write!(
+                f,
+                "cannot run {}: no such command in PATH",
+                program.display()
+            ),
+            Self::CannotRun { program, reason } => {
+                write!(f, "cannot run {}: {reason}", program.display())
+            }
+            Self::Internal { what, source } => write!(f, "{what} failed: {source}"),
+        }
+    }
+}
+
+impl LaunchError {
+    /// What an error of the spawn means for `program`.
+    pub(super) fn new(program: &OsStr, error: io::Error) -> Self {
+        let raw = error.raw_os_error();
+        if [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE]
+            .map(Some)
+            .contains(&raw)
+        {
+            return Self::Internal {
+                what: "starting a process",
+                source: error,
+            };
+        }
+        let found = find(program);
+        let reason = match (&found, error.kind()) {
+            (None, io::ErrorKind::NotFound) => {
+                return Self::NotFound {
+                    program: program.to_owned(),
+                };
+            }
+            // The file is there, so what was not found is what it asks for in its first line.
+            (Some(path), io::ErrorKind::NotFound) => match interpreter(path) {
+                Some(interpreter) => format!("its interpreter {interpreter} was not found"),
+                None => "its loader or interpreter was not found".to_owned(),
+            },
+            (Some(path), io::ErrorKind::PermissionDenied) if path.is_dir() => {
+                "it is a directory".to_owned()
+            }
+            (Some(path), io::ErrorKind::PermissionDenied) => format!(
+                "permission denied (to make it executable: chmod +x {})",
+                path.display()
+            ),
+            _ => sentence(&error),
+        };
+        Self::CannotRun {
+            program: program.to_owned(),
+            reason,
+        }
+    }
+}
+
+/// What the system says, without the number that std adds.
+fn sentence(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((sentence, _)) => sentence.to_lowercase(),
+        None => text,
+    }
+}
+
+fn is_path(program: &OsStr) -> bool {
+    program.as_encoded_bytes().contains(&b'/')
+}
+
+/// The file that the system would have run, or at least found.
+fn find(program: &OsStr) -> Option<PathBuf> {
+    if is_path(program) {
+        return Some(PathBuf::from(program)).filter(|path| path.exists());
+    }
+    if program.is_empty() {
+        return None;
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+/// The program in the first line of a script.
+fn interpreter(script: &Path) -> Option<String> {
+    let mut head = Vec::new();
+    std::fs::File::open(script)
+        .ok()?
+        .take(256)
+        .read_to_end(&mut head)
+        .ok()?;
+    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let text = String::from_utf8_lossy(line);
+    // A script saved with Windows line ends asks for `sh\r`; that has to be seen to be understood.
+    text.split([' ', '\t'])
+        .find(|word| !word.is_empty())
+        .map(|word| word.replace('\r', "\\r"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(program: &str, errno: i32) -> String {
+        LaunchError::new(OsStr::new(program), io::Error::from_raw_os_error(errno)).to_string()
+    }
+
+    #[test]
+    fn a_missing_command_is_named_with_where_it_was_looked_for() {
+        assert_eq!(
+            message("no-such-command-1", libc::ENOENT),
+            "cannot run no-such-command-1: no such command in PATH"
+        );
+        assert_eq!(
+            message("./no-such-file-1", libc::ENOENT),
+            "cannot run ./no-such-file-1: no such file"
+        );
+    }
+
+    #[test]
+    fn a_directory_is_called_a_directory() {
+        assert_eq!(
+            message("/", libc::EACCES),
+            "cannot run /: it is a directory"
+        );
+    }
+
+    #[test]
+    fn a_script_whose_interpreter_is_missing_names_the_interpreter() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        std::fs::write(&script, "#! /no/such/sh\r\necho\n").unwrap();
+        assert_eq!(
+            message(script.to_str().unwrap(), libc::ENOENT),
+            format!(
+                "cannot run {}: its interpreter /no/such/sh\\r was not found",
+                script.display()
+            )
+        );
+    }
+
+    #[test]
+    fn a_file_without_the_right_to_run_comes_with_the_remedy() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        assert_eq!(
+            message(path, libc::EACCES),
+            format!(
+                "cannot run {path}: permission denied (to make it executable: chmod +x {path})"
+            )
+        );
+    }
+
+    #[test]
+    fn a_refused_fork_is_not_the_commands_fault() {
+        let error = LaunchError::new(OsStr::new("true"), io::Error::from_raw_os_error(libc::EAGAIN));
+        assert!(matches!(error, LaunchError::Internal { .. }), "{error:?}");
+    }
+}

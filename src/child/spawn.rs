@@ -1,0 +1,256 @@
+//! Makes a child: the channel, the fork, the exec; and buries it: `wait4`.
+//!
+//! The only file with `unsafe` code; the reason stands at each block. Two things cannot be had without it: code that
+//! runs between fork and exec, and the signal mask and dispositions, for which the crates that we have offer no safe
+//! interface. What runs between fork and exec is async-signal-safe: plain system calls on numbers that were made before
+//! the fork, no allocation and no lock.
+#![expect(
+    unsafe_code,
+    reason = "fork, signal masks and wait4 have no safe interface"
+)]
+
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::fs::fstat;
+use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionbio};
+use rustix::process::Pid;
+
+use crate::event::{Ending, Exit};
+
+use super::{Launch, LaunchError, Output};
+
+/// A child that runs, and our ends of its pipes.
+pub(super) struct Spawned {
+    pub(super) pid: Pid,
+    /// The read end of the channel: the only one there is, in any process.
+    pub(super) channel: OwnedFd,
+    /// The read ends of stdout and stderr, where they go through us.
+    pub(super) outputs: [Option<OwnedFd>; 2],
+}
+
+/// Starts the command in a process group of its own, with the channel on the number that was asked for.
+pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
+    let internal = |what: &'static str| move |source| LaunchError::Internal { what, source };
+    let [program, arguments @ ..] = launch.command.as_slice() else {
+        let source = io::Error::from(io::ErrorKind::InvalidInput);
+        return Err(internal("an empty command")(source));
+    };
+    let (channel, write_end) =
+        channel_above(launch.channel).map_err(internal("making the channel"))?;
+    let identity = fstat(&write_end)
+        .map_err(io::Error::from)
+        .map_err(internal("making the channel"))?;
+    let (stdout, stdout_end) = stdio(&launch.stdout).map_err(internal("making a pipe"))?;
+    let (stderr, stderr_end) = stdio(&launch.stderr).map_err(internal("making a pipe"))?;
+
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env("PROGRUN_FD", launch.channel.to_string())
+        .env(
+            "PROGRUN_FD_ID",
+            format!("{}:{}", identity.st_dev, identity.st_ino),
+        )
+        .stdin(Stdio::inherit())
+        .stdout(stdout)
+        .stderr(stderr)
+        .process_group(0);
+    let (from, to, parent) = (write_end.as_raw_fd(), launch.channel, std::process::id());
+    // SAFETY: the closure runs in the child between fork and exec and makes only async-signal-safe system calls.
+    unsafe {
+        command.pre_exec(move || prepare(from, to, parent));
+    }
+
+    // If the number were free, std's own exec-error pipe could get it, `prepare` would overwrite that pipe, and a
+    // missing program would look like one that started.
+    let placeholder = occupy(launch.channel).map_err(internal("reserving the channel's number"))?;
+    // A signal between fork and exec would run our handlers in the child, and write into our self-pipes.
+    let blocked = BlockedSignals::all();
+    let spawned = command.spawn();
+    drop(blocked);
+    drop(placeholder);
+    let child = spawned.map_err(|error| LaunchError::new(program, error))?;
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| internal("reading the process number")(io::ErrorKind::InvalidData.into()))?;
+    Ok(Spawned {
+        pid,
+        channel,
+        outputs: [stdout_end, stderr_end],
+    })
+}
+
+/// A pipe whose ends are close-on-exec and away from the low numbers and from `number`: if an end had the channel's own
+/// number, the read end would leak into the child, and cancelling would silently do nothing.
+fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = io::pipe()?;
+    let lowest = number.max(9) + 1;
+    let read = fcntl_dupfd_cloexec(&read, lowest)?;
+    let write = fcntl_dupfd_cloexec(&write, lowest)?;
+    ioctl_fionbio(&read, true)?;
+    Ok((read, write))
+}
+
+fn stdio(output: &Output) -> io::Result<(Stdio, Option<OwnedFd>)> {
+    Ok(match output {
+        Output::Inherit => (Stdio::inherit(), None),
+        Output::Discard => (Stdio::null(), None),
+        Output::Piped => {
+            let (read, write) = io::pipe()?;
+            ioctl_fionbio(&read, true)?;
+            (Stdio::from(write), Some(OwnedFd::from(read)))
+        }
+    })
+}
+
+/// Keeps `number` in use until the value is dropped, if it was free.
+fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
+    let placeholder = fcntl_dupfd_cloexec(File::open("/dev/null")?, number)?;
+    Ok((placeholder.as_raw_fd() == number).then_some(placeholder))
+}
+
+/// What the child does between fork and exec.
+fn prepare(from: RawFd, to: RawFd, parent: u32) -> io::Result<()> {
+    // SAFETY: system calls on numbers; `action` and `mask` are plain data, for which all-zero bytes are valid.
+    unsafe {
+        if libc::dup2(from, to) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // Handlers go back to the default before the mask opens, so that a signal that waits behind the mask does not
+        // run our handler here. What was ignored stays ignored: nohup means it.
+        let mut action: libc::sigaction = std::mem::zeroed();
+        for signal in 1..=LAST_SIGNAL {
+            let handled = libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+                && action.sa_sigaction != libc::SIG_IGN
+                && action.sa_sigaction != libc::SIG_DFL;
+            if handled {
+                action = std::mem::zeroed();
+                action.sa_sigaction = libc::SIG_DFL;
+                libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+            }
+        }
+        #[cfg(target_os = "linux")]
+        {
+            // If we are killed, a child that does not report would never learn it from the channel.
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
+            if u32::try_from(libc::getppid()) != Ok(parent) {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = parent;
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut mask);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
+    }
+    Ok(())
+}
+
+/// The last of the classic signals; the real-time ones have no handlers of ours.
+const LAST_SIGNAL: i32 = 31;
+
+/// All signals are blocked in this thread until the value is dropped.
+struct BlockedSignals(libc::sigset_t);
+
+impl BlockedSignals {
+    fn all() -> Self {
+        // SAFETY: a signal set is plain data, for which all-zero bytes are valid; the calls only read and write it.
+        unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        // SAFETY: the set was filled in by the call that blocked.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut());
+        }
+    }
+}
+
+/// Unblocks `signals` in this thread and those that it will start: a caller may have blocked them, and a program that
+/// waits for a blocked SIGCHLD waits for ever.
+pub fn unblock(signals: &[i32]) {
+    // SAFETY: as above.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for &signal in signals {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
+    }
+}
+
+/// Whether `signal` is ignored in this process: under nohup, or for SIGINT in `cmd &` of a shell without job control.
+#[must_use]
+pub fn is_ignored(signal: i32) -> bool {
+    // SAFETY: only reads the disposition into plain data.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+            && action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Reaps a child that has ended. From here on its number may belong to a stranger: nothing may be signalled any more.
+pub(super) fn reap(pid: Pid) -> io::Result<Exit> {
+    let mut status: libc::c_int = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    let usage = loop {
+        // SAFETY: both places are ours and live; all-zero bytes are a valid rusage, so it is initialised either way.
+        let (reaped, usage) = unsafe {
+            let reaped = libc::wait4(
+                pid.as_raw_nonzero().get(),
+                &raw mut status,
+                0,
+                usage.as_mut_ptr(),
+            );
+            (reaped, usage.assume_init())
+        };
+        if reaped >= 0 {
+            break usage;
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    };
+    let ending = if libc::WIFSIGNALED(status) {
+        Ending::Signal(libc::WTERMSIG(status))
+    } else {
+        Ending::Status(libc::WEXITSTATUS(status))
+    };
+    let max_rss = u64::try_from(usage.ru_maxrss).unwrap_or(0);
+    Ok(Exit {
+        ending,
+        user_time: duration(usage.ru_utime),
+        system_time: duration(usage.ru_stime),
+        // Kibibytes, but for macOS, which counts bytes.
+        max_rss: if cfg!(target_os = "macos") {
+            max_rss
+        } else {
+            max_rss * 1024
+        },
+    })
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_usec).unwrap_or(0) * 1000,
+    )
+}

@@ -1,0 +1,155 @@
+//! What progrun tells the outside about a run: the words that the run loop and the sinks share.
+//!
+//! Facts only, and no text for people: how an event is shown is a sink's business, when it happens the run loop's.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use crate::credit::Charge;
+use crate::reports::Reports;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The child runs.
+    Started {
+        /// The program and its arguments.
+        command: &'a [OsString],
+        /// The number of the process.
+        pid: i32,
+    },
+    /// The child said how far it is.
+    Progress(&'a Reports),
+    /// The child printed something that goes through us.
+    Output {
+        /// Where it printed it.
+        stream: Stream,
+        /// What, byte for byte.
+        bytes: &'a [u8],
+        /// To be cloned and held until the bytes are written.
+        charge: &'a Charge,
+    },
+    /// A stop was requested.
+    Cancelling {
+        /// By whom.
+        reason: Reason,
+        /// What happens next.
+        step: Step,
+    },
+    /// The next step of a stop that was requested before.
+    Stopping {
+        /// Why now.
+        cause: Cause,
+        /// What happens next.
+        step: Step,
+    },
+    /// A signal was sent to the child.
+    Signal(i32),
+    /// Something that the user should know, in a sentence.
+    Warning(&'a str),
+    /// The run is over.
+    Finished(&'a Summary),
+}
+
+/// One of the child's two output streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Who asked for the stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Ctrl-C, or SIGINT from elsewhere.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGHUP: the terminal is gone.
+    Hangup,
+    /// `--timeout` is over.
+    Timeout,
+}
+
+/// Why a stop goes one step further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The user asked again.
+    Again,
+    /// The child had this long, and is still there.
+    NoReaction(Duration),
+}
+
+/// The steps of a stop, mildest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The channel is closed: the child's next progress write fails.
+    Ask,
+    /// There is no progress write to wait for: this signal instead.
+    Signal(i32),
+    /// SIGTERM.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+    /// Wait no longer.
+    GiveUp,
+}
+
+/// How a child ended, and what it used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// Its status or the signal that killed it.
+    pub ending: Ending,
+    /// Processor time in user mode, its waited-for children included.
+    pub user_time: Duration,
+    /// Processor time in the kernel, its waited-for children included.
+    pub system_time: Duration,
+    /// The largest resident set, in bytes.
+    pub max_rss: u64,
+}
+
+/// How a process ended, or is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With this exit status.
+    Status(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Completed, failed or cancelled: the state of the task's future.
+    pub state: Final,
+    /// Who asked for the stop, if anybody did.
+    pub reason: Option<Reason>,
+    /// How the child ended; none if it never ran, or is still there.
+    pub exit: Option<Exit>,
+    /// Why the child could not be started, or the run could not be finished.
+    pub error: Option<String>,
+    /// How many lines of the channel were reports.
+    pub reports: u64,
+    /// How many lines of the channel were malformed.
+    pub malformed: u64,
+}
+
+/// The states in which a run can be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Final {
+    /// The child did what it was to do.
+    Completed,
+    /// It did not.
+    Failed,
+    /// A stop was requested before it ended.
+    Cancelled,
+}
+
+/// The name of a signal, `SIGTERM` for 15; `signal 42` for one without a name.
+#[must_use]
+pub fn signal_name(signal: i32) -> String {
+    signal_hook::low_level::signal_name(signal)
+        .map_or_else(|| format!("signal {signal}"), str::to_owned)
+}

@@ -1,0 +1,279 @@
+//! What one read of a channel brought: the payload that a child's worker hands to the run loop.
+//!
+//! A child may report a million times a second, and a screen shows twenty frames. So the lines of one read are folded:
+//! of each part only the newest state is kept, and nothing is allocated for a line that a later one overtakes. Who needs
+//! every line (`--json`) asks for them verbatim and gets them beside. This module knows nothing of pipes or screens.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::credit::Charge;
+use crate::protocol::{Content, Decoder, Line, Progress};
+
+/// Everything that one read of the channel brought.
+#[derive(Debug, Default)]
+pub struct Reports {
+    /// The newest state of each part that was mentioned, in the order of first mention. A part that ended and began
+    /// again within the read stands here twice.
+    pub parts: Vec<Progress<'static>>,
+    /// How many lines were reports; empty lines, which only ask, are not.
+    pub count: u64,
+    /// How many lines were malformed.
+    pub malformed_count: u64,
+    /// The first malformed line of this read.
+    pub first_malformed: Option<BadLine>,
+    /// Every line that was not empty, in order, if asked for.
+    pub verbatim: Verbatim,
+    /// Held as long as these reports are under way.
+    pub charge: Option<Charge>,
+}
+
+/// A malformed line, kept for the warning that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// Its number on the channel, counted from 1.
+    pub number: u64,
+    /// What the child wrote; the head of it where it was over-long.
+    pub text: Vec<u8>,
+    /// What is wrong with it.
+    pub error: String,
+}
+
+/// Lines as the child wrote them, in one buffer: a million reports must not be a million allocations.
+#[derive(Debug, Default)]
+pub struct Verbatim {
+    text: String,
+    lines: Vec<Entry>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Info(Range<usize>),
+    Malformed(BadLine),
+}
+
+/// One line that was not empty.
+#[derive(Debug, PartialEq, Eq)]
+pub enum VerbatimLine<'a> {
+    /// A report as a JSON object: the child's own bytes, or a short form written out.
+    Info(&'a str),
+    /// A malformed line.
+    Malformed(&'a BadLine),
+}
+
+impl Verbatim {
+    /// The lines in the order in which the child wrote them.
+    pub fn iter(&self) -> impl Iterator<Item = VerbatimLine<'_>> {
+        self.lines.iter().map(|entry| match entry {
+            Entry::Info(range) => VerbatimLine::Info(&self.text[range.clone()]),
+            Entry::Malformed(bad) => VerbatimLine::Malformed(bad),
+        })
+    }
+
+    fn push(&mut self, info: &str) {
+        let start = self.text.len();
+        self.text.push_str(info);
+        self.lines.push(Entry::Info(start..self.text.len()));
+    }
+}
+
+impl Reports {
+    /// Whether there is nothing to hand on.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0 && self.malformed_count == 0
+    }
+}
+
+/// Turns the bytes of a channel into [`Reports`], one value a read.
+#[derive(Debug)]
+pub struct Collector {
+    decoder: Decoder,
+    fold: Fold,
+    seen: bool,
+}
+
+/// The part of the collector that the decoder calls back into.
+#[derive(Debug, Default)]
+struct Fold {
+    keep_verbatim: bool,
+    reports: Reports,
+    root: Option<usize>,
+    by_id: HashMap<String, usize>,
+}
+
+impl Collector {
+    /// A collector for one channel; `keep_verbatim` if every line is wanted, not only the newest of each part.
+    #[must_use]
+    pub fn new(keep_verbatim: bool) -> Self {
+        Self {
+            decoder: Decoder::new(),
+            fold: Fold {
+                keep_verbatim,
+                ..Fold::default()
+            },
+            seen: false,
+        }
+    }
+
+    /// Takes in the next bytes of the channel.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.seen |= !bytes.is_empty();
+        let fold = &mut self.fold;
+        self.decoder.feed(bytes, &mut |line| fold.take_in(&line));
+    }
+
+    /// Takes the channel to be at its end: a last line without newline is a line too.
+    pub fn finish(&mut self) {
+        let fold = &mut self.fold;
+        self.decoder.finish(&mut |line| fold.take_in(&line));
+    }
+
+    /// Whether the child ever wrote to the channel. Only then is there a next progress write to wait for.
+    #[must_use]
+    pub fn seen(&self) -> bool {
+        self.seen
+    }
+
+    /// What came since the last call.
+    pub fn take(&mut self) -> Reports {
+        self.fold.root = None;
+        self.fold.by_id.clear();
+        std::mem::take(&mut self.fold.reports)
+    }
+}
+
+impl Fold {
+    fn take_in(&mut self, line: &Line<'_>) {
+        match &line.content {
+            Content::Empty => {}
+            Content::Object(progress) => {
+                if self.keep_verbatim {
+                    let text = std::str::from_utf8(line.text)
+                        .expect("the decoder calls a line an object only if it is UTF-8");
+                    self.reports.verbatim.push(text.trim());
+                }
+                self.merge(progress);
+            }
+            Content::Short(progress) => {
+                if self.keep_verbatim {
+                    self.reports.verbatim.push(&progress.to_json());
+                }
+                self.merge(progress);
+            }
+            Content::Malformed(malformed) => {
+                self.reports.malformed_count += 1;
+                if !self.keep_verbatim && self.reports.first_malformed.is_some() {
+                    return;
+                }
+                let bad = BadLine {
+                    number: line.number,
+                    text: line.text.to_vec(),
+                    error: malformed.to_string(),
+                };
+                if self.keep_verbatim {
+                    let lines = &mut self.reports.verbatim.lines;
+                    lines.push(Entry::Malformed(bad.clone()));
+                }
+                self.reports.first_malformed.get_or_insert(bad);
+            }
+        }
+    }
+
+    fn merge(&mut self, progress: &Progress<'_>) {
+        self.reports.count += 1;
+        let known = match progress.id.as_deref() {
+            None => self.root,
+            Some(id) => self.by_id.get(id).copied(),
+        };
+        if let Some(index) = known {
+            let newest = &mut self.reports.parts[index];
+            // A part that is over and reports again has begun again: its end must not be overtaken.
+            if newest.status.is_none() {
+                newest.merge(progress);
+                return;
+            }
+        }
+        let index = self.reports.parts.len();
+        match progress.id.as_deref() {
+            None => self.root = Some(index),
+            Some(id) => {
+                self.by_id.insert(id.to_owned(), index);
+            }
+        }
+        self.reports.parts.push(progress.clone().into_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Status;
+
+    fn collect(keep_verbatim: bool, bytes: &[u8]) -> Reports {
+        let mut collector = Collector::new(keep_verbatim);
+        collector.feed(bytes);
+        collector.finish();
+        collector.take()
+    }
+
+    #[test]
+    fn of_many_reports_on_one_part_the_newest_state_is_kept_and_all_are_counted() {
+        let reports = collect(false, b"1/3 a\n2/3\n{\"progress\":3}\n");
+        assert_eq!(reports.count, 3);
+        assert_eq!(reports.parts.len(), 1);
+        assert_eq!(reports.parts[0].progress, Some(3.0));
+        assert_eq!(reports.parts[0].total, Some(3.0));
+        assert_eq!(reports.parts[0].message.as_deref(), Some("a"));
+        assert_eq!(reports.verbatim.iter().count(), 0);
+    }
+
+    #[test]
+    fn parts_stand_in_the_order_of_their_first_mention() {
+        let reports = collect(
+            false,
+            b"{\"id\":\"b\",\"progress\":1}\n{\"id\":1}\n{\"id\":\"b\",\"progress\":2}\n",
+        );
+        let ids: Vec<_> = reports.parts.iter().map(|p| p.id.as_deref()).collect();
+        assert_eq!(ids, [Some("b"), Some("1")]);
+        assert_eq!(reports.parts[0].progress, Some(2.0));
+    }
+
+    #[test]
+    fn a_part_that_ended_and_began_again_within_a_read_stands_twice() {
+        let reports = collect(
+            false,
+            b"{\"id\":1,\"status\":\"failed\"}\n{\"id\":1,\"progress\":1}\n",
+        );
+        assert_eq!(reports.parts.len(), 2);
+        assert_eq!(reports.parts[0].status, Some(Status::Failed));
+        assert_eq!(reports.parts[1].status, None);
+    }
+
+    #[test]
+    fn every_line_is_kept_verbatim_on_request_and_short_forms_are_written_out() {
+        let reports = collect(true, b"{\"progress\": 3, \"x\":[1]} \n\n42%\n{oops\n");
+        let lines: Vec<_> = reports.verbatim.iter().collect();
+        assert_eq!(
+            lines[0],
+            VerbatimLine::Info("{\"progress\": 3, \"x\":[1]}")
+        );
+        assert_eq!(lines[1], VerbatimLine::Info("{\"percentage\":42}"));
+        let VerbatimLine::Malformed(bad) = &lines[2] else {
+            panic!("the third line is malformed, got {:?}", lines[2]);
+        };
+        assert_eq!((bad.number, bad.text.as_slice()), (4, b"{oops".as_slice()));
+        assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn a_second_take_holds_only_what_came_after_the_first() {
+        let mut collector = Collector::new(false);
+        collector.feed(b"1/2\n");
+        assert_eq!(collector.take().count, 1);
+        assert!(collector.take().is_empty());
+        collector.feed(b"2/2\n");
+        let reports = collector.take();
+        assert_eq!((reports.count, reports.parts.len()), (1, 1));
+    }
+}
