@@ -1,1 +1,229 @@
-//! To be written.
+//! What a child says about its progress: bytes in, [`Progress`] out.
+//!
+//! This module knows the lines that a child may write on the channel (JSON objects and the short forms that
+//! shell scripts already write for dialog, zenity and yad) and where one line ends and the next begins. It
+//! refuses to know where the bytes come from, what is drawn, and what a terminal would make of the text: a
+//! message is handed on as the child wrote it, control characters included.
+//!
+//! Nothing a child writes is an error here. A line that cannot be read is a [`Content::Malformed`] with its
+//! reason, the next line is read as if nothing had happened, and memory stays below [`LINE_LIMIT`].
+
+mod decoder;
+mod object;
+#[cfg(test)]
+mod properties;
+mod short;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+pub use decoder::{Content, Decoder, Line};
+
+/// The word for progress, wherever one is written: the message kind of the library and the key in JSON.
+pub const PROGRESS: &str = "progress";
+
+/// The longest line that is read, in bytes without its newline. Also the most that a [`Decoder`] holds.
+pub const LINE_LIMIT: usize = 64 * 1024;
+
+/// One report of a child. Every field may be missing.
+///
+/// The decoder gives only finite numbers in the ranges named here; whoever fills the fields by hand keeps to
+/// them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Progress<'a> {
+    /// How much is done, 0 or more, in [`unit`](Self::unit)s. May exceed the total.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "number")]
+    pub progress: Option<f64>,
+    /// How much there is, above 0. Absent: unknown.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "number")]
+    pub total: Option<f64>,
+    /// From 0 to 100, for children that know no amounts.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "number")]
+    pub percentage: Option<f64>,
+    /// What is counted: `bytes`, or any other word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Cow<'a, str>>,
+    /// What is going on now. Foreign text: not fit for a terminal as it is. Empty: nothing to say any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Cow<'a, str>>,
+    /// The part that this report is about; absent: the task itself. A number stands here as its JSON text, so
+    /// that `1` and `"1"` are the same part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Cow<'a, str>>,
+    /// The part that this part belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Cow<'a, str>>,
+    /// The label of the bar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<Cow<'a, str>>,
+    /// How the part ended. Absent: it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// The child's own estimate of what is left, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "number")]
+    pub eta: Option<f64>,
+}
+
+impl Progress<'_> {
+    /// Whether the report says nothing at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Progress::default()
+    }
+
+    /// The same report, free of the bytes that it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Progress<'static> {
+        let owned = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        Progress {
+            progress: self.progress,
+            total: self.total,
+            percentage: self.percentage,
+            unit: owned(self.unit),
+            message: owned(self.message),
+            id: owned(self.id),
+            parent: owned(self.parent),
+            title: owned(self.title),
+            status: self.status,
+            eta: self.eta,
+        }
+    }
+
+    /// How much of the whole is done, from 0 to 1. An amount with a total is believed before a percentage.
+    #[must_use]
+    pub fn fraction(&self) -> Option<f64> {
+        let ratio = match (self.progress, self.total) {
+            (Some(progress), Some(total)) if total > 0.0 => Some(progress / total),
+            _ => self.percentage.map(|percentage| percentage / 100.0),
+        };
+        ratio
+            .filter(|ratio| !ratio.is_nan())
+            .map(|ratio| ratio.clamp(0.0, 1.0))
+    }
+
+    /// The report as a JSON object: fields in the order of this struct, absent ones left out, whole numbers
+    /// without a decimal point. The decoder reads it back as the same report, if its numbers have no more
+    /// than 15 digits.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Cannot fail: there is no map with odd keys in it, and writing to a string does not fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Progress<'static> {
+    /// Brings what is known of a part up to date: the newer report's fields win, absent ones stay.
+    ///
+    /// Except for what would contradict the newer report. A percentage without an amount removes the old
+    /// amount, which [`fraction`](Self::fraction) would believe instead (the total stays, it may still be
+    /// true); an amount without a percentage removes the old percentage; either of them without an estimate
+    /// removes the old estimate, which was about the moment of its report.
+    ///
+    /// Memory of texts is used again, so that a part with a thousand reports a second does not allocate.
+    pub fn merge(&mut self, newer: &Progress<'_>) {
+        if newer.progress.is_some() || newer.percentage.is_some() {
+            self.progress = newer.progress;
+            self.percentage = newer.percentage;
+            self.eta = None;
+        }
+        self.total = newer.total.or(self.total);
+        self.status = newer.status.or(self.status);
+        self.eta = newer.eta.or(self.eta);
+        replace(&mut self.unit, newer.unit.as_deref());
+        replace(&mut self.message, newer.message.as_deref());
+        replace(&mut self.id, newer.id.as_deref());
+        replace(&mut self.parent, newer.parent.as_deref());
+        replace(&mut self.title, newer.title.as_deref());
+    }
+}
+
+fn replace(text: &mut Option<Cow<'static, str>>, newer: Option<&str>) {
+    let Some(newer) = newer else { return };
+    if let Some(Cow::Owned(text)) = text {
+        text.clear();
+        text.push_str(newer);
+    } else {
+        *text = Some(Cow::Owned(newer.to_owned()));
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde fixes the signature")]
+fn number<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    // The whole numbers that a float holds exactly. Larger ones are rounded already, and look it: 1e+300.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match *value {
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and in range")]
+        Some(value) if value.fract() == 0.0 && value.abs() <= EXACT => {
+            serializer.serialize_i64(value as i64)
+        }
+        value => value.serialize(serializer),
+    }
+}
+
+/// How a part ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It did what it was to do.
+    Ok,
+    /// It did not.
+    Failed,
+    /// There was nothing to do.
+    Skipped,
+    /// It was asked to stop, and did.
+    Cancelled,
+}
+
+impl Status {
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "ok" => Some(Self::Ok),
+            "failed" => Some(Self::Failed),
+            "skipped" => Some(Self::Skipped),
+            "cancelled" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+
+/// Why a line could not be read. `Display` gives the reason as a short sentence without a full stop. Columns
+/// and bytes are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed(Reason);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reason {
+    TooLong(usize),
+    NotUtf8(usize),
+    Json(String),
+    TooDeep,
+    Field(&'static str),
+}
+
+// One sentence per field, whichever form it was written in.
+const BAD_PROGRESS: Reason = Reason::Field("progress must be a number of 0 or more");
+const BAD_TOTAL: Reason = Reason::Field("total must be a number above 0");
+const BAD_PERCENTAGE: Reason = Reason::Field("percentage must be a number from 0 to 100");
+const BAD_UNIT: Reason = Reason::Field("unit must be a string");
+const BAD_MESSAGE: Reason = Reason::Field("message must be a string");
+const BAD_ID: Reason = Reason::Field("id must be a string or a number");
+const BAD_PARENT: Reason = Reason::Field("parent must be a string or a number");
+const BAD_TITLE: Reason = Reason::Field("title must be a string");
+const BAD_STATUS: Reason = Reason::Field("status must be ok, failed, skipped or cancelled");
+const BAD_ETA: Reason = Reason::Field("eta must be a number of seconds, 0 or more");
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::TooLong(limit) => write!(f, "longer than {limit} bytes"),
+            Reason::NotUtf8(byte) => write!(f, "not UTF-8 at byte {byte}"),
+            Reason::Json(reason) => f.write_str(reason),
+            Reason::TooDeep => write!(f, "nested deeper than {}", object::DEPTH_LIMIT),
+            Reason::Field(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for Malformed {}
