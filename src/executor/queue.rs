@@ -1,0 +1,289 @@
+//! The one queue on which the tasks of an executor send messages to the foreground.
+//!
+//! Responsible for order, for the bound, and for waking whoever waits. Refuses to know what a message means.
+//!
+//! What would deadlock if it were otherwise: a worker that had to wait in order to say that it started or
+//! ended could never be joined by a foreground that has stopped dispatching. So only reports respect the
+//! bound, and a cancelled task never waits at all.
+//!
+//! The foreground takes all there is at once and works through it without the lock. The batch in its hands
+//! is not counted as queued.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::observers::FirstPanic;
+
+pub(super) type TaskId = u64;
+pub(super) type Batch<M> = VecDeque<(TaskId, M)>;
+pub(super) type Ping = Box<dyn Fn() + Send + Sync>;
+
+type Waker = Box<dyn FnOnce() + Send>;
+
+/// The message was not sent: the task was asked to stop, or has already sent its final message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendRefused;
+
+/// A task's end of the queue, and of the flag that asks it to stop.
+///
+/// It may be cloned and used from several threads of the same task.
+pub struct TaskSender<M> {
+    link: Arc<Link>,
+    queue: Arc<Queue<M>>,
+}
+
+/// What the two ends of one task share.
+struct Link {
+    id: TaskId,
+    cancelled: AtomicBool,
+    /// None once the task is cancelled or over: from then on nobody would call a waker that was left here.
+    wakers: Mutex<Option<Vec<Waker>>>,
+    /// Read and written under the queue's lock, or a report could slip in behind the final message.
+    closed: AtomicBool,
+    /// Where the newest report is: how many messages of all tasks were sent up to it, itself included.
+    /// Read and written under the queue's lock.
+    newest: AtomicU64,
+}
+
+pub(super) struct Queue<M> {
+    state: Mutex<State<M>>,
+    filled: Condvar,
+    emptied: Condvar,
+    capacity: usize,
+    ping: Option<Ping>,
+}
+
+struct State<M> {
+    messages: Batch<M>,
+    /// How many messages the foreground has ever taken: the position of the first one here.
+    taken: u64,
+    foreground_waits: bool,
+    waiting_tasks: usize,
+}
+
+impl<M> Queue<M> {
+    pub(super) fn new(capacity: usize, ping: Option<Ping>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                messages: VecDeque::new(),
+                taken: 0,
+                foreground_waits: false,
+                waiting_tasks: 0,
+            }),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+            capacity,
+            ping,
+        }
+    }
+
+    /// Exchanges the caller's empty batch for everything that is queued.
+    pub(super) fn take(&self, batch: &mut Batch<M>) {
+        let mut state = self.lock();
+        mem::swap(&mut state.messages, batch);
+        state.taken += batch.len() as u64;
+        self.wake_tasks(state);
+    }
+
+    /// Waits until something is queued or the deadline has passed. Only for the foreground.
+    pub(super) fn wait(&self, deadline: Option<Instant>) {
+        let mut state = self.lock();
+        while state.messages.is_empty() {
+            state.foreground_waits = true;
+            state = match deadline {
+                None => ignore_poison(self.filled.wait(state)),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break;
+                    }
+                    ignore_poison(self.filled.wait_timeout(state, left)).0
+                }
+            };
+        }
+        state.foreground_waits = false;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().messages.len()
+    }
+
+    fn append(&self, mut state: MutexGuard<'_, State<M>>, id: TaskId, message: M) {
+        state.messages.push_back((id, message));
+        // Once is enough: until the foreground has woken up, further messages need not call it again.
+        let wake = mem::take(&mut state.foreground_waits);
+        drop(state);
+        if wake {
+            self.filled.notify_one();
+        }
+        if let Some(ping) = &self.ping {
+            ping();
+        }
+    }
+
+    fn wake_tasks(&self, state: MutexGuard<'_, State<M>>) {
+        let waiting = state.waiting_tasks > 0;
+        drop(state);
+        if waiting {
+            self.emptied.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
+        ignore_poison(self.state.lock())
+    }
+}
+
+impl<M> State<M> {
+    fn newest_of(&mut self, link: &Link) -> Option<&mut M> {
+        let place = link
+            .newest
+            .load(Ordering::Relaxed)
+            .checked_sub(self.taken + 1)?;
+        let (_, message) = self.messages.get_mut(usize::try_from(place).ok()?)?;
+        Some(message)
+    }
+
+    fn note_newest(&self, link: &Link) {
+        let sent = self.taken + self.messages.len() as u64 + 1;
+        link.newest.store(sent, Ordering::Relaxed);
+    }
+}
+
+impl<M> TaskSender<M> {
+    pub(super) fn new(id: TaskId, queue: Arc<Queue<M>>) -> Self {
+        let link = Arc::new(Link {
+            id,
+            cancelled: AtomicBool::new(false),
+            wakers: Mutex::new(Some(Vec::new())),
+            closed: AtomicBool::new(false),
+            newest: AtomicU64::new(0),
+        });
+        Self { link, queue }
+    }
+
+    /// Sends the message that says that the task has begun. Never waits.
+    pub fn start(&self, message: M) {
+        let state = self.queue.lock();
+        if !self.link.closed.load(Ordering::Relaxed) {
+            self.queue.append(state, self.link.id, message);
+        }
+    }
+
+    /// Sends a message, and waits first while the queue is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused`] when the task has been cancelled, before or while it waited, or has already sent its
+    /// final message. Nothing is sent then.
+    pub fn send(&self, message: M) -> Result<(), SendRefused> {
+        let mut state = self.queue.lock();
+        loop {
+            self.check_open()?;
+            if state.messages.len() < self.queue.capacity {
+                break;
+            }
+            state.waiting_tasks += 1;
+            state = ignore_poison(self.queue.emptied.wait(state));
+            state.waiting_tasks -= 1;
+        }
+        state.note_newest(&self.link);
+        self.queue.append(state, self.link.id, message);
+        Ok(())
+    }
+
+    /// Sends a message without ever waiting. When the queue is full, it takes the place of the newest one that
+    /// this task has sent and the foreground has not taken; where there is none it passes the bound by one.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused`] when the task has been cancelled or has already sent its final message.
+    pub fn send_latest(&self, message: M) -> Result<(), SendRefused> {
+        let mut state = self.queue.lock();
+        self.check_open()?;
+        if state.messages.len() >= self.queue.capacity
+            && let Some(newest) = state.newest_of(&self.link)
+        {
+            let replaced = mem::replace(newest, message);
+            drop(state);
+            // Only now: its destructor is foreign code, and might send.
+            drop(replaced);
+            return Ok(());
+        }
+        state.note_newest(&self.link);
+        self.queue.append(state, self.link.id, message);
+        Ok(())
+    }
+
+    /// Sends the final message; the task can send nothing after it. Never waits. Of several final messages
+    /// only the first is sent.
+    pub fn finish(&self, message: M) {
+        // Wakers may own descriptors. A sender that somebody keeps should not keep those too.
+        drop(self.take_wakers());
+        let state = self.queue.lock();
+        if self.link.closed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if state.waiting_tasks > 0 {
+            self.queue.emptied.notify_all();
+        }
+        self.queue.append(state, self.link.id, message);
+    }
+
+    /// Whether the task was asked to stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.link.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Has `wake` called when the task is asked to stop: by the thread that asks, after
+    /// [`is_cancelled`](Self::is_cancelled) has become true; or at once if that was already so.
+    pub fn on_cancel(&self, wake: impl FnOnce() + Send + 'static) {
+        if let Some(wakers) = &mut *ignore_poison(self.link.wakers.lock()) {
+            wakers.push(Box::new(wake));
+            return;
+        }
+        if self.is_cancelled() {
+            wake();
+        }
+    }
+
+    pub(super) fn cancel(&self) {
+        self.link.cancelled.store(true, Ordering::Release);
+        // Taking the lock orders the flag before the check of a task that is about to wait.
+        self.queue.wake_tasks(self.queue.lock());
+        let mut panics = FirstPanic::default();
+        for wake in self.take_wakers().into_iter().flatten() {
+            panics.catch(wake);
+        }
+        panics.resume();
+    }
+
+    fn take_wakers(&self) -> Option<Vec<Waker>> {
+        ignore_poison(self.link.wakers.lock()).take()
+    }
+
+    fn check_open(&self) -> Result<(), SendRefused> {
+        if self.is_cancelled() || self.link.closed.load(Ordering::Relaxed) {
+            return Err(SendRefused);
+        }
+        Ok(())
+    }
+}
+
+impl<M> Clone for TaskSender<M> {
+    fn clone(&self) -> Self {
+        Self {
+            link: Arc::clone(&self.link),
+            queue: Arc::clone(&self.queue),
+        }
+    }
+}
+
+/// No foreign code runs under our locks, so a panic cannot have left half a change behind.
+pub(super) fn ignore_poison<T>(result: Result<T, PoisonError<T>>) -> T {
+    result.unwrap_or_else(PoisonError::into_inner)
+}

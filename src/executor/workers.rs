@@ -1,0 +1,116 @@
+//! The worker threads of an executor and the queue of jobs that they share.
+//!
+//! Responsible for starting no more threads than are needed and for losing none. Refuses to know what a job
+//! does.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::num::NonZeroUsize;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+
+use super::queue::ignore_poison;
+
+/// What a worker thread does for one task.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+pub(super) struct Workers {
+    jobs: Arc<Jobs>,
+    threads: RefCell<Vec<JoinHandle<()>>>,
+    most: NonZeroUsize,
+}
+
+#[derive(Default)]
+struct Jobs {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queued: VecDeque<Job>,
+    idle: usize,
+    closed: bool,
+}
+
+impl Workers {
+    pub(super) fn new(most: NonZeroUsize) -> Self {
+        Self {
+            jobs: Arc::default(),
+            threads: RefCell::default(),
+            most,
+        }
+    }
+
+    /// Starts a thread for one more job, unless one is idle or there are as many as there may be.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if not even a first thread can be started. With fewer threads than wanted jobs only wait
+    /// longer.
+    pub(super) fn make_room(&self) -> io::Result<()> {
+        let mut threads = self.threads.borrow_mut();
+        let enough = {
+            let state = self.jobs.lock();
+            state.idle > state.queued.len()
+        };
+        if enough || threads.len() >= self.most.get() {
+            return Ok(());
+        }
+        let jobs = Arc::clone(&self.jobs);
+        let name = format!("progrun-worker-{}", threads.len() + 1);
+        match thread::Builder::new().name(name).spawn(move || jobs.work()) {
+            Ok(thread) => threads.push(thread),
+            Err(error) if threads.is_empty() => return Err(error),
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn push(&self, job: Job) {
+        self.jobs.lock().queued.push_back(job);
+        self.jobs.changed.notify_one();
+    }
+
+    /// Drops the jobs that no worker has reached, and waits for those that one has.
+    pub(super) fn close(&self) {
+        let unreached = {
+            let mut state = self.jobs.lock();
+            state.closed = true;
+            std::mem::take(&mut state.queued)
+        };
+        self.jobs.changed.notify_all();
+        // Outside the lock: a task that is dropped says so, and that is foreign code.
+        drop(unreached);
+        for thread in self.threads.take() {
+            // Jobs cannot make a worker panic, see `work`.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Jobs {
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            // A task answers for its own panics. Whatever comes through here must not cost the executor a
+            // worker, or jobs would wait for it without end.
+            let _ = panic::catch_unwind(AssertUnwindSafe(job));
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        state.idle += 1;
+        while state.queued.is_empty() && !state.closed {
+            state = ignore_poison(self.changed.wait(state));
+        }
+        state.idle -= 1;
+        state.queued.pop_front()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        ignore_poison(self.state.lock())
+    }
+}
