@@ -26,7 +26,7 @@ use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::credit::{Charge, Credit};
-use crate::event::{Ending, Exit, Stream};
+use crate::event::{Ending, Exit, Route, Stream};
 use crate::progress::ProgressReporter;
 use crate::reports::{Collector, Reports};
 
@@ -42,24 +42,13 @@ pub struct Launch {
     /// The number of the channel in the child.
     pub channel: RawFd,
     /// Where the child's stdout goes.
-    pub stdout: Output,
+    pub stdout: Route,
     /// Where the child's stderr goes.
-    pub stderr: Output,
+    pub stderr: Route,
     /// Whether every line of the channel is wanted, not only the newest state of each part.
     pub verbatim: bool,
     /// Whether stdout and stderr are read to their end however long somebody holds them after the child.
     pub wait_output: bool,
-}
-
-/// Where an output of the child goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Wherever ours goes: the same descriptor, no copy.
-    Inherit,
-    /// Through us.
-    Piped,
-    /// Nowhere.
-    Discard,
 }
 
 /// What the worker tells the run loop, beside the reports. Unlike these it also arrives after a cancel request.
@@ -218,6 +207,7 @@ struct Worker<'a> {
     wait_output: bool,
     /// Set when the child has ended.
     drain: Option<Drain>,
+    drain_cut_short: bool,
 }
 
 impl<'a> Worker<'a> {
@@ -248,6 +238,7 @@ impl<'a> Worker<'a> {
             terminated: false,
             wait_output: launch.wait_output,
             drain: None,
+            drain_cut_short: false,
         })
     }
 
@@ -286,6 +277,8 @@ impl<'a> Worker<'a> {
     /// The cancel request: whatever is in the channel is read, then the read end goes, and the child's next write fails.
     fn close_channel(&mut self) {
         self.cancel_seen = true;
+        // Whoever asks now asks us not to wait for others: the child itself is gone.
+        self.drain_cut_short = self.drain.is_some();
         if let Some(channel) = &self.channel {
             // No further than what is there now: a child that never pauses would keep us here.
             let waiting = ioctl_fionread(channel).unwrap_or(0);
@@ -315,7 +308,7 @@ impl<'a> Worker<'a> {
         };
         // A child that never used its channel is not waited for there: whoever still holds it is a bystander.
         let channel_open = self.channel.is_some() && self.collector.seen();
-        if !channel_open && !self.outputs_open() {
+        if self.drain_cut_short || !channel_open && !self.outputs_open() {
             return true;
         }
         !self.waits_for_output() && drain.is_over(Instant::now())

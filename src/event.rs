@@ -60,6 +60,17 @@ pub enum Stream {
     Stderr,
 }
 
+/// How an output stream of the child is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// It is ours: the same descriptor, no copy.
+    Inherit,
+    /// It goes through us.
+    Piped,
+    /// It goes nowhere.
+    Discard,
+}
+
 /// Who asked for the stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

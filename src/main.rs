@@ -1,3 +1,5 @@
 //! The program `progrun`.
 
-fn main() {}
+fn main() {
+    progrun::cli::main()
+}

@@ -29,13 +29,12 @@ pub struct Part {
 impl Part {
     fn apply(&mut self, report: &Progress<'_>, elapsed: Duration) {
         self.known.merge(report);
-        for text in [
-            &mut self.known.message,
-            &mut self.known.title,
-            &mut self.known.unit,
-        ] {
-            clip(text);
-        }
+        let known = &mut self.known;
+        clip(&mut known.id);
+        clip(&mut known.parent);
+        clip(&mut known.title);
+        clip(&mut known.unit);
+        clip(&mut known.message);
         if report.eta.is_some() {
             self.eta_given = elapsed;
         }
@@ -119,12 +118,6 @@ impl Parts {
             }
         };
         self.live[index].apply(report, elapsed);
-        for text in [
-            &mut self.live[index].known.id,
-            &mut self.live[index].known.parent,
-        ] {
-            clip(text);
-        }
         report.status?;
         self.count(report.status);
         self.by_id.remove(id);

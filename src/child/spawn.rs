@@ -21,9 +21,9 @@ use rustix::fs::fstat;
 use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionbio};
 use rustix::process::Pid;
 
-use crate::event::{Ending, Exit};
+use crate::event::{Ending, Exit, Route};
 
-use super::{Launch, LaunchError, Output};
+use super::{Launch, LaunchError};
 
 /// A child that runs, and our ends of its pipes.
 pub(super) struct Spawned {
@@ -46,8 +46,8 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
     let identity = fstat(&write_end)
         .map_err(io::Error::from)
         .map_err(internal("making the channel"))?;
-    let (stdout, stdout_end) = stdio(&launch.stdout).map_err(internal("making a pipe"))?;
-    let (stderr, stderr_end) = stdio(&launch.stderr).map_err(internal("making a pipe"))?;
+    let (stdout, stdout_end) = stdio(launch.stdout).map_err(internal("making a pipe"))?;
+    let (stderr, stderr_end) = stdio(launch.stderr).map_err(internal("making a pipe"))?;
 
     let mut command = Command::new(program);
     command
@@ -98,11 +98,11 @@ fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
-fn stdio(output: &Output) -> io::Result<(Stdio, Option<OwnedFd>)> {
-    Ok(match output {
-        Output::Inherit => (Stdio::inherit(), None),
-        Output::Discard => (Stdio::null(), None),
-        Output::Piped => {
+fn stdio(route: Route) -> io::Result<(Stdio, Option<OwnedFd>)> {
+    Ok(match route {
+        Route::Inherit => (Stdio::inherit(), None),
+        Route::Discard => (Stdio::null(), None),
+        Route::Piped => {
             let (read, write) = io::pipe()?;
             ioctl_fionbio(&read, true)?;
             (Stdio::from(write), Some(OwnedFd::from(read)))

@@ -1,0 +1,399 @@
+//! One run from its start to its end: one channel in, futures and sinks out, an exit status at last.
+//!
+//! One thread owns the truth. Messages of the task, notices of its worker, signals and the passing of time are taken
+//! from one channel in one order; the future and the [ladder](ladder) say what follows, and the sinks are told. Nothing
+//! here waits for anything but that channel, so Ctrl-C is obeyed at once whatever a terminal or a reader does.
+
+mod ending;
+mod ladder;
+mod signals;
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
+use crate::credit::Credit;
+use crate::event::{Ending, Event, Exit, Final, Reason, Step, Stream, Summary};
+use crate::executor::Executor;
+use crate::progress::{FutureState, Message, ProgressFuture, submit_progress};
+use crate::reports::Reports;
+use crate::sink::{Display, Gone, Sink, choose};
+
+use self::ladder::{Action, Ladder};
+
+pub use self::ending::{FAILED, end};
+pub use self::ladder::Limits;
+
+/// What to run, how to stop it, and what to show.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// The number of the channel in the child.
+    pub channel: RawFd,
+    /// How long each step of a stop has.
+    pub limits: Limits,
+    /// Whether the child's own status is given even after a stop.
+    pub preserve_status: bool,
+    /// Whether the child's output is read until nobody holds it any more.
+    pub wait_output: bool,
+    /// What is shown, where.
+    pub display: Display,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How progrun is to end.
+    pub ending: Ending,
+    /// What progrun itself has to say about it.
+    pub error: Option<String>,
+}
+
+/// Everything that the run loop takes from its channel.
+enum Input {
+    /// The executor has a message to dispatch.
+    Message,
+    /// The worker has something to tell.
+    Notice(Notice),
+    /// A signal came to us.
+    Signal(i32),
+    /// Something cannot be written any more.
+    Gone(Gone),
+    /// Everything is written.
+    Flushed,
+}
+
+/// Runs a command; see the module's comment.
+///
+/// # Errors
+/// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
+pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
+    let started = Instant::now();
+    let (inbox, inputs) = mpsc::channel();
+    signals::install(&inbox)?;
+    let gone = inbox.clone();
+    let chosen = choose(&settings.display, move |what| {
+        let _ = gone.send(Input::Gone(what));
+    })?;
+    let launch = Launch {
+        command: settings.command.clone(),
+        channel: settings.channel,
+        stdout: chosen.routes[Stream::Stdout as usize],
+        stderr: chosen.routes[Stream::Stderr as usize],
+        verbatim: chosen.verbatim,
+        wait_output: settings.wait_output,
+    };
+    let stage = Rc::new(RefCell::new(Stage {
+        sinks: chosen.sinks,
+        started,
+        reports: 0,
+        malformed: 0,
+    }));
+
+    let (control, orders) = child::line().context("making a pipe")?;
+    let (ping, notices) = (inbox.clone(), inbox.clone());
+    let executor = Executor::<Message<Reports, ()>>::builder(NonZeroUsize::MIN)
+        .on_message(move || {
+            let _ = ping.send(Input::Message);
+        })
+        .build();
+    let future = submit_progress(&executor, move |reporter| {
+        child::run(&launch, &orders, reporter, &|notice| {
+            let _ = notices.send(Input::Notice(notice));
+        })
+    })?;
+    let audience = Rc::clone(&stage);
+    future.on_progress(move |reports| audience.borrow_mut().reports(reports));
+
+    let mut run = Run {
+        settings,
+        executor,
+        future,
+        control,
+        stage,
+        ladder: Ladder::new(settings.limits),
+        pid: None,
+        exit: None,
+        launch_error: None,
+        gave_up: false,
+    };
+    run.follow(&inputs)?;
+    let outcome = run.finish(&inbox, &inputs);
+    // Dropping the executor joins its worker, which after giving up may never end.
+    std::mem::forget(run);
+    Ok(outcome)
+}
+
+struct Run<'a> {
+    settings: &'a Settings,
+    executor: Executor<Message<Reports, ()>>,
+    future: ProgressFuture<Reports, ()>,
+    control: Control,
+    stage: Rc<RefCell<Stage>>,
+    ladder: Ladder,
+    pid: Option<i32>,
+    exit: Option<Exit>,
+    launch_error: Option<LaunchError>,
+    gave_up: bool,
+}
+
+/// The sinks, and what is counted for them.
+struct Stage {
+    sinks: Vec<Box<dyn Sink>>,
+    started: Instant,
+    reports: u64,
+    malformed: u64,
+}
+
+impl Stage {
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn tell(&mut self, event: &Event<'_>) {
+        let elapsed = self.elapsed();
+        for sink in &mut self.sinks {
+            sink.event(event, elapsed);
+        }
+    }
+
+    fn reports(&mut self, reports: &Reports) {
+        self.reports += reports.count;
+        self.malformed += reports.malformed_count;
+        self.tell(&Event::Progress(reports));
+    }
+
+    fn due(&self) -> Option<Duration> {
+        self.sinks.iter().filter_map(|sink| sink.due()).min()
+    }
+
+    fn tick(&mut self) {
+        let elapsed = self.elapsed();
+        for sink in &mut self.sinks {
+            sink.tick(elapsed);
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Until the future is done, or nobody waits for it any more.
+    fn follow(&mut self, inputs: &Receiver<Input>) -> anyhow::Result<()> {
+        while !self.future.done() && !self.gave_up {
+            if let Some(input) = self.next(inputs)? {
+                self.take_in(input)?;
+            }
+            let now = self.elapsed();
+            if let Some(action) = self.ladder.tick(now) {
+                self.act(action);
+            }
+            self.stage.borrow_mut().tick();
+        }
+        Ok(())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.stage.borrow().elapsed()
+    }
+
+    /// The next input; none when it is time to look at the clock.
+    fn next(&self, inputs: &Receiver<Input>) -> anyhow::Result<Option<Input>> {
+        match inputs.try_recv() {
+            Ok(input) => return Ok(Some(input)),
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => anyhow::bail!("the worker is gone"),
+        }
+        let due = self.stage.borrow().due();
+        let wake = [due, self.ladder.deadline()].into_iter().flatten().min();
+        let received = match wake {
+            // Nothing to draw and nothing to wait for: no wake-ups at all.
+            None => inputs.recv().map_err(RecvTimeoutError::from),
+            Some(wake) => inputs.recv_timeout(wake.saturating_sub(self.elapsed())),
+        };
+        match received {
+            Ok(input) => Ok(Some(input)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the worker is gone"),
+        }
+    }
+
+    fn take_in(&mut self, input: Input) -> anyhow::Result<()> {
+        match input {
+            Input::Message => {
+                self.executor.dispatch_one()?;
+            }
+            Input::Notice(notice) => self.notice(notice),
+            Input::Signal(signal) => self.signal(signal),
+            Input::Gone(Gone::Stream(stream)) => self.control.order(Order::Close(stream)),
+            Input::Gone(Gone::Log(sentence)) => self.warn(&sentence),
+            Input::Flushed => {}
+        }
+        Ok(())
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Started { pid } => {
+                self.pid = Some(pid);
+                let command = &self.settings.command;
+                self.tell(&Event::Started { command, pid });
+            }
+            Notice::NotStarted(error) => self.launch_error = Some(error),
+            Notice::Output {
+                stream,
+                bytes,
+                charge,
+            } => self.tell(&Event::Output {
+                stream,
+                bytes: &bytes,
+                charge: &charge,
+            }),
+            Notice::ChannelClosed { asked } => {
+                let now = self.elapsed();
+                if let Some(action) = self.ladder.channel_closed(asked, now) {
+                    self.act(action);
+                }
+            }
+            Notice::Held { stream, holders } => {
+                let name = match stream {
+                    Stream::Stdout => "stdout",
+                    Stream::Stderr => "stderr",
+                };
+                let who = if holders.is_empty() {
+                    "another process".to_owned()
+                } else {
+                    holders.join(", ")
+                };
+                self.warn(&format!(
+                    "{name} is still held by {who}; what it writes now is lost (--wait-output waits)"
+                ));
+            }
+            Notice::Ended(exit) => self.exit = Some(exit),
+        }
+    }
+
+    fn signal(&mut self, signal: i32) {
+        let reason = match signal {
+            libc::SIGINT => Reason::Interrupt,
+            libc::SIGTERM => Reason::Terminate,
+            libc::SIGHUP => Reason::Hangup,
+            other => {
+                self.control.order(Order::Signal(other));
+                return;
+            }
+        };
+        let now = self.elapsed();
+        if let Some(action) = self.ladder.request(reason, now) {
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Cancel => {
+                self.future.cancel();
+            }
+            Action::Begin(reason, step) => {
+                self.tell(&Event::Cancelling { reason, step });
+                self.take(step);
+            }
+            Action::Next(cause, step) => {
+                self.tell(&Event::Stopping { cause, step });
+                self.take(step);
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        let (order, signal) = match step {
+            Step::Ask => return,
+            Step::Signal(signal) => (Order::Signal(signal), signal),
+            Step::Terminate => (Order::Signal(libc::SIGTERM), libc::SIGTERM),
+            Step::Kill => (Order::Kill, libc::SIGKILL),
+            Step::GiveUp => {
+                self.gave_up = true;
+                if let Some(pid) = self.pid {
+                    self.warn(&format!("pid {pid} is still running"));
+                }
+                return;
+            }
+        };
+        self.control.order(order);
+        self.tell(&Event::Signal(signal));
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        self.stage.borrow_mut().tell(event);
+    }
+
+    fn warn(&self, sentence: &str) {
+        self.tell(&Event::Warning(sentence));
+    }
+
+    /// Tells the end, and sees that all of it is written.
+    fn finish(&mut self, inbox: &Sender<Input>, inputs: &Receiver<Input>) -> Outcome {
+        let state = match self.future.state() {
+            FutureState::Completed => Final::Completed,
+            FutureState::Failed => Final::Failed,
+            _ => Final::Cancelled,
+        };
+        let error = match (&self.launch_error, self.exit, self.future.exception()) {
+            (Some(error), _, _) => Some(error.to_string()),
+            // The worker itself failed: what it says is all there is.
+            (None, None, Ok(error)) => Some(format!("{error:#}")),
+            _ => None,
+        };
+        let (reports, malformed) = {
+            let stage = self.stage.borrow();
+            (stage.reports, stage.malformed)
+        };
+        let summary = Summary {
+            state,
+            reason: self.ladder.reason(),
+            exit: self.exit,
+            error: error.clone(),
+            reports,
+            malformed,
+        };
+        self.tell(&Event::Finished(&summary));
+        self.flush(inbox, inputs);
+        let killed = self.ladder.killed();
+        let ending = match (&self.launch_error, state) {
+            (Some(error), Final::Failed) => ending::of_launch(error),
+            _ => ending::of_run(&summary, killed, self.settings.preserve_status),
+        };
+        Outcome { ending, error }
+    }
+
+    /// Waits until everything is written, unless somebody is tired of that too.
+    fn flush(&self, inbox: &Sender<Input>, inputs: &Receiver<Input>) {
+        let inbox = inbox.clone();
+        let under_way = Credit::new(1, move || {
+            let _ = inbox.send(Input::Flushed);
+        });
+        let charge = under_way.charge(1);
+        for sink in &mut self.stage.borrow_mut().sinks {
+            sink.flush(&charge);
+        }
+        drop(charge);
+        if self.gave_up {
+            return;
+        }
+        while let Ok(input) = inputs.recv() {
+            match input {
+                Input::Flushed => return,
+                Input::Signal(libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) => {
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+}

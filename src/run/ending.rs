@@ -1,0 +1,122 @@
+//! How progrun itself ends: the status or the signal that a run comes to, and dying by it.
+
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getpid, kill_process, set_dumpable_behavior, setrlimit,
+};
+
+use crate::child::LaunchError;
+use crate::event::{Ending, Final, Reason, Summary};
+
+/// A timeout was reached, as in coreutils.
+const TIMED_OUT: i32 = 124;
+/// progrun itself failed.
+pub const FAILED: i32 = 125;
+const CANNOT_RUN: i32 = 126;
+const NOT_FOUND: i32 = 127;
+/// What a shell shows for a process that was killed by SIGKILL.
+const KILLED: i32 = 137;
+
+/// What a run that is over comes to.
+pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> Ending {
+    let own = summary.exit.map(|exit| exit.ending);
+    match (summary.state, summary.reason, own) {
+        (Final::Cancelled, Some(_), Some(own)) if preserve_status => own,
+        (Final::Cancelled, Some(Reason::Timeout), _) if killed => Ending::Status(KILLED),
+        (Final::Cancelled, Some(Reason::Timeout), _) => Ending::Status(TIMED_OUT),
+        // By the signal itself and not by 128 + N: a bash script goes on after `exit 130`.
+        (Final::Cancelled, Some(Reason::Interrupt), _) => Ending::Signal(libc::SIGINT),
+        (Final::Cancelled, Some(Reason::Terminate), _) => Ending::Signal(libc::SIGTERM),
+        (Final::Cancelled, Some(Reason::Hangup), _) => Ending::Signal(libc::SIGHUP),
+        (_, _, Some(own)) => own,
+        (_, _, None) => Ending::Status(FAILED),
+    }
+}
+
+/// What a child that could not be started comes to.
+pub(super) fn of_launch(error: &LaunchError) -> Ending {
+    Ending::Status(match error {
+        LaunchError::NotFound { .. } => NOT_FOUND,
+        LaunchError::CannotRun { .. } => CANNOT_RUN,
+        LaunchError::Internal { .. } => FAILED,
+    })
+}
+
+/// Ends the process.
+pub fn end(ending: Ending) -> ! {
+    match ending {
+        Ending::Status(status) => std::process::exit(status),
+        Ending::Signal(signal) => {
+            // The core that matters was the child's; ours would only hide it.
+            let none = Rlimit {
+                current: Some(0),
+                maximum: Some(0),
+            };
+            let _ = setrlimit(Resource::Core, none);
+            let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+            // Real-time signals, which signal-hook does not know; they have no handler here.
+            if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
+                let _ = kill_process(getpid(), signal);
+            }
+            std::process::exit(128 + signal)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Exit;
+    use std::time::Duration;
+
+    fn summary(state: Final, reason: Option<Reason>, ending: Option<Ending>) -> Summary {
+        Summary {
+            state,
+            reason,
+            exit: ending.map(|ending| Exit {
+                ending,
+                user_time: Duration::ZERO,
+                system_time: Duration::ZERO,
+                max_rss: 0,
+            }),
+            error: None,
+            reports: 0,
+            malformed: 0,
+        }
+    }
+
+    #[test]
+    fn the_table_of_exit_statuses_holds() {
+        use Ending::{Signal, Status};
+        use Final::{Cancelled, Completed, Failed};
+        use Reason::{Hangup, Interrupt, Terminate, Timeout};
+        for (state, reason, own, killed, expected) in [
+            (Completed, None, Some(Status(0)), false, Status(0)),
+            (Failed, None, Some(Status(7)), false, Status(7)),
+            (Failed, None, Some(Signal(11)), false, Signal(11)),
+            (Cancelled, Some(Interrupt), Some(Status(0)), false, Signal(2)),
+            (Cancelled, Some(Interrupt), Some(Signal(13)), false, Signal(2)),
+            (Cancelled, Some(Interrupt), Some(Signal(9)), true, Signal(2)),
+            (Cancelled, Some(Interrupt), None, true, Signal(2)),
+            (Cancelled, Some(Terminate), Some(Signal(15)), false, Signal(15)),
+            (Cancelled, Some(Hangup), Some(Status(1)), false, Signal(1)),
+            (Cancelled, Some(Timeout), Some(Status(0)), false, Status(124)),
+            (Cancelled, Some(Timeout), Some(Signal(15)), false, Status(124)),
+            (Cancelled, Some(Timeout), Some(Signal(9)), true, Status(137)),
+        ] {
+            let summary = summary(state, reason, own);
+            assert_eq!(of_run(&summary, killed, false), expected, "{summary:?}");
+        }
+    }
+
+    #[test]
+    fn the_childs_own_ending_is_preserved_on_request() {
+        let reasons = [Reason::Interrupt, Reason::Timeout];
+        for reason in reasons.map(Some) {
+            for own in [Ending::Status(0), Ending::Status(3), Ending::Signal(15)] {
+                let summary = summary(Final::Cancelled, reason, Some(own));
+                assert_eq!(of_run(&summary, false, true), own);
+            }
+        }
+    }
+}

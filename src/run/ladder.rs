@@ -1,0 +1,267 @@
+//! The ladder: when a run is stopped, and how hard. Asking, SIGTERM, SIGKILL, giving up.
+//!
+//! A state machine without clock, process or terminal: it is told what happened and when, and says what to do. Times are
+//! what has passed since the run began.
+
+use std::time::Duration;
+
+use crate::event::{Cause, Reason, Step};
+
+/// A second signal so soon after a step is the same key press: some parents deliver one Ctrl-C twice, the slowest of
+/// those seen after 47 ms.
+const SAME_PRESS: Duration = Duration::from_millis(150);
+
+/// How long each step has. None: for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// From the start to the first request.
+    pub timeout: Option<Duration>,
+    /// From asking to SIGTERM.
+    pub grace: Option<Duration>,
+    /// From SIGTERM, or another signal, to SIGKILL.
+    pub kill_after: Option<Duration>,
+    /// What a timeout sends to a child that cannot be asked.
+    pub timeout_signal: i32,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Cancel the future; the worker closes the channel and says whether the child can see that.
+    Cancel,
+    /// Tell of the first step, and send its signal if it has one.
+    Begin(Reason, Step),
+    /// Tell of the next step, and take it.
+    Next(Cause, Step),
+}
+
+/// Where a run is on the ladder.
+#[derive(Debug)]
+pub(super) struct Ladder {
+    limits: Limits,
+    reason: Option<Reason>,
+    step: Option<Step>,
+    /// When the current step was taken.
+    taken: Duration,
+}
+
+impl Ladder {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            reason: None,
+            step: None,
+            taken: Duration::ZERO,
+        }
+    }
+
+    /// Who asked first, if anybody did.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// Whether the child had to be killed.
+    pub(super) fn killed(&self) -> bool {
+        self.step >= Some(Step::Kill)
+    }
+
+    /// The user asks to stop, for the first time or again.
+    pub(super) fn request(&mut self, reason: Reason, now: Duration) -> Option<Action> {
+        if self.reason.is_none() {
+            self.reason = Some(reason);
+            self.taken = now;
+            return Some(Action::Cancel);
+        }
+        if now < self.taken + SAME_PRESS {
+            return None;
+        }
+        self.next(Cause::Again, now)
+    }
+
+    /// The channel is closed. `asked` if the child will see it.
+    pub(super) fn channel_closed(&mut self, asked: bool, now: Duration) -> Option<Action> {
+        let reason = self.reason.filter(|_| self.step.is_none())?;
+        let step = if asked {
+            Step::Ask
+        } else {
+            Step::Signal(match reason {
+                Reason::Interrupt => libc::SIGINT,
+                Reason::Terminate => libc::SIGTERM,
+                Reason::Hangup => libc::SIGHUP,
+                Reason::Timeout => self.limits.timeout_signal,
+            })
+        };
+        self.step = Some(step);
+        self.taken = now;
+        Some(Action::Begin(reason, step))
+    }
+
+    /// When time alone takes the next step.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        match self.step {
+            None if self.reason.is_none() => self.limits.timeout,
+            None | Some(Step::Kill | Step::GiveUp) => None,
+            Some(_) => self.patience().map(|patience| self.taken + patience),
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(&mut self, now: Duration) -> Option<Action> {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        if self.reason.is_none() {
+            self.reason = Some(Reason::Timeout);
+            self.taken = now;
+            return Some(Action::Cancel);
+        }
+        let patience = self.patience()?;
+        self.next(Cause::NoReaction(patience), now)
+    }
+
+    /// How long the current step has.
+    fn patience(&self) -> Option<Duration> {
+        match self.step {
+            Some(Step::Ask) => self.limits.grace,
+            _ => self.limits.kill_after,
+        }
+    }
+
+    fn next(&mut self, cause: Cause, now: Duration) -> Option<Action> {
+        let step = match (self.step?, cause) {
+            (Step::Ask, _) | (Step::Signal(_), Cause::Again) => Step::Terminate,
+            (Step::Signal(_), Cause::NoReaction(_)) | (Step::Terminate, _) => Step::Kill,
+            (Step::Kill, Cause::Again) => Step::GiveUp,
+            (Step::Kill, Cause::NoReaction(_)) | (Step::GiveUp, _) => return None,
+        };
+        self.step = Some(step);
+        self.taken = now;
+        Some(Action::Next(cause, step))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        timeout: None,
+        grace: Some(Duration::from_secs(10)),
+        kill_after: Some(Duration::from_secs(5)),
+        timeout_signal: libc::SIGTERM,
+    };
+
+    fn at(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    fn asked() -> Ladder {
+        let mut ladder = Ladder::new(LIMITS);
+        ladder.request(Reason::Interrupt, at(1.0));
+        ladder.channel_closed(true, at(1.0));
+        ladder
+    }
+
+    #[test]
+    fn a_child_that_reports_is_asked_then_terminated_then_killed_then_given_up() {
+        let mut ladder = Ladder::new(LIMITS);
+        assert_eq!(
+            ladder.request(Reason::Interrupt, at(1.0)),
+            Some(Action::Cancel)
+        );
+        assert_eq!(
+            ladder.channel_closed(true, at(1.0)),
+            Some(Action::Begin(Reason::Interrupt, Step::Ask))
+        );
+        let mut again = |time| ladder.request(Reason::Interrupt, at(time));
+        assert_eq!(
+            again(2.0),
+            Some(Action::Next(Cause::Again, Step::Terminate))
+        );
+        assert_eq!(again(3.0), Some(Action::Next(Cause::Again, Step::Kill)));
+        assert_eq!(again(4.0), Some(Action::Next(Cause::Again, Step::GiveUp)));
+        assert_eq!(again(5.0), None);
+    }
+
+    #[test]
+    fn time_alone_takes_the_same_steps_but_never_gives_up() {
+        let mut ladder = asked();
+        assert_eq!(ladder.deadline(), Some(at(11.0)));
+        assert_eq!(ladder.tick(at(10.9)), None);
+        assert_eq!(
+            ladder.tick(at(11.0)),
+            Some(Action::Next(Cause::NoReaction(at(10.0)), Step::Terminate))
+        );
+        assert_eq!(ladder.deadline(), Some(at(16.0)));
+        assert_eq!(
+            ladder.tick(at(16.0)),
+            Some(Action::Next(Cause::NoReaction(at(5.0)), Step::Kill))
+        );
+        assert!(ladder.killed());
+        assert_eq!(ladder.deadline(), None);
+        assert_eq!(ladder.tick(at(1000.0)), None);
+    }
+
+    #[test]
+    fn a_child_that_never_reported_gets_the_signal_at_once_and_is_killed_when_it_does_not_react() {
+        for (reason, signal) in [
+            (Reason::Interrupt, libc::SIGINT),
+            (Reason::Terminate, libc::SIGTERM),
+            (Reason::Hangup, libc::SIGHUP),
+        ] {
+            let mut ladder = Ladder::new(LIMITS);
+            ladder.request(reason, at(1.0));
+            assert_eq!(
+                ladder.channel_closed(false, at(1.0)),
+                Some(Action::Begin(reason, Step::Signal(signal)))
+            );
+            assert_eq!(
+                ladder.tick(at(6.0)),
+                Some(Action::Next(Cause::NoReaction(at(5.0)), Step::Kill))
+            );
+        }
+    }
+
+    #[test]
+    fn a_second_signal_within_150_ms_of_a_step_is_the_same_key_press() {
+        let mut ladder = asked();
+        assert_eq!(ladder.request(Reason::Interrupt, at(1.149)), None);
+        assert_eq!(
+            ladder.request(Reason::Interrupt, at(1.15)),
+            Some(Action::Next(Cause::Again, Step::Terminate))
+        );
+        assert_eq!(ladder.request(Reason::Interrupt, at(1.2)), None);
+    }
+
+    #[test]
+    fn a_timeout_is_a_first_request_with_a_signal_of_its_own() {
+        let mut ladder = Ladder::new(Limits {
+            timeout: Some(at(60.0)),
+            timeout_signal: libc::SIGUSR1,
+            ..LIMITS
+        });
+        assert_eq!(ladder.deadline(), Some(at(60.0)));
+        assert_eq!(ladder.tick(at(59.0)), None);
+        assert_eq!(ladder.tick(at(60.0)), Some(Action::Cancel));
+        assert_eq!(ladder.deadline(), None);
+        assert_eq!(
+            ladder.channel_closed(false, at(60.0)),
+            Some(Action::Begin(Reason::Timeout, Step::Signal(libc::SIGUSR1)))
+        );
+        assert_eq!(ladder.reason(), Some(Reason::Timeout));
+    }
+
+    #[test]
+    fn after_the_request_of_a_user_there_is_no_timeout_any_more() {
+        let mut ladder = Ladder::new(Limits {
+            timeout: Some(at(60.0)),
+            grace: None,
+            ..LIMITS
+        });
+        ladder.request(Reason::Interrupt, at(1.0));
+        ladder.channel_closed(true, at(1.0));
+        assert_eq!(ladder.deadline(), None);
+        assert_eq!(ladder.tick(at(61.0)), None);
+        assert_eq!(ladder.reason(), Some(Reason::Interrupt));
+    }
+}

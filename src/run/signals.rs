@@ -1,0 +1,49 @@
+//! The signals that come to progrun itself, turned into inputs of the run loop.
+//!
+//! ctrlc for SIGINT; signal-hook for those that ctrlc cannot tell apart. What was ignored when we started stays ignored,
+//! for nohup and `cmd &` mean it, and what was blocked is unblocked.
+
+use std::sync::mpsc::Sender;
+use std::thread;
+
+use anyhow::Context;
+use signal_hook::consts::{
+    SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1,
+    SIGUSR2, SIGWINCH,
+};
+use signal_hook::iterator::Signals;
+
+use crate::child;
+
+use super::Input;
+
+/// From now on signals are inputs.
+pub(super) fn install(inbox: &Sender<Input>) -> anyhow::Result<()> {
+    child::unblock(&[
+        SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1,
+        SIGUSR2, SIGWINCH,
+    ]);
+    let interrupts = inbox.clone();
+    match ctrlc::try_set_handler(move || {
+        let _ = interrupts.send(Input::Signal(SIGINT));
+    }) {
+        // Somebody set it before us, to be ignored.
+        Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
+        Err(error) => return Err(error).context("handling Ctrl-C"),
+    }
+    let wanted = [SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGUSR1, SIGUSR2];
+    let wanted = wanted.into_iter().filter(|signal| !child::is_ignored(*signal));
+    let mut signals = Signals::new(wanted).context("handling signals")?;
+    let inbox = inbox.clone();
+    thread::Builder::new()
+        .name("progrun-signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if inbox.send(Input::Signal(signal)).is_err() {
+                    return;
+                }
+            }
+        })
+        .context("starting a thread for signals")?;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! What consumes the events of a run: the trait that the run loop draws through, and the sinks behind it.
+//!
+//! A sink never makes the run loop wait and never fails it: what cannot be written is said once and then left out. Sinks
+//! see events in one order, have no clock (times are what has passed since the run began), and are the only code that
+//! touches the terminal. Text from a child is foreign and is made safe here.
+
+mod bars;
+mod choice;
+mod json;
+mod log;
+mod narration;
+mod outlet;
+mod plain;
+mod spool;
+mod stream;
+mod text;
+
+use std::time::Duration;
+
+use crate::credit::Charge;
+use crate::event::Event;
+
+use self::bars::Bars;
+use self::json::Json;
+use self::log::Log;
+use self::outlet::{OnGone, Outlet};
+use self::plain::Plain;
+use self::spool::Spool;
+use self::stream::Streams;
+
+pub use self::choice::{Chosen, Display, Gone, JsonPlace, Progress, Show, choose};
+
+/// Something that events are given to.
+pub trait Sink {
+    /// Takes in an event that happened at `elapsed`.
+    fn event(&mut self, event: &Event<'_>, elapsed: Duration);
+
+    /// When [`tick`](Self::tick) is to be called next if nothing happens; none: not at all.
+    fn due(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Draws, if it is time to.
+    fn tick(&mut self, _elapsed: Duration) {}
+
+    /// Holds `charge` until everything that this sink has to write is written: the program ends only then.
+    fn flush(&mut self, charge: &Charge);
+}

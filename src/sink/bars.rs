@@ -1,0 +1,561 @@
+//! Bars on a terminal, drawn with indicatif; what the child prints scrolls above them.
+//!
+//! Everything is drawn from the picture in [`Parts`], at most twenty times a second and not at all when nothing changed.
+//! A frame is made in memory and leaves as one write; while the terminal has not taken the last one, none is made.
+//! Whatever the child printed is written in order and byte for byte: complete lines above the bars, and a line that the
+//! child leaves open, such as a question, after a moment as it is, with the bars out of the way until it is complete.
+
+mod screen;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anstyle_progress::{TermProgress, supports_term_progress};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use crate::credit::Charge;
+use crate::event::{Event, Reason, Summary};
+use crate::parts::{Part, Parts};
+use crate::protocol::Status;
+use crate::reports::Reports;
+
+use self::screen::Screen;
+use super::text::{amount, clock, columns, escape, fit, percent, rate};
+use super::{Outlet, Sink, narration};
+
+/// A fast command stays silent.
+const SHOW_AFTER: Duration = Duration::from_millis(200);
+const FRAME: Duration = Duration::from_millis(50);
+/// How often a picture moves that has no news: the spinner, or the seconds beside a bar.
+const SPIN: Duration = Duration::from_millis(125);
+const SECOND: Duration = Duration::from_secs(1);
+/// How long a line may stay open before it is shown as it is.
+const OPEN_LINE: Duration = Duration::from_millis(150);
+/// How much output is gathered between frames.
+const GATHER: usize = 64 * 1024;
+/// Estimates beyond this help nobody.
+const FAR: Duration = Duration::from_secs(100 * 86_400);
+/// Of this many steps an indicatif bar is made.
+const STEPS: u64 = 10_000;
+
+/// Bars on a terminal.
+#[derive(Debug)]
+pub struct Bars {
+    outlet: Outlet,
+    screen: Screen,
+    multi: MultiProgress,
+    rows: Vec<Row>,
+    name: String,
+    color: bool,
+    /// Which streams of the child are ours to show.
+    shows: [bool; 2],
+    taskbar: Taskbar,
+    parts: Parts,
+    output: Output,
+    last_frame: Option<Duration>,
+    /// Whether bars are on the screen.
+    drawn: bool,
+    news: bool,
+    warned: bool,
+    /// Whether the terminal is gone: after SIGHUP nothing is drawn.
+    hung_up: bool,
+}
+
+/// A line of the picture: texts that the bar's style reads when it draws.
+#[derive(Debug)]
+struct Row {
+    bar: ProgressBar,
+    texts: Arc<Mutex<Texts>>,
+    shape: Shape,
+}
+
+#[derive(Debug, Default)]
+struct Texts {
+    left: String,
+    right: String,
+}
+
+/// What the style of a row depends on: the columns of its bar, 0 for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    bar: usize,
+    color: bool,
+}
+
+/// What the child printed and is not on the screen yet.
+#[derive(Debug, Default)]
+struct Output {
+    /// Complete lines, and what follows an open line.
+    ready: Vec<u8>,
+    charges: Vec<Charge>,
+    /// The begun line of each stream, and since when.
+    begun: [(Vec<u8>, Duration); 2],
+    /// Whether the last line on the screen is not complete: then there is no place for bars.
+    line_open: bool,
+}
+
+/// The terminal's own progress indicator (OSC 9;4).
+#[derive(Debug, Default)]
+struct Taskbar {
+    supported: bool,
+    shown: Option<u8>,
+}
+
+impl Bars {
+    /// Draws on the terminal behind `outlet`, whose size `size` gives as columns and rows; `shows` says of stdout and
+    /// stderr whether what the child prints there is shown above the bars.
+    #[must_use]
+    pub fn new(
+        outlet: Outlet,
+        name: String,
+        color: bool,
+        shows: [bool; 2],
+        size: impl Fn() -> (u16, u16) + Send + Sync + 'static,
+    ) -> Self {
+        let screen = Screen::new(size);
+        // indicatif would draw at each change of each row. The frame is forced when the picture is complete.
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 1);
+        Self {
+            outlet,
+            multi: MultiProgress::with_draw_target(target),
+            screen,
+            rows: Vec::new(),
+            name,
+            color,
+            shows,
+            taskbar: Taskbar {
+                supported: supports_term_progress(true),
+                shown: None,
+            },
+            parts: Parts::default(),
+            output: Output::default(),
+            last_frame: None,
+            drawn: false,
+            news: false,
+            warned: false,
+            hung_up: false,
+        }
+    }
+
+    fn reports(&mut self, reports: &Reports, elapsed: Duration) {
+        self.news = true;
+        for report in &reports.parts {
+            if let Some(part) = self.parts.apply(report, elapsed)
+                && part.known.status == Some(Status::Failed)
+            {
+                let text = narration::part_failed(&part);
+                self.say(&text);
+            }
+        }
+        if let Some(bad) = &reports.first_malformed
+            && !self.warned
+        {
+            self.warned = true;
+            self.say(&narration::malformed(bad));
+        }
+    }
+
+    /// A line of ours above the bars.
+    fn say(&mut self, text: &str) {
+        let line = format!("{}: {text}\r\n", escape(&self.name));
+        if self.output.line_open {
+            self.output.ready.extend_from_slice(b"\r\n");
+            self.output.line_open = false;
+        }
+        self.output.ready.extend_from_slice(line.as_bytes());
+        self.news = true;
+    }
+
+    fn frame(&mut self, elapsed: Duration) {
+        self.last_frame = Some(elapsed);
+        self.output.open_old_lines(elapsed);
+        if !self.output.ready.is_empty() {
+            if self.drawn {
+                self.clear();
+            }
+            self.screen.write(&self.output.take());
+        }
+        if !self.output.line_open {
+            self.draw(elapsed);
+        }
+        self.news = false;
+        self.send();
+    }
+
+    fn send(&mut self) {
+        let charges = std::mem::take(&mut self.output.charges);
+        self.outlet.send(self.screen.take(), charges);
+    }
+
+    fn clear(&mut self) {
+        let _ = self.multi.clear();
+        self.drawn = false;
+    }
+
+    fn draw(&mut self, elapsed: Duration) {
+        let (width, height) = self.screen.size();
+        let (width, height) = (usize::from(width), usize::from(height));
+        let at_most = height.saturating_sub(1).max(1);
+        let tree = self.parts.tree(at_most - 1);
+        let mut lines = vec![task_line(&self.parts, &self.name, width, elapsed)];
+        lines.extend(
+            tree.iter()
+                .map(|(depth, part)| part_line(part, *depth, width, elapsed)),
+        );
+        for row in self.rows.drain(lines.len().min(self.rows.len())..) {
+            self.multi.remove(&row.bar);
+        }
+        while self.rows.len() < lines.len() {
+            let bar = self.multi.add(ProgressBar::new(STEPS));
+            self.rows.push(Row::new(bar));
+        }
+        for (row, line) in self.rows.iter_mut().zip(lines) {
+            row.set(line, self.color);
+        }
+        if let Some(row) = self.rows.first() {
+            row.bar.force_draw();
+        }
+        self.drawn = true;
+        let fraction = self.parts.task.known.fraction();
+        if let Some(sequence) = self.taskbar.set(fraction) {
+            self.screen.write(sequence.as_bytes());
+        }
+    }
+
+    fn finished(&mut self, summary: &Summary, elapsed: Duration) {
+        let shown = self.drawn || self.last_frame.is_some();
+        if self.drawn {
+            self.clear();
+        }
+        if let Some(sequence) = self.taskbar.remove() {
+            self.screen.write(sequence.as_bytes());
+        }
+        self.output.open_all_lines();
+        if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
+            self.say(&text);
+        }
+        self.screen.write(&self.output.take());
+        self.send();
+    }
+}
+
+impl Sink for Bars {
+    fn event(&mut self, event: &Event<'_>, elapsed: Duration) {
+        match event {
+            _ if self.hung_up => {}
+            Event::Cancelling {
+                reason: Reason::Hangup,
+                ..
+            } => self.hung_up = true,
+            Event::Progress(reports) => self.reports(reports, elapsed),
+            Event::Output { stream, .. } if !self.shows[*stream as usize] => {}
+            Event::Output {
+                stream,
+                bytes,
+                charge,
+            } => {
+                self.output.charges.push((*charge).clone());
+                self.output.add(*stream as usize, bytes, elapsed);
+                // Before the first frame nothing is in the way, and no byte need wait.
+                let at_once = self.last_frame.is_none() || self.output.ready.len() > GATHER;
+                if at_once && !self.output.ready.is_empty() {
+                    if self.drawn {
+                        self.clear();
+                    }
+                    self.screen.write(&self.output.take());
+                    self.send();
+                }
+                self.news = true;
+            }
+            Event::Finished(summary) => self.finished(summary, elapsed),
+            event => {
+                if let Some(text) = narration::of(event) {
+                    self.say(&text);
+                    // What a key press does must be seen at once, also where nothing is drawn yet.
+                    self.frame(elapsed);
+                }
+            }
+        }
+    }
+
+    fn due(&self) -> Option<Duration> {
+        let Some(last) = self.last_frame else {
+            return Some(SHOW_AFTER);
+        };
+        if self.hung_up {
+            return None;
+        }
+        let wait = if self.news || self.output.is_waiting() || !self.outlet.is_idle() {
+            FRAME
+        } else if self.output.line_open {
+            return None;
+        } else if self.parts.task.known.fraction().is_none() {
+            SPIN
+        } else {
+            SECOND
+        };
+        Some(last + wait)
+    }
+
+    fn tick(&mut self, elapsed: Duration) {
+        if self.due().is_none_or(|due| due > elapsed) {
+            return;
+        }
+        if self.outlet.is_idle() {
+            self.frame(elapsed);
+        } else {
+            // Losing a frame is fine; asking again in a moment is enough.
+            self.last_frame = Some(elapsed);
+        }
+    }
+
+    fn flush(&mut self, charge: &Charge) {
+        self.outlet.flush(charge.clone());
+    }
+}
+
+impl Row {
+    fn new(bar: ProgressBar) -> Self {
+        Self {
+            bar,
+            texts: Arc::default(),
+            shape: Shape {
+                bar: usize::MAX,
+                color: false,
+            },
+        }
+    }
+
+    fn set(&mut self, line: Line, color: bool) {
+        let shape = Shape {
+            bar: line.bar,
+            color,
+        };
+        if let Ok(mut texts) = self.texts.lock() {
+            texts.left = line.left;
+            texts.right = line.right;
+        }
+        if shape != self.shape {
+            self.shape = shape;
+            self.bar.set_style(style(shape, &self.texts));
+        }
+        self.bar
+            .update(|state| state.set_pos(steps(line.fraction.unwrap_or(0.0))));
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a fraction of 10,000"
+)]
+fn steps(fraction: f64) -> u64 {
+    (fraction * STEPS as f64) as u64
+}
+
+fn style(shape: Shape, texts: &Arc<Mutex<Texts>>) -> ProgressStyle {
+    let (on, off) = if shape.color {
+        ("\x1b[36m", "\x1b[0m")
+    } else {
+        ("", "")
+    };
+    let template = match shape.bar {
+        0 => "{left}{right}".to_owned(),
+        columns => format!("{{left}} {on}{{bar:{columns}}}{off} {{right}}"),
+    };
+    let (left, right) = (Arc::clone(texts), Arc::clone(texts));
+    // The template is ours and correct; a plain bar is better than none if it ever is not.
+    ProgressStyle::with_template(&template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+        .with_key(
+            "left",
+            move |_: &ProgressState, f: &mut dyn std::fmt::Write| {
+                let _ = left.lock().map(|texts| f.write_str(&texts.left));
+            },
+        )
+        .with_key(
+            "right",
+            move |_: &ProgressState, f: &mut dyn std::fmt::Write| {
+                let _ = right.lock().map(|texts| f.write_str(&texts.right));
+            },
+        )
+}
+
+/// A line of the picture, cut to the terminal.
+struct Line {
+    left: String,
+    bar: usize,
+    fraction: Option<f64>,
+    right: String,
+}
+
+fn task_line(parts: &Parts, name: &str, width: usize, elapsed: Duration) -> Line {
+    let task = &parts.task;
+    let title = task.known.title.as_deref().unwrap_or(name);
+    let mut facts = facts(task, elapsed);
+    facts.push(narration::tally(parts));
+    facts.push(clock(elapsed));
+    facts.push(eta(task, elapsed));
+    line(&escape(title), "", task, facts, width, elapsed)
+}
+
+fn part_line(part: &Part, depth: usize, width: usize, elapsed: Duration) -> Line {
+    let mut facts = facts(part, elapsed);
+    facts.push(eta(part, elapsed));
+    let indent = "  ".repeat(depth.min(8));
+    line(&narration::label(part), &indent, part, facts, width, elapsed)
+}
+
+fn facts(part: &Part, elapsed: Duration) -> Vec<String> {
+    let known = &part.known;
+    vec![
+        known.fraction().map(percent).unwrap_or_default(),
+        amount(known),
+        part.rate(elapsed)
+            .map(|per_second| rate(known, per_second))
+            .unwrap_or_default(),
+    ]
+}
+
+fn eta(part: &Part, elapsed: Duration) -> String {
+    part.remaining(elapsed)
+        .filter(|left| !left.is_zero() && *left < FAR)
+        .map(|left| format!("ETA {}", clock(left)))
+        .unwrap_or_default()
+}
+
+/// Puts a line together: label, bar or spinner, facts, message; what does not fit goes, the message first.
+fn line(
+    label: &str,
+    indent: &str,
+    part: &Part,
+    mut facts: Vec<String>,
+    width: usize,
+    elapsed: Duration,
+) -> Line {
+    // The last column stays free: a terminal that wraps there would scroll the picture away.
+    let width = width.saturating_sub(1);
+    let fraction = part.known.fraction();
+    facts.retain(|fact| !fact.is_empty());
+    let label = fit(label, (width / 3).max(8));
+    let left = match fraction {
+        Some(_) => format!("{indent}{label}"),
+        None => format!("{indent}{} {label}  ", spinner(elapsed)),
+    };
+    let bar = match fraction {
+        Some(_) if width >= 60 => (width / 4).min(30),
+        Some(_) if width >= 30 => 10,
+        _ => 0,
+    };
+    let mut right = facts.join("  ");
+    if let Some(message) = part.known.message.as_deref().map(escape) {
+        let message = message.trim();
+        if !message.is_empty() {
+            right.push_str("  ");
+            right.push_str(message);
+        }
+    }
+    let left = if bar == 0 && fraction.is_some() {
+        format!("{left} ")
+    } else {
+        left
+    };
+    let left = fit(&left, width).into_owned();
+    let spaces = if bar == 0 { 0 } else { 2 };
+    let room = width.saturating_sub(columns(&left) + bar + spaces);
+    Line {
+        right: fit(&right, room).into_owned(),
+        left,
+        bar,
+        fraction,
+    }
+}
+
+fn spinner(elapsed: Duration) -> char {
+    const TURN: [char; 8] = ['⣾', '⣷', '⣯', '⣟', '⡿', '⢿', '⣻', '⣽'];
+    let step = elapsed.as_millis() / SPIN.as_millis();
+    TURN[usize::try_from(step % 8).unwrap_or(0)]
+}
+
+impl Output {
+    fn add(&mut self, stream: usize, bytes: &[u8], elapsed: Duration) {
+        let begun = &mut self.begun[stream].0;
+        if begun.is_empty() && self.line_open {
+            // The line is on the screen already, and what follows belongs to it.
+            self.show(bytes);
+            return;
+        }
+        let complete = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
+        if complete > 0 {
+            let mut lines = std::mem::take(begun);
+            lines.extend_from_slice(&bytes[..complete]);
+            self.show(&lines);
+        }
+        let (begun, since) = &mut self.begun[stream];
+        if begun.is_empty() {
+            *since = elapsed;
+        }
+        begun.extend_from_slice(&bytes[complete..]);
+        if begun.len() > GATHER {
+            let line = std::mem::take(begun);
+            self.show(&line);
+        }
+    }
+
+    /// Whether a begun line may have to be shown soon.
+    fn is_waiting(&self) -> bool {
+        self.begun.iter().any(|(begun, _)| !begun.is_empty())
+    }
+
+    fn show(&mut self, bytes: &[u8]) {
+        self.ready.extend_from_slice(bytes);
+        if let Some(last) = bytes.last() {
+            self.line_open = *last != b'\n';
+        }
+    }
+
+    /// Lines that stayed open for long are probably questions, and are shown as they are.
+    fn open_old_lines(&mut self, elapsed: Duration) {
+        for stream in 0..2 {
+            let (begun, since) = &mut self.begun[stream];
+            if !begun.is_empty() && elapsed >= *since + OPEN_LINE {
+                let line = std::mem::take(begun);
+                self.show(&line);
+            }
+        }
+    }
+
+    fn open_all_lines(&mut self) {
+        for stream in 0..2 {
+            let line = std::mem::take(&mut self.begun[stream].0);
+            self.show(&line);
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.ready)
+    }
+}
+
+impl Taskbar {
+    fn set(&mut self, fraction: Option<f64>) -> Option<String> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 100"
+        )]
+        let percent = (fraction? * 100.0) as u8;
+        if !self.supported || self.shown == Some(percent) {
+            return None;
+        }
+        self.shown = Some(percent);
+        Some(TermProgress::start().percent(percent).to_string())
+    }
+
+    fn remove(&mut self) -> Option<String> {
+        self.shown.take()?;
+        Some(TermProgress::remove().to_string())
+    }
+}

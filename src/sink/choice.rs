@@ -1,0 +1,249 @@
+//! The choice between sinks: who shows what, and which of the child's streams have to go through us for that.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use rustix::fs::fstat;
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::stdio::{stderr, stdout};
+use rustix::termios::{isatty, tcgetwinsize};
+
+use crate::event::{Route, Stream};
+
+use super::{Bars, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
+
+/// What the user wants to see.
+#[derive(Clone, Debug)]
+pub struct Display {
+    /// What the run is called.
+    pub name: String,
+    /// How progress is shown.
+    pub progress: Progress,
+    /// Whether colors are used; none: as the terminal and the environment say.
+    pub color: Option<bool>,
+    /// Where events go as JSON lines.
+    pub json: Option<JsonPlace>,
+    /// Where everything that the child prints is kept.
+    pub log: Option<PathBuf>,
+    /// What is shown of what the child prints.
+    pub output: Show,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Bars on a terminal, else plain lines; nothing beside `--json` on stdout.
+    Auto,
+    /// Bars.
+    Bars,
+    /// Plain lines.
+    Plain,
+    /// Not at all.
+    None,
+}
+
+/// Where the events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JsonPlace {
+    /// To stdout; what the child prints becomes events too.
+    Stdout,
+    /// To this file; the child keeps its streams.
+    File(PathBuf),
+}
+
+/// What is shown of what the child prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// Everything, as it comes.
+    Stream,
+    /// Everything at the end, if the child failed.
+    OnFailure,
+    /// Nothing.
+    None,
+}
+
+/// Something that can be written to no more, and matters to somebody else than the sink.
+#[derive(Debug)]
+pub enum Gone {
+    /// Our own stdout or stderr: the child's is to be closed too.
+    Stream(Stream),
+    /// The log: the user has to know.
+    Log(String),
+}
+
+/// The sinks of a run.
+pub struct Chosen {
+    /// All of them.
+    pub sinks: Vec<Box<dyn Sink>>,
+    /// How stdout and stderr of the child are connected.
+    pub routes: [Route; 2],
+    /// Whether every line of the channel is wanted.
+    pub verbatim: bool,
+}
+
+/// Chooses. `gone` is told, by any thread, of what cannot be written to any more.
+///
+/// # Errors
+/// If a file that was asked for cannot be opened.
+pub fn choose(
+    display: &Display,
+    gone: impl Fn(Gone) + Send + Sync + 'static,
+) -> anyhow::Result<Chosen> {
+    let gone: Arc<dyn Fn(Gone) + Send + Sync> = Arc::new(gone);
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    let json_on_stdout = display.json == Some(JsonPlace::Stdout);
+    let bars = draws_bars(display.progress, json_on_stdout);
+    let plain = !bars
+        && match display.progress {
+            Progress::Auto => !json_on_stdout,
+            other => other == Progress::Plain,
+        };
+
+    let shared = [bars && same_terminal(), bars && isatty(stderr())];
+    let kept = display.log.is_some() || display.output == Show::OnFailure;
+    let routes = shared.map(|shared| match display.output {
+        Show::None if !kept && !json_on_stdout => Route::Discard,
+        _ if kept || json_on_stdout || shared => Route::Piped,
+        _ => Route::Inherit,
+    });
+    let shown = !json_on_stdout && display.output == Show::Stream;
+
+    if let Some(place) = &display.json {
+        let outlet = match place {
+            JsonPlace::Stdout => Outlet::new(copy(stdout())?, ignore()),
+            JsonPlace::File(path) => {
+                let file = File::create(path)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+                Outlet::new(file.into(), ignore())
+            }
+        };
+        sinks.push(Box::new(Json::new(
+            outlet,
+            display.name.clone(),
+            json_on_stdout,
+        )));
+    }
+    if let Some(path) = &display.log {
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .open(path)
+            .with_context(|| format!("cannot write the log {}", path.display()))?;
+        let (gone, path) = (Arc::clone(&gone), path.clone());
+        let on_gone: OnGone = Box::new(move |error| {
+            let path = path.display();
+            gone(Gone::Log(format!(
+                "the log {path} is incomplete: {error}"
+            )));
+        });
+        sinks.push(Box::new(Log::new(Outlet::new(file.into(), on_gone))));
+    }
+    if display.output == Show::OnFailure && !json_on_stdout {
+        let file = unnamed_file().context("cannot keep the output")?;
+        sinks.push(Box::new(Spool::new(file, copy(stdout())?, copy(stderr())?)));
+    }
+    if shown && routes.contains(&Route::Piped) {
+        let place = |stream: Stream, descriptor: BorrowedFd<'_>| -> anyhow::Result<_> {
+            let ours = routes[stream as usize] == Route::Piped && !shared[stream as usize];
+            if !ours {
+                return Ok(None);
+            }
+            let gone = Arc::clone(&gone);
+            let on_gone: OnGone = Box::new(move |_| gone(Gone::Stream(stream)));
+            Ok(Some(Outlet::new(copy(descriptor)?, on_gone)))
+        };
+        let places = [
+            place(Stream::Stdout, stdout())?,
+            place(Stream::Stderr, stderr())?,
+        ];
+        if places.iter().any(Option::is_some) {
+            sinks.push(Box::new(Streams::new(places)));
+        }
+    }
+    if bars {
+        let terminal = Outlet::new(copy(stderr())?, ignore());
+        let shows = shared.map(|shared| shared && shown);
+        let color = display.color.unwrap_or_else(color_by_environment);
+        let name = display.name.clone();
+        sinks.push(Box::new(Bars::new(terminal, name, color, shows, size)));
+    } else if plain {
+        let outlet = Outlet::new(copy(stderr())?, ignore());
+        sinks.push(Box::new(Plain::new(outlet, display.name.clone())));
+    }
+    Ok(Chosen {
+        sinks,
+        routes,
+        verbatim: display.json.is_some(),
+    })
+}
+
+fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {
+    match progress {
+        Progress::Bars => true,
+        Progress::Plain | Progress::None => false,
+        Progress::Auto => {
+            !json_on_stdout
+                && isatty(stderr())
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        }
+    }
+}
+
+/// Whether our stdout is the terminal that the bars are on.
+fn same_terminal() -> bool {
+    isatty(stdout())
+        && match (fstat(stdout()), fstat(stderr())) {
+            (Ok(out), Ok(err)) => out.st_rdev == err.st_rdev,
+            _ => false,
+        }
+}
+
+/// By the conventions of `NO_COLOR` and `CLICOLOR_FORCE`; bars are on a terminal, which understands colors.
+fn color_by_environment() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    set("CLICOLOR_FORCE") || !no_color && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Columns and rows of the terminal; what every terminal once had, where it does not say.
+fn size() -> (u16, u16) {
+    match tcgetwinsize(stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+        _ => (80, 24),
+    }
+}
+
+/// A copy of a descriptor away from the low numbers, which belong to the child's redirections.
+fn copy(descriptor: impl AsFd) -> anyhow::Result<OwnedFd> {
+    fcntl_dupfd_cloexec(descriptor, 10).context("cannot copy a descriptor")
+}
+
+/// For what nobody else depends on.
+fn ignore() -> OnGone {
+    Box::new(|_| ())
+}
+
+/// A file without a name: it is gone with us, however we end.
+fn unnamed_file() -> std::io::Result<File> {
+    let folder = std::env::temp_dir();
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{Mode, OFlags, open};
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        if let Ok(file) = open(&folder, flags, Mode::RUSR | Mode::WUSR) {
+            return Ok(file.into());
+        }
+    }
+    let path = folder.join(format!("progrun-{}", std::process::id()));
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}

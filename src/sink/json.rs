@@ -1,0 +1,266 @@
+//! Every event as a JSON line, for scripts. The names are documented in progrun-protocol(5) and in
+//! `docs/events.schema.json`, and stay.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::credit::Charge;
+use crate::event::{Cause, Ending, Event, Final, Reason, Step, Stream, signal_name};
+use crate::protocol::PROGRESS;
+use crate::reports::{Reports, VerbatimLine};
+
+use super::{Outlet, Sink};
+
+/// The stream of `--json`.
+#[derive(Debug)]
+pub struct Json {
+    outlet: Outlet,
+    name: String,
+    /// Whether what the child prints is in the stream too.
+    with_output: bool,
+    /// Why signals are sent now.
+    cause: &'static str,
+    /// The head of a character that a read cut in two, for each stream.
+    cut: [Vec<u8>; 2],
+}
+
+impl Json {
+    /// Writes events to `outlet` as they happen. `name` is the run's; `with_output` if what the child prints is wanted as
+    /// events too.
+    #[must_use]
+    pub fn new(outlet: Outlet, name: String, with_output: bool) -> Self {
+        Self {
+            outlet,
+            name,
+            with_output,
+            cause: "forwarded",
+            cut: [Vec::new(), Vec::new()],
+        }
+    }
+
+    fn line(&mut self, event: &str, elapsed: Duration, fields: &[(&str, Value)]) {
+        let mut line = head(event, elapsed);
+        for (name, value) in fields {
+            let _ = write!(line, ",\"{name}\":{value}");
+        }
+        line.push_str("}\n");
+        self.outlet.send(line.into_bytes(), Vec::new());
+    }
+
+    fn output(&mut self, stream: Stream, bytes: &[u8], charge: Option<&Charge>, elapsed: Duration) {
+        if bytes.is_empty() {
+            return;
+        }
+        let mut line = head("output", elapsed);
+        line.push_str(match stream {
+            Stream::Stdout => ",\"stream\":\"stdout\"",
+            Stream::Stderr => ",\"stream\":\"stderr\"",
+        });
+        push_text(&mut line, bytes);
+        line.push_str("}\n");
+        self.outlet
+            .send(line.into_bytes(), charge.into_iter().cloned().collect());
+    }
+
+    fn progress(&mut self, reports: &Reports, elapsed: Duration) {
+        // One buffer and one write for all lines of a read: a million reports must not be a million system calls.
+        let head = head(PROGRESS, elapsed);
+        let mut lines = String::new();
+        for line in reports.verbatim.iter() {
+            match line {
+                VerbatimLine::Info(info) => {
+                    lines.push_str(&head);
+                    lines.push_str(",\"info\":");
+                    lines.push_str(info);
+                    lines.push_str("}\n");
+                }
+                VerbatimLine::Malformed(bad) => {
+                    lines.push_str(&self::head("malformed", elapsed));
+                    let _ = write!(lines, ",\"line\":{}", bad.number);
+                    push_text(&mut lines, &bad.text);
+                    let _ = writeln!(lines, ",\"error\":{}}}", json!(bad.error));
+                }
+            }
+        }
+        let charges = reports.charge.iter().cloned().collect();
+        self.outlet.send(lines.into_bytes(), charges);
+    }
+}
+
+impl Sink for Json {
+    fn event(&mut self, event: &Event<'_>, elapsed: Duration) {
+        match event {
+            Event::Started { command, pid } => {
+                let command: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+                let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+                let fields = [
+                    ("time", json!(time)),
+                    ("name", json!(self.name)),
+                    ("command", json!(command)),
+                    ("pid", json!(pid)),
+                ];
+                self.line("started", elapsed, &fields);
+            }
+            Event::Progress(reports) => self.progress(reports, elapsed),
+            Event::Output { .. } if !self.with_output => {}
+            Event::Output {
+                stream,
+                bytes,
+                charge,
+            } => {
+                let cut = &mut self.cut[*stream as usize];
+                cut.extend_from_slice(bytes);
+                let rest = cut.split_off(complete(cut));
+                let bytes = std::mem::replace(cut, rest);
+                self.output(*stream, &bytes, Some(charge), elapsed);
+            }
+            Event::Cancelling { reason, step: _ } => {
+                self.cause = reason_name(*reason);
+                let fields = [("state", json!("cancelling")), ("reason", json!(self.cause))];
+                self.line("state", elapsed, &fields);
+            }
+            Event::Stopping { cause, step } => {
+                self.cause = match (cause, step) {
+                    (Cause::Again, _) => "interrupt",
+                    (Cause::NoReaction(_), Step::Kill | Step::GiveUp) => "kill-after",
+                    (Cause::NoReaction(_), _) => "grace",
+                };
+            }
+            Event::Signal(signal) => {
+                let fields = [
+                    ("signal", json!(signal_name(*signal))),
+                    ("reason", json!(self.cause)),
+                ];
+                self.line("signal", elapsed, &fields);
+            }
+            Event::Warning(message) => {
+                self.line("warning", elapsed, &[("message", json!(message))]);
+            }
+            Event::Finished(summary) => {
+                for stream in [Stream::Stdout, Stream::Stderr] {
+                    let cut = std::mem::take(&mut self.cut[stream as usize]);
+                    self.output(stream, &cut, None, elapsed);
+                }
+                let state = match summary.state {
+                    Final::Completed => "completed",
+                    Final::Failed => "failed",
+                    Final::Cancelled => "cancelled",
+                };
+                let (status, signal) = match summary.exit.map(|exit| exit.ending) {
+                    None => (None, None),
+                    Some(Ending::Status(status)) => (Some(status), None),
+                    Some(Ending::Signal(signal)) => (None, Some(signal_name(signal))),
+                };
+                let mut fields = vec![
+                    ("state", json!(state)),
+                    ("exit_status", json!(status)),
+                    ("signal", json!(signal)),
+                ];
+                if let Some(reason) = summary.reason {
+                    fields.push(("reason", json!(reason_name(reason))));
+                }
+                if let Some(exit) = summary.exit {
+                    fields.push(("user_time", json!(exit.user_time.as_secs_f64())));
+                    fields.push(("system_time", json!(exit.system_time.as_secs_f64())));
+                    fields.push(("max_rss", json!(exit.max_rss)));
+                }
+                fields.push(("reports", json!(summary.reports)));
+                fields.push(("malformed", json!(summary.malformed)));
+                if let Some(error) = &summary.error {
+                    fields.push(("error", json!(error)));
+                }
+                self.line("finished", elapsed, &fields);
+            }
+        }
+    }
+
+    fn flush(&mut self, charge: &Charge) {
+        self.outlet.flush(charge.clone());
+    }
+}
+
+/// What every event begins with. `task` is 1 for a single run.
+fn head(event: &str, elapsed: Duration) -> String {
+    format!(
+        "{{\"event\":\"{event}\",\"task\":1,\"elapsed\":{}.{:06}",
+        elapsed.as_secs(),
+        elapsed.subsec_micros()
+    )
+}
+
+fn reason_name(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Interrupt => "interrupt",
+        Reason::Terminate => "terminate",
+        Reason::Hangup => "hangup",
+        Reason::Timeout => "timeout",
+    }
+}
+
+/// How much of `bytes` does not end in the middle of a character.
+fn complete(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        // Only the end is missing: it comes with the next read.
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
+}
+
+/// As `text`, or as `base64` where it is not UTF-8: JSON has no other way, and no byte may be lost.
+fn push_text(line: &mut String, bytes: &[u8]) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            let _ = write!(line, ",\"text\":{}", json!(text));
+        }
+        Err(_) => {
+            line.push_str(",\"base64\":\"");
+            push_base64(line, bytes);
+            line.push('"');
+        }
+    }
+}
+
+fn push_base64(line: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for group in bytes.chunks(3) {
+        let byte = |index| u32::from(group.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4 {
+            if place <= group.len() {
+                let digit = bits >> (18 - 6 * place) & 63;
+                line.push(char::from(DIGITS[digit as usize]));
+            } else {
+                line.push('=');
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_not_utf_8_become_base64_with_its_padding() {
+        let encode = |bytes: &[u8]| {
+            let mut line = String::new();
+            push_text(&mut line, bytes);
+            line
+        };
+        assert_eq!(encode(b"\xff"), r#","base64":"/w==""#);
+        assert_eq!(encode(b"\xff\xfe"), r#","base64":"//4=""#);
+        assert_eq!(encode(b"\xff\xfe\xfd"), r#","base64":"//79""#);
+        assert_eq!(encode(b"a\xffbc"), r#","base64":"Yf9iYw==""#);
+        assert_eq!(encode("a\"\n\u{e9}".as_bytes()), r#","text":"a\"\né""#);
+    }
+
+    #[test]
+    fn a_line_begins_with_the_event_the_task_and_the_time() {
+        assert_eq!(
+            head("state", Duration::from_micros(1_000_214)),
+            r#"{"event":"state","task":1,"elapsed":1.000214"#
+        );
+    }
+}

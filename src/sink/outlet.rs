@@ -1,0 +1,241 @@
+//! Writes to a place that may be slow, stuck or gone, without ever making the run loop wait.
+//!
+//! A terminal under Ctrl-S or a reader of `--json` that pauses must not keep Ctrl-C from the child. So what may block is
+//! written by a thread of its own, started with the first byte. What waits there is not bounded here: whoever sends
+//! holds a [`Charge`] for what a child made us write, and the child's worker reads no further while too much is under
+//! way. A regular file never blocks for long and gets no thread.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, fstat};
+
+use crate::credit::Charge;
+
+/// A place to write to.
+#[derive(Debug)]
+pub struct Outlet {
+    kind: Kind,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Direct(Writer),
+    /// The thread is started when it has something to do.
+    Idle(Writer),
+    Thread(mpsc::Sender<Item>),
+    /// Something went wrong before the first byte.
+    Closed,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: AtomicUsize,
+    gone: AtomicBool,
+}
+
+/// Bytes to write, and what is given back when they are written.
+struct Item {
+    bytes: Vec<u8>,
+    charges: Vec<Charge>,
+}
+
+/// Called once, by whichever thread notices that nothing can be written any more.
+pub type OnGone = Box<dyn Fn(&io::Error) + Send>;
+
+struct Writer {
+    file: File,
+    state: Arc<State>,
+    on_gone: OnGone,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Writer").field(&self.file).finish()
+    }
+}
+
+impl Outlet {
+    /// An outlet to `place`. `on_gone` is told once if nothing can be written any more; what is sent after that is
+    /// thrown away.
+    #[must_use]
+    pub fn new(place: OwnedFd, on_gone: OnGone) -> Self {
+        let state = Arc::new(State::default());
+        let regular = fstat(&place)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
+        let writer = Writer {
+            file: File::from(place),
+            state: Arc::clone(&state),
+            on_gone,
+        };
+        let kind = if regular {
+            Kind::Direct(writer)
+        } else {
+            Kind::Idle(writer)
+        };
+        Self { kind, state }
+    }
+
+    /// Sends bytes, and holds `charges` until they are written or thrown away.
+    pub fn send(&mut self, bytes: Vec<u8>, charges: Vec<Charge>) {
+        if bytes.is_empty() || self.state.gone.load(Ordering::Acquire) {
+            return;
+        }
+        match &mut self.kind {
+            Kind::Direct(writer) => writer.write(&bytes),
+            Kind::Idle(_) => {
+                self.start();
+                self.send(bytes, charges);
+            }
+            Kind::Thread(items) => {
+                self.state.pending.fetch_add(1, Ordering::AcqRel);
+                if items.send(Item { bytes, charges }).is_err() {
+                    self.state.gone.store(true, Ordering::Release);
+                }
+            }
+            Kind::Closed => {}
+        }
+    }
+
+    /// Holds `charge` until everything sent before is written or thrown away.
+    pub fn flush(&mut self, charge: Charge) {
+        if let Kind::Thread(items) = &self.kind {
+            let _ = items.send(Item {
+                bytes: Vec::new(),
+                charges: vec![charge],
+            });
+        }
+    }
+
+    /// Whether everything sent has been written: only then is it worth drawing another frame.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.state.pending.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether nothing can be written any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.state.gone.load(Ordering::Acquire)
+    }
+
+    fn start(&mut self) {
+        let Kind::Idle(mut writer) = std::mem::replace(&mut self.kind, Kind::Closed) else {
+            return;
+        };
+        let (sender, receiver) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("progrun-outlet".to_owned())
+            .stack_size(64 * 1024)
+            .spawn(move || {
+                for Item { bytes, charges } in receiver {
+                    if !bytes.is_empty() {
+                        writer.write(&bytes);
+                        writer.state.pending.fetch_sub(1, Ordering::AcqRel);
+                    }
+                    drop(charges);
+                }
+            });
+        if thread.is_ok() {
+            self.kind = Kind::Thread(sender);
+        }
+    }
+}
+
+impl Writer {
+    fn write(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.state.gone.load(Ordering::Acquire) {
+            match self.file.write(bytes) {
+                Ok(0) => self.gone(&io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Somebody else who shares the description made it non-blocking: wait as if it were not.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let mut ready = [PollFd::new(&self.file, PollFlags::OUT)];
+                    let _ = poll(&mut ready, None);
+                }
+                Err(error) => self.gone(&error),
+            }
+        }
+    }
+
+    fn gone(&self, error: &io::Error) {
+        self.state.gone.store(true, Ordering::Release);
+        (self.on_gone)(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credit::Credit;
+    use std::io::Read;
+
+    fn outlet(place: impl Into<OwnedFd>) -> (Outlet, mpsc::Receiver<String>) {
+        let (sender, gone) = mpsc::channel();
+        let on_gone = move |error: &io::Error| sender.send(error.to_string()).unwrap();
+        (Outlet::new(place.into(), Box::new(on_gone)), gone)
+    }
+
+    fn flush(outlet: &mut Outlet) {
+        let (sender, flushed) = mpsc::channel();
+        let credit = Credit::new(1, move || sender.send(()).unwrap());
+        outlet.flush(credit.charge(1));
+        flushed.recv().unwrap();
+    }
+
+    #[test]
+    fn bytes_arrive_in_order_and_charges_are_given_back_when_they_are_written() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let (mut outlet, _gone) = outlet(writer);
+        let credit = Credit::new(1, || ());
+        outlet.send(b"one ".to_vec(), vec![credit.charge(4)]);
+        outlet.send(b"two".to_vec(), vec![credit.charge(3)]);
+        flush(&mut outlet);
+        assert!(outlet.is_idle());
+        assert!(!credit.exhausted());
+        drop(outlet);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one two");
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_does_not_make_the_sender_wait() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let (mut outlet, _gone) = outlet(writer);
+        let credit = Credit::new(1, || ());
+        for _ in 0..100 {
+            outlet.send(vec![b'x'; 64 * 1024], vec![credit.charge(64 * 1024)]);
+        }
+        assert!(!outlet.is_idle());
+        assert!(credit.exhausted());
+        drop(outlet);
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes.len(), 100 * 64 * 1024);
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_noticed_once_and_the_rest_is_thrown_away() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let (mut outlet, gone) = outlet(writer);
+        let credit = Credit::new(1, || ());
+        outlet.send(b"one".to_vec(), vec![credit.charge(3)]);
+        flush(&mut outlet);
+        outlet.send(b"two".to_vec(), vec![credit.charge(3)]);
+        assert_eq!(gone.recv().unwrap(), "Broken pipe (os error 32)");
+        assert!(outlet.is_gone());
+        assert!(!credit.exhausted());
+        drop(outlet);
+        assert!(gone.recv().is_err());
+    }
+}

@@ -1,0 +1,159 @@
+//! Progress as lines, for logs and CI: the first report, then a line at each tenth or every ten seconds if there is
+//! news, and the end. No carriage returns, no escapes, and nothing for a command that has nothing to say and succeeds.
+
+use std::time::Duration;
+
+use crate::credit::Charge;
+use crate::event::{Event, Summary};
+use crate::parts::{Part, Parts};
+use crate::protocol::Status;
+use crate::reports::Reports;
+
+use super::text::{amount, clock, escape, percent};
+use super::{Outlet, Sink, narration};
+
+/// How long news waits at most.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Lines on a place that is not a terminal.
+#[derive(Debug)]
+pub struct Plain {
+    outlet: Outlet,
+    name: String,
+    parts: Parts,
+    /// The tenth that the last line was about.
+    tenth: Option<u64>,
+    last_line: Option<Duration>,
+    news: bool,
+    /// Whether a malformed line was shown: once is enough.
+    warned: bool,
+}
+
+impl Plain {
+    /// Writes to `outlet`; `name` begins each line.
+    #[must_use]
+    pub fn new(outlet: Outlet, name: String) -> Self {
+        Self {
+            outlet,
+            name,
+            parts: Parts::default(),
+            tenth: None,
+            last_line: None,
+            news: false,
+            warned: false,
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        let line = format!("{}: {text}\n", escape(&self.name));
+        self.outlet.send(line.into_bytes(), Vec::new());
+    }
+
+    fn reports(&mut self, reports: &Reports, elapsed: Duration) {
+        for report in &reports.parts {
+            self.news = true;
+            if let Some(part) = self.parts.apply(report, elapsed) {
+                self.part_ended(&part);
+            }
+        }
+        if let Some(bad) = &reports.first_malformed
+            && !self.warned
+        {
+            self.warned = true;
+            self.say(&narration::malformed(bad));
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 10"
+        )]
+        let tenth = self
+            .parts
+            .task
+            .known
+            .fraction()
+            .map(|fraction| (fraction * 10.0) as u64);
+        // Progress may fall a little and rise again; only a new phase is news.
+        let moved = match (self.tenth, tenth) {
+            (Some(before), Some(now)) => now > before || now + 1 < before,
+            (before, now) => before != now,
+        };
+        if self.news && (self.last_line.is_none() || moved) {
+            self.tenth = tenth;
+            self.progress(elapsed);
+        }
+    }
+
+    fn progress(&mut self, elapsed: Duration) {
+        self.news = false;
+        self.last_line = Some(elapsed);
+        let line = describe(&self.parts, elapsed);
+        self.say(&line);
+    }
+
+    fn part_ended(&mut self, part: &Part) {
+        if part.known.status == Some(Status::Failed) {
+            let text = narration::part_failed(part);
+            self.say(&text);
+        }
+    }
+
+    fn finished(&mut self, summary: &Summary, elapsed: Duration) {
+        let shown = self.last_line.is_some();
+        if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
+            self.say(&text);
+        }
+    }
+}
+
+/// Where the task stands, in one line.
+fn describe(parts: &Parts, elapsed: Duration) -> String {
+    let task = &parts.task;
+    let mut words = Vec::new();
+    if let Some(fraction) = task.known.fraction() {
+        words.push(percent(fraction));
+    }
+    words.push(amount(&task.known));
+    words.push(narration::tally(parts));
+    if let Some(left) = task.remaining(elapsed).filter(|left| !left.is_zero()) {
+        words.push(format!("ETA {}", clock(left)));
+    }
+    if let Some(message) = &task.known.message {
+        words.push(escape(message).trim().to_owned());
+    }
+    words.retain(|word| !word.is_empty());
+    if words.is_empty() {
+        words.push(format!("running for {}", clock(elapsed)));
+    }
+    words.join(", ")
+}
+
+impl Sink for Plain {
+    fn event(&mut self, event: &Event<'_>, elapsed: Duration) {
+        match event {
+            Event::Progress(reports) => self.reports(reports, elapsed),
+            Event::Finished(summary) => self.finished(summary, elapsed),
+            event => {
+                if let Some(text) = narration::of(event) {
+                    self.say(&text);
+                }
+            }
+        }
+    }
+
+    fn due(&self) -> Option<Duration> {
+        self.last_line
+            .filter(|_| self.news)
+            .map(|last| last + EVERY)
+    }
+
+    fn tick(&mut self, elapsed: Duration) {
+        if self.due().is_some_and(|due| due <= elapsed) {
+            self.progress(elapsed);
+        }
+    }
+
+    fn flush(&mut self, charge: &Charge) {
+        self.outlet.flush(charge.clone());
+    }
+}

@@ -1,0 +1,40 @@
+//! Hands on what the child prints, byte for byte, each stream to its own place.
+
+use std::time::Duration;
+
+use crate::credit::Charge;
+use crate::event::Event;
+
+use super::{Outlet, Sink};
+
+/// The child's streams go to ours.
+#[derive(Debug)]
+pub struct Streams([Option<Outlet>; 2]);
+
+impl Streams {
+    /// Hands on to these places, stdout first; none for a stream that is shown elsewhere.
+    #[must_use]
+    pub fn new(places: [Option<Outlet>; 2]) -> Self {
+        Self(places)
+    }
+}
+
+impl Sink for Streams {
+    fn event(&mut self, event: &Event<'_>, _elapsed: Duration) {
+        if let Event::Output {
+            stream,
+            bytes,
+            charge,
+        } = event
+            && let Some(outlet) = &mut self.0[*stream as usize]
+        {
+            outlet.send(bytes.to_vec(), vec![(*charge).clone()]);
+        }
+    }
+
+    fn flush(&mut self, charge: &Charge) {
+        for outlet in self.0.iter_mut().flatten() {
+            outlet.flush(charge.clone());
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Text for terminals and logs: foreign text made safe and cut to columns, amounts and times made readable.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::event::{Ending, Final, Reason, Summary, signal_name};
+use crate::protocol::Progress;
+
+/// Text from a child, fit for a terminal: control characters, escape sequences and characters that reorder or hide
+/// others are made visible, line ends and tabs become spaces.
+#[must_use]
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => safe.push(' '),
+            // Part of a line end, or of a redrawn line.
+            '\r' => {}
+            '\0'..='\x1f' => {
+                safe.push('^');
+                safe.push(char::from(character as u8 + b'@'));
+            }
+            '\x7f' => safe.push_str("^?"),
+            _ if is_unsafe(character) => {
+                let _ = write!(safe, "<U+{:04X}>", u32::from(character));
+            }
+            _ => safe.push(character),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+fn is_unsafe(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..='\x1f'
+            | '\x7f'..='\u{9f}'
+            // Soft hyphen, Arabic letter mark, Mongolian vowel separator: invisible.
+            | '\u{ad}' | '\u{61c}' | '\u{180e}'
+            // Zero-width characters and marks, line and paragraph separators, bidirectional overrides and isolates.
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            // Byte order mark, interlinear annotation, tags.
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// How many columns `text` takes.
+#[must_use]
+pub(super) fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// `text`, cut to so many columns; an ellipsis stands for what was cut.
+#[must_use]
+pub(super) fn fit(text: &str, at_most: usize) -> Cow<'_, str> {
+    if columns(text) <= at_most {
+        return Cow::Borrowed(text);
+    }
+    let Some(room) = at_most.checked_sub(1) else {
+        return Cow::Borrowed("");
+    };
+    let mut used = 0;
+    let mut cut = String::new();
+    for character in text.chars() {
+        used += character.width().unwrap_or(0);
+        if used > room {
+            break;
+        }
+        cut.push(character);
+    }
+    cut.push('…');
+    Cow::Owned(cut)
+}
+
+/// How much of how much: `3/10`, `1.5/4.0 MiB`, `7 files`; empty where there is no amount.
+#[must_use]
+pub(super) fn amount(known: &Progress<'_>) -> String {
+    let Some(done) = known.progress else {
+        return String::new();
+    };
+    let unit = known.unit.as_deref().unwrap_or("");
+    match (unit, known.total) {
+        ("bytes", Some(total)) => format!("{}/{}", bytes(done), bytes(total)),
+        ("bytes", None) => bytes(done),
+        (unit, total) => {
+            let mut text = number(done);
+            if let Some(total) = total {
+                text.push('/');
+                text.push_str(&number(total));
+            }
+            if !unit.is_empty() {
+                text.push(' ');
+                text.push_str(&fit(&escape(unit), 12));
+            }
+            text
+        }
+    }
+}
+
+/// So much in a second: `3.2/s`, `1.5 MiB/s`.
+#[must_use]
+pub(super) fn rate(known: &Progress<'_>, per_second: f64) -> String {
+    if known.unit.as_deref() == Some("bytes") {
+        return format!("{}/s", bytes(per_second));
+    }
+    if per_second >= 100.0 {
+        format!("{}/s", number(per_second.round()))
+    } else if per_second >= 1.0 {
+        format!("{per_second:.1}/s")
+    } else {
+        format!("{per_second:.2}/s")
+    }
+}
+
+/// `300 B`, `1.5 MiB`.
+#[must_use]
+pub(super) fn bytes(count: f64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut value = count;
+    let mut unit = 0;
+    // Rounded first, or 1,048,575 bytes would be 1024.0 KiB.
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{value:.0} B"),
+        _ if value < 1e6 => format!("{value:.1} {}", UNITS[unit]),
+        _ => format!("{value:.1e} {}", UNITS[unit]),
+    }
+}
+
+fn number(value: f64) -> String {
+    if value >= 1e15 {
+        format!("{value:.2e}")
+    } else if value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
+    }
+}
+
+/// A percentage as a person reads it: 100 only when all is done.
+#[must_use]
+pub(super) fn percent(fraction: f64) -> String {
+    format!("{:.0}%", (fraction * 100.0).floor())
+}
+
+/// `3s`, `1m05s`, `2h03m`, `4d05h`: what a bar shows.
+#[must_use]
+pub(super) fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    if minutes == 0 {
+        format!("{seconds}s")
+    } else if hours == 0 {
+        format!("{minutes}m{:02}s", seconds % 60)
+    } else if days == 0 {
+        format!("{hours}h{:02}m", minutes % 60)
+    } else {
+        format!("{days}d{:02}h", hours % 24)
+    }
+}
+
+/// `0.35s`, `12.3s`, `1m05s`: how long something took.
+#[must_use]
+pub(super) fn took(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 9.995 {
+        format!("{seconds:.2}s")
+    } else if seconds < 59.95 {
+        format!("{seconds:.1}s")
+    } else {
+        clock(time)
+    }
+}
+
+/// How a run ended, in a few words.
+#[must_use]
+pub(super) fn outcome(summary: &Summary, elapsed: Duration) -> String {
+    let time = took(elapsed);
+    let status = match summary.exit.map(|exit| exit.ending) {
+        Some(Ending::Status(status)) => format!("exit status {status}"),
+        Some(Ending::Signal(signal)) => signal_name(signal),
+        None => String::new(),
+    };
+    match (summary.state, summary.reason) {
+        (Final::Completed, _) => format!("completed in {time}"),
+        (Final::Failed, _) => match summary.exit.map(|exit| exit.ending) {
+            Some(Ending::Signal(_)) => format!("killed by {status} after {time}"),
+            _ => format!("failed with {status} after {time}"),
+        },
+        (Final::Cancelled, reason) => {
+            let what = match reason {
+                Some(Reason::Timeout) => "timed out",
+                _ => "cancelled",
+            };
+            if status.is_empty() {
+                format!("{what} after {time}")
+            } else {
+                format!("{what} after {time} ({status})")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_escape_sequences_and_bidirectional_overrides_are_made_visible() {
+        assert_eq!(escape("\x1b[31mred\x07"), "^[[31mred^G");
+        assert_eq!(escape("a\u{202e}b\u{200b}c\u{9b}d"), "a<U+202E>b<U+200B>c<U+009B>d");
+        assert_eq!(escape("nul \0 del \x7f"), "nul ^@ del ^?");
+        assert_eq!(escape("two\r\nlines\tand a tab"), "two lines and a tab");
+        assert!(matches!(escape("größe 日本 🎉"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn text_is_cut_to_columns_and_not_to_characters() {
+        assert_eq!(fit("abcdef", 6), "abcdef");
+        assert_eq!(fit("abcdef", 5), "abcd…");
+        assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(fit("日本語", 4), "日…");
+        assert_eq!(fit("e\u{301}e\u{301}e\u{301}", 3), "e\u{301}e\u{301}e\u{301}");
+        assert_eq!(fit("abc", 0), "");
+    }
+
+    #[test]
+    fn amounts_read_as_people_write_them() {
+        let known = |progress, total, unit: Option<&'static str>| Progress {
+            progress: Some(progress),
+            total,
+            unit: unit.map(Cow::Borrowed),
+            ..Progress::default()
+        };
+        assert_eq!(amount(&known(3.0, Some(10.0), None)), "3/10");
+        assert_eq!(amount(&known(3.5, None, Some("files"))), "3.5 files");
+        assert_eq!(
+            amount(&known(1_572_864.0, Some(4_194_304.0), Some("bytes"))),
+            "1.5 MiB/4.0 MiB"
+        );
+        assert_eq!(amount(&known(1e300, None, None)), "1.00e300");
+        assert_eq!(amount(&Progress::default()), "");
+        assert_eq!(rate(&known(1.0, None, None), 0.125), "0.12/s");
+        assert_eq!(rate(&known(1.0, None, None), 12.34), "12.3/s");
+        assert_eq!(rate(&known(1.0, None, None), 1234.5), "1234/s");
+        assert_eq!(rate(&known(1.0, None, Some("bytes")), 2048.0), "2.0 KiB/s");
+    }
+
+    #[test]
+    fn bytes_change_their_unit_where_rounding_would_say_1024() {
+        assert_eq!(bytes(1023.0), "1023 B");
+        assert_eq!(bytes(1024.0), "1.0 KiB");
+        assert_eq!(bytes(1_048_575.0), "1.0 MiB");
+        assert_eq!(bytes(f64::MAX), "1.6e293 PiB");
+    }
+
+    #[test]
+    fn a_hundred_percent_means_all() {
+        assert_eq!(percent(0.999), "99%");
+        assert_eq!(percent(1.0), "100%");
+    }
+
+    #[test]
+    fn times_read_as_people_say_them() {
+        let seconds = Duration::from_secs_f64;
+        assert_eq!(clock(seconds(59.9)), "59s");
+        assert_eq!(clock(seconds(65.0)), "1m05s");
+        assert_eq!(clock(seconds(7380.0)), "2h03m");
+        assert_eq!(clock(seconds(363_600.0)), "4d05h");
+        assert_eq!(took(seconds(0.354)), "0.35s");
+        assert_eq!(took(seconds(9.999)), "10.0s");
+        assert_eq!(took(seconds(65.0)), "1m05s");
+    }
+
+    #[test]
+    fn an_outcome_says_how_it_ended_and_how_long_it_took() {
+        let exit = |ending| {
+            Some(crate::event::Exit {
+                ending,
+                user_time: Duration::ZERO,
+                system_time: Duration::ZERO,
+                max_rss: 0,
+            })
+        };
+        let summary = |state, reason, ending: Option<Ending>| Summary {
+            state,
+            reason,
+            exit: ending.and_then(exit),
+            error: None,
+            reports: 0,
+            malformed: 0,
+        };
+        let say = |summary: Summary| outcome(&summary, Duration::from_secs(2));
+        let status = |status| Some(Ending::Status(status));
+        assert_eq!(
+            say(summary(Final::Completed, None, status(0))),
+            "completed in 2.00s"
+        );
+        assert_eq!(
+            say(summary(Final::Failed, None, status(7))),
+            "failed with exit status 7 after 2.00s"
+        );
+        assert_eq!(
+            say(summary(Final::Failed, None, Some(Ending::Signal(11)))),
+            "killed by SIGSEGV after 2.00s"
+        );
+        let interrupt = Some(Reason::Interrupt);
+        assert_eq!(
+            say(summary(Final::Cancelled, interrupt, Some(Ending::Signal(13)))),
+            "cancelled after 2.00s (SIGPIPE)"
+        );
+        assert_eq!(
+            say(summary(Final::Cancelled, Some(Reason::Timeout), None)),
+            "timed out after 2.00s"
+        );
+    }
+}
