@@ -458,7 +458,9 @@ impl<M: Send + 'static> Executor<M> {
     }
 
     fn cancel_all(&self) {
-        let futures: Vec<_> = self.tasks.borrow().values().cloned().collect();
+        // The newest first. A worker that is freed by a cancelled task would else run the next before that is
+        // cancelled in its turn.
+        let futures: Vec<_> = self.tasks.borrow().values().rev().cloned().collect();
         let mut panics = FirstPanic::default();
         for future in futures {
             panics.catch(|| future.cancel());
