@@ -10,6 +10,8 @@
 //! is not counted as queued.
 
 use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,6 +28,14 @@ type Waker = Box<dyn FnOnce() + Send>;
 /// The message was not sent: the task was asked to stop, or has already sent its final message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendRefused;
+
+impl fmt::Display for SendRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task was cancelled or has ended, and sends no more")
+    }
+}
+
+impl Error for SendRefused {}
 
 /// A task's end of the queue, and of the flag that asks it to stop.
 ///
