@@ -207,6 +207,16 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// For an executor that runs at most so many tasks at once.
+    #[must_use]
+    pub fn new(workers: NonZeroUsize) -> Self {
+        Self {
+            workers,
+            capacity: DEFAULT_CAPACITY,
+            ping: None,
+        }
+    }
+
     /// How many messages the queue holds before reports wait; [`DEFAULT_CAPACITY`] if not set.
     ///
     /// The batch that the foreground has taken and is working through does not count.
@@ -257,20 +267,10 @@ pub struct Executor<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> Executor<M> {
-    /// An executor that runs at most so many tasks at once.
+    /// An executor that runs at most so many tasks at once; for further settings see [`Builder`].
     #[must_use]
     pub fn new(workers: NonZeroUsize) -> Self {
-        Self::builder(workers).build()
-    }
-
-    /// For an executor with further settings.
-    #[must_use]
-    pub fn builder(workers: NonZeroUsize) -> Builder {
-        Builder {
-            workers,
-            capacity: DEFAULT_CAPACITY,
-            ping: None,
-        }
+        Builder::new(workers).build()
     }
 
     /// Has the task run as soon as a worker is free, and returns its future at once.
@@ -458,7 +458,9 @@ impl<M: Send + 'static> Executor<M> {
     }
 
     fn cancel_all(&self) {
-        let futures: Vec<_> = self.tasks.borrow().values().cloned().collect();
+        // The newest first. A worker that is freed by a cancelled task would else run the next before that is
+        // cancelled in its turn.
+        let futures: Vec<_> = self.tasks.borrow().values().rev().cloned().collect();
         let mut panics = FirstPanic::default();
         for future in futures {
             panics.catch(|| future.cancel());

@@ -10,6 +10,8 @@
 //! is not counted as queued.
 
 use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,6 +28,14 @@ type Waker = Box<dyn FnOnce() + Send>;
 /// The message was not sent: the task was asked to stop, or has already sent its final message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendRefused;
+
+impl fmt::Display for SendRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task was cancelled or has ended, and sends no more")
+    }
+}
+
+impl Error for SendRefused {}
 
 /// A task's end of the queue, and of the flag that asks it to stop.
 ///
@@ -286,4 +296,180 @@ impl<M> Clone for TaskSender<M> {
 /// No foreign code runs under our locks, so a panic cannot have left half a change behind.
 pub(super) fn ignore_poison<T>(result: Result<T, PoisonError<T>>) -> T {
     result.unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    fn queue(capacity: usize) -> Arc<Queue<u32>> {
+        Arc::new(Queue::new(capacity, None))
+    }
+
+    fn taken(queue: &Queue<u32>) -> Vec<(TaskId, u32)> {
+        let mut batch = Batch::new();
+        queue.take(&mut batch);
+        batch.into()
+    }
+
+    /// Only a look under the lock can tell that a sender waits and is not merely late.
+    fn until_waiting(queue: &Queue<u32>, tasks: usize) {
+        while queue.lock().waiting_tasks < tasks {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_sender_waits_while_the_queue_is_full_and_goes_on_when_it_is_taken() {
+        let queue = queue(2);
+        let sender = TaskSender::new(7, Arc::clone(&queue));
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| (1..=3).try_for_each(|i| sender.send(i)));
+            until_waiting(&queue, 1);
+            assert_eq!(taken(&queue), [(7, 1), (7, 2)]);
+            assert_eq!(sending.join().unwrap(), Ok(()));
+        });
+        assert_eq!(taken(&queue), [(7, 3)]);
+    }
+
+    #[test]
+    fn a_waiting_sender_wakes_when_it_is_cancelled_and_sends_nothing() {
+        let queue = queue(1);
+        let sender = TaskSender::new(7, Arc::clone(&queue));
+        sender.send(1).unwrap();
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| sender.send(2));
+            until_waiting(&queue, 1);
+            sender.cancel();
+            assert_eq!(sending.join().unwrap(), Err(SendRefused));
+        });
+        assert_eq!(taken(&queue), [(7, 1)]);
+    }
+
+    #[test]
+    fn a_cancelled_sender_leaves_the_others_waiting() {
+        let queue = queue(1);
+        let cancelled = TaskSender::new(7, Arc::clone(&queue));
+        let patient = TaskSender::new(8, Arc::clone(&queue));
+        cancelled.send(1).unwrap();
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| cancelled.send(2));
+            let waiting = scope.spawn(|| patient.send(3));
+            until_waiting(&queue, 2);
+            cancelled.cancel();
+            assert_eq!(sending.join().unwrap(), Err(SendRefused));
+            until_waiting(&queue, 1);
+            assert_eq!(taken(&queue), [(7, 1)]);
+            assert_eq!(waiting.join().unwrap(), Ok(()));
+        });
+        assert_eq!(taken(&queue), [(8, 3)]);
+    }
+
+    #[test]
+    fn a_helper_that_waits_wakes_when_its_task_has_ended_and_sends_nothing_after_it() {
+        let queue = queue(1);
+        let sender = TaskSender::new(7, Arc::clone(&queue));
+        sender.start(1);
+        thread::scope(|scope| {
+            let helping = scope.spawn(|| sender.send(2));
+            until_waiting(&queue, 1);
+            sender.finish(3);
+            assert_eq!(helping.join().unwrap(), Err(SendRefused));
+        });
+        sender.finish(4);
+        sender.start(5);
+        assert_eq!(taken(&queue), [(7, 1), (7, 3)]);
+    }
+
+    #[test]
+    fn the_start_and_the_end_of_a_task_pass_a_full_queue() {
+        let queue = queue(1);
+        for id in 0..3 {
+            let sender = TaskSender::new(id, Arc::clone(&queue));
+            sender.start(1);
+            sender.finish(2);
+        }
+        let expected = [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)];
+        assert_eq!(taken(&queue), expected);
+    }
+
+    #[test]
+    fn the_latest_replaces_the_newest_of_its_own_task_and_only_in_a_full_queue() {
+        let queue = queue(3);
+        let sender = TaskSender::new(7, Arc::clone(&queue));
+        let other = TaskSender::new(8, Arc::clone(&queue));
+        sender.send_latest(1).unwrap();
+        sender.send(2).unwrap();
+        other.send_latest(3).unwrap();
+        sender.send_latest(4).unwrap();
+        sender.send_latest(5).unwrap();
+        assert_eq!(taken(&queue), [(7, 1), (7, 5), (8, 3)]);
+    }
+
+    #[test]
+    fn the_latest_passes_the_bound_by_one_where_its_task_has_none_to_replace() {
+        let queue = queue(1);
+        let sender = TaskSender::new(7, Arc::clone(&queue));
+        let other = TaskSender::new(8, Arc::clone(&queue));
+        // What was taken cannot be replaced, however the positions fall.
+        sender.send_latest(1).unwrap();
+        assert_eq!(taken(&queue), [(7, 1)]);
+        other.start(2);
+        other.send_latest(3).unwrap();
+        sender.send_latest(4).unwrap();
+        sender.send_latest(5).unwrap();
+        assert_eq!(taken(&queue), [(8, 2), (8, 3), (7, 5)]);
+    }
+
+    #[test]
+    fn what_the_latest_replaces_may_send_when_it_is_dropped() {
+        struct Chatty(Option<TaskSender<Chatty>>);
+        impl Drop for Chatty {
+            fn drop(&mut self) {
+                if let Some(sender) = self.0.take() {
+                    sender.send_latest(Chatty(None)).unwrap();
+                }
+            }
+        }
+
+        let queue = Arc::new(Queue::new(1, None));
+        let sender = TaskSender::new(7, Arc::clone(&queue));
+        sender.send(Chatty(Some(sender.clone()))).unwrap();
+        sender.send_latest(Chatty(None)).unwrap();
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn every_waker_is_called_even_if_one_of_them_panics() {
+        let sender = TaskSender::new(7, queue(1));
+        let called = Arc::new(AtomicU64::new(0));
+        for panics in [false, true, false] {
+            let called = Arc::clone(&called);
+            sender.on_cancel(move || {
+                called.fetch_add(1, Ordering::Relaxed);
+                assert!(!panics, "oh");
+            });
+        }
+        let cancel = std::panic::AssertUnwindSafe(|| sender.cancel());
+        assert!(std::panic::catch_unwind(cancel).is_err());
+        assert_eq!(called.load(Ordering::Relaxed), 3);
+        sender.cancel();
+        assert_eq!(called.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn the_foreground_wakes_when_something_is_sent() {
+        let queue = queue(1);
+        let sender = TaskSender::new(7, Arc::clone(&queue));
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| queue.wait(None));
+            while !queue.lock().foreground_waits {
+                thread::yield_now();
+            }
+            sender.send(1).unwrap();
+            waiting.join().unwrap();
+        });
+        assert_eq!(taken(&queue), [(7, 1)]);
+    }
 }
