@@ -17,8 +17,8 @@ mod tree;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::sync::mpsc;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -107,7 +107,7 @@ pub struct Control {
 /// The worker's end of the line.
 #[derive(Debug)]
 pub struct Orders {
-    orders: mpsc::Receiver<Order>,
+    receiver: mpsc::Receiver<Order>,
     wake: Wake,
     woken: OwnedFd,
 }
@@ -147,7 +147,7 @@ pub fn line() -> io::Result<(Control, Orders)> {
         wake: wake.clone(),
     };
     let orders = Orders {
-        orders: receiver,
+        receiver,
         wake,
         woken,
     };
@@ -176,7 +176,8 @@ pub fn run(
     let wake = orders.wake.clone();
     reporter.on_cancel(move || wake.wake());
     // Registered before the fork: a child may be gone before we look.
-    let changes = signal_hook::low_level::pipe::register(libc::SIGCHLD, orders.wake.0.try_clone()?)?;
+    let changes =
+        signal_hook::low_level::pipe::register(libc::SIGCHLD, orders.wake.0.try_clone()?)?;
     let result = Worker::start(launch, orders, reporter, notify)
         .map_err(|error| {
             let sentence = anyhow::anyhow!("{error}");
@@ -207,7 +208,6 @@ struct Worker<'a> {
     wait_output: bool,
     /// Set when the child has ended.
     drain: Option<Drain>,
-    drain_cut_short: bool,
 }
 
 impl<'a> Worker<'a> {
@@ -238,7 +238,6 @@ impl<'a> Worker<'a> {
             terminated: false,
             wait_output: launch.wait_output,
             drain: None,
-            drain_cut_short: false,
         })
     }
 
@@ -259,7 +258,7 @@ impl<'a> Worker<'a> {
     }
 
     fn obey(&mut self) {
-        while let Ok(order) = self.orders.orders.try_recv() {
+        while let Ok(order) = self.orders.receiver.try_recv() {
             match order {
                 Order::Signal(signal) => {
                     self.terminated |= signal == libc::SIGTERM;
@@ -277,8 +276,10 @@ impl<'a> Worker<'a> {
     /// The cancel request: whatever is in the channel is read, then the read end goes, and the child's next write fails.
     fn close_channel(&mut self) {
         self.cancel_seen = true;
-        // Whoever asks now asks us not to wait for others: the child itself is gone.
-        self.drain_cut_short = self.drain.is_some();
+        if let Some(drain) = &mut self.drain {
+            // The child itself is gone: whoever asks now asks us not to wait for others.
+            drain.cut_short();
+        }
         if let Some(channel) = &self.channel {
             // No further than what is there now: a child that never pauses would keep us here.
             let waiting = ioctl_fionread(channel).unwrap_or(0);
@@ -308,7 +309,7 @@ impl<'a> Worker<'a> {
         };
         // A child that never used its channel is not waited for there: whoever still holds it is a bystander.
         let channel_open = self.channel.is_some() && self.collector.seen();
-        if self.drain_cut_short || !channel_open && !self.outputs_open() {
+        if !channel_open && !self.outputs_open() || drain.is_cut_short() {
             return true;
         }
         !self.waits_for_output() && drain.is_over(Instant::now())
@@ -350,7 +351,7 @@ impl<'a> Worker<'a> {
         let polled_all = read_channel && read_outputs;
         let drained_at = match &self.drain {
             // With a slow reader ahead, time proves nothing: returned credit wakes us.
-            Some(drain) if polled_all && !self.waits_for_output() => drain.deadline(),
+            Some(drain) if polled_all && !self.waits_for_output() => Some(drain.deadline()),
             _ => None,
         };
         let timeout = [self.pause_until, drained_at]
@@ -380,7 +381,8 @@ impl<'a> Worker<'a> {
         }
         if woken {
             let mut wakes = [0; 64];
-            while rustix::io::read(&self.orders.woken, &mut wakes).is_ok_and(|n| n == wakes.len()) {}
+            while rustix::io::read(&self.orders.woken, &mut wakes).is_ok_and(|n| n == wakes.len()) {
+            }
         }
         for source in readable {
             match source {

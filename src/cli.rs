@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 
@@ -47,7 +46,12 @@ struct Arguments {
     command: Vec<OsString>,
 
     /// How progress is shown: bars on a terminal, else plain lines
-    #[arg(long, value_name = "HOW", default_value = "auto", env = "PROGRUN_PROGRESS")]
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "auto",
+        env = "PROGRUN_PROGRESS"
+    )]
     progress: ProgressArgument,
 
     /// Show no progress and no messages
@@ -55,7 +59,12 @@ struct Arguments {
     quiet: bool,
 
     /// What is shown of what the command prints
-    #[arg(long, value_name = "WHAT", default_value = "stream", env = "PROGRUN_OUTPUT")]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "stream",
+        env = "PROGRUN_OUTPUT"
+    )]
     output: OutputArgument,
 
     /// Keep everything that the command prints in FILE
@@ -78,7 +87,12 @@ struct Arguments {
     name: Option<String>,
 
     /// Whether colors are used
-    #[arg(long, value_name = "WHEN", default_value = "auto", env = "PROGRUN_COLOR")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "PROGRUN_COLOR"
+    )]
     color: ColorArgument,
 
     /// Stop the command after this time, such as 90s or 1h30m
@@ -234,7 +248,9 @@ fn complain(sentence: &str) {
 }
 
 fn settings(arguments: Arguments) -> Settings {
-    let name = arguments.name.unwrap_or_else(|| name_of(&arguments.command));
+    let name = arguments
+        .name
+        .unwrap_or_else(|| name_of(&arguments.command));
     Settings {
         channel: arguments.fd,
         limits: Limits {
@@ -279,7 +295,7 @@ fn settings(arguments: Arguments) -> Settings {
 
 /// The last part of the program's path.
 fn name_of(command: &[OsString]) -> String {
-    let program = command.first().map(Path::new).unwrap_or(Path::new(""));
+    let program = command.first().map_or(Path::new(""), Path::new);
     let name = program.file_name().unwrap_or(program.as_os_str());
     name.to_string_lossy().into_owned()
 }

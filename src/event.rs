@@ -44,7 +44,12 @@ pub enum Event<'a> {
         step: Step,
     },
     /// A signal was sent to the child.
-    Signal(i32),
+    Signal {
+        /// Which.
+        signal: i32,
+        /// Whether it came to us and was handed on; else it is a step of a stop.
+        forwarded: bool,
+    },
     /// Something that the user should know, in a sentence.
     Warning(&'a str),
     /// The run is over.

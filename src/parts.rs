@@ -39,7 +39,8 @@ impl Part {
             self.eta_given = elapsed;
         }
         if let Some(done) = report.progress.or(report.percentage) {
-            self.estimate.record(elapsed.saturating_sub(self.began), done);
+            self.estimate
+                .record(elapsed.saturating_sub(self.began), done);
         }
     }
 

@@ -254,10 +254,7 @@ mod tests {
     fn every_line_is_kept_verbatim_on_request_and_short_forms_are_written_out() {
         let reports = collect(true, b"{\"progress\": 3, \"x\":[1]} \n\n42%\n{oops\n");
         let lines: Vec<_> = reports.verbatim.iter().collect();
-        assert_eq!(
-            lines[0],
-            VerbatimLine::Info("{\"progress\": 3, \"x\":[1]}")
-        );
+        assert_eq!(lines[0], VerbatimLine::Info("{\"progress\": 3, \"x\":[1]}"));
         assert_eq!(lines[1], VerbatimLine::Info("{\"percentage\":42}"));
         let VerbatimLine::Malformed(bad) = &lines[2] else {
             panic!("the third line is malformed, got {:?}", lines[2]);

@@ -171,6 +171,10 @@ impl Stage {
         self.tell(&Event::Progress(reports));
     }
 
+    fn counts(&self) -> (u64, u64) {
+        (self.reports, self.malformed)
+    }
+
     fn due(&self) -> Option<Duration> {
         self.sinks.iter().filter_map(|sink| sink.due()).min()
     }
@@ -286,6 +290,12 @@ impl Run<'_> {
             libc::SIGHUP => Reason::Hangup,
             other => {
                 self.control.order(Order::Signal(other));
+                if other != libc::SIGWINCH {
+                    self.tell(&Event::Signal {
+                        signal: other,
+                        forwarded: true,
+                    });
+                }
                 return;
             }
         };
@@ -326,7 +336,10 @@ impl Run<'_> {
             }
         };
         self.control.order(order);
-        self.tell(&Event::Signal(signal));
+        self.tell(&Event::Signal {
+            signal,
+            forwarded: false,
+        });
     }
 
     fn tell(&self, event: &Event<'_>) {
@@ -350,10 +363,7 @@ impl Run<'_> {
             (None, None, Ok(error)) => Some(format!("{error:#}")),
             _ => None,
         };
-        let (reports, malformed) = {
-            let stage = self.stage.borrow();
-            (stage.reports, stage.malformed)
-        };
+        let (reports, malformed) = self.stage.borrow().counts();
         let summary = Summary {
             state,
             reason: self.ladder.reason(),

@@ -15,6 +15,7 @@ pub(super) struct Drain {
     last_data: Instant,
     /// When the pipes were first seen empty.
     first_empty: Option<Instant>,
+    cut_short: bool,
 }
 
 impl Drain {
@@ -23,6 +24,7 @@ impl Drain {
         Self {
             last_data: now,
             first_empty: None,
+            cut_short: false,
         }
     }
 
@@ -36,18 +38,28 @@ impl Drain {
         self.first_empty.get_or_insert(now);
     }
 
-    /// When it is over at the latest if nothing more comes; none as long as the pipes were never empty.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// Nothing is waited for any more.
+    pub(super) fn cut_short(&mut self) {
+        self.cut_short = true;
+    }
+
+    /// Whether nothing is waited for any more.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.cut_short
+    }
+
+    /// When to look again if nothing comes.
+    pub(super) fn deadline(&self) -> Instant {
         match self.first_empty {
-            // Look at once: until they have been seen empty, no time is counted.
-            None => Some(self.last_data),
-            Some(first) => Some((self.last_data + QUIET).min(first + AT_MOST)),
+            // At once: until the pipes have been seen empty, no time is counted.
+            None => self.last_data,
+            Some(first) => (self.last_data + QUIET).min(first + AT_MOST),
         }
     }
 
     /// Whether it is time to stop reading.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.first_empty.is_some() && self.deadline().is_some_and(|deadline| now >= deadline)
+        self.first_empty.is_some() && now >= self.deadline()
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) fn of(end: &OwnedFd) -> Vec<String> {
 
 fn holds(pid: u32, link: &str) -> bool {
     std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|descriptors| {
-        descriptors
-            .flatten()
-            .any(|descriptor| std::fs::read_link(descriptor.path()).is_ok_and(|l| l.as_os_str() == link))
+        descriptors.flatten().any(|descriptor| {
+            std::fs::read_link(descriptor.path()).is_ok_and(|l| l.as_os_str() == link)
+        })
     })
 }

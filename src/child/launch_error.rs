@@ -127,7 +127,10 @@ fn interpreter(script: &Path) -> Option<String> {
         .take(256)
         .read_to_end(&mut head)
         .ok()?;
-    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let line = head
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?;
     let text = String::from_utf8_lossy(line);
     // A script saved with Windows line ends asks for `sh\r`; that has to be seen to be understood.
     text.split([' ', '\t'])
@@ -191,7 +194,10 @@ mod tests {
 
     #[test]
     fn a_refused_fork_is_not_the_commands_fault() {
-        let error = LaunchError::new(OsStr::new("true"), io::Error::from_raw_os_error(libc::EAGAIN));
+        let error = LaunchError::new(
+            OsStr::new("true"),
+            io::Error::from_raw_os_error(libc::EAGAIN),
+        );
         assert!(matches!(error, LaunchError::Internal { .. }), "{error:?}");
     }
 }

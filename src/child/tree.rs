@@ -67,7 +67,10 @@ mod linux {
             std::thread::sleep(BETWEEN_ROUNDS);
             for pid in found {
                 // The adopted ones are ours to reap; one that is not ours yet gives an error and comes next round.
-                let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+                let _ = waitid(
+                    WaitId::Pid(pid),
+                    WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
+                );
             }
         }
         let _ = set_child_subreaper(None);

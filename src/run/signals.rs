@@ -32,7 +32,9 @@ pub(super) fn install(inbox: &Sender<Input>) -> anyhow::Result<()> {
         Err(error) => return Err(error).context("handling Ctrl-C"),
     }
     let wanted = [SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGUSR1, SIGUSR2];
-    let wanted = wanted.into_iter().filter(|signal| !child::is_ignored(*signal));
+    let wanted = wanted
+        .into_iter()
+        .filter(|signal| !child::is_ignored(*signal));
     let mut signals = Signals::new(wanted).context("handling signals")?;
     let inbox = inbox.clone();
     thread::Builder::new()

@@ -40,7 +40,11 @@ const STEPS: u64 = 10_000;
 
 /// Bars on a terminal.
 #[derive(Debug)]
-pub struct Bars {
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one screen"
+)]
+pub(super) struct Bars {
     outlet: Outlet,
     screen: Screen,
     multi: MultiProgress,
@@ -105,7 +109,7 @@ impl Bars {
     /// Draws on the terminal behind `outlet`, whose size `size` gives as columns and rows; `shows` says of stdout and
     /// stderr whether what the child prints there is shown above the bars.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         outlet: Outlet,
         name: String,
         color: bool,
@@ -405,7 +409,14 @@ fn part_line(part: &Part, depth: usize, width: usize, elapsed: Duration) -> Line
     let mut facts = facts(part, elapsed);
     facts.push(eta(part, elapsed));
     let indent = "  ".repeat(depth.min(8));
-    line(&narration::label(part), &indent, part, facts, width, elapsed)
+    line(
+        &narration::label(part),
+        &indent,
+        part,
+        facts,
+        width,
+        elapsed,
+    )
 }
 
 fn facts(part: &Part, elapsed: Duration) -> Vec<String> {

@@ -109,7 +109,7 @@ pub fn choose(
         _ if kept || json_on_stdout || shared => Route::Piped,
         _ => Route::Inherit,
     });
-    let shown = !json_on_stdout && display.output == Show::Stream;
+    let visible = !json_on_stdout && display.output == Show::Stream;
 
     if let Some(place) = &display.json {
         let outlet = match place {
@@ -136,9 +136,7 @@ pub fn choose(
         let (gone, path) = (Arc::clone(&gone), path.clone());
         let on_gone: OnGone = Box::new(move |error| {
             let path = path.display();
-            gone(Gone::Log(format!(
-                "the log {path} is incomplete: {error}"
-            )));
+            gone(Gone::Log(format!("the log {path} is incomplete: {error}")));
         });
         sinks.push(Box::new(Log::new(Outlet::new(file.into(), on_gone))));
     }
@@ -146,7 +144,7 @@ pub fn choose(
         let file = unnamed_file().context("cannot keep the output")?;
         sinks.push(Box::new(Spool::new(file, copy(stdout())?, copy(stderr())?)));
     }
-    if shown && routes.contains(&Route::Piped) {
+    if visible && routes.contains(&Route::Piped) {
         let place = |stream: Stream, descriptor: BorrowedFd<'_>| -> anyhow::Result<_> {
             let ours = routes[stream as usize] == Route::Piped && !shared[stream as usize];
             if !ours {
@@ -166,7 +164,7 @@ pub fn choose(
     }
     if bars {
         let terminal = Outlet::new(copy(stderr())?, ignore());
-        let shows = shared.map(|shared| shared && shown);
+        let shows = shared.map(|shared| shared && visible);
         let color = display.color.unwrap_or_else(color_by_environment);
         let name = display.name.clone();
         sinks.push(Box::new(Bars::new(terminal, name, color, shows, size)));

@@ -15,12 +15,12 @@ use super::{Outlet, Sink};
 
 /// The stream of `--json`.
 #[derive(Debug)]
-pub struct Json {
+pub(super) struct Json {
     outlet: Outlet,
     name: String,
     /// Whether what the child prints is in the stream too.
     with_output: bool,
-    /// Why signals are sent now.
+    /// Why a stop sends its signals now.
     cause: &'static str,
     /// The head of a character that a read cut in two, for each stream.
     cut: [Vec<u8>; 2],
@@ -30,12 +30,12 @@ impl Json {
     /// Writes events to `outlet` as they happen. `name` is the run's; `with_output` if what the child prints is wanted as
     /// events too.
     #[must_use]
-    pub fn new(outlet: Outlet, name: String, with_output: bool) -> Self {
+    pub(super) fn new(outlet: Outlet, name: String, with_output: bool) -> Self {
         Self {
             outlet,
             name,
             with_output,
-            cause: "forwarded",
+            cause: "",
             cut: [Vec::new(), Vec::new()],
         }
     }
@@ -118,7 +118,10 @@ impl Sink for Json {
             }
             Event::Cancelling { reason, step: _ } => {
                 self.cause = reason_name(*reason);
-                let fields = [("state", json!("cancelling")), ("reason", json!(self.cause))];
+                let fields = [
+                    ("state", json!("cancelling")),
+                    ("reason", json!(self.cause)),
+                ];
                 self.line("state", elapsed, &fields);
             }
             Event::Stopping { cause, step } => {
@@ -128,10 +131,11 @@ impl Sink for Json {
                     (Cause::NoReaction(_), _) => "grace",
                 };
             }
-            Event::Signal(signal) => {
+            Event::Signal { signal, forwarded } => {
+                let reason = if *forwarded { "forwarded" } else { self.cause };
                 let fields = [
                     ("signal", json!(signal_name(*signal))),
-                    ("reason", json!(self.cause)),
+                    ("reason", json!(reason)),
                 ];
                 self.line("signal", elapsed, &fields);
             }
@@ -210,15 +214,12 @@ fn complete(bytes: &[u8]) -> usize {
 
 /// As `text`, or as `base64` where it is not UTF-8: JSON has no other way, and no byte may be lost.
 fn push_text(line: &mut String, bytes: &[u8]) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => {
-            let _ = write!(line, ",\"text\":{}", json!(text));
-        }
-        Err(_) => {
-            line.push_str(",\"base64\":\"");
-            push_base64(line, bytes);
-            line.push('"');
-        }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = write!(line, ",\"text\":{}", json!(text));
+    } else {
+        line.push_str(",\"base64\":\"");
+        push_base64(line, bytes);
+        line.push('"');
     }
 }
 

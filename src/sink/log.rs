@@ -9,12 +9,12 @@ use super::{Outlet, Sink};
 
 /// The file of `--log`.
 #[derive(Debug)]
-pub struct Log(Outlet);
+pub(super) struct Log(Outlet);
 
 impl Log {
     /// Keeps everything in `file`.
     #[must_use]
-    pub fn new(file: Outlet) -> Self {
+    pub(super) fn new(file: Outlet) -> Self {
         Self(file)
     }
 }

@@ -28,9 +28,7 @@ fn cancelling(reason: Reason, step: Step) -> String {
             "terminating: waiting for the next progress write".to_owned()
         }
         (Reason::Terminate | Reason::Hangup, _) => "terminating".to_owned(),
-        (Reason::Timeout, Step::Ask) => {
-            "timed out: waiting for the next progress write".to_owned()
-        }
+        (Reason::Timeout, Step::Ask) => "timed out: waiting for the next progress write".to_owned(),
         (Reason::Timeout, Step::Signal(signal)) => format!("timed out: {}", signal_name(signal)),
         (Reason::Timeout, _) => "timed out".to_owned(),
     }

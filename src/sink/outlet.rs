@@ -20,7 +20,7 @@ use crate::credit::Charge;
 
 /// A place to write to.
 #[derive(Debug)]
-pub struct Outlet {
+pub(super) struct Outlet {
     kind: Kind,
     state: Arc<State>,
 }
@@ -48,7 +48,7 @@ struct Item {
 }
 
 /// Called once, by whichever thread notices that nothing can be written any more.
-pub type OnGone = Box<dyn Fn(&io::Error) + Send>;
+pub(super) type OnGone = Box<dyn Fn(&io::Error) + Send>;
 
 struct Writer {
     file: File,
@@ -66,7 +66,7 @@ impl Outlet {
     /// An outlet to `place`. `on_gone` is told once if nothing can be written any more; what is sent after that is
     /// thrown away.
     #[must_use]
-    pub fn new(place: OwnedFd, on_gone: OnGone) -> Self {
+    pub(super) fn new(place: OwnedFd, on_gone: OnGone) -> Self {
         let state = Arc::new(State::default());
         let regular = fstat(&place)
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
@@ -84,7 +84,7 @@ impl Outlet {
     }
 
     /// Sends bytes, and holds `charges` until they are written or thrown away.
-    pub fn send(&mut self, bytes: Vec<u8>, charges: Vec<Charge>) {
+    pub(super) fn send(&mut self, bytes: Vec<u8>, charges: Vec<Charge>) {
         if bytes.is_empty() || self.state.gone.load(Ordering::Acquire) {
             return;
         }
@@ -105,7 +105,7 @@ impl Outlet {
     }
 
     /// Holds `charge` until everything sent before is written or thrown away.
-    pub fn flush(&mut self, charge: Charge) {
+    pub(super) fn flush(&mut self, charge: Charge) {
         if let Kind::Thread(items) = &self.kind {
             let _ = items.send(Item {
                 bytes: Vec::new(),
@@ -116,14 +116,8 @@ impl Outlet {
 
     /// Whether everything sent has been written: only then is it worth drawing another frame.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.state.pending.load(Ordering::Acquire) == 0
-    }
-
-    /// Whether nothing can be written any more.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.state.gone.load(Ordering::Acquire)
     }
 
     fn start(&mut self) {
@@ -233,7 +227,6 @@ mod tests {
         flush(&mut outlet);
         outlet.send(b"two".to_vec(), vec![credit.charge(3)]);
         assert_eq!(gone.recv().unwrap(), "Broken pipe (os error 32)");
-        assert!(outlet.is_gone());
         assert!(!credit.exhausted());
         drop(outlet);
         assert!(gone.recv().is_err());

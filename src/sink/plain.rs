@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// Lines on a place that is not a terminal.
 #[derive(Debug)]
-pub struct Plain {
+pub(super) struct Plain {
     outlet: Outlet,
     name: String,
     parts: Parts,
@@ -32,7 +32,7 @@ pub struct Plain {
 impl Plain {
     /// Writes to `outlet`; `name` begins each line.
     #[must_use]
-    pub fn new(outlet: Outlet, name: String) -> Self {
+    pub(super) fn new(outlet: Outlet, name: String) -> Self {
         Self {
             outlet,
             name,

@@ -17,7 +17,7 @@ use super::Sink;
 
 /// The hidden output of `--output on-failure`.
 #[derive(Debug)]
-pub struct Spool {
+pub(super) struct Spool {
     file: File,
     places: Option<[File; 2]>,
     failed: Option<io::Error>,
@@ -27,7 +27,7 @@ pub struct Spool {
 impl Spool {
     /// Keeps everything in `file`, and shows it on these places if the child fails.
     #[must_use]
-    pub fn new(file: File, stdout: OwnedFd, stderr: OwnedFd) -> Self {
+    pub(super) fn new(file: File, stdout: OwnedFd, stderr: OwnedFd) -> Self {
         Self {
             file,
             places: Some([File::from(stdout), File::from(stderr)]),

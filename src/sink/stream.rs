@@ -9,12 +9,12 @@ use super::{Outlet, Sink};
 
 /// The child's streams go to ours.
 #[derive(Debug)]
-pub struct Streams([Option<Outlet>; 2]);
+pub(super) struct Streams([Option<Outlet>; 2]);
 
 impl Streams {
     /// Hands on to these places, stdout first; none for a stream that is shown elsewhere.
     #[must_use]
-    pub fn new(places: [Option<Outlet>; 2]) -> Self {
+    pub(super) fn new(places: [Option<Outlet>; 2]) -> Self {
         Self(places)
     }
 }

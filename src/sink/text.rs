@@ -217,7 +217,10 @@ mod tests {
     #[test]
     fn control_characters_escape_sequences_and_bidirectional_overrides_are_made_visible() {
         assert_eq!(escape("\x1b[31mred\x07"), "^[[31mred^G");
-        assert_eq!(escape("a\u{202e}b\u{200b}c\u{9b}d"), "a<U+202E>b<U+200B>c<U+009B>d");
+        assert_eq!(
+            escape("a\u{202e}b\u{200b}c\u{9b}d"),
+            "a<U+202E>b<U+200B>c<U+009B>d"
+        );
         assert_eq!(escape("nul \0 del \x7f"), "nul ^@ del ^?");
         assert_eq!(escape("two\r\nlines\tand a tab"), "two lines and a tab");
         assert!(matches!(escape("größe 日本 🎉"), Cow::Borrowed(_)));
@@ -229,7 +232,10 @@ mod tests {
         assert_eq!(fit("abcdef", 5), "abcd…");
         assert_eq!(fit("日本語", 5), "日本…");
         assert_eq!(fit("日本語", 4), "日…");
-        assert_eq!(fit("e\u{301}e\u{301}e\u{301}", 3), "e\u{301}e\u{301}e\u{301}");
+        assert_eq!(
+            fit("e\u{301}e\u{301}e\u{301}", 3),
+            "e\u{301}e\u{301}e\u{301}"
+        );
         assert_eq!(fit("abc", 0), "");
     }
 
@@ -315,7 +321,11 @@ mod tests {
         );
         let interrupt = Some(Reason::Interrupt);
         assert_eq!(
-            say(summary(Final::Cancelled, interrupt, Some(Ending::Signal(13)))),
+            say(summary(
+                Final::Cancelled,
+                interrupt,
+                Some(Ending::Signal(13))
+            )),
             "cancelled after 2.00s (SIGPIPE)"
         );
         assert_eq!(
