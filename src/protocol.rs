@@ -104,8 +104,7 @@ impl Progress<'_> {
     }
 
     /// The report as a JSON object: fields in the order of this struct, absent ones left out, whole numbers
-    /// without a decimal point. The decoder reads it back as the same report, if its numbers have no more
-    /// than 15 digits.
+    /// without a decimal point. The decoder reads it back as the same report.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Cannot fail: there is no map with odd keys in it, and writing to a string does not fail.
@@ -197,7 +196,7 @@ pub struct Malformed(Reason);
 enum Reason {
     TooLong(usize),
     NotUtf8(usize),
-    Json(String),
+    Json(&'static str, usize),
     TooDeep,
     Field(&'static str),
 }
@@ -219,7 +218,7 @@ impl fmt::Display for Malformed {
         match &self.0 {
             Reason::TooLong(limit) => write!(f, "longer than {limit} bytes"),
             Reason::NotUtf8(byte) => write!(f, "not UTF-8 at byte {byte}"),
-            Reason::Json(reason) => f.write_str(reason),
+            Reason::Json(reason, column) => write!(f, "{reason} at column {column}"),
             Reason::TooDeep => write!(f, "nested deeper than {}", object::DEPTH_LIMIT),
             Reason::Field(reason) => f.write_str(reason),
         }
