@@ -210,7 +210,18 @@ fn a_field_of_the_wrong_type_is_named() {
         (["eta", "eta"], "eta must be a number of seconds, 0 or more"),
     ] {
         for field in fields {
-            for value in [r#""3""#, "true", "[3]", r#"{"a":3}"#, "-1", "-0.5", "1e999"] {
+            for value in [
+                r#""3""#,
+                "true",
+                "[3]",
+                r#"{"a":3}"#,
+                "-1",
+                "-0.5",
+                "1e999",
+                "NaN",
+                "+1",
+                ".5",
+            ] {
                 malformed(format!(r#"{{"{field}":{value}}}"#), reason);
             }
         }
@@ -255,11 +266,11 @@ fn what_begins_like_an_object_and_is_none_is_malformed() {
     malformed("{'progress':1}", "key must be a string at column 2");
     malformed("  {oops", "key must be a string at column 4");
     malformed(r#"{"progress" 1}"#, "expected `:` at column 13");
-    malformed(r#"{"progress":}"#, "expected a value at column 13");
-    malformed(r#"{"progress":NaN}"#, "expected a value at column 13");
-    malformed(r#"{"progress":nul}"#, "expected a value at column 13");
-    malformed(r#"{"progress":+1}"#, "expected a value at column 13");
-    malformed(r#"{"progress":.5}"#, "expected a value at column 13");
+    malformed(r#"{"mine":}"#, "expected a value at column 9");
+    malformed(r#"{"mine":nul}"#, "expected a value at column 9");
+    malformed(r#"{"mine":NaN}"#, "expected a value at column 9");
+    malformed(r#"{"mine":+1}"#, "expected a value at column 9");
+    malformed(r#"{"mine":.5}"#, "expected a value at column 9");
     malformed(r#"{"progress":-}"#, "expected a digit at column 14");
     malformed(r#"{"progress":1.}"#, "expected a digit at column 15");
     malformed(r#"{"progress":1e}"#, "expected a digit at column 15");
@@ -314,6 +325,24 @@ fn strings_keep_to_the_rules_of_json() {
         r#"{"message":"\ud800"}"#,
         "invalid escape in a string at column 12",
     );
+}
+
+#[test]
+fn strings_of_every_length_end_where_they_end() {
+    for length in 0..40 {
+        let text = "~ é a\u{7f}b".repeat(10);
+        let Some(text) = text.get(..length) else {
+            continue; // within a character
+        };
+        let json = format!(r#"{{"message":"{text}"}}"#);
+        object(&json, &json);
+        let json = format!(r#"{{"message":"{text}\n{text}"}}"#);
+        object(&json, &json);
+        malformed(
+            format!("{{\"message\":\"{text}\u{1f}\"}}"),
+            &format!("control character in a string at column {}", 13 + length),
+        );
+    }
 }
 
 #[test]
