@@ -104,8 +104,7 @@ impl Progress<'_> {
     }
 
     /// The report as a JSON object: fields in the order of this struct, absent ones left out, whole numbers
-    /// without a decimal point. The decoder reads it back as the same report, if its numbers have no more
-    /// than 15 digits.
+    /// without a decimal point. The decoder reads it back as the same report.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Cannot fail: there is no map with odd keys in it, and writing to a string does not fail.
@@ -191,35 +190,48 @@ impl Status {
 /// Why a line could not be read. `Display` gives the reason as a short sentence without a full stop. Columns
 /// and bytes are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed(Reason);
+pub struct Malformed(Box<Reason>);
+
+impl Malformed {
+    fn field(sentence: &'static str) -> Self {
+        Reason::Field(sentence).into()
+    }
+}
+
+impl From<Reason> for Malformed {
+    fn from(reason: Reason) -> Self {
+        // In a box, so that what nearly never happens does not make every result larger than two words.
+        Self(Box::new(reason))
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reason {
     TooLong(usize),
     NotUtf8(usize),
-    Json(String),
+    Json(&'static str, usize),
     TooDeep,
     Field(&'static str),
 }
 
-// One sentence per field, whichever form it was written in.
-const BAD_PROGRESS: Reason = Reason::Field("progress must be a number of 0 or more");
-const BAD_TOTAL: Reason = Reason::Field("total must be a number above 0");
-const BAD_PERCENTAGE: Reason = Reason::Field("percentage must be a number from 0 to 100");
-const BAD_UNIT: Reason = Reason::Field("unit must be a string");
-const BAD_MESSAGE: Reason = Reason::Field("message must be a string");
-const BAD_ID: Reason = Reason::Field("id must be a string or a number");
-const BAD_PARENT: Reason = Reason::Field("parent must be a string or a number");
-const BAD_TITLE: Reason = Reason::Field("title must be a string");
-const BAD_STATUS: Reason = Reason::Field("status must be ok, failed, skipped or cancelled");
-const BAD_ETA: Reason = Reason::Field("eta must be a number of seconds, 0 or more");
+// One sentence for each field, whichever form it was written in.
+const BAD_PROGRESS: &str = "progress must be a number of 0 or more";
+const BAD_TOTAL: &str = "total must be a number above 0";
+const BAD_PERCENTAGE: &str = "percentage must be a number from 0 to 100";
+const BAD_UNIT: &str = "unit must be a string";
+const BAD_MESSAGE: &str = "message must be a string";
+const BAD_ID: &str = "id must be a string or a number";
+const BAD_PARENT: &str = "parent must be a string or a number";
+const BAD_TITLE: &str = "title must be a string";
+const BAD_STATUS: &str = "status must be ok, failed, skipped or cancelled";
+const BAD_ETA: &str = "eta must be a number of seconds, 0 or more";
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &*self.0 {
             Reason::TooLong(limit) => write!(f, "longer than {limit} bytes"),
             Reason::NotUtf8(byte) => write!(f, "not UTF-8 at byte {byte}"),
-            Reason::Json(reason) => f.write_str(reason),
+            Reason::Json(reason, column) => write!(f, "{reason} at column {column}"),
             Reason::TooDeep => write!(f, "nested deeper than {}", object::DEPTH_LIMIT),
             Reason::Field(reason) => f.write_str(reason),
         }

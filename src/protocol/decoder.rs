@@ -207,7 +207,7 @@ impl Decoder {
         each(Line {
             number,
             text: without_mark(number, &self.held),
-            content: Content::Malformed(Malformed(Reason::TooLong(self.limit))),
+            content: Content::Malformed(Reason::TooLong(self.limit).into()),
         });
         self.held.clear();
         self.skipping = true;
@@ -259,7 +259,7 @@ fn read_block(number: u64, block: &[u8]) -> Line<'_> {
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Malformed> {
-    str::from_utf8(bytes).map_err(|error| Malformed(Reason::NotUtf8(error.valid_up_to() + 1)))
+    str::from_utf8(bytes).map_err(|error| Reason::NotUtf8(error.valid_up_to() + 1).into())
 }
 
 /// Some editors and shells begin a text with a byte order mark. No JSON reader would take it.

@@ -1,10 +1,11 @@
 //! One JSON object to one [`Progress`]. Knows the names and the ranges of the fields, refuses to know lines.
+//!
+//! It reads JSON itself, in one pass, because it is called for every report: `serde_json` with a visitor takes
+//! nearly twice as long, reads some decimals inexactly, and skips unknown fields without a limit to their
+//! depth. What is taken for JSON here is what `serde_json` takes for JSON, apart from that depth and from
+//! numbers too large for a float; a property test compares them.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::{
     BAD_ETA, BAD_ID, BAD_MESSAGE, BAD_PARENT, BAD_PERCENTAGE, BAD_PROGRESS, BAD_STATUS, BAD_TITLE,
@@ -12,249 +13,297 @@ use super::{
 };
 
 /// How deep objects and lists may nest, the report itself included. The line is handed on verbatim, and many
-/// a JSON reader gives up not far above.
+/// a JSON reader gives up not far above; our own recursion ends here too.
 pub(super) const DEPTH_LIMIT: usize = 128;
 
 /// Reads one object, which is to fill the whole text, white space around it apart.
 pub(super) fn parse(text: &str) -> Result<Progress<'_>, Malformed> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let mut report = Report::default();
-    deserializer
-        .deserialize_map(&mut report)
-        .and_then(|()| deserializer.end())
-        .map_err(|error| {
-            let reason = error
-                .to_string()
-                .replace(" at line 1 column ", " at column ");
-            Malformed(Reason::Json(reason))
+    let mut progress = Progress::default();
+    let mut reader = Reader { text, at: 0 };
+    reader.report(&mut progress)?;
+    Ok(progress)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+#[expect(
+    clippy::inline_always,
+    reason = "measured: a third of the whole is lost where these are calls, and `inline` alone is not enough"
+)]
+impl<'a> Reader<'a> {
+    fn report(&mut self, progress: &mut Progress<'a>) -> Result<(), Malformed> {
+        if self.peek() != Some(b'{') {
+            return Err(self.error("expected `{`"));
+        }
+        self.items(b'}', "expected `,` or `}`", |reader| {
+            let key = reader.key()?;
+            reader.field(&key, progress)
         })?;
-    if let Some(problem) = report.problem {
-        return Err(Malformed(problem));
-    }
-    // serde_json skips what nobody asked for without recursion, so without a limit.
-    if report.has_unknown && text.len() > 2 * DEPTH_LIMIT && depth(text) > DEPTH_LIMIT {
-        return Err(Malformed(Reason::TooDeep));
-    }
-    Ok(report.progress)
-}
-
-/// What was read so far. A field of the wrong type is a problem to remember and not an error to return, so
-/// that its reason needs no detour through the text of a serde error.
-#[derive(Default)]
-struct Report<'a> {
-    progress: Progress<'a>,
-    problem: Option<Reason>,
-    has_unknown: bool,
-}
-
-impl Report<'_> {
-    fn checked<T>(&mut self, value: Result<Option<T>, ()>, reason: Reason) -> Option<T> {
-        value.unwrap_or_else(|()| {
-            self.problem.get_or_insert(reason);
-            None
-        })
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Report<'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.error("nothing may follow the object")),
+        }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(field) = map.next_key()? {
-            match field {
-                Field::Progress => {
-                    let value = map.next_value::<Value>()?.number(0.0, f64::MAX);
-                    self.progress.progress = self.checked(value, BAD_PROGRESS);
-                }
-                Field::Total => {
-                    let value = map.next_value::<Value>()?.number(0.0, f64::MAX);
-                    // Nothing to do, as the empty list that a script begins with: no reason for a warning.
-                    let total = self.checked(value, BAD_TOTAL);
-                    self.progress.total = total.filter(|total| *total > 0.0);
-                }
-                Field::Percentage => {
-                    let value = map.next_value::<Value>()?.number(0.0, 100.0);
-                    self.progress.percentage = self.checked(value, BAD_PERCENTAGE);
-                }
-                Field::Unit => {
-                    let value = map.next_value::<Value>()?.text();
-                    self.progress.unit = self.checked(value, BAD_UNIT);
-                }
-                Field::Message => {
-                    let value = map.next_value::<Value>()?.text();
-                    self.progress.message = self.checked(value, BAD_MESSAGE);
-                }
-                Field::Id => {
-                    let value = name(map.next_value()?);
-                    self.progress.id = self.checked(value, BAD_ID);
-                }
-                Field::Parent => {
-                    let value = name(map.next_value()?);
-                    self.progress.parent = self.checked(value, BAD_PARENT);
-                }
-                Field::Title => {
-                    let value = map.next_value::<Value>()?.text();
-                    self.progress.title = self.checked(value, BAD_TITLE);
-                }
-                Field::Status => {
-                    let value = map.next_value::<Value>()?.status();
-                    self.progress.status = self.checked(value, BAD_STATUS);
-                }
-                Field::Eta => {
-                    let value = map.next_value::<Value>()?.number(0.0, f64::MAX);
-                    self.progress.eta = self.checked(value, BAD_ETA);
-                }
-                Field::Unknown => {
-                    map.next_value::<IgnoredAny>()?;
-                    self.has_unknown = true;
-                }
+    fn field(&mut self, key: &str, progress: &mut Progress<'a>) -> Result<(), Malformed> {
+        match key {
+            "progress" | "current" => progress.progress = self.amount(f64::MAX, BAD_PROGRESS)?,
+            "total" => {
+                let total = self.amount(f64::MAX, BAD_TOTAL)?;
+                // 0 of 0, as scripts with an empty list begin. Not worth a warning: the total is not known.
+                progress.total = total.filter(|total| *total > 0.0);
             }
+            "percentage" | "percent" => progress.percentage = self.amount(100.0, BAD_PERCENTAGE)?,
+            "unit" => progress.unit = self.words(BAD_UNIT)?,
+            "message" => progress.message = self.words(BAD_MESSAGE)?,
+            "id" => progress.id = self.name(BAD_ID)?,
+            "parent" => progress.parent = self.name(BAD_PARENT)?,
+            "title" => progress.title = self.words(BAD_TITLE)?,
+            "status" => {
+                let word = self.words(BAD_STATUS)?;
+                let status = |word: Cow<'_, str>| {
+                    Status::from_word(&word).ok_or_else(|| Malformed::field(BAD_STATUS))
+                };
+                progress.status = word.map(status).transpose()?;
+            }
+            "eta" => progress.eta = self.amount(f64::MAX, BAD_ETA)?,
+            _ => self.unknown(1)?,
         }
         Ok(())
     }
-}
 
-#[derive(serde::Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum Field {
-    #[serde(alias = "current")]
-    Progress,
-    Total,
-    #[serde(alias = "percent")]
-    Percentage,
-    Unit,
-    Message,
-    Id,
-    Parent,
-    Title,
-    Status,
-    Eta,
-    #[serde(other)]
-    Unknown,
-}
-
-/// Any JSON value, as far as a field may want it.
-enum Value<'a> {
-    Null,
-    Number(f64),
-    Text(Cow<'a, str>),
-    Other,
-}
-
-impl<'a> Value<'a> {
-    fn number(self, least: f64, most: f64) -> Result<Option<f64>, ()> {
-        match self {
-            Self::Null => Ok(None),
-            Self::Number(value) if (least..=most).contains(&value) => Ok(Some(value)),
-            _ => Err(()),
+    fn amount(&mut self, most: f64, otherwise: &'static str) -> Result<Option<f64>, Malformed> {
+        if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
+            return self.null(otherwise);
+        }
+        let value = match self.count() {
+            Some(count) => count,
+            None => self.number()?.parse().unwrap_or(f64::NAN),
+        };
+        if (0.0..=most).contains(&value) {
+            Ok(Some(value))
+        } else {
+            Err(Malformed::field(otherwise))
         }
     }
 
-    fn text(self) -> Result<Option<Cow<'a, str>>, ()> {
-        match self {
-            Self::Null => Ok(None),
-            Self::Text(text) => Ok(Some(text)),
-            _ => Err(()),
+    fn words(&mut self, otherwise: &'static str) -> Result<Option<Cow<'a, str>>, Malformed> {
+        match self.peek() {
+            Some(b'"') => self.string().map(Some),
+            _ => self.null(otherwise),
         }
     }
 
-    fn status(self) -> Result<Option<Status>, ()> {
-        self.text()?
-            .map(|word| Status::from_word(&word).ok_or(()))
-            .transpose()
-    }
-}
-
-impl<'de> Deserialize<'de> for Value<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
+    /// The name of a part, a number as it was written.
+    fn name(&mut self, otherwise: &'static str) -> Result<Option<Cow<'a, str>>, Malformed> {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => self.number().map(|name| Some(Cow::Borrowed(name))),
+            _ => self.words(otherwise),
+        }
     }
 
-    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-        Ok(Value::Null)
+    /// What is left for a field that has no value of its own type.
+    fn null<T>(&mut self, otherwise: &'static str) -> Result<Option<T>, Malformed> {
+        if self.word("null") {
+            Ok(None)
+        } else if "null".starts_with(&self.text[self.at..]) {
+            Err(self.error_at_the_end())
+        } else {
+            Err(Malformed::field(otherwise))
+        }
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
+    /// A value that nobody asked for, `depth` levels down.
+    fn unknown(&mut self, depth: usize) -> Result<(), Malformed> {
+        match self.peek() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number().map(drop),
+            Some(b'{' | b'[') if depth == DEPTH_LIMIT => Err(Reason::TooDeep.into()),
+            Some(b'{') => self.items(b'}', "expected `,` or `}`", |reader| {
+                reader.key()?;
+                reader.unknown(depth + 1)
+            }),
+            Some(b'[') => self.items(b']', "expected `,` or `]`", |reader| {
+                reader.unknown(depth + 1)
+            }),
+            _ if self.word("null") || self.word("true") || self.word("false") => Ok(()),
+            _ => Err(self.error("expected a value")),
+        }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "shown, never counted with")]
-    fn visit_u64<E>(self, value: u64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(value as f64))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "shown, never counted with")]
-    fn visit_i64<E>(self, value: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(value as f64))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(value))
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value<'de>, A::Error> {
-        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Value::Other)
-    }
-}
-
-/// The name of a part: a string, or a number as it was written.
-fn name(raw: &RawValue) -> Result<Option<Cow<'_, str>>, ()> {
-    let raw = raw.get();
-    match raw.as_bytes()[0] {
-        b'"' if !raw.contains('\\') => Ok(Some(Cow::Borrowed(&raw[1..raw.len() - 1]))),
-        b'"' => serde_json::from_str(raw)
-            .map(|name| Some(Cow::Owned(name)))
-            .map_err(drop),
-        b'-' | b'0'..=b'9' => Ok(Some(Cow::Borrowed(raw))),
-        b'n' => Ok(None),
-        _ => Err(()),
-    }
-}
-
-/// How deep a text nests that is known to be JSON.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0, 0);
-    let mut in_string = false;
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\\' => drop(bytes.next()),
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
+    /// The items between the bracket that comes next and its `end`.
+    fn items(
+        &mut self,
+        end: u8,
+        otherwise: &'static str,
+        mut item: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.at += 1;
+        if self.peek() == Some(end) {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            item(self)?;
+            let next = self.peek();
+            if next != Some(end) && next != Some(b',') {
+                return Err(self.error(otherwise));
             }
-            b'}' | b']' if !in_string => depth -= 1,
-            _ => {}
+            self.at += 1;
+            if next == Some(end) {
+                return Ok(());
+            }
         }
     }
-    deepest
+
+    #[inline(always)]
+    fn key(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        if self.peek() != Some(b'"') {
+            return Err(self.error("key must be a string"));
+        }
+        let key = self.string()?;
+        if self.peek() != Some(b':') {
+            return Err(self.error("expected `:`"));
+        }
+        self.at += 1;
+        Ok(key)
+    }
+
+    #[inline(always)]
+    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        let begin = self.at;
+        let rest = &self.text[begin + 1..];
+        let end = ordinary(rest.as_bytes());
+        if rest.as_bytes().get(end) == Some(&b'"') {
+            self.at += end + 2;
+            return Ok(Cow::Borrowed(&rest[..end]));
+        }
+        self.escaped(begin)
+    }
+
+    /// A string that cannot be borrowed, with all that may be wrong with one.
+    #[cold]
+    fn escaped(&mut self, begin: usize) -> Result<Cow<'a, str>, Malformed> {
+        let bytes = self.text.as_bytes();
+        self.at += 1;
+        loop {
+            match bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => self.at += 2,
+                Some(..b' ') => return Err(self.error("control character in a string")),
+                Some(_) => self.at += 1,
+                None => return Err(self.error_at_the_end()),
+            }
+        }
+        self.at += 1;
+        serde_json::from_str(&self.text[begin..self.at])
+            .map(Cow::Owned)
+            .map_err(|_| Reason::Json("invalid escape in a string", begin + 1).into())
+    }
+
+    /// A number of nothing but a few digits, as most are: the general way takes three times as long.
+    #[inline(always)]
+    fn count(&mut self) -> Option<f64> {
+        const EXACT_DIGITS: usize = 15;
+        let rest = &self.text.as_bytes()[self.at..];
+        let mut count = 0_u64;
+        let mut digits = 0;
+        while let Some(digit @ b'0'..=b'9') = rest.get(digits) {
+            count = count.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            digits += 1;
+        }
+        let is_more = matches!(rest.get(digits), Some(b'.' | b'e' | b'E'));
+        let is_padded = rest.first() == Some(&b'0') && digits > 1;
+        if is_more || is_padded || digits == 0 || digits > EXACT_DIGITS {
+            return None;
+        }
+        self.at += digits;
+        #[expect(clippy::cast_precision_loss, reason = "a float holds 15 digits")]
+        let count = count as f64;
+        Some(count)
+    }
+
+    fn number(&mut self) -> Result<&'a str, Malformed> {
+        let begin = self.at;
+        self.skip(|byte| byte == b'-');
+        if !self.skip(|byte| byte == b'0') {
+            self.digits()?;
+        }
+        if self.skip(|byte| byte == b'.') {
+            self.digits()?;
+        }
+        if self.skip(|byte| byte == b'e' || byte == b'E') {
+            self.skip(|byte| byte == b'+' || byte == b'-');
+            self.digits()?;
+        }
+        Ok(&self.text[begin..self.at])
+    }
+
+    fn digits(&mut self) -> Result<(), Malformed> {
+        let rest = self.text.as_bytes()[self.at..].iter();
+        let count = rest.take_while(|byte| byte.is_ascii_digit()).count();
+        if count == 0 {
+            return Err(self.error("expected a digit"));
+        }
+        self.at += count;
+        Ok(())
+    }
+
+    fn skip(&mut self, is_wanted: impl Fn(u8) -> bool) -> bool {
+        let found = self.text.as_bytes().get(self.at);
+        let found = found.is_some_and(|byte| is_wanted(*byte));
+        self.at += usize::from(found);
+        found
+    }
+
+    fn word(&mut self, word: &str) -> bool {
+        let found = self.text[self.at..].starts_with(word);
+        self.at += if found { word.len() } else { 0 };
+        found
+    }
+
+    /// The next byte that is no white space.
+    #[inline(always)]
+    fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = bytes.get(self.at) {
+            self.at += 1;
+        }
+        bytes.get(self.at).copied()
+    }
+
+    fn error(&self, reason: &'static str) -> Malformed {
+        if self.at < self.text.len() {
+            Reason::Json(reason, self.at + 1).into()
+        } else {
+            self.error_at_the_end()
+        }
+    }
+
+    fn error_at_the_end(&self) -> Malformed {
+        Reason::Json("the object is cut off", self.text.len() + 1).into()
+    }
+}
+
+/// How many bytes at the beginning stand for themselves in a string: no quote, backslash, or control character.
+fn ordinary(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = 0x80 * ONES;
+    // The lowest byte that is marked is one below the limit, those above it may be marked by a borrow.
+    let below = |word: u64, limit: u64| word.wrapping_sub(limit * ONES) & !word & HIGH;
+    let (words, rest) = bytes.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quotes = below(word ^ (u64::from(b'"') * ONES), 1);
+        let backslashes = below(word ^ (u64::from(b'\\') * ONES), 1);
+        let marked = quotes | backslashes | below(word, u64::from(b' '));
+        if marked != 0 {
+            return 8 * index + marked.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+    bytes.len() - rest.len() + rest.iter().position(is_special).unwrap_or(rest.len())
 }

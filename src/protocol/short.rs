@@ -70,7 +70,7 @@ fn percent(value: f64, rest: &str) -> Result<Option<Progress<'_>>, Malformed> {
     };
     match rest.strip_prefix('%').unwrap_or(rest) {
         "" if is_percent(value) => Ok(Some(progress)),
-        "" => Err(Malformed(BAD_PERCENTAGE)),
+        "" => Err(Malformed::field(BAD_PERCENTAGE)),
         text if text.len() < rest.len() && text.starts_with([' ', '\t']) && is_percent(value) => {
             Ok(Some(Progress {
                 percentage: Some(value),
@@ -106,10 +106,10 @@ fn amount(progress: f64, rest: &str) -> Result<Option<Progress<'_>>, Malformed> 
     };
     let amounts = 0.0..=f64::MAX;
     if !amounts.contains(&progress) {
-        return Err(Malformed(BAD_PROGRESS));
+        return Err(Malformed::field(BAD_PROGRESS));
     }
     if !amounts.contains(&total) {
-        return Err(Malformed(BAD_TOTAL));
+        return Err(Malformed::field(BAD_TOTAL));
     }
     Ok(Some(Progress {
         progress: Some(progress),
