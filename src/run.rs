@@ -21,8 +21,8 @@ use anyhow::Context;
 use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
 use crate::credit::Credit;
 use crate::event::{Ending, Event, Exit, Final, Reason, Step, Stream, Summary};
-use crate::executor::Executor;
-use crate::progress::{FutureState, Message, ProgressFuture, submit_progress};
+use crate::executor::Builder;
+use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
 use crate::reports::Reports;
 use crate::sink::{Display, Gone, Sink, choose};
 
@@ -100,7 +100,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
 
     let (control, orders) = child::line().context("making a pipe")?;
     let (ping, notices) = (inbox.clone(), inbox.clone());
-    let executor = Executor::<Message<Reports, ()>>::builder(NonZeroUsize::MIN)
+    let executor: ProgressExecutor<Reports, ()> = Builder::new(NonZeroUsize::MIN)
         .on_message(move || {
             let _ = ping.send(Input::Message);
         })
@@ -134,7 +134,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
 
 struct Run<'a> {
     settings: &'a Settings,
-    executor: Executor<Message<Reports, ()>>,
+    executor: ProgressExecutor<Reports, ()>,
     future: ProgressFuture<Reports, ()>,
     control: Control,
     stage: Rc<RefCell<Stage>>,

