@@ -170,6 +170,10 @@ fn numbers_are_read_exactly() {
         r#"{"progress":0.1,"total":123456789012345678,"eta":1.5e3}"#,
         r#"{"progress":0.1,"total":1.2345678901234568e+17,"eta":1500}"#,
     );
+    object(
+        r#"{"progress":100000000000000000000,"total":999999999999999}"#,
+        r#"{"progress":1e+20,"total":999999999999999}"#,
+    );
     object(r#"{"progress":-0}"#, r#"{"progress":0}"#);
     object(r#"{"progress":1E-2}"#, r#"{"progress":0.01}"#);
 }
@@ -740,12 +744,15 @@ fn a_malformed_line_does_not_spoil_the_next() {
 #[test]
 fn what_lies_whole_in_the_bytes_is_borrowed_from_them() {
     let mut borrowed = 0;
-    Decoder::new().feed(b"{\"message\":\"a\",\"id\":7}\n# a\na:# b\n", &mut |line| {
-        if let Content::Object(progress) | Content::Short(progress) = line.content {
-            borrowed += i32::from(matches!(progress.message, Some(Cow::Borrowed(_))));
-            borrowed += i32::from(matches!(progress.id, Some(Cow::Borrowed(_))));
-        }
-    });
+    Decoder::new().feed(
+        "{\"message\":\"überweisen\",\"id\":7}\n# a\na:# b\n".as_bytes(),
+        &mut |line| {
+            if let Content::Object(progress) | Content::Short(progress) = line.content {
+                borrowed += i32::from(matches!(progress.message, Some(Cow::Borrowed(_))));
+                borrowed += i32::from(matches!(progress.id, Some(Cow::Borrowed(_))));
+            }
+        },
+    );
     assert_eq!(borrowed, 5);
 }
 
