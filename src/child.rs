@@ -11,7 +11,9 @@
 mod drain;
 mod holders;
 mod launch_error;
+mod signals;
 mod spawn;
+mod terminal;
 mod tree;
 
 use std::ffi::OsString;
@@ -31,8 +33,10 @@ use crate::progress::ProgressReporter;
 use crate::reports::{Collector, Reports};
 
 use self::drain::Drain;
+use self::terminal::Terminal;
+
 pub use self::launch_error::LaunchError;
-pub use self::spawn::{is_ignored, unblock};
+pub use self::signals::{block, is_ignored, stop_by, unblock};
 
 /// What to start, and how its streams are connected.
 #[derive(Debug)]
@@ -70,6 +74,17 @@ pub enum Notice {
         /// To be dropped when the bytes are written; the worker reads no further while too much is under way.
         charge: Charge,
     },
+    /// The child was stopped.
+    Stopped {
+        /// By this signal.
+        signal: i32,
+        /// Whether we are the foreground of the terminal, and could lend it.
+        foreground: bool,
+    },
+    /// The child was continued.
+    Continued,
+    /// Whether the child has the terminal now.
+    Lent(bool),
     /// The channel was closed because a cancel was requested.
     ChannelClosed {
         /// Whether the child will see it: it has reported, and its end was open.
@@ -95,6 +110,10 @@ pub enum Order {
     Kill,
     /// Nobody reads this stream any more: let the child know in the usual way.
     Close(Stream),
+    /// Lend the terminal to the child, if it is ours, and continue the child.
+    Lend,
+    /// Take the terminal back because everything is about to stop.
+    TakeBack,
 }
 
 /// The run loop's end of the line to the worker.
@@ -189,6 +208,10 @@ pub fn run(
     result
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one child"
+)]
 struct Worker<'a> {
     pid: Pid,
     orders: &'a Orders,
@@ -206,6 +229,10 @@ struct Worker<'a> {
     /// Whether what is left of the group is killed when the leader is gone.
     terminated: bool,
     wait_output: bool,
+    /// Whether something woke us that may have been a change of the child's state.
+    woken: bool,
+    /// The terminal, once the child has wanted it.
+    terminal: Option<Terminal>,
     /// Set when the child has ended.
     drain: Option<Drain>,
 }
@@ -237,18 +264,22 @@ impl<'a> Worker<'a> {
             cancel_seen: false,
             terminated: false,
             wait_output: launch.wait_output,
+            woken: true,
+            terminal: None,
             drain: None,
         })
     }
 
     fn serve(mut self) -> anyhow::Result<()> {
         loop {
-            self.obey();
-            if !self.cancel_seen && self.reporter.is_cancelled() {
-                self.close_channel();
-            }
-            if self.drain.is_none() && self.has_ended()? {
-                self.drain = Some(Drain::new(Instant::now()));
+            if std::mem::take(&mut self.woken) {
+                self.obey();
+                if !self.cancel_seen && self.reporter.is_cancelled() {
+                    self.close_channel();
+                }
+                if self.drain.is_none() {
+                    self.watch()?;
+                }
             }
             if self.is_drained() {
                 return self.bury();
@@ -258,6 +289,7 @@ impl<'a> Worker<'a> {
     }
 
     fn obey(&mut self) {
+        let pid = self.pid;
         while let Ok(order) = self.orders.receiver.try_recv() {
             match order {
                 Order::Signal(signal) => {
@@ -269,6 +301,16 @@ impl<'a> Worker<'a> {
                     tree::kill(self.pid);
                 }
                 Order::Close(stream) => self.outputs[stream as usize] = None,
+                Order::Lend => {
+                    let lent = self.terminal().is_some_and(|terminal| terminal.lend(pid));
+                    tree::signal_group(self.pid, libc::SIGCONT);
+                    (self.notify)(Notice::Lent(lent));
+                }
+                Order::TakeBack => {
+                    if let Some(terminal) = &mut self.terminal {
+                        terminal.take_back_to_stop();
+                    }
+                }
             }
         }
     }
@@ -298,9 +340,34 @@ impl<'a> Worker<'a> {
         });
     }
 
-    fn has_ended(&self) -> io::Result<bool> {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        Ok(waitid(WaitId::Pid(self.pid), options)?.is_some())
+    /// Looks what became of the child: stopped, continued, ended.
+    fn watch(&mut self) -> io::Result<()> {
+        let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
+        // An error here means that the child has ended: a zombie can neither be stopped nor continued.
+        while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
+            (self.notify)(match change.stopping_signal() {
+                Some(signal) => Notice::Stopped {
+                    signal,
+                    foreground: self.terminal().is_some_and(|terminal| terminal.has_us()),
+                },
+                None => Notice::Continued,
+            });
+        }
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        if waitid(WaitId::Pid(self.pid), ended)?.is_some() {
+            if let Some(terminal) = &mut self.terminal {
+                terminal.take_back_for_good();
+            }
+            self.drain = Some(Drain::new(Instant::now()));
+        }
+        Ok(())
+    }
+
+    fn terminal(&mut self) -> Option<&mut Terminal> {
+        if self.terminal.is_none() {
+            self.terminal = Terminal::open();
+        }
+        self.terminal.as_mut()
     }
 
     fn is_drained(&self) -> bool {
@@ -379,6 +446,7 @@ impl<'a> Worker<'a> {
                 drain.empty(Instant::now());
             }
         }
+        self.woken = woken;
         if woken {
             let mut wakes = [0; 64];
             while rustix::io::read(&self.orders.woken, &mut wakes).is_ok_and(|n| n == wakes.len()) {
@@ -409,6 +477,11 @@ impl<'a> Worker<'a> {
             self.channel = None;
             self.collector.finish();
         } else {
+            if let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_lent()) {
+                // The child is at work again. If it wants the terminal once more, it stops once more.
+                terminal.take_back();
+                (self.notify)(Notice::Lent(false));
+            }
             self.collector.feed(&self.buffer[..read]);
             if read < FULL_READ {
                 self.pause_until = Some(Instant::now() + PAUSE);

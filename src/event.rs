@@ -50,6 +50,13 @@ pub enum Event<'a> {
         /// Whether it came to us and was handed on; else it is a step of a stop.
         forwarded: bool,
     },
+    /// The terminal changed hands. While it is not ours nothing is drawn on it.
+    Terminal {
+        /// Whether it is ours.
+        ours: bool,
+    },
+    /// The child was stopped, or continued, by somebody else.
+    Paused(bool),
     /// Something that the user should know, in a sentence.
     Warning(&'a str),
     /// The run is over.

@@ -5,6 +5,7 @@
 //! here waits for anything but that channel, so Ctrl-C is obeyed at once whatever a terminal or a reader does.
 
 mod ending;
+mod job;
 mod ladder;
 mod signals;
 
@@ -26,6 +27,7 @@ use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_prog
 use crate::reports::Reports;
 use crate::sink::{Display, Gone, Sink, choose};
 
+use self::job::Job;
 use self::ladder::{Action, Ladder};
 
 pub use self::ending::{FAILED, end};
@@ -67,6 +69,8 @@ enum Input {
     Signal(i32),
     /// Something cannot be written any more.
     Gone(Gone),
+    /// The screen is clear.
+    Cleared,
     /// Everything is written.
     Flushed,
 }
@@ -119,6 +123,8 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         future,
         control,
         stage,
+        inbox: inbox.clone(),
+        job: Job::new(),
         ladder: Ladder::new(settings.limits),
         pid: None,
         exit: None,
@@ -126,7 +132,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         gave_up: false,
     };
     run.follow(&inputs)?;
-    let outcome = run.finish(&inbox, &inputs);
+    let outcome = run.finish(&inputs);
     // Dropping the executor joins its worker, which after giving up may never end.
     std::mem::forget(run);
     Ok(outcome)
@@ -138,6 +144,8 @@ struct Run<'a> {
     future: ProgressFuture<Reports, ()>,
     control: Control,
     stage: Rc<RefCell<Stage>>,
+    inbox: Sender<Input>,
+    job: Job,
     ladder: Ladder,
     pid: Option<i32>,
     exit: Option<Exit>,
@@ -169,6 +177,27 @@ impl Stage {
         self.reports += reports.count;
         self.malformed += reports.malformed_count;
         self.tell(&Event::Progress(reports));
+    }
+
+    /// No clock runs while we are stopped.
+    fn pause(&mut self, stopped: Duration) {
+        self.started += stopped;
+    }
+
+    /// Puts an input into the channel when all that the sinks were given is written.
+    fn flush(
+        &mut self,
+        inbox: &Sender<Input>,
+        flushed: impl Fn() -> Input + Send + Sync + 'static,
+    ) {
+        let inbox = inbox.clone();
+        let under_way = Credit::new(1, move || {
+            let _ = inbox.send(flushed());
+        });
+        let charge = under_way.charge(1);
+        for sink in &mut self.sinks {
+            sink.flush(&charge);
+        }
     }
 
     fn counts(&self) -> (u64, u64) {
@@ -237,6 +266,10 @@ impl Run<'_> {
             Input::Signal(signal) => self.signal(signal),
             Input::Gone(Gone::Stream(stream)) => self.control.order(Order::Close(stream)),
             Input::Gone(Gone::Log(sentence)) => self.warn(&sentence),
+            Input::Cleared => {
+                let action = self.job.cleared();
+                self.control_job(action);
+            }
             Input::Flushed => {}
         }
         Ok(())
@@ -259,6 +292,15 @@ impl Run<'_> {
                 bytes: &bytes,
                 charge: &charge,
             }),
+            Notice::Stopped { signal, foreground } => {
+                let actions = self.job.child_stopped(signal, foreground);
+                self.control_job(actions);
+            }
+            Notice::Continued => self.tell(&Event::Paused(false)),
+            Notice::Lent(lent) => {
+                let action = self.job.lent(lent);
+                self.control_job(action);
+            }
             Notice::ChannelClosed { asked } => {
                 let now = self.elapsed();
                 if let Some(action) = self.ladder.channel_closed(asked, now) {
@@ -288,6 +330,11 @@ impl Run<'_> {
             libc::SIGINT => Reason::Interrupt,
             libc::SIGTERM => Reason::Terminate,
             libc::SIGHUP => Reason::Hangup,
+            libc::SIGTSTP => {
+                let actions = self.job.asked_to_stop();
+                self.control_job(actions);
+                return;
+            }
             other => {
                 self.control.order(Order::Signal(other));
                 if other != libc::SIGWINCH {
@@ -302,6 +349,35 @@ impl Run<'_> {
         let now = self.elapsed();
         if let Some(action) = self.ladder.request(reason, now) {
             self.act(action);
+        }
+    }
+
+    fn control_job(&mut self, actions: impl IntoIterator<Item = job::Action>) {
+        for action in actions {
+            match action {
+                job::Action::Clear => {
+                    self.tell(&Event::Terminal { ours: false });
+                    self.stage
+                        .borrow_mut()
+                        .flush(&self.inbox, || Input::Cleared);
+                }
+                job::Action::Draw => self.tell(&Event::Terminal { ours: true }),
+                job::Action::Lend => self.control.order(Order::Lend),
+                job::Action::TakeBack => self.control.order(Order::TakeBack),
+                job::Action::Signal(signal) => self.control.order(Order::Signal(signal)),
+                job::Action::Stop(signal) => {
+                    let stopped = child::stop_by(signal);
+                    self.stage.borrow_mut().pause(stopped);
+                    let actions = self.job.resumed(stopped);
+                    self.control_job(actions);
+                }
+                job::Action::Paused(paused) => self.tell(&Event::Paused(paused)),
+                job::Action::Stuck => {
+                    self.warn(
+                        "the command waits for the terminal, and this job cannot be given it",
+                    );
+                }
+            }
         }
     }
 
@@ -351,7 +427,7 @@ impl Run<'_> {
     }
 
     /// Tells the end, and sees that all of it is written.
-    fn finish(&mut self, inbox: &Sender<Input>, inputs: &Receiver<Input>) -> Outcome {
+    fn finish(&mut self, inputs: &Receiver<Input>) -> Outcome {
         let state = match self.future.state() {
             FutureState::Completed => Final::Completed,
             FutureState::Failed => Final::Failed,
@@ -373,7 +449,7 @@ impl Run<'_> {
             malformed,
         };
         self.tell(&Event::Finished(&summary));
-        self.flush(inbox, inputs);
+        self.flush(inputs);
         let killed = self.ladder.killed();
         let ending = match (&self.launch_error, state) {
             (Some(error), Final::Failed) => ending::of_launch(error),
@@ -383,16 +459,10 @@ impl Run<'_> {
     }
 
     /// Waits until everything is written, unless somebody is tired of that too.
-    fn flush(&self, inbox: &Sender<Input>, inputs: &Receiver<Input>) {
-        let inbox = inbox.clone();
-        let under_way = Credit::new(1, move || {
-            let _ = inbox.send(Input::Flushed);
-        });
-        let charge = under_way.charge(1);
-        for sink in &mut self.stage.borrow_mut().sinks {
-            sink.flush(&charge);
-        }
-        drop(charge);
+    fn flush(&self, inputs: &Receiver<Input>) {
+        self.stage
+            .borrow_mut()
+            .flush(&self.inbox, || Input::Flushed);
         if self.gave_up {
             return;
         }

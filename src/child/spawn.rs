@@ -1,12 +1,11 @@
 //! Makes a child: the channel, the fork, the exec; and buries it: `wait4`.
 //!
-//! The only file with `unsafe` code; the reason stands at each block. Two things cannot be had without it: code that
-//! runs between fork and exec, and the signal mask and dispositions, for which the crates that we have offer no safe
-//! interface. What runs between fork and exec is async-signal-safe: plain system calls on numbers that were made before
-//! the fork, no allocation and no lock.
+//! One of the two files with `unsafe` code (the other is `signals.rs`): code that runs between fork and exec cannot be
+//! had without it, nor can what a single child used. What runs between fork and exec is async-signal-safe: plain system
+//! calls on numbers that were made before the fork, no allocation and no lock.
 #![expect(
     unsafe_code,
-    reason = "fork, signal masks and wait4 have no safe interface"
+    reason = "code between fork and exec, and wait4, have no safe interface"
 )]
 
 use std::fs::File;
@@ -23,6 +22,7 @@ use rustix::process::Pid;
 
 use crate::event::{Ending, Exit, Route};
 
+use super::signals::{self, Blocked};
 use super::{Launch, LaunchError};
 
 /// A child that runs, and our ends of its pipes.
@@ -71,7 +71,7 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
     // missing program would look like one that started.
     let placeholder = occupy(launch.channel).map_err(internal("reserving the channel's number"))?;
     // A signal between fork and exec would run our handlers in the child, and write into our self-pipes.
-    let blocked = BlockedSignals::all();
+    let blocked = Blocked::all();
     let spawned = command.spawn();
     drop(blocked);
     drop(placeholder);
@@ -118,23 +118,10 @@ fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
 
 /// What the child does between fork and exec.
 fn prepare(from: RawFd, to: RawFd, parent: u32) -> io::Result<()> {
-    // SAFETY: system calls on numbers; `action` and `mask` are plain data, for which all-zero bytes are valid.
+    // SAFETY: system calls on numbers.
     unsafe {
         if libc::dup2(from, to) < 0 {
             return Err(io::Error::last_os_error());
-        }
-        // Handlers go back to the default before the mask opens, so that a signal that waits behind the mask does not
-        // run our handler here. What was ignored stays ignored: nohup means it.
-        let mut action: libc::sigaction = std::mem::zeroed();
-        for signal in 1..=LAST_SIGNAL {
-            let handled = libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
-                && action.sa_sigaction != libc::SIG_IGN
-                && action.sa_sigaction != libc::SIG_DFL;
-            if handled {
-                action = std::mem::zeroed();
-                action.sa_sigaction = libc::SIG_DFL;
-                libc::sigaction(signal, &raw const action, std::ptr::null_mut());
-            }
         }
         #[cfg(target_os = "linux")]
         {
@@ -146,64 +133,9 @@ fn prepare(from: RawFd, to: RawFd, parent: u32) -> io::Result<()> {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = parent;
-        let mut mask: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut mask);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
     }
+    signals::reset();
     Ok(())
-}
-
-/// The last of the classic signals; the real-time ones have no handlers of ours.
-const LAST_SIGNAL: i32 = 31;
-
-/// All signals are blocked in this thread until the value is dropped.
-struct BlockedSignals(libc::sigset_t);
-
-impl BlockedSignals {
-    fn all() -> Self {
-        // SAFETY: a signal set is plain data, for which all-zero bytes are valid; the calls only read and write it.
-        unsafe {
-            let mut all: libc::sigset_t = std::mem::zeroed();
-            let mut before: libc::sigset_t = std::mem::zeroed();
-            libc::sigfillset(&raw mut all);
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
-            Self(before)
-        }
-    }
-}
-
-impl Drop for BlockedSignals {
-    fn drop(&mut self) {
-        // SAFETY: the set was filled in by the call that blocked.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut());
-        }
-    }
-}
-
-/// Unblocks `signals` in this thread and those that it will start: a caller may have blocked them, and a program that
-/// waits for a blocked SIGCHLD waits for ever.
-pub fn unblock(signals: &[i32]) {
-    // SAFETY: as above.
-    unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        for &signal in signals {
-            libc::sigaddset(&raw mut set, signal);
-        }
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
-    }
-}
-
-/// Whether `signal` is ignored in this process: under nohup, or for SIGINT in `cmd &` of a shell without job control.
-#[must_use]
-pub fn is_ignored(signal: i32) -> bool {
-    // SAFETY: only reads the disposition into plain data.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
-            && action.sa_sigaction == libc::SIG_IGN
-    }
 }
 
 /// Reaps a child that has ended. From here on its number may belong to a stranger: nothing may be signalled any more.

@@ -8,8 +8,8 @@ use std::thread;
 
 use anyhow::Context;
 use signal_hook::consts::{
-    SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1,
-    SIGUSR2, SIGWINCH,
+    SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTOU,
+    SIGUSR1, SIGUSR2, SIGWINCH,
 };
 use signal_hook::iterator::Signals;
 
@@ -31,7 +31,11 @@ pub(super) fn install(inbox: &Sender<Input>) -> anyhow::Result<()> {
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
         Err(error) => return Err(error).context("handling Ctrl-C"),
     }
-    let wanted = [SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGUSR1, SIGUSR2];
+    // We draw, and hand the terminal on, also while the child has it and we are in the background.
+    child::block(SIGTTOU);
+    let wanted = [
+        SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH, SIGUSR1, SIGUSR2,
+    ];
     let wanted = wanted
         .into_iter()
         .filter(|signal| !child::is_ignored(*signal));

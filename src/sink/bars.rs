@@ -61,6 +61,10 @@ pub(super) struct Bars {
     drawn: bool,
     news: bool,
     warned: bool,
+    /// Whether the terminal is the child's for the time being.
+    lent: bool,
+    /// Whether somebody has stopped the child.
+    paused: bool,
     /// Whether the terminal is gone: after SIGHUP nothing is drawn.
     hung_up: bool,
 }
@@ -137,6 +141,8 @@ impl Bars {
             drawn: false,
             news: false,
             warned: false,
+            lent: false,
+            paused: false,
             hung_up: false,
         }
     }
@@ -201,7 +207,12 @@ impl Bars {
         let (width, height) = (usize::from(width), usize::from(height));
         let at_most = height.saturating_sub(1).max(1);
         let tree = self.parts.tree(at_most - 1);
-        let mut lines = vec![task_line(&self.parts, &self.name, width, elapsed)];
+        let name = if self.paused {
+            format!("{} (stopped)", self.name)
+        } else {
+            self.name.clone()
+        };
+        let mut lines = vec![task_line(&self.parts, &name, width, elapsed)];
         lines.extend(
             tree.iter()
                 .map(|(depth, part)| part_line(part, *depth, width, elapsed)),
@@ -224,6 +235,22 @@ impl Bars {
         if let Some(sequence) = self.taskbar.set(fraction) {
             self.screen.write(sequence.as_bytes());
         }
+    }
+
+    fn terminal_is_ours(&mut self, ours: bool, elapsed: Duration) {
+        if ours {
+            self.lent = false;
+            self.news = true;
+            return;
+        }
+        if self.drawn {
+            self.clear();
+        }
+        self.output.open_all_lines();
+        self.screen.write(&self.output.take());
+        self.last_frame.get_or_insert(elapsed);
+        self.lent = true;
+        self.send();
     }
 
     fn finished(&mut self, summary: &Summary, elapsed: Duration) {
@@ -261,7 +288,11 @@ impl Sink for Bars {
                 self.output.charges.push((*charge).clone());
                 self.output.add(*stream as usize, bytes, elapsed);
                 // Before the first frame nothing is in the way, and no byte need wait.
-                let at_once = self.last_frame.is_none() || self.output.ready.len() > GATHER;
+                let at_once =
+                    self.lent || self.last_frame.is_none() || self.output.ready.len() > GATHER;
+                if self.lent {
+                    self.output.open_all_lines();
+                }
                 if at_once && !self.output.ready.is_empty() {
                     if self.drawn {
                         self.clear();
@@ -271,12 +302,19 @@ impl Sink for Bars {
                 }
                 self.news = true;
             }
+            Event::Terminal { ours } => self.terminal_is_ours(*ours, elapsed),
+            Event::Paused(paused) => {
+                self.paused = *paused;
+                self.news = true;
+            }
             Event::Finished(summary) => self.finished(summary, elapsed),
             event => {
                 if let Some(text) = narration::of(event) {
                     self.say(&text);
                     // What a key press does must be seen at once, also where nothing is drawn yet.
-                    self.frame(elapsed);
+                    if !self.lent {
+                        self.frame(elapsed);
+                    }
                 }
             }
         }
@@ -286,7 +324,7 @@ impl Sink for Bars {
         let Some(last) = self.last_frame else {
             return Some(SHOW_AFTER);
         };
-        if self.hung_up {
+        if self.hung_up || self.lent {
             return None;
         }
         let wait = if self.news || self.output.is_waiting() || !self.outlet.is_idle() {

@@ -1,0 +1,118 @@
+//! Masks and dispositions of signals, and stopping ourselves.
+//!
+//! One of the two files with `unsafe` code (the other is `spawn.rs`): none of the crates that we have offers a safe
+//! interface to the mask of a thread and the disposition of a signal. All that is handed to the system here is plain
+//! data of this file's own, for which all-zero bytes are valid.
+#![expect(
+    unsafe_code,
+    reason = "signal masks and dispositions have no safe interface"
+)]
+
+use std::time::{Duration, Instant};
+
+/// The last of the classic signals; the real-time ones have no handlers of ours.
+const LAST: i32 = 31;
+
+/// All signals are blocked in this thread until the value is dropped.
+pub(super) struct Blocked(libc::sigset_t);
+
+impl Blocked {
+    pub(super) fn all() -> Self {
+        // SAFETY: a signal set is plain data, for which all-zero bytes are valid; the calls only read and write it.
+        unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: the set was filled in by the call that blocked.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut());
+        }
+    }
+}
+
+/// Unblocks `signals` in this thread and those that it will start: a caller may have blocked them, and a program that
+/// waits for a blocked SIGCHLD waits for ever.
+pub fn unblock(signals: &[i32]) {
+    // SAFETY: as above.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for &signal in signals {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
+    }
+}
+
+/// Whether `signal` is ignored in this process: under nohup, or for SIGINT in `cmd &` of a shell without job control.
+#[must_use]
+pub fn is_ignored(signal: i32) -> bool {
+    // SAFETY: only reads the disposition into plain data.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+            && action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Keeps `signal` from this thread and those that it will start. For SIGTTOU that means: this program may write to its
+/// terminal and hand it on also while it is in the background. A mask, unlike "ignored", does not reach the child.
+pub fn block(signal: i32) {
+    // SAFETY: as above.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+    }
+}
+
+/// What the child does to its signals between fork and exec: default handlers and an empty mask. What was ignored stays
+/// ignored, for nohup means it.
+pub(super) fn reset() {
+    // SAFETY: async-signal-safe system calls on plain data.
+    unsafe {
+        // Handlers go before the mask opens: a signal that waits behind it must not run our handler here.
+        let mut action: libc::sigaction = std::mem::zeroed();
+        for signal in 1..=LAST {
+            let handled = libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+                && action.sa_sigaction != libc::SIG_IGN
+                && action.sa_sigaction != libc::SIG_DFL;
+            if handled {
+                action = std::mem::zeroed();
+                action.sa_sigaction = libc::SIG_DFL;
+                libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+            }
+        }
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut mask);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
+    }
+}
+
+/// Stops this process as `signal` does by default, and returns when it is continued: how long that took.
+///
+/// By the signal and not by SIGSTOP: in an orphaned process group, where nobody could continue us, the system discards
+/// the signal, and this returns at once.
+#[must_use]
+pub fn stop_by(signal: i32) -> Duration {
+    let before = Instant::now();
+    // SAFETY: as above; the handler that is put back is the one that was there.
+    unsafe {
+        let mut default: libc::sigaction = std::mem::zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        let mut handler: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, &raw const default, &raw mut handler);
+        libc::kill(libc::getpid(), signal);
+        libc::sigaction(signal, &raw const handler, std::ptr::null_mut());
+    }
+    before.elapsed()
+}

@@ -1,0 +1,86 @@
+//! The terminal, lent to the child while it wants it.
+//!
+//! The child's group is in the background, so that Ctrl-C reaches us alone. What it then reads from the terminal, or
+//! changes of its settings, stops it; it is made the foreground group, continued, and has all to itself: keyboard,
+//! Ctrl-C and Ctrl-Z. The thread that calls this must have SIGTTOU blocked.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Pid, getpgrp};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
+
+/// The controlling terminal.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    tty: OwnedFd,
+    /// As they were before the first lending.
+    settings: Option<Termios>,
+    /// As the child had them when it was stopped by Ctrl-Z.
+    childs: Option<Termios>,
+    lent: bool,
+}
+
+impl Terminal {
+    /// None where there is no controlling terminal.
+    pub(super) fn open() -> Option<Self> {
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let tty = open("/dev/tty", flags, Mode::empty()).ok()?;
+        Some(Self {
+            settings: tcgetattr(&tty).ok(),
+            tty,
+            childs: None,
+            lent: false,
+        })
+    }
+
+    /// Whether we are in the foreground: only then is the terminal ours to lend.
+    pub(super) fn has_us(&self) -> bool {
+        tcgetpgrp(&self.tty).is_ok_and(|foreground| foreground == getpgrp())
+    }
+
+    /// Makes the group of `leader` the foreground group, if we are. Says whether it is now.
+    pub(super) fn lend(&mut self, leader: Pid) -> bool {
+        if !self.has_us() || tcsetpgrp(&self.tty, leader).is_err() {
+            return false;
+        }
+        if let Some(settings) = self.childs.take() {
+            let _ = tcsetattr(&self.tty, OptionalActions::Drain, &settings);
+        }
+        self.lent = true;
+        true
+    }
+
+    /// Whether the child has it.
+    pub(super) fn is_lent(&self) -> bool {
+        self.lent
+    }
+
+    /// Makes us the foreground group again. The child keeps the settings that it made, for it goes on.
+    pub(super) fn take_back(&mut self) {
+        if std::mem::take(&mut self.lent) {
+            let _ = tcsetpgrp(&self.tty, getpgrp());
+        }
+    }
+
+    /// Takes the terminal back from a child that Ctrl-Z has stopped, with the settings that the shell expects; the
+    /// child gets its own again with the next lending.
+    pub(super) fn take_back_to_stop(&mut self) {
+        self.childs = tcgetattr(&self.tty).ok();
+        self.take_back();
+        self.restore();
+    }
+
+    /// Takes the terminal back from a child that is gone, whatever it left behind.
+    pub(super) fn take_back_for_good(&mut self) {
+        self.take_back();
+        self.restore();
+    }
+
+    fn restore(&self) {
+        // Not ours: the settings are somebody else's business by now.
+        if let Some(settings) = self.settings.as_ref().filter(|_| self.has_us()) {
+            let _ = tcsetattr(&self.tty, OptionalActions::Drain, settings);
+        }
+    }
+}
