@@ -53,6 +53,8 @@ pub struct Launch {
     pub verbatim: bool,
     /// Whether stdout and stderr are read to their end however long somebody holds them after the child.
     pub wait_output: bool,
+    /// The write end of a pipe that tells of a stop when its reader closes it.
+    pub outer: Option<OwnedFd>,
 }
 
 /// What the worker tells the run loop, beside the reports. Unlike these it also arrives after a cancel request.
@@ -85,6 +87,8 @@ pub enum Notice {
     Continued,
     /// Whether the child has the terminal now.
     Lent(bool),
+    /// The reader of [`Launch::outer`] closed it.
+    OuterClosed,
     /// The channel was closed because a cancel was requested.
     ChannelClosed {
         /// Whether the child will see it: it has reported, and its end was open.
@@ -229,6 +233,8 @@ struct Worker<'a> {
     /// Whether what is left of the group is killed when the leader is gone.
     terminated: bool,
     wait_output: bool,
+    /// Watched until it breaks.
+    outer: Option<&'a OwnedFd>,
     /// Whether something woke us that may have been a change of the child's state.
     woken: bool,
     /// The terminal, once the child has wanted it.
@@ -239,7 +245,7 @@ struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     fn start(
-        launch: &Launch,
+        launch: &'a Launch,
         orders: &'a Orders,
         reporter: &'a ProgressReporter<Reports>,
         notify: &'a dyn Fn(Notice),
@@ -264,6 +270,7 @@ impl<'a> Worker<'a> {
             cancel_seen: false,
             terminated: false,
             wait_output: launch.wait_output,
+            outer: launch.outer.as_ref(),
             woken: true,
             terminal: None,
             drain: None,
@@ -399,18 +406,23 @@ impl<'a> Worker<'a> {
         let read_channel = !pausing && !self.reports_credit.exhausted();
         let read_outputs = !self.output_credit.exhausted();
 
-        let mut descriptors = Vec::with_capacity(4);
-        let mut sources = Vec::with_capacity(3);
+        let mut descriptors = Vec::with_capacity(5);
+        let mut sources = Vec::with_capacity(4);
         descriptors.push(PollFd::new(&self.orders.woken, PollFlags::IN));
+        if let Some(outer) = self.outer {
+            // Nothing is asked for; what is told anyway is that it broke.
+            descriptors.push(PollFd::new(outer, PollFlags::empty()));
+            sources.push(Source::Outer);
+        }
         if let Some(channel) = self.channel.as_ref().filter(|_| read_channel) {
             descriptors.push(PollFd::new(channel, PollFlags::IN));
-            sources.push(None);
+            sources.push(Source::Channel);
         }
         if read_outputs {
             for stream in [Stream::Stdout, Stream::Stderr] {
                 if let Some(output) = &self.outputs[stream as usize] {
                     descriptors.push(PollFd::new(output, PollFlags::IN));
-                    sources.push(Some(stream));
+                    sources.push(Source::Output(stream));
                 }
             }
         }
@@ -454,10 +466,14 @@ impl<'a> Worker<'a> {
         }
         for source in readable {
             match source {
-                None => {
+                Source::Outer => {
+                    self.outer = None;
+                    (self.notify)(Notice::OuterClosed);
+                }
+                Source::Channel => {
                     self.read_channel();
                 }
-                Some(stream) => self.read_output(stream),
+                Source::Output(stream) => self.read_output(stream),
             }
         }
         Ok(())
@@ -551,6 +567,14 @@ impl<'a> Worker<'a> {
             Ending::Signal(signal) => Err(anyhow::anyhow!("killed by signal {signal}")),
         }
     }
+}
+
+/// What `poll` may find ready, besides the wake-up pipe.
+#[derive(Clone, Copy)]
+enum Source {
+    Outer,
+    Channel,
+    Output(Stream),
 }
 
 /// Reads once into the empty `buffer`, at most its capacity.

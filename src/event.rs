@@ -92,6 +92,8 @@ pub enum Reason {
     Terminate,
     /// SIGHUP: the terminal is gone.
     Hangup,
+    /// The progrun that we run under was asked to stop.
+    Outer,
     /// `--timeout` is over.
     Timeout,
 }

@@ -33,6 +33,9 @@ use self::ladder::{Action, Ladder};
 pub use self::ending::{FAILED, end};
 pub use self::ladder::Limits;
 
+/// How late the run loop is only if it was stopped.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What to run, how to stop it, and what to show.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -94,6 +97,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         stderr: chosen.routes[Stream::Stderr as usize],
         verbatim: chosen.verbatim,
         wait_output: settings.wait_output,
+        outer: chosen.outer,
     };
     let stage = Rc::new(RefCell::new(Stage {
         sinks: chosen.sinks,
@@ -220,7 +224,10 @@ impl Run<'_> {
     /// Until the future is done, or nobody waits for it any more.
     fn follow(&mut self, inputs: &Receiver<Input>) -> anyhow::Result<()> {
         while !self.future.done() && !self.gave_up {
-            if let Some(input) = self.next(inputs)? {
+            let wake = self.wake();
+            let input = self.next(inputs, wake)?;
+            self.excuse_a_stop(wake);
+            if let Some(input) = input {
                 self.take_in(input)?;
             }
             let now = self.elapsed();
@@ -236,15 +243,31 @@ impl Run<'_> {
         self.stage.borrow().elapsed()
     }
 
+    /// When there is something to draw or to do even if nothing happens.
+    fn wake(&self) -> Option<Duration> {
+        let due = self.stage.borrow().due();
+        [due, self.ladder.deadline()].into_iter().flatten().min()
+    }
+
+    /// SIGSTOP cannot be caught, but it shows: nothing else makes us so late. The time is not the child's fault.
+    fn excuse_a_stop(&self, wake: Option<Duration>) {
+        let late = wake.map(|wake| self.elapsed().saturating_sub(wake));
+        if let Some(late) = late.filter(|late| *late > LATE) {
+            self.stage.borrow_mut().pause(late);
+        }
+    }
+
     /// The next input; none when it is time to look at the clock.
-    fn next(&self, inputs: &Receiver<Input>) -> anyhow::Result<Option<Input>> {
+    fn next(
+        &self,
+        inputs: &Receiver<Input>,
+        wake: Option<Duration>,
+    ) -> anyhow::Result<Option<Input>> {
         match inputs.try_recv() {
             Ok(input) => return Ok(Some(input)),
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => anyhow::bail!("the worker is gone"),
         }
-        let due = self.stage.borrow().due();
-        let wake = [due, self.ladder.deadline()].into_iter().flatten().min();
         let received = match wake {
             // Nothing to draw and nothing to wait for: no wake-ups at all.
             None => inputs.recv().map_err(RecvTimeoutError::from),
@@ -296,6 +319,7 @@ impl Run<'_> {
                 let actions = self.job.child_stopped(signal, foreground);
                 self.control_job(actions);
             }
+            Notice::OuterClosed => self.request(Reason::Outer),
             Notice::Continued => self.tell(&Event::Paused(false)),
             Notice::Lent(lent) => {
                 let action = self.job.lent(lent);
@@ -346,6 +370,10 @@ impl Run<'_> {
                 return;
             }
         };
+        self.request(reason);
+    }
+
+    fn request(&mut self, reason: Reason) {
         let now = self.elapsed();
         if let Some(action) = self.ladder.request(reason, now) {
             self.act(action);

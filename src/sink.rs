@@ -9,6 +9,7 @@ mod choice;
 mod json;
 mod log;
 mod narration;
+mod outer;
 mod outlet;
 mod plain;
 mod spool;

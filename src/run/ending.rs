@@ -24,7 +24,9 @@ pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> 
         (Final::Cancelled, Some(Reason::Timeout), _) if killed => Ending::Status(KILLED),
         (Final::Cancelled, Some(Reason::Timeout), _) => Ending::Status(TIMED_OUT),
         // By the signal itself and not by 128 + N: a bash script goes on after `exit 130`.
-        (Final::Cancelled, Some(Reason::Interrupt), _) => Ending::Signal(libc::SIGINT),
+        (Final::Cancelled, Some(Reason::Interrupt | Reason::Outer), _) => {
+            Ending::Signal(libc::SIGINT)
+        }
         (Final::Cancelled, Some(Reason::Terminate), _) => Ending::Signal(libc::SIGTERM),
         (Final::Cancelled, Some(Reason::Hangup), _) => Ending::Signal(libc::SIGHUP),
         (_, _, Some(own)) => own,

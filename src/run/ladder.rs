@@ -85,7 +85,7 @@ impl Ladder {
             Step::Ask
         } else {
             Step::Signal(match reason {
-                Reason::Interrupt => libc::SIGINT,
+                Reason::Interrupt | Reason::Outer => libc::SIGINT,
                 Reason::Terminate => libc::SIGTERM,
                 Reason::Hangup => libc::SIGHUP,
                 Reason::Timeout => self.limits.timeout_signal,

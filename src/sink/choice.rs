@@ -13,6 +13,7 @@ use rustix::termios::{isatty, tcgetwinsize};
 
 use crate::event::{Route, Stream};
 
+use super::outer::{self, Outer};
 use super::{Bars, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
 
 /// What the user wants to see.
@@ -35,7 +36,8 @@ pub struct Display {
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Bars on a terminal, else plain lines; nothing beside `--json` on stdout.
+    /// As part of the progrun that we run under, if we do; else bars on a terminal, else plain lines; nothing beside
+    /// `--json` on stdout.
     Auto,
     /// Bars.
     Bars,
@@ -82,6 +84,8 @@ pub struct Chosen {
     pub routes: [Route; 2],
     /// Whether every line of the channel is wanted.
     pub verbatim: bool,
+    /// The channel of the progrun that we run under, if we report to it: when it breaks, we are cancelled.
+    pub outer: Option<OwnedFd>,
 }
 
 /// Chooses. `gone` is told, by any thread, of what cannot be written to any more.
@@ -95,10 +99,14 @@ pub fn choose(
     let gone: Arc<dyn Fn(Gone) + Send + Sync> = Arc::new(gone);
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let json_on_stdout = display.json == Some(JsonPlace::Stdout);
-    let bars = draws_bars(display.progress, json_on_stdout);
+    let outer = match display.progress {
+        Progress::Auto => outer::channel(),
+        _ => None,
+    };
+    let bars = outer.is_none() && draws_bars(display.progress, json_on_stdout);
     let plain = !bars
         && match display.progress {
-            Progress::Auto => !json_on_stdout,
+            Progress::Auto => outer.is_none() && !json_on_stdout,
             other => other == Progress::Plain,
         };
 
@@ -172,7 +180,12 @@ pub fn choose(
         let outlet = Outlet::new(copy(stderr())?, ignore());
         sinks.push(Box::new(Plain::new(outlet, display.name.clone())));
     }
+    if let Some(channel) = &outer {
+        let outlet = Outlet::new(copy(channel)?, ignore());
+        sinks.push(Box::new(Outer::new(outlet, &display.name)));
+    }
     Ok(Chosen {
+        outer,
         sinks,
         routes,
         verbatim: display.json.is_some(),

@@ -201,6 +201,7 @@ fn reason_name(reason: Reason) -> &'static str {
         Reason::Interrupt => "interrupt",
         Reason::Terminate => "terminate",
         Reason::Hangup => "hangup",
+        Reason::Outer => "outer",
         Reason::Timeout => "timeout",
     }
 }

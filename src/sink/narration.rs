@@ -28,6 +28,10 @@ fn cancelling(reason: Reason, step: Step) -> String {
             "terminating: waiting for the next progress write".to_owned()
         }
         (Reason::Terminate | Reason::Hangup, _) => "terminating".to_owned(),
+        (Reason::Outer, Step::Ask) => {
+            "cancelled by the outer progrun: waiting for the next progress write".to_owned()
+        }
+        (Reason::Outer, _) => "cancelled by the outer progrun".to_owned(),
         (Reason::Timeout, Step::Ask) => "timed out: waiting for the next progress write".to_owned(),
         (Reason::Timeout, Step::Signal(signal)) => format!("timed out: {}", signal_name(signal)),
         (Reason::Timeout, _) => "timed out".to_owned(),

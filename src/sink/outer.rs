@@ -1,0 +1,173 @@
+//! Reports to the progrun that we run under, instead of drawing beside it.
+//!
+//! Our run becomes a part of the outer one, our parts its parts. The channel is the outer's, with its rules: one write a
+//! report, not longer than what is atomic among the writers that share it, and nothing is written to a descriptor that
+//! is not the one the environment speaks of. The newest state is sent, at most twenty times a second; an end is sent at
+//! once.
+
+use std::borrow::Cow;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::io::fcntl_dupfd_cloexec;
+
+use crate::credit::Charge;
+use crate::event::{Event, Final};
+use crate::protocol::{Progress, Status};
+
+use super::{Outlet, Sink};
+
+const FRAME: Duration = Duration::from_millis(50);
+/// How much of a text is handed on, in bytes, so that a report with all its texts stays below 4,096.
+const TEXT: usize = 500;
+
+/// The channel of the progrun that we run under.
+///
+/// None if there is none. The descriptor may have been closed on the way here, and its number may be another file's by
+/// now: so it has to be a pipe, and the very pipe that the environment names. It is opened anew, for a description of our
+/// own, so that we never wait for the outer one.
+pub(super) fn channel() -> Option<OwnedFd> {
+    let number: u32 = std::env::var("PROGRUN_FD").ok()?.parse().ok()?;
+    let identity = std::env::var("PROGRUN_FD_ID").ok()?;
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let channel = open(format!("/dev/fd/{number}"), flags, Mode::empty()).ok()?;
+    let stat = fstat(&channel).ok()?;
+    let is_pipe = FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
+    let is_named = identity == format!("{}:{}", stat.st_dev, stat.st_ino);
+    if !(is_pipe && is_named) {
+        return None;
+    }
+    fcntl_dupfd_cloexec(&channel, 10).ok()
+}
+
+/// The channel of the outer progrun, as a sink.
+#[derive(Debug)]
+pub(super) struct Outer {
+    outlet: Outlet,
+    /// The id of our run among the outer one's parts.
+    id: String,
+    /// What is known and was not sent, in the order of first mention.
+    pending: Vec<Progress<'static>>,
+    last: Option<Duration>,
+}
+
+impl Outer {
+    /// Reports to `outlet` as a part called `name`.
+    pub(super) fn new(outlet: Outlet, name: &str) -> Self {
+        let id = format!("progrun-{}", std::process::id());
+        let begin = Progress {
+            id: Some(Cow::Owned(id.clone())),
+            title: Some(Cow::Owned(name.to_owned())),
+            ..Progress::default()
+        };
+        Self {
+            outlet,
+            id,
+            pending: vec![begin],
+            last: None,
+        }
+    }
+
+    /// One of our reports as one of the outer run's.
+    fn translate(&self, report: &Progress<'static>) -> Progress<'static> {
+        let within = |id: &str| Cow::Owned(format!("{}/{id}", self.id));
+        let mut report = report.clone();
+        match &report.id {
+            None => report.id = Some(Cow::Owned(self.id.clone())),
+            Some(id) => {
+                report.id = Some(within(id));
+                report.parent = Some(match &report.parent {
+                    Some(parent) => within(parent),
+                    None => Cow::Owned(self.id.clone()),
+                });
+            }
+        }
+        report
+    }
+
+    fn add(&mut self, report: Progress<'static>) {
+        let known = self.pending.iter_mut().rfind(|known| known.id == report.id);
+        match known {
+            Some(known) if known.status.is_none() => known.merge(&report),
+            _ => self.pending.push(report),
+        }
+    }
+
+    fn send(&mut self, elapsed: Duration) {
+        self.last = Some(elapsed);
+        for mut report in self.pending.drain(..) {
+            for text in [
+                &mut report.id,
+                &mut report.parent,
+                &mut report.title,
+                &mut report.unit,
+                &mut report.message,
+            ] {
+                clip(text);
+            }
+            let mut line = report.to_json();
+            line.push('\n');
+            self.outlet.send(line.into_bytes(), Vec::new());
+        }
+    }
+}
+
+fn clip(text: &mut Option<Cow<'static, str>>) {
+    if let Some(text) = text
+        && text.len() > TEXT
+    {
+        *text = Cow::Owned(text[..text.floor_char_boundary(TEXT)].to_owned());
+    }
+}
+
+impl Sink for Outer {
+    fn event(&mut self, event: &Event<'_>, elapsed: Duration) {
+        match event {
+            Event::Started { .. } => self.send(elapsed),
+            Event::Progress(reports) => {
+                for report in &reports.parts {
+                    let report = self.translate(report);
+                    self.add(report);
+                }
+                // A thousand small parts must not wait for a frame, or pile up here.
+                if self.pending.len() > 100 {
+                    self.send(elapsed);
+                }
+            }
+            Event::Finished(summary) => {
+                let end = Progress {
+                    id: Some(Cow::Owned(self.id.clone())),
+                    status: Some(match summary.state {
+                        Final::Completed => Status::Ok,
+                        Final::Failed => Status::Failed,
+                        Final::Cancelled => Status::Cancelled,
+                    }),
+                    ..Progress::default()
+                };
+                self.add(end);
+                self.send(elapsed);
+            }
+            _ => {}
+        }
+    }
+
+    fn due(&self) -> Option<Duration> {
+        let last = self.last.filter(|_| !self.pending.is_empty())?;
+        Some(last + FRAME)
+    }
+
+    fn tick(&mut self, elapsed: Duration) {
+        if self.due().is_some_and(|due| due <= elapsed) {
+            if self.outlet.is_idle() {
+                self.send(elapsed);
+            } else {
+                self.last = Some(elapsed);
+            }
+        }
+    }
+
+    fn flush(&mut self, charge: &Charge) {
+        self.outlet.flush(charge.clone());
+    }
+}
