@@ -74,16 +74,10 @@ impl Workers {
         self.jobs.changed.notify_one();
     }
 
-    /// Drops the jobs that no worker has reached, and waits for those that one has.
+    /// Waits until the workers have done all jobs and ended.
     pub(super) fn close(&self) {
-        let unreached = {
-            let mut state = self.jobs.lock();
-            state.closed = true;
-            std::mem::take(&mut state.queued)
-        };
+        self.jobs.lock().closed = true;
         self.jobs.changed.notify_all();
-        // Outside the lock: a task that is dropped says so, and that is foreign code.
-        drop(unreached);
         for thread in self.threads.take() {
             // Jobs cannot make a worker panic, see `work`.
             let _ = thread.join();
