@@ -11,7 +11,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
-use super::queue::ignore_poison;
+use super::queue::{LOOKS, ignore_poison};
 
 /// What a worker thread does for one task.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -97,8 +97,16 @@ impl Jobs {
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         state.idle += 1;
+        let mut looks = 0;
         while state.queued.is_empty() && !state.closed {
-            state = ignore_poison(self.changed.wait(state));
+            state = if looks < LOOKS {
+                looks += 1;
+                drop(state);
+                thread::yield_now();
+                self.lock()
+            } else {
+                ignore_poison(self.changed.wait(state))
+            };
         }
         state.idle -= 1;
         state.queued.pop_front()
