@@ -61,8 +61,8 @@ pub trait TaskSpecification<M> {
     /// Makes both parts.
     ///
     /// `cancel` asks the job to stop, and is for the future to call. The job sends its messages through
-    /// `sender`. It has to [`finish`](TaskSender::finish) on every path, even when it is dropped without
-    /// having run, or the executor waits for it without end.
+    /// `sender`. It is always run, also when it was cancelled before, and has to
+    /// [`finish`](TaskSender::finish) on every path, or the executor waits for it without end.
     fn split(self, cancel: Box<dyn FnOnce()>, sender: TaskSender<M>) -> (Job, Self::Future);
 }
 

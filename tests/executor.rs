@@ -30,8 +30,8 @@ use progrun::executor::{
 };
 use progrun::progress::Message;
 use progrun::{
-    ExecutorState, FutureState, ProgressCancelled, ProgressExecutor, ProgressFuture,
-    submit_progress,
+    BackgroundProgress, ExecutorState, FutureState, ProgressCancelled, ProgressExecutor,
+    ProgressFuture, submit_progress,
 };
 
 type Executor = ProgressExecutor<u32, u32>;
@@ -192,7 +192,6 @@ fn test_shutdown_waits_for_background_tasks() {
             start.send(())?;
             // From here on the shutdown has begun.
             woken.recv()?;
-            thread::yield_now();
             ended.store(true, Ordering::SeqCst);
             Ok(0)
         }
@@ -377,9 +376,32 @@ fn test_route_until_timeout() {
 #[test]
 fn test_route_until_timeout_with_repeated_messages() {
     let executor = executor();
-    submit_endless(&executor);
-    let error = executor.route_until(|| false, SHORT).unwrap_err();
+    let (go_on, may_go_on) = mpsc::channel();
+    let (queue, queued) = mpsc::channel();
+    let wake = go_on.clone();
+    let future = submit_progress(&executor, move |progress| {
+        progress.on_cancel(move || wake.send(()).unwrap());
+        for i in 0.. {
+            progress.report(i)?;
+            queue.send(())?;
+            may_go_on.recv()?;
+        }
+        Ok(0)
+    })
+    .unwrap();
+    queued.recv().unwrap();
+    let count = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&count);
+    future.on_progress(move |_| {
+        counted.set(counted.get() + 1);
+        assert!(counted.get() < 100, "this would go on for ever");
+        // So there is always one more in the queue.
+        go_on.send(()).unwrap();
+        queued.recv().unwrap();
+    });
+    let error = executor.route_until(|| false, NO_TIME).unwrap_err();
     assert_eq!(error, RouteError::TimedOut { running: 1 });
+    assert_eq!(count.get(), 1);
 }
 
 #[test]
@@ -507,6 +529,33 @@ fn a_job_that_panics_does_not_cost_the_executor_its_worker() {
     assert_eq!(future.result(), Ok(&5));
 }
 
+/// A task whose job is thrown away by the worker instead of run.
+struct ThrownAway(BackgroundProgress<u32, u32>);
+
+impl TaskSpecification<Message<u32, u32>> for ThrownAway {
+    type Future = Future;
+
+    fn split(
+        self,
+        cancel: Box<dyn FnOnce()>,
+        sender: TaskSender<Message<u32, u32>>,
+    ) -> (Job, Future) {
+        let (job, future) = self.0.split(cancel, sender);
+        (Box::new(move || drop(job)), future)
+    }
+}
+
+#[test]
+fn a_task_that_is_dropped_unrun_says_that_it_is_abandoned() {
+    let executor = executor();
+    let task = BackgroundProgress::new(|_| Ok(1));
+    let future = executor.submit(ThrownAway(task)).unwrap();
+    future.cancel();
+    executor.route_until(|| future.done(), None).unwrap();
+    assert_eq!(future.state(), FutureState::Cancelled);
+    assert_eq!(future.suppressed_result(), None);
+}
+
 // Workers.
 
 #[test]
@@ -563,6 +612,20 @@ fn dropping_the_executor_ends_running_and_queued_tasks_as_cancelled() {
     let expected = [FutureState::Cancelling, FutureState::Cancelled];
     assert_eq!(*seen.borrow(), expected);
     assert!(!ran.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_queued_task_is_cancelled_before_the_one_whose_worker_would_run_it_next() {
+    let executor = Executor::new(workers(1));
+    let running = submit_endless(&executor);
+    let queued = submit_endless(&executor);
+    running.on_state(move |change| {
+        assert_eq!(queued.cancellable(), change.new == FutureState::Executing);
+    });
+    executor
+        .route_until(|| running.state() == FutureState::Executing, None)
+        .unwrap();
+    executor.shutdown(None).unwrap();
 }
 
 #[test]
@@ -660,6 +723,24 @@ fn shutdown_inside_the_observer_of_the_end_does_not_wait_for_the_task_that_ends(
     executor.route_until(|| future.done(), None).unwrap();
     assert_eq!(future.state(), FutureState::Completed);
     assert_eq!(*states.borrow(), [Running, Stopping, Stopped]);
+}
+
+#[test]
+fn shutdown_inside_the_observer_of_the_last_end_has_stopped_a_stopping_executor() {
+    let executor = Rc::new(executor());
+    let future = submit_endless(&executor);
+    executor.stop().unwrap();
+    future.on_state({
+        let executor = Rc::downgrade(&executor);
+        move |change| {
+            if change.new.is_done() {
+                let executor = executor.upgrade().unwrap();
+                executor.shutdown(None).unwrap();
+                assert!(executor.stopped());
+            }
+        }
+    });
+    until_stopped(&executor);
 }
 
 #[test]

@@ -719,6 +719,29 @@ fn nothing_is_delivered_after_a_progress_observer_has_cancelled() {
 }
 
 #[test]
+fn what_an_observer_dispatches_waits_for_it_and_is_forgotten_when_it_cancels() {
+    for (cancels, expected) in [(false, vec![1, 2]), (true, vec![1])] {
+        let future = Future::default();
+        let infos = progress(&future);
+        future.on_progress({
+            let (future, infos) = (future.clone(), Rc::clone(&infos));
+            move |info| {
+                if *info == 1 {
+                    send(&future, Message::Sent(2)).unwrap();
+                    assert_eq!(*infos.borrow(), [1]);
+                    if cancels {
+                        future.cancel();
+                    }
+                }
+            }
+        });
+        send(&future, Message::Started).unwrap();
+        send(&future, Message::Sent(1)).unwrap();
+        assert_eq!(*infos.borrow(), expected);
+    }
+}
+
+#[test]
 fn result_and_exception_are_readable_in_the_observer_of_the_end() {
     for (last, expected) in [('R', true), ('X', false)] {
         let future = Future::default();

@@ -11,7 +11,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
-use super::queue::ignore_poison;
+use super::queue::{LOOKS, ignore_poison};
 
 /// What a worker thread does for one task.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -74,16 +74,10 @@ impl Workers {
         self.jobs.changed.notify_one();
     }
 
-    /// Drops the jobs that no worker has reached, and waits for those that one has.
+    /// Waits until the workers have done all jobs and ended.
     pub(super) fn close(&self) {
-        let unreached = {
-            let mut state = self.jobs.lock();
-            state.closed = true;
-            std::mem::take(&mut state.queued)
-        };
+        self.jobs.lock().closed = true;
         self.jobs.changed.notify_all();
-        // Outside the lock: a task that is dropped says so, and that is foreign code.
-        drop(unreached);
         for thread in self.threads.take() {
             // Jobs cannot make a worker panic, see `work`.
             let _ = thread.join();
@@ -103,8 +97,16 @@ impl Jobs {
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         state.idle += 1;
+        let mut looks = 0;
         while state.queued.is_empty() && !state.closed {
-            state = ignore_poison(self.changed.wait(state));
+            state = if looks < LOOKS {
+                looks += 1;
+                drop(state);
+                thread::yield_now();
+                self.lock()
+            } else {
+                ignore_poison(self.changed.wait(state))
+            };
         }
         state.idle -= 1;
         state.queued.pop_front()

@@ -208,6 +208,18 @@ impl<P, T> ProgressFuture<P, T> {
         }
         Ok(())
     }
+
+    fn announce(&self) {
+        let mut panics = FirstPanic::default();
+        panics.catch(|| self.inner.progress.deliver());
+        panics.catch(|| self.inner.states.deliver());
+        if self.done() {
+            drop(self.inner.cancel.take());
+            self.inner.progress.close();
+            self.inner.states.close();
+        }
+        panics.resume();
+    }
 }
 
 impl<P: 'static, T: 'static> TaskFuture<Message<P, T>> for ProgressFuture<P, T> {
@@ -236,20 +248,6 @@ impl<P: 'static, T: 'static> TaskFuture<Message<P, T>> for ProgressFuture<P, T> 
 
     fn announce(&self) {
         self.announce();
-    }
-}
-
-impl<P, T> ProgressFuture<P, T> {
-    fn announce(&self) {
-        let mut panics = FirstPanic::default();
-        panics.catch(|| self.inner.progress.deliver());
-        panics.catch(|| self.inner.states.deliver());
-        if self.done() {
-            drop(self.inner.cancel.take());
-            self.inner.progress.close();
-            self.inner.states.close();
-        }
-        panics.resume();
     }
 }
 
