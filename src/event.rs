@@ -172,9 +172,20 @@ pub enum Final {
     Cancelled,
 }
 
-/// The name of a signal, `SIGTERM` for 15; `signal 42` for one without a name.
+/// The name of a signal, `SIGTERM` for 15; `SIG42` for one without a name.
 #[must_use]
 pub fn signal_name(signal: i32) -> String {
     signal_hook::low_level::signal_name(signal)
-        .map_or_else(|| format!("signal {signal}"), str::to_owned)
+        .map_or_else(|| format!("SIG{signal}"), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_without_a_name_is_still_one_word_in_the_form_of_the_others() {
+        assert_eq!(signal_name(15), "SIGTERM");
+        assert_eq!(signal_name(42), "SIG42");
+    }
 }
