@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use crate::event::Ending;
 use crate::run::{self, FAILED, Limits, Settings};
 use crate::sink::{Display, JsonPlace, Progress, Show};
 
-const EXAMPLES: &str = "\
+const HELP: &str = "\
+After Ctrl-C the command's next write to descriptor 3 fails, and it ends there.
+--help has examples, and more about each option.";
+
+const LONG_HELP: &str = "\
 Examples:
   progrun -- ./backup.sh                   a bar on the terminal, a polite Ctrl-C
   progrun --json -- ./backup.sh | jq       the same run as a stream of events
@@ -25,118 +29,170 @@ The command says how far it is by writing lines to descriptor 3:
   echo '{\"progress\": 3, \"total\": 10, \"message\": \"a.jpg\"}' >&3
 After Ctrl-C its next such write fails, and it ends there. See progrun-protocol(5).
 
-Exit status: the command's own; the signal's if it was killed by one. After Ctrl-C progrun ends by SIGINT
-(130 in a shell). 124: timed out, 137: and had to be killed, 125: progrun failed, 126: the command cannot be
-run, 127: it was not found.";
+Exit status:
+  the command's own; if a signal killed it, progrun ends by the same signal
+  130  Ctrl-C: progrun ends by SIGINT, so that a script around it stops
+  124  timed out; 137: and had to be killed
+  125  progrun itself failed, or was called wrongly
+  126  the command cannot be run; 127: it was not found";
 
-/// Runs a command, shows how far it is, and stops it politely.
+/// Runs a command, shows how far it is, and stops it politely
 #[derive(Debug, Parser)]
 #[command(
     name = "progrun",
     version,
-    about,
-    after_help = EXAMPLES,
+    after_help = HELP,
+    after_long_help = LONG_HELP,
     override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...",
     disable_help_subcommand = true,
     max_term_width = 110
 )]
 struct Arguments {
     /// The command and its arguments
-    #[arg(value_name = "COMMAND", required = true, last = true, value_hint = clap::ValueHint::CommandWithArguments)]
+    #[arg(value_name = "COMMAND", required = true, last = true, value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 
-    /// How progress is shown: bars on a terminal, else plain lines
+    /// How progress is shown
     #[arg(
         long,
         value_name = "HOW",
         default_value = "auto",
-        env = "PROGRUN_PROGRESS"
+        env = "PROGRUN_PROGRESS",
+        help_heading = "Progress"
     )]
     progress: ProgressArgument,
 
-    /// Show no progress and no messages
-    #[arg(short, long)]
+    /// Show no progress, and no words of progrun's own
+    ///
+    /// Why the command could not be started is still said.
+    #[arg(short, long, help_heading = "Progress")]
     quiet: bool,
 
-    /// What is shown of what the command prints
+    /// What the run is called [default: the last part of COMMAND]
+    #[arg(long, value_name = "NAME", help_heading = "Progress", value_hint = ValueHint::Other)]
+    name: Option<String>,
+
+    /// Whether bars have colors
     #[arg(
         long,
-        value_name = "WHAT",
-        default_value = "stream",
-        env = "PROGRUN_OUTPUT"
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "PROGRUN_COLOR",
+        help_heading = "Progress"
     )]
-    output: OutputArgument,
+    color: ColorArgument,
 
-    /// Keep everything that the command prints in FILE
-    #[arg(long, value_name = "FILE", env = "PROGRUN_LOG", value_hint = clap::ValueHint::FilePath)]
-    log: Option<PathBuf>,
-
-    /// Print events as JSON lines, on stdout or into FILE
+    /// Print what happens as JSON, one event a line, on stdout or into FILE
+    ///
+    /// On stdout, what the command prints becomes events too, and no progress is shown unless --progress asks for it.
+    /// With a FILE the command keeps its streams. progrun-protocol(5) describes the events.
     #[arg(
         long,
         value_name = "FILE",
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "-",
-        value_hint = clap::ValueHint::FilePath
+        help_heading = "Output",
+        value_hint = ValueHint::FilePath
     )]
     json: Option<PathBuf>,
 
-    /// The run's name in bars, messages and events [default: the command's]
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-
-    /// Whether colors are used
+    /// What is shown of what the command prints
     #[arg(
         long,
-        value_name = "WHEN",
-        default_value = "auto",
-        env = "PROGRUN_COLOR"
+        value_name = "WHAT",
+        default_value = "stream",
+        env = "PROGRUN_OUTPUT",
+        help_heading = "Output"
     )]
-    color: ColorArgument,
+    output: OutputArgument,
+
+    /// Write everything that the command prints to FILE, too
+    // No default from the environment: a progrun inside this one would write over the same file.
+    #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
+    log: Option<PathBuf>,
+
+    /// Read the command's output until nobody holds it any more
+    ///
+    /// As a pipeline would. Else a process that the command leaves behind, such as a daemon, is not waited for.
+    #[arg(long, help_heading = "Output")]
+    wait_output: bool,
 
     /// Stop the command after this time, such as 90s or 1h30m
-    #[arg(long, value_name = "TIME", value_parser = parse_time, env = "PROGRUN_TIMEOUT")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_time,
+        env = "PROGRUN_TIMEOUT",
+        help_heading = "Stopping",
+        value_hint = ValueHint::Other
+    )]
     timeout: Option<Time>,
 
-    /// How long a command that was asked to stop has until SIGTERM; 0: for ever
-    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "10s", env = "PROGRUN_GRACE")]
+    /// How long the command has from being asked to SIGTERM; 0: for ever
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_time,
+        default_value = "10s",
+        env = "PROGRUN_GRACE",
+        help_heading = "Stopping",
+        value_hint = ValueHint::Other
+    )]
     grace: Time,
 
-    /// How long it has from there until SIGKILL; 0: for ever
-    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "5s", env = "PROGRUN_KILL_AFTER")]
+    /// How long it has from a signal to SIGKILL; 0: for ever
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_time,
+        default_value = "5s",
+        env = "PROGRUN_KILL_AFTER",
+        help_heading = "Stopping",
+        value_hint = ValueHint::Other
+    )]
     kill_after: Time,
 
     /// What a timeout sends to a command that cannot be asked
-    #[arg(long, value_name = "SIGNAL", value_parser = parse_signal, default_value = "TERM", env = "PROGRUN_SIGNAL")]
+    ///
+    /// One that never reported, or has closed its descriptor. A name or a number.
+    #[arg(
+        long,
+        value_name = "SIGNAL",
+        value_parser = parse_signal,
+        default_value = "TERM",
+        env = "PROGRUN_SIGNAL",
+        help_heading = "Stopping",
+        value_hint = ValueHint::Other
+    )]
     signal: i32,
 
-    /// End with the command's own status even after a timeout or Ctrl-C
-    #[arg(long)]
+    /// End with the command's own status even after Ctrl-C or a timeout
+    #[arg(long, help_heading = "Stopping")]
     preserve_status: bool,
 
-    /// Read the command's output until nobody holds it any more, as a pipeline would
-    #[arg(long)]
-    wait_output: bool,
-
-    /// The descriptor on which the command reports
+    /// The descriptor on which the command reports, 3 to 255
+    ///
+    /// For scripts that use 3 themselves. dash and mksh know none above 9.
     #[arg(
         long,
         value_name = "N",
         value_parser = clap::value_parser!(i32).range(3..=255),
         default_value = "3",
-        env = "PROGRUN_CHANNEL"
+        env = "PROGRUN_CHANNEL",
+        help_heading = "Channel",
+        value_hint = ValueHint::Other
     )]
     fd: i32,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ProgressArgument {
-    /// Bars on a terminal, else plain lines
+    /// Bars on a terminal, else plain lines; nothing beside --json on stdout
     Auto,
     /// Bars
     Bars,
-    /// A line when something changed
+    /// A line at each tenth or every ten seconds
     Plain,
     /// Nothing
     None,
@@ -156,9 +212,9 @@ enum OutputArgument {
 enum ColorArgument {
     /// As the terminal and the environment say
     Auto,
-    /// Always
+    /// Colors
     Always,
-    /// Never
+    /// None
     Never,
 }
 
@@ -203,9 +259,10 @@ pub fn command() -> clap::Command {
 
 /// Runs the program and ends the process.
 pub fn main() -> ! {
-    let arguments = match parse(std::env::args_os()) {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let arguments = match parse(&words) {
         Ok(arguments) => arguments,
-        Err(error) => refuse(&error),
+        Err(error) => refuse(&error, &words),
     };
     match run::run(&settings(arguments)) {
         Ok(outcome) => {
@@ -221,17 +278,14 @@ pub fn main() -> ! {
     }
 }
 
-fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
-    let matches = command().try_get_matches_from(arguments)?;
+fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
+    let matches = command().try_get_matches_from(words)?;
     Arguments::from_arg_matches(&matches)
 }
 
 /// Help and version go to stdout with success; everything else is progrun's own failure.
-fn refuse(error: &clap::Error) -> ! {
-    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
-        (error.kind(), error.get(ContextKind::InvalidArg))
-        && !word.starts_with('-')
-    {
+fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
+    if let Some(word) = bare_command(error, words) {
         complain(&format!(
             "put `--` before the command, so that its options are not taken for progrun's: progrun -- {word} ..."
         ));
@@ -240,6 +294,16 @@ fn refuse(error: &clap::Error) -> ! {
     }
     let status = if error.use_stderr() { FAILED } else { 0 };
     run::end(Ending::Status(status))
+}
+
+/// The command, if what is wrong is that it stands there without `--`.
+fn bare_command<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
+    match (error.kind(), error.get(ContextKind::InvalidArg)?) {
+        (ErrorKind::UnknownArgument, ContextValue::String(word)) => {
+            Some(word.as_str()).filter(|_| !word.starts_with('-') && !words.contains(&"--".into()))
+        }
+        _ => None,
+    }
 }
 
 /// The program's own last words. Nobody is left to tell if stderr is gone.
@@ -298,4 +362,97 @@ fn name_of(command: &[OsString]) -> String {
     let program = command.first().map_or(Path::new(""), Path::new);
     let name = program.file_name().unwrap_or(program.as_os_str());
     name.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(words: &[&str]) -> Result<Arguments, clap::Error> {
+        let words: Vec<_> = ["progrun"]
+            .iter()
+            .chain(words)
+            .map(OsString::from)
+            .collect();
+        parse(&words)
+    }
+
+    /// What is said to `words`, which must be wrong.
+    fn bare(words: &[&str]) -> Option<String> {
+        let words: Vec<_> = ["progrun"]
+            .iter()
+            .chain(words)
+            .map(OsString::from)
+            .collect();
+        let error = parse(&words).unwrap_err();
+        bare_command(&error, &words).map(str::to_owned)
+    }
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_definition() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_is_in_a_group_and_begins_with_one_line_of_help() {
+        for argument in command().get_opts() {
+            let name = argument.get_id();
+            assert!(argument.get_help_heading().is_some(), "{name}");
+            let help = argument.get_help().unwrap().to_string();
+            assert!(!help.contains('\n') && help.len() < 80, "{name}: {help}");
+        }
+    }
+
+    #[test]
+    fn a_time_has_units_or_is_seconds_and_0_is_for_ever() {
+        let time = |text| parse_time(text).map(|time| time.0);
+        let seconds = |seconds| Ok(Some(Duration::from_secs_f64(seconds)));
+        assert_eq!(time("1h30m"), seconds(5400.0));
+        assert_eq!(time("0.5"), seconds(0.5));
+        assert_eq!(time("90"), seconds(90.0));
+        assert_eq!(time("0"), Ok(None));
+        assert_eq!(time("0s"), Ok(None));
+        assert_eq!(time("1e300"), Ok(Some(Duration::MAX)));
+        for wrong in ["-1", "-0.5", "nan", "soon", ""] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_signal_is_a_name_in_any_form_or_a_number() {
+        for text in ["TERM", "SIGTERM", "term", "sigterm", "15"] {
+            assert_eq!(parse_signal(text), Ok(15), "{text}");
+        }
+        for wrong in ["", "0", "-9", "BOOM", "999"] {
+            assert!(parse_signal(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn json_takes_its_file_with_an_equals_sign_only() {
+        assert_eq!(arguments(&["--", "ls"]).unwrap().json, None);
+        let stdout = arguments(&["--json", "--", "ls"]).unwrap();
+        assert_eq!(stdout.json, Some(PathBuf::from("-")));
+        let file = arguments(&["--json=events", "--", "ls"]).unwrap();
+        assert_eq!(file.json, Some(PathBuf::from("events")));
+        assert!(arguments(&["--json", "events", "--", "ls"]).is_err());
+    }
+
+    #[test]
+    fn a_command_without_the_dashes_before_it_is_recognised() {
+        assert_eq!(bare(&["ls", "-l"]).as_deref(), Some("ls"));
+        assert_eq!(bare(&["--quiet", "ls"]).as_deref(), Some("ls"));
+        // Here the dashes are there, and the word is something else.
+        assert_eq!(bare(&["--json", "events", "--", "ls"]), None);
+        assert_eq!(bare(&["--no-such-option", "--", "ls"]), None);
+        assert_eq!(bare(&[]), None);
+    }
+
+    #[test]
+    fn a_run_is_called_what_the_program_is_called() {
+        let name = |program: &str| name_of(&[program.into()]);
+        assert_eq!(name("/usr/bin/make"), "make");
+        assert_eq!(name("./backup.sh"), "backup.sh");
+        assert_eq!(name(".."), "..");
+    }
 }
