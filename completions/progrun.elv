@@ -1,0 +1,51 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[progrun] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'progrun'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'progrun'= {
+            cand --progress 'How progress is shown'
+            cand --name 'What the run is called [default: the last part of COMMAND]'
+            cand --color 'Whether bars have colors'
+            cand --json 'Print what happens as JSON, one event a line, on stdout or into FILE'
+            cand --output 'What is shown of what the command prints'
+            cand --log 'Write everything that the command prints to FILE, too'
+            cand --timeout 'Stop the command after this time, such as 90s or 1h30m'
+            cand --grace 'How long the command has from being asked to SIGTERM; 0: for ever'
+            cand --kill-after 'How long it has from a signal to SIGKILL; 0: for ever'
+            cand --signal 'What a timeout sends to a command that cannot be asked'
+            cand --fd 'The descriptor on which the command reports, 3 to 255'
+            cand -q 'Show no progress, and no words of progrun''s own'
+            cand --quiet 'Show no progress, and no words of progrun''s own'
+            cand --wait-output 'Read the command''s output until nobody holds it any more'
+            cand --preserve-status 'End with the command''s own status even after Ctrl-C or a timeout'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+    ]
+    if (has-value $words[..-1] --) {
+        var rest = $words
+        while (not-eq $rest[0] --) {
+            set rest = $rest[1..]
+        }
+        edit:complete-sudo $@rest
+    } else {
+        $completions[$command]
+    }
+}

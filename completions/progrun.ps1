@@ -1,0 +1,49 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'progrun'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'progrun' {
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is shown')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'What the run is called [default: the last part of COMMAND]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Whether bars have colors')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print what happens as JSON, one event a line, on stdout or into FILE')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What is shown of what the command prints')
+            [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'Write everything that the command prints to FILE, too')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Stop the command after this time, such as 90s or 1h30m')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'How long the command has from being asked to SIGTERM; 0: for ever')
+            [CompletionResult]::new('--kill-after', '--kill-after', [CompletionResultType]::ParameterName, 'How long it has from a signal to SIGKILL; 0: for ever')
+            [CompletionResult]::new('--signal', '--signal', [CompletionResultType]::ParameterName, 'What a timeout sends to a command that cannot be asked')
+            [CompletionResult]::new('--fd', '--fd', [CompletionResultType]::ParameterName, 'The descriptor on which the command reports, 3 to 255')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show no progress, and no words of progrun''s own')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show no progress, and no words of progrun''s own')
+            [CompletionResult]::new('--wait-output', '--wait-output', [CompletionResultType]::ParameterName, 'Read the command''s output until nobody holds it any more')
+            [CompletionResult]::new('--preserve-status', '--preserve-status', [CompletionResultType]::ParameterName, 'End with the command''s own status even after Ctrl-C or a timeout')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

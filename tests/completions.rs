@@ -1,0 +1,195 @@
+//! The committed completions, tried in the shells they are for.
+//!
+//! Responsible for what a user sees after the Tab key, and nothing else: that the files are fresh is
+//! for `tests/generated.rs` to say. bash and zsh complete on a terminal only, so they get one; fish
+//! can be asked. PowerShell and elvish are not tried here.
+//!
+//! Where a shell is missing its test passes with a note; with `PROGRUN_TEST_ALL=1` it fails.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml lets tests unwrap, but not what they call"
+)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rexpect::session::{PtySession, spawn_command};
+use tempfile::TempDir;
+
+/// For a shell that hangs; nothing is measured by it.
+const TOO_LONG: u64 = 60_000;
+/// A command that nobody else has.
+const COMMAND: &str = "zwiebelfisch";
+
+fn script(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "completions", name]
+        .iter()
+        .collect()
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that tested nothing has to say so"
+)]
+fn installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
+    let all = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
+    assert!(
+        found || !all,
+        "{program} is not installed, but PROGRUN_TEST_ALL=1 asks for it"
+    );
+    if !found {
+        eprintln!("not tested: {program} is not installed");
+    }
+    found
+}
+
+/// A directory with a file `events.jsonl`, which is where the shell is, and [`COMMAND`] in its PATH.
+fn room(shell: &mut Command) -> TempDir {
+    let room = tempfile::tempdir().unwrap();
+    fs::write(room.path().join("events.jsonl"), "").unwrap();
+    let programs = room.path().join("programs");
+    fs::create_dir(&programs).unwrap();
+    fs::write(programs.join(COMMAND), "#!/bin/sh\n").unwrap();
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(programs.join(COMMAND), executable).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let path = [programs].into_iter().chain(std::env::split_paths(&path));
+    shell
+        .current_dir(room.path())
+        .env("PATH", std::env::join_paths(path).unwrap())
+        .env("HOME", room.path())
+        // The simplest terminal: what is completed comes as letters, not as a picture.
+        .env("TERM", "dumb");
+    room
+}
+
+/// A shell on a terminal, after its `setup`.
+fn interactive(mut shell: Command, setup: &str) -> (TempDir, PtySession) {
+    let room = room(&mut shell);
+    let mut session = spawn_command(shell, Some(TOO_LONG)).unwrap();
+    // rexpect turns the echo off, and bash then shows nothing of what it completes. And a key that comes
+    // before the prompt is not the shell's yet but the terminal's, which knows nothing of completion.
+    session
+        .send_line(&format!("stty echo; {setup}; PS1='re''ady '"))
+        .unwrap();
+    session.exp_string("ready ").unwrap();
+    (room, session)
+}
+
+/// Types `line` and a Tab in an empty line, and waits for `expected`.
+fn assert_completes(session: &mut PtySession, line: &str, expected: &str) {
+    session.send_control('u').unwrap();
+    session.send(line).unwrap();
+    session.send("\t").unwrap();
+    session.flush().unwrap();
+    if let Err(error) = session.exp_string(expected) {
+        panic!("{line}<TAB> does not give {expected:?}: {error}");
+    }
+}
+
+/// Ends the shell: an interactive one ignores the SIGTERM that comes when a session is dropped.
+fn leave(mut session: PtySession) {
+    session.send_control('u').unwrap();
+    session.send_line("exit").unwrap();
+    session.exp_eof().unwrap();
+}
+
+/// What every shell has to do. Where several are possible, all are listed at once.
+fn completes_what_it_should(session: &mut PtySession) {
+    assert_completes(session, "progrun --ou", "progrun --output");
+    assert_completes(session, "progrun --wait", "progrun --wait-output ");
+    assert_completes(session, "progrun --output on", "--output on-failure ");
+    assert_completes(session, "progrun --output=on", "--output=on-failure ");
+    assert_completes(session, "progrun --progress ", "plain");
+    assert_completes(session, "progrun --log ev", "--log events.jsonl ");
+    assert_completes(session, "progrun --json=ev", "--json=events.jsonl ");
+    assert_completes(session, "progrun -- zwieb", "-- zwiebelfisch ");
+    assert_completes(
+        session,
+        "progrun --quiet -- zwiebelfisch ev",
+        "zwiebelfisch events.jsonl ",
+    );
+}
+
+#[test]
+fn bash_completes_options_values_files_and_the_command() {
+    if !installed("bash") {
+        return;
+    }
+    let mut shell = Command::new("bash");
+    shell.args(["--norc", "--noprofile", "-i"]);
+    let setup = format!(
+        "bind 'set show-all-if-ambiguous on'; source '{}'",
+        script("progrun.bash").display()
+    );
+    let (_room, mut session) = interactive(shell, &setup);
+    completes_what_it_should(&mut session);
+    leave(session);
+}
+
+#[test]
+fn bash_leaves_the_command_to_bash_completion_where_that_is_loaded() {
+    if !installed("bash") {
+        return;
+    }
+    let mut shell = Command::new("bash");
+    shell.args(["--norc", "--noprofile", "-i"]);
+    let setup = format!(
+        "_command_offset() {{ COMPREPLY=(\"offset-$1\"); }}; source '{}'",
+        script("progrun.bash").display()
+    );
+    let (_room, mut session) = interactive(shell, &setup);
+    assert_completes(&mut session, "progrun -- git ", "git offset-2 ");
+    leave(session);
+}
+
+#[test]
+fn zsh_completes_options_values_files_and_the_command() {
+    if !installed("zsh") {
+        return;
+    }
+    let mut shell = Command::new("zsh");
+    shell.args(["-f", "-i"]);
+    let folder = script("");
+    let setup = format!(
+        "unsetopt zle_bracketed_paste 2>/dev/null; fpath=('{}' $fpath); autoload -U compinit; compinit -u -D",
+        folder.display()
+    );
+    let (_room, mut session) = interactive(shell, &setup);
+    completes_what_it_should(&mut session);
+    leave(session);
+}
+
+#[test]
+fn fish_completes_options_values_files_and_the_command() {
+    if !installed("fish") {
+        return;
+    }
+    for (line, expected) in [
+        ("progrun --ou", "--output"),
+        ("progrun --output ", "none on-failure stream"),
+        ("progrun --output=on", "--output=on-failure"),
+        ("progrun --log ev", "events.jsonl"),
+        ("progrun --json=ev", "--json=events.jsonl"),
+        ("progrun -- zwieb", "zwiebelfisch"),
+        ("progrun --quiet -- zwiebelfisch ev", "events.jsonl"),
+    ] {
+        let mut shell = Command::new("fish");
+        let _room = room(&mut shell);
+        let output = shell
+            .args(["--no-config", "-c", "source $argv[1]; complete -C $argv[2]"])
+            .arg(script("progrun.fish"))
+            .arg(line)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        // A description comes after a tab.
+        let words = text.lines().map(|line| line.split('\t').next().unwrap());
+        assert_eq!(words.collect::<Vec<_>>().join(" "), expected, "{line}");
+    }
+}

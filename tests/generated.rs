@@ -1,0 +1,154 @@
+//! The man page and the completions are made from the command line's definition, and committed.
+//!
+//! Responsible for their being fresh: each is made anew and compared. `PROGRUN_BLESS=1 cargo test --test generated`
+//! writes them. What clap cannot know is in `tests/generated/`: text for the man page. Whether the
+//! completions complete anything is for `tests/completions.rs` to say.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml lets tests unwrap, but not what they call"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use clap_complete::{Shell, generate};
+use clap_mangen::Man;
+use progrun::cli;
+
+/// Of the last change that a reader of the page would care for.
+const DATE: &str = "2026-11-23";
+
+fn assert_fresh(path: &str, expected: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("PROGRUN_BLESS").is_some_and(|value| value == "1") {
+        fs::write(&file, expected).unwrap();
+    }
+    let committed = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        committed == expected,
+        "{path} is stale: PROGRUN_BLESS=1 cargo test --test generated"
+    );
+}
+
+/// What clap makes for a shell, with each of `corrections`, which has to have its place.
+fn completions(shell: Shell, corrections: &[(&str, &str)]) -> String {
+    let mut script = Vec::new();
+    generate(shell, &mut cli::command(), "progrun", &mut script);
+    let mut script = String::from_utf8(script).unwrap();
+    for (from, to) in corrections {
+        assert_eq!(script.matches(from).count(), 1, "{shell}: {from}");
+        script = script.replace(from, to);
+    }
+    script
+}
+
+fn man_page() -> String {
+    let man = Man::new(cli::command())
+        .title("PROGRUN")
+        .date(DATE)
+        .source("progrun")
+        .manual("User Commands");
+    let mut options = Vec::new();
+    man.render_options_section(&mut options).unwrap();
+    let options = String::from_utf8(options).unwrap();
+    // The groups are parts of one section, and an empty line is no macro.
+    let options = options
+        .replace("\n.SH ", "\n.SS ")
+        .replace(".SS OPTIONS", ".SH OPTIONS")
+        .replace("\n.br\n\n.br\n", "\n.sp\n")
+        .replace("\n\n", "\n.sp\n");
+    let mut title = Vec::new();
+    man.render_title(&mut title).unwrap();
+    [
+        ".\\\" Made by `PROGRUN_BLESS=1 cargo test --test generated`.\n",
+        &String::from_utf8(title).unwrap(),
+        include_str!("generated/before-options.roff"),
+        &options,
+        include_str!("generated/after-options.roff"),
+    ]
+    .concat()
+}
+
+#[test]
+fn the_man_page_is_fresh() {
+    assert_fresh("man/progrun.1", &man_page());
+}
+
+#[test]
+fn the_man_page_names_every_variable_that_is_read() {
+    let page = man_page();
+    for argument in cli::command().get_opts() {
+        if let Some(variable) = argument.get_env() {
+            assert!(page.contains(variable.to_str().unwrap()), "{variable:?}");
+        }
+    }
+}
+
+#[test]
+fn the_completions_for_bash_are_fresh() {
+    let corrections = [
+        // After `--` there is somebody else's command line, and `=` is a word of its own to bash.
+        (
+            "    cmd=\"\"\n    opts=\"\"\n",
+            include_str!("generated/words.bash"),
+        ),
+        // Its FILE comes after an equals sign only.
+        ("                --json)\n", "                --json=)\n"),
+    ];
+    let script = completions(Shell::Bash, &corrections);
+    assert_fresh("completions/progrun.bash", &script);
+}
+
+#[test]
+fn the_completions_for_zsh_are_fresh() {
+    let corrections = [
+        // Its FILE comes after an equals sign only.
+        ("'--json=[", "'--json=-["),
+        // As zsh itself does it for nohup and the like.
+        (
+            "'*::command -- The command and its arguments:_cmdambivalent'",
+            "'(-)1:command:_command_names -e' \\\n'*::arguments:_normal'",
+        ),
+    ];
+    let script = completions(Shell::Zsh, &corrections);
+    assert_fresh("completions/_progrun", &script);
+}
+
+#[test]
+fn the_completions_for_fish_are_fresh() {
+    let json = "complete -c progrun -l json -d 'Print what happens as JSON, one event a line, on stdout or into FILE' -r -F\n";
+    let corrections = [
+        // Its FILE comes after an equals sign only.
+        (json, &*json.replace(" -r -F", "")),
+        // After `--` there is somebody else's command line.
+        (
+            "complete -c progrun -s V",
+            concat!(
+                include_str!("generated/words.fish"),
+                "complete -c progrun -s V"
+            ),
+        ),
+    ];
+    let script = completions(Shell::Fish, &corrections);
+    assert_fresh("completions/progrun.fish", &script);
+}
+
+#[test]
+fn the_completions_for_powershell_are_fresh() {
+    let script = completions(Shell::PowerShell, &[]);
+    assert_fresh("completions/progrun.ps1", &script);
+}
+
+#[test]
+fn the_completions_for_elvish_are_fresh() {
+    let corrections = [
+        // After `--` there is somebody else's command line.
+        (
+            "    $completions[$command]\n",
+            include_str!("generated/words.elv"),
+        ),
+    ];
+    let script = completions(Shell::Elvish, &corrections);
+    assert_fresh("completions/progrun.elv", &script);
+}
