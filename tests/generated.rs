@@ -86,6 +86,22 @@ fn the_man_page_names_every_variable_that_is_read() {
 }
 
 #[test]
+fn the_function_for_shells_is_the_same_wherever_it_is_shown() {
+    let read = |path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let script = read("examples/compress.sh");
+    let start = script.find("\np() {\n").unwrap();
+    let end = start + script[start..].find("\n}\n").unwrap();
+    let function = &script[start..end];
+    let page = read("man/progrun-protocol.5")
+        .replace("\\(dq", "\"")
+        .replace("\\(aq", "'")
+        .replace("\\-", "-")
+        .replace("\\e", "\\");
+    assert!(page.contains(function), "man/progrun-protocol.5");
+    assert!(read("README.md").contains(function), "README.md");
+}
+
+#[test]
 fn the_completions_for_bash_are_fresh() {
     let corrections = [
         // After `--` there is somebody else's command line, and `=` is a word of its own to bash.

@@ -63,7 +63,7 @@ fn the_lines_in_the_documentation_are_valid() {
         r#"{"event":"state","task":1,"elapsed":0.300,"state":"cancelling","reason":"interrupt"}"#,
     );
     assert_valid(
-        r#"{"event":"finished","task":1,"elapsed":0.410,"state":"cancelled","exit_status":null,"signal":"SIGPIPE","user_time":0.12,"system_time":0.03,"max_rss":10485760}"#,
+        r#"{"event":"finished","task":1,"elapsed":0.410,"state":"cancelled","exit_status":null,"signal":"SIGPIPE","user_time":0.12,"system_time":0.03,"max_rss":10485760,"reports":9,"malformed":0}"#,
     );
 }
 
@@ -73,7 +73,15 @@ fn the_less_common_lines_are_valid() {
         r#"{"event":"progress","task":1,"elapsed":0.2,"info":{"percentage":42},"source":"restic"}"#,
     );
     assert_valid(r#"{"event":"output","task":1,"elapsed":0.2,"stream":"stdout","base64":"/w=="}"#);
-    assert_valid(r#"{"event":"state","task":1,"elapsed":0.3,"state":"executing"}"#);
+    assert_valid(
+        r#"{"event":"signal","task":1,"elapsed":0.3,"signal":"SIGINT","reason":"interrupt"}"#,
+    );
+    assert_valid(
+        r#"{"event":"signal","task":1,"elapsed":0.3,"signal":"SIGUSR1","reason":"timeout"}"#,
+    );
+    assert_valid(
+        r#"{"event":"finished","task":1,"elapsed":2,"state":"failed","exit_status":null,"signal":"SIG40","reports":0,"malformed":0}"#,
+    );
     assert_valid(
         r#"{"event":"signal","task":1,"elapsed":10.3,"signal":"SIGTERM","reason":"grace"}"#,
     );
@@ -90,27 +98,27 @@ fn the_less_common_lines_are_valid() {
         r#"{"event":"finished","task":1,"elapsed":2,"state":"failed","exit_status":3,"signal":null,"user_time":0,"system_time":0,"max_rss":0,"reports":9,"malformed":1}"#,
     );
     assert_valid(
-        r#"{"event":"finished","task":1,"elapsed":2,"state":"cancelled","exit_status":0,"signal":null,"reason":"timeout"}"#,
+        r#"{"event":"finished","task":1,"elapsed":2,"state":"cancelled","exit_status":0,"signal":null,"reason":"timeout","reports":9,"malformed":0}"#,
     );
 }
 
 #[test]
 fn a_command_that_could_not_be_started_has_finished_without_an_end() {
     assert_valid(
-        r#"{"event":"finished","task":1,"elapsed":0.001,"state":"failed","exit_status":null,"signal":null,"error":"cannot run nosuch: not found"}"#,
+        r#"{"event":"finished","task":1,"elapsed":0.001,"state":"failed","exit_status":null,"signal":null,"error":"cannot run nosuch: not found","reports":9,"malformed":0}"#,
     );
     assert!(!valid(
-        r#"{"event":"finished","task":1,"elapsed":0.001,"state":"failed","exit_status":127,"signal":null,"error":"cannot run nosuch: not found"}"#
+        r#"{"event":"finished","task":1,"elapsed":0.001,"state":"failed","exit_status":127,"signal":null,"error":"cannot run nosuch: not found","reports":9,"malformed":0}"#
     ));
     assert!(!valid(
-        r#"{"event":"finished","task":1,"elapsed":0.001,"state":"failed","exit_status":null,"signal":null}"#
+        r#"{"event":"finished","task":1,"elapsed":0.001,"state":"failed","exit_status":null,"signal":null,"reports":9,"malformed":0}"#
     ));
 }
 
 #[test]
 fn a_command_that_is_still_running_when_we_give_up_has_finished_without_an_end() {
     assert_valid(
-        r#"{"event":"finished","task":1,"elapsed":20,"state":"cancelled","exit_status":null,"signal":null,"reason":"interrupt"}"#,
+        r#"{"event":"finished","task":1,"elapsed":20,"state":"cancelled","exit_status":null,"signal":null,"reason":"interrupt","reports":9,"malformed":0}"#,
     );
 }
 
@@ -139,10 +147,10 @@ fn no_event_can_do_without_a_field_that_is_promised() {
         r#"{"event":"progress","task":1,"elapsed":0,"info":{}}"#,
         r#"{"event":"output","task":1,"elapsed":0,"stream":"stdout","text":""}"#,
         r#"{"event":"malformed","task":1,"elapsed":0,"line":1,"text":"","error":"e"}"#,
-        r#"{"event":"state","task":1,"elapsed":0,"state":"cancelling","reason":"quit"}"#,
+        r#"{"event":"state","task":1,"elapsed":0,"state":"cancelling","reason":"hangup"}"#,
         r#"{"event":"signal","task":1,"elapsed":0,"signal":"SIGTERM","reason":"grace"}"#,
         r#"{"event":"warning","task":1,"elapsed":0,"message":"m"}"#,
-        r#"{"event":"finished","task":1,"elapsed":0,"state":"completed","exit_status":0,"signal":null}"#,
+        r#"{"event":"finished","task":1,"elapsed":0,"state":"completed","exit_status":0,"signal":null,"reports":9,"malformed":0}"#,
     ] {
         assert_valid(line);
         let whole: Value = serde_json::from_str(line).unwrap();
@@ -173,14 +181,15 @@ fn values_that_make_no_sense_are_refused() {
         // The last states come with `finished`, and only a cancellation has a reason.
         r#"{"event":"state","task":1,"elapsed":0,"state":"completed"}"#,
         r#"{"event":"state","task":1,"elapsed":0,"state":"cancelling","reason":"boredom"}"#,
+        r#"{"event":"state","task":1,"elapsed":0,"state":"cancelling","reason":"quit"}"#,
         r#"{"event":"state","task":1,"elapsed":0,"state":"executing","reason":"interrupt"}"#,
         r#"{"event":"signal","task":1,"elapsed":0,"signal":"TERM","reason":"grace"}"#,
-        r#"{"event":"finished","task":1,"elapsed":0,"state":"executing","exit_status":0,"signal":null}"#,
-        r#"{"event":"finished","task":1,"elapsed":0,"state":"completed","exit_status":1,"signal":null}"#,
-        r#"{"event":"finished","task":1,"elapsed":0,"state":"completed","exit_status":0,"signal":null,"reason":"interrupt"}"#,
+        r#"{"event":"finished","task":1,"elapsed":0,"state":"executing","exit_status":0,"signal":null,"reports":9,"malformed":0}"#,
+        r#"{"event":"finished","task":1,"elapsed":0,"state":"completed","exit_status":1,"signal":null,"reports":9,"malformed":0}"#,
+        r#"{"event":"finished","task":1,"elapsed":0,"state":"completed","exit_status":0,"signal":null,"reason":"interrupt","reports":9,"malformed":0}"#,
         // An end is an exit or a signal.
-        r#"{"event":"finished","task":1,"elapsed":0,"state":"failed","exit_status":1,"signal":"SIGTERM"}"#,
-        r#"{"event":"finished","task":1,"elapsed":0,"state":"failed","exit_status":256,"signal":null}"#,
+        r#"{"event":"finished","task":1,"elapsed":0,"state":"failed","exit_status":1,"signal":"SIGTERM","reports":9,"malformed":0}"#,
+        r#"{"event":"finished","task":1,"elapsed":0,"state":"failed","exit_status":256,"signal":null,"reports":9,"malformed":0}"#,
     ] {
         assert!(!valid(line), "{line}");
     }
@@ -189,7 +198,7 @@ fn values_that_make_no_sense_are_refused() {
 #[test]
 fn a_field_that_may_be_missing_still_has_its_name_and_its_type() {
     let finished: Value = serde_json::from_str(
-        r#"{"event":"finished","task":1,"elapsed":0,"state":"cancelled","exit_status":null,"signal":"SIGTERM"}"#,
+        r#"{"event":"finished","task":1,"elapsed":0,"state":"cancelled","exit_status":null,"signal":"SIGTERM","reports":9,"malformed":0}"#,
     )
     .unwrap();
     for field in [
