@@ -87,6 +87,11 @@
 //! [`ProgressReporter::report_latest`], for progress that is only drawn, replaces the newest report that is
 //! still unread. Messages about the start and the end of a task always get through.
 
+#[cfg(not(unix))]
+compile_error!(
+    "progrun needs descriptors that a child inherits, process groups and signals: it runs on Unix only"
+);
+
 pub mod child;
 pub mod cli;
 pub mod credit;
