@@ -101,7 +101,9 @@ impl Ladder {
         match self.step {
             None if self.reason.is_none() => self.limits.timeout,
             None | Some(Step::Kill | Step::GiveUp) => None,
-            Some(_) => self.patience().map(|patience| self.taken + patience),
+            Some(_) => self
+                .patience()
+                .and_then(|patience| self.taken.checked_add(patience)),
         }
     }
 
@@ -249,6 +251,17 @@ mod tests {
             Some(Action::Begin(Reason::Timeout, Step::Signal(libc::SIGUSR1)))
         );
         assert_eq!(ladder.reason(), Some(Reason::Timeout));
+    }
+
+    #[test]
+    fn patience_beyond_all_time_is_patience_for_ever() {
+        let mut ladder = Ladder::new(Limits {
+            grace: Some(Duration::MAX),
+            ..LIMITS
+        });
+        ladder.request(Reason::Interrupt, at(1.0));
+        ladder.channel_closed(true, at(1.0));
+        assert_eq!(ladder.deadline(), None);
     }
 
     #[test]
