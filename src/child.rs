@@ -341,7 +341,8 @@ impl<'a> Worker<'a> {
                 left = left.saturating_sub(read);
             }
         }
-        let was_open = self.channel.take().is_some();
+        // A child that let go of it will not notice, even if we have not come to read the end of file.
+        let was_open = self.channel.take().is_some_and(|end| !is_hung_up(&end));
         (self.notify)(Notice::ChannelClosed {
             asked: was_open && self.collector.seen(),
         });
@@ -381,8 +382,10 @@ impl<'a> Worker<'a> {
         let Some(drain) = &self.drain else {
             return false;
         };
-        // A child that never used its channel is not waited for there: whoever still holds it is a bystander.
-        let channel_open = self.channel.is_some() && self.collector.seen();
+        // A child that never used its channel is not waited for there: whoever still holds it is a bystander. But look
+        // once, for a child may be gone before its first report was read.
+        let channel_open =
+            self.channel.is_some() && (self.collector.seen() || !drain.has_been_empty());
         if !channel_open && !self.outputs_open() || drain.is_cut_short() {
             return true;
         }
@@ -581,6 +584,13 @@ enum Source {
 fn read_into(from: &impl AsFd, buffer: &mut Vec<u8>) -> rustix::io::Result<usize> {
     buffer.clear();
     rustix::io::read(from, rustix::buffer::spare_capacity(buffer))
+}
+
+/// Whether nobody holds the other end any more.
+fn is_hung_up(end: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(end, PollFlags::IN)];
+    poll(&mut polled, Some(&Timespec::default())).is_ok()
+        && polled[0].revents().contains(PollFlags::HUP)
 }
 
 fn is_transient(error: rustix::io::Errno) -> bool {

@@ -35,6 +35,8 @@ pub use self::ladder::Limits;
 
 /// How late the run loop is only if it was stopped.
 const LATE: Duration = Duration::from_secs(1);
+/// How long the writing of the last words is waited for after giving up.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What to run, how to stop it, and what to show.
 #[derive(Clone, Debug)]
@@ -476,8 +478,12 @@ impl Run<'_> {
             reports,
             malformed,
         };
+        // Before the end is told, because what could not be written belongs before it.
+        let written = self.flush(inputs);
         self.tell(&Event::Finished(&summary));
-        self.flush(inputs);
+        if written {
+            self.flush(inputs);
+        }
         let killed = self.ladder.killed();
         let ending = match (&self.launch_error, state) {
             (Some(error), Final::Failed) => ending::of_launch(error),
@@ -486,21 +492,23 @@ impl Run<'_> {
         Outcome { ending, error }
     }
 
-    /// Waits until everything is written, unless somebody is tired of that too.
-    fn flush(&self, inputs: &Receiver<Input>) {
+    /// Waits until everything is written, unless somebody is tired of that too. Gives whether it is.
+    fn flush(&self, inputs: &Receiver<Input>) -> bool {
         self.stage
             .borrow_mut()
             .flush(&self.inbox, || Input::Flushed);
-        if self.gave_up {
-            return;
-        }
-        while let Ok(input) = inputs.recv() {
+        loop {
+            let input = if self.gave_up {
+                inputs.recv_timeout(LAST_WORDS)
+            } else {
+                inputs.recv().map_err(RecvTimeoutError::from)
+            };
             match input {
-                Input::Flushed => return,
-                Input::Signal(libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) => {
-                    return;
-                }
-                _ => {}
+                Ok(Input::Flushed) => return true,
+                Ok(Input::Gone(Gone::Log(sentence))) => self.warn(&sentence),
+                Ok(Input::Signal(libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT))
+                | Err(_) => return false,
+                Ok(_) => {}
             }
         }
     }

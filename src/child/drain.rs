@@ -38,6 +38,11 @@ impl Drain {
         self.first_empty.get_or_insert(now);
     }
 
+    /// Whether all pipes have been seen empty since the end of the child.
+    pub(super) fn has_been_empty(&self) -> bool {
+        self.first_empty.is_some()
+    }
+
     /// Nothing is waited for any more.
     pub(super) fn cut_short(&mut self) {
         self.cut_short = true;

@@ -1,0 +1,178 @@
+//! The descriptor on which a command reports, and what else it finds at its start.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, getpgid};
+
+use super::support::{Gate, Running, progrun};
+
+/// `cat` under progrun, running and waiting for input that never comes.
+fn waiting_cat(gate: &mut Gate) -> (Running, Pid) {
+    let mut run = progrun(&["--json", "--", "cat"])
+        .inside("sh", &format!(r#"exec "$@" <"{}""#, gate.path()))
+        .start();
+    let pid = run.child();
+    gate.open();
+    run.event("output");
+    (run, pid)
+}
+
+#[test]
+fn the_environment_names_the_channel_and_says_which_file_it_is() {
+    let script = r#"echo "{\"id\": \"$PROGRUN_FD $PROGRUN_FD_ID\"}" >&3; exec sleep 1000"#;
+    let mut run = progrun(&["--json", "--", "sh", "-c", script]).start();
+    let pid = run.child();
+    let told = &run.event("progress")["info"]["id"];
+    let channel = fs::metadata(format!("/proc/{pid}/fd/3")).unwrap();
+    assert_eq!(*told, format!("3 {}:{}", channel.dev(), channel.ino()));
+}
+
+#[test]
+fn the_channel_can_have_another_number() {
+    let script = r#"echo "$PROGRUN_FD/10" >&5; [ -e /dev/fd/3 ] || echo 'no 3'"#;
+    let run = progrun(&["--json", "--fd=5", "--", "sh", "-c", script]).start();
+    let ended = run.finish();
+    assert_eq!(ended.all("progress")[0]["info"]["progress"], 5);
+    assert_eq!(ended.output("stdout"), "no 3\n");
+}
+
+#[test]
+fn the_channel_is_in_the_environment_of_nobody_else_than_the_command() {
+    let script = r#"echo "$PROGRUN_FD" >&3; echo "$PROGRUN_FD_ID""#;
+    let run = progrun(&["--json", "--", "sh", "-c", script])
+        .variable("PROGRUN_FD", "7")
+        .variable("PROGRUN_FD_ID", "1:1")
+        .start();
+    let ended = run.finish();
+    assert_eq!(ended.all("progress")[0]["info"]["percentage"], 3);
+    assert_ne!(ended.output("stdout"), "1:1\n");
+}
+
+/// Processes that have this file open for reading, and for writing.
+fn holders(link: &str) -> [Vec<i32>; 2] {
+    let mut found = [Vec::new(), Vec::new()];
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+        let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+            continue;
+        };
+        for descriptor in descriptors.flatten() {
+            if fs::read_link(descriptor.path()).is_ok_and(|to| to.as_os_str() == link) {
+                let number = descriptor.file_name().into_string().unwrap();
+                let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap();
+                let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+                let for_writing = flags.unwrap().ends_with('1');
+                found[usize::from(for_writing)].push(pid);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_read_end_is_in_progrun_and_in_no_other_process() {
+    let mut gate = Gate::new();
+    let (run, pid) = waiting_cat(&mut gate);
+    let channel = fs::read_link(format!("/proc/{pid}/fd/3")).unwrap();
+    let [readers, writers] = holders(channel.to_str().unwrap());
+    assert_eq!(readers, [run.pid().as_raw_nonzero().get()]);
+    assert_eq!(writers, [pid.as_raw_nonzero().get()]);
+}
+
+fn descriptors(pid: impl std::fmt::Display) -> BTreeSet<String> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// The sets of signals in /proc, such as `SigIgn: 0000000000001000`.
+fn signal_sets(pid: impl std::fmt::Display) -> Vec<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let sets = ["SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt"];
+    let wanted = |line: &&str| sets.iter().any(|set| line.starts_with(set));
+    status.lines().filter(wanted).map(str::to_owned).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_command_gets_the_channel_and_otherwise_what_it_has_without_progrun() {
+    let mut gate = Gate::new();
+    let (_run, pid) = waiting_cat(&mut gate);
+
+    let mut alone = Command::new("cat")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(alone.stdin.as_mut().unwrap(), b"\n").unwrap();
+    std::io::Read::read_exact(alone.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+    let (expected, sets) = (descriptors(alone.id()), signal_sets(alone.id()));
+    drop(alone.stdin.take());
+    alone.wait().unwrap();
+
+    let mut expected = expected;
+    expected.insert("3".to_owned());
+    assert_eq!(descriptors(pid), expected);
+    assert_eq!(signal_sets(pid), sets);
+    assert!(sets.contains(&"SigBlk:\t0000000000000000".to_owned()));
+    assert!(sets.contains(&"SigCgt:\t0000000000000000".to_owned()));
+    assert_eq!(getpgid(Some(pid)).unwrap(), pid);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_caller_that_ignores_sigpipe_does_not_take_the_cancellation_away() {
+    let run = progrun(&["--quiet", "--", "grep", "SigIgn", "/proc/self/status"]);
+    run.inside("sh", r#"trap '' PIPE; exec "$@""#)
+        .stdout("SigIgn:\t0000000000000000\n")
+        .status(0);
+}
+
+#[test]
+fn an_empty_line_is_no_report_but_it_is_a_word_from_the_command() {
+    let mut gate = Gate::new();
+    let script = r#"echo >&3; echo asked; read -r _ <"$1"; echo >&3; echo went on"#;
+    let command = ["sh", "-c", script, "sh", gate.path()];
+    let mut run = progrun(&[&["--json", "--grace=1h", "--"][..], &command].concat()).start();
+    run.event("output");
+    run.signal(super::support::Signal::INT);
+    run.event("state");
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(ended.finished()["signal"], "SIGPIPE");
+    assert_eq!(ended.finished()["reports"], 0);
+}
+
+#[test]
+fn the_end_of_file_on_the_channel_ends_nothing() {
+    let script = "echo 1/2 >&3; exec 3>&-; echo still here; exit 7";
+    let ended = progrun(&["--json", "--", "sh", "-c", script])
+        .start()
+        .finish();
+    assert_eq!(ended.output("stdout"), "still here\n");
+    assert_eq!(ended.finished()["reports"], 1);
+    assert_eq!(ended.status.code(), Some(7));
+}
+
+#[test]
+fn what_a_process_substitution_reports_after_the_end_of_the_command_still_counts() {
+    let script = "echo 1/2 >&3; : > >(cat; echo 2/2 late >&3)";
+    let ended = progrun(&["--json", "--", "bash", "-c", script])
+        .start()
+        .finish();
+    assert_eq!(ended.finished()["reports"], 2);
+}
+
+#[test]
+fn a_bystander_that_holds_the_channel_is_not_waited_for() {
+    let gate = Gate::new();
+    let script = r#"echo 1/2 >&3; cat "$1" >/dev/null 2>&1 &"#;
+    let command = ["sh", "-c", script, "sh", gate.path()];
+    progrun(&[&["--quiet", "--"][..], &command].concat()).status(0);
+}

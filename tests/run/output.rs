@@ -1,0 +1,241 @@
+//! What the command prints: who gets it, and that every byte of it arrives.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+
+use rustix::process::{Pid, kill_process};
+
+use super::support::{Gate, Signal, assert_text, progrun, state_of, text, until};
+
+/// So much that no pipe holds it.
+fn many_lines() -> String {
+    (1..=300_000).map(|number| format!("{number}\n")).collect()
+}
+
+#[test]
+fn a_stream_that_goes_elsewhere_is_the_same_file_for_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let same = "[ /dev/fd/1 -ef out ] && [ /dev/fd/2 -ef err ] && [ /dev/fd/0 -ef in ]";
+    fs::write(folder.path().join("in"), "").unwrap();
+    progrun(&["--", "sh", "-c", same])
+        .inside("sh", r#"exec "$@" <in >out 2>err"#)
+        .in_folder(folder.path())
+        .status(0);
+}
+
+#[test]
+fn what_comes_in_goes_out_byte_for_byte() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let through_us = format!("--log={}", log.path().display());
+    for option in ["--output=stream", &through_us] {
+        let output = progrun(&[option, "--", "cat"]).stdin(many_lines()).output();
+        assert!(text(&output.stdout) == many_lines(), "{option}");
+        assert_eq!(text(&output.stderr), "");
+        assert_eq!(output.status.code(), Some(0));
+    }
+    assert!(fs::read_to_string(log.path()).unwrap() == many_lines());
+}
+
+#[test]
+fn a_log_keeps_both_streams_and_shows_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "echo out; echo err >&2; exit 3";
+    progrun(&["--quiet", "--log=log", "--", "sh", "-c", script])
+        .in_folder(folder.path())
+        .stdout("out\n")
+        .stderr("err\n")
+        .status(3);
+    let mut kept = fs::read_to_string(folder.path().join("log")).unwrap();
+    // Two pipes have no order between them.
+    if kept.starts_with("err") {
+        kept = kept.lines().rev().map(|line| format!("{line}\n")).collect();
+    }
+    assert_eq!(kept, "out\nerr\n");
+}
+
+#[test]
+fn a_log_is_begun_anew_and_holds_nothing_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("log"), "of yesterday\n").unwrap();
+    progrun(&["--log=log", "--", "sh", "-c", "echo 1/2 >&3; exit 3"])
+        .in_folder(folder.path())
+        .stderr("sh: 50%, 1/2\nsh: failed with exit status 3 after [..]s, 1/2\n")
+        .status(3);
+    let log = folder.path().join("log");
+    assert_eq!(fs::read_to_string(log).unwrap(), "");
+}
+
+#[test]
+fn output_none_shows_nothing_and_keeps_what_is_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "echo out; echo err >&2; exit 3";
+    progrun(&["--quiet", "--output=none", "--", "sh", "-c", script]).status(3);
+    let options = ["--quiet", "--output=none", "--log=log", "--"];
+    progrun(&[&options[..], &["echo", "kept"]].concat())
+        .in_folder(folder.path())
+        .status(0);
+    let log = folder.path().join("log");
+    assert_eq!(fs::read_to_string(log).unwrap(), "kept\n");
+}
+
+#[test]
+fn output_on_failure_is_shown_after_a_failure_and_only_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "echo 1; echo 2 >&2; echo 3; echo 4 >&2; printf 5; exit";
+    let run = |status: &str| {
+        let script = format!("{script} {status}");
+        progrun(&["--output=on-failure", "--", "sh", "-c", &script])
+            .variable("TMPDIR", folder.path().to_str().unwrap())
+            .in_folder(folder.path())
+    };
+    run("0").status(0);
+    let output = run("7").output();
+    assert_text(&text(&output.stdout), "1\n3\n5");
+    let told = "sh: failed with exit status 7 after [..]s\n";
+    let stderr = text(&output.stderr);
+    // The sentence is written while the output is.
+    let expected = if stderr.starts_with('2') {
+        format!("2\n4\n{told}")
+    } else {
+        format!("{told}2\n4\n")
+    };
+    assert_text(&stderr, &expected);
+    assert_eq!(output.status.code(), Some(7));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn output_on_failure_shows_all_of_it_however_much_it_is() {
+    let script = "cat; exit 1";
+    let output = progrun(&["--quiet", "--output=on-failure", "--", "sh", "-c", script])
+        .stdin(many_lines())
+        .output();
+    assert!(text(&output.stdout) == many_lines());
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_last_line_without_newline_is_neither_lost_nor_given_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for option in ["--output=stream", "--log=log"] {
+        progrun(&[option, "--", "printf", "no newline"])
+            .in_folder(folder.path())
+            .stdout("no newline")
+            .status(0);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_by_sigpipe() {
+    let folder = tempfile::tempdir().unwrap();
+    for option in ["--output=stream", "--log=log"] {
+        let mut run = progrun(&["--quiet", option, "--", "yes"])
+            .in_folder(folder.path())
+            .start();
+        assert_eq!(run.stdout_line(), "y\n");
+        run.close_stdout();
+        let ended = run.finish();
+        assert_eq!(ended.status.signal(), Some(13), "{option}");
+        assert_eq!(ended.stderr, "");
+    }
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(log.starts_with("y\ny\n"));
+}
+
+#[test]
+fn head_behind_progrun_ends_both() {
+    progrun(&["--quiet", "--", "yes"])
+        .inside("bash", r#""$@" | head -n 1; echo "${PIPESTATUS[@]}""#)
+        .stdout("y\n141 0\n")
+        .status(0);
+}
+
+#[test]
+fn a_log_that_is_full_is_told_and_the_run_goes_on() {
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    progrun(&["--log=/dev/full", "--", "sh", "-c", "echo out; exit 0"])
+        .stdout("out\n")
+        .stderr("sh: the log /dev/full is incomplete: No space left on device (os error 28)\n")
+        .status(0);
+}
+
+#[test]
+fn whoever_still_holds_the_output_is_named_and_not_waited_for() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let option = format!("--log={}", log.path().display());
+    let script = "sleep 1000 2>/dev/null & echo $!";
+    let output = progrun(&[&option, "--", "sh", "-c", script]).output();
+    let pid = text(&output.stdout).trim().parse().unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    assert_text(
+        &text(&output.stderr),
+        &format!(
+            "sh: stdout is still held by sleep ({pid}); what it writes now is lost (--wait-output waits)\n"
+        ),
+    );
+    assert_eq!(output.status.code(), Some(0));
+}
+
+/// Ends at once and leaves somebody behind who says something late.
+const LATE: &str = r#"{ read -r _ <"$1"; echo late; } 2>/dev/null & echo early"#;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn wait_output_waits_until_nobody_holds_the_output() {
+    let mut gate = Gate::new();
+    let command = ["sh", "-c", LATE, "sh", gate.path()];
+    let mut run = progrun(&[&["--json", "--wait-output", "--"][..], &command].concat()).start();
+    let pid = run.child();
+    run.event("output");
+    until(|| state_of(pid) == 'Z');
+    // A run that begins now and does not wait is over before the gate opens; the one that waits is not.
+    progrun(&[&["--json", "--"][..], &command].concat())
+        .start()
+        .finish();
+    gate.open();
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(ended.output("stdout"), "early\nlate\n");
+    assert_eq!(ended.all("warning").len(), 0);
+    assert_eq!(ended.status.code(), Some(0));
+}
+
+#[test]
+fn stdin_is_the_commands() {
+    let mut run = progrun(&["--quiet", "--", "sh", "-c", "read -r first; echo $first"])
+        .inside("sh", r#""$@"; cat"#)
+        .stdin("one\ntwo\n")
+        .start();
+    let mut lines = run.stdout_line();
+    lines.push_str(&run.stdout_line());
+    assert_eq!(lines, "one\ntwo\n");
+}
+
+#[test]
+fn a_slow_reader_gets_everything() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let option = format!("--log={}", log.path().display());
+    let mut gate = Gate::new();
+    let script = r#"seq 1 300000; read -r _ <"$1""#;
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let run = progrun(&[
+        "--quiet",
+        &option,
+        "--",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        gate.path(),
+    ])
+    .start_on(writer, std::process::Stdio::null());
+    gate.open();
+    let mut stdout = String::new();
+    // More than may be under way waits in the child meanwhile.
+    reader.read_to_string(&mut stdout).unwrap();
+    assert!(stdout == many_lines());
+    assert_eq!(run.finish().status.code(), Some(0));
+}

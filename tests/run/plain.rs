@@ -1,0 +1,168 @@
+//! Progress as lines, where stderr is no terminal.
+
+use super::support::{Gate, Running, Signal, assert_text, child, progrun};
+
+/// A script under progrun, which waits at the gate before each report.
+fn stepwise(gate: &Gate, steps: &str) -> Running {
+    let script = format!("step() {{ read -r _ <\"$1\"; echo \"$2\" >&3; }}; {steps}");
+    progrun(&["--name=it", "--", "sh", "-c", &script, "sh", gate.path()]).start()
+}
+
+#[test]
+fn the_first_report_a_line_at_each_tenth_and_the_end() {
+    let mut gate = Gate::new();
+    let steps = r#"for n in $(seq 1 30); do step "$1" "$n/30 file $n"; done"#;
+    let mut run = stepwise(&gate, steps);
+    for expected in [
+        "it: 3%, 1/30, file 1\n",
+        "it: 10%, 3/30, [..]file 3\n",
+        "it: 20%, 6/30, [..]file 6\n",
+        "it: 30%, 9/30, [..]file 9\n",
+        "it: 40%, 12/30, [..]file 12\n",
+        "it: 50%, 15/30, [..]file 15\n",
+        "it: 60%, 18/30, [..]file 18\n",
+        "it: 70%, 21/30, [..]file 21\n",
+        "it: 80%, 24/30, [..]file 24\n",
+        "it: 90%, 27/30, [..]file 27\n",
+        "it: 100%, 30/30, file 30\n",
+        "it: completed in [..]s, 30/30\n",
+    ] {
+        // As many as lie between two lines; those that are too many wait.
+        for _ in 0..if expected.contains("3%") { 1 } else { 3 } {
+            gate.open();
+        }
+        assert_text(&run.stderr_line(), expected);
+    }
+    assert_eq!(run.stderr_line(), "");
+}
+
+#[test]
+fn what_ctrl_c_sets_going_is_told() {
+    let mut gate = Gate::new();
+    let command = ["sh", &child("steps.sh"), gate.path()];
+    let mut run = progrun(&[&["--grace=1h", "--"][..], &command].concat()).start();
+    assert_text(&run.stderr_line(), "sh: 50%, 1/2, before the gate\n");
+    run.signal(Signal::INT);
+    assert_text(
+        &run.stderr_line(),
+        "sh: cancelling: waiting for the next progress write (Ctrl-C again: SIGTERM)\n",
+    );
+    gate.open();
+    assert_text(
+        &run.stderr_line(),
+        "sh: cancelled after [..]s (SIGPIPE), 1/2\n",
+    );
+    run.finish().died_by(Signal::INT);
+}
+
+#[test]
+fn every_step_of_the_ladder_is_told() {
+    let gate = Gate::new();
+    let command = ["sh", &child("deaf.sh"), gate.path()];
+    let mut run =
+        progrun(&[&["--grace=1h", "--kill-after=1h", "--"][..], &command].concat()).start();
+    assert_text(&run.stderr_line(), "sh: 50%, 1/2, I can hear nothing\n");
+    run.signal(Signal::INT);
+    for expected in [
+        "sh: cancelling: waiting for the next progress write (Ctrl-C again: SIGTERM)\n",
+        "sh: SIGTERM (Ctrl-C again: SIGKILL)\n",
+    ] {
+        assert_text(&run.stderr_line(), expected);
+        run.signal_again(Signal::INT);
+    }
+    assert_text(&run.stderr_line(), "sh: killing\n");
+    assert_text(
+        &run.stderr_line(),
+        "sh: cancelled after [..]s (SIGKILL), 1/2\n",
+    );
+}
+
+#[test]
+fn a_command_that_is_interrupted_says_so() {
+    let mut run = progrun(&["--", "sh", "-c", "echo up; exec sleep 1000"]).start();
+    assert_eq!(run.stdout_line(), "up\n");
+    run.signal(Signal::INT);
+    assert_text(
+        &run.stderr_line(),
+        "sh: interrupting (Ctrl-C again: SIGTERM)\n",
+    );
+    assert_text(&run.stderr_line(), "sh: cancelled after [..]s (SIGINT)\n");
+    run.finish().died_by(Signal::INT);
+}
+
+#[test]
+fn a_part_that_fails_is_named() {
+    let script = r#"
+        echo '{"id": "b", "title": "second.jpg", "progress": 1, "total": 2}' >&3
+        echo '{"id": "b", "status": "failed", "message": "disk full"}' >&3"#;
+    progrun(&["--", "sh", "-c", script])
+        .stderr(
+            "\
+sh: second.jpg failed: disk full
+sh: 1 of 1 parts, 1 failed
+sh: completed in [..]s, 1 of 1 parts, 1 failed
+",
+        )
+        .status(0);
+}
+
+#[test]
+fn malformed_lines_are_warned_of_once_and_counted() {
+    let mut gate = Gate::new();
+    let steps = r#"step "$1" '{oops'; step "$1" '{again'; step "$1" '{"progress": -1}'"#;
+    let mut run = stepwise(&gate, steps);
+    for _ in 0..3 {
+        gate.open();
+    }
+    assert_text(
+        &run.stderr_line(),
+        "it: progress line 1 is malformed: key must be a string at column 2: {oops\n",
+    );
+    assert_text(
+        &run.stderr_line(),
+        "it: completed in [..]s, 3 malformed progress lines\n",
+    );
+    assert_eq!(run.stderr_line(), "");
+}
+
+#[test]
+fn foreign_text_is_made_visible() {
+    let script = r#"printf '3/10 \033[31mred\007 \342\200\256txt.exe\n' >&3; exit 1"#;
+    progrun(&["--name=a\u{1b}b", "--", "sh", "-c", script])
+        .stderr(
+            "\
+a^[b: 30%, 3/10, ^[[31mred^G <U+202E>txt.exe
+a^[b: failed with exit status 1 after [..]s, 3/10
+",
+        )
+        .status(1);
+    progrun(&["--", "sh", "-c", r"printf '{\033[2J\n' >&3; exit 1"])
+        .stderr(
+            "\
+sh: progress line 1 is malformed: key must be a string at column 2: {^[[2J
+sh: failed with exit status 1 after [..]s, 1 malformed progress line
+",
+        )
+        .status(1);
+}
+
+#[test]
+fn quiet_is_silent() {
+    let script = "echo 1/2 >&3; echo '{oops' >&3; exit 7";
+    progrun(&["--quiet", "--", "sh", "-c", script]).status(7);
+    progrun(&["--progress=none", "--", "sh", "-c", script]).status(7);
+}
+
+#[test]
+fn success_without_a_report_is_silent() {
+    progrun(&["--", "true"]).status(0);
+    progrun(&["--", "echo", "out"]).stdout("out\n").status(0);
+}
+
+#[test]
+fn a_terminal_that_is_none_gets_no_colors_even_if_they_are_wanted() {
+    progrun(&["--color=always", "--", "sh", "-c", "echo 50 >&3"])
+        .variable("CLICOLOR_FORCE", "1")
+        .stderr("sh: 50%\nsh: completed in [..]s\n")
+        .status(0);
+}

@@ -1,0 +1,225 @@
+//! The status that progrun ends with.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+
+use super::support::{Gate, Signal, assert_text, child, progrun, text};
+
+/// Writes a file that is there to be run.
+fn file(folder: &Path, name: &str, content: &str, mode: u32) {
+    let path = folder.join(name);
+    fs::write(&path, content).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn the_status_of_the_command_is_progruns_own() {
+    progrun(&["--", "true"]).status(0);
+    progrun(&["--", "sh", "-c", "exit 7"])
+        .stderr("sh: failed with exit status 7 after [..]s\n")
+        .status(7);
+    progrun(&["--quiet", "--", "sh", "-c", "exit 255"]).status(255);
+}
+
+#[test]
+fn a_command_that_dies_by_a_signal_takes_progrun_with_it_by_the_same() {
+    progrun(&["--", "sh", "-c", "ulimit -c 0; kill -SEGV $$"])
+        .stderr("sh: killed by SIGSEGV after [..]s\n")
+        .dies_by(Signal::SEGV);
+    progrun(&["--quiet", "--", "sh", "-c", "kill -PIPE $$"]).dies_by(Signal::PIPE);
+    progrun(&["--quiet", "--", "sh", "-c", "kill -KILL $$"]).dies_by(Signal::KILL);
+    progrun(&["--quiet", "--", "sh", "-c", "kill -INT $$"]).dies_by(Signal::INT);
+}
+
+#[test]
+fn a_shell_shows_128_and_the_signal() {
+    progrun(&["--quiet", "--", "sh", "-c", "kill -TERM $$"])
+        .inside("bash", r#""$@"; echo "$?""#)
+        .stdout("143\n")
+        .stderr("[..]Terminated[..]\n")
+        .status(0);
+}
+
+#[test]
+fn progrun_leaves_no_core_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = progrun(&["--quiet", "--", "sh", "-c", "ulimit -c 0; kill -SEGV $$"])
+        .inside("sh", r#"ulimit -c "$(ulimit -H -c)"; exec "$@""#)
+        .in_folder(folder.path())
+        .output();
+    assert_eq!(output.status.signal(), Some(11));
+    assert!(!output.status.core_dumped());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_command_that_is_not_there_is_127() {
+    progrun(&["--", "no-such-command-1"])
+        .stderr("progrun: cannot run no-such-command-1: no such command in PATH\n")
+        .status(127);
+    progrun(&["--", "./no/such/file"])
+        .stderr("progrun: cannot run ./no/such/file: no such file\n")
+        .status(127);
+    progrun(&["--", ""])
+        .stderr("progrun: cannot run : no such command in PATH\n")
+        .status(127);
+}
+
+#[test]
+fn a_directory_is_126() {
+    progrun(&["--", "/"])
+        .stderr("progrun: cannot run /: it is a directory\n")
+        .status(126);
+}
+
+#[test]
+fn a_file_that_is_not_executable_is_126() {
+    let folder = tempfile::tempdir().unwrap();
+    file(folder.path(), "notes", "echo\n", 0o644);
+    progrun(&["--", "./notes"])
+        .in_folder(folder.path())
+        .stderr(
+            "progrun: cannot run ./notes: permission denied (to make it executable: chmod +x ./notes)\n",
+        )
+        .status(126);
+}
+
+#[test]
+fn a_script_whose_interpreter_is_missing_is_126_and_the_interpreter_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    file(folder.path(), "lost", "#!/no/such/interpreter -x\n", 0o755);
+    progrun(&["--", "./lost"])
+        .in_folder(folder.path())
+        .stderr("progrun: cannot run ./lost: its interpreter /no/such/interpreter was not found\n")
+        .status(126);
+}
+
+#[test]
+fn a_script_without_a_first_line_is_run_by_sh_as_in_a_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    file(folder.path(), "bare", "echo bare\nexit 3\n", 0o755);
+    progrun(&["--quiet", "--", "./bare"])
+        .in_folder(folder.path())
+        .stdout("bare\n")
+        .status(3);
+}
+
+#[test]
+fn what_cannot_be_understood_is_125() {
+    progrun(&[])
+        .stderr(
+            "\
+error: the following required arguments were not provided:
+  <COMMAND>...
+
+Usage: progrun [OPTIONS] -- COMMAND [ARG]...
+
+For more information, try '--help'.
+",
+        )
+        .status(125);
+    for arguments in [
+        ["--no-such-option", "--", "true"],
+        ["--progress=loud", "--", "true"],
+        ["--fd=2", "--", "true"],
+        ["--fd=256", "--", "true"],
+        ["--fd=x", "--", "true"],
+    ] {
+        let output = progrun(&arguments).output();
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}");
+        assert_eq!(text(&output.stdout), "");
+        assert!(text(&output.stderr).starts_with("error: "), "{output:?}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_125_and_the_command_is_not_run() {
+    progrun(&["--log=/no/such/folder/log", "--", "echo", "ran"])
+        .stderr(
+            "progrun: cannot write the log /no/such/folder/log: No such file or directory (os error 2)\n",
+        )
+        .status(125);
+    progrun(&["--json=/no/such/folder/events", "--", "echo", "ran"])
+        .stderr(
+            "progrun: cannot write /no/such/folder/events: No such file or directory (os error 2)\n",
+        )
+        .status(125);
+}
+
+#[test]
+fn a_command_without_the_two_dashes_explains_them() {
+    progrun(&["ls"])
+        .stderr(
+            "progrun: put `--` before the command, so that its options are not taken for progrun's: progrun -- ls ...\n",
+        )
+        .status(125);
+}
+
+#[test]
+fn help_and_version_go_to_stdout_with_success() {
+    progrun(&["--version"])
+        .stdout(concat!("progrun ", env!("CARGO_PKG_VERSION"), "\n"))
+        .status(0);
+    for option in ["--help", "-h"] {
+        let output = progrun(&[option]).output();
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(text(&output.stderr), "");
+        let help = text(&output.stdout);
+        assert!(
+            help.contains("Usage: progrun [OPTIONS] -- COMMAND [ARG]...\n"),
+            "{help}"
+        );
+    }
+}
+
+#[test]
+fn after_ctrl_c_the_status_is_130_even_if_the_command_succeeds() {
+    let mut gate = Gate::new();
+    let command = ["--json", "--grace=1h", "--", "sh", &child("deaf.sh")];
+    let mut run = progrun(&[&command[..], &[gate.path()]].concat()).start();
+    run.event("progress");
+    run.signal(Signal::INT);
+    run.event("state");
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(ended.finished()["exit_status"], 0);
+    assert_eq!(ended.finished()["state"], "cancelled");
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn preserve_status_gives_the_commands_own_after_ctrl_c() {
+    let mut gate = Gate::new();
+    let options = ["--json", "--grace=1h", "--preserve-status", "--", "sh"];
+    let command = [&child("tidy.sh"), gate.path()];
+    let mut run = progrun(&[&options[..], &command].concat()).start();
+    run.event("progress");
+    run.signal(Signal::INT);
+    run.event("state");
+    gate.open();
+    assert_eq!(run.finish().status.code(), Some(130));
+}
+
+#[test]
+fn preserve_status_gives_the_commands_own_after_a_timeout() {
+    progrun(&[
+        "--preserve-status",
+        "--quiet",
+        "--timeout=0.01",
+        "--",
+        "sleep",
+        "1000",
+    ])
+    .dies_by(Signal::TERM);
+}
+
+#[test]
+fn stderr_that_is_closed_changes_nothing() {
+    let output = progrun(&["--", "sh", "-c", "echo out; exit 7"])
+        .inside("sh", r#"exec "$@" 2>&-"#)
+        .output();
+    assert_text(&text(&output.stdout), "out\n");
+    assert_eq!(output.status.code(), Some(7));
+}

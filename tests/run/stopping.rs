@@ -1,0 +1,346 @@
+//! The ladder: asking, SIGTERM, SIGKILL, giving up.
+
+use std::fs::File;
+
+use rustix::process::{getpgid, test_kill_process};
+use serde_json::{Value, json};
+
+use super::support::{
+    Ended, Gate, Lifeline, Running, Signal, child, pid_in, progrun, state_of, until,
+};
+
+/// A script under `progrun --json` with so much patience that only signals move the ladder.
+fn patient(command: &[&str]) -> super::support::Progrun {
+    let options = ["--json", "--grace=1h", "--kill-after=1h", "--"];
+    progrun(&[&options[..], command].concat())
+}
+
+#[track_caller]
+fn assert_ending(ended: &Ended, exit_status: Option<i32>, signal: Option<&str>) {
+    let finished = ended.finished();
+    assert_eq!(finished["state"], "cancelled", "{:#?}", ended.events);
+    assert_eq!(finished["exit_status"], json!(exit_status), "{finished}");
+    assert_eq!(finished["signal"], json!(signal), "{finished}");
+}
+
+#[test]
+fn a_command_that_reports_ends_at_its_next_progress_write() {
+    let mut gate = Gate::new();
+    let mut run = patient(&["sh", &child("steps.sh"), gate.path()]).start();
+    run.event("progress");
+    run.signal(Signal::INT);
+    let state = run.event("state");
+    assert_eq!(state["state"], "cancelling");
+    assert_eq!(state["reason"], "interrupt");
+    gate.open();
+    let ended = run.finish();
+    assert_ending(&ended, None, Some("SIGPIPE"));
+    assert_eq!(ended.finished()["reason"], "interrupt");
+    assert_eq!(ended.finished()["reports"], 1);
+    assert_eq!(ended.signals(), [""; 0]);
+    assert_eq!(ended.output("stdout"), "");
+    assert_eq!(ended.stderr, "");
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn a_script_with_traps_tidies_up_and_is_heard() {
+    for shell in ["sh", "bash"] {
+        let mut gate = Gate::new();
+        let mut run = patient(&[shell, &child("tidy.sh"), gate.path()]).start();
+        run.event("progress");
+        run.signal(Signal::INT);
+        run.event("state");
+        gate.open();
+        let ended = run.finish();
+        assert_ending(&ended, Some(130), None);
+        assert_eq!(ended.output("stdout"), "tidied up\n", "{shell}");
+        assert_eq!(ended.output("stderr"), "", "{shell}");
+        ended.died_by(Signal::INT);
+    }
+}
+
+#[test]
+fn a_shell_sees_130_after_ctrl_c() {
+    let mut gate = Gate::new();
+    let report_parent = r#"echo "{\"parent\": $PPID}" >&3; read -r _ <"$1"; echo 1 >&3"#;
+    let mut run = patient(&["sh", "-c", report_parent, "sh", gate.path()])
+        .inside("sh", r#""$@"; exit "$?""#)
+        .start();
+    let parent = pid_in(&run.event("progress")["info"]["parent"]);
+    rustix::process::kill_process(parent, Signal::INT).unwrap();
+    run.event("state");
+    gate.open();
+    assert_eq!(run.finish().status.code(), Some(130));
+}
+
+#[test]
+fn a_bash_loop_around_progrun_stops() {
+    let mut gate = Gate::new();
+    let mut run = patient(&["sh", &child("steps.sh"), gate.path()])
+        .inside("bash", r#"for i in 1 2 3; do "$@"; done; echo went on >&2"#)
+        .in_own_group()
+        .start();
+    run.event("progress");
+    run.signal_group(Signal::INT);
+    run.event("state");
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(ended.all("started").len(), 1);
+    assert_eq!(ended.stderr, "");
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn a_command_that_never_reported_gets_the_signal_at_once() {
+    for (signal, reason, name) in [
+        (Signal::INT, "interrupt", "SIGINT"),
+        (Signal::TERM, "terminate", "SIGTERM"),
+        (Signal::HUP, "hangup", "SIGHUP"),
+    ] {
+        let mut run = patient(&["sleep", "1000"]).start();
+        run.event("started");
+        run.signal(signal);
+        let ended = run.finish();
+        assert_eq!(ended.all("state")[0]["reason"], reason);
+        assert_eq!(ended.signals(), [format!("{name} ({reason})")]);
+        assert_ending(&ended, None, Some(name));
+        assert_eq!(ended.finished()["reason"], reason);
+        ended.died_by(signal);
+    }
+}
+
+#[test]
+fn sigterm_and_sighup_ask_a_command_that_reports_as_well() {
+    for (signal, reason) in [(Signal::TERM, "terminate"), (Signal::HUP, "hangup")] {
+        let mut gate = Gate::new();
+        let mut run = patient(&["sh", &child("steps.sh"), gate.path()]).start();
+        run.event("progress");
+        run.signal(signal);
+        assert_eq!(run.event("state")["reason"], reason);
+        gate.open();
+        let ended = run.finish();
+        assert_ending(&ended, None, Some("SIGPIPE"));
+        assert_eq!(ended.signals(), [""; 0]);
+        ended.died_by(signal);
+    }
+}
+
+#[test]
+fn a_command_that_closed_the_channel_gets_the_signal_at_once() {
+    let script = "echo 1/2 >&3; exec 3>&-; echo closed; exec sleep 1000";
+    let mut run = patient(&["sh", "-c", script]).start();
+    run.event("output");
+    run.signal(Signal::INT);
+    let ended = run.finish();
+    assert_eq!(ended.signals(), ["SIGINT (interrupt)"]);
+    assert_ending(&ended, None, Some("SIGINT"));
+}
+
+/// Leads a child that ignores everything up the ladder, to SIGKILL.
+fn kill(run: &mut Running) {
+    run.event("progress");
+    run.signal(Signal::INT);
+    run.event("state");
+    for name in ["SIGTERM", "SIGKILL"] {
+        run.signal_again(Signal::INT);
+        assert_eq!(run.event("signal")["signal"], name);
+    }
+}
+
+#[test]
+fn a_command_that_ignores_everything_is_killed_at_the_third_request() {
+    let gate = Gate::new();
+    let mut run = patient(&["sh", &child("deaf.sh"), gate.path()]).start();
+    kill(&mut run);
+    let ended = run.finish();
+    assert_eq!(
+        ended.signals(),
+        ["SIGTERM (interrupt)", "SIGKILL (interrupt)"]
+    );
+    assert_ending(&ended, None, Some("SIGKILL"));
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn the_fourth_request_gives_up() {
+    let gate = Gate::new();
+    let mut run = progrun(&[
+        "--json",
+        "--grace=1h",
+        "--wait-output",
+        "--",
+        "sh",
+        &child("deaf.sh"),
+        gate.path(),
+    ])
+    .start();
+    let pid = run.child();
+    // Somebody out of reach holds the child's stdout, so that killing is not the end of it.
+    let stdout = format!("/proc/{pid}/fd/1");
+    let _held = File::options().write(true).open(stdout).unwrap();
+    kill(&mut run);
+    run.signal_again(Signal::INT);
+    let ended = run.finish();
+    assert_eq!(
+        ended.all("warning")[0]["message"],
+        format!("pid {pid} is still running")
+    );
+    assert_ending(&ended, None, None);
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn when_the_grace_is_over_sigterm_follows() {
+    let gate = Gate::new();
+    let command = ["sh", &child("steps.sh"), gate.path()];
+    let options = ["--json", "--grace=0.01", "--kill-after=1h", "--"];
+    let mut run = progrun(&[&options[..], &command].concat()).start();
+    run.event("progress");
+    run.signal(Signal::INT);
+    let ended = run.finish();
+    assert_eq!(ended.signals(), ["SIGTERM (grace)"]);
+    assert_ending(&ended, None, Some("SIGTERM"));
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn when_kill_after_is_over_too_sigkill_follows() {
+    let gate = Gate::new();
+    let command = ["sh", &child("deaf.sh"), gate.path()];
+    let options = ["--json", "--grace=10ms", "--kill-after=10ms", "--"];
+    let mut run = progrun(&[&options[..], &command].concat()).start();
+    run.event("progress");
+    run.signal(Signal::INT);
+    let ended = run.finish();
+    assert_eq!(ended.signals(), ["SIGTERM (grace)", "SIGKILL (kill-after)"]);
+    assert_ending(&ended, None, Some("SIGKILL"));
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn a_silent_command_that_ignores_the_signal_is_killed_when_kill_after_is_over() {
+    let script = "trap '' INT; echo up; exec sleep 1000";
+    let mut run = progrun(&["--json", "--kill-after=10ms", "--", "sh", "-c", script]).start();
+    run.event("output");
+    run.signal(Signal::INT);
+    let ended = run.finish();
+    assert_eq!(
+        ended.signals(),
+        ["SIGINT (interrupt)", "SIGKILL (kill-after)"]
+    );
+    assert_ending(&ended, None, Some("SIGKILL"));
+}
+
+#[test]
+fn a_grace_for_ever_and_a_huge_one_never_end() {
+    for grace in ["--grace=0", "--grace=1e300", "--grace=18446744073709551615"] {
+        let mut gate = Gate::new();
+        let command = ["sh", &child("steps.sh"), gate.path()];
+        let mut run = progrun(&[&["--json", grace, "--"][..], &command].concat()).start();
+        run.event("progress");
+        run.signal(Signal::INT);
+        run.event("state");
+        gate.open();
+        let ended = run.finish();
+        assert_ending(&ended, None, Some("SIGPIPE"));
+        assert_eq!(ended.stderr, "", "{grace}");
+    }
+}
+
+#[test]
+fn the_whole_group_is_gone_afterwards() {
+    let lifeline = Lifeline::new();
+    let mut run = patient(&["sh", &child("family.sh"), lifeline.path()]).start();
+    run.event("progress");
+    run.signal(Signal::INT);
+    run.event("state");
+    run.signal_again(Signal::INT);
+    let ended = run.finish();
+    assert_eq!(ended.signals(), ["SIGTERM (interrupt)"]);
+    assert_ending(&ended, None, Some("SIGTERM"));
+    assert_eq!(lifeline.last_words(), "");
+}
+
+#[test]
+fn a_descendant_that_left_the_group_is_gone_after_the_killing() {
+    let lifeline = Lifeline::new();
+    let mut run = patient(&["bash", &child("runaway.sh"), lifeline.path()]).start();
+    kill(&mut run);
+    assert_ending(&run.finish(), None, Some("SIGKILL"));
+    assert_eq!(lifeline.last_words(), "");
+}
+
+#[test]
+fn a_daemon_is_left_alone_by_a_normal_end() {
+    let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
+    let script = child("start-daemon.sh");
+    progrun(&["--", "bash", &script, gate.path(), lifeline.path()]).status(0);
+    gate.open();
+    assert_eq!(lifeline.last_words(), "the daemon is alive\n");
+}
+
+#[test]
+fn two_signals_at_once_are_one_request() {
+    let mut gate = Gate::new();
+    let mut run = patient(&["sh", &child("steps.sh"), gate.path()]).start();
+    run.event("progress");
+    run.signal(Signal::STOP);
+    run.signal(Signal::INT);
+    run.signal(Signal::TERM);
+    run.signal(Signal::CONT);
+    let first = elapsed(&run.event("state"));
+    gate.open();
+    let ended = run.finish();
+    // A busy machine may keep the second one from progrun for so long that it counts.
+    let too_soon = |event: &&Value| elapsed(event) < first + 0.15;
+    assert_eq!(ended.all("signal").into_iter().find(too_soon), None);
+}
+
+fn elapsed(event: &Value) -> f64 {
+    event["elapsed"].as_f64().unwrap()
+}
+
+#[test]
+fn a_command_that_is_stopped_ends_at_sigterm() {
+    let mut run = patient(&["sh", "-c", "kill -STOP $$; exec sleep 1000"]).start();
+    let pid = run.child();
+    until(|| state_of(pid) == 'T');
+    run.signal(Signal::TERM);
+    let ended = run.finish();
+    assert_ending(&ended, None, Some("SIGTERM"));
+    ended.died_by(Signal::TERM);
+}
+
+#[test]
+fn a_command_that_reports_ends_at_its_next_write_when_progrun_is_killed() {
+    let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
+    let mut run = patient(&["sh", &child("orphan.sh"), gate.path(), lifeline.path()]).start();
+    run.event("progress");
+    run.signal(Signal::KILL);
+    run.wait();
+    gate.open();
+    assert_eq!(lifeline.last_words(), "cancelled\n");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_silent_command_gets_sigterm_when_progrun_is_killed() {
+    let lifeline = Lifeline::new();
+    let script = r#"exec 4>"$1"; echo up; exec sleep 1000"#;
+    let mut run = patient(&["sh", "-c", script, "sh", lifeline.path()]).start();
+    run.event("output");
+    run.signal(Signal::KILL);
+    run.wait();
+    assert_eq!(lifeline.last_words(), "");
+}
+
+#[test]
+fn the_command_leads_a_group_of_its_own_which_is_empty_at_the_end() {
+    let mut run = patient(&["sleep", "1000"]).start();
+    let pid = run.child();
+    assert_eq!(getpgid(Some(pid)).unwrap(), pid);
+    run.signal(Signal::INT);
+    run.finish();
+    assert!(test_kill_process(pid).is_err(), "it has been reaped");
+}
