@@ -5,6 +5,7 @@
 //! Whatever the child printed is written in order and byte for byte: complete lines above the bars, and a line that the
 //! child leaves open, such as a question, after a moment as it is, with the bars out of the way until it is complete.
 
+mod layout;
 mod screen;
 
 use std::sync::{Arc, Mutex};
@@ -15,12 +16,13 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use crate::credit::Charge;
 use crate::event::{Event, Reason, Summary};
-use crate::parts::{Part, Parts};
+use crate::parts::Parts;
 use crate::protocol::Status;
 use crate::reports::Reports;
 
+use self::layout::{Layout, Line};
 use self::screen::Screen;
-use super::text::{amount, clock, columns, escape, fit, percent, rate};
+use super::text::escape;
 use super::{Outlet, Sink, narration};
 
 /// A fast command stays silent.
@@ -33,8 +35,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const OPEN_LINE: Duration = Duration::from_millis(150);
 /// How much output is gathered between frames.
 const GATHER: usize = 64 * 1024;
-/// Estimates beyond this help nobody.
-const FAR: Duration = Duration::from_hours(24 * 100);
 /// Of this many steps an indicatif bar is made.
 const STEPS: u64 = 10_000;
 
@@ -49,6 +49,7 @@ pub(super) struct Bars {
     screen: Screen,
     multi: MultiProgress,
     rows: Vec<Row>,
+    layout: Layout,
     name: String,
     color: bool,
     /// Which streams of the child are ours to show.
@@ -128,6 +129,7 @@ impl Bars {
             multi: MultiProgress::with_draw_target(target),
             screen,
             rows: Vec::new(),
+            layout: Layout::default(),
             name,
             color,
             shows,
@@ -198,25 +200,19 @@ impl Bars {
     }
 
     fn clear(&mut self) {
-        let _ = self.multi.clear();
+        self.screen.erase();
         self.drawn = false;
     }
 
     fn draw(&mut self, elapsed: Duration) {
-        let (width, height) = self.screen.size();
-        let (width, height) = (usize::from(width), usize::from(height));
-        let at_most = height.saturating_sub(1).max(1);
-        let tree = self.parts.tree(at_most - 1);
-        let name = if self.paused {
-            format!("{} (stopped)", self.name)
-        } else {
-            self.name.clone()
-        };
-        let mut lines = vec![task_line(&self.parts, &name, width, elapsed)];
-        lines.extend(
-            tree.iter()
-                .map(|(depth, part)| part_line(part, *depth, width, elapsed)),
-        );
+        let (width, height) = self.screen.measure();
+        // A row stays free, or the line above the picture would never be seen.
+        let size = (usize::from(width), usize::from(height).max(2) - 1);
+        let mut name = self.name.clone();
+        if self.paused {
+            name.push_str(" (stopped)");
+        }
+        let lines = self.layout.lines(&self.parts, &name, size, elapsed);
         for row in self.rows.drain(lines.len().min(self.rows.len())..) {
             self.multi.remove(&row.bar);
         }
@@ -227,9 +223,12 @@ impl Bars {
         for (row, line) in self.rows.iter_mut().zip(lines) {
             row.set(line, self.color);
         }
-        if let Some(row) = self.rows.first() {
-            row.bar.force_draw();
-        }
+        let first = self.rows.first();
+        self.screen.picture(|| {
+            if let Some(row) = first {
+                row.bar.force_draw();
+            }
+        });
         self.drawn = true;
         let fraction = self.parts.task.known.fraction();
         if let Some(sequence) = self.taskbar.set(fraction) {
@@ -381,8 +380,7 @@ impl Row {
             self.shape = shape;
             self.bar.set_style(style(shape, &self.texts));
         }
-        self.bar
-            .update(|state| state.set_pos(steps(line.fraction.unwrap_or(0.0))));
+        self.bar.update(|state| state.set_pos(steps(line.fraction)));
     }
 }
 
@@ -403,7 +401,7 @@ fn style(shape: Shape, texts: &Arc<Mutex<Texts>>) -> ProgressStyle {
         ("", "")
     };
     let template = match shape.bar {
-        0 => "{left}{right}".to_owned(),
+        0 => "{left} {right}".to_owned(),
         columns => format!("{{left}} {on}{{bar:{columns}}}{off} {{right}}"),
     };
     let (left, right) = (Arc::clone(texts), Arc::clone(texts));
@@ -423,109 +421,6 @@ fn style(shape: Shape, texts: &Arc<Mutex<Texts>>) -> ProgressStyle {
                 let _ = right.lock().map(|texts| f.write_str(&texts.right));
             },
         )
-}
-
-/// A line of the picture, cut to the terminal.
-struct Line {
-    left: String,
-    bar: usize,
-    fraction: Option<f64>,
-    right: String,
-}
-
-fn task_line(parts: &Parts, name: &str, width: usize, elapsed: Duration) -> Line {
-    let task = &parts.task;
-    let title = task.known.title.as_deref().unwrap_or(name);
-    let mut facts = facts(task, elapsed);
-    facts.push(narration::tally(parts));
-    facts.push(clock(elapsed));
-    facts.push(eta(task, elapsed));
-    line(&escape(title), "", task, facts, width, elapsed)
-}
-
-fn part_line(part: &Part, depth: usize, width: usize, elapsed: Duration) -> Line {
-    let mut facts = facts(part, elapsed);
-    facts.push(eta(part, elapsed));
-    let indent = "  ".repeat(depth.min(8));
-    line(
-        &narration::label(part),
-        &indent,
-        part,
-        facts,
-        width,
-        elapsed,
-    )
-}
-
-fn facts(part: &Part, elapsed: Duration) -> Vec<String> {
-    let known = &part.known;
-    vec![
-        known.fraction().map(percent).unwrap_or_default(),
-        amount(known),
-        part.rate(elapsed)
-            .map(|per_second| rate(known, per_second))
-            .unwrap_or_default(),
-    ]
-}
-
-fn eta(part: &Part, elapsed: Duration) -> String {
-    part.remaining(elapsed)
-        .filter(|left| !left.is_zero() && *left < FAR)
-        .map(|left| format!("ETA {}", clock(left)))
-        .unwrap_or_default()
-}
-
-/// Puts a line together: label, bar or spinner, facts, message; what does not fit goes, the message first.
-fn line(
-    label: &str,
-    indent: &str,
-    part: &Part,
-    mut facts: Vec<String>,
-    width: usize,
-    elapsed: Duration,
-) -> Line {
-    // The last column stays free: a terminal that wraps there would scroll the picture away.
-    let width = width.saturating_sub(1);
-    let fraction = part.known.fraction();
-    facts.retain(|fact| !fact.is_empty());
-    let label = fit(label, (width / 3).max(8));
-    let left = match fraction {
-        Some(_) => format!("{indent}{label}"),
-        None => format!("{indent}{} {label}  ", spinner(elapsed)),
-    };
-    let bar = match fraction {
-        Some(_) if width >= 60 => (width / 4).min(30),
-        Some(_) if width >= 30 => 10,
-        _ => 0,
-    };
-    let mut right = facts.join("  ");
-    if let Some(message) = part.known.message.as_deref().map(escape) {
-        let message = message.trim();
-        if !message.is_empty() {
-            right.push_str("  ");
-            right.push_str(message);
-        }
-    }
-    let left = if bar == 0 && fraction.is_some() {
-        format!("{left} ")
-    } else {
-        left
-    };
-    let left = fit(&left, width).into_owned();
-    let spaces = if bar == 0 { 0 } else { 2 };
-    let room = width.saturating_sub(columns(&left) + bar + spaces);
-    Line {
-        right: fit(&right, room).into_owned(),
-        left,
-        bar,
-        fraction,
-    }
-}
-
-fn spinner(elapsed: Duration) -> char {
-    const TURN: [char; 8] = ['⣾', '⣷', '⣯', '⣟', '⡿', '⢿', '⣻', '⣽'];
-    let step = elapsed.as_millis() / SPIN.as_millis();
-    TURN[usize::try_from(step % 8).unwrap_or(0)]
 }
 
 impl Output {

@@ -1,6 +1,10 @@
 //! The terminal that indicatif draws on: a buffer, so that a frame leaves as one write and never waits.
+//!
+//! Between frames the cursor rests where the picture begins, and the next frame overwrites it from there. indicatif
+//! rests at its end and counts its way back up, which goes wrong as soon as a terminal is made narrower and breaks the
+//! lines that are too long now. So of what indicatif wants only the lines are taken, not how it moves and erases.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,15 +21,16 @@ pub(super) struct Screen {
 
 #[derive(Debug, Default)]
 struct Frame {
-    bytes: String,
-    raw: Vec<u8>,
-    /// Whether the next text belongs on the next line.
-    line_over: bool,
+    bytes: Vec<u8>,
+    /// Columns and rows: the same for the whole of a frame.
+    size: (u16, u16),
+    /// The lines that indicatif gives now; none at other times, when it draws of its own accord.
+    lines: Option<Vec<String>>,
 }
 
 impl fmt::Debug for Screen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Screen").field(&self.size()).finish()
+        f.debug_tuple("Screen").field(&self.frame().size).finish()
     }
 }
 
@@ -37,99 +42,94 @@ impl Screen {
         }
     }
 
-    /// Columns and rows.
-    pub(super) fn size(&self) -> (u16, u16) {
-        (self.size)()
+    /// Columns and rows, as they are now.
+    pub(super) fn measure(&self) -> (u16, u16) {
+        let size = (self.size)();
+        self.frame().size = size;
+        size
     }
 
     /// Adds bytes as they are.
     pub(super) fn write(&self, bytes: &[u8]) {
-        let mut frame = self.frame();
-        frame.settle();
-        frame.raw.extend_from_slice(bytes);
+        self.frame().bytes.extend_from_slice(bytes);
     }
 
-    /// What was drawn since the last call.
-    pub(super) fn take(&self) -> Vec<u8> {
+    /// Draws the lines that `draw` makes indicatif write, over the picture that is there.
+    pub(super) fn picture(&self, draw: impl FnOnce()) {
+        self.frame().lines = Some(Vec::new());
+        draw();
         let mut frame = self.frame();
-        frame.settle();
-        std::mem::take(&mut frame.raw)
+        let lines = frame.lines.take().unwrap_or_default();
+        // Each rest of a line is erased after the line, for what is erased first flickers.
+        let picture = lines.join("\x1b[K\r\n");
+        frame.bytes.extend_from_slice(b"\r");
+        frame.bytes.extend_from_slice(picture.as_bytes());
+        frame.bytes.extend_from_slice(b"\x1b[J\r");
+        if lines.len() > 1 {
+            let up = format!("\x1b[{}A", lines.len() - 1);
+            frame.bytes.extend_from_slice(up.as_bytes());
+        }
+    }
+
+    /// Takes the picture away.
+    pub(super) fn erase(&self) {
+        self.write(b"\r\x1b[J");
+    }
+
+    /// What was written and drawn since the last call.
+    pub(super) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.frame().bytes)
     }
 
     fn frame(&self) -> MutexGuard<'_, Frame> {
         self.frame.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn draw(&self, what: fmt::Arguments<'_>) -> io::Result<()> {
-        self.frame().bytes.write_fmt(what).map_err(io::Error::other)
-    }
-
-    fn move_cursor(&self, n: usize, direction: char) -> io::Result<()> {
-        match n {
-            0 => Ok(()),
-            n => self.draw(format_args!("\x1b[{n}{direction}")),
-        }
-    }
-}
-
-impl Frame {
-    fn settle(&mut self) {
-        self.raw.extend_from_slice(self.bytes.as_bytes());
-        self.bytes.clear();
-    }
 }
 
 impl TermLike for Screen {
     fn width(&self) -> u16 {
-        self.size().0
+        self.frame().size.0
     }
 
     fn height(&self) -> u16 {
-        self.size().1
+        self.frame().size.1
     }
 
-    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        self.move_cursor(n, 'A')
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
     }
 
-    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        self.move_cursor(n, 'B')
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
     }
 
-    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        self.move_cursor(n, 'C')
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
     }
 
-    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        self.move_cursor(n, 'D')
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        self.draw(format_args!("{text}\r\n"))
+        self.write_str(text)
     }
 
-    /// indicatif fills each line with spaces to the last column and counts on the terminal to wrap there. Erasing the
-    /// rest of the line and going to the next one looks the same, and survives a terminal that is made narrower.
+    /// A line, or the spaces with which indicatif fills it to the last column.
     fn write_str(&self, text: &str) -> io::Result<()> {
-        let mut frame = self.frame();
-        if text.bytes().all(|byte| byte == b' ') {
-            frame.bytes.push_str("\x1b[K");
-            frame.line_over = true;
-        } else {
-            if std::mem::take(&mut frame.line_over) {
-                frame.bytes.push_str("\r\n");
-            }
-            frame.bytes.push_str(text);
+        if let Some(lines) = &mut self.frame().lines
+            && !text.trim_start_matches(' ').is_empty()
+        {
+            lines.push(text.to_owned());
         }
         Ok(())
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.draw(format_args!("\r\x1b[2K"))
+        Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.frame().line_over = false;
         Ok(())
     }
 }

@@ -1,0 +1,419 @@
+//! The thread that serves a child: one `poll` over all that can happen to it.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionread;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+use crate::credit::Credit;
+use crate::event::{Ending, Stream};
+use crate::progress::ProgressReporter;
+use crate::reports::{Collector, Reports};
+
+use super::drain::Drain;
+use super::terminal::Terminal;
+use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
+
+/// How much a read takes at most: what a pipe holds.
+const READ: usize = 64 * 1024;
+/// How much of what a child wrote may be under way to a slow screen, file or reader.
+const UNDER_WAY: usize = 1024 * 1024;
+/// A channel that gave less than this is left alone for [`PAUSE`]: lines come in batches, and the child is not slowed by
+/// a wake-up of ours for each of them.
+const FULL_READ: usize = 16 * 1024;
+const PAUSE: Duration = Duration::from_millis(1);
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one child"
+)]
+pub(super) struct Worker<'a> {
+    pid: Pid,
+    orders: &'a Orders,
+    reporter: &'a ProgressReporter<Reports>,
+    notify: &'a dyn Fn(Notice),
+    channel: Option<OwnedFd>,
+    collector: Collector,
+    /// When the channel is looked at again after a small read.
+    pause_until: Option<Instant>,
+    outputs: [Option<OwnedFd>; 2],
+    buffer: Vec<u8>,
+    reports_credit: Credit,
+    output_credit: Credit,
+    cancel_seen: bool,
+    /// Whether what is left of the group is killed when the leader is gone.
+    terminated: bool,
+    wait_output: bool,
+    /// Watched until it breaks.
+    outer: Option<&'a OwnedFd>,
+    /// Whether something woke us that may have been a change of the child's state.
+    woken: bool,
+    /// The terminal, once the child has wanted it.
+    terminal: Option<Terminal>,
+    /// Set when the child has ended.
+    drain: Option<Drain>,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn start(
+        launch: &'a Launch,
+        orders: &'a Orders,
+        reporter: &'a ProgressReporter<Reports>,
+        notify: &'a dyn Fn(Notice),
+    ) -> Result<Self, LaunchError> {
+        let spawned = spawn::spawn(launch)?;
+        notify(Notice::Started {
+            pid: spawned.pid.as_raw_nonzero().get(),
+        });
+        let (reports_wake, output_wake) = (orders.wake.clone(), orders.wake.clone());
+        Ok(Self {
+            pid: spawned.pid,
+            orders,
+            reporter,
+            notify,
+            channel: Some(spawned.channel),
+            collector: Collector::new(launch.verbatim),
+            pause_until: None,
+            outputs: spawned.outputs,
+            buffer: Vec::with_capacity(READ),
+            reports_credit: Credit::new(UNDER_WAY, move || reports_wake.wake()),
+            output_credit: Credit::new(UNDER_WAY, move || output_wake.wake()),
+            cancel_seen: false,
+            terminated: false,
+            wait_output: launch.wait_output,
+            outer: launch.outer.as_ref(),
+            woken: true,
+            terminal: None,
+            drain: None,
+        })
+    }
+
+    pub(super) fn serve(mut self) -> anyhow::Result<()> {
+        loop {
+            if std::mem::take(&mut self.woken) {
+                self.obey();
+                if !self.cancel_seen && self.reporter.is_cancelled() {
+                    self.close_channel();
+                }
+                if self.drain.is_none() {
+                    self.watch()?;
+                }
+            }
+            if self.is_drained() {
+                return self.bury();
+            }
+            self.wait_and_read()?;
+        }
+    }
+
+    fn obey(&mut self) {
+        let pid = self.pid;
+        while let Ok(order) = self.orders.receiver.try_recv() {
+            match order {
+                Order::Signal(signal) => {
+                    self.terminated |= signal == libc::SIGTERM;
+                    tree::signal_group(self.pid, signal);
+                }
+                Order::Kill => {
+                    self.terminated = true;
+                    tree::kill(self.pid);
+                }
+                Order::Close(stream) => self.outputs[stream as usize] = None,
+                Order::Lend => {
+                    let lent = self.terminal().is_some_and(|terminal| terminal.lend(pid));
+                    tree::signal_group(self.pid, libc::SIGCONT);
+                    (self.notify)(Notice::Lent(lent));
+                }
+                Order::TakeBack => {
+                    if let Some(terminal) = &mut self.terminal {
+                        terminal.take_back_to_stop();
+                    }
+                }
+            }
+        }
+    }
+
+    /// The cancel request: whatever is in the channel is read, then the read end goes, and the child's next write fails.
+    fn close_channel(&mut self) {
+        self.cancel_seen = true;
+        if let Some(drain) = &mut self.drain {
+            // The child itself is gone: whoever asks now asks us not to wait for others.
+            drain.cut_short();
+        }
+        if let Some(channel) = &self.channel {
+            // No further than what is there now: a child that never pauses would keep us here.
+            let waiting = ioctl_fionread(channel).unwrap_or(0);
+            let mut left = usize::try_from(waiting).unwrap_or(0);
+            while left > 0 && self.channel.is_some() {
+                let read = self.read_channel();
+                if read == 0 {
+                    break;
+                }
+                left = left.saturating_sub(read);
+            }
+        }
+        // A child that let go of it will not notice, even if we have not come to read the end of file.
+        let was_open = self.channel.take().is_some_and(|end| !is_hung_up(&end));
+        (self.notify)(Notice::ChannelClosed {
+            asked: was_open && self.collector.seen(),
+        });
+    }
+
+    /// Looks what became of the child: stopped, continued, ended.
+    fn watch(&mut self) -> io::Result<()> {
+        let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
+        // An error here means that the child has ended: a zombie can neither be stopped nor continued.
+        while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
+            (self.notify)(match change.stopping_signal() {
+                Some(signal) => Notice::Stopped {
+                    signal,
+                    foreground: self.terminal().is_some_and(|terminal| terminal.has_us()),
+                },
+                None => Notice::Continued,
+            });
+        }
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        if waitid(WaitId::Pid(self.pid), ended)?.is_some() {
+            if let Some(terminal) = &mut self.terminal {
+                terminal.take_back_for_good();
+            }
+            self.drain = Some(Drain::new(Instant::now()));
+        }
+        Ok(())
+    }
+
+    fn terminal(&mut self) -> Option<&mut Terminal> {
+        if self.terminal.is_none() {
+            self.terminal = Terminal::open();
+        }
+        self.terminal.as_mut()
+    }
+
+    fn is_drained(&self) -> bool {
+        let Some(drain) = &self.drain else {
+            return false;
+        };
+        // A child that never used its channel is not waited for there: whoever still holds it is a bystander. But look
+        // once, for a child may be gone before its first report was read.
+        let channel_open =
+            self.channel.is_some() && (self.collector.seen() || !drain.has_been_empty());
+        if !channel_open && !self.outputs_open() || drain.is_cut_short() {
+            return true;
+        }
+        !self.waits_for_output() && drain.is_over(Instant::now())
+    }
+
+    fn outputs_open(&self) -> bool {
+        self.outputs.iter().any(Option::is_some)
+    }
+
+    fn waits_for_output(&self) -> bool {
+        self.wait_output && self.outputs_open()
+    }
+
+    fn wait_and_read(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        let pausing = self.drain.is_none() && self.pause_until.is_some_and(|until| now < until);
+        if !pausing {
+            self.pause_until = None;
+        }
+        let read_channel = !pausing && !self.reports_credit.exhausted();
+        let read_outputs = !self.output_credit.exhausted();
+
+        let mut descriptors = Vec::with_capacity(5);
+        let mut sources = Vec::with_capacity(4);
+        descriptors.push(PollFd::new(&self.orders.woken, PollFlags::IN));
+        if let Some(outer) = self.outer {
+            // Nothing is asked for; what is told anyway is that it broke.
+            descriptors.push(PollFd::new(outer, PollFlags::empty()));
+            sources.push(Source::Outer);
+        }
+        if let Some(channel) = self.channel.as_ref().filter(|_| read_channel) {
+            descriptors.push(PollFd::new(channel, PollFlags::IN));
+            sources.push(Source::Channel);
+        }
+        if read_outputs {
+            for stream in [Stream::Stdout, Stream::Stderr] {
+                if let Some(output) = &self.outputs[stream as usize] {
+                    descriptors.push(PollFd::new(output, PollFlags::IN));
+                    sources.push(Source::Output(stream));
+                }
+            }
+        }
+        // Everything that was polled and is not ready is empty: all that the child itself wrote has been read.
+        let polled_all = read_channel && read_outputs;
+        let drained_at = match &self.drain {
+            // With a slow reader ahead, time proves nothing: returned credit wakes us.
+            Some(drain) if polled_all && !self.waits_for_output() => Some(drain.deadline()),
+            _ => None,
+        };
+        let timeout = [self.pause_until, drained_at]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|until| timespec(until.saturating_duration_since(now)));
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let ready = |descriptor: &PollFd<'_>| !descriptor.revents().is_empty();
+        let woken = ready(&descriptors[0]);
+        let readable: Vec<_> = descriptors[1..]
+            .iter()
+            .zip(&sources)
+            .filter(|(descriptor, _)| ready(descriptor))
+            .map(|(_, source)| *source)
+            .collect();
+        if let Some(drain) = &mut self.drain {
+            if !readable.is_empty() {
+                drain.data(Instant::now());
+            } else if polled_all {
+                drain.empty(Instant::now());
+            }
+        }
+        self.woken = woken;
+        if woken {
+            let mut wakes = [0; 64];
+            while rustix::io::read(&self.orders.woken, &mut wakes).is_ok_and(|n| n == wakes.len()) {
+            }
+        }
+        for source in readable {
+            match source {
+                Source::Outer => {
+                    self.outer = None;
+                    (self.notify)(Notice::OuterClosed);
+                }
+                Source::Channel => {
+                    self.read_channel();
+                }
+                Source::Output(stream) => self.read_output(stream),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the channel once and hands on what came; gives the number of bytes.
+    fn read_channel(&mut self) -> usize {
+        let Some(channel) = &self.channel else {
+            return 0;
+        };
+        let read = match read_into(channel, &mut self.buffer) {
+            Ok(read) => read,
+            Err(error) if is_transient(error) => return 0,
+            Err(_) => 0,
+        };
+        if read == 0 {
+            self.channel = None;
+            self.collector.finish();
+        } else {
+            if let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_lent()) {
+                // The child is at work again. If it wants the terminal once more, it stops once more.
+                terminal.take_back();
+                (self.notify)(Notice::Lent(false));
+            }
+            self.collector.feed(&self.buffer[..read]);
+            if read < FULL_READ {
+                self.pause_until = Some(Instant::now() + PAUSE);
+            }
+        }
+        let mut reports = self.collector.take();
+        if !reports.is_empty() {
+            reports.charge = Some(self.reports_credit.charge(read));
+            // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
+            let _ = self.reporter.report(reports);
+        }
+        read
+    }
+
+    fn read_output(&mut self, stream: Stream) {
+        let Some(output) = &self.outputs[stream as usize] else {
+            return;
+        };
+        let read = match read_into(output, &mut self.buffer) {
+            Ok(read) => read,
+            Err(error) if is_transient(error) => return,
+            Err(_) => 0,
+        };
+        if read == 0 {
+            self.outputs[stream as usize] = None;
+            return;
+        }
+        // A large read is handed on as it is; a small one is copied, so that it does not hold a large buffer.
+        let bytes = if read >= READ / 2 {
+            std::mem::replace(&mut self.buffer, Vec::with_capacity(READ))
+        } else {
+            self.buffer.clone()
+        };
+        let charge = self.output_credit.charge(read);
+        (self.notify)(Notice::Output {
+            stream,
+            bytes,
+            charge,
+        });
+    }
+
+    /// The last signals, then the reaping.
+    fn bury(mut self) -> anyhow::Result<()> {
+        if self.channel.take().is_some() {
+            self.collector.finish();
+            let reports = self.collector.take();
+            if !reports.is_empty() {
+                let _ = self.reporter.report(reports);
+            }
+        }
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if let Some(output) = self.outputs[stream as usize].take() {
+                let holders = holders::of(&output);
+                (self.notify)(Notice::Held { stream, holders });
+            }
+        }
+        self.obey();
+        if self.terminated {
+            // The leader obeyed; whoever did not is still in the group.
+            tree::kill(self.pid);
+        }
+        let exit = spawn::reap(self.pid)?;
+        (self.notify)(Notice::Ended(exit));
+        match exit.ending {
+            Ending::Status(0) => Ok(()),
+            Ending::Status(status) => Err(anyhow::anyhow!("exit status {status}")),
+            Ending::Signal(signal) => Err(anyhow::anyhow!("killed by signal {signal}")),
+        }
+    }
+}
+
+/// What `poll` may find ready, besides the wake-up pipe.
+#[derive(Clone, Copy)]
+enum Source {
+    Outer,
+    Channel,
+    Output(Stream),
+}
+
+/// Reads once into the empty `buffer`, at most its capacity.
+fn read_into(from: &impl AsFd, buffer: &mut Vec<u8>) -> rustix::io::Result<usize> {
+    buffer.clear();
+    rustix::io::read(from, rustix::buffer::spare_capacity(buffer))
+}
+
+/// Whether nobody holds the other end any more.
+fn is_hung_up(end: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(end, PollFlags::IN)];
+    poll(&mut polled, Some(&Timespec::default())).is_ok()
+        && polled[0].revents().contains(PollFlags::HUP)
+}
+
+fn is_transient(error: rustix::io::Errno) -> bool {
+    error == rustix::io::Errno::AGAIN || error == rustix::io::Errno::INTR
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}
