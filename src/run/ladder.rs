@@ -101,7 +101,10 @@ impl Ladder {
         match self.step {
             None if self.reason.is_none() => self.limits.timeout,
             None | Some(Step::Kill | Step::GiveUp) => None,
-            Some(_) => self.patience().map(|patience| self.taken + patience),
+            // Saturating: a patience of `inf` is a legal one.
+            Some(_) => self
+                .patience()
+                .map(|patience| self.taken.saturating_add(patience)),
         }
     }
 
@@ -249,6 +252,18 @@ mod tests {
             Some(Action::Begin(Reason::Timeout, Step::Signal(libc::SIGUSR1)))
         );
         assert_eq!(ladder.reason(), Some(Reason::Timeout));
+    }
+
+    #[test]
+    fn a_patience_without_end_never_takes_the_next_step() {
+        let mut ladder = Ladder::new(Limits {
+            grace: Some(Duration::MAX),
+            ..LIMITS
+        });
+        ladder.request(Reason::Interrupt, at(1.0));
+        ladder.channel_closed(true, at(1.0));
+        assert_eq!(ladder.deadline(), Some(Duration::MAX));
+        assert_eq!(ladder.tick(at(1e9)), None);
     }
 
     #[test]
