@@ -47,6 +47,9 @@ pub(super) fn of_launch(error: &LaunchError) -> Ending {
 pub fn end(ending: Ending) -> ! {
     match ending {
         Ending::Status(status) => std::process::exit(status),
+        // The kernel keeps the default action of a signal from the first process of a container, and what
+        // signal-hook then falls back to is abort(), seen from outside as 139.
+        Ending::Signal(signal) if getpid().is_init() => std::process::exit(128 + signal),
         Ending::Signal(signal) => {
             // The core that matters was the child's; ours would only hide it.
             let none = Rlimit {
