@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use crate::event::Ending;
 use crate::run::{self, FAILED, Limits, Settings};
-use crate::sink::{Display, JsonPlace, Progress, Show};
+use crate::sink::{Display, JsonPlace, Progress, Show, escape};
 
 const HELP: &str = "\
 After Ctrl-C the command's next write to descriptor 3 fails, and it ends there.
@@ -308,7 +308,7 @@ fn bare_command<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a st
 
 /// The program's own last words. Nobody is left to tell if stderr is gone.
 fn complain(sentence: &str) {
-    let _ = writeln!(std::io::stderr(), "progrun: {sentence}");
+    let _ = writeln!(std::io::stderr(), "progrun: {}", escape(sentence));
 }
 
 fn settings(arguments: Arguments) -> Settings {

@@ -3,6 +3,7 @@
 //! Facts only, and no text for people: how an event is shown is a sink's business, when it happens the run loop's.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::time::Duration;
 
 use crate::credit::Charge;
@@ -70,6 +71,15 @@ pub enum Stream {
     Stdout,
     /// Standard error.
     Stderr,
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        })
+    }
 }
 
 /// How an output stream of the child is connected.

@@ -78,6 +78,14 @@ impl Verbatim {
 }
 
 impl Reports {
+    /// About how many bytes these reports take while they are under way, and in what is written of them. A line of one
+    /// byte becomes an event of a hundred, so it is not what was read that counts.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        const EVENT: usize = 128;
+        self.verbatim.text.len() + (self.verbatim.lines.len() + self.parts.len()) * EVENT
+    }
+
     /// Whether there is nothing to hand on.
     #[must_use]
     pub fn is_empty(&self) -> bool {

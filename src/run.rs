@@ -289,8 +289,7 @@ impl Run<'_> {
             }
             Input::Notice(notice) => self.notice(notice),
             Input::Signal(signal) => self.signal(signal),
-            Input::Gone(Gone::Stream(stream)) => self.control.order(Order::Close(stream)),
-            Input::Gone(Gone::Log(sentence)) => self.warn(&sentence),
+            Input::Gone(what) => self.gone(what),
             Input::Cleared => {
                 let action = self.job.cleared();
                 self.control_job(action);
@@ -298,6 +297,19 @@ impl Run<'_> {
             Input::Flushed => {}
         }
         Ok(())
+    }
+
+    fn gone(&self, what: Gone) {
+        let sentence = match what {
+            Gone::Stream(stream, sentence) => {
+                self.control.order(Order::Close(stream));
+                sentence
+            }
+            Gone::File(sentence) => Some(sentence),
+        };
+        if let Some(sentence) = sentence {
+            self.warn(&sentence);
+        }
     }
 
     fn notice(&mut self, notice: Notice) {
@@ -334,17 +346,13 @@ impl Run<'_> {
                 }
             }
             Notice::Held { stream, holders } => {
-                let name = match stream {
-                    Stream::Stdout => "stdout",
-                    Stream::Stderr => "stderr",
-                };
                 let who = if holders.is_empty() {
                     "another process".to_owned()
                 } else {
                     holders.join(", ")
                 };
                 self.warn(&format!(
-                    "{name} is still held by {who}; what it writes now is lost (--wait-output waits)"
+                    "{stream} is still held by {who}; what it writes now is lost (--wait-output waits)"
                 ));
             }
             Notice::Ended(exit) => self.exit = Some(exit),
@@ -505,7 +513,7 @@ impl Run<'_> {
             };
             match input {
                 Ok(Input::Flushed) => return true,
-                Ok(Input::Gone(Gone::Log(sentence))) => self.warn(&sentence),
+                Ok(Input::Gone(what)) => self.gone(what),
                 Ok(Input::Signal(libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT))
                 | Err(_) => return false,
                 Ok(_) => {}

@@ -29,6 +29,8 @@ use self::plain::Plain;
 use self::spool::Spool;
 use self::stream::Streams;
 
+pub use self::text::escape;
+
 pub use self::choice::{Chosen, Display, Gone, JsonPlace, Progress, Show, choose};
 
 /// Something that events are given to.

@@ -92,8 +92,8 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
 fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = io::pipe()?;
     let lowest = number.max(9) + 1;
-    let read = fcntl_dupfd_cloexec(&read, lowest)?;
-    let write = fcntl_dupfd_cloexec(&write, lowest)?;
+    let read = fcntl_dupfd_cloexec(&read, lowest).map_err(explain)?;
+    let write = fcntl_dupfd_cloexec(&write, lowest).map_err(explain)?;
     ioctl_fionbio(&read, true)?;
     Ok((read, write))
 }
@@ -110,9 +110,19 @@ fn stdio(route: Route) -> io::Result<(Stdio, Option<OwnedFd>)> {
     })
 }
 
+/// "Invalid argument" would not help anybody.
+fn explain(error: rustix::io::Errno) -> io::Error {
+    match error {
+        rustix::io::Errno::INVAL => {
+            io::Error::other("its number is beyond the limit of open files (ulimit -n)")
+        }
+        error => error.into(),
+    }
+}
+
 /// Keeps `number` in use until the value is dropped, if it was free.
 fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
-    let placeholder = fcntl_dupfd_cloexec(File::open("/dev/null")?, number)?;
+    let placeholder = fcntl_dupfd_cloexec(File::open("/dev/null")?, number).map_err(explain)?;
     Ok((placeholder.as_raw_fd() == number).then_some(placeholder))
 }
 

@@ -200,7 +200,10 @@ impl<'a> Worker<'a> {
         // once, for a child may be gone before its first report was read.
         let channel_open =
             self.channel.is_some() && (self.collector.seen() || !drain.has_been_empty());
-        if !channel_open && !self.outputs_open() || drain.is_cut_short() {
+        if !channel_open && !self.outputs_open() {
+            return true;
+        }
+        if drain.is_cut_short() && drain.has_been_empty() {
             return true;
         }
         !self.waits_for_output() && drain.is_over(Instant::now())
@@ -322,7 +325,7 @@ impl<'a> Worker<'a> {
         }
         let mut reports = self.collector.take();
         if !reports.is_empty() {
-            reports.charge = Some(self.reports_credit.charge(read));
+            reports.charge = Some(self.reports_credit.charge(reports.weight()));
             // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
             let _ = self.reporter.report(reports);
         }

@@ -130,11 +130,15 @@ impl Ladder {
     }
 
     fn next(&mut self, cause: Cause, now: Duration) -> Option<Action> {
-        let step = match (self.step?, cause) {
-            (Step::Ask, _) | (Step::Signal(_), Cause::Again) => Step::Terminate,
-            (Step::Signal(_), Cause::NoReaction(_)) | (Step::Terminate, _) => Step::Kill,
-            (Step::Kill, Cause::Again) => Step::GiveUp,
-            (Step::Kill, Cause::NoReaction(_)) | (Step::GiveUp, _) => return None,
+        let step = match (self.step, cause) {
+            (Some(Step::Signal(libc::SIGTERM) | Step::Terminate), _) => Step::Kill,
+            // Also after a signal that had no effect: some shells lose a SIGINT between fork and exec.
+            (Some(Step::Ask | Step::Signal(_)), _) => Step::Terminate,
+            // Without a step the worker itself hangs: an exec on a dead network drive does that.
+            (None | Some(Step::Kill), Cause::Again) => Step::GiveUp,
+            (None | Some(Step::Kill), Cause::NoReaction(_)) | (Some(Step::GiveUp), _) => {
+                return None;
+            }
         };
         self.step = Some(step);
         self.taken = now;
@@ -205,11 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_never_reported_gets_the_signal_at_once_and_is_killed_when_it_does_not_react() {
-        for (reason, signal) in [
-            (Reason::Interrupt, libc::SIGINT),
-            (Reason::Terminate, libc::SIGTERM),
-            (Reason::Hangup, libc::SIGHUP),
+    fn a_child_that_never_reported_gets_the_signal_at_once_and_then_the_harder_ones() {
+        for (reason, signal, harder) in [
+            (Reason::Interrupt, libc::SIGINT, Step::Terminate),
+            (Reason::Terminate, libc::SIGTERM, Step::Kill),
+            (Reason::Hangup, libc::SIGHUP, Step::Terminate),
         ] {
             let mut ladder = Ladder::new(LIMITS);
             ladder.request(reason, at(1.0));
@@ -219,9 +223,19 @@ mod tests {
             );
             assert_eq!(
                 ladder.tick(at(6.0)),
-                Some(Action::Next(Cause::NoReaction(at(5.0)), Step::Kill))
+                Some(Action::Next(Cause::NoReaction(at(5.0)), harder))
             );
         }
+    }
+
+    #[test]
+    fn a_worker_that_never_answers_can_be_given_up() {
+        let mut ladder = Ladder::new(LIMITS);
+        ladder.request(Reason::Interrupt, at(1.0));
+        assert_eq!(
+            ladder.request(Reason::Interrupt, at(2.0)),
+            Some(Action::Next(Cause::Again, Step::GiveUp))
+        );
     }
 
     #[test]

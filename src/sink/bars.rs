@@ -61,6 +61,8 @@ pub(super) struct Bars {
     /// Whether bars are on the screen.
     drawn: bool,
     news: bool,
+    /// How many failed parts were told of since the last frame.
+    failures: usize,
     warned: bool,
     /// Whether the terminal is the child's for the time being.
     lent: bool,
@@ -142,6 +144,7 @@ impl Bars {
             last_frame: None,
             drawn: false,
             news: false,
+            failures: 0,
             warned: false,
             lent: false,
             paused: false,
@@ -154,7 +157,9 @@ impl Bars {
         for report in &reports.parts {
             if let Some(part) = self.parts.apply(report, elapsed)
                 && part.known.status == Some(Status::Failed)
+                && self.failures < narration::FAILURES
             {
+                self.failures += 1;
                 let text = narration::part_failed(&part);
                 self.say(&text);
             }
@@ -180,6 +185,7 @@ impl Bars {
 
     fn frame(&mut self, elapsed: Duration) {
         self.last_frame = Some(elapsed);
+        self.failures = 0;
         self.output.open_old_lines(elapsed);
         if !self.output.ready.is_empty() {
             if self.drawn {

@@ -2,10 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use rustix::fs::fstat;
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio::{stderr, stdout};
@@ -70,10 +70,10 @@ pub enum Show {
 /// Something that can be written to no more, and matters to somebody else than the sink.
 #[derive(Debug)]
 pub enum Gone {
-    /// Our own stdout or stderr: the child's is to be closed too.
-    Stream(Stream),
-    /// The log: the user has to know.
-    Log(String),
+    /// Our own stdout or stderr: the child's is to be closed too. With a sentence if it is not just a reader that left.
+    Stream(Stream, Option<String>),
+    /// A file that the user asked for, with the sentence that tells of it.
+    File(String),
 }
 
 /// The sinks of a run.
@@ -125,7 +125,7 @@ pub fn choose(
             JsonPlace::File(path) => {
                 let file = File::create(path)
                     .with_context(|| format!("cannot write {}", path.display()))?;
-                Outlet::new(file.into(), ignore())
+                Outlet::new(file.into(), incomplete("the file of events", path, &gone))
             }
         };
         sinks.push(Box::new(Json::new(
@@ -141,11 +141,7 @@ pub fn choose(
             .truncate(true)
             .open(path)
             .with_context(|| format!("cannot write the log {}", path.display()))?;
-        let (gone, path) = (Arc::clone(&gone), path.clone());
-        let on_gone: OnGone = Box::new(move |error| {
-            let path = path.display();
-            gone(Gone::Log(format!("the log {path} is incomplete: {error}")));
-        });
+        let on_gone = incomplete("the log", path, &gone);
         sinks.push(Box::new(Log::new(Outlet::new(file.into(), on_gone))));
     }
     if display.output == Show::OnFailure && !json_on_stdout {
@@ -159,7 +155,11 @@ pub fn choose(
                 return Ok(None);
             }
             let gone = Arc::clone(&gone);
-            let on_gone: OnGone = Box::new(move |_| gone(Gone::Stream(stream)));
+            let on_gone: OnGone = Box::new(move |error| {
+                let sentence = (error.kind() != std::io::ErrorKind::BrokenPipe)
+                    .then(|| format!("cannot write the command's {stream}: {error}"));
+                gone(Gone::Stream(stream, sentence));
+            });
             Ok(Some(Outlet::new(copy(descriptor)?, on_gone)))
         };
         let places = [
@@ -230,7 +230,19 @@ fn size() -> (u16, u16) {
 
 /// A copy of a descriptor away from the low numbers, which belong to the child's redirections.
 fn copy(descriptor: impl AsFd) -> anyhow::Result<OwnedFd> {
-    fcntl_dupfd_cloexec(descriptor, 10).context("cannot copy a descriptor")
+    match fcntl_dupfd_cloexec(descriptor, 10) {
+        Err(rustix::io::Errno::INVAL) => bail!("the limit of open files is too low (ulimit -n)"),
+        copy => copy.context("cannot copy a descriptor"),
+    }
+}
+
+/// For a file that the user will miss something in.
+fn incomplete(what: &'static str, path: &Path, gone: &Arc<dyn Fn(Gone) + Send + Sync>) -> OnGone {
+    let (gone, path) = (Arc::clone(gone), path.to_owned());
+    Box::new(move |error| {
+        let path = path.display();
+        gone(Gone::File(format!("{what} {path} is incomplete: {error}")));
+    })
 }
 
 /// For what nobody else depends on.

@@ -54,10 +54,7 @@ impl Json {
             return;
         }
         let mut line = head("output", elapsed);
-        line.push_str(match stream {
-            Stream::Stdout => ",\"stream\":\"stdout\"",
-            Stream::Stderr => ",\"stream\":\"stderr\"",
-        });
+        let _ = write!(line, ",\"stream\":\"{stream}\"");
         push_text(&mut line, bytes);
         line.push_str("}\n");
         self.outlet

@@ -71,6 +71,10 @@ pub(super) fn malformed(bad: &BadLine) -> String {
     )
 }
 
+/// How many failed parts are told of at a time. A child can make parts fail faster than a terminal can tell; all are
+/// counted.
+pub(super) const FAILURES: usize = 20;
+
 /// The line that stays of a part that failed.
 pub(super) fn part_failed(part: &Part) -> String {
     let mut text = format!("{} failed", label(part));

@@ -31,8 +31,8 @@ enum Kind {
     /// The thread is started when it has something to do.
     Idle(Writer),
     Thread(mpsc::Sender<Item>),
-    /// Something went wrong before the first byte.
-    Closed,
+    /// Between two of the others.
+    Changing,
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +100,7 @@ impl Outlet {
                     self.state.gone.store(true, Ordering::Release);
                 }
             }
-            Kind::Closed => {}
+            Kind::Changing => {}
         }
     }
 
@@ -121,14 +121,19 @@ impl Outlet {
     }
 
     fn start(&mut self) {
-        let Kind::Idle(mut writer) = std::mem::replace(&mut self.kind, Kind::Closed) else {
+        let Kind::Idle(writer) = std::mem::replace(&mut self.kind, Kind::Changing) else {
             return;
         };
         let (sender, receiver) = mpsc::channel();
+        // The writer follows when there is a thread: it would be lost with one that could not be started.
+        let (hand_over, handed_over) = mpsc::channel::<Writer>();
         let thread = thread::Builder::new()
             .name("progrun-outlet".to_owned())
             .stack_size(64 * 1024)
             .spawn(move || {
+                let Ok(mut writer) = handed_over.recv() else {
+                    return;
+                };
                 for Item { bytes, charges } in receiver {
                     if !bytes.is_empty() {
                         writer.write(&bytes);
@@ -137,9 +142,14 @@ impl Outlet {
                     drop(charges);
                 }
             });
-        if thread.is_ok() {
-            self.kind = Kind::Thread(sender);
-        }
+        self.kind = match thread {
+            Ok(_) => match hand_over.send(writer) {
+                Ok(()) => Kind::Thread(sender),
+                Err(mpsc::SendError(writer)) => Kind::Direct(writer),
+            },
+            // Better to wait than to lose something.
+            Err(_) => Kind::Direct(writer),
+        };
     }
 }
 

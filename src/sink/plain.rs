@@ -25,6 +25,8 @@ pub(super) struct Plain {
     tenth: Option<u64>,
     last_line: Option<Duration>,
     news: bool,
+    /// How many failed parts were told of since the last line was out.
+    failures: usize,
     /// Whether a malformed line was shown: once is enough.
     warned: bool,
 }
@@ -40,6 +42,7 @@ impl Plain {
             tenth: None,
             last_line: None,
             news: false,
+            failures: 0,
             warned: false,
         }
     }
@@ -92,7 +95,11 @@ impl Plain {
     }
 
     fn part_ended(&mut self, part: &Part) {
-        if part.known.status == Some(Status::Failed) {
+        if self.outlet.is_idle() {
+            self.failures = 0;
+        }
+        if part.known.status == Some(Status::Failed) && self.failures < narration::FAILURES {
+            self.failures += 1;
             let text = narration::part_failed(part);
             self.say(&text);
         }

@@ -7,11 +7,12 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::fd::OwnedFd;
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use crate::credit::Charge;
-use crate::event::{Event, Final, Stream};
+use crate::event::{Event, Final, Reason, Stream, Summary};
 
 use super::Sink;
 
@@ -21,7 +22,8 @@ pub(super) struct Spool {
     file: File,
     places: Option<[File; 2]>,
     failed: Option<io::Error>,
-    show: Option<JoinHandle<()>>,
+    /// Whether it is to be shown.
+    wanted: bool,
 }
 
 impl Spool {
@@ -32,7 +34,7 @@ impl Spool {
             file,
             places: Some([File::from(stdout), File::from(stderr)]),
             failed: None,
-            show: None,
+            wanted: false,
         }
     }
 
@@ -46,22 +48,44 @@ impl Spool {
     }
 }
 
-/// Writes what was kept to the places of its streams; gives up on a place that is gone, and goes on with the other.
-fn show(kept: &mut File, places: &mut [File; 2]) -> io::Result<()> {
+/// Whether somebody will want to know why: not who stopped it with their own hand.
+fn wants_reasons(summary: &Summary) -> bool {
+    match (summary.state, summary.reason) {
+        (Final::Completed, _) | (_, Some(Reason::Interrupt | Reason::Outer)) => false,
+        (Final::Failed | Final::Cancelled, _) => true,
+    }
+}
+
+/// Shows what was kept, and says what is missing.
+fn show(mut kept: File, mut places: [File; 2], failed: Option<io::Error>) {
+    let shown = write_out(&mut kept, &mut places);
+    if let Some(error) = failed.or(shown.err()) {
+        let _ = writeln!(
+            places[1],
+            "progrun: the rest of the output is lost: {error}"
+        );
+    }
+}
+
+/// Writes each piece to the place of its stream. When a place is gone, goes on with the other.
+fn write_out(kept: &mut File, places: &mut [File; 2]) -> io::Result<()> {
     kept.rewind()?;
     let mut reader = BufReader::with_capacity(64 * 1024, kept);
-    let mut open = [true, true];
+    let mut outcomes = [Ok(()), Ok(())];
     let mut head = [0; 5];
     while reader.read_exact(&mut head).is_ok() {
         let length = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
         let piece = &mut (&mut reader).take(length.into());
         let place = usize::from(head[0] == Stream::Stderr as u8);
-        if open[place] && io::copy(piece, &mut places[place]).is_err() {
-            open[place] = false;
+        if outcomes[place].is_ok() {
+            outcomes[place] = io::copy(piece, &mut places[place]).map(|_| ());
         }
         io::copy(piece, &mut io::sink())?;
     }
-    Ok(())
+    let gone = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    let mut errors = outcomes.into_iter().filter_map(Result::err);
+    // A reader that went away has seen what it wanted.
+    errors.find(|error| !gone(error)).map_or(Ok(()), Err)
 }
 
 impl Sink for Spool {
@@ -70,38 +94,31 @@ impl Sink for Spool {
             Event::Output { stream, bytes, .. } if self.failed.is_none() => {
                 self.failed = self.keep(*stream, bytes).err();
             }
-            Event::Finished(summary) if summary.state == Final::Failed => {
-                let (Ok(mut kept), Some(mut places)) = (self.file.try_clone(), self.places.take())
-                else {
-                    return;
-                };
-                let failed = self.failed.take();
-                // The place may be stuck; the run loop must stay able to give up.
-                self.show = thread::Builder::new()
-                    .name("progrun-spool".to_owned())
-                    .spawn(move || {
-                        let shown = show(&mut kept, &mut places);
-                        if let Some(error) = failed.or(shown.err()) {
-                            let _ = writeln!(
-                                places[1],
-                                "progrun: the rest of the output is lost, keeping it failed: {error}"
-                            );
-                        }
-                    })
-                    .ok();
-            }
+            Event::Finished(summary) => self.wanted = wants_reasons(summary),
             _ => {}
         }
     }
 
     fn flush(&mut self, charge: &Charge) {
-        if let Some(show) = self.show.take() {
-            let charge = charge.clone();
-            // Another thread, because joining waits.
-            let _ = thread::Builder::new().spawn(move || {
-                let _ = show.join();
-                drop(charge);
-            });
+        if !self.wanted {
+            return;
+        }
+        let (Ok(kept), Some(places)) = (self.file.try_clone(), self.places.take()) else {
+            return;
+        };
+        let (charge, failed) = (charge.clone(), self.failed.take());
+        let what = Arc::new(Mutex::new(Some((kept, places, failed, charge))));
+        let shown = Arc::clone(&what);
+        let work = move || {
+            let taken = shown.lock().map(|mut what| what.take());
+            if let Ok(Some((kept, places, failed, _charge))) = taken {
+                show(kept, places, failed);
+            }
+        };
+        // The places may be stuck, and the run loop must stay able to give up. But better to wait than to lose it.
+        let thread = thread::Builder::new().name("progrun-spool".to_owned());
+        if thread.spawn(work.clone()).is_err() {
+            work();
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::protocol::Progress;
 /// Text from a child, fit for a terminal: control characters, escape sequences and characters that reorder or hide
 /// others are made visible, line ends and tabs become spaces.
 #[must_use]
-pub(super) fn escape(text: &str) -> Cow<'_, str> {
+pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
