@@ -1,4 +1,4 @@
-complete -c progrun -l progress -d 'How progress is shown' -r -f -a "auto\t'Bars on a terminal, else plain lines; nothing beside --json on stdout'
+complete -c progrun -l progress -d 'How progress is shown' -r -f -a "auto\t'Bars on a terminal, else plain lines; nothing beside --json on stdout, or under another progrun'
 bars\t'Bars'
 plain\t'A line at each tenth or every ten seconds'
 none\t'Nothing'"

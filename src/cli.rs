@@ -188,7 +188,7 @@ struct Arguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ProgressArgument {
-    /// Bars on a terminal, else plain lines; nothing beside --json on stdout
+    /// Bars on a terminal, else plain lines; nothing beside --json on stdout, or under another progrun
     Auto,
     /// Bars
     Bars,

@@ -74,6 +74,9 @@ fn the_less_common_lines_are_valid() {
     );
     assert_valid(r#"{"event":"output","task":1,"elapsed":0.2,"stream":"stdout","base64":"/w=="}"#);
     assert_valid(
+        r#"{"event":"state","task":1,"elapsed":0.3,"state":"cancelling","reason":"outer"}"#,
+    );
+    assert_valid(
         r#"{"event":"signal","task":1,"elapsed":0.3,"signal":"SIGINT","reason":"interrupt"}"#,
     );
     assert_valid(
