@@ -87,6 +87,11 @@
 //! [`ProgressReporter::report_latest`], for progress that is only drawn, replaces the newest report that is
 //! still unread. Messages about the start and the end of a task always get through.
 
+/// The example in the README is code, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(not(unix))]
 compile_error!(
     "progrun needs descriptors that a child inherits, process groups and signals: it runs on Unix only"
