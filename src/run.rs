@@ -1,7 +1,7 @@
 //! One run from its start to its end: one channel in, futures and sinks out, an exit status at last.
 //!
 //! One thread owns the truth. Messages of the task, notices of its worker, signals and the passing of time are taken
-//! from one channel in one order; the future and the [ladder](ladder) say what follows, and the sinks are told. Nothing
+//! from one channel in one order; the future and the ladder say what follows, and the sinks are told. Nothing
 //! here waits for anything but that channel, so Ctrl-C is obeyed at once whatever a terminal or a reader does.
 
 mod ending;
