@@ -1,10 +1,7 @@
 //! The parts of the measurements that no ready-made tool does: `benches/run` starts this program, mostly as a child of
 //! progrun. It measures and prints numbers; what they are compared with, and whether they are good, it does not know.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "numbers on stdout are what it is for"
-)]
+#![expect(clippy::print_stdout, reason = "numbers on stdout are what it is for")]
 
 use std::fs;
 use std::hint::black_box;
