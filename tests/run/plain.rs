@@ -127,7 +127,7 @@ fn malformed_lines_are_warned_of_once_and_counted() {
 
 #[test]
 fn foreign_text_is_made_visible() {
-    let script = r#"printf '3/10 \033[31mred\007 \342\200\256txt.exe\n' >&3; exit 1"#;
+    let script = r"printf '3/10 \033[31mred\007 \342\200\256txt.exe\n' >&3; exit 1";
     progrun(&["--name=a\u{1b}b", "--", "sh", "-c", script])
         .stderr(
             "\
