@@ -20,6 +20,7 @@ fn waiting_cat(gate: &mut Gate) -> (Running, Pid) {
     (run, pid)
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_environment_names_the_channel_and_says_which_file_it_is() {
     let script = r#"echo "{\"id\": \"$PROGRUN_FD $PROGRUN_FD_ID\"}" >&3; exec sleep 1000"#;
