@@ -55,7 +55,6 @@ fn numbers_that_are_none() {
     for number in ["1e999", "-1e999", "-1", "NaN", "Infinity", "1e", "\"7\""] {
         bad(&format!(r#"echo '{{"progress": {number}}}' >&3"#));
     }
-    bad("echo 1e999 >&3");
     bad("echo -5 >&3");
     bad("echo 101 >&3");
 }
@@ -156,8 +155,8 @@ fn memory_is_flat_whatever_comes() {
         r#"yes '{"progress": 1, "total": 2, "message": "m"}' | head -n 300000"#,
         "yes '{' | head -n 300000",
         "seq 1 100000 | sed 's/.*/{\"id\": \"&\", \"progress\": 1}/'",
-        "head -c 50000000 /dev/zero | tr '\\000' x; echo",
-        "head -c 50000000 /dev/zero | tr '\\000' '\\n'",
+        "head -c 10000000 /dev/zero | tr '\\000' x; echo",
+        "head -c 10000000 /dev/zero | tr '\\000' '\\n'",
     ] {
         let growth = growth(&["--name=it"], flood);
         assert!(growth < 8 * 1024, "{flood}: {growth} KiB");

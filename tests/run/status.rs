@@ -203,19 +203,6 @@ fn preserve_status_gives_the_commands_own_after_ctrl_c() {
 }
 
 #[test]
-fn preserve_status_gives_the_commands_own_after_a_timeout() {
-    progrun(&[
-        "--preserve-status",
-        "--quiet",
-        "--timeout=0.01",
-        "--",
-        "sleep",
-        "1000",
-    ])
-    .dies_by(Signal::TERM);
-}
-
-#[test]
 fn stderr_that_is_closed_changes_nothing() {
     let output = progrun(&["--", "sh", "-c", "echo out; exit 7"])
         .inside("sh", r#"exec "$@" 2>&-"#)

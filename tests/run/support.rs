@@ -22,7 +22,7 @@ use tempfile::TempDir;
 pub(crate) use rustix::process::Signal;
 
 /// No run here takes a hundredth of this. What still hangs then takes the whole test program with it.
-const HANGS: Duration = Duration::from_secs(300);
+const HANGS: Duration = Duration::from_mins(5);
 
 /// A run to be started: `progrun(&["--timeout", "1h", "--", "make"])`.
 pub(crate) fn progrun(arguments: &[&str]) -> Progrun {

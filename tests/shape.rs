@@ -1,0 +1,223 @@
+//! Holds the source to the picture of the house: which file may name which, and who alone knows what.
+//!
+//! Reads text, not Rust: it looks for paths that begin with `crate::`, which is how the house names its parts.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml lets tests unwrap, but not what they call"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the ground up. A file names only what is below it. `lib` and `main` stand above, and name whatever they like.
+const FLOORS: [&[&str]; 6] = [
+    &["credit", "estimate", "executor", "protocol"],
+    &["parts", "progress", "reports"],
+    &["event"],
+    &["child", "sink"],
+    &["run"],
+    &["cli"],
+];
+
+/// Who alone may name a crate, and what else is kept in one place.
+const KEPT: [(&str, &[&str]); 4] = [
+    ("indicatif", &["sink/bars.rs", "sink/bars/"]),
+    ("clap", &["cli.rs", "cli/"]),
+    ("ctrlc", &["run/signals.rs"]),
+    ("unsafe", &["child/signals.rs", "child/spawn.rs"]),
+];
+
+/// How many lines of code a file has at most, not counting tests, comments and empty lines: about 500 is the rule, and
+/// what has clearly passed it has become two files.
+const LINES: usize = 550;
+
+struct Source {
+    /// Below `src`.
+    path: String,
+    /// Without comments, and without the tests at the end.
+    code: String,
+    /// How many lines that is.
+    lines: usize,
+}
+
+impl Source {
+    /// The part of the house that the file belongs to: `sink` for `sink/bars.rs`.
+    fn part(&self) -> &str {
+        let first = self.path.split('/').next().unwrap_or_default();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// The parts that it names.
+    fn names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let code: String = self.code.split_whitespace().collect();
+        for (start, path) in code.match_indices("crate::") {
+            let rest = &code[start + path.len()..];
+            match rest.strip_prefix('{') {
+                None => names.extend(word(rest)),
+                // `use crate::{a, b::{c, d}};`
+                Some(group) => {
+                    let mut depth = 0;
+                    let mut part = String::new();
+                    for character in group.chars() {
+                        match character {
+                            '{' => depth += 1,
+                            '}' | ',' if depth == 0 => {
+                                names.extend(word(&part));
+                                part.clear();
+                                if character == '}' {
+                                    break;
+                                }
+                            }
+                            '}' => depth -= 1,
+                            _ if depth == 0 => part.push(character),
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        }
+        names
+    }
+}
+
+/// The word at the beginning of `code`.
+fn word(code: &str) -> Option<String> {
+    let end = code.find(|character: char| !character.is_alphanumeric() && character != '_');
+    let word = &code[..end.unwrap_or(code.len())];
+    (!word.is_empty()).then(|| word.to_owned())
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &mut found);
+    found.sort();
+    let sources: Vec<_> = found
+        .iter()
+        .map(|file| {
+            let text = fs::read_to_string(file).unwrap();
+            let before_tests = text.split("#[cfg(test)]\nmod ").next().unwrap();
+            let without_comment =
+                |line: &str| line.split("//").next().unwrap_or_default().to_owned();
+            let code: Vec<_> = before_tests
+                .lines()
+                .map(without_comment)
+                .filter(|line| !line.trim().is_empty())
+                .collect();
+            Source {
+                path: file
+                    .strip_prefix(&root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned(),
+                lines: code.len(),
+                code: code.join("\n"),
+            }
+        })
+        .collect();
+    assert!(sources.len() > 10, "this test looks in the wrong place");
+    sources
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn floor(part: &str) -> Option<usize> {
+    FLOORS.iter().position(|parts| parts.contains(&part))
+}
+
+#[test]
+fn a_file_names_only_what_is_on_lower_floors() {
+    for source in sources() {
+        let part = source.part();
+        if part == "lib" || part == "main" {
+            continue;
+        }
+        let own = floor(part).unwrap_or_else(|| panic!("{part} has no floor"));
+        for name in source.names() {
+            let below = floor(&name).is_some_and(|floor| floor < own);
+            assert!(
+                name == part || below,
+                "{} is on floor {} and names {name}",
+                source.path,
+                own + 1
+            );
+        }
+    }
+}
+
+#[test]
+fn what_one_file_knows_no_other_names() {
+    for source in sources() {
+        let words: BTreeSet<&str> = source
+            .code
+            .split(|character: char| !character.is_alphanumeric() && character != '_')
+            .collect();
+        for (name, places) in KEPT {
+            let kept_here = places.iter().any(|place| source.path.starts_with(place));
+            assert!(
+                kept_here || !words.contains(name),
+                "{} names {name}, which only {places:?} may",
+                source.path
+            );
+        }
+    }
+}
+
+#[test]
+fn no_file_is_a_rag_bag() {
+    for source in sources() {
+        let file = source.path.rsplit('/').next().unwrap_or_default();
+        let names = [
+            "mod.rs",
+            "utils.rs",
+            "util.rs",
+            "common.rs",
+            "misc.rs",
+            "helpers.rs",
+        ];
+        assert!(!names.contains(&file), "{}", source.path);
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for Source { path, lines, .. } in sources() {
+        assert!(lines <= LINES, "{path} has {lines} lines of code");
+    }
+}
+
+#[test]
+fn every_part_on_a_floor_is_there() {
+    let parts: BTreeSet<_> = sources()
+        .iter()
+        .map(|source| source.part().to_owned())
+        .collect();
+    for part in FLOORS.concat() {
+        assert!(parts.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn the_names_in_a_group_are_found() {
+    let source = Source {
+        path: "sink/bars.rs".to_owned(),
+        code: "use crate::{event::{Event, Stream}, parts};\ncrate::credit::Charge".to_owned(),
+        lines: 2,
+    };
+    assert_eq!(source.part(), "sink");
+    let expected = ["credit", "event", "parts"].map(str::to_owned);
+    assert_eq!(source.names(), BTreeSet::from(expected));
+}
