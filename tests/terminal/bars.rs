@@ -168,7 +168,7 @@ fn the_next_picture_after_a_resize_has_the_new_width() {
     for (rows, columns, bar) in [
         (24, 40, "━━━━╸───"),
         (10, 100, "━━━━━━━━━╸─────────"),
-        (5, 60, "━━━━━╸─────"),
+        (5, 70, "━━━━━━╸──────"),
         (24, 80, "━━━━━━━╸───────"),
     ] {
         terminal.resize(rows, columns);
