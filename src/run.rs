@@ -486,11 +486,18 @@ impl Run<'_> {
             reports,
             malformed,
         };
+        if state == Final::Failed {
+            // Hidden output may be shown now, and would be written into the picture.
+            self.tell(&Event::Terminal { ours: false });
+        }
         // Before the end is told, because what could not be written belongs before it.
-        let written = self.flush(inputs);
-        self.tell(&Event::Finished(&summary));
-        if written {
-            self.flush(inputs);
+        let mut written = self.flush(inputs);
+        let (ended, finished) = (self.elapsed(), Event::Finished(&summary));
+        let sinks = self.stage.borrow().sinks.len();
+        for index in 0..sinks {
+            // One after the other: hidden output stands above the last line, which another sink writes.
+            self.stage.borrow_mut().sinks[index].event(&finished, ended);
+            written = written && self.flush(inputs);
         }
         let killed = self.ladder.killed();
         let ending = match (&self.launch_error, state) {

@@ -1,0 +1,136 @@
+//! What the child prints, beside the picture.
+
+use super::terminal::{End, terminal};
+
+#[test]
+fn what_the_child_prints_scrolls_above_the_bars() {
+    let mut terminal = terminal().job(
+        "echo 1/4 >&3; pause
+         echo to stdout; pause
+         echo to stderr >&2; pause",
+    );
+    let bar = "job ━━━╸───────────  25%  1/4  _s";
+    terminal.until("bar", |screen| screen == bar);
+    terminal.go();
+    let screen = format!("to stdout\n{bar}");
+    terminal.until("line of stdout", |now| now == screen);
+    terminal.go();
+    let screen = format!("to stdout\nto stderr\n{bar}");
+    terminal.until("line of stderr", |now| now == screen);
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert_eq!(
+        terminal.screen(),
+        "to stdout\nto stderr\njob: completed in _s, 1/4"
+    );
+}
+
+#[test]
+fn twenty_thousand_lines_are_all_there_once_and_in_order() {
+    let mut terminal = terminal().job(
+        "echo 0/100 >&3; pause
+         i=0
+         while [ $i -lt 10000 ]; do
+             echo out $i; echo err $i >&2
+             [ $((i % 100)) -ne 0 ] || echo $((i / 100))/100 message $i >&3
+             i=$((i + 1))
+         done",
+    );
+    terminal.shows("0/100");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    let mut rows = terminal.everything();
+    rows.retain(|row| !row.is_empty());
+    assert_eq!(rows.pop().unwrap(), "job: completed in _s, 99/100");
+    let (out, err): (Vec<&String>, Vec<&String>) =
+        rows.iter().partition(|row| row.starts_with("out "));
+    let lines =
+        |name: &str| -> Vec<String> { (0..10_000).map(|i| format!("{name} {i}")).collect() };
+    assert!(out.into_iter().eq(&lines("out")));
+    assert!(err.into_iter().eq(&lines("err")));
+}
+
+#[test]
+fn a_last_line_without_a_newline_is_kept() {
+    let mut terminal = terminal().job("echo 1/2 >&3; pause; printf 'no newline'");
+    terminal.shows("1/2");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert_eq!(terminal.screen(), "no newline\njob: completed in _s, 1/2");
+}
+
+#[test]
+fn a_question_is_seen_while_the_child_waits_and_the_bars_come_back_after_its_line() {
+    let mut terminal = terminal().job(
+        "echo 1/2 >&3; pause
+         printf 'name? '; pause
+         echo Ada; pause",
+    );
+    terminal.shows("1/2");
+    terminal.go();
+    terminal.until("question", |screen| screen == "name?");
+    assert_eq!(terminal.cursor(), (0, 6));
+    terminal.go();
+    let screen = "name? Ada\njob ━━━━━━━╸───────  50%  1/2  _s";
+    terminal.until("bars again", |now| now == screen);
+}
+
+#[test]
+fn output_on_failure_is_shown_at_the_end_of_a_failure() {
+    let script = "echo to stdout; echo to stderr >&2; echo 1/2 >&3; pause; exit 1";
+    let mut terminal = terminal().job_with(&["--output", "on-failure"], script);
+    terminal.until("bar alone", |screen| {
+        screen == "job ━━━━━━━╸───────  50%  1/2  _s"
+    });
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(1));
+    assert_eq!(
+        terminal.screen(),
+        "to stdout\nto stderr\njob: failed with exit status 1 after _s, 1/2"
+    );
+}
+
+#[test]
+fn output_on_failure_is_not_shown_of_a_success() {
+    let script = "echo to stdout; echo to stderr >&2; echo 1/2 >&3; pause";
+    let mut terminal = terminal().job_with(&["--output", "on-failure"], script);
+    terminal.shows("1/2");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert_eq!(terminal.screen(), "job: completed in _s, 1/2");
+}
+
+#[test]
+fn a_log_keeps_what_is_shown_above_the_bars() {
+    let script = "echo 1/2 >&3; pause; echo to stdout; pause; printf last >&2";
+    let mut terminal = terminal().job_with(&["--log", "log"], script);
+    terminal.shows("1/2");
+    terminal.go();
+    terminal.shows("to stdout\njob ━");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    let log = std::fs::read_to_string(terminal.folder.path().join("log")).unwrap();
+    assert_eq!(log, "to stdout\nlast");
+    assert_eq!(
+        terminal.screen(),
+        "to stdout\nlast\njob: completed in _s, 1/2"
+    );
+}
+
+#[test]
+fn a_stopped_terminal_does_not_stop_the_child_and_shows_the_newest_state_when_it_goes_on() {
+    let mut terminal = terminal().job(
+        "echo 0/20000 >&3; pause
+         i=0
+         while [ $i -lt 20000 ]; do i=$((i + 1)); echo $i/20000 >&3; done
+         say reported all; pause",
+    );
+    terminal.shows("0/20000");
+    terminal.stop();
+    terminal.go();
+    assert_eq!(terminal.hears(), "reported all");
+    terminal.resume();
+    terminal.shows("100%  20000/20000");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+}

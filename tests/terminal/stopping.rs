@@ -1,0 +1,144 @@
+//! What the keys do, and what is left of the terminal.
+
+use std::fs;
+
+use super::terminal::{End, terminal};
+
+const CTRL_C: &str = "\x03";
+
+#[test]
+fn ctrl_c_asks_a_child_that_reports_and_its_next_report_is_its_last() {
+    let mut terminal = terminal().job(
+        "echo 1/3 >&3; pause
+         echo 2/3 >&3; echo this is never said",
+    );
+    terminal.shows("1/3");
+    terminal.types(CTRL_C);
+    terminal.shows(
+        "job: cancelling: waiting for the next progress write (Ctrl-C again: SIGTERM)\njob ━━━━╸",
+    );
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
+    assert_eq!(
+        terminal.screen(),
+        "\
+job: cancelling: waiting for the next progress write (Ctrl-C again: SIGTERM)
+job: cancelled after _s (SIGPIPE), 1/3"
+    );
+}
+
+#[test]
+fn ctrl_c_ends_a_child_that_never_reported_at_once() {
+    let command = [env!("CARGO_BIN_EXE_progrun"), "--", "sleep", "100"];
+    let mut terminal = terminal().run(&command);
+    terminal.shows("sleep ⣾");
+    terminal.types(CTRL_C);
+    assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
+    assert_eq!(
+        terminal.screen(),
+        "sleep: interrupting (Ctrl-C again: SIGTERM)\nsleep: cancelled after _s (SIGINT)"
+    );
+}
+
+#[test]
+fn ctrl_c_three_times_kills_a_child_that_ignores_everything_else() {
+    let mut terminal = terminal().job("trap '' PIPE TERM INT; echo '{\"progress\": 1}' >&3; pause");
+    terminal.shows("job ⣾");
+    terminal.types(CTRL_C);
+    terminal.shows("(Ctrl-C again: SIGTERM)");
+    // Sooner it would count as the same key press.
+    terminal.spins(3);
+    terminal.types(CTRL_C);
+    terminal.shows("(Ctrl-C again: SIGKILL)");
+    terminal.spins(3);
+    terminal.types(CTRL_C);
+    assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
+    assert_eq!(
+        terminal.screen(),
+        "\
+job: cancelling: waiting for the next progress write (Ctrl-C again: SIGTERM)
+job: SIGTERM (Ctrl-C again: SIGKILL)
+job: killing
+job: cancelled after _s (SIGKILL), 1"
+    );
+}
+
+#[test]
+fn a_loop_of_an_interactive_shell_stops_at_the_cancelled_run() {
+    let mut terminal =
+        terminal()
+            .env("PS1", "ready> ")
+            .run(&["bash", "--norc", "--noprofile", "-i"]);
+    terminal.until("prompt", |screen| screen == "ready>");
+    let progrun = env!("CARGO_BIN_EXE_progrun");
+    fs::write(
+        terminal.folder.path().join("job"),
+        "echo $1 >>began; echo 1/2 >&3; read -r _ <go; echo 2/2 >&3",
+    )
+    .unwrap();
+    terminal.types(&format!(
+        "clear; for i in 1 2 3; do {progrun} -- sh job $i; done\r"
+    ));
+    terminal.shows("1/2");
+    terminal.types(CTRL_C);
+    terminal.shows("cancelling");
+    terminal.go();
+    terminal.until("prompt again", |screen| screen.ends_with("\nready>"));
+    terminal.types("echo status $?\r");
+    terminal.shows("\nstatus 130\nready>");
+    let began = fs::read_to_string(terminal.folder.path().join("began")).unwrap();
+    assert_eq!(began, "1\n");
+    assert!(
+        terminal
+            .screen()
+            .contains("sh: cancelled after _s (SIGPIPE), 1/2\n")
+    );
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_progrun_and_its_child() {
+    let mut terminal = terminal().job(
+        "echo 1/3 >&3; say $$; pause
+         sleep 1; say $(cat /proc/$PPID/stat)
+         pause; echo 2/3 >&3; say never",
+    );
+    let child = terminal.hears();
+    terminal.shows("1/3");
+    terminal.hang_up();
+    terminal.go();
+    // User and system time, in hundredths of a second: it waits and does not spin.
+    let stat = terminal.hears();
+    let fields: Vec<&str> = stat.split(' ').collect();
+    let time: u64 = fields[13..15]
+        .iter()
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum();
+    assert!(time < 50, "{stat}");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Signal(libc::SIGHUP));
+    assert!(!fs::exists(format!("/proc/{child}")).unwrap());
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_a_child_that_never_reported() {
+    let mut terminal = terminal().job("say $$; exec sleep 100");
+    let child = terminal.hears();
+    terminal.shows("job ⣾");
+    terminal.hang_up();
+    assert_eq!(terminal.ends(), End::Signal(libc::SIGHUP));
+    assert!(!fs::exists(format!("/proc/{child}")).unwrap());
+}
+
+#[test]
+fn the_settings_of_the_terminal_are_the_same_after_as_before() {
+    let mut terminal = terminal().job("pause; echo 1/2 >&3; pause");
+    let before = terminal.settings();
+    terminal.go();
+    terminal.shows("1/2");
+    assert_eq!(terminal.settings(), before);
+    terminal.types(CTRL_C);
+    terminal.shows("cancelling");
+    terminal.go();
+    terminal.ends();
+    assert_eq!(terminal.settings(), before);
+}

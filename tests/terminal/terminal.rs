@@ -1,0 +1,370 @@
+//! A terminal to run things on: a pseudo-terminal whose screen, not only its bytes, can be looked at.
+//!
+//! Nothing here sleeps. A test waits until the screen shows something; a fake child waits on a FIFO until the test lets
+//! it go on, so that every picture stays for as long as the test needs it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{Action, Winsize, tcflow, tcgetattr, tcsetwinsize};
+use tempfile::TempDir;
+
+/// Nothing takes that long; it only keeps a broken test from hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Written when all is over, for what a process wrote arrives after its death.
+const LAST: &[u8] = b"\x01the last of it\x01";
+
+/// What a fake child may use: `pause` waits until the test says `go`, `say` tells the test something.
+const WORDS: &str = r#"
+pause() { read -r _ <go; }
+say() { echo "$*" >said; }
+"#;
+
+pub(super) struct Setup {
+    rows: u16,
+    columns: u16,
+    environment: Vec<(&'static str, String)>,
+}
+
+/// A terminal of 24 rows and 80 columns.
+pub(super) fn terminal() -> Setup {
+    Setup {
+        rows: 24,
+        columns: 80,
+        environment: vec![
+            ("PATH", std::env::var("PATH").unwrap()),
+            ("TERM", "xterm-256color".to_owned()),
+            ("LANG", "C.UTF-8".to_owned()),
+        ],
+    }
+}
+
+impl Setup {
+    pub(super) fn size(mut self, rows: u16, columns: u16) -> Self {
+        (self.rows, self.columns) = (rows, columns);
+        self
+    }
+
+    pub(super) fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.retain(|(known, _)| *known != name);
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    /// Runs a script under progrun, as `job`.
+    pub(super) fn job(self, script: &str) -> Terminal {
+        self.job_with(&[], script)
+    }
+
+    /// Runs a script under progrun with options, as `job`.
+    pub(super) fn job_with(self, options: &[&str], script: &str) -> Terminal {
+        let script = format!("{WORDS}{script}");
+        let mut command = vec![env!("CARGO_BIN_EXE_progrun"), "--name", "job"];
+        command.extend(options);
+        command.extend(["--", "sh", "-c", &script]);
+        self.run(&command)
+    }
+
+    /// Runs a command as the leader of a session with this terminal.
+    pub(super) fn run(self, command: &[&str]) -> Terminal {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let master = openpt(flags).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
+        tcsetwinsize(&master, size(self.rows, self.columns)).unwrap();
+        let [go, said] = ["go", "said"].map(|name| fifo(&folder.path().join(name)));
+        let copy = || slave.try_clone().unwrap();
+        let child = Command::new("setsid")
+            .arg("--ctty")
+            .args(command)
+            .env_clear()
+            .envs(self.environment)
+            .current_dir(&folder)
+            .stdin(copy())
+            .stdout(copy())
+            .stderr(copy())
+            .spawn()
+            .unwrap();
+        let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).unwrap();
+        Terminal {
+            child,
+            process,
+            master: Some(File::from(master)),
+            slave,
+            go,
+            said,
+            screen: emulator(self.rows, self.columns),
+            bytes: Vec::new(),
+            emulated: 0,
+            folder,
+        }
+    }
+}
+
+pub(super) struct Terminal {
+    child: Child,
+    /// Ready when the child is over.
+    process: OwnedFd,
+    /// None when it is hung up.
+    master: Option<File>,
+    slave: OwnedFd,
+    go: File,
+    said: File,
+    screen: vt100::Parser,
+    /// Everything that was written to the terminal.
+    pub(super) bytes: Vec<u8>,
+    /// How many of them the screen has seen.
+    emulated: usize,
+    pub(super) folder: TempDir,
+}
+
+impl Terminal {
+    /// Waits until the screen shows `text`; times and spinners are written as in [`steady`].
+    pub(super) fn shows(&mut self, text: &str) {
+        self.until(text, |screen| screen.contains(text));
+    }
+
+    /// Waits until the screen is as `is_so` says; `what` is for the message of a failure.
+    pub(super) fn until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !is_so(&self.screen()) {
+            assert!(
+                Instant::now() < end,
+                "no {what:?} on the screen:\n{}",
+                self.screen()
+            );
+            self.read(false);
+            self.emulate();
+        }
+    }
+
+    /// Waits until the spinner has turned so often: at least an eighth of a second for each time but the first.
+    pub(super) fn spins(&mut self, times: usize) {
+        for _ in 0..times {
+            let now = self.spinner();
+            let end = Instant::now() + PATIENCE;
+            while self.spinner() == now {
+                assert!(Instant::now() < end, "no spinner turns:\n{}", self.screen());
+                self.read(false);
+                self.emulate();
+            }
+        }
+    }
+
+    fn spinner(&self) -> Option<char> {
+        let contents = self.screen.screen().contents();
+        contents.chars().find(|character| is_spinner(*character))
+    }
+
+    /// The rows of the screen, without the blanks at their ends and the empty rows below the last.
+    pub(super) fn screen(&self) -> String {
+        steady(self.screen.screen().contents().trim_end())
+    }
+
+    /// The row and column of the cursor.
+    pub(super) fn cursor(&self) -> (u16, u16) {
+        self.screen.screen().cursor_position()
+    }
+
+    /// The rows that went up and out of sight, and those of the screen.
+    pub(super) fn everything(&mut self) -> Vec<String> {
+        let (rows, columns) = self.screen.screen().size();
+        let screen = self.screen.screen_mut();
+        let mut all = Vec::new();
+        let mut above = screen.scrollback_len();
+        while above > 0 {
+            screen.set_scrollback(above);
+            let page = above.min(usize::from(rows.get()));
+            all.extend(screen.rows(0, columns.get()).take(page));
+            above -= page;
+        }
+        screen.set_scrollback(0);
+        all.extend(screen.rows(0, columns.get()));
+        all.iter().map(|row| steady(row.trim_end())).collect()
+    }
+
+    /// Whether `bytes` were written to the terminal.
+    pub(super) fn was_sent(&self, bytes: &str) -> bool {
+        memchr::memmem::find(&self.bytes, bytes.as_bytes()).is_some()
+    }
+
+    /// Types something.
+    pub(super) fn types(&mut self, keys: &str) {
+        let mut master = self.master.as_ref().unwrap();
+        master.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Lets the fake child go on after its `pause`.
+    pub(super) fn go(&mut self) {
+        self.go.write_all(b"\n").unwrap();
+    }
+
+    /// Waits for what the fake child says, without looking at the screen.
+    pub(super) fn hears(&mut self) -> String {
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') {
+            wait(
+                &[PollFd::new(&self.said, PollFlags::IN)],
+                "word of the child",
+            );
+            let mut byte = [0];
+            self.said.read_exact(&mut byte).unwrap();
+            line.push(byte[0]);
+        }
+        String::from_utf8(line).unwrap().trim_end().to_owned()
+    }
+
+    pub(super) fn resize(&mut self, rows: u16, columns: u16) {
+        let [height, width] = [rows, columns].map(|number| NonZeroU16::new(number).unwrap());
+        self.screen.set_size(height, width);
+        tcsetwinsize(&self.slave, size(rows, columns)).unwrap();
+    }
+
+    /// What Ctrl-S does, at once.
+    pub(super) fn stop(&self) {
+        tcflow(&self.slave, Action::OOff).unwrap();
+    }
+
+    /// What Ctrl-Q does, at once.
+    pub(super) fn resume(&self) {
+        tcflow(&self.slave, Action::OOn).unwrap();
+    }
+
+    /// Closes the terminal's window.
+    pub(super) fn hang_up(&mut self) {
+        self.master = None;
+    }
+
+    /// The terminal's settings.
+    pub(super) fn settings(&self) -> String {
+        format!("{:?}", tcgetattr(&self.slave).unwrap())
+    }
+
+    /// Waits until the command is over, and looks at all that it wrote. Gives its exit status, or the signal that it
+    /// died by.
+    pub(super) fn ends(&mut self) -> End {
+        while self.child.try_wait().unwrap().is_none() {
+            self.read(true);
+        }
+        if self.master.is_some() {
+            rustix::io::write(&self.slave, LAST).unwrap();
+            while !self.bytes.ends_with(LAST) {
+                self.read(false);
+            }
+            self.bytes.truncate(self.bytes.len() - LAST.len());
+        }
+        self.emulate();
+        let status = self.child.wait().unwrap();
+        match status.signal() {
+            Some(signal) => End::Signal(signal),
+            None => End::Status(status.code().unwrap()),
+        }
+    }
+
+    /// Waits until something was written, or else until the command is over.
+    fn read(&mut self, or_end: bool) {
+        let mut sources = Vec::new();
+        if let Some(master) = &self.master {
+            sources.push(PollFd::new(master, PollFlags::IN));
+        }
+        if or_end {
+            sources.push(PollFd::new(&self.process, PollFlags::IN));
+        }
+        let ready = wait(&sources, "output or end");
+        if let Some(mut master) = self.master.as_ref()
+            && ready[0]
+        {
+            let mut buffer = [0; 16 * 1024];
+            let length = master.read(&mut buffer).unwrap();
+            self.bytes.extend_from_slice(&buffer[..length]);
+        }
+    }
+
+    fn emulate(&mut self) {
+        self.screen.process(&self.bytes[self.emulated..]);
+        self.emulated = self.bytes.len();
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum End {
+    Status(i32),
+    Signal(i32),
+}
+
+/// Text with everything that time alone changes made the same: a time is `_s`, a rate `_/s`, a spinner `⣾`.
+pub(super) fn steady(text: &str) -> String {
+    let word = |word: &str| {
+        let end = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        match end.trim_end_matches([',', '\n']) {
+            "s" | "/s" if end != word => format!("_{end}"),
+            _ => word.to_owned(),
+        }
+    };
+    let lines = text.split('\n').map(|line| {
+        let words: Vec<String> = line.split(' ').map(word).collect();
+        words.join(" ")
+    });
+    let text: Vec<String> = lines.collect();
+    text.join("\n").replace(is_spinner, "⣾")
+}
+
+fn is_spinner(character: char) -> bool {
+    ('\u{2800}'..='\u{28ff}').contains(&character)
+}
+
+fn size(rows: u16, columns: u16) -> Winsize {
+    Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}
+
+fn emulator(rows: u16, columns: u16) -> vt100::Parser {
+    let [rows, columns] = [rows, columns].map(|number| NonZeroU16::new(number).unwrap());
+    vt100::Parser::new(rows, columns, 100_000)
+}
+
+/// A new FIFO; held open for both, so that neither end ever waits for the other.
+fn fifo(path: &Path) -> File {
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap()
+}
+
+/// Waits for any of these; says which of them are ready.
+fn wait(sources: &[PollFd<'_>], what: &str) -> Vec<bool> {
+    let mut sources = sources.to_vec();
+    let patience = Timespec {
+        tv_sec: PATIENCE.as_secs().try_into().unwrap(),
+        tv_nsec: 0,
+    };
+    let ready = poll(&mut sources, Some(&patience)).unwrap();
+    assert!(ready > 0, "waited in vain for {what}");
+    let ready = sources.iter().map(|source| !source.revents().is_empty());
+    ready.collect()
+}
