@@ -177,9 +177,10 @@ fn the_fourth_request_gives_up() {
     ])
     .start();
     let pid = run.child();
-    // Somebody out of reach holds the child's stdout, so that killing is not the end of it.
-    let stdout = format!("/proc/{pid}/fd/1");
-    let _held = File::options().write(true).open(stdout).unwrap();
+    // Somebody out of reach holds the child's stderr, so that killing is not the end of it. (Its stdout would do as well,
+    // were it not another file while the shell echoes to the channel.)
+    let stderr = format!("/proc/{pid}/fd/2");
+    let _held = File::options().write(true).open(stderr).unwrap();
     kill(&mut run);
     run.signal_again(Signal::INT);
     let ended = run.finish();
