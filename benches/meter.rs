@@ -169,7 +169,7 @@ fn idle(pid: &str, seconds: u64) -> anyhow::Result<()> {
     thread::sleep(Duration::from_secs(seconds));
     let (cpu_after, wakes_after) = used(pid)?;
     let watched = Duration::from_secs(seconds);
-    let percent = (cpu_after - cpu).as_secs_f64() / watched.as_secs_f64() * 100.0;
+    let percent = cpu_after.saturating_sub(cpu).as_secs_f64() / watched.as_secs_f64() * 100.0;
     println!("{percent:.4} {}", wakes_after - wakes);
     Ok(())
 }

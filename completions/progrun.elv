@@ -26,7 +26,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --log 'Write everything that the command prints to FILE, too'
             cand --timeout 'Stop the command after this time, such as 90s or 1h30m'
             cand --grace 'How long the command has from being asked to SIGTERM; 0: for ever'
-            cand --kill-after 'How long it has from a signal to the next harder one, SIGKILL at last; 0: for ever'
+            cand --kill-after 'How long it has from a signal to the next harder one; 0: for ever'
             cand --signal 'What a timeout sends to a command that cannot be asked'
             cand --fd 'The descriptor on which the command reports, 3 to 255'
             cand -q 'Show no progress, and no words of progrun''s own'

@@ -13,7 +13,7 @@ none\t'Nothing'"
 complete -c progrun -l log -d 'Write everything that the command prints to FILE, too' -r -F
 complete -c progrun -l timeout -d 'Stop the command after this time, such as 90s or 1h30m' -r -f
 complete -c progrun -l grace -d 'How long the command has from being asked to SIGTERM; 0: for ever' -r -f
-complete -c progrun -l kill-after -d 'How long it has from a signal to the next harder one, SIGKILL at last; 0: for ever' -r -f
+complete -c progrun -l kill-after -d 'How long it has from a signal to the next harder one; 0: for ever' -r -f
 complete -c progrun -l signal -d 'What a timeout sends to a command that cannot be asked' -r -f
 complete -c progrun -l fd -d 'The descriptor on which the command reports, 3 to 255' -r -f
 complete -c progrun -s q -l quiet -d 'Show no progress, and no words of progrun\'s own'

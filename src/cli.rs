@@ -141,7 +141,7 @@ struct Arguments {
     )]
     grace: Time,
 
-    /// How long it has from a signal to the next harder one, SIGKILL at last; 0: for ever
+    /// How long it has from a signal to the next harder one; 0: for ever
     #[arg(
         long,
         value_name = "TIME",

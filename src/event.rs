@@ -56,6 +56,8 @@ pub enum Event<'a> {
         /// Whether it is ours.
         ours: bool,
     },
+    /// The terminal has another size.
+    Resized,
     /// The child was stopped, or continued, by somebody else.
     Paused(bool),
     /// Something that the user should know, in a sentence.

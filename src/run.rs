@@ -371,12 +371,13 @@ impl Run<'_> {
             }
             other => {
                 self.control.order(Order::Signal(other));
-                if other != libc::SIGWINCH {
-                    self.tell(&Event::Signal {
-                        signal: other,
+                self.tell(&match other {
+                    libc::SIGWINCH => Event::Resized,
+                    signal => Event::Signal {
+                        signal,
                         forwarded: true,
-                    });
-                }
+                    },
+                });
                 return;
             }
         };

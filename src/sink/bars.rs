@@ -245,6 +245,8 @@ impl Bars {
     fn terminal_is_ours(&mut self, ours: bool, elapsed: Duration) {
         if ours {
             self.lent = false;
+            // Whoever answered a question has ended its line.
+            self.output.line_open = false;
             self.news = true;
             return;
         }
@@ -308,6 +310,7 @@ impl Sink for Bars {
                 self.news = true;
             }
             Event::Terminal { ours } => self.terminal_is_ours(*ours, elapsed),
+            Event::Resized => self.news = true,
             Event::Paused(paused) => {
                 self.paused = *paused;
                 self.news = true;

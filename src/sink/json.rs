@@ -137,7 +137,7 @@ impl Sink for Json {
                 self.line("signal", elapsed, &fields);
             }
             // The terminal is between progrun and the child; it is not part of what happened.
-            Event::Terminal { .. } | Event::Paused(_) => {}
+            Event::Terminal { .. } | Event::Resized | Event::Paused(_) => {}
             Event::Warning(message) => {
                 self.line("warning", elapsed, &[("message", json!(message))]);
             }
