@@ -31,7 +31,7 @@ use crate::reports::Reports;
 use self::worker::Worker;
 
 pub use self::launch_error::LaunchError;
-pub use self::signals::{block, is_ignored, stop_by, unblock};
+pub use self::signals::{block, die_by, is_ignored, stop_by, unblock};
 
 /// What to start, and how its streams are connected.
 #[derive(Debug)]

@@ -87,7 +87,7 @@ enum Input {
 pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let (inbox, inputs) = mpsc::channel();
-    signals::install(&inbox)?;
+    signals::open_mask();
     let gone = inbox.clone();
     let chosen = choose(&settings.display, move |what| {
         let _ = gone.send(Input::Gone(what));
@@ -120,6 +120,8 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
             let _ = notices.send(Input::Notice(notice));
         })
     })?;
+    // Only now: the child is on its way meanwhile. A signal that is faster ends us, and the child with us.
+    signals::install(&inbox)?;
     let audience = Rc::clone(&stage);
     future.on_progress(move |reports| audience.borrow_mut().reports(reports));
 

@@ -98,6 +98,18 @@ pub(super) fn reset() {
     }
 }
 
+/// Ends this process as `signal` does by default. Returns only if it does not: for the first process of a container.
+pub fn die_by(signal: i32) {
+    // SAFETY: as above; a default action runs no code of ours.
+    unsafe {
+        let mut default: libc::sigaction = std::mem::zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(signal, &raw const default, std::ptr::null_mut());
+        unblock(&[signal]);
+        libc::kill(libc::getpid(), signal);
+    }
+}
+
 /// Stops this process as `signal` does by default, and returns when it is continued: how long that took.
 ///
 /// By the signal and not by SIGSTOP: in an orphaned process group, where nobody could continue us, the system discards

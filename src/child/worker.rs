@@ -23,8 +23,9 @@ const READ: usize = 64 * 1024;
 const UNDER_WAY: usize = 1024 * 1024;
 /// A channel that gave less than this is left alone for [`PAUSE`]: lines come in batches, and the child is not slowed by
 /// a wake-up of ours for each of them.
-const FULL_READ: usize = 16 * 1024;
-const PAUSE: Duration = Duration::from_millis(1);
+const FULL_READ: usize = 48 * 1024;
+/// Less than the fastest writer takes to fill the pipe, or it would wait for us.
+const PAUSE: Duration = Duration::from_micros(200);
 
 #[expect(
     clippy::struct_excessive_bools,
@@ -214,7 +215,7 @@ impl<'a> Worker<'a> {
     }
 
     fn waits_for_output(&self) -> bool {
-        self.wait_output && self.outputs_open()
+        self.wait_output && !self.cancel_seen && self.outputs_open()
     }
 
     fn wait_and_read(&mut self) -> io::Result<()> {

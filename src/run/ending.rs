@@ -1,10 +1,8 @@
 //! How progrun itself ends: the status or the signal that a run comes to, and dying by it.
 
-use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, getpid, kill_process, set_dumpable_behavior, setrlimit,
-};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::child::LaunchError;
+use crate::child::{self, LaunchError};
 use crate::event::{Ending, Final, Reason, Summary};
 
 /// A timeout was reached, as in coreutils.
@@ -47,9 +45,6 @@ pub(super) fn of_launch(error: &LaunchError) -> Ending {
 pub fn end(ending: Ending) -> ! {
     match ending {
         Ending::Status(status) => std::process::exit(status),
-        // The kernel keeps the default action of a signal from the first process of a container, and what
-        // signal-hook then falls back to is abort(), seen from outside as 139.
-        Ending::Signal(signal) if getpid().is_init() => std::process::exit(128 + signal),
         Ending::Signal(signal) => {
             // The core that matters was the child's; ours would only hide it.
             let none = Rlimit {
@@ -57,12 +52,12 @@ pub fn end(ending: Ending) -> ! {
                 maximum: Some(0),
             };
             let _ = setrlimit(Resource::Core, none);
-            let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
-            // Real-time signals, which signal-hook does not know; they have no handler here.
-            if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
-                let _ = kill_process(getpid(), signal);
-            }
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::set_dumpable_behavior(
+                rustix::process::DumpableBehavior::NotDumpable,
+            );
+            child::die_by(signal);
+            // The first process of a container cannot be killed by a signal from inside.
             std::process::exit(128 + signal)
         }
     }

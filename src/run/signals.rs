@@ -17,12 +17,18 @@ use crate::child;
 
 use super::Input;
 
-/// From now on signals are inputs.
-pub(super) fn install(inbox: &Sender<Input>) -> anyhow::Result<()> {
+/// Opens the mask for the signals that we handle. To be called before any thread is started, for they inherit it.
+pub(super) fn open_mask() {
     child::unblock(&[
         SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1,
         SIGUSR2, SIGWINCH,
     ]);
+    // We draw, and hand the terminal on, also while the child has it and we are in the background.
+    child::block(SIGTTOU);
+}
+
+/// From now on signals are inputs.
+pub(super) fn install(inbox: &Sender<Input>) -> anyhow::Result<()> {
     let interrupts = inbox.clone();
     match ctrlc::try_set_handler(move || {
         let _ = interrupts.send(Input::Signal(SIGINT));
@@ -31,8 +37,6 @@ pub(super) fn install(inbox: &Sender<Input>) -> anyhow::Result<()> {
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
         Err(error) => return Err(error).context("handling Ctrl-C"),
     }
-    // We draw, and hand the terminal on, also while the child has it and we are in the background.
-    child::block(SIGTTOU);
     let wanted = [
         SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH, SIGUSR1, SIGUSR2,
     ];

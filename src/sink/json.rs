@@ -22,6 +22,8 @@ pub(super) struct Json {
     with_output: bool,
     /// Why a stop sends its signals now.
     cause: &'static str,
+    /// Whether the child was asked and has not been sent a signal since.
+    asked: bool,
     /// The head of a character that a read cut in two, for each stream.
     cut: [Vec<u8>; 2],
 }
@@ -36,6 +38,7 @@ impl Json {
             name,
             with_output,
             cause: "",
+            asked: false,
             cut: [Vec::new(), Vec::new()],
         }
     }
@@ -113,19 +116,21 @@ impl Sink for Json {
                 let bytes = std::mem::replace(cut, rest);
                 self.output(*stream, &bytes, Some(charge), elapsed);
             }
-            Event::Cancelling { reason, step: _ } => {
+            Event::Cancelling { reason, step } => {
                 self.cause = reason_name(*reason);
+                self.asked = *step == Step::Ask;
                 let fields = [
                     ("state", json!("cancelling")),
                     ("reason", json!(self.cause)),
                 ];
                 self.line("state", elapsed, &fields);
             }
-            Event::Stopping { cause, step } => {
-                self.cause = match (cause, step) {
-                    (Cause::Again, _) => "interrupt",
-                    (Cause::NoReaction(_), Step::Kill | Step::GiveUp) => "kill-after",
-                    (Cause::NoReaction(_), _) => "grace",
+            Event::Stopping { cause, step: _ } => {
+                let asked = std::mem::take(&mut self.asked);
+                self.cause = match cause {
+                    Cause::Again => "interrupt",
+                    Cause::NoReaction(_) if asked => "grace",
+                    Cause::NoReaction(_) => "kill-after",
                 };
             }
             Event::Signal { signal, forwarded } => {
