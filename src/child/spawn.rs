@@ -95,7 +95,20 @@ fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
     let read = fcntl_dupfd_cloexec(&read, lowest).map_err(explain)?;
     let write = fcntl_dupfd_cloexec(&write, lowest).map_err(explain)?;
     ioctl_fionbio(&read, true)?;
+    enlarge(&write);
     Ok((read, write))
+}
+
+/// What a child can write into a pipe before it has to wait for us: more than it does between two looks of ours.
+#[cfg(target_os = "linux")]
+const ROOM: usize = 256 * 1024;
+
+/// Makes room in a pipe. A user who has many pipes is refused; then the child waits a little now and then.
+fn enlarge(pipe: &OwnedFd) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, ROOM);
+    #[cfg(not(target_os = "linux"))]
+    let _ = pipe;
 }
 
 fn stdio(route: Route) -> io::Result<(Stdio, Option<OwnedFd>)> {

@@ -137,30 +137,21 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The cancel request: whatever is in the channel is read, then the read end goes, and the child's next write fails.
+    /// The cancel request: the read end goes, and the child's next write fails. What is still in the channel goes with
+    /// it unread, for after a cancel request no report is delivered, and reading it would only keep the child waiting.
     fn close_channel(&mut self) {
         self.cancel_seen = true;
         if let Some(drain) = &mut self.drain {
             // The child itself is gone: whoever asks now asks us not to wait for others.
             drain.cut_short();
         }
-        if let Some(channel) = &self.channel {
-            // No further than what is there now: a child that never pauses would keep us here.
-            let waiting = ioctl_fionread(channel).unwrap_or(0);
-            let mut left = usize::try_from(waiting).unwrap_or(0);
-            while left > 0 && self.channel.is_some() {
-                let read = self.read_channel();
-                if read == 0 {
-                    break;
-                }
-                left = left.saturating_sub(read);
-            }
-        }
-        // A child that let go of it will not notice, even if we have not come to read the end of file.
-        let was_open = self.channel.take().is_some_and(|end| !is_hung_up(&end));
-        (self.notify)(Notice::ChannelClosed {
-            asked: was_open && self.collector.seen(),
+        let asked = self.channel.take().is_some_and(|end| {
+            let reported =
+                self.collector.seen() || ioctl_fionread(&end).is_ok_and(|unread| unread > 0);
+            // A child that let go of it will not notice, even if we have not come to read the end of file.
+            reported && !is_hung_up(&end)
         });
+        (self.notify)(Notice::ChannelClosed { asked });
     }
 
     /// Looks what became of the child: stopped, continued, ended.
@@ -291,23 +282,21 @@ impl<'a> Worker<'a> {
                     self.outer = None;
                     (self.notify)(Notice::OuterClosed);
                 }
-                Source::Channel => {
-                    self.read_channel();
-                }
+                Source::Channel => self.read_channel(),
                 Source::Output(stream) => self.read_output(stream),
             }
         }
         Ok(())
     }
 
-    /// Reads the channel once and hands on what came; gives the number of bytes.
-    fn read_channel(&mut self) -> usize {
+    /// Reads the channel once and hands on what came.
+    fn read_channel(&mut self) {
         let Some(channel) = &self.channel else {
-            return 0;
+            return;
         };
         let read = match read_into(channel, &mut self.buffer) {
             Ok(read) => read,
-            Err(error) if is_transient(error) => return 0,
+            Err(error) if is_transient(error) => return,
             Err(_) => 0,
         };
         if read == 0 {
@@ -330,7 +319,6 @@ impl<'a> Worker<'a> {
             // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
             let _ = self.reporter.report(reports);
         }
-        read
     }
 
     fn read_output(&mut self, stream: Stream) {
