@@ -67,7 +67,7 @@ pub enum Notice {
         /// Where.
         stream: Stream,
         /// What, byte for byte.
-        bytes: Vec<u8>,
+        bytes: Arc<Vec<u8>>,
         /// To be dropped when the bytes are written; the worker reads no further while too much is under way.
         charge: Charge,
     },

@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::credit::Charge;
@@ -26,7 +27,7 @@ pub enum Event<'a> {
         /// Where it printed it.
         stream: Stream,
         /// What, byte for byte.
-        bytes: &'a [u8],
+        bytes: &'a Arc<Vec<u8>>,
         /// To be cloned and held until the bytes are written.
         charge: &'a Charge,
     },

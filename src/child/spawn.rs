@@ -11,7 +11,7 @@
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -104,7 +104,7 @@ fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
 const ROOM: usize = 256 * 1024;
 
 /// Makes room in a pipe. A user who has many pipes is refused; then the child waits a little now and then.
-fn enlarge(pipe: &OwnedFd) {
+fn enlarge(pipe: &impl AsFd) {
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(pipe, ROOM);
     #[cfg(not(target_os = "linux"))]
@@ -118,6 +118,7 @@ fn stdio(route: Route) -> io::Result<(Stdio, Option<OwnedFd>)> {
         Route::Piped => {
             let (read, write) = io::pipe()?;
             ioctl_fionbio(&read, true)?;
+            enlarge(&write);
             (Stdio::from(write), Some(OwnedFd::from(read)))
         }
     })

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,8 +18,8 @@ use super::drain::Drain;
 use super::terminal::Terminal;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
-/// How much a read takes at most: what a pipe holds.
-const READ: usize = 64 * 1024;
+/// How much a read takes at most: half of what a pipe holds, so that the child fills one half while we empty the other.
+const READ: usize = 128 * 1024;
 /// How much of what a child wrote may be under way to a slow screen, file or reader.
 const UNDER_WAY: usize = 1024 * 1024;
 /// A channel that gave less than this is left alone for [`PAUSE`]: lines come in batches, and the child is not slowed by
@@ -42,6 +43,8 @@ pub(super) struct Worker<'a> {
     pause_until: Option<Instant>,
     outputs: [Option<OwnedFd>; 2],
     buffer: Vec<u8>,
+    /// What large reads were handed on in: never more than may be under way.
+    pieces: Vec<Arc<Vec<u8>>>,
     reports_credit: Credit,
     output_credit: Credit,
     cancel_seen: bool,
@@ -80,6 +83,7 @@ impl<'a> Worker<'a> {
             pause_until: None,
             outputs: spawned.outputs,
             buffer: Vec::with_capacity(READ),
+            pieces: Vec::new(),
             reports_credit: Credit::new(UNDER_WAY, move || reports_wake.wake()),
             output_credit: Credit::new(UNDER_WAY, move || output_wake.wake()),
             cancel_seen: false,
@@ -335,10 +339,10 @@ impl<'a> Worker<'a> {
             return;
         }
         // A large read is handed on as it is; a small one is copied, so that it does not hold a large buffer.
-        let bytes = if read >= READ / 2 {
-            std::mem::replace(&mut self.buffer, Vec::with_capacity(READ))
+        let bytes = if read >= READ / 4 {
+            self.hand_on_buffer()
         } else {
-            self.buffer.clone()
+            Arc::new(self.buffer.clone())
         };
         let charge = self.output_credit.charge(read);
         (self.notify)(Notice::Output {
@@ -346,6 +350,19 @@ impl<'a> Worker<'a> {
             bytes,
             charge,
         });
+    }
+
+    /// Exchanges the buffer for one that the last sink has let go of: fresh ones would cost the system a page fault for
+    /// every 4 KiB.
+    fn hand_on_buffer(&mut self) -> Arc<Vec<u8>> {
+        let mut pieces = self.pieces.iter_mut();
+        let next = pieces
+            .position(|piece| Arc::get_mut(piece).is_some())
+            .and_then(|free| Arc::into_inner(self.pieces.swap_remove(free)))
+            .unwrap_or_else(|| Vec::with_capacity(READ));
+        let full = Arc::new(std::mem::replace(&mut self.buffer, next));
+        self.pieces.push(Arc::clone(&full));
+        full
     }
 
     /// The last signals, then the reaping.

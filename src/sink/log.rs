@@ -1,5 +1,6 @@
 //! Keeps what the child prints in a file, byte for byte, in the order in which it came.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::credit::Charge;
@@ -22,7 +23,7 @@ impl Log {
 impl Sink for Log {
     fn event(&mut self, event: &Event<'_>, _elapsed: Duration) {
         if let Event::Output { bytes, charge, .. } = event {
-            self.0.send(bytes.to_vec(), vec![(*charge).clone()]);
+            self.0.send(Arc::clone(bytes), vec![(*charge).clone()]);
         }
     }
 

@@ -43,7 +43,7 @@ struct State {
 
 /// Bytes to write, and what is given back when they are written.
 struct Item {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     charges: Vec<Charge>,
 }
 
@@ -84,7 +84,8 @@ impl Outlet {
     }
 
     /// Sends bytes, and holds `charges` until they are written or thrown away.
-    pub(super) fn send(&mut self, bytes: Vec<u8>, charges: Vec<Charge>) {
+    pub(super) fn send(&mut self, bytes: impl Into<Arc<Vec<u8>>>, charges: Vec<Charge>) {
+        let bytes = bytes.into();
         if bytes.is_empty() || self.state.gone.load(Ordering::Acquire) {
             return;
         }
@@ -108,7 +109,7 @@ impl Outlet {
     pub(super) fn flush(&mut self, charge: Charge) {
         if let Kind::Thread(items) = &self.kind {
             let _ = items.send(Item {
-                bytes: Vec::new(),
+                bytes: Arc::default(),
                 charges: vec![charge],
             });
         }

@@ -1,5 +1,6 @@
 //! Hands on what the child prints, byte for byte, each stream to its own place.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::credit::Charge;
@@ -28,7 +29,7 @@ impl Sink for Streams {
         } = event
             && let Some(outlet) = &mut self.0[*stream as usize]
         {
-            outlet.send(bytes.to_vec(), vec![(*charge).clone()]);
+            outlet.send(Arc::clone(bytes), vec![(*charge).clone()]);
         }
     }
 
