@@ -59,7 +59,6 @@ fn the_signal_of_a_timeout_can_be_chosen() {
         ("--signal=INT", "SIGINT"),
         ("--signal=sigusr1", "SIGUSR1"),
         ("--signal=1", "SIGHUP"),
-        ("--signal=KILL", "SIGKILL"),
     ] {
         let run = progrun(&["--json", "--timeout=0.01", option, "--", "sleep", "1000"]).start();
         let ended = run.finish();
