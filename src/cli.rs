@@ -123,6 +123,7 @@ struct Arguments {
         long,
         value_name = "TIME",
         value_parser = parse_time,
+        allow_negative_numbers = true,
         env = "PROGRUN_TIMEOUT",
         help_heading = "Stopping",
         value_hint = ValueHint::Other
@@ -134,6 +135,7 @@ struct Arguments {
         long,
         value_name = "TIME",
         value_parser = parse_time,
+        allow_negative_numbers = true,
         default_value = "10s",
         env = "PROGRUN_GRACE",
         help_heading = "Stopping",
@@ -146,6 +148,7 @@ struct Arguments {
         long,
         value_name = "TIME",
         value_parser = parse_time,
+        allow_negative_numbers = true,
         default_value = "5s",
         env = "PROGRUN_KILL_AFTER",
         help_heading = "Stopping",
@@ -223,14 +226,25 @@ enum ColorArgument {
 struct Time(Option<Duration>);
 
 fn parse_time(text: &str) -> Result<Time, String> {
-    let time = match text.parse::<f64>() {
-        // A bare number is seconds, as in sleep and timeout.
-        Ok(seconds) if seconds.is_sign_negative() || seconds.is_nan() => {
+    let expected = "expected a time such as 90s, 1h30m or 0.5";
+    // As in sleep and timeout: a number, of seconds if it is alone.
+    let (number, unit) = [("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86400.0)]
+        .into_iter()
+        .find_map(|(letter, unit)| Some((text.strip_suffix(letter)?, unit)))
+        .unwrap_or((text, 1.0));
+    let time = match number.parse::<f64>() {
+        Ok(number) if number.is_nan() => return Err(expected.to_owned()),
+        Ok(number) if number.is_sign_negative() => {
             return Err("a time cannot be negative".to_owned());
         }
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
-        Err(_) => humantime::parse_duration(text)
-            .map_err(|_| "expected a time such as 90s, 1h30m or 0.5".to_owned())?,
+        Ok(value) => {
+            let time = Duration::try_from_secs_f64(value * unit).unwrap_or(Duration::MAX);
+            // So little that it is rounded to 0 is little, and not for ever.
+            let digits = number.split(['e', 'E']).next().unwrap_or(number);
+            let some = digits.contains(|digit| matches!(digit, '1'..='9'));
+            time.max(Duration::from_nanos(some.into()))
+        }
+        Err(_) => humantime::parse_duration(text).map_err(|_| expected.to_owned())?,
     };
     Ok(Time(Some(time).filter(|time| !time.is_zero())))
 }
@@ -412,7 +426,12 @@ mod tests {
         assert_eq!(time("90"), seconds(90.0));
         assert_eq!(time("0"), Ok(None));
         assert_eq!(time("0s"), Ok(None));
+        assert_eq!(time("1.5h"), seconds(5400.0));
+        assert_eq!(time(".5d"), seconds(43200.0));
         assert_eq!(time("1e300"), Ok(Some(Duration::MAX)));
+        assert_eq!(time("1e300d"), Ok(Some(Duration::MAX)));
+        assert_eq!(time("1e-10000"), Ok(Some(Duration::from_nanos(1))));
+        assert_eq!(time("0e10"), Ok(None));
         for wrong in ["-1", "-0.5", "nan", "soon", ""] {
             assert!(time(wrong).is_err(), "{wrong}");
         }

@@ -318,6 +318,7 @@ impl Run<'_> {
         match notice {
             Notice::Started { pid } => {
                 self.pid = Some(pid);
+                self.ladder.started(self.elapsed());
                 let command = &self.settings.command;
                 self.tell(&Event::Started { command, pid });
             }

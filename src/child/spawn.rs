@@ -25,9 +25,14 @@ use crate::event::{Ending, Exit, Route};
 use super::signals::{self, Blocked};
 use super::{Launch, LaunchError};
 
+/// The variable that says which file the channel is.
+const IDENTITY: &str = "PROGRUN_FD_ID";
+
 /// A child that runs, and our ends of its pipes.
 pub(super) struct Spawned {
     pub(super) pid: Pid,
+    /// The variable in its environment that no other run has: the identity of the channel.
+    pub(super) mark: String,
     /// The read end of the channel: the only one there is, in any process.
     pub(super) channel: OwnedFd,
     /// The read ends of stdout and stderr, where they go through us.
@@ -49,14 +54,12 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
     let (stdout, stdout_end) = stdio(launch.stdout).map_err(internal("making a pipe"))?;
     let (stderr, stderr_end) = stdio(launch.stderr).map_err(internal("making a pipe"))?;
 
+    let identity = format!("{}:{}", identity.st_dev, identity.st_ino);
     let mut command = Command::new(program);
     command
         .args(arguments)
         .env("PROGRUN_FD", launch.channel.to_string())
-        .env(
-            "PROGRUN_FD_ID",
-            format!("{}:{}", identity.st_dev, identity.st_ino),
-        )
+        .env(IDENTITY, &identity)
         .stdin(Stdio::inherit())
         .stdout(stdout)
         .stderr(stderr)
@@ -82,6 +85,7 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .ok_or_else(|| internal("reading the process number")(io::ErrorKind::InvalidData.into()))?;
     Ok(Spawned {
         pid,
+        mark: format!("{IDENTITY}={identity}"),
         channel,
         outputs: [stdout_end, stderr_end],
     })

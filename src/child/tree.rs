@@ -20,21 +20,33 @@ pub(super) fn signal_group(leader: Pid, signal: i32) {
     }
 }
 
-/// Kills the group of `leader` and, on Linux, its descendants wherever they are.
-pub(super) fn kill(leader: Pid) {
-    #[cfg(target_os = "linux")]
-    linux::kill_descendants(leader);
+/// Kills what is left of the group of `leader`, which must not have been reaped.
+pub(super) fn kill_group(leader: Pid) {
     let _ = kill_process_group(leader, Signal::KILL);
+}
+
+/// Kills the group of `leader` and, on Linux, its descendants wherever they are. Those that nothing connects to it any
+/// more are known by their environment: `mark` is the variable that only they have.
+pub(super) fn kill(leader: Pid, mark: &str) {
+    #[cfg(target_os = "linux")]
+    linux::kill_descendants(leader, mark);
+    #[cfg(not(target_os = "linux"))]
+    let _ = mark;
+    kill_group(leader);
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::collections::HashSet;
     use std::time::Duration;
 
+    use rustix::io::Errno;
     use rustix::process::{
-        Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, kill_process_group,
-        set_child_subreaper, waitid,
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, kill_process, pidfd_open,
+        pidfd_send_signal, set_child_subreaper, waitid,
     };
+
+    use super::kill_group;
 
     /// Each round kills what the last one uncovered: a process that is killed leaves its children to us. A fork bomb
     /// may win some rounds, never all.
@@ -42,71 +54,118 @@ mod linux {
 
     const BETWEEN_ROUNDS: Duration = Duration::from_millis(1);
 
-    pub(super) fn kill_descendants(leader: Pid) {
+    /// What /proc says about a process. The time of its start tells it from a stranger who has its number later.
+    struct Process {
+        pid: Pid,
+        parent: Option<Pid>,
+        started: u64,
+        is_dead: bool,
+    }
+
+    pub(super) fn kill_descendants(leader: Pid, mark: &str) {
+        let Some(since) = Process::read(leader).map(|leader| leader.started) else {
+            return;
+        };
+        let us = getpid();
         // Other children that we may have are nobody's orphans.
-        let siblings = children(getpid());
-        // From now on orphans become our children instead of init's, and the walk finds them.
-        let _ = set_child_subreaper(Some(getpid()));
+        let siblings: HashSet<Pid> = processes()
+            .filter(|process| process.parent == Some(us))
+            .map(|process| process.pid)
+            .collect();
+        // From now on orphans become our children instead of init's, and we know whose they are.
+        let _ = set_child_subreaper(Some(us));
+        let mut out_of_reach = HashSet::new();
         for _ in 0..ROUNDS {
-            let _ = kill_process_group(leader, Signal::KILL);
-            let mut found = Vec::new();
-            collect(leader, &mut found);
-            for adopted in children(getpid()) {
-                if !siblings.contains(&adopted) && !found.contains(&adopted) {
-                    found.push(adopted);
-                    collect(adopted, &mut found);
+            kill_group(leader);
+            // Whoever is older than the leader cannot descend from it.
+            let all: Vec<_> = processes()
+                .filter(|process| process.started >= since && process.pid != us)
+                .collect();
+            let mut tree = HashSet::from([leader]);
+            tree.extend(
+                all.iter()
+                    .filter(|process| {
+                        let adopted =
+                            process.parent == Some(us) && !siblings.contains(&process.pid);
+                        adopted || is_marked(process.pid, mark)
+                    })
+                    .map(|process| process.pid),
+            );
+            let mut known = 0;
+            while known < tree.len() {
+                known = tree.len();
+                for process in &all {
+                    if process.parent.is_some_and(|parent| tree.contains(&parent)) {
+                        tree.insert(process.pid);
+                    }
                 }
             }
-            found.retain(|pid| is_alive(*pid));
-            if found.is_empty() {
+            tree.remove(&leader);
+            let mut alive = false;
+            for process in all.iter().filter(|process| tree.contains(&process.pid)) {
+                if process.is_dead {
+                    // The adopted ones are ours to reap; for the others this is an error.
+                    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+                    let _ = waitid(WaitId::Pid(process.pid), ended);
+                } else if !out_of_reach.contains(&process.pid) {
+                    alive = true;
+                    if process.kill() == Err(Errno::PERM) {
+                        out_of_reach.insert(process.pid);
+                    }
+                }
+            }
+            if !alive {
                 break;
             }
-            for &pid in &found {
-                let _ = kill_process(pid, Signal::KILL);
-            }
             std::thread::sleep(BETWEEN_ROUNDS);
-            for pid in found {
-                // The adopted ones are ours to reap; one that is not ours yet gives an error and comes next round.
-                let _ = waitid(
-                    WaitId::Pid(pid),
-                    WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
-                );
-            }
         }
         let _ = set_child_subreaper(None);
     }
 
-    /// Adds all descendants of `pid`.
-    fn collect(pid: Pid, found: &mut Vec<Pid>) {
-        for child in children(pid) {
-            if !found.contains(&child) {
-                found.push(child);
-                collect(child, found);
+    /// All processes that there are.
+    fn processes() -> impl Iterator<Item = Process> {
+        let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        numbers
+            .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+            .filter_map(Process::read)
+    }
+
+    /// Whether `mark` is in the environment of the process; of a stranger's we are not told.
+    fn is_marked(pid: Pid, mark: &str) -> bool {
+        std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == mark.as_bytes())
+        })
+    }
+
+    impl Process {
+        fn read(pid: Pid) -> Option<Self> {
+            let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+            // The name stands before these, in parentheses, and may hold anything.
+            let stat = String::from_utf8_lossy(&stat);
+            let (_, rest) = stat.rsplit_once(") ")?;
+            let mut fields = rest.split_ascii_whitespace();
+            Some(Self {
+                pid,
+                is_dead: matches!(fields.next()?, "Z" | "X"),
+                parent: fields.next()?.parse().ok().and_then(Pid::from_raw),
+                started: fields.nth(17)?.parse().ok()?,
+            })
+        }
+
+        fn kill(&self) -> rustix::io::Result<()> {
+            let handle = match pidfd_open(self.pid, PidfdFlags::empty()) {
+                // Before Linux 5.3 there is a moment in which the number may come to belong to somebody else.
+                Err(Errno::NOSYS) => return kill_process(self.pid, Signal::KILL),
+                handle => handle?,
+            };
+            match Self::read(self.pid) {
+                Some(now) if now.started == self.started => {
+                    pidfd_send_signal(handle, Signal::KILL)
+                }
+                _ => Err(Errno::SRCH),
             }
         }
-    }
-
-    /// The children of `pid`, from the lists that the kernel keeps for each thread.
-    fn children(pid: Pid) -> Vec<Pid> {
-        let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
-            return Vec::new();
-        };
-        threads
-            .flatten()
-            .filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok())
-            .flat_map(|list| {
-                list.split_whitespace()
-                    .filter_map(|child| child.parse().ok().and_then(Pid::from_raw))
-                    .collect::<Vec<_>>()
-            })
-            .collect()
-    }
-
-    fn is_alive(pid: Pid) -> bool {
-        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-            // The state follows the name, which is in parentheses and may hold anything.
-            let state = stat.rsplit_once(") ").map(|(_, rest)| rest.as_bytes());
-            state.is_some_and(|rest| !matches!(rest.first(), Some(b'Z' | b'X')))
-        })
     }
 }

@@ -48,8 +48,12 @@ pub(super) struct Worker<'a> {
     reports_credit: Credit,
     output_credit: Credit,
     cancel_seen: bool,
+    /// What the environments of the child's descendants have, and of nobody else.
+    mark: String,
     /// Whether what is left of the group is killed when the leader is gone.
     terminated: bool,
+    /// Whether what left the group is killed as well.
+    killed: bool,
     wait_output: bool,
     /// Watched until it breaks.
     outer: Option<&'a OwnedFd>,
@@ -75,6 +79,7 @@ impl<'a> Worker<'a> {
         let (reports_wake, output_wake) = (orders.wake.clone(), orders.wake.clone());
         Ok(Self {
             pid: spawned.pid,
+            mark: spawned.mark,
             orders,
             reporter,
             notify,
@@ -88,6 +93,7 @@ impl<'a> Worker<'a> {
             output_credit: Credit::new(UNDER_WAY, move || output_wake.wake()),
             cancel_seen: false,
             terminated: false,
+            killed: false,
             wait_output: launch.wait_output,
             outer: launch.outer.as_ref(),
             woken: true,
@@ -123,8 +129,8 @@ impl<'a> Worker<'a> {
                     tree::signal_group(self.pid, signal);
                 }
                 Order::Kill => {
-                    self.terminated = true;
-                    tree::kill(self.pid);
+                    self.killed = true;
+                    tree::kill(self.pid, &self.mark);
                 }
                 Order::Close(stream) => self.outputs[stream as usize] = None,
                 Order::Lend => {
@@ -381,9 +387,11 @@ impl<'a> Worker<'a> {
             }
         }
         self.obey();
-        if self.terminated {
-            // The leader obeyed; whoever did not is still in the group.
-            tree::kill(self.pid);
+        // The leader is gone; whoever did not obey is still there.
+        if self.killed {
+            tree::kill(self.pid, &self.mark);
+        } else if self.terminated {
+            tree::kill_group(self.pid);
         }
         let exit = spawn::reap(self.pid)?;
         (self.notify)(Notice::Ended(exit));

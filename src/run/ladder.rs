@@ -14,7 +14,7 @@ const SAME_PRESS: Duration = Duration::from_millis(150);
 /// How long each step has. None: for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// From the start to the first request.
+    /// From the start of the child to the first request.
     pub timeout: Option<Duration>,
     /// From asking to SIGTERM.
     pub grace: Option<Duration>,
@@ -39,6 +39,8 @@ pub(super) enum Action {
 #[derive(Debug)]
 pub(super) struct Ladder {
     limits: Limits,
+    /// When the child was started.
+    started: Option<Duration>,
     reason: Option<Reason>,
     step: Option<Step>,
     /// When the current step was taken.
@@ -49,10 +51,17 @@ impl Ladder {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            started: None,
             reason: None,
             step: None,
             taken: Duration::ZERO,
         }
+    }
+
+    /// The child runs, and its time with it: on a busy machine a short one could be over before, and the command would
+    /// never run.
+    pub(super) fn started(&mut self, now: Duration) {
+        self.started = Some(now);
     }
 
     /// Who asked first, if anybody did.
@@ -81,15 +90,16 @@ impl Ladder {
     /// The channel is closed. `asked` if the child will see it.
     pub(super) fn channel_closed(&mut self, asked: bool, now: Duration) -> Option<Action> {
         let reason = self.reason.filter(|_| self.step.is_none())?;
-        let step = if asked {
-            Step::Ask
-        } else {
-            Step::Signal(match reason {
-                Reason::Interrupt | Reason::Outer => libc::SIGINT,
-                Reason::Terminate => libc::SIGTERM,
-                Reason::Hangup => libc::SIGHUP,
-                Reason::Timeout => self.limits.timeout_signal,
-            })
+        let signal = match reason {
+            Reason::Interrupt | Reason::Outer => libc::SIGINT,
+            Reason::Terminate => libc::SIGTERM,
+            Reason::Hangup => libc::SIGHUP,
+            Reason::Timeout => self.limits.timeout_signal,
+        };
+        let step = match signal {
+            _ if asked => Step::Ask,
+            libc::SIGKILL => Step::Kill,
+            signal => Step::Signal(signal),
         };
         self.step = Some(step);
         self.taken = now;
@@ -99,7 +109,7 @@ impl Ladder {
     /// When time alone takes the next step.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.step {
-            None if self.reason.is_none() => self.limits.timeout,
+            None if self.reason.is_none() => self.started?.checked_add(self.limits.timeout?),
             None | Some(Step::Kill | Step::GiveUp) => None,
             Some(_) => self
                 .patience()
@@ -256,15 +266,33 @@ mod tests {
             timeout_signal: libc::SIGUSR1,
             ..LIMITS
         });
-        assert_eq!(ladder.deadline(), Some(at(60.0)));
-        assert_eq!(ladder.tick(at(59.0)), None);
-        assert_eq!(ladder.tick(at(60.0)), Some(Action::Cancel));
+        assert_eq!(ladder.tick(at(100.0)), None);
+        ladder.started(at(100.0));
+        assert_eq!(ladder.deadline(), Some(at(160.0)));
+        assert_eq!(ladder.tick(at(159.0)), None);
+        assert_eq!(ladder.tick(at(160.0)), Some(Action::Cancel));
         assert_eq!(ladder.deadline(), None);
         assert_eq!(
-            ladder.channel_closed(false, at(60.0)),
+            ladder.channel_closed(false, at(160.0)),
             Some(Action::Begin(Reason::Timeout, Step::Signal(libc::SIGUSR1)))
         );
         assert_eq!(ladder.reason(), Some(Reason::Timeout));
+    }
+
+    #[test]
+    fn a_timeout_that_kills_is_the_step_of_killing() {
+        let mut ladder = Ladder::new(Limits {
+            timeout: Some(at(60.0)),
+            timeout_signal: libc::SIGKILL,
+            ..LIMITS
+        });
+        ladder.started(at(0.0));
+        ladder.tick(at(60.0));
+        assert_eq!(
+            ladder.channel_closed(false, at(60.0)),
+            Some(Action::Begin(Reason::Timeout, Step::Kill))
+        );
+        assert!(ladder.killed());
     }
 
     #[test]
@@ -285,6 +313,7 @@ mod tests {
             grace: None,
             ..LIMITS
         });
+        ladder.started(at(0.0));
         ladder.request(Reason::Interrupt, at(1.0));
         ladder.channel_closed(true, at(1.0));
         assert_eq!(ladder.deadline(), None);

@@ -34,7 +34,7 @@ fn cancelling(reason: Reason, step: Step) -> String {
         (Reason::Outer, _) => "cancelled by the outer progrun".to_owned(),
         (Reason::Timeout, Step::Ask) => "timed out: waiting for the next progress write".to_owned(),
         (Reason::Timeout, Step::Signal(signal)) => format!("timed out: {}", signal_name(signal)),
-        (Reason::Timeout, _) => "timed out".to_owned(),
+        (Reason::Timeout, _) => "timed out: killing".to_owned(),
     }
 }
 

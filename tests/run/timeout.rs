@@ -78,7 +78,6 @@ fn the_signal_of_a_timeout_can_be_chosen() {
         ("--signal=INT", "SIGINT"),
         ("--signal=sigusr1", "SIGUSR1"),
         ("--signal=1", "SIGHUP"),
-        ("--signal=KILL", "SIGKILL"),
     ] {
         let ended = long_enough(|timeout| {
             let run = progrun(&["--json", timeout, option, "--", "sleep", "1000"]);
