@@ -113,13 +113,21 @@ impl<'a> Worker<'a> {
         let pid = self.pid;
         while let Ok(order) = self.orders.receiver.try_recv() {
             match order {
-                Order::Signal(signal) => {
-                    self.terminated |= signal == libc::SIGTERM;
+                Order::Signal(signal) => tree::signal_group(self.pid, signal),
+                Order::Stop(signal) => {
                     tree::signal_group(self.pid, signal);
+                    match &mut self.drain {
+                        None => self.terminated |= signal == libc::SIGTERM,
+                        // The child is gone: whoever asks now asks us not to wait for others.
+                        Some(drain) => drain.cut_short(),
+                    }
                 }
                 Order::Kill => {
                     self.terminated = true;
                     tree::kill(self.pid);
+                    if let Some(drain) = &mut self.drain {
+                        drain.cut_short();
+                    }
                 }
                 Order::Close(stream) => self.outputs[stream as usize] = None,
                 Order::Lend => {
@@ -127,6 +135,7 @@ impl<'a> Worker<'a> {
                     tree::signal_group(self.pid, libc::SIGCONT);
                     (self.notify)(Notice::Lent(lent));
                 }
+                Order::Acknowledge => (self.notify)(Notice::Acknowledged),
                 Order::TakeBack => {
                     if let Some(terminal) = &mut self.terminal {
                         terminal.take_back_to_stop();
@@ -139,10 +148,6 @@ impl<'a> Worker<'a> {
     /// The cancel request: whatever is in the channel is read, then the read end goes, and the child's next write fails.
     fn close_channel(&mut self) {
         self.cancel_seen = true;
-        if let Some(drain) = &mut self.drain {
-            // The child itself is gone: whoever asks now asks us not to wait for others.
-            drain.cut_short();
-        }
         if let Some(channel) = &self.channel {
             // No further than what is there now: a child that never pauses would keep us here.
             let waiting = ioctl_fionread(channel).unwrap_or(0);
@@ -158,7 +163,7 @@ impl<'a> Worker<'a> {
         // A child that let go of it will not notice, even if we have not come to read the end of file.
         let was_open = self.channel.take().is_some_and(|end| !is_hung_up(&end));
         (self.notify)(Notice::ChannelClosed {
-            asked: was_open && self.collector.seen(),
+            asked: was_open && self.collector.seen() && self.drain.is_none(),
         });
     }
 
