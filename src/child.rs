@@ -82,11 +82,13 @@ pub enum Notice {
     Continued,
     /// Whether the child has the terminal now.
     Lent(bool),
+    /// All orders before [`Order::Acknowledge`] are carried out.
+    Acknowledged,
     /// The reader of [`Launch::outer`] closed it.
     OuterClosed,
     /// The channel was closed because a cancel was requested.
     ChannelClosed {
-        /// Whether the child will see it: it has reported, and its end was open.
+        /// Whether the child will see it: it is there, has reported, and its end was open.
         asked: bool,
     },
     /// The child is gone, but others kept this stream open, and it was read no further.
@@ -105,6 +107,8 @@ pub enum Notice {
 pub enum Order {
     /// Send this signal to the child's group; a stopped group is continued so that it can act on it.
     Signal(i32),
+    /// The same, so that the run ends: when the child is gone already, others are waited for no longer.
+    Stop(i32),
     /// Kill the group and, where the system lets us find them, the descendants that left it.
     Kill,
     /// Nobody reads this stream any more: let the child know in the usual way.
@@ -113,6 +117,8 @@ pub enum Order {
     Lend,
     /// Take the terminal back because everything is about to stop.
     TakeBack,
+    /// Say that all orders before this one are carried out.
+    Acknowledge,
 }
 
 /// The run loop's end of the line to the worker.

@@ -292,10 +292,8 @@ impl Run<'_> {
             Input::Notice(notice) => self.notice(notice),
             Input::Signal(signal) => self.signal(signal),
             Input::Gone(what) => self.gone(what),
-            Input::Cleared => {
-                let action = self.job.cleared();
-                self.control_job(action);
-            }
+            // We may be about to stop, the worker with us: the child has to have been stopped by then.
+            Input::Cleared => self.control.order(Order::Acknowledge),
             Input::Flushed => {}
         }
         Ok(())
@@ -340,6 +338,10 @@ impl Run<'_> {
             Notice::Continued => self.tell(&Event::Paused(false)),
             Notice::Lent(lent) => {
                 let action = self.job.lent(lent);
+                self.control_job(action);
+            }
+            Notice::Acknowledged => {
+                let action = self.job.cleared();
                 self.control_job(action);
             }
             Notice::ChannelClosed { asked } => {
@@ -442,8 +444,8 @@ impl Run<'_> {
     fn take(&mut self, step: Step) {
         let (order, signal) = match step {
             Step::Ask => return,
-            Step::Signal(signal) => (Order::Signal(signal), signal),
-            Step::Terminate => (Order::Signal(libc::SIGTERM), libc::SIGTERM),
+            Step::Signal(signal) => (Order::Stop(signal), signal),
+            Step::Terminate => (Order::Stop(libc::SIGTERM), libc::SIGTERM),
             Step::Kill => (Order::Kill, libc::SIGKILL),
             Step::GiveUp => {
                 self.gave_up = true;

@@ -124,13 +124,21 @@ impl<'a> Worker<'a> {
         let pid = self.pid;
         while let Ok(order) = self.orders.receiver.try_recv() {
             match order {
-                Order::Signal(signal) => {
-                    self.terminated |= signal == libc::SIGTERM;
+                Order::Signal(signal) => tree::signal_group(self.pid, signal),
+                Order::Stop(signal) => {
                     tree::signal_group(self.pid, signal);
+                    match &mut self.drain {
+                        None => self.terminated |= signal == libc::SIGTERM,
+                        // The child is gone: whoever asks now asks us not to wait for others.
+                        Some(drain) => drain.cut_short(),
+                    }
                 }
                 Order::Kill => {
                     self.killed = true;
                     tree::kill(self.pid, &self.mark);
+                    if let Some(drain) = &mut self.drain {
+                        drain.cut_short();
+                    }
                 }
                 Order::Close(stream) => self.outputs[stream as usize] = None,
                 Order::Lend => {
@@ -138,6 +146,7 @@ impl<'a> Worker<'a> {
                     tree::signal_group(self.pid, libc::SIGCONT);
                     (self.notify)(Notice::Lent(lent));
                 }
+                Order::Acknowledge => (self.notify)(Notice::Acknowledged),
                 Order::TakeBack => {
                     if let Some(terminal) = &mut self.terminal {
                         terminal.take_back_to_stop();
@@ -151,15 +160,12 @@ impl<'a> Worker<'a> {
     /// it unread, for after a cancel request no report is delivered, and reading it would only keep the child waiting.
     fn close_channel(&mut self) {
         self.cancel_seen = true;
-        if let Some(drain) = &mut self.drain {
-            // The child itself is gone: whoever asks now asks us not to wait for others.
-            drain.cut_short();
-        }
+        let gone = self.drain.is_some();
         let asked = self.channel.take().is_some_and(|end| {
             let reported =
                 self.collector.seen() || ioctl_fionread(&end).is_ok_and(|unread| unread > 0);
             // A child that let go of it will not notice, even if we have not come to read the end of file.
-            reported && !is_hung_up(&end)
+            reported && !gone && !is_hung_up(&end)
         });
         (self.notify)(Notice::ChannelClosed { asked });
     }

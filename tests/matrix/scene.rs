@@ -1,0 +1,378 @@
+//! One cell of the matrix: a recorder under a wrapper, led into a phase, one signal, and all that followed.
+//!
+//! Nothing here waits for time to pass in the hope that something has happened by then. A scene has *settled* when nobody
+//! in it has run between two looks at /proc: then all that follows from the last deed has happened.
+
+use std::fs::{self, File};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::support::{Gate, Signal, state_of, valid_event};
+
+/// The rows, in this order everywhere.
+pub(crate) const SIGNALS: [(&str, Signal); 9] = [
+    ("INT", Signal::INT),
+    ("TERM", Signal::TERM),
+    ("HUP", Signal::HUP),
+    ("QUIT", Signal::QUIT),
+    ("USR1", Signal::USR1),
+    ("USR2", Signal::USR2),
+    ("WINCH", Signal::WINCH),
+    ("TSTP", Signal::TSTP),
+    ("CONT", Signal::CONT),
+];
+
+/// So soon after a step a second signal is the same key press.
+const SAME_PRESS: Duration = Duration::from_millis(150);
+/// GNU parallel kills in steps of 200 ms by its own clock. Only what is printed depends on this, no test.
+const PEERS_TAKE_THEIR_TIME: Duration = Duration::from_millis(700);
+const HANGS: Duration = Duration::from_secs(300);
+
+/// Where a run is when the signal comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The command reports.
+    Reporting,
+    /// The command never reported.
+    Silent,
+    /// It reports, and a SIGINT has come.
+    Cancelling,
+    /// It reports, and a second SIGINT has come.
+    Terminating,
+    /// The command is gone; a member of its group holds stdout.
+    Draining,
+    /// It reports, and a SIGINT came just now.
+    SamePress,
+    /// All these signals were ignored when the wrapper started.
+    Ignored,
+    /// They were blocked.
+    Blocked,
+}
+
+/// What stands between us and the recorder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrapper {
+    Progrun,
+    Timeout,
+    Parallel,
+    Script,
+}
+
+impl Wrapper {
+    /// With patience for ever: only signals move it.
+    fn words(self) -> Vec<&'static str> {
+        match self {
+            Self::Progrun => vec![
+                env!("CARGO_BIN_EXE_progrun"),
+                "--json",
+                "--grace=0",
+                "--kill-after=0",
+                "--wait-output",
+                "--",
+            ],
+            Self::Timeout => vec!["timeout", "1h"],
+            Self::Parallel => vec!["parallel", "--will-cite"],
+            Self::Script => vec!["script", "--quiet", "--return", "--command"],
+        }
+    }
+}
+
+/// What came of one signal in one phase.
+pub(crate) struct Cell {
+    /// The signals that the command received, in the order in which bash runs its traps.
+    pub(crate) received: String,
+    /// The events.
+    pub(crate) told: String,
+    /// How the wrapper ended when the command was let go.
+    pub(crate) ended: String,
+}
+
+/// Measures one cell.
+pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
+    loop {
+        let mut scene = Scene::start(wrapper, phase);
+        let first = Instant::now();
+        let asks = match phase {
+            Phase::Cancelling | Phase::SamePress => 1,
+            Phase::Terminating => 2,
+            _ => 0,
+        };
+        for _ in 0..asks {
+            scene.signal(Signal::INT);
+            if phase != Phase::SamePress {
+                thread::sleep(SAME_PRESS);
+            }
+        }
+        let before = scene.seen();
+        scene.signal(signal);
+        if phase == Phase::SamePress && first.elapsed() >= SAME_PRESS {
+            // The machine was too busy for a double key press: once more.
+            continue;
+        }
+        return scene.end(&before);
+    }
+}
+
+struct Scene {
+    wrapper: Wrapper,
+    process: Child,
+    recorder: Pid,
+    gate: Gate,
+    folder: TempDir,
+}
+
+/// What had been recorded and told so far, in bytes.
+struct Seen {
+    records: usize,
+    events: usize,
+}
+
+impl Scene {
+    fn start(wrapper: Wrapper, phase: Phase) -> Self {
+        let (gate, folder) = (Gate::new(), tempfile::tempdir().unwrap());
+        let mode = match phase {
+            Phase::Silent | Phase::Ignored | Phase::Blocked => "silent",
+            Phase::Draining => "leaves",
+            _ => "reports",
+        };
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/matrix/recorder.bash");
+        let records = folder.path().join("records");
+        File::create(&records).unwrap();
+        let command = ["bash", script, records.to_str().unwrap(), gate.path()];
+        let mut words: Vec<String> = wrapper.words().into_iter().map(str::to_owned).collect();
+        match wrapper {
+            Wrapper::Script => {
+                words.push([&command[..], &[mode]].concat().join(" "));
+                words.push("/dev/null".to_owned());
+            }
+            Wrapper::Parallel => {
+                words.extend(command.map(str::to_owned));
+                words.extend([":::", mode].map(str::to_owned));
+            }
+            Wrapper::Progrun | Wrapper::Timeout => {
+                words.extend(command.map(str::to_owned));
+                words.push(mode.to_owned());
+            }
+        }
+        let names = SIGNALS.map(|(name, _)| name);
+        let start = match phase {
+            Phase::Ignored => format!("trap '' {}; exec \"$@\"", names.join(" ")),
+            Phase::Blocked => {
+                format!("exec env --block-signal={} \"$@\"", names.join(","))
+            }
+            _ => r#"exec "$@""#.to_owned(),
+        };
+        // A peer has no channel; the recorder is to write its reports nevertheless.
+        let channel = if wrapper == Wrapper::Progrun {
+            ""
+        } else {
+            " 3>/dev/null"
+        };
+        let mut process = Command::new("bash");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PROGRUN_") {
+                process.env_remove(name);
+            }
+        }
+        let process = process
+            .args(["-c", &format!("{start}{channel}"), "bash"])
+            .args(words)
+            .env("HOME", folder.path())
+            .stdin(Stdio::null())
+            .stdout(File::create(folder.path().join("events")).unwrap())
+            .stderr(Stdio::null())
+            // A group of its own in our session: there it can be stopped, wherever this test runs.
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let mut scene = Self {
+            recorder: Pid::from_child(&process),
+            wrapper,
+            process,
+            gate,
+            folder,
+        };
+        scene.recorder = scene.ready();
+        scene.settle();
+        scene
+    }
+
+    /// Waits until the recorder is listening, and gives its number.
+    fn ready(&self) -> Pid {
+        let mut pid = None;
+        wait_for("the recorder", || {
+            let records = self.read("records");
+            let ready = records.lines().find_map(|line| line.strip_prefix("ready "));
+            pid = ready.and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+            pid.is_some()
+        });
+        pid.unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        // It may have ended; as we have not waited for it, its number is still its own.
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+        self.settle();
+    }
+
+    fn seen(&self) -> Seen {
+        Seen {
+            records: self.read("records").len(),
+            events: self.read("events").len(),
+        }
+    }
+
+    fn end(mut self, before: &Seen) -> Cell {
+        let own = Pid::from_child(&self.process);
+        let stopped = state_of(own) == 'T';
+        if stopped {
+            self.signal(Signal::CONT);
+        }
+        let killed = !is_there(self.recorder);
+        let at_once = !killed && !is_there(own);
+        self.gate.open();
+        wait_for("the recorder to end", || !is_there(self.recorder));
+        wait_for("the wrapper to end", || !is_there(own));
+        let status = self.process.wait().unwrap();
+
+        let records = self.read("records").split_off(before.records);
+        let mut received: Vec<_> = records.lines().collect();
+        if killed {
+            // The only one of them that is not recorded.
+            received.push("KILL");
+        }
+        let mut ended = ending(status);
+        if at_once {
+            ended.push_str(", at once");
+        }
+        if stopped {
+            ended.insert_str(0, "stops; then ");
+        }
+        let told = match self.wrapper {
+            Wrapper::Progrun => told(&self.read("events").split_off(before.events)),
+            _ => String::new(),
+        };
+        Cell {
+            received: received.join(" "),
+            told,
+            ended,
+        }
+    }
+
+    fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.folder.path().join(file)).unwrap()
+    }
+
+    /// Waits until nothing more follows from what has been done.
+    fn settle(&self) {
+        if self.wrapper != Wrapper::Progrun {
+            thread::sleep(PEERS_TAKE_THEIR_TIME);
+        }
+        let mut before = Vec::new();
+        wait_for("quiet", || {
+            let mut now = Vec::new();
+            look_at(Pid::from_child(&self.process), &mut now);
+            look_at(self.recorder, &mut now);
+            let quiet = now == before && now.iter().all(Task::is_idle);
+            before = now;
+            quiet
+        });
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A thread as /proc shows it.
+#[derive(PartialEq, Eq)]
+struct Task {
+    number: i32,
+    state: char,
+    /// How often it has left a processor: a thread that has run since then has a greater number.
+    switches: Vec<String>,
+}
+
+impl Task {
+    fn is_idle(&self) -> bool {
+        // Sleeping, stopped, or gone.
+        ['S', 'T', 'Z', 'X'].contains(&self.state)
+    }
+}
+
+/// Adds the threads of a process and of all its descendants.
+fn look_at(pid: Pid, tasks: &mut Vec<Task>) {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return;
+    };
+    for thread in threads.flatten().map(|thread| thread.path()) {
+        let number = thread.file_name().unwrap().to_str().unwrap();
+        let status = fs::read_to_string(thread.join("status")).unwrap_or_default();
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+        let switches = status.lines().filter(|line| line.contains("ctxt_switches"));
+        tasks.push(Task {
+            number: number.parse().unwrap(),
+            state: field("State:\t")
+                .and_then(|state| state.chars().next())
+                .unwrap_or('X'),
+            switches: switches.map(str::to_owned).collect(),
+        });
+        let children = fs::read_to_string(thread.join("children")).unwrap_or_default();
+        for child in children.split_whitespace() {
+            look_at(Pid::from_raw(child.parse().unwrap()).unwrap(), tasks);
+        }
+    }
+}
+
+fn is_there(pid: Pid) -> bool {
+    !['Z', 'X'].contains(&state_of(pid))
+}
+
+fn wait_for(what: &str, mut has_come: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !has_come() {
+        assert!(start.elapsed() < HANGS, "waiting for {what}");
+        thread::yield_now();
+    }
+}
+
+/// `cancelling (interrupt), SIGINT (interrupt)`.
+fn told(events: &str) -> String {
+    let mut told: Vec<_> = events.lines().map(valid_event).filter_map(word).collect();
+    // One for each stream.
+    told.dedup();
+    told.join(", ")
+}
+
+fn word(event: Value) -> Option<String> {
+    let field = |name: &str| event[name].as_str().unwrap();
+    match field("event") {
+        "state" => Some(format!("cancelling ({})", field("reason"))),
+        "signal" => Some(format!("{} ({})", field("signal"), field("reason"))),
+        "warning" => Some("warning".to_owned()),
+        _ => None,
+    }
+}
+
+fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => code.to_string(),
+        (_, Some(signal)) => {
+            let name = SIGNALS.iter().find(|(_, known)| known.as_raw() == signal);
+            name.map_or_else(
+                || format!("signal {signal}"),
+                |(name, _)| format!("SIG{name}"),
+            )
+        }
+        _ => status.to_string(),
+    }
+}
