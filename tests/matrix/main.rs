@@ -8,6 +8,8 @@
     reason = "clippy.toml lets tests unwrap, but not what they call"
 )]
 
+mod ends;
+mod page;
 mod phases;
 mod scene;
 #[expect(dead_code, reason = "it serves other tests, too")]
