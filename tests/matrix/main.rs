@@ -8,6 +8,7 @@
     reason = "clippy.toml lets tests unwrap, but not what they call"
 )]
 
+mod clocks;
 mod ends;
 mod page;
 mod phases;
