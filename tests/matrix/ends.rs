@@ -44,11 +44,11 @@ fn holders(pipe: &str) -> (Vec<Pid>, Vec<Pid>) {
                 let info =
                     fs::read_to_string(format!("/proc/{pid}/fdinfo/{name}")).unwrap_or_default();
                 let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-                match flags.and_then(|flags| flags.chars().last()) {
-                    Some('0') => readers.push(pid),
-                    Some('1') => writers.push(pid),
-                    // For both: then it reads as well.
-                    _ => readers.push(pid),
+                // Open for both, it reads as well.
+                if flags.is_some_and(|flags| flags.ends_with('1')) {
+                    writers.push(pid);
+                } else {
+                    readers.push(pid);
                 }
             }
         }

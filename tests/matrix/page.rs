@@ -84,14 +84,9 @@ fn tables() -> String {
     for (phase, with_peers, title) in TABLES {
         let _ = writeln!(text, "\n### {title}\n");
         let peers: &[_] = if with_peers { &PEERS } else { &[] };
-        let titles: String = peers
-            .iter()
-            .map(|peer| format!(" {} |", peer.words()[0]))
-            .collect();
-        let _ = writeln!(
-            text,
-            "| signal | the command gets | progrun tells | progrun ends |{titles}"
-        );
+        let titles: Vec<_> = peers.iter().map(|peer| peer.words()[0]).collect();
+        let own = "| signal | the command gets | progrun tells | progrun ends |";
+        let _ = writeln!(text, "{own}{}", columns(&titles));
         let _ = writeln!(text, "|---|---|---|---|{}", "---|".repeat(peers.len()));
         for (row, cells) in table(phase).lines().zip(cells(peers, phase)) {
             let _ = writeln!(text, "{row}{cells}");
@@ -108,7 +103,7 @@ fn version(program: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// For each signal the columns of the peers: ` INT CONT; 7 |`.
+/// For each signal the columns of the peers: ` INT CONT → 7 |`.
 fn cells(peers: &[Wrapper], phase: Phase) -> Vec<String> {
     // All at once, for they mostly sleep.
     thread::scope(|scope| {
@@ -120,10 +115,18 @@ fn cells(peers: &[Wrapper], phase: Phase) -> Vec<String> {
         });
         rows.map(|row| {
             let cells = row.into_iter().map(|cell| cell.join().unwrap());
-            cells
-                .map(|cell| format!(" {} → {} |", cell.received_once(), cell.ended))
-                .collect()
+            let cells = cells.map(|cell| format!("{} → {}", cell.received_once(), cell.ended));
+            columns(&cells.collect::<Vec<_>>())
         })
         .into()
     })
+}
+
+/// ` one | another |`: more columns of a row; nothing if there are none.
+fn columns(cells: &[impl AsRef<str>]) -> String {
+    let mut columns = String::new();
+    for cell in cells {
+        let _ = write!(columns, " {} |", cell.as_ref());
+    }
+    columns
 }

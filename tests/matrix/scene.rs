@@ -33,7 +33,7 @@ const SAME_PRESS: Duration = Duration::from_millis(150);
 /// GNU parallel polls, and kills in steps of 200 ms by its own clock: it never settles. Only what is printed depends on
 /// this, no test.
 const PEERS_TAKE_THEIR_TIME: Duration = Duration::from_millis(700);
-const HANGS: Duration = Duration::from_secs(300);
+const HANGS: Duration = Duration::from_mins(5);
 
 /// Where a run is when the signal comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,12 @@ impl Cell {
     pub(crate) fn received_once(&self) -> String {
         let mut names: Vec<_> = self.received.split(' ').collect();
         names.dedup();
-        names.join(" ")
+        let names = names.join(" ");
+        if names.is_empty() {
+            "–".to_owned()
+        } else {
+            names
+        }
     }
 }
 
@@ -378,13 +383,17 @@ fn wait_for(what: &str, mut has_come: impl FnMut() -> bool) {
 
 /// `cancelling (interrupt), SIGINT (interrupt)`.
 fn told(events: &str) -> String {
-    let mut told: Vec<_> = events.lines().map(valid_event).filter_map(word).collect();
+    let mut told: Vec<_> = events
+        .lines()
+        .map(valid_event)
+        .filter_map(|event| word(&event))
+        .collect();
     // One for each stream.
     told.dedup();
     told.join(", ")
 }
 
-fn word(event: Value) -> Option<String> {
+fn word(event: &Value) -> Option<String> {
     let field = |name: &str| event[name].as_str().unwrap();
     match field("event") {
         "state" => Some(format!("cancelling ({})", field("reason"))),
