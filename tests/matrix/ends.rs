@@ -28,44 +28,46 @@ fn channel_of(pid: Pid) -> String {
     link
 }
 
-/// The processes that have this pipe open for reading, and those that have it open for writing, each with how often.
-fn holders(pipe: &str) -> (Vec<Pid>, Vec<Pid>) {
-    let (mut readers, mut writers) = (Vec::new(), Vec::new());
+/// The processes that have this pipe open for reading, and those that have it open for writing.
+fn holders(pipe: &str) -> [BTreeSet<i32>; 2] {
+    let [mut readers, mut writers] = [BTreeSet::new(), BTreeSet::new()];
     let processes = fs::read_dir("/proc").unwrap().flatten();
-    let number = |name: &str| Pid::from_raw(name.parse().ok()?);
-    for pid in processes.filter_map(|entry| number(entry.file_name().to_str()?)) {
-        // It may end while we look.
+    for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+        // It may end, or let go of something, while we look.
         let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
             continue;
         };
         for descriptor in descriptors.flatten().map(|entry| entry.path()) {
             if fs::read_link(&descriptor).is_ok_and(|link| link == Path::new(pipe)) {
-                let name = descriptor.file_name().unwrap().to_str().unwrap();
-                let info =
-                    fs::read_to_string(format!("/proc/{pid}/fdinfo/{name}")).unwrap_or_default();
+                let number = descriptor.file_name().unwrap().to_str().unwrap();
+                let Ok(info) = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")) else {
+                    continue;
+                };
                 let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-                // Open for both, it reads as well.
-                if flags.is_some_and(|flags| flags.ends_with('1')) {
-                    writers.push(pid);
+                // What is open for both reads as well.
+                let writes_only = flags.unwrap().ends_with('1');
+                (if writes_only {
+                    &mut writers
                 } else {
-                    readers.push(pid);
-                }
+                    &mut readers
+                })
+                .insert(pid);
             }
         }
     }
-    (readers, writers)
+    [readers, writers]
 }
 
-/// One read end, in progrun, and write ends in these processes only.
+/// The channel of `command` is read by `reader` alone, and written to by `writers` alone.
 #[track_caller]
-fn assert_holders(run: &Running, command: Pid, writers: &[Pid]) {
-    let found = holders(&channel_of(command));
-    let mut writers = writers.to_vec();
-    writers.sort_unstable_by_key(|pid| pid.as_raw_nonzero());
-    let mut found_writers = found.1;
-    found_writers.sort_unstable_by_key(|pid| pid.as_raw_nonzero());
-    assert_eq!(found.0, [run.pid()], "who reads");
-    assert_eq!(found_writers, writers, "who writes");
+fn assert_holders(command: Pid, reader: Pid, writers: &[Pid]) {
+    let set = |pids: &[Pid]| pids.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+    let expected = [set(&[reader]), set(writers)];
+    assert_eq!(
+        holders(&channel_of(command)),
+        expected,
+        "[readers, writers]"
+    );
 }
 
 #[test]
@@ -81,7 +83,7 @@ fn progrun_alone_reads_and_the_command_alone_writes() {
     ] {
         let mut gate = Gate::new();
         let (run, command) = waiting(options, WAITS, &gate);
-        assert_holders(&run, command, &[command]);
+        assert_holders(command, run.pid(), &[command]);
         gate.open();
         assert_eq!(run.finish().status.code(), Some(0), "{options:?}");
     }
@@ -93,7 +95,7 @@ fn without_json_it_is_the_same() {
     let script = r#"echo 1/2 >&3; echo "$$"; read -r _ <"$1""#;
     let mut run = progrun(&["--", "sh", "-c", script, "sh", gate.path()]).start();
     let command = Pid::from_raw(run.stdout_line().trim().parse().unwrap()).unwrap();
-    assert_holders(&run, command, &[command]);
+    assert_holders(command, run.pid(), &[command]);
     gate.open();
     assert_eq!(run.wait().code(), Some(0));
 }
@@ -108,7 +110,7 @@ fn several_at_once_hold_nothing_of_each_other() {
         .collect();
     assert_eq!(channels.len(), runs.len());
     for (run, command) in &runs {
-        assert_holders(run, *command, &[*command]);
+        assert_holders(*command, run.pid(), &[*command]);
     }
     for gate in &mut gates {
         gate.open();
@@ -123,7 +125,7 @@ fn a_command_that_opens_the_channel_anew_gets_no_read_end() {
     let mut gate = Gate::new();
     let script = format!("exec 4>/dev/fd/3 5>>/proc/self/fd/3; {WAITS}");
     let (run, command) = waiting(&[], &script, &gate);
-    assert_holders(&run, command, &[command; 3]);
+    assert_holders(command, run.pid(), &[command]);
     gate.open();
     assert_eq!(run.finish().status.code(), Some(0));
 }
@@ -137,7 +139,7 @@ fn what_the_command_starts_holds_a_write_end_and_no_more() {
     let mut run = progrun(&command).start();
     let info = run.event("progress")["info"].clone();
     let (command, member) = (pid_in(&info["pid"]), pid_in(&info["own"]));
-    assert_holders(&run, command, &[command, member]);
+    assert_holders(command, run.pid(), &[command, member]);
     gate.open();
     assert_eq!(run.finish().status.code(), Some(0));
 }
@@ -152,13 +154,8 @@ fn an_inner_progrun_writes_to_the_outer_channel_and_alone_reads_its_own() {
     let inner = outer.child();
     let said = outer.event("output")["text"].clone();
     let command = Pid::from_raw(said.as_str().unwrap().trim().parse().unwrap()).unwrap();
-    let (readers, writers) = holders(&channel_of(command));
-    assert_eq!((readers, writers), (vec![inner], vec![command]));
-    let (readers, mut writers) = holders(&channel_of(inner));
-    assert_eq!(readers, [outer.pid()]);
-    // What it was given, and what it opened for itself.
-    writers.dedup();
-    assert_eq!(writers, [inner]);
+    assert_holders(command, inner, &[command]);
+    assert_holders(inner, outer.pid(), &[inner]);
     gate.open();
     assert_eq!(outer.finish().status.code(), Some(0));
 }
