@@ -35,6 +35,8 @@ pub use self::ladder::Limits;
 
 /// How late the run loop is only if it was stopped.
 const LATE: Duration = Duration::from_secs(1);
+/// How often we look at the clock while some time is running out, so as to see how long we were stopped.
+const LOOK: Duration = Duration::from_millis(500);
 /// How long the writing of the last words is waited for after giving up.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -104,6 +106,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let stage = Rc::new(RefCell::new(Stage {
         sinks: chosen.sinks,
         started,
+        stopped: None,
         reports: 0,
         malformed: 0,
     }));
@@ -165,13 +168,16 @@ struct Run<'a> {
 struct Stage {
     sinks: Vec<Box<dyn Sink>>,
     started: Instant,
+    /// Since when no time passes.
+    stopped: Option<Instant>,
     reports: u64,
     malformed: u64,
 }
 
 impl Stage {
     fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        let now = self.stopped.unwrap_or_else(Instant::now);
+        now.saturating_duration_since(self.started)
     }
 
     fn tell(&mut self, event: &Event<'_>) {
@@ -190,6 +196,17 @@ impl Stage {
     /// No clock runs while we are stopped.
     fn pause(&mut self, stopped: Duration) {
         self.started += stopped;
+    }
+
+    /// Nor while the child is.
+    fn stop_clock(&mut self) {
+        self.stopped.get_or_insert_with(Instant::now);
+    }
+
+    fn start_clock(&mut self) {
+        if let Some(since) = self.stopped.take() {
+            self.started += since.elapsed();
+        }
     }
 
     /// Puts an input into the channel when all that the sinks were given is written.
@@ -250,7 +267,9 @@ impl Run<'_> {
     /// When there is something to draw or to do even if nothing happens.
     fn wake(&self) -> Option<Duration> {
         let due = self.stage.borrow().due();
-        [due, self.ladder.deadline()].into_iter().flatten().min()
+        let look = |deadline: Duration| deadline.min(self.elapsed() + LOOK);
+        let deadline = self.ladder.deadline().map(look);
+        [due, deadline].into_iter().flatten().min()
     }
 
     /// SIGSTOP cannot be caught, but it shows: nothing else makes us so late. The time is not the child's fault.
@@ -335,7 +354,10 @@ impl Run<'_> {
                 self.control_job(actions);
             }
             Notice::OuterClosed => self.request(Reason::Outer),
-            Notice::Continued => self.tell(&Event::Paused(false)),
+            Notice::Continued => {
+                self.stage.borrow_mut().start_clock();
+                self.tell(&Event::Paused(false));
+            }
             Notice::Lent(lent) => {
                 let action = self.job.lent(lent);
                 self.control_job(action);
@@ -360,7 +382,10 @@ impl Run<'_> {
                     "{stream} is still held by {who}; what it writes now is lost (--wait-output waits)"
                 ));
             }
-            Notice::Ended(exit) => self.exit = Some(exit),
+            Notice::Ended(exit) => {
+                self.stage.borrow_mut().start_clock();
+                self.exit = Some(exit);
+            }
         }
     }
 
@@ -415,11 +440,18 @@ impl Run<'_> {
                     let actions = self.job.resumed(stopped);
                     self.control_job(actions);
                 }
-                job::Action::Paused(paused) => self.tell(&Event::Paused(paused)),
+                job::Action::Paused => {
+                    if self.ladder.reason().is_none() {
+                        self.stage.borrow_mut().stop_clock();
+                    }
+                    self.tell(&Event::Paused(true));
+                }
+                // Here the clock goes on: a timeout may be the only way out.
                 job::Action::Stuck => {
                     self.warn(
                         "the command waits for the terminal, and this job cannot be given it",
                     );
+                    self.tell(&Event::Paused(true));
                 }
             }
         }
@@ -428,6 +460,8 @@ impl Run<'_> {
     fn act(&mut self, action: Action) {
         match action {
             Action::Cancel => {
+                // That somebody has stopped the child is no excuse any more: it has only so long.
+                self.stage.borrow_mut().start_clock();
                 self.future.cancel();
             }
             Action::Begin(reason, step) => {

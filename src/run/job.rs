@@ -25,9 +25,9 @@ pub(super) enum Action {
     Signal(i32),
     /// Stop ourselves as this signal does.
     Stop(i32),
-    /// Show whether the child is stopped.
-    Paused(bool),
-    /// Tell that the child waits for a terminal that it cannot get.
+    /// Somebody stopped the child alone: no time passes for it.
+    Paused,
+    /// The child is stopped because it waits for a terminal that it cannot get.
     Stuck,
 }
 
@@ -80,7 +80,7 @@ impl Job {
                 actions.extend(self.clear(then));
                 actions
             }
-            State::Ours => vec![Action::Paused(true)],
+            State::Ours => vec![Action::Paused],
             State::Clearing(_) | State::Stopping { .. } => Vec::new(),
         }
     }
@@ -123,7 +123,7 @@ impl Job {
         };
         if wanted && stopped < REAL_STOP {
             self.0 = State::Ours;
-            return vec![Action::Stuck, Action::Draw, Action::Paused(true)];
+            return vec![Action::Draw, Action::Stuck];
         }
         if wanted {
             self.0 = State::Lent;
@@ -178,10 +178,7 @@ mod tests {
         let mut job = Job::new();
         job.child_stopped(libc::SIGTTIN, false);
         job.cleared();
-        assert_eq!(
-            job.resumed(Duration::ZERO),
-            [Action::Stuck, Action::Draw, Action::Paused(true)]
-        );
+        assert_eq!(job.resumed(Duration::ZERO), [Action::Draw, Action::Stuck]);
     }
 
     #[test]
@@ -214,9 +211,6 @@ mod tests {
     #[test]
     fn a_child_that_somebody_stops_is_only_shown_as_stopped() {
         let mut job = Job::new();
-        assert_eq!(
-            job.child_stopped(libc::SIGSTOP, true),
-            [Action::Paused(true)]
-        );
+        assert_eq!(job.child_stopped(libc::SIGSTOP, true), [Action::Paused]);
     }
 }

@@ -8,6 +8,9 @@
     reason = "clippy.toml lets tests unwrap, but not what they call"
 )]
 
+mod clocks;
+mod ends;
+mod page;
 mod phases;
 mod scene;
 #[expect(dead_code, reason = "it serves other tests, too")]

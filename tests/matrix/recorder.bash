@@ -5,6 +5,7 @@ record() {
         trap "echo $name >&5" "$name"
     done
     echo "ready $BASHPID" >&5
+    echo 'ready'
     read -r _ <&4
 }
 exec 4<"$2" 5>>"$1"
@@ -19,7 +20,7 @@ leaves)
     # Ends at once, and leaves the recording to a member of its group. Not by &: that could not hear SIGINT.
     shopt -s lastpipe
     exec 6>&1
-    record >&6 | exit 7
+    record | { read -r _; exit 7; }
     ;;
 esac
 exit 7

@@ -30,9 +30,10 @@ pub(crate) const SIGNALS: [(&str, Signal); 9] = [
 
 /// So soon after a step a second signal is the same key press.
 const SAME_PRESS: Duration = Duration::from_millis(150);
-/// GNU parallel kills in steps of 200 ms by its own clock. Only what is printed depends on this, no test.
+/// GNU parallel polls, and kills in steps of 200 ms by its own clock: it never settles. Only what is printed depends on
+/// this, no test.
 const PEERS_TAKE_THEIR_TIME: Duration = Duration::from_millis(700);
-const HANGS: Duration = Duration::from_secs(300);
+const HANGS: Duration = Duration::from_mins(5);
 
 /// Where a run is when the signal comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub(crate) enum Wrapper {
 
 impl Wrapper {
     /// With patience for ever: only signals move it.
-    fn words(self) -> Vec<&'static str> {
+    pub(crate) fn words(self) -> Vec<&'static str> {
         match self {
             Self::Progrun => vec![
                 env!("CARGO_BIN_EXE_progrun"),
@@ -93,10 +94,24 @@ pub(crate) struct Cell {
     pub(crate) ended: String,
 }
 
+impl Cell {
+    /// What was received, each signal once: timeout delivers some of them twice, and whether both are noticed is chance.
+    pub(crate) fn received_once(&self) -> String {
+        let mut names: Vec<_> = self.received.split(' ').collect();
+        names.dedup();
+        let names = names.join(" ");
+        if names.is_empty() {
+            "–".to_owned()
+        } else {
+            names
+        }
+    }
+}
+
 /// Measures one cell.
 pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
     loop {
-        let mut scene = Scene::start(wrapper, phase);
+        let scene = Scene::start(wrapper, phase);
         let first = Instant::now();
         let asks = match phase {
             Phase::Cancelling | Phase::SamePress => 1,
@@ -110,12 +125,20 @@ pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
             }
         }
         let before = scene.seen();
+        let gone = [scene.recorder, Pid::from_child(&scene.process)].map(|pid| !is_there(pid));
         scene.signal(signal);
         if phase == Phase::SamePress && first.elapsed() >= SAME_PRESS {
             // The machine was too busy for a double key press: once more.
             continue;
         }
-        return scene.end(&before);
+        let mut cell = scene.end(&before);
+        if gone[0] {
+            "it is gone".clone_into(&mut cell.received);
+        }
+        if gone[1] {
+            cell.ended = format!("has ended: {}", cell.ended.replace(", at once", ""));
+        }
+        return cell;
     }
 }
 
@@ -238,8 +261,7 @@ impl Scene {
         let at_once = !killed && !is_there(own);
         self.gate.open();
         wait_for("the recorder to end", || !is_there(self.recorder));
-        wait_for("the wrapper to end", || !is_there(own));
-        let status = self.process.wait().unwrap();
+        let mut ended = self.wait();
 
         let records = self.read("records").split_off(before.records);
         let mut received: Vec<_> = records.lines().collect();
@@ -247,7 +269,6 @@ impl Scene {
             // The only one of them that is not recorded.
             received.push("KILL");
         }
-        let mut ended = ending(status);
         if at_once {
             ended.push_str(", at once");
         }
@@ -265,6 +286,20 @@ impl Scene {
         }
     }
 
+    /// Waits for the end of the wrapper; no peer is waited for for ever.
+    fn wait(&mut self) -> String {
+        let start = Instant::now();
+        while self.wrapper != Wrapper::Progrun && self.process.try_wait().unwrap().is_none() {
+            if start.elapsed() > 10 * PEERS_TAKE_THEIR_TIME {
+                self.process.kill().unwrap();
+                self.process.wait().unwrap();
+                return "does not end".to_owned();
+            }
+            thread::sleep(SAME_PRESS);
+        }
+        ending(self.process.wait().unwrap())
+    }
+
     fn read(&self, file: &str) -> String {
         fs::read_to_string(self.folder.path().join(file)).unwrap()
     }
@@ -273,6 +308,7 @@ impl Scene {
     fn settle(&self) {
         if self.wrapper != Wrapper::Progrun {
             thread::sleep(PEERS_TAKE_THEIR_TIME);
+            return;
         }
         let mut before = Vec::new();
         wait_for("quiet", || {
@@ -347,13 +383,17 @@ fn wait_for(what: &str, mut has_come: impl FnMut() -> bool) {
 
 /// `cancelling (interrupt), SIGINT (interrupt)`.
 fn told(events: &str) -> String {
-    let mut told: Vec<_> = events.lines().map(valid_event).filter_map(word).collect();
+    let mut told: Vec<_> = events
+        .lines()
+        .map(valid_event)
+        .filter_map(|event| word(&event))
+        .collect();
     // One for each stream.
     told.dedup();
     told.join(", ")
 }
 
-fn word(event: Value) -> Option<String> {
+fn word(event: &Value) -> Option<String> {
     let field = |name: &str| event[name].as_str().unwrap();
     match field("event") {
         "state" => Some(format!("cancelling ({})", field("reason"))),

@@ -1,0 +1,161 @@
+//! Who holds the two ends of a channel while a run is under way. A read end in any other process than progrun would make
+//! every cancellation do nothing, without a word.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use rustix::process::Pid;
+
+use super::support::{Gate, Running, pid_in, progrun};
+
+/// Says who it is and waits at the gate `$1`.
+const WAITS: &str = r#"echo "{\"pid\": $$}" >&3; read -r _ <"$1""#;
+
+/// A command that has reported and waits, under `progrun --json` with more options.
+fn waiting(options: &[&str], script: &str, gate: &Gate) -> (Running, Pid) {
+    let command = ["--json", "--", "sh", "-c", script, "sh", gate.path()];
+    let mut run = progrun(&[options, &command].concat()).start();
+    let pid = pid_in(&run.event("progress")["info"]["pid"]);
+    (run, pid)
+}
+
+/// The name of the channel of a process, as /proc shows it.
+fn channel_of(pid: Pid) -> String {
+    let link = fs::read_link(format!("/proc/{pid}/fd/3")).unwrap();
+    let link = link.into_os_string().into_string().unwrap();
+    assert!(link.starts_with("pipe:"), "{link}");
+    link
+}
+
+/// The processes that have this pipe open for reading, and those that have it open for writing.
+fn holders(pipe: &str) -> [BTreeSet<i32>; 2] {
+    let [mut readers, mut writers] = [BTreeSet::new(), BTreeSet::new()];
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+        // It may end, or let go of something, while we look.
+        let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+            continue;
+        };
+        for descriptor in descriptors.flatten().map(|entry| entry.path()) {
+            if fs::read_link(&descriptor).is_ok_and(|link| link == Path::new(pipe)) {
+                let number = descriptor.file_name().unwrap().to_str().unwrap();
+                let Ok(info) = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")) else {
+                    continue;
+                };
+                let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+                // What is open for both reads as well.
+                let writes_only = flags.unwrap().ends_with('1');
+                (if writes_only {
+                    &mut writers
+                } else {
+                    &mut readers
+                })
+                .insert(pid);
+            }
+        }
+    }
+    [readers, writers]
+}
+
+/// The channel of `command` is read by `reader` alone, and written to by `writers` alone.
+#[track_caller]
+fn assert_holders(command: Pid, reader: Pid, writers: &[Pid]) {
+    let set = |pids: &[Pid]| pids.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+    let expected = [set(&[reader]), set(writers)];
+    assert_eq!(
+        holders(&channel_of(command)),
+        expected,
+        "[readers, writers]"
+    );
+}
+
+#[test]
+fn progrun_alone_reads_and_the_command_alone_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = format!("--log={}", folder.path().join("log").display());
+    for options in [
+        &[][..],
+        &[log.as_str()],
+        &["--timeout=1h", "--wait-output"],
+        &["--output=on-failure"],
+        &["--quiet"],
+    ] {
+        let mut gate = Gate::new();
+        let (run, command) = waiting(options, WAITS, &gate);
+        assert_holders(command, run.pid(), &[command]);
+        gate.open();
+        assert_eq!(run.finish().status.code(), Some(0), "{options:?}");
+    }
+}
+
+#[test]
+fn without_json_it_is_the_same() {
+    let mut gate = Gate::new();
+    let script = r#"echo 1/2 >&3; echo "$$"; read -r _ <"$1""#;
+    let mut run = progrun(&["--", "sh", "-c", script, "sh", gate.path()]).start();
+    let command = Pid::from_raw(run.stdout_line().trim().parse().unwrap()).unwrap();
+    assert_holders(command, run.pid(), &[command]);
+    gate.open();
+    assert_eq!(run.wait().code(), Some(0));
+}
+
+#[test]
+fn several_at_once_hold_nothing_of_each_other() {
+    let mut gates = [(); 8].map(|()| Gate::new());
+    let runs: Vec<_> = gates.iter().map(|gate| waiting(&[], WAITS, gate)).collect();
+    let channels: BTreeSet<_> = runs
+        .iter()
+        .map(|(_, command)| channel_of(*command))
+        .collect();
+    assert_eq!(channels.len(), runs.len());
+    for (run, command) in &runs {
+        assert_holders(*command, run.pid(), &[*command]);
+    }
+    for gate in &mut gates {
+        gate.open();
+    }
+    for (run, _) in runs {
+        assert_eq!(run.finish().status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_command_that_opens_the_channel_anew_gets_no_read_end() {
+    let mut gate = Gate::new();
+    let script = format!("exec 4>/dev/fd/3 5>>/proc/self/fd/3; {WAITS}");
+    let (run, command) = waiting(&[], &script, &gate);
+    assert_holders(command, run.pid(), &[command]);
+    gate.open();
+    assert_eq!(run.finish().status.code(), Some(0));
+}
+
+#[test]
+fn what_the_command_starts_holds_a_write_end_and_no_more() {
+    let mut gate = Gate::new();
+    let script =
+        r#"sh -c 'echo "{\"pid\": $PPID, \"own\": $$}" >&3; read -r _ <"$1"' sh "$1"; exit"#;
+    let command = ["--json", "--", "sh", "-c", script, "sh", gate.path()];
+    let mut run = progrun(&command).start();
+    let info = run.event("progress")["info"].clone();
+    let (command, member) = (pid_in(&info["pid"]), pid_in(&info["own"]));
+    assert_holders(command, run.pid(), &[command, member]);
+    gate.open();
+    assert_eq!(run.finish().status.code(), Some(0));
+}
+
+#[test]
+fn an_inner_progrun_writes_to_the_outer_channel_and_alone_reads_its_own() {
+    let mut gate = Gate::new();
+    let script = r#"echo 1/2 >&3; echo "$$"; read -r _ <"$1""#;
+    let program = env!("CARGO_BIN_EXE_progrun");
+    let inner = [program, "--", "sh", "-c", script, "sh", gate.path()];
+    let mut outer = progrun(&[&["--json", "--"][..], &inner].concat()).start();
+    let inner = outer.child();
+    let said = outer.event("output")["text"].clone();
+    let command = Pid::from_raw(said.as_str().unwrap().trim().parse().unwrap()).unwrap();
+    assert_holders(command, inner, &[command]);
+    assert_holders(inner, outer.pid(), &[inner]);
+    gate.open();
+    assert_eq!(outer.finish().status.code(), Some(0));
+}
