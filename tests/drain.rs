@@ -141,7 +141,15 @@ fn what_a_process_substitution_says_a_little_late_is_not_lost() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let option = format!("--log={}", log.path().display());
     let script = "seq 1 3 > >(while read -r line; do sleep 0.02; echo \"$line\"; done)";
-    progrun(&["--quiet", "--wait-output", &option, "--", "bash", "-c", script])
-        .stdout("1\n2\n3\n")
-        .status(0);
+    progrun(&[
+        "--quiet",
+        "--wait-output",
+        &option,
+        "--",
+        "bash",
+        "-c",
+        script,
+    ])
+    .stdout("1\n2\n3\n")
+    .status(0);
 }

@@ -62,7 +62,10 @@ fn an_inner_run_is_a_part_with_a_title_and_an_end_and_prints_nothing_of_its_own(
     assert_eq!((&last["id"], &last["status"]), (&json!(id), &json!("ok")));
     let told = infos.iter().find(|info| info["progress"] == 3).unwrap();
     assert_eq!(told["id"], id);
-    assert_eq!((&told["total"], &told["message"]), (&json!(10), &json!("a.c")));
+    assert_eq!(
+        (&told["total"], &told["message"]),
+        (&json!(10), &json!("a.c"))
+    );
     assert_eq!(ended.stderr, "");
     assert_eq!(ended.status.code(), Some(0));
 }
@@ -72,13 +75,18 @@ fn the_parts_of_an_inner_run_are_parts_of_its_part() {
     let report = r#"
         echo '{"id": "a", "title": "A", "progress": 1}' >&3
         echo '{"id": "b", "parent": "a", "status": "failed"}' >&3"#;
-    let ended = outer(r#""$progrun" -- sh -c "$1""#, &[report]).start().finish();
+    let ended = outer(r#""$progrun" -- sh -c "$1""#, &[report])
+        .start()
+        .finish();
     let id = id_of(&ended);
     let infos = infos(&ended);
     let a = infos.iter().find(|info| info["title"] == "A").unwrap();
     assert_eq!(a["id"], format!("{id}/a"));
     assert_eq!(a["parent"], id);
-    let b = infos.iter().find(|info| info["status"] == "failed").unwrap();
+    let b = infos
+        .iter()
+        .find(|info| info["status"] == "failed")
+        .unwrap();
     assert_eq!(b["id"], format!("{id}/b"));
     assert_eq!(b["parent"], format!("{id}/a"));
 }
@@ -179,7 +187,10 @@ all: 1 2 3 4 5 6 7 8 9 10
         .start()
         .finish();
     let infos = infos(&ended);
-    let titles: BTreeSet<_> = infos.iter().filter_map(|info| info["title"].as_str()).collect();
+    let titles: BTreeSet<_> = infos
+        .iter()
+        .filter_map(|info| info["title"].as_str())
+        .collect();
     let jobs: Vec<_> = (1..=10).map(|number| format!("job{number}")).collect();
     assert_eq!(titles, jobs.iter().map(String::as_str).collect());
     let of = |status: &'static str| infos.iter().filter(move |info| info["status"] == status);
@@ -220,7 +231,10 @@ fn a_cancellation_reaches_ten_at_once() {
 fn assert_speaks_for_itself(before: &str) {
     let folder = tempfile::tempdir().unwrap();
     let script = format!(r#"{before}; exec "$progrun" --name inner -- sh -c 'echo 1/2 half >&3'"#);
-    let ended = outer(&script, &[]).in_folder(folder.path()).start().finish();
+    let ended = outer(&script, &[])
+        .in_folder(folder.path())
+        .start()
+        .finish();
     assert_eq!(infos(&ended), [&json!({}); 0], "{before}");
     assert_eq!(
         ended.output("stderr").lines().next(),
@@ -282,7 +296,11 @@ fn an_inner_one_that_shows_progress_itself_is_cancelled_by_the_signal() {
     let mut run = outer(script, &[&child("tidy.sh"), gate.path()]).start();
     run.event("output");
     run.signal(Signal::INT);
-    while !run.event("output")["text"].as_str().unwrap().contains("cancelling") {}
+    while !run.event("output")["text"]
+        .as_str()
+        .unwrap()
+        .contains("cancelling")
+    {}
     gate.open();
     let ended = run.finish();
     assert_eq!(ended.signals(), ["SIGINT (interrupt)"]);

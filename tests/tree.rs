@@ -127,7 +127,13 @@ fn a_timeout_that_kills_reaches_the_whole_tree() {
     let script = r#"exec 4>"$1"; (setsid sleep 1000 &); exec sleep 1000"#;
     for signal in ["--signal=KILL", "--signal=TERM"] {
         // Whether all of it is there when the time is over nobody knows; in either case nobody may be left.
-        let options = ["--quiet", "--timeout=0.3", "--kill-after=10ms", signal, "--"];
+        let options = [
+            "--quiet",
+            "--timeout=0.3",
+            "--kill-after=10ms",
+            signal,
+            "--",
+        ];
         let command = ["sh", "-c", script, "sh", lifeline.path()];
         progrun(&[&options[..], &command].concat())
             .inside("sh", r#"trap '' TERM; exec "$@""#)

@@ -161,9 +161,7 @@ mod linux {
                 handle => handle?,
             };
             match Self::read(self.pid) {
-                Some(now) if now.started == self.started => {
-                    pidfd_send_signal(handle, Signal::KILL)
-                }
+                Some(now) if now.started == self.started => pidfd_send_signal(handle, Signal::KILL),
                 _ => Err(Errno::SRCH),
             }
         }

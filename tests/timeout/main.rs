@@ -185,10 +185,7 @@ fn scenario_09_a_stderr_that_nobody_reads_is_124_and_no_broken_pipe() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let run = progrun(&[&["--timeout=0.01", "--"][..], &LONG].concat());
-    assert_eq!(
-        run.start_on(Stdio::null(), writer).wait().code(),
-        Some(124)
-    );
+    assert_eq!(run.start_on(Stdio::null(), writer).wait().code(), Some(124));
 }
 
 #[test]
@@ -247,7 +244,9 @@ For more information, try '--help'.
 #[test]
 fn scenario_12_what_is_no_time_and_no_signal_is_125() {
     for option in ["--timeout", "--grace", "--kill-after"] {
-        for time in ["42D", "10x", "", "s", ".", "nan", "NaN", "1 0", "1,5", "1h30"] {
+        for time in [
+            "42D", "10x", "", "s", ".", "nan", "NaN", "1 0", "1,5", "1h30",
+        ] {
             assert_refused(option, time, NO_TIME);
         }
     }
