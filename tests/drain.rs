@@ -1,0 +1,155 @@
+//! The end of the output: every byte of a command that is gone at once, however busy the machine is.
+//!
+//! 100 runs each; 500 with `PROGRUN_TEST_ALL=1`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml lets tests unwrap, but not what they call"
+)]
+
+#[expect(dead_code, reason = "what other test programs need of it")]
+#[path = "run/support.rs"]
+mod support;
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+use self::support::{Gate, assert_text, progrun, text};
+
+/// How many times the same thing is done.
+fn runs() -> usize {
+    let all = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
+    if all { 500 } else { 100 }
+}
+
+/// 200 kB whose every line is different.
+fn lines(run: usize) -> String {
+    let mut text = String::new();
+    let mut number = 0;
+    while text.len() < 200_000 {
+        text.push_str(&format!("{run} {number}\n"));
+        number += 1;
+    }
+    text
+}
+
+/// Writes the file `$1` to stdout and stderr at once, and is gone.
+const BURST: &str = r#"cat "$1" >&2 & cat "$1"; wait"#;
+
+#[track_caller]
+fn assert_all_there(run: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = lines(run);
+    fs::write(folder.path().join("lines"), &expected).unwrap();
+    let command = ["--", "sh", "-c", BURST, "sh", "lines"];
+
+    let output = progrun(&[&["--quiet", "--log=log"][..], &command].concat())
+        .in_folder(folder.path())
+        .output();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout) == expected, "stdout of run {run}");
+    assert!(text(&output.stderr) == expected, "stderr of run {run}");
+    let log = fs::metadata(folder.path().join("log")).unwrap();
+    assert_eq!(log.len(), 2 * expected.len() as u64, "log of run {run}");
+}
+
+#[test]
+fn not_a_byte_of_the_output_is_lost_at_a_fast_end() {
+    for run in 0..runs() {
+        assert_all_there(run);
+    }
+}
+
+#[test]
+fn not_a_byte_is_lost_in_events() {
+    // Each event is checked against the schema, which takes longer than the run.
+    for run in 0..runs() / 20 {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, lines(run)).unwrap();
+        let path = file.path().to_str().unwrap();
+        let command = ["--json", "--", "sh", "-c", BURST, "sh", path];
+        let ended = progrun(&command).start().finish();
+        assert!(ended.output("stdout") == lines(run), "stdout of run {run}");
+        assert!(ended.output("stderr") == lines(run), "stderr of run {run}");
+        assert_eq!(ended.all("warning").len(), 0);
+    }
+}
+
+/// Keeps a processor busy until it is dropped.
+struct Busy(Child);
+
+impl Busy {
+    fn new() -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "while :; do :; done"]);
+        Self(command.stdout(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn not_a_byte_is_lost_on_a_busy_machine() {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let _busy: Vec<_> = (0..2 * processors).map(|_| Busy::new()).collect();
+    for run in 0..runs() / 5 {
+        assert_all_there(run);
+    }
+}
+
+#[test]
+fn not_a_report_is_lost_at_a_fast_end() {
+    for _ in 0..runs() {
+        let script = "i=0; while [ $i -lt 300 ]; do i=$((i + 1)); echo $i/300; done >&3";
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let json = format!("--json={}", file.path().display());
+        progrun(&["--quiet", &json, "--", "sh", "-c", script]).status(0);
+        let events = fs::read_to_string(file.path()).unwrap();
+        assert_eq!(events.matches("\"event\":\"progress\"").count(), 300);
+    }
+}
+
+#[test]
+fn everybody_who_holds_the_output_is_named_with_the_stream() {
+    let mut gate = Gate::new();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let option = format!("--log={}", log.path().display());
+    let holder = r#"(exec 4>&2 2>/dev/null; read -r _ <"$1") & echo $!; exec >&-"#;
+    let output = progrun(&[&option, "--", "sh", "-c", holder, "sh", gate.path()]).output();
+    gate.open();
+    let pid = text(&output.stdout);
+    let pid = pid.trim();
+    assert_text(
+        &text(&output.stderr),
+        &format!(
+            "\
+sh: stdout is still held by sh ({pid}); what it writes now is lost (--wait-output waits)
+sh: stderr is still held by sh ({pid}); what it writes now is lost (--wait-output waits)
+"
+        ),
+    );
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn what_a_process_substitution_says_a_little_late_is_not_lost() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let option = format!("--log={}", log.path().display());
+    let script = "seq 1 3 > >(while read -r line; do sleep 0.02; echo \"$line\"; done)";
+    progrun(&[
+        "--quiet",
+        "--wait-output",
+        &option,
+        "--",
+        "bash",
+        "-c",
+        script,
+    ])
+    .stdout("1\n2\n3\n")
+    .status(0);
+}

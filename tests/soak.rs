@@ -1,0 +1,135 @@
+//! Many runs: nothing is left over, and none hangs.
+//!
+//! 200 in a row and 20 at once; 2,000 and 50 with `PROGRUN_TEST_ALL=1`.
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml lets tests unwrap, but not what they call"
+)]
+
+#[expect(dead_code, reason = "what other test programs need of it")]
+#[path = "run/support.rs"]
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use self::support::{Progrun, progrun, text, until};
+
+fn scaled(all: usize, some: usize) -> usize {
+    let wanted = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
+    if wanted { all } else { some }
+}
+
+/// A run that uses everything: the channel, both streams, a file of events, a log, a spool.
+fn run_in(folder: &Path, number: usize) -> Progrun {
+    let script = "
+        i=0; while [ $i -lt 20 ]; do i=$((i + 1)); echo $i/20; done >&3
+        sleep 0.001 & echo out; echo err >&2; wait; exit $1";
+    let status = (number % 3).to_string();
+    let options = [
+        "--quiet",
+        "--output=on-failure",
+        "--log=log",
+        "--json=events",
+    ];
+    let command = ["--", "sh", "-c", script, "sh", &status];
+    progrun(&[&options[..], &command].concat())
+        .in_folder(folder)
+        .variable("TMPDIR", folder.join("tmp").to_str().unwrap())
+        .variable("PROGRUN_SOAK", folder.to_str().unwrap())
+}
+
+#[track_caller]
+fn run_and_check(folder: &Path, number: usize) {
+    let output = run_in(folder, number).output();
+    let status = i32::try_from(number % 3).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{output:?}");
+    let shown = if status == 0 {
+        ["", ""]
+    } else {
+        ["out\n", "err\n"]
+    };
+    assert_eq!([text(&output.stdout), text(&output.stderr)], shown);
+    let events = fs::read_to_string(folder.join("events")).unwrap();
+    let last = support::valid_event(events.lines().last().unwrap());
+    assert_eq!(
+        (&last["event"], &last["reports"]),
+        (&"finished".into(), &20.into())
+    );
+}
+
+/// What a run may leave: its log and its events.
+fn assert_only_what_was_asked_for(folder: &Path) {
+    let names = |folder: &Path| {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(folder), ["events", "log", "tmp"]);
+    assert_eq!(names(&folder.join("tmp")), [""; 0]);
+}
+
+/// Processes that were started by a run in `folder`, zombies not counted, which have no environment any more.
+#[cfg(target_os = "linux")]
+fn left_of(folder: &Path) -> Vec<String> {
+    let mark = format!("PROGRUN_SOAK={}", folder.display());
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter(|entry| {
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == mark.as_bytes())
+        })
+        .map(|entry| text(&fs::read(entry.path().join("cmdline")).unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn many_runs_in_a_row_leave_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tmp")).unwrap();
+    for number in 0..scaled(2000, 200) {
+        run_and_check(folder.path(), number);
+    }
+    assert_only_what_was_asked_for(folder.path());
+    #[cfg(target_os = "linux")]
+    assert_eq!(left_of(folder.path()), [""; 0]);
+}
+
+#[test]
+fn many_runs_at_once_leave_nothing() {
+    thread::scope(|scope| {
+        for number in 0..scaled(50, 20) {
+            scope.spawn(move || {
+                let folder = tempfile::tempdir().unwrap();
+                fs::create_dir(folder.path().join("tmp")).unwrap();
+                run_and_check(folder.path(), number);
+                assert_only_what_was_asked_for(folder.path());
+                #[cfg(target_os = "linux")]
+                assert_eq!(left_of(folder.path()), [""; 0]);
+            });
+        }
+    });
+}
+
+#[test]
+fn many_runs_that_are_stopped_leave_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..scaled(500, 50) {
+        // Before, while and after the command comes to its own.
+        let time = format!(
+            "--timeout={}",
+            0.0005 * f64::from(u32::try_from(number % 20).unwrap() + 1)
+        );
+        let script = "echo 1/2 >&3; sleep 1000 & sleep 1000";
+        let output = progrun(&["--quiet", &time, "--grace=1ms", "--", "sh", "-c", script])
+            .variable("PROGRUN_SOAK", folder.path().to_str().unwrap())
+            .output();
+        assert_eq!(output.status.code(), Some(124), "{output:?}");
+    }
+    #[cfg(target_os = "linux")]
+    until(|| left_of(folder.path()).is_empty());
+}
