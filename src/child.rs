@@ -190,7 +190,8 @@ pub fn run(
 ) -> anyhow::Result<()> {
     let wake = orders.wake.clone();
     reporter.on_cancel(move || wake.wake());
-    // Registered before the fork: a child may be gone before we look.
+    // Before the fork: a child may be gone before we look. And here, wherever else it is blocked.
+    unblock(&[libc::SIGCHLD]);
     let changes =
         signal_hook::low_level::pipe::register(libc::SIGCHLD, orders.wake.0.try_clone()?)?;
     let result = Worker::start(launch, orders, reporter, notify)
