@@ -244,14 +244,15 @@ impl Stage {
 impl Run<'_> {
     /// Until the future is done, or nobody waits for it any more.
     fn follow(&mut self, inputs: &Receiver<Input>) -> anyhow::Result<()> {
+        // Read once a round, so that a stop shows wherever in the round it came.
+        let mut now = self.elapsed();
         while !self.future.done() && !self.gave_up {
-            let wake = self.wake();
+            let wake = self.wake(now);
             let input = self.next(inputs, wake)?;
-            self.excuse_a_stop(wake);
+            now = self.read_clock(wake);
             if let Some(input) = input {
                 self.take_in(input)?;
             }
-            let now = self.elapsed();
             if let Some(action) = self.ladder.tick(now) {
                 self.act(action);
             }
@@ -265,19 +266,23 @@ impl Run<'_> {
     }
 
     /// When there is something to draw or to do even if nothing happens.
-    fn wake(&self) -> Option<Duration> {
+    fn wake(&self, now: Duration) -> Option<Duration> {
         let due = self.stage.borrow().due();
-        let look = |deadline: Duration| deadline.min(self.elapsed() + LOOK);
+        let look = |deadline: Duration| deadline.min(now + LOOK);
         let deadline = self.ladder.deadline().map(look);
         [due, deadline].into_iter().flatten().min()
     }
 
-    /// SIGSTOP cannot be caught, but it shows: nothing else makes us so late. The time is not the child's fault.
-    fn excuse_a_stop(&self, wake: Option<Duration>) {
-        let late = wake.map(|wake| self.elapsed().saturating_sub(wake));
-        if let Some(late) = late.filter(|late| *late > LATE) {
-            self.stage.borrow_mut().pause(late);
+    /// What time it is. SIGSTOP cannot be caught, but it shows: nothing else makes us so late. The time is not the
+    /// child's fault.
+    fn read_clock(&self, wake: Option<Duration>) -> Duration {
+        let now = self.elapsed();
+        let late = wake.map_or(Duration::ZERO, |wake| now.saturating_sub(wake));
+        if late <= LATE {
+            return now;
         }
+        self.stage.borrow_mut().pause(late);
+        now.saturating_sub(late)
     }
 
     /// The next input; none when it is time to look at the clock.
