@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::process::Pid;
 
-use super::support::{Gate, Running, pid_in, progrun};
+use super::support::{Gate, Running, pid_in, progrun, until};
 
 /// Says who it is and waits at the gate `$1`.
 const WAITS: &str = r#"echo "{\"pid\": $$}" >&3; read -r _ <"$1""#;
@@ -58,16 +58,18 @@ fn holders(pipe: &str) -> [BTreeSet<i32>; 2] {
     [readers, writers]
 }
 
-/// The channel of `command` is read by `reader` alone, and written to by `writers` alone.
+/// The channel of `command` is read by `reader` alone, and written to by `writers` alone as soon as progrun, which may be
+/// slower than the command, has let go of the end that it gave away.
 #[track_caller]
 fn assert_holders(command: Pid, reader: Pid, writers: &[Pid]) {
-    let set = |pids: &[Pid]| pids.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
-    let expected = [set(&[reader]), set(writers)];
-    assert_eq!(
-        holders(&channel_of(command)),
-        expected,
-        "[readers, writers]"
-    );
+    let number = |pid: &Pid| pid.as_raw_nonzero().get();
+    let expected = writers.iter().map(number).collect();
+    let channel = channel_of(command);
+    until(|| {
+        let [readers, writers] = holders(&channel);
+        assert_eq!(readers, BTreeSet::from([number(&reader)]), "who reads");
+        writers == expected
+    });
 }
 
 #[test]
