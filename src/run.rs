@@ -383,8 +383,13 @@ impl Run<'_> {
                 } else {
                     holders.join(", ")
                 };
+                let advice = if self.settings.wait_output {
+                    ""
+                } else {
+                    " (--wait-output waits)"
+                };
                 self.warn(&format!(
-                    "{stream} is still held by {who}; what it writes now is lost (--wait-output waits)"
+                    "{stream} is still held by {who}; what it writes now is lost{advice}"
                 ));
             }
             Notice::Ended(exit) => {
