@@ -11,6 +11,7 @@
 #[path = "run/support.rs"]
 mod support;
 
+use std::fmt::Write;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
@@ -27,7 +28,7 @@ fn lines(run: usize) -> String {
     let mut text = String::new();
     let mut number = 0;
     while text.len() < 200_000 {
-        text.push_str(&format!("{run} {number}\n"));
+        writeln!(text, "{run} {number}").unwrap();
         number += 1;
     }
     text

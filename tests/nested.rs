@@ -41,9 +41,9 @@ fn id_of(ended: &Ended) -> String {
 
 /// Reports until that fails, then says so to whoever holds the other end of descriptor 4. The inner one closes its
 /// channel a moment after the outer one has: nobody can know which write will be the next one then.
-const AT_WORK: &str = r#"
+const AT_WORK: &str = r"
     trap 'echo cancelled >&4; exit 130' PIPE
-    while :; do echo '1/2 at work' 2>/dev/null >&3 || { echo cancelled >&4; exit 130; }; sleep 0.01; done"#;
+    while :; do echo '1/2 at work' 2>/dev/null >&3 || { echo cancelled >&4; exit 130; }; sleep 0.01; done";
 
 /// Waits for a report that is about this message.
 fn until_message(run: &mut Running, message: &str) {
@@ -153,7 +153,8 @@ fn an_inner_run_tells_who_cancelled_it() {
 #[test]
 fn an_inner_one_that_is_killed_leaves_the_outer_one_well_and_its_command_ends() {
     let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
-    let script = r#""$progrun" -- sh "$1" "$2" "$3"; echo "status $?""#;
+    // What sh says about the killing is its own affair.
+    let script = r#"exec 2>/dev/null; "$progrun" -- sh "$1" "$2" "$3"; echo "status $?""#;
     let words = [&child("orphan.sh"), gate.path(), lifeline.path()];
     let mut run = outer(script, &words).start();
     let first = run.event("progress");
@@ -235,7 +236,7 @@ fn assert_speaks_for_itself(before: &str) {
         .in_folder(folder.path())
         .start()
         .finish();
-    assert_eq!(infos(&ended), [&json!({}); 0], "{before}");
+    assert_eq!(ended.all("progress").len(), 0, "{before}");
     assert_eq!(
         ended.output("stderr").lines().next(),
         Some("inner: 50%, 1/2, half"),
@@ -284,7 +285,7 @@ fn variables_that_make_no_sense_are_no_channel() {
 fn an_inner_one_that_is_told_how_to_show_progress_shows_it_so() {
     let script = r#""$progrun" --progress plain --name inner -- sh -c 'echo 1/2 half >&3'"#;
     let ended = outer(script, &[]).start().finish();
-    assert_eq!(infos(&ended), [&json!({}); 0]);
+    assert_eq!(ended.all("progress").len(), 0);
     let stderr = ended.output("stderr");
     assert_eq!(stderr.lines().next(), Some("inner: 50%, 1/2, half"));
 }

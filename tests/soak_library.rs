@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use progrun::executor::Builder;
-use progrun::{FutureState, ProgressExecutor, ProgressReporter, submit_progress};
+use progrun::{FutureState, ProgressExecutor, ProgressFuture, ProgressReporter, submit_progress};
 
 /// Threads, descriptors and children of this process.
 fn belongings() -> (usize, usize, String) {
@@ -48,7 +48,7 @@ fn many_tasks_of_one_executor_leave_nothing() {
         }
     }
     executor
-        .route_until(|| under_way.iter().all(|future| future.done()), None)
+        .route_until(|| under_way.iter().all(ProgressFuture::done), None)
         .unwrap();
     for (number, future) in under_way.iter().enumerate() {
         let expected = match (number % 5, number % 4) {

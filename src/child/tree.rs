@@ -2,7 +2,7 @@
 //!
 //! A group signal misses everything that called setsid. Where the system lets us find descendants (Linux) they are
 //! killed too, but only in the last step of a stop: a normal end leaves daemons alone, for `progrun -- start-daemon`
-//! must work.
+//! must work. Out of reach stay those that run as somebody else, and orphans that gave up our environment as well.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -52,6 +52,9 @@ mod linux {
     /// may win some rounds, never all.
     const ROUNDS: usize = 100;
 
+    /// So many rounds in a row have to find nobody: who is listed may be gone, and the one it started listed too late.
+    const QUIET_ROUNDS: usize = 3;
+
     const BETWEEN_ROUNDS: Duration = Duration::from_millis(1);
 
     /// What /proc says about a process. The time of its start tells it from a stranger who has its number later.
@@ -75,6 +78,7 @@ mod linux {
         // From now on orphans become our children instead of init's, and we know whose they are.
         let _ = set_child_subreaper(Some(us));
         let mut out_of_reach = HashSet::new();
+        let mut quiet = 0;
         for _ in 0..ROUNDS {
             kill_group(leader);
             // Whoever is older than the leader cannot descend from it.
@@ -101,20 +105,22 @@ mod linux {
                 }
             }
             tree.remove(&leader);
-            let mut alive = false;
+            quiet += 1;
             for process in all.iter().filter(|process| tree.contains(&process.pid)) {
                 if process.is_dead {
                     // The adopted ones are ours to reap; for the others this is an error.
                     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-                    let _ = waitid(WaitId::Pid(process.pid), ended);
+                    if let Ok(Some(_)) = waitid(WaitId::Pid(process.pid), ended) {
+                        quiet = 0;
+                    }
                 } else if !out_of_reach.contains(&process.pid) {
-                    alive = true;
+                    quiet = 0;
                     if process.kill() == Err(Errno::PERM) {
                         out_of_reach.insert(process.pid);
                     }
                 }
             }
-            if !alive {
+            if quiet == QUIET_ROUNDS {
                 break;
             }
             std::thread::sleep(BETWEEN_ROUNDS);

@@ -339,6 +339,10 @@ fn scenario_16_an_inner_time_that_ends_first_is_124_through_the_outer_one() {
 }
 
 #[cfg(target_os = "linux")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that tested nothing has to say so"
+)]
 #[test]
 fn scenario_17_a_parent_that_is_init_changes_nothing() {
     let unshare = ["unshare", "--map-root-user", "--pid", "--fork"];
