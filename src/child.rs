@@ -31,7 +31,7 @@ use crate::reports::Reports;
 use self::worker::Worker;
 
 pub use self::launch_error::LaunchError;
-pub use self::signals::{block, die_by, is_ignored, stop_by, unblock};
+pub use self::signals::{Stopped, block, die_by, is_ignored, stop_by, unblock};
 
 /// What to start, and how its streams are connected.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub enum Notice {
     },
     /// The child was continued.
     Continued,
-    /// Whether the child has the terminal now.
+    /// Whether the child has the terminal now. Follows every [`Order::Lend`] and [`Order::TakeBack`], too.
     Lent(bool),
     /// All orders before [`Order::Acknowledge`] are carried out.
     Acknowledged,

@@ -364,8 +364,8 @@ impl Run<'_> {
                 self.tell(&Event::Paused(false));
             }
             Notice::Lent(lent) => {
-                let action = self.job.lent(lent);
-                self.control_job(action);
+                let actions = self.job.lent(lent);
+                self.control_job(actions);
             }
             Notice::Acknowledged => {
                 let action = self.job.cleared();
@@ -444,10 +444,10 @@ impl Run<'_> {
                 job::Action::Lend => self.control.order(Order::Lend),
                 job::Action::TakeBack => self.control.order(Order::TakeBack),
                 job::Action::Signal(signal) => self.control.order(Order::Signal(signal)),
-                job::Action::Stop(signal) => {
-                    let stopped = child::stop_by(signal);
-                    self.stage.borrow_mut().pause(stopped);
-                    let actions = self.job.resumed(stopped);
+                job::Action::Stop(signal, whom) => {
+                    let stopped = child::stop_by(signal, whom);
+                    self.stage.borrow_mut().pause(stopped.unwrap_or_default());
+                    let actions = self.job.resumed(stopped.is_some());
                     self.control_job(actions);
                 }
                 job::Action::Paused => {

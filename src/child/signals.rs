@@ -8,6 +8,7 @@
     reason = "signal masks and dispositions have no safe interface"
 )]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The last of the classic signals; the real-time ones have no handlers of ours.
@@ -110,21 +111,55 @@ pub fn die_by(signal: i32) {
     }
 }
 
-/// Stops this process as `signal` does by default, and returns when it is continued: how long that took.
+/// Whether SIGCONT came since it was last asked.
+static CONTINUED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note_continued(_: libc::c_int) {
+    CONTINUED.store(true, Ordering::SeqCst);
+}
+
+/// Who is to be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// This process alone: the others of its group know already, or are not meant.
+    Us,
+    /// The whole group, as the terminal does it: or the script that we are part of would wait for us while its own
+    /// shell waits for the script.
+    Group,
+}
+
+/// Stops this process, or its group, as `signal` does by default, and returns when it is continued: how long that took.
+/// None if it was not stopped.
 ///
 /// By the signal and not by SIGSTOP: in an orphaned process group, where nobody could continue us, the system discards
 /// the signal, and this returns at once.
 #[must_use]
-pub fn stop_by(signal: i32) -> Duration {
+pub fn stop_by(signal: i32, whom: Stopped) -> Option<Duration> {
     let before = Instant::now();
-    // SAFETY: as above; the handler that is put back is the one that was there.
+    // SAFETY: as above; the handlers that are put back are those that were there, and ours only stores a flag.
     unsafe {
+        let mut ours: libc::sigaction = std::mem::zeroed();
+        ours.sa_sigaction = note_continued as *const () as libc::sighandler_t;
+        ours.sa_flags = libc::SA_RESTART;
         let mut default: libc::sigaction = std::mem::zeroed();
         default.sa_sigaction = libc::SIG_DFL;
-        let mut handler: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, &raw const default, &raw mut handler);
-        libc::kill(libc::getpid(), signal);
-        libc::sigaction(signal, &raw const handler, std::ptr::null_mut());
+        let mut on_continue: libc::sigaction = std::mem::zeroed();
+        let mut on_stop: libc::sigaction = std::mem::zeroed();
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        CONTINUED.store(false, Ordering::SeqCst);
+        libc::sigaction(libc::SIGCONT, &raw const ours, &raw mut on_continue);
+        libc::sigaction(signal, &raw const default, &raw mut on_stop);
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
+        match whom {
+            Stopped::Us => libc::kill(libc::getpid(), signal),
+            Stopped::Group => libc::kill(0, signal),
+        };
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
+        libc::sigaction(signal, &raw const on_stop, std::ptr::null_mut());
+        libc::sigaction(libc::SIGCONT, &raw const on_continue, std::ptr::null_mut());
     }
-    before.elapsed()
+    CONTINUED.load(Ordering::SeqCst).then(|| before.elapsed())
 }

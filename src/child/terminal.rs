@@ -7,7 +7,7 @@
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags, open};
-use rustix::process::{Pid, getpgrp};
+use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
 
 /// The controlling terminal.
@@ -27,8 +27,8 @@ impl Terminal {
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY;
         let tty = open("/dev/tty", flags, Mode::empty()).ok()?;
         Some(Self {
-            settings: tcgetattr(&tty).ok(),
             tty,
+            settings: None,
             childs: None,
             lent: false,
         })
@@ -41,11 +41,18 @@ impl Terminal {
 
     /// Makes the group of `leader` the foreground group, if we are. Says whether it is now.
     pub(super) fn lend(&mut self, leader: Pid) -> bool {
-        if !self.has_us() || tcsetpgrp(&self.tty, leader).is_err() {
+        if !self.has_us() {
+            return false;
+        }
+        // Not before: in the background the settings may be those of a shell at its prompt.
+        if self.settings.is_none() {
+            self.settings = tcgetattr(&self.tty).ok();
+        }
+        if tcsetpgrp(&self.tty, leader).is_err() {
             return false;
         }
         if let Some(settings) = self.childs.take() {
-            let _ = tcsetattr(&self.tty, OptionalActions::Drain, &settings);
+            let _ = tcsetattr(&self.tty, OptionalActions::Now, &settings);
         }
         self.lent = true;
         true
@@ -57,30 +64,43 @@ impl Terminal {
     }
 
     /// Makes us the foreground group again. The child keeps the settings that it made, for it goes on.
-    pub(super) fn take_back(&mut self) {
-        if std::mem::take(&mut self.lent) {
+    pub(super) fn take_back(&mut self, leader: Pid) {
+        if std::mem::take(&mut self.lent) && self.is_below(leader) {
             let _ = tcsetpgrp(&self.tty, getpgrp());
         }
     }
 
+    /// Whether the foreground group is the child's, or one of a shell in it, and not that of a shell above us, which took
+    /// the terminal while we were stopped.
+    fn is_below(&self, leader: Pid) -> bool {
+        let above = [getppid(), getsid(None).ok()];
+        tcgetpgrp(&self.tty).is_ok_and(|foreground| {
+            foreground == leader
+                || !above
+                    .into_iter()
+                    .flatten()
+                    .any(|process| getpgid(Some(process)) == Ok(foreground))
+        })
+    }
+
     /// Takes the terminal back from a child that Ctrl-Z has stopped, with the settings that the shell expects; the
     /// child gets its own again with the next lending.
-    pub(super) fn take_back_to_stop(&mut self) {
+    pub(super) fn take_back_to_stop(&mut self, leader: Pid) {
         self.childs = tcgetattr(&self.tty).ok();
-        self.take_back();
+        self.take_back(leader);
         self.restore();
     }
 
     /// Takes the terminal back from a child that is gone, whatever it left behind.
-    pub(super) fn take_back_for_good(&mut self) {
-        self.take_back();
+    pub(super) fn take_back_for_good(&mut self, leader: Pid) {
+        self.take_back(leader);
         self.restore();
     }
 
     fn restore(&self) {
         // Not ours: the settings are somebody else's business by now.
         if let Some(settings) = self.settings.as_ref().filter(|_| self.has_us()) {
-            let _ = tcsetattr(&self.tty, OptionalActions::Drain, settings);
+            let _ = tcsetattr(&self.tty, OptionalActions::Now, settings);
         }
     }
 }

@@ -141,6 +141,8 @@ impl<'a> Worker<'a> {
                     }
                 }
                 Order::Close(stream) => self.outputs[stream as usize] = None,
+                // Once the child is gone nobody would take it back.
+                Order::Lend if self.drain.is_some() => {}
                 Order::Lend => {
                     let lent = self.terminal().is_some_and(|terminal| terminal.lend(pid));
                     tree::signal_group(self.pid, libc::SIGCONT);
@@ -149,8 +151,9 @@ impl<'a> Worker<'a> {
                 Order::Acknowledge => (self.notify)(Notice::Acknowledged),
                 Order::TakeBack => {
                     if let Some(terminal) = &mut self.terminal {
-                        terminal.take_back_to_stop();
+                        terminal.take_back_to_stop(pid);
                     }
+                    (self.notify)(Notice::Lent(false));
                 }
             }
         }
@@ -186,7 +189,7 @@ impl<'a> Worker<'a> {
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         if waitid(WaitId::Pid(self.pid), ended)?.is_some() {
             if let Some(terminal) = &mut self.terminal {
-                terminal.take_back_for_good();
+                terminal.take_back_for_good(self.pid);
             }
             self.drain = Some(Drain::new(Instant::now()));
         }
@@ -321,7 +324,10 @@ impl<'a> Worker<'a> {
         } else {
             if let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_lent()) {
                 // The child is at work again. If it wants the terminal once more, it stops once more.
-                terminal.take_back();
+                terminal.take_back(self.pid);
+                // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
+                tree::signal_group(self.pid, libc::SIGSTOP);
+                tree::signal_group(self.pid, libc::SIGCONT);
                 (self.notify)(Notice::Lent(false));
             }
             self.collector.feed(&self.buffer[..read]);

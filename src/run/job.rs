@@ -5,10 +5,7 @@
 //! stopped by Ctrl-Z, or ends. Whatever stops the child by the terminal's will stops us too, as a shell's job stops as a
 //! whole. Before the terminal changes hands or we stop, the screen is cleared, and that takes its time.
 
-use std::time::Duration;
-
-/// A stop that took less was none: the system discards it where nobody could continue us.
-const REAL_STOP: Duration = Duration::from_millis(2);
+use crate::child::Stopped;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +21,7 @@ pub(super) enum Action {
     /// Send the child this signal.
     Signal(i32),
     /// Stop ourselves as this signal does.
-    Stop(i32),
+    Stop(i32, Stopped),
     /// Somebody stopped the child alone: no time passes for it.
     Paused,
     /// The child is stopped because it waits for a terminal that it cannot get.
@@ -35,10 +32,12 @@ pub(super) enum Action {
 enum State {
     /// The terminal is ours, or at least not the child's.
     Ours,
+    /// The terminal is being taken back from the child.
+    TakingBack(Then),
     /// The screen is being cleared.
     Clearing(Then),
     /// We are stopped, or about to be.
-    Stopping { wanted: bool },
+    Stopping(Wanted),
     /// The child has the terminal.
     Lent,
 }
@@ -46,11 +45,17 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     Lend,
-    /// `wanted` if the child wants the terminal when we are back.
-    Stop {
-        signal: i32,
-        wanted: bool,
-    },
+    Stop(i32, Stopped, Wanted),
+}
+
+/// Whether the child wants the terminal when we are back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    No,
+    /// It had it before.
+    Again,
+    /// It waits for it, and we were in the background.
+    Yes,
 }
 
 /// Who has the terminal.
@@ -67,36 +72,34 @@ impl Job {
         let wants = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
         match self.0 {
             State::Ours if wants && foreground => self.clear(Then::Lend),
-            State::Ours if wants => self.clear(Then::Stop {
-                signal,
-                wanted: true,
-            }),
+            State::Ours if wants => self.clear(Then::Stop(signal, Stopped::Group, Wanted::Yes)),
+            // We were stopped as well, without notice, and the shell above has given the terminal to us.
+            State::Lent if wants && foreground => vec![Action::Lend],
             State::Lent => {
-                let then = Then::Stop {
-                    signal: libc::SIGTSTP,
-                    wanted: true,
-                };
-                let mut actions = vec![Action::TakeBack];
-                actions.extend(self.clear(then));
-                actions
+                let then = Then::Stop(libc::SIGTSTP, Stopped::Group, Wanted::Again);
+                self.0 = State::TakingBack(then);
+                vec![Action::TakeBack]
             }
             State::Ours => vec![Action::Paused],
-            State::Clearing(_) | State::Stopping { .. } => Vec::new(),
+            State::TakingBack(_) | State::Clearing(_) | State::Stopping(_) => Vec::new(),
         }
     }
 
     /// We are asked to stop, by Ctrl-Z most likely.
     pub(super) fn asked_to_stop(&mut self) -> Vec<Action> {
         let signal = libc::SIGTSTP;
-        let (first, wanted) = match self.0 {
-            State::Ours => (None, false),
-            State::Lent => (Some(Action::TakeBack), true),
-            State::Clearing(_) | State::Stopping { .. } => return Vec::new(),
-        };
-        let mut actions = Vec::from_iter(first);
-        actions.push(Action::Signal(signal));
-        actions.extend(self.clear(Then::Stop { signal, wanted }));
-        actions
+        match self.0 {
+            State::Ours => {
+                let mut actions = vec![Action::Signal(signal)];
+                actions.extend(self.clear(Then::Stop(signal, Stopped::Us, Wanted::No)));
+                actions
+            }
+            State::Lent => {
+                self.0 = State::TakingBack(Then::Stop(signal, Stopped::Us, Wanted::Again));
+                vec![Action::TakeBack, Action::Signal(signal)]
+            }
+            State::TakingBack(_) | State::Clearing(_) | State::Stopping(_) => Vec::new(),
+        }
     }
 
     /// The screen is clear.
@@ -109,37 +112,44 @@ impl Job {
                 self.0 = State::Lent;
                 Action::Lend
             }
-            Then::Stop { signal, wanted } => {
-                self.0 = State::Stopping { wanted };
-                Action::Stop(signal)
+            Then::Stop(signal, whom, wanted) => {
+                self.0 = State::Stopping(wanted);
+                Action::Stop(signal, whom)
             }
         })
     }
 
-    /// We were stopped for this long.
-    pub(super) fn resumed(&mut self, stopped: Duration) -> Vec<Action> {
-        let State::Stopping { wanted } = self.0 else {
+    /// We are back; `stopped` unless the system discarded the stop, because nobody could have continued us.
+    pub(super) fn resumed(&mut self, stopped: bool) -> Vec<Action> {
+        let State::Stopping(wanted) = self.0 else {
             return Vec::new();
         };
-        if wanted && stopped < REAL_STOP {
-            self.0 = State::Ours;
-            return vec![Action::Draw, Action::Stuck];
+        match wanted {
+            Wanted::No => {
+                self.0 = State::Ours;
+                vec![Action::Signal(libc::SIGCONT), Action::Draw]
+            }
+            Wanted::Yes if !stopped => {
+                self.0 = State::Ours;
+                vec![Action::Draw, Action::Stuck]
+            }
+            Wanted::Yes | Wanted::Again => {
+                self.0 = State::Lent;
+                vec![Action::Lend]
+            }
         }
-        if wanted {
-            self.0 = State::Lent;
-            return vec![Action::Lend];
-        }
-        self.0 = State::Ours;
-        vec![Action::Signal(libc::SIGCONT), Action::Draw]
     }
 
     /// The terminal was lent, could not be lent, or was taken back.
-    pub(super) fn lent(&mut self, lent: bool) -> Option<Action> {
-        if self.0 != State::Lent || lent {
-            return None;
+    pub(super) fn lent(&mut self, lent: bool) -> Vec<Action> {
+        match self.0 {
+            State::Lent if !lent => {
+                self.0 = State::Ours;
+                vec![Action::Draw]
+            }
+            State::TakingBack(then) if !lent => self.clear(then),
+            _ => Vec::new(),
         }
-        self.0 = State::Ours;
-        Some(Action::Draw)
     }
 
     fn clear(&mut self, then: Then) -> Vec<Action> {
@@ -152,15 +162,13 @@ impl Job {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(3);
-
     #[test]
     fn a_child_that_wants_the_terminal_gets_it_when_the_screen_is_clear() {
         let mut job = Job::new();
         assert_eq!(job.child_stopped(libc::SIGTTIN, true), [Action::Clear]);
         assert_eq!(job.cleared(), Some(Action::Lend));
-        assert_eq!(job.lent(true), None);
-        assert_eq!(job.lent(false), Some(Action::Draw));
+        assert_eq!(job.lent(true), []);
+        assert_eq!(job.lent(false), [Action::Draw]);
         assert_eq!(job.child_stopped(libc::SIGTTOU, true), [Action::Clear]);
     }
 
@@ -168,9 +176,12 @@ mod tests {
     fn in_the_background_we_stop_too_and_lend_when_we_are_back() {
         let mut job = Job::new();
         assert_eq!(job.child_stopped(libc::SIGTTIN, false), [Action::Clear]);
-        assert_eq!(job.cleared(), Some(Action::Stop(libc::SIGTTIN)));
-        assert_eq!(job.resumed(LONG), [Action::Lend]);
-        assert_eq!(job.lent(false), Some(Action::Draw));
+        assert_eq!(
+            job.cleared(),
+            Some(Action::Stop(libc::SIGTTIN, Stopped::Group))
+        );
+        assert_eq!(job.resumed(true), [Action::Lend]);
+        assert_eq!(job.lent(false), [Action::Draw]);
     }
 
     #[test]
@@ -178,7 +189,7 @@ mod tests {
         let mut job = Job::new();
         job.child_stopped(libc::SIGTTIN, false);
         job.cleared();
-        assert_eq!(job.resumed(Duration::ZERO), [Action::Draw, Action::Stuck]);
+        assert_eq!(job.resumed(false), [Action::Draw, Action::Stuck]);
     }
 
     #[test]
@@ -188,9 +199,9 @@ mod tests {
         assert_eq!(job.asked_to_stop(), [Action::Signal(tstp), Action::Clear]);
         assert_eq!(job.child_stopped(tstp, true), []);
         assert_eq!(job.asked_to_stop(), []);
-        assert_eq!(job.cleared(), Some(Action::Stop(tstp)));
+        assert_eq!(job.cleared(), Some(Action::Stop(tstp, Stopped::Us)));
         assert_eq!(
-            job.resumed(LONG),
+            job.resumed(true),
             [Action::Signal(libc::SIGCONT), Action::Draw]
         );
     }
@@ -200,12 +211,30 @@ mod tests {
         let mut job = Job::new();
         job.child_stopped(libc::SIGTTOU, true);
         job.cleared();
-        assert_eq!(
-            job.child_stopped(libc::SIGTSTP, false),
-            [Action::TakeBack, Action::Clear]
-        );
-        assert_eq!(job.cleared(), Some(Action::Stop(libc::SIGTSTP)));
-        assert_eq!(job.resumed(LONG), [Action::Lend]);
+        assert_eq!(job.child_stopped(libc::SIGTSTP, false), [Action::TakeBack]);
+        assert_eq!(job.lent(false), [Action::Clear]);
+        let stop = Action::Stop(libc::SIGTSTP, Stopped::Group);
+        assert_eq!(job.cleared(), Some(stop));
+        assert_eq!(job.resumed(true), [Action::Lend]);
+    }
+
+    #[test]
+    fn ctrl_z_in_a_lent_terminal_is_undone_where_we_cannot_be_stopped() {
+        let mut job = Job::new();
+        job.child_stopped(libc::SIGTTOU, true);
+        job.cleared();
+        job.child_stopped(libc::SIGTSTP, false);
+        job.lent(false);
+        job.cleared();
+        assert_eq!(job.resumed(false), [Action::Lend]);
+    }
+
+    #[test]
+    fn a_terminal_that_was_ours_again_without_notice_is_lent_again() {
+        let mut job = Job::new();
+        job.child_stopped(libc::SIGTTIN, true);
+        job.cleared();
+        assert_eq!(job.child_stopped(libc::SIGTTIN, true), [Action::Lend]);
     }
 
     #[test]

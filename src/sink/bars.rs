@@ -47,6 +47,7 @@ const STEPS: u64 = 10_000;
 pub(super) struct Bars {
     outlet: Outlet,
     screen: Screen,
+    foreground: fn() -> bool,
     multi: MultiProgress,
     rows: Vec<Row>,
     layout: Layout,
@@ -114,7 +115,8 @@ struct Taskbar {
 
 impl Bars {
     /// Draws on the terminal behind `outlet`, whose size `size` gives as columns and rows; `shows` says of stdout and
-    /// stderr whether what the child prints there is shown above the bars.
+    /// stderr whether what the child prints there is shown above the bars, and `foreground` whether the terminal is ours
+    /// to draw on.
     #[must_use]
     pub(super) fn new(
         outlet: Outlet,
@@ -122,6 +124,7 @@ impl Bars {
         color: bool,
         shows: [bool; 2],
         size: impl Fn() -> (u16, u16) + Send + Sync + 'static,
+        foreground: fn() -> bool,
     ) -> Self {
         let screen = Screen::new(size);
         // indicatif would draw at each change of each row. The frame is forced when the picture is complete.
@@ -130,6 +133,7 @@ impl Bars {
             outlet,
             multi: MultiProgress::with_draw_target(target),
             screen,
+            foreground,
             rows: Vec::new(),
             layout: Layout::default(),
             name,
@@ -188,12 +192,12 @@ impl Bars {
         self.failures = 0;
         self.output.open_old_lines(elapsed);
         if !self.output.ready.is_empty() {
-            if self.drawn {
-                self.clear();
-            }
+            self.clear();
             self.screen.write(&self.output.take());
         }
-        if !self.output.line_open {
+        if !(self.foreground)() {
+            self.drawn = false;
+        } else if !self.output.line_open {
             self.draw(elapsed);
         }
         self.news = false;
@@ -205,8 +209,12 @@ impl Bars {
         self.outlet.send(self.screen.take(), charges);
     }
 
+    /// Takes the bars away, if there are any.
     fn clear(&mut self) {
-        self.screen.erase();
+        // In the background there are none: whoever has the terminal now has written over them.
+        if self.drawn && (self.foreground)() {
+            self.screen.erase();
+        }
         self.drawn = false;
     }
 
@@ -250,9 +258,7 @@ impl Bars {
             self.news = true;
             return;
         }
-        if self.drawn {
-            self.clear();
-        }
+        self.clear();
         self.output.open_all_lines();
         self.screen.write(&self.output.take());
         self.last_frame.get_or_insert(elapsed);
@@ -262,9 +268,7 @@ impl Bars {
 
     fn finished(&mut self, summary: &Summary, elapsed: Duration) {
         let shown = self.drawn || self.last_frame.is_some();
-        if self.drawn {
-            self.clear();
-        }
+        self.clear();
         if let Some(sequence) = self.taskbar.remove() {
             self.screen.write(sequence.as_bytes());
         }
@@ -301,9 +305,7 @@ impl Sink for Bars {
                     self.output.open_all_lines();
                 }
                 if at_once && !self.output.ready.is_empty() {
-                    if self.drawn {
-                        self.clear();
-                    }
+                    self.clear();
                     self.screen.write(&self.output.take());
                     self.send();
                 }

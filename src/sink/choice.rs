@@ -8,8 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use rustix::fs::fstat;
 use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::getpgrp;
 use rustix::stdio::{stderr, stdout};
-use rustix::termios::{isatty, tcgetwinsize};
+use rustix::termios::{isatty, tcgetpgrp, tcgetwinsize};
 
 use crate::event::{Route, Stream};
 
@@ -175,7 +176,9 @@ pub fn choose(
         let shows = shared.map(|shared| shared && visible);
         let color = display.color.unwrap_or_else(color_by_environment);
         let name = display.name.clone();
-        sinks.push(Box::new(Bars::new(terminal, name, color, shows, size)));
+        sinks.push(Box::new(Bars::new(
+            terminal, name, color, shows, size, foreground,
+        )));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
         sinks.push(Box::new(Plain::new(outlet, display.name.clone())));
@@ -226,6 +229,11 @@ fn size() -> (u16, u16) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
         _ => (80, 24),
     }
+}
+
+/// Whether we are the foreground of the terminal. Another terminal than our own has no opinion.
+fn foreground() -> bool {
+    tcgetpgrp(stderr()).map_or(true, |foreground| foreground == getpgrp())
 }
 
 /// A copy of a descriptor away from the low numbers, which belong to the child's redirections.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bars;
+mod jobs;
+mod lending;
 mod output;
 mod stopping;
 mod terminal;

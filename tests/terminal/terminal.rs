@@ -3,7 +3,7 @@
 //! Nothing here sleeps. A test waits until the screen shows something; a fake child waits on a FIFO until the test lets
 //! it go on, so that every picture stays for as long as the test needs it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
-use rustix::termios::{Action, Winsize, tcflow, tcgetattr, tcsetwinsize};
+use rustix::termios::{Action, LocalModes, Winsize, tcflow, tcgetattr, tcgetpgrp, tcsetwinsize};
 use tempfile::TempDir;
 
 /// Nothing takes that long; it only keeps a broken test from hanging.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(8);
 /// Written when all is over, for what a process wrote arrives after its death.
 const LAST: &[u8] = b"\x01the last of it\x01";
 
@@ -75,9 +75,32 @@ impl Setup {
         self.run(&command)
     }
 
+    /// An interactive shell with job control at its prompt, with progrun in its path and a script as the file `script`.
+    pub(super) fn shell(self, script: &str) -> Terminal {
+        let programs = Path::new(env!("CARGO_BIN_EXE_progrun")).parent().unwrap();
+        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+        let shell = ["bash", "--norc", "--noprofile", "-i"];
+        let setup = self.env("PATH", &path).env("PS1", "ready> ");
+        let mut terminal = setup.job_of(&shell, script);
+        terminal.until("prompt", |screen| screen == "ready>");
+        terminal
+    }
+
+    /// Runs a command with a script beside it, as the file `script`.
+    pub(super) fn job_of(self, command: &[&str], script: &str) -> Terminal {
+        self.run_with(command, &[("script", script)])
+    }
+
     /// Runs a command as the leader of a session with this terminal.
     pub(super) fn run(self, command: &[&str]) -> Terminal {
+        self.run_with(command, &[])
+    }
+
+    fn run_with(self, command: &[&str], scripts: &[(&str, &str)]) -> Terminal {
         let folder = tempfile::tempdir().unwrap();
+        for (name, script) in scripts {
+            fs::write(folder.path().join(name), format!("{WORDS}{script}")).unwrap();
+        }
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).unwrap();
         grantpt(&master).unwrap();
@@ -247,6 +270,24 @@ impl Terminal {
         self.master = None;
     }
 
+    /// The number of the command, which leads the session.
+    pub(super) fn leader(&self) -> i32 {
+        self.child.id().try_into().unwrap()
+    }
+
+    /// The process group that has the terminal.
+    pub(super) fn foreground(&self) -> i32 {
+        // Of the master, because only its session may ask a slave.
+        let master = self.master.as_ref().unwrap();
+        tcgetpgrp(master).unwrap().as_raw_nonzero().get()
+    }
+
+    /// Whether the terminal shows what is typed.
+    pub(super) fn echoes(&self) -> bool {
+        let settings = tcgetattr(&self.slave).unwrap();
+        settings.local_modes.contains(LocalModes::ECHO)
+    }
+
     /// The terminal's settings.
     pub(super) fn settings(&self) -> String {
         format!("{:?}", tcgetattr(&self.slave).unwrap())
@@ -282,7 +323,10 @@ impl Terminal {
         if or_end {
             sources.push(PollFd::new(&self.process, PollFlags::IN));
         }
-        let ready = wait(&sources, "output or end");
+        let ready = wait(
+            &sources,
+            &format!("output or end after:\n{}", self.screen()),
+        );
         if let Some(mut master) = self.master.as_ref()
             && ready[0]
         {
@@ -309,6 +353,45 @@ impl Drop for Terminal {
 pub(super) enum End {
     Status(i32),
     Signal(i32),
+}
+
+/// Waits for something that cannot be seen on a screen.
+pub(super) fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Whether a process is stopped.
+pub(super) fn is_stopped(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(") ").next().unwrap().starts_with('T')
+}
+
+/// Sends a signal.
+pub(super) fn kill(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+/// Whether a program is here; where it is not, its test passes with a note, or fails with `PROGRUN_TEST_ALL=1`.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that tested nothing has to say so"
+)]
+pub(super) fn installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
+    let all = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
+    assert!(
+        found || !all,
+        "{program} is not installed, but PROGRUN_TEST_ALL=1 asks for it"
+    );
+    if !found {
+        eprintln!("not tested: {program} is not installed");
+    }
+    found
 }
 
 /// Text with everything that time alone changes made the same: a time is `_s`, a rate `_/s`, a spinner `⣾`.

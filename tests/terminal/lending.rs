@@ -1,0 +1,421 @@
+//! The terminal, lent to a child that wants it, and back with its settings on every way out.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use super::terminal::{End, Terminal, eventually, installed, kill, terminal};
+
+const CTRL_C: &str = "\x03";
+const CTRL_D: &str = "\x04";
+const ONE_THIRD: &str = "job ━━━━╸──────────  33%  1/3  _s";
+/// A rate and what is left may follow.
+const TWO_THIRDS: &str = "job ━━━━━━━━━╸─────  66%  2/3  ";
+
+#[test]
+fn a_question_is_asked_without_bars_and_they_come_back_with_the_next_report() {
+    let mut terminal = terminal().job(
+        r#"say $$; echo 1/3 >&3; pause
+           bash -c 'read -r -p "name? " name; echo "hello $name"'; say answered; pause
+           echo 2/3 >&3; pause"#,
+    );
+    let child: i32 = terminal.hears().parse().unwrap();
+    let before = terminal.settings();
+    terminal.until("bar", |screen| screen == ONE_THIRD);
+    assert_eq!(terminal.foreground(), terminal.leader());
+    terminal.go();
+    eventually("lent", || terminal.foreground() == child);
+    terminal.until("question", |screen| screen == "name?");
+    assert_eq!(terminal.cursor(), (0, 6));
+    terminal.types("Ada\r");
+    assert_eq!(terminal.hears(), "answered");
+    terminal.until("answer", |screen| screen == "name? Ada\nhello Ada");
+    assert_eq!(terminal.foreground(), child);
+    terminal.go();
+    let screen = format!("name? Ada\nhello Ada\n{TWO_THIRDS}");
+    terminal.until("bar again", |now| now.starts_with(&screen));
+    assert_eq!(terminal.foreground(), terminal.leader());
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert_eq!(
+        terminal.screen(),
+        "name? Ada\nhello Ada\njob: completed in _s, 2/3"
+    );
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn a_password_is_not_shown() {
+    let mut terminal = terminal().job(
+        "echo 1/3 >&3; pause
+         stty -echo; printf 'password? '; read -r word; stty echo; echo
+         say $word; echo 2/3 >&3; pause",
+    );
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.until("question", |screen| screen == "password?");
+    assert!(!terminal.echoes());
+    terminal.types("secret\r");
+    assert_eq!(terminal.hears(), "secret");
+    let screen = format!("password? \n{TWO_THIRDS}");
+    terminal.until("bar again", |now| now.starts_with(&screen));
+    assert_eq!(terminal.settings(), before);
+    assert!(!terminal.was_sent("secret"));
+}
+
+#[test]
+fn each_of_many_questions_between_reports_has_the_terminal() {
+    let mut terminal = terminal().job(
+        "say $$; i=0
+         while [ $i -lt 30 ]; do
+             i=$((i + 1)); echo $i/30 >&3; read -r word </dev/tty; say $word
+         done",
+    );
+    let child: i32 = terminal.hears().parse().unwrap();
+    for number in 0..30 {
+        eventually("lent", || terminal.foreground() == child);
+        terminal.types(&format!("{number}\r"));
+        assert_eq!(terminal.hears(), number.to_string());
+    }
+    assert_eq!(terminal.ends(), End::Status(0));
+}
+
+#[test]
+fn a_child_that_asked_and_reports_again_is_cancelled_cooperatively() {
+    let mut terminal = terminal().job(
+        "echo 1/3 >&3; pause; printf 'name? '; read -r name; echo 2/3 >&3; pause
+         echo 3/3 >&3; echo this is never said",
+    );
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.until("question", |screen| screen == "name?");
+    terminal.types("Ada\r");
+    terminal.shows(TWO_THIRDS);
+    terminal.types(CTRL_C);
+    terminal.shows("job: cancelling: waiting for the next progress write (Ctrl-C again: SIGTERM)");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
+    let screen = terminal.screen();
+    assert!(
+        screen.ends_with("\njob: cancelled after _s (SIGPIPE), 2/3"),
+        "{screen}"
+    );
+}
+
+/// What has to hold after a run of a script that has the terminal with echo off when `leave` makes it end.
+fn ends_well(options: &str, script: &str, leave: impl Fn(&mut Terminal, i32, i32), status: i32) {
+    // A shell without job control puts nothing right by itself.
+    let outer = format!(
+        "{} {options} --name job -- sh script; echo status $?; read -r word; echo got $word",
+        env!("CARGO_BIN_EXE_progrun")
+    );
+    let mut terminal = terminal().job_of(&["sh", "-c", &outer], script);
+    let before = terminal.settings();
+    terminal.go();
+    let numbers = terminal.hears();
+    let (progrun, child) = numbers.split_once(' ').unwrap();
+    let [progrun, child] = [progrun, child].map(|number| number.parse().unwrap());
+    eventually("lent", || {
+        terminal.foreground() == child && !terminal.echoes()
+    });
+    leave(&mut terminal, progrun, child);
+    terminal.shows(&format!("status {status}"));
+    assert_eq!(terminal.settings(), before);
+    assert_eq!(terminal.foreground(), terminal.leader());
+    terminal.types("it\r");
+    assert_eq!(terminal.ends(), End::Status(0));
+    let screen = terminal.screen();
+    assert!(screen.ends_with("got it"), "{screen}");
+}
+
+#[test]
+fn the_terminal_and_its_settings_are_back_whatever_way_out_the_child_takes() {
+    let start = "say $PPID $$; pause; echo 1/3 >&3; stty -echo;";
+    let go = |terminal: &mut Terminal, _, _| terminal.go();
+    let script = |end: &str| format!("{start} {end}");
+    let silent = |end: &str| script(end).replace("echo 1/3 >&3;", "");
+    ends_well("", &script("pause; exit 0"), go, 0);
+    ends_well("", &script("pause; exit 3"), go, 3);
+    ends_well("", &script("pause; kill -SEGV $$"), go, 139);
+    ends_well("", &script("pause; kill -KILL $$"), go, 137);
+    let ctrl_c = |terminal: &mut Terminal, _, _| terminal.types(CTRL_C);
+    ends_well("", &script("sleep 100"), ctrl_c, 130);
+    let quit = |terminal: &mut Terminal, _, _| terminal.types("\x1c");
+    ends_well("", &script("ulimit -c 0; exec sleep 100"), quit, 131);
+    let terminate = |_: &mut Terminal, progrun, _| kill(progrun, Signal::TERM);
+    ends_well("", &silent("exec sleep 100"), terminate, 143);
+    let cooperative = |terminal: &mut Terminal, progrun, _| {
+        kill(progrun, Signal::TERM);
+        // Its second report fails, and not the first or the one after.
+        terminal.go();
+    };
+    ends_well(
+        "",
+        &script("pause; while :; do echo 2/3 >&3; done"),
+        cooperative,
+        143,
+    );
+    let killed = |_: &mut Terminal, _, child| kill(child, Signal::KILL);
+    ends_well("", &script("exec sleep 100"), killed, 137);
+    let wait = |_: &mut Terminal, _, _| ();
+    ends_well("--timeout 1", &silent("exec sleep 100"), wait, 124);
+    let raw = "stty raw -echo; exec sleep 100";
+    ends_well("", &silent(raw), killed, 137);
+}
+
+#[test]
+fn output_where_background_output_stops_is_let_through() {
+    let outer = format!(
+        "stty tostop; {} --progress none -- sh script",
+        env!("CARGO_BIN_EXE_progrun")
+    );
+    let script =
+        "echo 1/3 >&3; echo one; echo 2/3 >&3; echo two; echo two and a half >/dev/tty; exit 4";
+    let mut terminal = terminal().job_of(&["sh", "-c", &outer], script);
+    assert_eq!(terminal.ends(), End::Status(4));
+    assert_eq!(terminal.screen(), "one\ntwo\ntwo and a half");
+}
+
+#[test]
+fn bars_are_drawn_where_background_output_stops() {
+    let outer = format!(
+        "stty tostop; {} --name job -- sh script",
+        env!("CARGO_BIN_EXE_progrun")
+    );
+    let script = "echo 1/3 >&3; pause; echo from the child >/dev/tty; pause; echo 2/3 >&3; pause";
+    let mut terminal = terminal().job_of(&["sh", "-c", &outer], script);
+    terminal.until("bar", |screen| screen == ONE_THIRD);
+    terminal.go();
+    terminal.until("line", |screen| screen == "from the child");
+    terminal.go();
+    let screen = format!("from the child\n{TWO_THIRDS}");
+    terminal.until("bar again", |now| now.starts_with(&screen));
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+}
+
+#[test]
+fn an_interactive_bash_has_the_terminal_with_its_jobs() {
+    let mut terminal = terminal().env("PS1", "inner> ").job(
+        "echo 1/3 >&3; pause
+         bash --norc --noprofile -i; echo status $?; echo 2/3 >&3; pause",
+    );
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.until("prompt", |screen| screen == "inner>");
+    terminal.types("echo 'cat' comes; cat\r");
+    terminal.shows("cat comes");
+    terminal.types("to cat\n");
+    terminal.shows("to cat\nto cat");
+    terminal.types("\x1a");
+    terminal.shows("Stopped");
+    terminal.types("fg\r");
+    terminal.types("again\n");
+    terminal.shows("again\nagain");
+    terminal.types(CTRL_C);
+    terminal.shows("^C\ninner>");
+    terminal.types("exit 5\r");
+    terminal.shows(&format!("status 5\n{TWO_THIRDS}"));
+    assert_eq!(terminal.foreground(), terminal.leader());
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn an_interactive_zsh_has_the_terminal_with_its_jobs() {
+    if !installed("zsh") {
+        return;
+    }
+    let mut terminal = terminal().env("PS1", "inner> ").job(
+        "echo 1/3 >&3; pause
+         zsh -f -i; echo status $?; echo 2/3 >&3; pause",
+    );
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.until("prompt", |screen| screen.ends_with("inner>"));
+    terminal.types("echo 'cat' comes; cat\r");
+    terminal.shows("cat comes");
+    terminal.types("to cat\n");
+    terminal.shows("to cat\nto cat");
+    terminal.types("\x1a");
+    terminal.shows("suspended");
+    terminal.types("exit 5\r");
+    terminal.shows("you have suspended jobs");
+    terminal.types("exit 5\r");
+    terminal.shows(TWO_THIRDS);
+    assert_eq!(terminal.foreground(), terminal.leader());
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn an_interactive_python_answers() {
+    if !installed("python3") {
+        return;
+    }
+    let mut terminal = terminal().job("echo 1/3 >&3; pause; python3 -q; echo 2/3 >&3; pause");
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.until("prompt", |screen| screen == ">>>");
+    terminal.types("6 * 7\r");
+    terminal.until("answer", |screen| screen.ends_with("\n42\n>>>"));
+    terminal.types(CTRL_D);
+    terminal.shows(TWO_THIRDS);
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn getpass_of_python_asks_without_echo() {
+    if !installed("python3") {
+        return;
+    }
+    let ask = r#"python3 -c 'import getpass; print("it was", getpass.getpass("secret? "))'"#;
+    let mut terminal = terminal().job(&format!("echo 1/3 >&3; pause; {ask}; echo 2/3 >&3; pause"));
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.until("question", |screen| screen == "secret?");
+    assert!(!terminal.echoes());
+    terminal.types("xyz\r");
+    let screen = format!("secret? \nit was xyz\n{TWO_THIRDS}");
+    terminal.until("answer", |now| now.starts_with(&screen));
+    assert_eq!(terminal.settings(), before);
+}
+
+/// sudo as somebody who has to give a password, if there is such a one.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that tested nothing has to say so"
+)]
+fn sudo_that_asks() -> Option<&'static str> {
+    if !installed("sudo") {
+        return None;
+    }
+    if rustix::process::geteuid().is_root() {
+        return Some("setpriv --reuid nobody --regid nogroup --clear-groups sudo");
+    }
+    let asks_nothing = std::process::Command::new("sudo")
+        .args(["-k", "-n", "true"])
+        .status()
+        .unwrap()
+        .success();
+    if asks_nothing {
+        eprintln!("not tested: sudo does not ask for a password");
+    }
+    (!asks_nothing).then_some("sudo -k")
+}
+
+#[test]
+fn sudo_asks_for_a_password_without_echo() {
+    let Some(sudo) = sudo_that_asks() else {
+        return;
+    };
+    for script in [
+        format!("echo 1/3 >&3; pause; {sudo} -p 'password? ' true; exit 6"),
+        format!("echo 1/3 >&3; pause; exec {sudo} -p 'password? ' true"),
+    ] {
+        let mut terminal = terminal().job(&script);
+        let before = terminal.settings();
+        terminal.shows("1/3");
+        terminal.go();
+        terminal.shows("password?");
+        eventually("echo is off", || !terminal.echoes());
+        assert!(!terminal.screen().contains("1/3"));
+        terminal.types("guess");
+        terminal.types(CTRL_C);
+        assert_ne!(terminal.ends(), End::Status(0));
+        assert!(!terminal.was_sent("guess"));
+        assert_eq!(terminal.settings(), before);
+    }
+}
+
+#[test]
+fn ssh_asks_for_a_passphrase_without_echo() {
+    // The question of ssh itself, without a server.
+    if !installed("ssh-keygen") {
+        return;
+    }
+    let mut terminal = terminal().job(
+        "ssh-keygen -q -t ed25519 -N secret -f key -C test; echo 1/3 >&3; pause
+         ssh-keygen -y -f key >public; echo 2/3 >&3; pause",
+    );
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.shows("Enter passphrase:");
+    eventually("echo is off", || !terminal.echoes());
+    terminal.types("secret\r");
+    terminal.shows(TWO_THIRDS);
+    let public = fs::read_to_string(terminal.folder.path().join("public")).unwrap();
+    assert!(public.starts_with("ssh-ed25519 "));
+    assert!(!terminal.was_sent("secret"));
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn vim_edits_a_file() {
+    if !installed("vi") {
+        return;
+    }
+    let mut terminal = terminal().job(
+        "echo above; echo 1/3 >&3; pause
+         vi -u NONE -i NONE -n file >/dev/tty; echo 2/3 >&3; pause",
+    );
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.until("empty file", |screen| {
+        screen.matches("\n~").count() > 15 && !screen.contains("1/3")
+    });
+    terminal.types("ihello\x1b:wq\r");
+    let screen = format!("above\n{TWO_THIRDS}");
+    terminal.until("bar again", |now| now.starts_with(&screen));
+    let file = fs::read_to_string(terminal.folder.path().join("file")).unwrap();
+    assert_eq!(file, "hello\n");
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn less_pages() {
+    if !installed("less") {
+        return;
+    }
+    let mut terminal = terminal().job(
+        "seq 100 >numbers; echo above; echo 1/3 >&3; pause
+         less numbers >/dev/tty; echo 2/3 >&3; pause",
+    );
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.until("first page", |screen| screen.starts_with("1\n2\n"));
+    terminal.types(" ");
+    terminal.until("second page", |screen| screen.starts_with("24\n25\n"));
+    terminal.types("q");
+    let screen = format!("above\n{TWO_THIRDS}");
+    terminal.until("bar again", |now| now.starts_with(&screen));
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn tmux_has_the_terminal() {
+    if !installed("tmux") {
+        return;
+    }
+    let mut terminal = terminal().job(
+        "echo above; echo 1/3 >&3; pause
+         tmux -S socket -f /dev/null new 'echo in tmux; read -r word; echo $word >word' >/dev/tty
+         echo 2/3 >&3; pause",
+    );
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.shows("in tmux");
+    terminal.types("typed\r");
+    terminal.shows(TWO_THIRDS);
+    assert!(terminal.screen().starts_with("above\n"));
+    let word = fs::read_to_string(terminal.folder.path().join("word")).unwrap();
+    assert_eq!(word, "typed\n");
+    assert_eq!(terminal.settings(), before);
+}
