@@ -14,6 +14,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 
 use crate::credit::Charge;
 use crate::event::{Event, Final};
+use crate::parts::LIVE_PARTS;
 use crate::protocol::{Progress, Status};
 
 use super::{Outlet, Sink};
@@ -87,10 +88,13 @@ impl Outer {
     }
 
     fn add(&mut self, report: Progress<'static>) {
+        let room = self.pending.len() < LIVE_PARTS;
         let known = self.pending.iter_mut().rfind(|known| known.id == report.id);
         match known {
             Some(known) if known.status.is_none() => known.merge(&report),
-            _ => self.pending.push(report),
+            _ if room => self.pending.push(report),
+            // The outer one is stopped, or very slow, and shows no more parts than that in any case.
+            _ => {}
         }
     }
 
@@ -131,7 +135,7 @@ impl Sink for Outer {
                     self.add(report);
                 }
                 // A thousand small parts must not wait for a frame, or pile up here.
-                if self.pending.len() > 100 {
+                if self.pending.len() > 100 && self.outlet.is_idle() {
                     self.send(elapsed);
                 }
             }
