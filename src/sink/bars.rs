@@ -316,6 +316,10 @@ impl Sink for Bars {
             Event::Paused(paused) => {
                 self.paused = *paused;
                 self.news = true;
+                // No time passes while the child is stopped, and so none comes for a frame.
+                if *paused && !self.lent {
+                    self.frame(elapsed);
+                }
             }
             Event::Finished(summary) => self.finished(summary, elapsed),
             event => {

@@ -159,8 +159,9 @@ fn a_child_that_somebody_stops_is_shown_as_stopped_until_it_goes_on() {
     kill(child, Signal::STOP);
     terminal.shows("job (stopped) ━");
     kill(child, Signal::CONT);
-    // The column stays as wide as it was.
-    terminal.until("bar", |screen| screen.starts_with("job           ━"));
+    terminal.until("bar", |screen| {
+        screen.contains("33%  1/3") && !screen.contains("stopped")
+    });
     terminal.go();
     assert_eq!(terminal.ends(), End::Status(0));
 }
@@ -208,11 +209,12 @@ fn sigstop_of_progrun_while_the_terminal_is_lent_needs_one_fg() {
 #[test]
 fn a_run_that_goes_on_in_the_background_does_not_take_the_terminal_from_the_shell() {
     let mut terminal =
-        terminal().shell("say $PPID $$; read -r one; pause; echo 2/3 >&3; say on; pause");
+        terminal().shell("say $PPID $$; read -r one; say $one; pause; echo 2/3 >&3; say on; pause");
     start(&mut terminal, JOB);
     let [progrun, child] = numbers(&mut terminal);
     eventually("lent", || terminal.foreground() == child);
     terminal.types("1\r");
+    assert_eq!(terminal.hears(), "1");
     kill(progrun, Signal::STOP);
     terminal.shows("Stopped");
     terminal.types("bg\r");
@@ -256,13 +258,11 @@ fn where_nobody_could_continue_us_ctrl_z_changes_nothing() {
     let both = numbers(&mut terminal);
     terminal.shows(BAR);
     terminal.types(CTRL_Z);
-    terminal.shows("^Z");
     terminal.shows("33%  1/3");
     terminal.go();
     terminal.shows("name?");
     eventually("lent", || terminal.foreground() == both[1]);
     terminal.types(CTRL_Z);
-    terminal.shows("^Z");
     eventually("lent still or again", || {
         terminal.foreground() == both[1] && !both.into_iter().any(is_stopped)
     });
