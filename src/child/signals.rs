@@ -111,9 +111,6 @@ pub fn die_by(signal: i32) {
     }
 }
 
-/// A stop that the system discards takes less.
-const DISCARDED: Duration = Duration::from_millis(2);
-
 /// Whether SIGCONT came since it was last asked.
 static CONTINUED: AtomicBool = AtomicBool::new(false);
 

@@ -65,6 +65,8 @@ pub(super) struct Bars {
     /// How many failed parts were told of since the last frame.
     failures: usize,
     warned: bool,
+    /// Whether nothing is drawn before the first report.
+    awaits_report: bool,
     /// Whether the terminal is the child's for the time being.
     lent: bool,
     /// Whether somebody has stopped the child.
@@ -150,14 +152,24 @@ impl Bars {
             news: false,
             failures: 0,
             warned: false,
+            awaits_report: false,
             lent: false,
             paused: false,
             hung_up: false,
         }
     }
 
+    /// Draws nothing before the first report if `so`: where another program shows what the child prints, a mere spinner
+    /// would only be in its way.
+    #[must_use]
+    pub(super) fn after_first_report(mut self, so: bool) -> Self {
+        self.awaits_report = so;
+        self
+    }
+
     fn reports(&mut self, reports: &Reports, elapsed: Duration) {
         self.news = true;
+        self.awaits_report = false;
         for report in &reports.parts {
             if let Some(part) = self.parts.apply(report, elapsed)
                 && part.known.status == Some(Status::Failed)
@@ -335,12 +347,12 @@ impl Sink for Bars {
     }
 
     fn due(&self) -> Option<Duration> {
-        let Some(last) = self.last_frame else {
-            return Some(SHOW_AFTER);
-        };
         if self.hung_up || self.lent {
             return None;
         }
+        let Some(last) = self.last_frame else {
+            return Some(SHOW_AFTER).filter(|_| !self.awaits_report);
+        };
         let wait = if self.news || self.output.is_waiting() || !self.outlet.is_idle() {
             FRAME
         } else if self.output.line_open {

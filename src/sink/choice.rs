@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use rustix::fs::fstat;
+use rustix::fs::{FileType, fstat};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::getpgrp;
 use rustix::stdio::{stderr, stdout};
@@ -176,12 +176,16 @@ pub fn choose(
         let shows = shared.map(|shared| shared && visible);
         let color = display.color.unwrap_or_else(color_by_environment);
         let name = display.name.clone();
-        sinks.push(Box::new(Bars::new(
-            terminal, name, color, shows, size, foreground,
-        )));
+        let bars = Bars::new(terminal, name, color, shows, size, foreground);
+        sinks.push(Box::new(bars.after_first_report(is_pipe(stdout()))));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
         sinks.push(Box::new(Plain::new(outlet, display.name.clone())));
+    } else if json_on_stdout && display.progress == Progress::Auto && isatty(stderr()) {
+        // Whoever presses Ctrl-C wants to know what it does; the reader of the events may be gone by then.
+        let outlet = Outlet::new(copy(stderr())?, ignore());
+        let words = Plain::new(outlet, display.name.clone()).words_only();
+        sinks.push(Box::new(words));
     }
     if let Some(channel) = &outer {
         let outlet = Outlet::new(copy(channel)?, ignore());
@@ -214,6 +218,11 @@ fn same_terminal() -> bool {
             (Ok(out), Ok(err)) => out.st_rdev == err.st_rdev,
             _ => false,
         }
+}
+
+/// Whether somebody else reads this, and may be writing to the terminal.
+fn is_pipe(descriptor: impl AsFd) -> bool {
+    fstat(descriptor).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
 }
 
 /// By the conventions of `NO_COLOR` and `CLICOLOR_FORCE`; bars are on a terminal, which understands colors.

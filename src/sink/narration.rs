@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Cause, Event, Final, Reason, Step, Summary, signal_name};
+use crate::event::{Cause, Ending, Event, Final, Reason, Step, Summary, signal_name};
 use crate::parts::{Part, Parts};
 use crate::reports::BadLine;
 
@@ -103,16 +103,22 @@ pub(super) fn tally(parts: &Parts) -> String {
     }
 }
 
-/// The last line: how it ended, how long it took, how far it came. None for a command that succeeds before anything
-/// was shown of it, and for one that never ran: that is the program's own error to tell.
+/// The last line: how it ended, how long it took, how far it came. None for an ordinary end before anything was shown of
+/// the run, and for one that never ran: that is the program's own error to tell.
 pub(super) fn finished(
     summary: &Summary,
     parts: &Parts,
     shown: bool,
     elapsed: Duration,
 ) -> Option<String> {
-    let quiet = !shown && summary.state == Final::Completed && summary.malformed == 0;
-    if quiet || summary.error.is_some() {
+    let ending = summary.exit.map(|exit| exit.ending);
+    let ordinary = match summary.state {
+        Final::Completed => true,
+        // The reader of a pipe had enough, as in `| head`: nobody wants to be told.
+        Final::Failed => ending == Some(Ending::Signal(libc::SIGPIPE)),
+        Final::Cancelled => false,
+    };
+    if !shown && ordinary && summary.malformed == 0 || summary.error.is_some() {
         return None;
     }
     let malformed = match summary.malformed {

@@ -25,6 +25,11 @@ pub(super) struct Plain {
     tenth: Option<u64>,
     last_line: Option<Duration>,
     news: bool,
+    /// Whether the progress began anew at some time: then only time makes lines, or a hundred phases would make a
+    /// thousand.
+    phases: bool,
+    /// Whether only what happens is told, not how far it is.
+    words_only: bool,
     /// How many failed parts were told of since the last line was out.
     failures: usize,
     /// Whether a malformed line was shown: once is enough.
@@ -42,9 +47,18 @@ impl Plain {
             tenth: None,
             last_line: None,
             news: false,
+            phases: false,
+            words_only: false,
             failures: 0,
             warned: false,
         }
+    }
+
+    /// For somebody who gets the progress in another way.
+    #[must_use]
+    pub(super) fn words_only(mut self) -> Self {
+        self.words_only = true;
+        self
     }
 
     fn say(&mut self, text: &str) {
@@ -78,7 +92,12 @@ impl Plain {
             .map(|fraction| (fraction * 10.0) as u64);
         // Progress may fall a little and rise again; only a new phase is news.
         let moved = match (self.tenth, tenth) {
-            (Some(before), Some(now)) => now > before || now + 1 < before,
+            (Some(before), Some(now)) if now + 1 < before => {
+                self.phases = true;
+                self.tenth = tenth;
+                false
+            }
+            (Some(before), Some(now)) => now > before && !self.phases,
             (before, now) => before != now,
         };
         if self.news && (self.last_line.is_none() || moved) {
@@ -138,6 +157,7 @@ fn describe(parts: &Parts, elapsed: Duration) -> String {
 impl Sink for Plain {
     fn event(&mut self, event: &Event<'_>, elapsed: Duration) {
         match event {
+            Event::Progress(_) | Event::Finished(_) if self.words_only => {}
             Event::Progress(reports) => self.reports(reports, elapsed),
             Event::Finished(summary) => self.finished(summary, elapsed),
             event => {

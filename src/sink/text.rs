@@ -201,10 +201,14 @@ pub(super) fn outcome(summary: &Summary, elapsed: Duration) -> String {
                 Some(Reason::Timeout) => "timed out",
                 _ => "cancelled",
             };
-            if status.is_empty() {
-                format!("{what} after {time}")
-            } else {
-                format!("{what} after {time} ({status})")
+            match summary.exit.map(|exit| exit.ending) {
+                // What a polite stop looks like.
+                None | Some(Ending::Signal(libc::SIGPIPE)) => format!("{what} after {time}"),
+                // It may have stopped early, or missed the request: only its author knows.
+                Some(Ending::Status(0)) => {
+                    format!("{what} after {time} (it ended with status 0 all the same)")
+                }
+                Some(_) => format!("{what} after {time} ({status})"),
             }
         }
     }
@@ -326,7 +330,7 @@ mod tests {
                 interrupt,
                 Some(Ending::Signal(13))
             )),
-            "cancelled after 2.00s (SIGPIPE)"
+            "cancelled after 2.00s"
         );
         assert_eq!(
             say(summary(Final::Cancelled, Some(Reason::Timeout), None)),
