@@ -17,6 +17,10 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// Lines on a place that is not a terminal.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one place"
+)]
 pub(super) struct Plain {
     outlet: Outlet,
     name: String,
