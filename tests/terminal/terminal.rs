@@ -20,7 +20,7 @@ use rustix::termios::{Action, LocalModes, Winsize, tcflow, tcgetattr, tcgetpgrp,
 use tempfile::TempDir;
 
 /// Nothing takes that long; it only keeps a broken test from hanging.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Written when all is over, for what a process wrote arrives after its death.
 const LAST: &[u8] = b"\x01the last of it\x01";
 
