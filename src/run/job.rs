@@ -76,7 +76,12 @@ impl Job {
             // We were stopped as well, without notice, and the shell above has given the terminal to us.
             State::Lent if wants && foreground => vec![Action::Lend],
             State::Lent => {
-                let then = Then::Stop(libc::SIGTSTP, Stopped::Group, Wanted::Again);
+                let then = if wants {
+                    // The progrun that we run under has taken it back, and lends it again when we stop for wanting it.
+                    Then::Stop(signal, Stopped::Group, Wanted::Yes)
+                } else {
+                    Then::Stop(libc::SIGTSTP, Stopped::Group, Wanted::Again)
+                };
                 self.0 = State::TakingBack(then);
                 vec![Action::TakeBack]
             }
@@ -161,6 +166,21 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_that_was_taken_from_us_while_it_was_lent_is_asked_for_again() {
+        let mut job = Job::new();
+        job.child_stopped(libc::SIGTTIN, true);
+        job.cleared();
+        job.lent(true);
+        assert_eq!(job.child_stopped(libc::SIGTTIN, false), [Action::TakeBack]);
+        assert_eq!(job.lent(false), [Action::Clear]);
+        assert_eq!(
+            job.cleared(),
+            Some(Action::Stop(libc::SIGTTIN, Stopped::Group))
+        );
+        assert_eq!(job.resumed(true), [Action::Lend]);
+    }
 
     #[test]
     fn a_child_that_wants_the_terminal_gets_it_when_the_screen_is_clear() {

@@ -284,55 +284,6 @@ fn getpass_of_python_asks_without_echo() {
     assert_eq!(terminal.settings(), before);
 }
 
-/// sudo as somebody who has to give a password, if there is such a one.
-#[expect(
-    clippy::print_stderr,
-    reason = "a test that tested nothing has to say so"
-)]
-fn sudo_that_asks() -> Option<&'static str> {
-    if !installed("sudo") {
-        return None;
-    }
-    if rustix::process::geteuid().is_root() {
-        return Some("setpriv --reuid nobody --regid nogroup --clear-groups sudo");
-    }
-    let asks_nothing = std::process::Command::new("sudo")
-        .args(["-k", "-n", "true"])
-        .status()
-        .unwrap()
-        .success();
-    if asks_nothing {
-        eprintln!("not tested: sudo does not ask for a password");
-    }
-    (!asks_nothing).then_some("sudo -k")
-}
-
-#[test]
-fn sudo_asks_for_a_password_without_echo() {
-    let Some(sudo) = sudo_that_asks() else {
-        return;
-    };
-    for script in [
-        format!("echo 1/3 >&3; pause; {sudo} -p 'password? ' true; exit 6"),
-        format!("echo 1/3 >&3; pause; exec {sudo} -p 'password? ' true"),
-    ] {
-        let mut terminal = terminal().job(&script);
-        let before = terminal.settings();
-        terminal.shows("1/3");
-        terminal.go();
-        terminal.shows("password?");
-        eventually("echo is off", || !terminal.echoes());
-        assert!(!terminal.screen().contains("1/3"));
-        terminal.types("guess");
-        terminal.types(CTRL_C);
-        // sudo itself sleeps through a Ctrl-C that comes just before it reads.
-        terminal.types("\r");
-        assert_ne!(terminal.ends(), End::Status(0));
-        assert!(!terminal.was_sent("guess"));
-        assert_eq!(terminal.settings(), before);
-    }
-}
-
 #[test]
 fn ssh_asks_for_a_passphrase_without_echo() {
     // The question of ssh itself, without a server.
