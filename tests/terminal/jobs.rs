@@ -237,7 +237,8 @@ fn in_the_background_a_child_that_wants_the_terminal_stops_all_and_fg_lends() {
         start(&mut terminal, &format!("{JOB} &"));
         let both = numbers(&mut terminal);
         eventually("both are stopped", || both.into_iter().all(is_stopped));
-        terminal.types("clear; jobs -l\r");
+        // The shell may learn of it a moment later.
+        terminal.types("clear; while [ -n \"$(jobs -r)\" ]; do :; done; jobs -l\r");
         terminal.shows(&format!("Stopped ({why})"));
         terminal.types("clear; fg\r");
         eventually("lent", || terminal.foreground() == both[1]);
