@@ -17,7 +17,7 @@ fn start(terminal: &mut Terminal, command: &str) {
 }
 
 /// What the script says first: the numbers of progrun and of the child.
-fn numbers(terminal: &mut Terminal) -> [i32; 2] {
+pub(crate) fn numbers(terminal: &mut Terminal) -> [i32; 2] {
     let numbers = terminal.hears();
     let (progrun, child) = numbers.split_once(' ').unwrap();
     [progrun, child].map(|number| number.parse().unwrap())

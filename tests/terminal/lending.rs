@@ -4,6 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
+use super::jobs::numbers;
 use super::terminal::{End, Terminal, eventually, installed, kill, terminal};
 
 const CTRL_C: &str = "\x03";
@@ -281,6 +282,48 @@ fn getpass_of_python_asks_without_echo() {
     terminal.types("xyz\r");
     let screen = format!("secret? \nit was xyz\n{TWO_THIRDS}");
     terminal.until("answer", |now| now.starts_with(&screen));
+    assert_eq!(terminal.settings(), before);
+}
+
+/// sudo as somebody who has to give a password, if there is such a one.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that tested nothing has to say so"
+)]
+fn sudo_that_asks() -> Option<&'static str> {
+    if !installed("sudo") {
+        return None;
+    }
+    if rustix::process::geteuid().is_root() {
+        return Some("setpriv --reuid nobody --regid nogroup --clear-groups sudo");
+    }
+    let asks_nothing = std::process::Command::new("sudo")
+        .args(["-k", "-n", "true"])
+        .status()
+        .unwrap()
+        .success();
+    if asks_nothing {
+        eprintln!("not tested: sudo does not ask for a password");
+    }
+    (!asks_nothing).then_some("sudo -k")
+}
+
+#[test]
+fn sudo_asks_for_a_password_without_echo() {
+    let Some(sudo) = sudo_that_asks() else {
+        return;
+    };
+    let script = format!("say $PPID $$; pause; exec {sudo} -p 'password? ' true");
+    let mut terminal = terminal().job(&script);
+    let before = terminal.settings();
+    let [progrun, _] = numbers(&mut terminal);
+    terminal.go();
+    terminal.shows("password?");
+    eventually("echo is off", || !terminal.echoes());
+    terminal.types("guess");
+    kill(progrun, Signal::TERM);
+    assert_ne!(terminal.ends(), End::Status(0));
+    assert!(!terminal.was_sent("guess"));
     assert_eq!(terminal.settings(), before);
 }
 
