@@ -263,10 +263,6 @@ fn where_nobody_could_continue_us_ctrl_z_changes_nothing() {
     terminal.go();
     terminal.shows("name?");
     eventually("lent", || terminal.foreground() == both[1]);
-    terminal.types(CTRL_Z);
-    eventually("lent still or again", || {
-        terminal.foreground() == both[1] && !both.into_iter().any(is_stopped)
-    });
     terminal.types("Ada\r");
     assert_eq!(terminal.hears(), "Ada");
     terminal.shows("2/3");
