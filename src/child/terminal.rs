@@ -41,6 +41,10 @@ impl Terminal {
 
     /// Makes the group of `leader` the foreground group, if we are. Says whether it is now.
     pub(super) fn lend(&mut self, leader: Pid) -> bool {
+        if self.lent && tcgetpgrp(&self.tty) == Ok(leader) {
+            // It was stopped twice for the same want.
+            return true;
+        }
         if !self.has_us() {
             return false;
         }

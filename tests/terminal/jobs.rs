@@ -253,21 +253,26 @@ fn in_the_background_a_child_that_wants_the_terminal_stops_all_and_fg_lends() {
 
 #[test]
 fn where_nobody_could_continue_us_ctrl_z_changes_nothing() {
-    let mut terminal = terminal().job(
-        "say $PPID $$; echo 1/3 >&3; pause; printf 'name? '; read -r name; say $name; echo 2/3 >&3; pause",
-    );
-    let both = numbers(&mut terminal);
-    terminal.shows(BAR);
+    let mut terminal = terminal().job("echo '{\"progress\": 1}' >&3; pause; exit 3");
+    terminal.shows("job ⣾ 1");
     terminal.types(CTRL_Z);
-    terminal.shows("33%  1/3");
+    terminal.spins(4);
     terminal.go();
-    terminal.shows("name?");
-    eventually("lent", || terminal.foreground() == both[1]);
+    assert_eq!(terminal.ends(), End::Status(3));
+}
+
+#[test]
+fn where_nobody_could_continue_us_ctrl_z_in_a_lent_terminal_changes_nothing() {
+    let mut terminal =
+        terminal().job("say $$; read -r name; say $name; echo 2/3 >&3; pause; exit 3");
+    let child: i32 = terminal.hears().parse().unwrap();
+    eventually("lent", || terminal.foreground() == child);
+    terminal.types(CTRL_Z);
     terminal.types("Ada\r");
     assert_eq!(terminal.hears(), "Ada");
     terminal.shows("2/3");
     terminal.go();
-    assert_eq!(terminal.ends(), End::Status(0));
+    assert_eq!(terminal.ends(), End::Status(3));
 }
 
 #[test]
