@@ -276,7 +276,7 @@ impl<'a> Worker<'a> {
         }
         let ready = |descriptor: &PollFd<'_>| !descriptor.revents().is_empty();
         let woken = ready(&descriptors[0]);
-        let readable: Vec<_> = descriptors[1..]
+        let mut readable: Vec<_> = descriptors[1..]
             .iter()
             .zip(&sources)
             .filter(|(descriptor, _)| ready(descriptor))
@@ -295,6 +295,8 @@ impl<'a> Worker<'a> {
             while rustix::io::read(&self.orders.woken, &mut wakes).is_ok_and(|n| n == wakes.len()) {
             }
         }
+        // The channel last: a report takes the terminal back, and what was printed before it belongs above the bars.
+        readable.sort_by_key(|source| matches!(source, Source::Channel));
         for source in readable {
             match source {
                 Source::Outer => {

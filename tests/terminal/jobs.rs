@@ -262,20 +262,6 @@ fn where_nobody_could_continue_us_ctrl_z_changes_nothing() {
 }
 
 #[test]
-fn where_nobody_could_continue_us_ctrl_z_in_a_lent_terminal_changes_nothing() {
-    let mut terminal =
-        terminal().job("say $$; read -r name; say $name; echo 2/3 >&3; pause; exit 3");
-    let child: i32 = terminal.hears().parse().unwrap();
-    eventually("lent", || terminal.foreground() == child);
-    terminal.types(CTRL_Z);
-    terminal.types("Ada\r");
-    assert_eq!(terminal.hears(), "Ada");
-    terminal.shows("2/3");
-    terminal.go();
-    assert_eq!(terminal.ends(), End::Status(3));
-}
-
-#[test]
 fn a_child_that_waits_for_a_terminal_that_cannot_be_had_is_named() {
     let mut terminal = terminal().shell("say $PPID $$; read -r word </dev/tty; exit 5");
     // The shell between goes away, and with it whoever could continue the job.

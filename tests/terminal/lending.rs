@@ -198,32 +198,6 @@ fn bars_are_drawn_where_background_output_stops() {
 }
 
 #[test]
-fn an_interactive_bash_has_the_terminal_with_its_jobs() {
-    let mut terminal = terminal().env("PS1", "inner> ").job(
-        "echo 1/3 >&3; pause
-         bash --norc --noprofile -i; echo status $?; echo 2/3 >&3; pause",
-    );
-    let before = terminal.settings();
-    terminal.shows("1/3");
-    terminal.go();
-    terminal.until("prompt", |screen| screen == "inner>");
-    terminal.types("echo 'cat' comes; cat\r");
-    terminal.shows("cat comes");
-    terminal.types("to cat\n");
-    terminal.shows("to cat\nto cat");
-    terminal.types("\x1a");
-    terminal.shows("Stopped");
-    terminal.types("exit 5\r");
-    terminal.shows("There are stopped jobs.");
-    terminal.types("exit 5\r");
-    // What bash says last comes on stderr, and may come later.
-    terminal.shows("status 5\n");
-    terminal.shows(TWO_THIRDS);
-    assert_eq!(terminal.foreground(), terminal.leader());
-    assert_eq!(terminal.settings(), before);
-}
-
-#[test]
 fn an_interactive_zsh_has_the_terminal_with_its_jobs() {
     if !installed("zsh") {
         return;
