@@ -100,6 +100,7 @@ compile_error!(
 pub mod child;
 pub mod cli;
 pub mod credit;
+pub mod dialect;
 pub mod estimate;
 pub mod event;
 pub mod executor;

@@ -24,6 +24,8 @@ pub struct Reports {
     pub first_malformed: Option<BadLine>,
     /// Every line that was not empty, in order, if asked for.
     pub verbatim: Verbatim,
+    /// Whose progress this is if it was not written for us: the name of a format, such as `restic`. None: the channel's.
+    pub source: Option<&'static str>,
     /// Held as long as these reports are under way.
     pub charge: Option<Charge>,
 }
@@ -101,9 +103,9 @@ pub struct Collector {
     seen: bool,
 }
 
-/// The part of the collector that the decoder calls back into.
+/// Folds reports, wherever they come from: of each part only the newest state is kept.
 #[derive(Debug, Default)]
-struct Fold {
+pub struct Fold {
     keep_verbatim: bool,
     reports: Reports,
     root: Option<usize>,
@@ -116,10 +118,7 @@ impl Collector {
     pub fn new(keep_verbatim: bool) -> Self {
         Self {
             decoder: Decoder::new(),
-            fold: Fold {
-                keep_verbatim,
-                ..Fold::default()
-            },
+            fold: Fold::new(keep_verbatim),
             seen: false,
         }
     }
@@ -145,13 +144,35 @@ impl Collector {
 
     /// What came since the last call.
     pub fn take(&mut self) -> Reports {
-        self.fold.root = None;
-        self.fold.by_id.clear();
-        std::mem::take(&mut self.fold.reports)
+        self.fold.take()
     }
 }
 
 impl Fold {
+    /// An empty fold; `keep_verbatim` if every report is wanted, not only the newest of each part.
+    #[must_use]
+    pub fn new(keep_verbatim: bool) -> Self {
+        Self {
+            keep_verbatim,
+            ..Self::default()
+        }
+    }
+
+    /// Takes in a report that was not written as a line of ours.
+    pub fn report(&mut self, progress: &Progress<'_>) {
+        if self.keep_verbatim {
+            self.reports.verbatim.push(&progress.to_json());
+        }
+        self.merge(progress);
+    }
+
+    /// What came since the last call.
+    pub fn take(&mut self) -> Reports {
+        self.root = None;
+        self.by_id.clear();
+        std::mem::take(&mut self.reports)
+    }
+
     fn take_in(&mut self, line: &Line<'_>) {
         match &line.content {
             Content::Empty => {}
@@ -163,12 +184,7 @@ impl Fold {
                 }
                 self.merge(progress);
             }
-            Content::Short(progress) => {
-                if self.keep_verbatim {
-                    self.reports.verbatim.push(&progress.to_json());
-                }
-                self.merge(progress);
-            }
+            Content::Short(progress) => self.report(progress),
             Content::Malformed(malformed) => {
                 self.reports.malformed_count += 1;
                 if !self.keep_verbatim && self.reports.first_malformed.is_some() {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 6] = [
     &["credit", "estimate", "executor", "protocol"],
     &["parts", "progress", "reports"],
-    &["event"],
+    &["dialect", "event"],
     &["child", "sink"],
     &["run"],
     &["cli"],

@@ -66,7 +66,10 @@ impl Json {
 
     fn progress(&mut self, reports: &Reports, elapsed: Duration) {
         // One buffer and one write for all lines of a read: a million reports must not be a million system calls.
-        let head = head(PROGRESS, elapsed);
+        let mut head = head(PROGRESS, elapsed);
+        if let Some(source) = reports.source {
+            let _ = write!(head, ",\"source\":\"{source}\"");
+        }
         let mut lines = String::new();
         for line in reports.verbatim.iter() {
             match line {
