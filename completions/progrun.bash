@@ -43,7 +43,7 @@ _progrun() {
 
     case "${cmd}" in
         progrun)
-            opts="-q -h -V --progress --quiet --name --color --json --output --log --wait-output --timeout --grace --kill-after --signal --preserve-status --fd --help --version"
+            opts="-q -h -V --progress --quiet --name --color --from --list-formats --json --output --log --wait-output --timeout --grace --kill-after --signal --preserve-status --fd --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -62,6 +62,10 @@ _progrun() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -W "auto none" -- "${cur}"))
                     return 0
                     ;;
                 --json=)

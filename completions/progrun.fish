@@ -6,6 +6,8 @@ complete -c progrun -l name -d 'What the run is called [default: the last part o
 complete -c progrun -l color -d 'Whether bars have colors' -r -f -a "auto\t'As the terminal and the environment say'
 always\t'Colors'
 never\t'None'"
+complete -c progrun -l from -d 'Other programs\' formats to read progress in: auto, none, or names, with commas' -r -f -a "auto\t''
+none\t''"
 complete -c progrun -l json -d 'Print what happens as JSON, one event a line, on stdout or into FILE'
 complete -c progrun -l output -d 'What is shown of what the command prints' -r -f -a "stream\t'Everything as it comes'
 on-failure\t'Everything at the end, if the command failed'
@@ -17,6 +19,7 @@ complete -c progrun -l kill-after -d 'How long it has from a signal to the next 
 complete -c progrun -l signal -d 'What a timeout sends to a command that cannot be asked' -r -f
 complete -c progrun -l fd -d 'The descriptor on which the command reports, 3 to 255' -r -f
 complete -c progrun -s q -l quiet -d 'Show no progress, and no words of progrun\'s own'
+complete -c progrun -l list-formats -d 'List the formats for --from, and how each is switched on in its program'
 complete -c progrun -l wait-output -d 'Read the command\'s output until nobody holds it any more'
 complete -c progrun -l preserve-status -d 'End with the command\'s own status even after Ctrl-C or a timeout'
 complete -c progrun -s h -l help -d 'Print help (see more with \'--help\')'

@@ -24,7 +24,8 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use crate::credit::Charge;
-use crate::event::{Exit, Route, Stream};
+use crate::dialect::Selection;
+use crate::event::{Asked, Exit, Route, Stream};
 use crate::progress::ProgressReporter;
 use crate::reports::Reports;
 
@@ -46,6 +47,10 @@ pub struct Launch {
     pub stderr: Route,
     /// Whether every line of the channel is wanted, not only the newest state of each part.
     pub verbatim: bool,
+    /// Which formats of other programs are read.
+    pub from: Selection,
+    /// Whether a program that can tell a descriptor of its own what it does is given one: it draws nothing itself then.
+    pub zig: bool,
     /// Whether stdout and stderr are read to their end however long somebody holds them after the child.
     pub wait_output: bool,
     /// The write end of a pipe that tells of a stop when its reader closes it.
@@ -86,11 +91,11 @@ pub enum Notice {
     Acknowledged,
     /// The reader of [`Launch::outer`] closed it.
     OuterClosed,
-    /// The channel was closed because a cancel was requested.
-    ChannelClosed {
-        /// Whether the child will see it: it is there, has reported, and its end was open.
-        asked: bool,
-    },
+    /// A cancel was requested, and the channel closed unless it is read in another program's format: what the child will
+    /// see of it.
+    Asked(Asked),
+    /// After [`Asked::AtReport`]: the report is there.
+    Reported,
     /// The child is gone, but others kept this stream open, and it was read no further.
     Held {
         /// Which stream.

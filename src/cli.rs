@@ -1,5 +1,7 @@
 //! The command line: options, environment, help, and the first and last words of the program.
 
+mod formats;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -47,9 +49,13 @@ Exit status:
     disable_help_subcommand = true,
     max_term_width = 110
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 struct Arguments {
     /// The command and its arguments
-    #[arg(value_name = "COMMAND", required = true, last = true, value_hint = ValueHint::CommandWithArguments)]
+    #[arg(value_name = "COMMAND", required_unless_present = "list_formats", last = true, value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 
     /// How progress is shown
@@ -81,6 +87,27 @@ struct Arguments {
         help_heading = "Progress"
     )]
     color: ColorArgument,
+
+    /// Other programs' formats to read progress in: auto, none, or names, with commas
+    ///
+    /// auto reads what passes through progrun anyway: what the command prints on the terminal beside the bars, or where
+    /// --json, --log or --output ask for it. With names, its output is read wherever it goes, and still passes byte for byte.
+    /// --list-formats has the names.
+    #[arg(
+        long,
+        value_name = "FORMATS",
+        value_delimiter = ',',
+        value_parser = formats::names(),
+        hide_possible_values = true,
+        default_value = "auto",
+        env = "PROGRUN_FROM",
+        help_heading = "Progress"
+    )]
+    from: Vec<String>,
+
+    /// List the formats for --from, and how each is switched on in its program
+    #[arg(long, exclusive = true, help_heading = "Progress")]
+    list_formats: bool,
 
     /// Print what happens as JSON, one event a line, on stdout or into FILE
     ///
@@ -278,6 +305,10 @@ pub fn main() -> ! {
         Ok(arguments) => arguments,
         Err(error) => refuse(&error, &words),
     };
+    if arguments.list_formats {
+        formats::list(&mut std::io::stdout());
+        run::end(Ending::Status(0));
+    }
     match run::run(&settings(arguments)) {
         Ok(outcome) => {
             if let Some(error) = outcome.error {
@@ -294,7 +325,9 @@ pub fn main() -> ! {
 
 fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
     let matches = command().try_get_matches_from(words)?;
-    Arguments::from_arg_matches(&matches)
+    let arguments = Arguments::from_arg_matches(&matches)?;
+    formats::check(&arguments.from)?;
+    Ok(arguments)
 }
 
 /// Help and version go to stdout with success; everything else is progrun's own failure.
@@ -339,6 +372,7 @@ fn settings(arguments: Arguments) -> Settings {
         },
         preserve_status: arguments.preserve_status,
         wait_output: arguments.wait_output,
+        from: formats::selection(&arguments.from),
         display: Display {
             name,
             progress: match arguments.progress {

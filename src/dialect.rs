@@ -7,7 +7,7 @@
 //! understood is passed over, and what is kept of it is bounded.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::protocol::Progress;
 use crate::reports::{Fold, Reports};
@@ -51,6 +51,24 @@ pub enum Selection {
     Only(Vec<&'static str>),
 }
 
+impl Selection {
+    /// Whether the format of this name is read.
+    #[must_use]
+    pub fn reads(&self, name: &str) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::None => false,
+            Self::Only(names) => names.contains(&name),
+        }
+    }
+
+    /// Whether the child's streams are to be read wherever they end.
+    #[must_use]
+    pub fn reads_streams(&self) -> bool {
+        matches!(self, Self::Only(_))
+    }
+}
+
 /// How a dialect gives what it reads: a call for each report, with the name of the format.
 pub type Each<'a> = &'a mut dyn FnMut(&'static str, &Progress<'_>);
 
@@ -81,6 +99,20 @@ impl Dialects {
             fold: Fold::new(verbatim),
             source: None,
         }
+    }
+
+    /// The child has reported on its own channel: nothing else is believed any more.
+    pub fn overrule(&mut self) {}
+
+    /// Whether the channel is another program's: by its first bytes, or because a format was selected that is read there.
+    pub fn claims_channel(&mut self, _first: &[u8]) -> bool {
+        false
+    }
+
+    /// Whether something was reported within the time `within` before `now`.
+    #[must_use]
+    pub fn has_reported_since(&self, _now: Instant, _within: Duration) -> bool {
+        false
     }
 
     /// Takes in the next bytes of a place.

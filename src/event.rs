@@ -118,6 +118,20 @@ pub enum Cause {
     Again,
     /// The child had this long, and is still there.
     NoReaction(Duration),
+    /// The report came that was waited for.
+    Reported,
+}
+
+/// By what a child that is to stop can be asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// By the channel, which is closed now: its next write fails.
+    Channel,
+    /// By a signal when its next report comes, for it reports in a format of its own, on descriptors that must not be
+    /// closed: in the midst of their work dpkg, git and restic would die of that.
+    AtReport,
+    /// By nothing but a signal.
+    Nothing,
 }
 
 /// The steps of a stop, mildest first.
@@ -125,6 +139,8 @@ pub enum Cause {
 pub enum Step {
     /// The channel is closed: the child's next progress write fails.
     Ask,
+    /// The child's next report is waited for, and this signal sent when it comes.
+    AtReport(i32),
     /// There is no progress write to wait for: this signal instead.
     Signal(i32),
     /// SIGTERM.

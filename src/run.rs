@@ -21,6 +21,7 @@ use anyhow::Context;
 
 use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
 use crate::credit::Credit;
+use crate::dialect::Selection;
 use crate::event::{Ending, Event, Exit, Final, Reason, Step, Stream, Summary};
 use crate::executor::Builder;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
@@ -53,6 +54,8 @@ pub struct Settings {
     pub preserve_status: bool,
     /// Whether the child's output is read until nobody holds it any more.
     pub wait_output: bool,
+    /// Which formats of other programs are read.
+    pub from: Selection,
     /// What is shown, where.
     pub display: Display,
 }
@@ -91,7 +94,8 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let (inbox, inputs) = mpsc::channel();
     signals::open_mask();
     let gone = inbox.clone();
-    let chosen = choose(&settings.display, move |what| {
+    let reads = settings.from.reads_streams();
+    let chosen = choose(&settings.display, reads, move |what| {
         let _ = gone.send(Input::Gone(what));
     })?;
     let launch = Launch {
@@ -100,6 +104,8 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         stdout: chosen.routes[Stream::Stdout as usize],
         stderr: chosen.routes[Stream::Stderr as usize],
         verbatim: chosen.verbatim,
+        from: settings.from.clone(),
+        zig: chosen.shows_progress && settings.from.reads("zig"),
         wait_output: settings.wait_output,
         outer: chosen.outer,
     };
@@ -371,9 +377,15 @@ impl Run<'_> {
                 let action = self.job.cleared();
                 self.control_job(action);
             }
-            Notice::ChannelClosed { asked } => {
+            Notice::Asked(asked) => {
                 let now = self.elapsed();
-                if let Some(action) = self.ladder.channel_closed(asked, now) {
+                if let Some(action) = self.ladder.asked(asked, now) {
+                    self.act(action);
+                }
+            }
+            Notice::Reported => {
+                let now = self.elapsed();
+                if let Some(action) = self.ladder.reported(now) {
                     self.act(action);
                 }
             }
@@ -487,7 +499,7 @@ impl Run<'_> {
 
     fn take(&mut self, step: Step) {
         let (order, signal) = match step {
-            Step::Ask => return,
+            Step::Ask | Step::AtReport(_) => return,
             Step::Signal(signal) => (Order::Stop(signal), signal),
             Step::Terminate => (Order::Stop(libc::SIGTERM), libc::SIGTERM),
             Step::Kill => (Order::Kill, libc::SIGKILL),

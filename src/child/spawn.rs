@@ -35,6 +35,8 @@ pub(super) struct Spawned {
     pub(super) mark: String,
     /// The read end of the channel: the only one there is, in any process.
     pub(super) channel: OwnedFd,
+    /// The read end of the descriptor of `ZIG_PROGRESS`.
+    pub(super) zig: Option<OwnedFd>,
     /// The read ends of stdout and stderr, where they go through us.
     pub(super) outputs: [Option<OwnedFd>; 2],
 }
@@ -51,6 +53,12 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
     let identity = fstat(&write_end)
         .map_err(io::Error::from)
         .map_err(internal("making the channel"))?;
+    let zig_number = if launch.channel == ZIG { ZIG + 1 } else { ZIG };
+    let (zig, zig_end) = launch
+        .zig
+        .then(|| zig_pipe(launch.channel.max(zig_number) + 1))
+        .flatten()
+        .unzip();
     let (stdout, stdout_end) = stdio(launch.stdout).map_err(internal("making a pipe"))?;
     let (stderr, stderr_end) = stdio(launch.stderr).map_err(internal("making a pipe"))?;
 
@@ -64,20 +72,33 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .stdout(stdout)
         .stderr(stderr)
         .process_group(0);
-    let (from, to, parent) = (write_end.as_raw_fd(), launch.channel, std::process::id());
+    let parent = std::process::id();
+    let mut descriptors = [Some((write_end.as_raw_fd(), launch.channel)), None];
+    if let Some(end) = &zig_end {
+        command.env("ZIG_PROGRESS", zig_number.to_string());
+        descriptors[1] = Some((end.as_raw_fd(), zig_number));
+    }
     // SAFETY: the closure runs in the child between fork and exec and makes only async-signal-safe system calls.
     unsafe {
-        command.pre_exec(move || prepare(from, to, parent));
+        command.pre_exec(move || prepare(&descriptors, parent));
     }
 
-    // If the number were free, std's own exec-error pipe could get it, `prepare` would overwrite that pipe, and a
+    // If a number were free, std's own exec-error pipe could get it, `prepare` would overwrite that pipe, and a
     // missing program would look like one that started.
-    let placeholder = occupy(launch.channel).map_err(internal("reserving the channel's number"))?;
+    let reserve = |number| occupy(number).map_err(internal("reserving a descriptor's number"));
+    let placeholders = [
+        reserve(launch.channel)?,
+        zig_end
+            .as_ref()
+            .map(|_| reserve(zig_number))
+            .transpose()?
+            .flatten(),
+    ];
     // A signal between fork and exec would run our handlers in the child, and write into our self-pipes.
     let blocked = Blocked::all();
     let spawned = command.spawn();
     drop(blocked);
-    drop(placeholder);
+    drop(placeholders);
     let child = spawned.map_err(|error| LaunchError::new(program, error))?;
     let pid = i32::try_from(child.id())
         .ok()
@@ -87,6 +108,7 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         pid,
         mark: format!("{IDENTITY}={identity}"),
         channel,
+        zig,
         outputs: [stdout_end, stderr_end],
     })
 }
@@ -101,6 +123,19 @@ fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
     ioctl_fionbio(&read, true)?;
     enlarge(&write);
     Ok((read, write))
+}
+
+/// The number of the descriptor of `ZIG_PROGRESS` in the child: one that neither scripts nor shells take. A launcher may
+/// close it and keep the variable; then its number should be nobody's.
+const ZIG: RawFd = 39;
+
+/// A pipe for `ZIG_PROGRESS`, if one can be had. Its write end blocks: what zig cannot write whole it fills up with trash.
+fn zig_pipe(lowest: RawFd) -> Option<(OwnedFd, OwnedFd)> {
+    let (read, write) = io::pipe().ok()?;
+    let read = fcntl_dupfd_cloexec(&read, lowest).ok()?;
+    let write = fcntl_dupfd_cloexec(&write, lowest).ok()?;
+    ioctl_fionbio(&read, true).ok()?;
+    Some((read, write))
 }
 
 /// What a child can write into a pipe before it has to wait for us: more than it does between two looks of ours.
@@ -144,12 +179,14 @@ fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
     Ok((placeholder.as_raw_fd() == number).then_some(placeholder))
 }
 
-/// What the child does between fork and exec.
-fn prepare(from: RawFd, to: RawFd, parent: u32) -> io::Result<()> {
+/// What the child does between fork and exec: gives descriptors their numbers, and binds its life to ours.
+fn prepare(descriptors: &[Option<(RawFd, RawFd)>], parent: u32) -> io::Result<()> {
     // SAFETY: system calls on numbers.
     unsafe {
-        if libc::dup2(from, to) < 0 {
-            return Err(io::Error::last_os_error());
+        for &(from, to) in descriptors.iter().flatten() {
+            if libc::dup2(from, to) < 0 {
+                return Err(io::Error::last_os_error());
+            }
         }
         #[cfg(target_os = "linux")]
         {

@@ -10,7 +10,8 @@ use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::credit::Credit;
-use crate::event::{Ending, Stream};
+use crate::dialect::{Dialects, Place};
+use crate::event::{Asked, Ending, Stream};
 use crate::progress::ProgressReporter;
 use crate::reports::{Collector, Reports};
 
@@ -27,6 +28,9 @@ const UNDER_WAY: usize = 1024 * 1024;
 const FULL_READ: usize = 48 * 1024;
 /// Less than the fastest writer takes to fill the pipe, or it would wait for us.
 const PAUSE: Duration = Duration::from_micros(200);
+/// A child whose last report in a format of its own is older than this may be in a phase that has none: no next report is
+/// waited for.
+const FRESH: Duration = Duration::from_secs(5);
 
 #[expect(
     clippy::struct_excessive_bools,
@@ -39,6 +43,13 @@ pub(super) struct Worker<'a> {
     notify: &'a dyn Fn(Notice),
     channel: Option<OwnedFd>,
     collector: Collector,
+    /// What is read in other programs' formats.
+    dialects: Dialects,
+    /// Whether the channel is read as one of them. Then it is never closed before the child is gone.
+    foreign_channel: bool,
+    zig: Option<OwnedFd>,
+    /// Whether the run loop waits for a report in a format of its own.
+    awaits_report: bool,
     /// When the channel is looked at again after a small read.
     pause_until: Option<Instant>,
     outputs: [Option<OwnedFd>; 2],
@@ -85,6 +96,10 @@ impl<'a> Worker<'a> {
             notify,
             channel: Some(spawned.channel),
             collector: Collector::new(launch.verbatim),
+            dialects: Dialects::new(launch.from.clone(), launch.verbatim),
+            foreign_channel: false,
+            zig: spawned.zig,
+            awaits_report: false,
             pause_until: None,
             outputs: spawned.outputs,
             buffer: Vec::with_capacity(READ),
@@ -107,7 +122,7 @@ impl<'a> Worker<'a> {
             if std::mem::take(&mut self.woken) {
                 self.obey();
                 if !self.cancel_seen && self.reporter.is_cancelled() {
-                    self.close_channel();
+                    self.ask();
                 }
                 if self.drain.is_none() {
                     self.watch()?;
@@ -161,16 +176,32 @@ impl<'a> Worker<'a> {
 
     /// The cancel request: the read end goes, and the child's next write fails. What is still in the channel goes with
     /// it unread, for after a cancel request no report is delivered, and reading it would only keep the child waiting.
-    fn close_channel(&mut self) {
+    fn ask(&mut self) {
         self.cancel_seen = true;
         let gone = self.drain.is_some();
-        let asked = self.channel.take().is_some_and(|end| {
-            let reported =
-                self.collector.seen() || ioctl_fionread(&end).is_ok_and(|unread| unread > 0);
+        let closed = match self.channel.take() {
+            // Whoever writes another program's format there may be in mid-work, and would die of it.
+            Some(end) if self.foreign_channel => {
+                self.channel = Some(end);
+                false
+            }
             // A child that let go of it will not notice, even if we have not come to read the end of file.
-            reported && !gone && !is_hung_up(&end)
-        });
-        (self.notify)(Notice::ChannelClosed { asked });
+            Some(end) => {
+                let reported =
+                    self.collector.seen() || ioctl_fionread(&end).is_ok_and(|unread| unread > 0);
+                reported && !gone && !is_hung_up(&end)
+            }
+            None => false,
+        };
+        let asked = if closed {
+            Asked::Channel
+        } else if !gone && self.dialects.has_reported_since(Instant::now(), FRESH) {
+            self.awaits_report = true;
+            Asked::AtReport
+        } else {
+            Asked::Nothing
+        };
+        (self.notify)(Notice::Asked(asked));
     }
 
     /// Looks what became of the child: stopped, continued, ended.
@@ -210,7 +241,7 @@ impl<'a> Worker<'a> {
         // A child that never used its channel is not waited for there: whoever still holds it is a bystander. But look
         // once, for a child may be gone before its first report was read.
         let channel_open =
-            self.channel.is_some() && (self.collector.seen() || !drain.has_been_empty());
+            self.channel.is_some() && (self.channel_was_used() || !drain.has_been_empty());
         if !channel_open && !self.outputs_open() {
             return true;
         }
@@ -218,6 +249,10 @@ impl<'a> Worker<'a> {
             return true;
         }
         !self.waits_for_output() && drain.is_over(Instant::now())
+    }
+
+    fn channel_was_used(&self) -> bool {
+        self.foreign_channel || self.collector.seen()
     }
 
     fn outputs_open(&self) -> bool {
@@ -237,8 +272,8 @@ impl<'a> Worker<'a> {
         let read_channel = !pausing && !self.reports_credit.exhausted();
         let read_outputs = !self.output_credit.exhausted();
 
-        let mut descriptors = Vec::with_capacity(5);
-        let mut sources = Vec::with_capacity(4);
+        let mut descriptors = Vec::with_capacity(6);
+        let mut sources = Vec::with_capacity(5);
         descriptors.push(PollFd::new(&self.orders.woken, PollFlags::IN));
         if let Some(outer) = self.outer {
             // Nothing is asked for; what is told anyway is that it broke.
@@ -248,6 +283,10 @@ impl<'a> Worker<'a> {
         if let Some(channel) = self.channel.as_ref().filter(|_| read_channel) {
             descriptors.push(PollFd::new(channel, PollFlags::IN));
             sources.push(Source::Channel);
+        }
+        if let Some(zig) = self.zig.as_ref().filter(|_| read_channel) {
+            descriptors.push(PollFd::new(zig, PollFlags::IN));
+            sources.push(Source::Zig);
         }
         if read_outputs {
             for stream in [Stream::Stdout, Stream::Stderr] {
@@ -264,7 +303,7 @@ impl<'a> Worker<'a> {
             Some(drain) if polled_all && !self.waits_for_output() => Some(drain.deadline()),
             _ => None,
         };
-        let timeout = [self.pause_until, drained_at]
+        let timeout = [self.pause_until, drained_at, self.dialects.deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -304,8 +343,13 @@ impl<'a> Worker<'a> {
                     (self.notify)(Notice::OuterClosed);
                 }
                 Source::Channel => self.read_channel(),
+                Source::Zig => self.read_zig(),
                 Source::Output(stream) => self.read_output(stream),
             }
+        }
+        if self.dialects.deadline().is_some() {
+            self.dialects.settle(Instant::now());
+            self.report_dialects();
         }
         Ok(())
     }
@@ -323,6 +367,7 @@ impl<'a> Worker<'a> {
         if read == 0 {
             self.channel = None;
             self.collector.finish();
+            self.dialects.finish(Place::Channel);
         } else {
             if let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_lent()) {
                 // The child is at work again. If it wants the terminal once more, it stops once more.
@@ -332,16 +377,57 @@ impl<'a> Worker<'a> {
                 tree::signal_group(self.pid, libc::SIGCONT);
                 (self.notify)(Notice::Lent(false));
             }
-            self.collector.feed(&self.buffer[..read]);
+            if !self.channel_was_used() {
+                self.foreign_channel = self.dialects.claims_channel(&self.buffer);
+            }
+            if self.foreign_channel {
+                self.dialects
+                    .feed(Place::Channel, &self.buffer, Instant::now());
+            } else {
+                self.dialects.overrule();
+                self.collector.feed(&self.buffer);
+            }
             if read < FULL_READ {
                 self.pause_until = Some(Instant::now() + PAUSE);
             }
+        }
+        if self.foreign_channel {
+            self.report_dialects();
+            return;
         }
         let mut reports = self.collector.take();
         if !reports.is_empty() {
             reports.charge = Some(self.reports_credit.charge(reports.weight()));
             // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
             let _ = self.reporter.report(reports);
+        }
+    }
+
+    fn read_zig(&mut self) {
+        let Some(zig) = &self.zig else {
+            return;
+        };
+        match read_into(zig, &mut self.buffer) {
+            Err(error) if is_transient(error) => return,
+            Ok(0) | Err(_) => {
+                self.zig = None;
+                self.dialects.finish(Place::Zig);
+            }
+            Ok(_) => self.dialects.feed(Place::Zig, &self.buffer, Instant::now()),
+        }
+        self.report_dialects();
+    }
+
+    /// Hands on what was read in formats of other programs. After a cancel request it is dropped as every report is, and
+    /// the request delivered instead.
+    fn report_dialects(&mut self) {
+        let mut reports = self.dialects.take();
+        if reports.is_empty() {
+            return;
+        }
+        reports.charge = Some(self.reports_credit.charge(reports.weight()));
+        if self.reporter.report(reports).is_err() && std::mem::take(&mut self.awaits_report) {
+            (self.notify)(Notice::Reported);
         }
     }
 
@@ -354,10 +440,17 @@ impl<'a> Worker<'a> {
             Err(error) if is_transient(error) => return,
             Err(_) => 0,
         };
+        let place = match stream {
+            Stream::Stdout => Place::Stdout,
+            Stream::Stderr => Place::Stderr,
+        };
         if read == 0 {
             self.outputs[stream as usize] = None;
+            self.dialects.finish(place);
+            self.report_dialects();
             return;
         }
+        self.dialects.feed(place, &self.buffer, Instant::now());
         // A large read is handed on as it is; a small one is copied, so that it does not hold a large buffer.
         let bytes = if read >= READ / 4 {
             self.hand_on_buffer()
@@ -370,6 +463,8 @@ impl<'a> Worker<'a> {
             bytes,
             charge,
         });
+        // After what was printed: a line that is finished is above the bars when they change.
+        self.report_dialects();
     }
 
     /// Exchanges the buffer for one that the last sink has let go of: fresh ones would cost the system a page fault for
@@ -422,6 +517,7 @@ impl<'a> Worker<'a> {
 enum Source {
     Outer,
     Channel,
+    Zig,
     Output(Stream),
 }
 

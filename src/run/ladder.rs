@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Cause, Reason, Step};
+use crate::event::{Asked, Cause, Reason, Step};
 
 /// A second signal so soon after a step is the same key press: some parents deliver one Ctrl-C twice, the slowest of
 /// those seen after 47 ms.
@@ -87,8 +87,8 @@ impl Ladder {
         self.next(Cause::Again, now)
     }
 
-    /// The channel is closed. `asked` if the child will see it.
-    pub(super) fn channel_closed(&mut self, asked: bool, now: Duration) -> Option<Action> {
+    /// The channel is closed, or cannot be: `asked` says what the child will see of the request.
+    pub(super) fn asked(&mut self, asked: Asked, now: Duration) -> Option<Action> {
         let reason = self.reason.filter(|_| self.step.is_none())?;
         let signal = match reason {
             Reason::Interrupt | Reason::Outer => libc::SIGINT,
@@ -96,14 +96,22 @@ impl Ladder {
             Reason::Hangup => libc::SIGHUP,
             Reason::Timeout => self.limits.timeout_signal,
         };
-        let step = match signal {
-            _ if asked => Step::Ask,
-            libc::SIGKILL => Step::Kill,
-            signal => Step::Signal(signal),
+        let step = match asked {
+            Asked::Channel => Step::Ask,
+            Asked::AtReport => Step::AtReport(signal),
+            Asked::Nothing => by(signal),
         };
         self.step = Some(step);
         self.taken = now;
         Some(Action::Begin(reason, step))
+    }
+
+    /// A report came from a child that is to get its signal then.
+    pub(super) fn reported(&mut self, now: Duration) -> Option<Action> {
+        match self.step {
+            Some(Step::AtReport(_)) => self.next(Cause::Reported, now),
+            _ => None,
+        }
     }
 
     /// When time alone takes the next step.
@@ -134,25 +142,34 @@ impl Ladder {
     /// How long the current step has.
     fn patience(&self) -> Option<Duration> {
         match self.step {
-            Some(Step::Ask) => self.limits.grace,
+            Some(Step::Ask | Step::AtReport(_)) => self.limits.grace,
             _ => self.limits.kill_after,
         }
     }
 
     fn next(&mut self, cause: Cause, now: Duration) -> Option<Action> {
         let step = match (self.step, cause) {
+            // Whoever asks again, or has waited for long, gets what a Ctrl-C would have done without us.
+            (Some(Step::AtReport(signal)), _) => by(signal),
             (Some(Step::Signal(libc::SIGTERM) | Step::Terminate), _) => Step::Kill,
             // Also after a signal that had no effect: some shells lose a SIGINT between fork and exec.
             (Some(Step::Ask | Step::Signal(_)), _) => Step::Terminate,
             // Without a step the worker itself hangs: an exec on a dead network drive does that.
             (None | Some(Step::Kill), Cause::Again) => Step::GiveUp,
-            (None | Some(Step::Kill), Cause::NoReaction(_)) | (Some(Step::GiveUp), _) => {
-                return None;
-            }
+            (None | Some(Step::Kill), Cause::NoReaction(_) | Cause::Reported)
+            | (Some(Step::GiveUp), _) => return None,
         };
         self.step = Some(step);
         self.taken = now;
         Some(Action::Next(cause, step))
+    }
+}
+
+/// The step of sending `signal` where nothing milder is left.
+fn by(signal: i32) -> Step {
+    match signal {
+        libc::SIGKILL => Step::Kill,
+        signal => Step::Signal(signal),
     }
 }
 
@@ -174,7 +191,7 @@ mod tests {
     fn asked() -> Ladder {
         let mut ladder = Ladder::new(LIMITS);
         ladder.request(Reason::Interrupt, at(1.0));
-        ladder.channel_closed(true, at(1.0));
+        ladder.asked(Asked::Channel, at(1.0));
         ladder
     }
 
@@ -186,7 +203,7 @@ mod tests {
             Some(Action::Cancel)
         );
         assert_eq!(
-            ladder.channel_closed(true, at(1.0)),
+            ladder.asked(Asked::Channel, at(1.0)),
             Some(Action::Begin(Reason::Interrupt, Step::Ask))
         );
         let mut again = |time| ladder.request(Reason::Interrupt, at(time));
@@ -228,7 +245,7 @@ mod tests {
             let mut ladder = Ladder::new(LIMITS);
             ladder.request(reason, at(1.0));
             assert_eq!(
-                ladder.channel_closed(false, at(1.0)),
+                ladder.asked(Asked::Nothing, at(1.0)),
                 Some(Action::Begin(reason, Step::Signal(signal)))
             );
             assert_eq!(
@@ -236,6 +253,50 @@ mod tests {
                 Some(Action::Next(Cause::NoReaction(at(5.0)), harder))
             );
         }
+    }
+
+    #[test]
+    fn a_child_with_a_format_of_its_own_gets_the_signal_when_its_next_report_comes() {
+        let mut ladder = Ladder::new(LIMITS);
+        assert_eq!(ladder.reported(at(0.5)), None);
+        ladder.request(Reason::Interrupt, at(1.0));
+        assert_eq!(
+            ladder.asked(Asked::AtReport, at(1.0)),
+            Some(Action::Begin(
+                Reason::Interrupt,
+                Step::AtReport(libc::SIGINT)
+            ))
+        );
+        assert_eq!(
+            ladder.reported(at(2.0)),
+            Some(Action::Next(Cause::Reported, Step::Signal(libc::SIGINT)))
+        );
+        assert_eq!(ladder.reported(at(3.0)), None);
+        assert_eq!(
+            ladder.request(Reason::Interrupt, at(3.0)),
+            Some(Action::Next(Cause::Again, Step::Terminate))
+        );
+    }
+
+    #[test]
+    fn where_its_next_report_does_not_come_it_gets_the_signal_after_the_grace_or_when_asked_again()
+    {
+        let waiting = || {
+            let mut ladder = Ladder::new(LIMITS);
+            ladder.request(Reason::Interrupt, at(1.0));
+            ladder.asked(Asked::AtReport, at(1.0));
+            ladder
+        };
+        let signal = Step::Signal(libc::SIGINT);
+        assert_eq!(waiting().tick(at(10.9)), None);
+        assert_eq!(
+            waiting().tick(at(11.0)),
+            Some(Action::Next(Cause::NoReaction(at(10.0)), signal))
+        );
+        assert_eq!(
+            waiting().request(Reason::Interrupt, at(2.0)),
+            Some(Action::Next(Cause::Again, signal))
+        );
     }
 
     #[test]
@@ -273,7 +334,7 @@ mod tests {
         assert_eq!(ladder.tick(at(160.0)), Some(Action::Cancel));
         assert_eq!(ladder.deadline(), None);
         assert_eq!(
-            ladder.channel_closed(false, at(160.0)),
+            ladder.asked(Asked::Nothing, at(160.0)),
             Some(Action::Begin(Reason::Timeout, Step::Signal(libc::SIGUSR1)))
         );
         assert_eq!(ladder.reason(), Some(Reason::Timeout));
@@ -289,7 +350,7 @@ mod tests {
         ladder.started(at(0.0));
         ladder.tick(at(60.0));
         assert_eq!(
-            ladder.channel_closed(false, at(60.0)),
+            ladder.asked(Asked::Nothing, at(60.0)),
             Some(Action::Begin(Reason::Timeout, Step::Kill))
         );
         assert!(ladder.killed());
@@ -302,7 +363,7 @@ mod tests {
             ..LIMITS
         });
         ladder.request(Reason::Interrupt, at(1.0));
-        ladder.channel_closed(true, at(1.0));
+        ladder.asked(Asked::Channel, at(1.0));
         assert_eq!(ladder.deadline(), None);
     }
 
@@ -315,7 +376,7 @@ mod tests {
         });
         ladder.started(at(0.0));
         ladder.request(Reason::Interrupt, at(1.0));
-        ladder.channel_closed(true, at(1.0));
+        ladder.asked(Asked::Channel, at(1.0));
         assert_eq!(ladder.deadline(), None);
         assert_eq!(ladder.tick(at(61.0)), None);
         assert_eq!(ladder.reason(), Some(Reason::Interrupt));

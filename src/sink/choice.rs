@@ -85,16 +85,19 @@ pub struct Chosen {
     pub routes: [Route; 2],
     /// Whether every line of the channel is wanted.
     pub verbatim: bool,
+    /// Whether somebody is shown or told how far the child is.
+    pub shows_progress: bool,
     /// The channel of the progrun that we run under, if we report to it: when it breaks, we are cancelled.
     pub outer: Option<OwnedFd>,
 }
 
-/// Chooses. `gone` is told, by any thread, of what cannot be written to any more.
+/// Chooses. `reads` says whether the child's streams are to go through us, so that they can be read; `gone` is told, by any thread, of what cannot be written to any more.
 ///
 /// # Errors
 /// If a file that was asked for cannot be opened.
 pub fn choose(
     display: &Display,
+    reads: bool,
     gone: impl Fn(Gone) + Send + Sync + 'static,
 ) -> anyhow::Result<Chosen> {
     let gone: Arc<dyn Fn(Gone) + Send + Sync> = Arc::new(gone);
@@ -114,8 +117,8 @@ pub fn choose(
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
     let kept = display.log.is_some() || display.output == Show::OnFailure;
     let routes = shared.map(|shared| match display.output {
-        Show::None if !kept && !json_on_stdout => Route::Discard,
-        _ if kept || json_on_stdout || shared => Route::Piped,
+        Show::None if !kept && !json_on_stdout && !reads => Route::Discard,
+        _ if kept || json_on_stdout || shared || reads => Route::Piped,
         _ => Route::Inherit,
     });
     let visible = !json_on_stdout && display.output == Show::Stream;
@@ -192,9 +195,10 @@ pub fn choose(
         sinks.push(Box::new(Outer::new(outlet, &display.name)));
     }
     Ok(Chosen {
-        outer,
         sinks,
         routes,
+        shows_progress: bars || plain || outer.is_some() || display.json.is_some(),
+        outer,
         verbatim: display.json.is_some(),
     })
 }

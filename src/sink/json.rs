@@ -121,7 +121,7 @@ impl Sink for Json {
             }
             Event::Cancelling { reason, step } => {
                 self.cause = reason_name(*reason);
-                self.asked = *step == Step::Ask;
+                self.asked = matches!(step, Step::Ask | Step::AtReport(_));
                 let fields = [
                     ("state", json!("cancelling")),
                     ("reason", json!(self.cause)),
@@ -131,6 +131,7 @@ impl Sink for Json {
             Event::Stopping { cause, step: _ } => {
                 let asked = std::mem::take(&mut self.asked);
                 self.cause = match cause {
+                    Cause::Reported => self.cause,
                     Cause::Again => "interrupt",
                     Cause::NoReaction(_) if asked => "grace",
                     Cause::NoReaction(_) => "kill-after",

@@ -23,16 +23,30 @@ fn cancelling(reason: Reason, step: Step) -> String {
         (Reason::Interrupt, Step::Ask) => {
             "cancelling: waiting for the next progress write (Ctrl-C again: SIGTERM)".to_owned()
         }
+        (Reason::Interrupt, Step::AtReport(signal)) => format!(
+            "cancelling: {} at its next report (Ctrl-C again: now)",
+            signal_name(signal)
+        ),
         (Reason::Interrupt, _) => "interrupting (Ctrl-C again: SIGTERM)".to_owned(),
         (Reason::Terminate | Reason::Hangup, Step::Ask) => {
             "terminating: waiting for the next progress write".to_owned()
+        }
+        (Reason::Terminate | Reason::Hangup, Step::AtReport(signal)) => {
+            format!("terminating: {} at its next report", signal_name(signal))
         }
         (Reason::Terminate | Reason::Hangup, _) => "terminating".to_owned(),
         (Reason::Outer, Step::Ask) => {
             "cancelled by the outer progrun: waiting for the next progress write".to_owned()
         }
+        (Reason::Outer, Step::AtReport(signal)) => format!(
+            "cancelled by the outer progrun: {} at its next report",
+            signal_name(signal)
+        ),
         (Reason::Outer, _) => "cancelled by the outer progrun".to_owned(),
         (Reason::Timeout, Step::Ask) => "timed out: waiting for the next progress write".to_owned(),
+        (Reason::Timeout, Step::AtReport(signal)) => {
+            format!("timed out: {} at its next report", signal_name(signal))
+        }
         (Reason::Timeout, Step::Signal(signal)) => format!("timed out: {}", signal_name(signal)),
         (Reason::Timeout, _) => "timed out: killing".to_owned(),
     }
@@ -40,13 +54,16 @@ fn cancelling(reason: Reason, step: Step) -> String {
 
 fn stopping(cause: Cause, step: Step) -> String {
     let what = match step {
-        Step::Ask | Step::Signal(_) => "asking".to_owned(),
-        Step::Terminate => "SIGTERM (Ctrl-C again: SIGKILL)".to_owned(),
+        Step::Ask | Step::AtReport(_) => "asking".to_owned(),
+        Step::Terminate | Step::Signal(libc::SIGTERM) => {
+            "SIGTERM (Ctrl-C again: SIGKILL)".to_owned()
+        }
+        Step::Signal(signal) => format!("{} (Ctrl-C again: SIGTERM)", signal_name(signal)),
         Step::Kill => "killing".to_owned(),
         Step::GiveUp => "giving up".to_owned(),
     };
     match cause {
-        Cause::Again => what,
+        Cause::Again | Cause::Reported => what,
         Cause::NoReaction(time) => format!("no reaction in {}: {what}", duration(time)),
     }
 }

@@ -1,0 +1,53 @@
+//! `--from` and `--list-formats`: the names of other programs' formats on the command line.
+
+use std::io::Write;
+
+use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
+
+use crate::dialect::{FORMATS, Selection};
+
+/// What `--from` takes.
+pub(super) fn names() -> PossibleValuesParser {
+    let names = FORMATS.iter().map(|format| format.name);
+    PossibleValuesParser::new(["auto", "none"].into_iter().chain(names))
+}
+
+/// That `auto` and `none` stand alone.
+pub(super) fn check(from: &[String]) -> Result<(), clap::Error> {
+    let alone = |name: &String| name == "auto" || name == "none";
+    match from.iter().find(|name| alone(name)) {
+        Some(name) if from.len() > 1 => Err(super::command().error(
+            ErrorKind::ArgumentConflict,
+            format!("'{name}' in '--from {}' stands alone", from.join(",")),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What names that were checked mean.
+pub(super) fn selection(from: &[String]) -> Selection {
+    match from {
+        [name] if name == "auto" => Selection::Auto,
+        [name] if name == "none" => Selection::None,
+        names => Selection::Only(
+            FORMATS
+                .iter()
+                .map(|format| format.name)
+                .filter(|name| names.iter().any(|wanted| wanted == name))
+                .collect(),
+        ),
+    }
+}
+
+/// Writes the table. Nobody is left to tell if its reader is gone.
+pub(super) fn list(out: &mut impl Write) {
+    let width = FORMATS.iter().map(|format| format.name.len()).max();
+    let width = width.unwrap_or(0);
+    for format in FORMATS {
+        let _ = writeln!(out, "{:width$}  {}", format.name, format.about);
+        if !format.switch.is_empty() {
+            let _ = writeln!(out, "{:width$}  on: {}", "", format.switch);
+        }
+    }
+}
