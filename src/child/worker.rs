@@ -18,6 +18,10 @@ use super::drain::Drain;
 use super::terminal::Terminal;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
+mod pty;
+
+use self::pty::{Pty, Taking};
+
 /// How much a read takes at most: half of what a pipe holds, so that the child fills one half while we empty the other.
 const READ: usize = 128 * 1024;
 /// How much of what a child wrote may be under way to a slow screen, file or reader.
@@ -42,6 +46,9 @@ pub(super) struct Worker<'a> {
     /// When the channel is looked at again after a small read.
     pause_until: Option<Instant>,
     outputs: [Option<OwnedFd>; 2],
+    /// Those of the outputs that are a terminal for the child.
+    ptys: [Option<Pty>; 2],
+    taking: Taking,
     buffer: Vec<u8>,
     /// What large reads were handed on in: never more than may be under way.
     pieces: Vec<Arc<Vec<u8>>>,
@@ -87,6 +94,8 @@ impl<'a> Worker<'a> {
             collector: Collector::new(launch.verbatim),
             pause_until: None,
             outputs: spawned.outputs,
+            ptys: spawned.terminals.map(|settings| settings.map(Pty::new)),
+            taking: Taking::default(),
             buffer: Vec::with_capacity(READ),
             pieces: Vec::new(),
             reports_credit: Credit::new(UNDER_WAY, move || reports_wake.wake()),
@@ -124,7 +133,12 @@ impl<'a> Worker<'a> {
         let pid = self.pid;
         while let Ok(order) = self.orders.receiver.try_recv() {
             match order {
-                Order::Signal(signal) => tree::signal_group(self.pid, signal),
+                Order::Signal(signal) => {
+                    if signal == libc::SIGWINCH {
+                        self.resize_ptys();
+                    }
+                    tree::signal_group(self.pid, signal);
+                }
                 Order::Stop(signal) => {
                     tree::signal_group(self.pid, signal);
                     match &mut self.drain {
@@ -144,7 +158,7 @@ impl<'a> Worker<'a> {
                 // Once the child is gone nobody would take it back.
                 Order::Lend if self.drain.is_some() => {}
                 Order::Lend => {
-                    let lent = self.terminal().is_some_and(|terminal| terminal.lend(pid));
+                    let lent = self.lend();
                     tree::signal_group(self.pid, libc::SIGCONT);
                     (self.notify)(Notice::Lent(lent));
                 }
@@ -178,6 +192,9 @@ impl<'a> Worker<'a> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
+            if let Some(signal) = change.stopping_signal() {
+                self.taking.stopped(signal);
+            }
             (self.notify)(match change.stopping_signal() {
                 Some(signal) => Notice::Stopped {
                     signal,
@@ -245,6 +262,10 @@ impl<'a> Worker<'a> {
             descriptors.push(PollFd::new(outer, PollFlags::empty()));
             sources.push(Source::Outer);
         }
+        if let Some(keys) = self.keys() {
+            descriptors.push(PollFd::new(keys, PollFlags::IN));
+            sources.push(Source::Keys);
+        }
         if let Some(channel) = self.channel.as_ref().filter(|_| read_channel) {
             descriptors.push(PollFd::new(channel, PollFlags::IN));
             sources.push(Source::Channel);
@@ -264,7 +285,7 @@ impl<'a> Worker<'a> {
             Some(drain) if polled_all && !self.waits_for_output() => Some(drain.deadline()),
             _ => None,
         };
-        let timeout = [self.pause_until, drained_at]
+        let timeout = [self.pause_until, drained_at, self.look_at(now)]
             .into_iter()
             .flatten()
             .min()
@@ -303,10 +324,12 @@ impl<'a> Worker<'a> {
                     self.outer = None;
                     (self.notify)(Notice::OuterClosed);
                 }
+                Source::Keys => self.read_keys(),
                 Source::Channel => self.read_channel(),
                 Source::Output(stream) => self.read_output(stream),
             }
         }
+        self.look_after_terminals();
         Ok(())
     }
 
@@ -324,9 +347,12 @@ impl<'a> Worker<'a> {
             self.channel = None;
             self.collector.finish();
         } else {
-            if let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_lent()) {
+            let in_use = self.uses_terminal();
+            let lent = |terminal: &&mut Terminal| terminal.is_lent() && !in_use;
+            if let Some(terminal) = self.terminal.as_mut().filter(lent) {
                 // The child is at work again. If it wants the terminal once more, it stops once more.
                 terminal.take_back(self.pid);
+                self.forget_screen();
                 // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
                 tree::signal_group(self.pid, libc::SIGSTOP);
                 tree::signal_group(self.pid, libc::SIGCONT);
@@ -358,13 +384,18 @@ impl<'a> Worker<'a> {
             self.outputs[stream as usize] = None;
             return;
         }
+        self.serve_pty(stream);
         // A large read is handed on as it is; a small one is copied, so that it does not hold a large buffer.
-        let bytes = if read >= READ / 4 {
+        let bytes = if self.buffer.len() >= READ / 4 {
             self.hand_on_buffer()
         } else {
             Arc::new(self.buffer.clone())
         };
-        let charge = self.output_credit.charge(read);
+        self.hand_on(stream, bytes);
+    }
+
+    fn hand_on(&self, stream: Stream, bytes: Arc<Vec<u8>>) {
+        let charge = self.output_credit.charge(bytes.len());
         (self.notify)(Notice::Output {
             stream,
             bytes,
@@ -421,6 +452,7 @@ impl<'a> Worker<'a> {
 #[derive(Clone, Copy)]
 enum Source {
     Outer,
+    Keys,
     Channel,
     Output(Stream),
 }
