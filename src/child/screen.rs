@@ -178,6 +178,9 @@ mod tests {
 
     #[test]
     fn a_line_of_state_takes_no_screen() {
-        assert_eq!(wishes(&["\x1b7\x1b[0;23r\x1b8\x1b[1A\x1b7\x1b[24;0f[##]\x1b8"]), []);
+        assert_eq!(
+            wishes(&["\x1b7\x1b[0;23r\x1b8\x1b[1A\x1b7\x1b[24;0f[##]\x1b8"]),
+            []
+        );
     }
 }

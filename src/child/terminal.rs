@@ -81,8 +81,7 @@ impl Terminal {
         }
         settings.input_modes ^= now.input_modes ^ original.input_modes;
         // Line ends were left alone there, and have to be made here.
-        settings.output_modes ^=
-            (now.output_modes ^ original.output_modes) - OutputModes::OPOST;
+        settings.output_modes ^= (now.output_modes ^ original.output_modes) - OutputModes::OPOST;
         for code in [SpecialCodeIndex::VMIN, SpecialCodeIndex::VTIME] {
             settings.special_codes[code] = now.special_codes[code];
         }

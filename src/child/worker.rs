@@ -192,10 +192,8 @@ impl<'a> Worker<'a> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
-            if let Some(signal) = change.stopping_signal() {
-                self.taking.stopped(signal);
-            }
-            (self.notify)(match change.stopping_signal() {
+            let signal = change.stopping_signal().map(|signal| self.meant(signal));
+            (self.notify)(match signal {
                 Some(signal) => Notice::Stopped {
                     signal,
                     foreground: self.terminal().is_some_and(|terminal| terminal.has_us()),

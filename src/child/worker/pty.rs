@@ -64,17 +64,23 @@ pub(super) struct Taking {
     over_at: Option<Instant>,
 }
 
-impl Taking {
-    /// The child was stopped, by whomever: it goes on with what it wants itself.
-    pub(super) fn stopped(&mut self, by: i32) {
-        self.over_at = None;
-        if by == libc::SIGTTIN || by == libc::SIGTTOU {
-            self.lent = false;
-        }
-    }
-}
-
 impl Worker<'_> {
+    /// What the child was stopped for by `signal`. It goes on with what it wants itself.
+    pub(super) fn meant(&mut self, signal: i32) -> i32 {
+        self.taking.over_at = None;
+        let wants = signal == libc::SIGTTIN
+            || signal == libc::SIGTTOU
+            || signal == libc::SIGSTOP && !self.is_lent() && tree::catches(self.pid, libc::SIGTTOU);
+        if wants {
+            self.taking.lent = false;
+        }
+        // top, for one, restores the settings when it is stopped for wanting the terminal, and then stops itself.
+        if wants && signal == libc::SIGSTOP {
+            return libc::SIGTTOU;
+        }
+        signal
+    }
+
     /// Does what a terminal does about what is in the buffer. What is before the taking of the screen is handed on, for
     /// it belongs above the bars.
     pub(super) fn serve_pty(&mut self, stream: Stream) {
@@ -162,7 +168,10 @@ impl Worker<'_> {
         let look = (has_ptys && self.is_lent()).then(|| now + LOOK);
         let reads = self.taking.reads_since.map(|since| since + ASKED);
         let reads = reads.filter(|_| !self.taking.lent);
-        [look, reads, self.taking.over_at].into_iter().flatten().min()
+        [look, reads, self.taking.over_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Looks after the child's terminals and the lent one: nobody tells us of settings that it makes on its output, which
@@ -223,9 +232,10 @@ impl Worker<'_> {
 
     /// Whether the child uses the terminal in a way that the next report does not end.
     pub(super) fn uses_terminal(&self) -> bool {
-        self.ptys.iter().flatten().any(|pty| {
-            pty.listener.will_leave() || self.taking.lent && pty.reads_keys()
-        })
+        self.ptys
+            .iter()
+            .flatten()
+            .any(|pty| pty.listener.will_leave() || self.taking.lent && pty.reads_keys())
     }
 
     /// Gives the child's terminals the size of ours. Whether any had another one.
