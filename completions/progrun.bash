@@ -43,7 +43,7 @@ _progrun() {
 
     case "${cmd}" in
         progrun)
-            opts="-q -h -V --progress --quiet --name --color --from --list-formats --json --output --log --wait-output --timeout --grace --kill-after --signal --preserve-status --fd --help --version"
+            opts="-q -h -V --progress --quiet --name --color --from --list-formats --json --output --log --tty --wait-output --timeout --grace --kill-after --signal --preserve-status --fd --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -100,6 +100,10 @@ _progrun() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --tty)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 --timeout)

@@ -13,6 +13,9 @@ complete -c progrun -l output -d 'What is shown of what the command prints' -r -
 on-failure\t'Everything at the end, if the command failed'
 none\t'Nothing'"
 complete -c progrun -l log -d 'Write everything that the command prints to FILE, too' -r -F
+complete -c progrun -l tty -d 'Whether the command\'s output is a terminal to it where it goes through progrun' -r -f -a "auto\t'Where it is shown on a terminal'
+always\t'Also where it is hidden, kept in a file, or part of the events'
+never\t'Nowhere: it is a pipe'"
 complete -c progrun -l timeout -d 'Stop the command after this time, such as 90s or 1h30m' -r -f
 complete -c progrun -l grace -d 'How long the command has from being asked to SIGTERM; 0: for ever' -r -f
 complete -c progrun -l kill-after -d 'How long it has from a signal to the next harder one; 0: for ever' -r -f

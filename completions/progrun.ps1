@@ -28,6 +28,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print what happens as JSON, one event a line, on stdout or into FILE')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What is shown of what the command prints')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'Write everything that the command prints to FILE, too')
+            [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Whether the command''s output is a terminal to it where it goes through progrun')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Stop the command after this time, such as 90s or 1h30m')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'How long the command has from being asked to SIGTERM; 0: for ever')
             [CompletionResult]::new('--kill-after', '--kill-after', [CompletionResultType]::ParameterName, 'How long it has from a signal to the next harder one; 0: for ever')

@@ -11,6 +11,8 @@
 mod drain;
 mod holders;
 mod launch_error;
+mod pty;
+mod screen;
 mod signals;
 mod spawn;
 mod terminal;
@@ -80,6 +82,11 @@ pub enum Notice {
     Stopped {
         /// By this signal.
         signal: i32,
+        /// Whether we are the foreground of the terminal, and could lend it.
+        foreground: bool,
+    },
+    /// The child took the whole screen of a terminal that goes through us.
+    TookScreen {
         /// Whether we are the foreground of the terminal, and could lend it.
         foreground: bool,
     },

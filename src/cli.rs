@@ -12,7 +12,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use crate::event::Ending;
 use crate::run::{self, FAILED, Limits, Settings};
-use crate::sink::{Display, JsonPlace, Progress, Show, escape};
+use crate::sink::{Display, JsonPlace, Progress, Show, Tty, escape};
 
 const HELP: &str = "\
 After Ctrl-C the command's next write to descriptor 3 fails, and it ends there.
@@ -139,6 +139,18 @@ struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
     log: Option<PathBuf>,
 
+    /// Whether the command's output is a terminal to it where it goes through progrun
+    ///
+    /// Then its colors, the order of its lines and its own meters are as they would be without progrun.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "PROGRUN_TTY",
+        help_heading = "Output"
+    )]
+    tty: TtyArgument,
+
     /// Read the command's output until nobody holds it any more
     ///
     /// As a pipeline would. Else a process that the command leaves behind, such as a daemon, is not waited for.
@@ -236,6 +248,16 @@ enum OutputArgument {
     OnFailure,
     /// Nothing
     None,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TtyArgument {
+    /// Where it is shown on a terminal
+    Auto,
+    /// Also where it is hidden, kept in a file, or part of the events
+    Always,
+    /// Nowhere: it is a pipe
+    Never,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -399,6 +421,11 @@ fn settings(arguments: Arguments) -> Settings {
                 OutputArgument::Stream => Show::Stream,
                 OutputArgument::OnFailure => Show::OnFailure,
                 OutputArgument::None => Show::None,
+            },
+            tty: match arguments.tty {
+                TtyArgument::Auto => Tty::Auto,
+                TtyArgument::Always => Tty::Always,
+                TtyArgument::Never => Tty::Never,
             },
         },
         command: arguments.command,

@@ -92,6 +92,8 @@ pub enum Route {
     Inherit,
     /// It goes through us.
     Piped,
+    /// It goes through us, and is a terminal for the child.
+    Terminal,
     /// It goes nowhere.
     Discard,
 }

@@ -110,6 +110,7 @@ pub mod protocol;
 pub mod reports;
 pub mod run;
 pub mod sink;
+pub mod vt;
 
 pub use executor::{Executor, ExecutorState, StateChange};
 pub use progress::{

@@ -364,6 +364,10 @@ impl Run<'_> {
                 let actions = self.job.child_stopped(signal, foreground);
                 self.control_job(actions);
             }
+            Notice::TookScreen { foreground } => {
+                let actions = self.job.child_took_screen(foreground);
+                self.control_job(actions);
+            }
             Notice::OuterClosed => self.request(Reason::Outer),
             Notice::Continued => {
                 self.stage.borrow_mut().start_clock();

@@ -31,7 +31,7 @@ use self::stream::Streams;
 
 pub use self::text::escape;
 
-pub use self::choice::{Chosen, Display, Gone, JsonPlace, Progress, Show, choose};
+pub use self::choice::{Chosen, Display, Gone, JsonPlace, Progress, Show, Tty, choose};
 
 /// Something that events are given to.
 pub trait Sink {

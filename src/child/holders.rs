@@ -1,13 +1,21 @@
-//! Names who still holds the other end of a pipe: Linux tells in /proc, other systems do not.
+//! Names who still holds the other end of a pipe or pseudo-terminal: Linux tells in /proc, other systems do not.
 
+use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
-/// The processes that hold the pipe of `end`, other than we, as `name (pid)`; empty where the system does not tell.
+use rustix::pty::ptsname;
+
+/// The processes that hold the pipe or pseudo-terminal of `end`, other than we, as `name (pid)`; empty where the system does not tell.
 pub(super) fn of(end: &OwnedFd) -> Vec<String> {
-    let Ok(stat) = rustix::fs::fstat(end) else {
-        return Vec::new();
+    let slave = ptsname(end, Vec::new()).ok().map(CString::into_string);
+    let pipe = || rustix::fs::fstat(end).map(|stat| format!("pipe:[{}]", stat.st_ino));
+    let link = match slave {
+        Some(Ok(slave)) => slave,
+        _ => match pipe() {
+            Ok(pipe) => pipe,
+            Err(_) => return Vec::new(),
+        },
     };
-    let link = format!("pipe:[{}]", stat.st_ino);
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };

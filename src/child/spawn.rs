@@ -19,16 +19,17 @@ use std::time::Duration;
 use rustix::fs::fstat;
 use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionbio};
 use rustix::process::Pid;
+use rustix::termios::Termios;
 
 use crate::event::{Ending, Exit, Route};
 
 use super::signals::{self, Blocked};
-use super::{Launch, LaunchError};
+use super::{Launch, LaunchError, pty};
 
 /// The variable that says which file the channel is.
 const IDENTITY: &str = "PROGRUN_FD_ID";
 
-/// A child that runs, and our ends of its pipes.
+/// A child that runs, and our ends of its pipes and pseudo-terminals.
 pub(super) struct Spawned {
     pub(super) pid: Pid,
     /// The variable in its environment that no other run has: the identity of the channel.
@@ -37,8 +38,10 @@ pub(super) struct Spawned {
     pub(super) channel: OwnedFd,
     /// The read end of the descriptor of `ZIG_PROGRESS`.
     pub(super) zig: Option<OwnedFd>,
-    /// The read ends of stdout and stderr, where they go through us.
+    /// Our ends of stdout and stderr, where they go through us.
     pub(super) outputs: [Option<OwnedFd>; 2],
+    /// The settings that a pseudo-terminal began with, where one of these is one.
+    pub(super) terminals: [Option<Termios>; 2],
 }
 
 /// Starts the command in a process group of its own, with the channel on the number that was asked for.
@@ -59,8 +62,9 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .then(|| zig_pipe(launch.channel.max(zig_number) + 1))
         .flatten()
         .unzip();
-    let (stdout, stdout_end) = stdio(launch.stdout).map_err(internal("making a pipe"))?;
-    let (stderr, stderr_end) = stdio(launch.stderr).map_err(internal("making a pipe"))?;
+    let lowest = above(launch.channel);
+    let stdout = stdio(launch.stdout, lowest).map_err(internal("making a pipe"))?;
+    let stderr = stdio(launch.stderr, lowest).map_err(internal("making a pipe"))?;
 
     let identity = format!("{}:{}", identity.st_dev, identity.st_ino);
     let mut command = Command::new(program);
@@ -69,8 +73,8 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .env("PROGRUN_FD", launch.channel.to_string())
         .env(IDENTITY, &identity)
         .stdin(Stdio::inherit())
-        .stdout(stdout)
-        .stderr(stderr)
+        .stdout(stdout.childs)
+        .stderr(stderr.childs)
         .process_group(0);
     let parent = std::process::id();
     let mut descriptors = [Some((write_end.as_raw_fd(), launch.channel)), None];
@@ -109,7 +113,8 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         mark: format!("{IDENTITY}={identity}"),
         channel,
         zig,
-        outputs: [stdout_end, stderr_end],
+        outputs: [stdout.ours, stderr.ours],
+        terminals: [stdout.settings, stderr.settings],
     })
 }
 
@@ -117,7 +122,7 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
 /// number, the read end would leak into the child, and cancelling would silently do nothing.
 fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = io::pipe()?;
-    let lowest = number.max(9) + 1;
+    let lowest = above(number);
     let read = fcntl_dupfd_cloexec(&read, lowest).map_err(explain)?;
     let write = fcntl_dupfd_cloexec(&write, lowest).map_err(explain)?;
     ioctl_fionbio(&read, true)?;
@@ -150,16 +155,45 @@ fn enlarge(pipe: &impl AsFd) {
     let _ = pipe;
 }
 
-fn stdio(route: Route) -> io::Result<(Stdio, Option<OwnedFd>)> {
-    Ok(match route {
-        Route::Inherit => (Stdio::inherit(), None),
-        Route::Discard => (Stdio::null(), None),
-        Route::Piped => {
+/// The lowest number of ours that is in nobody's way: not in that of the channel, nor of the child's redirections.
+fn above(channel: RawFd) -> RawFd {
+    channel.max(9) + 1
+}
+
+/// The two ends of an output stream.
+struct Ends {
+    childs: Stdio,
+    ours: Option<OwnedFd>,
+    settings: Option<Termios>,
+}
+
+fn stdio(route: Route, lowest: RawFd) -> io::Result<Ends> {
+    // Where no pseudo-terminal can be had, a pipe is better than nothing.
+    let pty = match route {
+        Route::Terminal => pty::make(lowest).ok(),
+        _ => None,
+    };
+    let (childs, ours) = match (route, pty) {
+        (_, Some(pty)) => {
+            return Ok(Ends {
+                childs: Stdio::from(pty.slave),
+                ours: Some(pty.master),
+                settings: Some(pty.settings),
+            });
+        }
+        (Route::Inherit, _) => (Stdio::inherit(), None),
+        (Route::Discard, _) => (Stdio::null(), None),
+        (Route::Piped | Route::Terminal, _) => {
             let (read, write) = io::pipe()?;
             ioctl_fionbio(&read, true)?;
             enlarge(&write);
             (Stdio::from(write), Some(OwnedFd::from(read)))
         }
+    };
+    Ok(Ends {
+        childs,
+        ours,
+        settings: None,
     })
 }
 

@@ -8,7 +8,10 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
+use rustix::termios::{
+    LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
+    tcsetattr, tcsetpgrp,
+};
 
 /// The controlling terminal.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(super) struct Terminal {
     /// As the child had them when it was stopped by Ctrl-Z.
     childs: Option<Termios>,
     lent: bool,
+    /// Whether only what is typed goes to the child, by way of us.
+    keys_only: bool,
 }
 
 impl Terminal {
@@ -31,6 +36,7 @@ impl Terminal {
             settings: None,
             childs: None,
             lent: false,
+            keys_only: false,
         })
     }
 
@@ -48,9 +54,9 @@ impl Terminal {
         if !self.has_us() {
             return false;
         }
-        // Not before: in the background the settings may be those of a shell at its prompt.
-        if self.settings.is_none() {
-            self.settings = tcgetattr(&self.tty).ok();
+        self.keep_settings();
+        if std::mem::take(&mut self.keys_only) {
+            self.restore();
         }
         if tcsetpgrp(&self.tty, leader).is_err() {
             return false;
@@ -62,6 +68,62 @@ impl Terminal {
         true
     }
 
+    /// Sets up the terminal as the child has set up another one, which was `original` and is `now`. What it has not
+    /// touched there stays as it was here.
+    pub(super) fn set_up_as(&self, original: &Termios, now: &Termios) {
+        let Some(mut settings) = self.settings.clone() else {
+            return;
+        };
+        if now.local_modes != original.local_modes {
+            // The other one began without it; a child that set up anything has decided about it.
+            let original = original.local_modes | LocalModes::ECHO;
+            settings.local_modes ^= now.local_modes ^ original;
+        }
+        settings.input_modes ^= now.input_modes ^ original.input_modes;
+        // Line ends were left alone there, and have to be made here.
+        settings.output_modes ^= (now.output_modes ^ original.output_modes) - OutputModes::OPOST;
+        for code in [SpecialCodeIndex::VMIN, SpecialCodeIndex::VTIME] {
+            settings.special_codes[code] = now.special_codes[code];
+        }
+        let _ = tcsetattr(&self.tty, OptionalActions::Now, &settings);
+    }
+
+    /// Lends what is typed to a child that reads from another terminal: we stay in the foreground and hand it on, every
+    /// key as it is. Says whether that can be.
+    pub(super) fn lend_keys(&mut self, leader: Pid) -> bool {
+        if self.keys_only {
+            return true;
+        }
+        self.take_back(leader);
+        if !self.has_us() {
+            return false;
+        }
+        self.keep_settings();
+        let Some(mut settings) = self.settings.clone() else {
+            return false;
+        };
+        let output = settings.output_modes;
+        settings.make_raw();
+        // Line ends were left alone there, and have to be made here.
+        settings.output_modes = output;
+        self.lent = tcsetattr(&self.tty, OptionalActions::Now, &settings).is_ok();
+        self.keys_only = self.lent;
+        self.childs = None;
+        self.lent
+    }
+
+    /// Where the keys for the child come from, if they go by way of us.
+    pub(super) fn keys(&self) -> Option<&OwnedFd> {
+        self.keys_only.then_some(&self.tty)
+    }
+
+    fn keep_settings(&mut self) {
+        // Not before: in the background the settings may be those of a shell at its prompt.
+        if self.settings.is_none() {
+            self.settings = tcgetattr(&self.tty).ok();
+        }
+    }
+
     /// Whether the child has it.
     pub(super) fn is_lent(&self) -> bool {
         self.lent
@@ -69,7 +131,10 @@ impl Terminal {
 
     /// Makes us the foreground group again. The child keeps the settings that it made, for it goes on.
     pub(super) fn take_back(&mut self, leader: Pid) {
-        if std::mem::take(&mut self.lent) && self.is_below(leader) {
+        if std::mem::take(&mut self.keys_only) {
+            self.lent = false;
+            self.restore();
+        } else if std::mem::take(&mut self.lent) && self.is_below(leader) {
             let _ = tcsetpgrp(&self.tty, getpgrp());
         }
     }
@@ -90,7 +155,9 @@ impl Terminal {
     /// Takes the terminal back from a child that Ctrl-Z has stopped, with the settings that the shell expects; the
     /// child gets its own again with the next lending.
     pub(super) fn take_back_to_stop(&mut self, leader: Pid) {
-        self.childs = tcgetattr(&self.tty).ok();
+        if !self.keys_only {
+            self.childs = tcgetattr(&self.tty).ok();
+        }
         self.take_back(leader);
         self.restore();
     }

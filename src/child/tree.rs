@@ -173,3 +173,12 @@ mod linux {
         }
     }
 }
+/// Whether the process has a handler of its own for `signal`; not known everywhere.
+pub(super) fn catches(pid: Pid, signal: i32) -> bool {
+    let path = format!("/proc/{}/status", pid.as_raw_nonzero());
+    let status = std::fs::read_to_string(path).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    caught
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}

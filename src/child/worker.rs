@@ -19,6 +19,10 @@ use super::drain::Drain;
 use super::terminal::Terminal;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
+mod pty;
+
+use self::pty::{Pty, Taking};
+
 /// How much a read takes at most: half of what a pipe holds, so that the child fills one half while we empty the other.
 const READ: usize = 128 * 1024;
 /// How much of what a child wrote may be under way to a slow screen, file or reader.
@@ -53,6 +57,9 @@ pub(super) struct Worker<'a> {
     /// When the channel is looked at again after a small read.
     pause_until: Option<Instant>,
     outputs: [Option<OwnedFd>; 2],
+    /// Those of the outputs that are a terminal for the child.
+    ptys: [Option<Pty>; 2],
+    taking: Taking,
     buffer: Vec<u8>,
     /// What large reads were handed on in: never more than may be under way.
     pieces: Vec<Arc<Vec<u8>>>,
@@ -102,6 +109,8 @@ impl<'a> Worker<'a> {
             awaits_report: false,
             pause_until: None,
             outputs: spawned.outputs,
+            ptys: spawned.terminals.map(|settings| settings.map(Pty::new)),
+            taking: Taking::default(),
             buffer: Vec::with_capacity(READ),
             pieces: Vec::new(),
             reports_credit: Credit::new(UNDER_WAY, move || reports_wake.wake()),
@@ -139,7 +148,12 @@ impl<'a> Worker<'a> {
         let pid = self.pid;
         while let Ok(order) = self.orders.receiver.try_recv() {
             match order {
-                Order::Signal(signal) => tree::signal_group(self.pid, signal),
+                Order::Signal(signal) => {
+                    if signal == libc::SIGWINCH {
+                        self.resize_ptys();
+                    }
+                    tree::signal_group(self.pid, signal);
+                }
                 Order::Stop(signal) => {
                     tree::signal_group(self.pid, signal);
                     match &mut self.drain {
@@ -159,7 +173,7 @@ impl<'a> Worker<'a> {
                 // Once the child is gone nobody would take it back.
                 Order::Lend if self.drain.is_some() => {}
                 Order::Lend => {
-                    let lent = self.terminal().is_some_and(|terminal| terminal.lend(pid));
+                    let lent = self.lend();
                     tree::signal_group(self.pid, libc::SIGCONT);
                     (self.notify)(Notice::Lent(lent));
                 }
@@ -209,7 +223,8 @@ impl<'a> Worker<'a> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
-            (self.notify)(match change.stopping_signal() {
+            let signal = change.stopping_signal().map(|signal| self.meant(signal));
+            (self.notify)(match signal {
                 Some(signal) => Notice::Stopped {
                     signal,
                     foreground: self.terminal().is_some_and(|terminal| terminal.has_us()),
@@ -270,7 +285,8 @@ impl<'a> Worker<'a> {
             self.pause_until = None;
         }
         let read_channel = !pausing && !self.reports_credit.exhausted();
-        let read_outputs = !self.output_credit.exhausted();
+        // They may bring reports, too.
+        let read_outputs = !self.output_credit.exhausted() && !self.reports_credit.exhausted();
 
         let mut descriptors = Vec::with_capacity(6);
         let mut sources = Vec::with_capacity(5);
@@ -279,6 +295,10 @@ impl<'a> Worker<'a> {
             // Nothing is asked for; what is told anyway is that it broke.
             descriptors.push(PollFd::new(outer, PollFlags::empty()));
             sources.push(Source::Outer);
+        }
+        if let Some(keys) = self.keys() {
+            descriptors.push(PollFd::new(keys, PollFlags::IN));
+            sources.push(Source::Keys);
         }
         if let Some(channel) = self.channel.as_ref().filter(|_| read_channel) {
             descriptors.push(PollFd::new(channel, PollFlags::IN));
@@ -303,11 +323,16 @@ impl<'a> Worker<'a> {
             Some(drain) if polled_all && !self.waits_for_output() => Some(drain.deadline()),
             _ => None,
         };
-        let timeout = [self.pause_until, drained_at, self.dialects.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
-            .map(|until| timespec(until.saturating_duration_since(now)));
+        let timeout = [
+            self.pause_until,
+            drained_at,
+            self.look_at(now),
+            self.dialects.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|until| timespec(until.saturating_duration_since(now)));
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => return Ok(()),
@@ -342,6 +367,7 @@ impl<'a> Worker<'a> {
                     self.outer = None;
                     (self.notify)(Notice::OuterClosed);
                 }
+                Source::Keys => self.read_keys(),
                 Source::Channel => self.read_channel(),
                 Source::Zig => self.read_zig(),
                 Source::Output(stream) => self.read_output(stream),
@@ -351,6 +377,7 @@ impl<'a> Worker<'a> {
             self.dialects.settle(Instant::now());
             self.report_dialects();
         }
+        self.look_after_terminals();
         Ok(())
     }
 
@@ -369,9 +396,12 @@ impl<'a> Worker<'a> {
             self.collector.finish();
             self.dialects.finish(Place::Channel);
         } else {
-            if let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_lent()) {
+            let in_use = self.uses_terminal();
+            let lent = |terminal: &&mut Terminal| terminal.is_lent() && !in_use;
+            if let Some(terminal) = self.terminal.as_mut().filter(lent) {
                 // The child is at work again. If it wants the terminal once more, it stops once more.
                 terminal.take_back(self.pid);
+                self.forget_screen();
                 // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
                 tree::signal_group(self.pid, libc::SIGSTOP);
                 tree::signal_group(self.pid, libc::SIGCONT);
@@ -451,20 +481,25 @@ impl<'a> Worker<'a> {
             return;
         }
         self.dialects.feed(place, &self.buffer, Instant::now());
+        self.serve_pty(stream);
         // A large read is handed on as it is; a small one is copied, so that it does not hold a large buffer.
-        let bytes = if read >= READ / 4 {
+        let bytes = if self.buffer.len() >= READ / 4 {
             self.hand_on_buffer()
         } else {
             Arc::new(self.buffer.clone())
         };
-        let charge = self.output_credit.charge(read);
+        self.hand_on(stream, bytes);
+        // After what was printed: a line that is finished is above the bars when they change.
+        self.report_dialects();
+    }
+
+    fn hand_on(&self, stream: Stream, bytes: Arc<Vec<u8>>) {
+        let charge = self.output_credit.charge(bytes.len());
         (self.notify)(Notice::Output {
             stream,
             bytes,
             charge,
         });
-        // After what was printed: a line that is finished is above the bars when they change.
-        self.report_dialects();
     }
 
     /// Exchanges the buffer for one that the last sink has let go of: fresh ones would cost the system a page fault for
@@ -516,6 +551,7 @@ impl<'a> Worker<'a> {
 #[derive(Clone, Copy)]
 enum Source {
     Outer,
+    Keys,
     Channel,
     Zig,
     Output(Stream),

@@ -90,6 +90,16 @@ impl Job {
         }
     }
 
+    /// The child took the whole screen; `foreground` if we are the foreground of the terminal.
+    pub(super) fn child_took_screen(&mut self, foreground: bool) -> Vec<Action> {
+        match self.0 {
+            State::Ours if foreground => self.clear(Then::Lend),
+            // As the terminal does it with who changes its settings there.
+            State::Ours => vec![Action::Signal(libc::SIGTTOU)],
+            _ => Vec::new(),
+        }
+    }
+
     /// We are asked to stop, by Ctrl-Z most likely.
     pub(super) fn asked_to_stop(&mut self) -> Vec<Action> {
         let signal = libc::SIGTSTP;

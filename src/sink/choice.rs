@@ -32,6 +32,8 @@ pub struct Display {
     pub log: Option<PathBuf>,
     /// What is shown of what the child prints.
     pub output: Show,
+    /// Whether what goes through us is a terminal for the child.
+    pub tty: Tty,
 }
 
 /// How progress is shown.
@@ -66,6 +68,17 @@ pub enum Show {
     OnFailure,
     /// Nothing.
     None,
+}
+
+/// Where what goes through us is a terminal for the child, and not a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tty {
+    /// Where it is shown on one.
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
 }
 
 /// Something that can be written to no more, and matters to somebody else than the sink.
@@ -114,14 +127,21 @@ pub fn choose(
             other => other == Progress::Plain,
         };
 
+    let visible = !json_on_stdout && display.output == Show::Stream;
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
     let kept = display.log.is_some() || display.output == Show::OnFailure;
-    let routes = shared.map(|shared| match display.output {
-        Show::None if !kept && !json_on_stdout && !reads => Route::Discard,
-        _ if kept || json_on_stdout || shared || reads => Route::Piped,
-        _ => Route::Inherit,
-    });
-    let visible = !json_on_stdout && display.output == Show::Stream;
+    let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
+        (Show::None, _) if !kept && !json_on_stdout && !reads => Route::Discard,
+        _ if !kept && !json_on_stdout && !shared && !reads => Route::Inherit,
+        (_, Tty::Always) => Route::Terminal,
+        (_, Tty::Auto) if visible && terminal => Route::Terminal,
+        (_, Tty::Auto | Tty::Never) => Route::Piped,
+    };
+    let routes = [
+        route(shared[0], isatty(stdout())),
+        route(shared[1], isatty(stderr())),
+    ];
+    let through = |route: Route| matches!(route, Route::Piped | Route::Terminal);
 
     if let Some(place) = &display.json {
         let outlet = match place {
@@ -152,9 +172,9 @@ pub fn choose(
         let file = unnamed_file().context("cannot keep the output")?;
         sinks.push(Box::new(Spool::new(file, copy(stdout())?, copy(stderr())?)));
     }
-    if visible && routes.contains(&Route::Piped) {
+    if visible && routes.into_iter().any(through) {
         let place = |stream: Stream, descriptor: BorrowedFd<'_>| -> anyhow::Result<_> {
-            let ours = routes[stream as usize] == Route::Piped && !shared[stream as usize];
+            let ours = through(routes[stream as usize]) && !shared[stream as usize];
             if !ours {
                 return Ok(None);
             }

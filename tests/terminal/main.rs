@@ -6,5 +6,6 @@ mod bars;
 mod jobs;
 mod lending;
 mod output;
+mod ptys;
 mod stopping;
 mod terminal;

@@ -1,0 +1,294 @@
+//! What the worker does for a child whose output is a pseudo-terminal: be its terminal, or see that the real one is.
+//!
+//! A program that takes the whole screen is lent the terminal like one that wants to read from it. What it changes on its
+//! pseudo-terminal is then changed on the real one, for programs set up the keyboard by way of their output.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::termios::{LocalModes, SpecialCodeIndex, Termios, tcgetattr};
+
+use crate::event::Stream;
+
+use super::super::screen::{Listener, Wish};
+use super::super::terminal::Terminal;
+use super::super::{Notice, pty, tree};
+use super::Worker;
+
+/// How often we look at what no event tells of while the terminal is lent: its size, and the child's settings.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long a program has left the screen before it is taken for gone: one that Ctrl-Z stops leaves it first, and one
+/// that starts another comes back to it at once.
+const LEFT: Duration = Duration::from_millis(150);
+
+/// How long the keyboard is set up for more than the answer to a question to the terminal.
+const ASKED: Duration = Duration::from_millis(50);
+
+/// A stream that is a terminal for the child.
+#[derive(Debug)]
+pub(super) struct Pty {
+    listener: Listener,
+    /// Its settings before the child changed them.
+    original: Termios,
+    /// Its settings as they were last seen.
+    seen: Termios,
+    /// Whether the real terminal was last set up like that.
+    set_up: bool,
+}
+
+impl Pty {
+    pub(super) fn new(original: Termios) -> Self {
+        Self {
+            listener: Listener::default(),
+            seen: original.clone(),
+            original,
+            set_up: true,
+        }
+    }
+
+    /// Whether the child has set up the keyboard so that it gets each key at once.
+    fn reads_keys(&self) -> bool {
+        !self.seen.local_modes.contains(LocalModes::ICANON)
+    }
+}
+
+/// The lending of the terminal to a child that took the screen or the keyboard, and was not stopped for wanting it.
+#[derive(Debug, Default)]
+pub(super) struct Taking {
+    /// Since when the child reads key by key from a terminal of ours.
+    reads_since: Option<Instant>,
+    /// Whether the terminal is wanted, or lent, for that.
+    lent: bool,
+    /// When the terminal is taken back from a child that has left the screen.
+    over_at: Option<Instant>,
+}
+
+impl Worker<'_> {
+    /// What the child was stopped for by `signal`. It goes on with what it wants itself.
+    pub(super) fn meant(&mut self, signal: i32) -> i32 {
+        self.taking.over_at = None;
+        let wants = signal == libc::SIGTTIN
+            || signal == libc::SIGTTOU
+            || signal == libc::SIGSTOP && !self.is_lent() && tree::catches(self.pid, libc::SIGTTOU);
+        if wants {
+            self.taking.lent = false;
+        }
+        // top, for one, restores the settings when it is stopped for wanting the terminal, and then stops itself.
+        if wants && signal == libc::SIGSTOP {
+            return libc::SIGTTOU;
+        }
+        signal
+    }
+
+    /// Does what a terminal does about what is in the buffer. What is before the taking of the screen is handed on, for
+    /// it belongs above the bars.
+    pub(super) fn serve_pty(&mut self, stream: Stream) {
+        let Some(pty) = &mut self.ptys[stream as usize] else {
+            return;
+        };
+        let mut handed_on = 0;
+        for wish in pty.listener.listen(&self.buffer) {
+            match wish {
+                // The real terminal answers, and the child reads it there.
+                Wish::Answer(_) if self.taking.lent || self.is_lent() => {}
+                Wish::Answer(question) => {
+                    let answer = question.answer(pty::size());
+                    self.type_in(stream, answer.as_bytes());
+                }
+                Wish::Take(at) => {
+                    let before: Vec<u8> = self.buffer.drain(..at - handed_on).collect();
+                    handed_on = at;
+                    if !before.is_empty() {
+                        self.hand_on(stream, Arc::new(before));
+                    }
+                    self.take();
+                }
+            }
+        }
+    }
+
+    /// The child took the screen or the keyboard: it is to have the terminal.
+    fn take(&mut self) {
+        self.taking.over_at = None;
+        if self.taking.lent || self.is_lent() || self.drain.is_some() {
+            return;
+        }
+        self.taking.lent = true;
+        let foreground = self.terminal().is_some_and(|terminal| terminal.has_us());
+        (self.notify)(Notice::TookScreen { foreground });
+    }
+
+    /// Whether the child reads keys from a terminal of ours. It does if it sets up the keyboard on another stream than the
+    /// one that it draws on: less, more and `vim -` read from where their stderr is. One that sets it up where it draws
+    /// does so because that is a terminal, and reads from its stdin.
+    pub(super) fn reads_pty(&self) -> bool {
+        self.taking.lent
+            && self.ptys[Stream::Stderr as usize]
+                .as_ref()
+                .is_some_and(|pty| pty.reads_keys() && !pty.listener.has_screen())
+    }
+
+    /// Where the keys come from that we hand on.
+    pub(super) fn keys(&self) -> Option<&OwnedFd> {
+        self.terminal.as_ref().and_then(Terminal::keys)
+    }
+
+    /// Hands on what is typed, and does what a terminal does about some keys.
+    pub(super) fn read_keys(&mut self) {
+        let stream = Stream::Stderr;
+        let mut typed = [0; 256];
+        let (Some(keys), Some(pty)) = (self.keys(), &self.ptys[stream as usize]) else {
+            return;
+        };
+        let Ok(length) = rustix::io::read(keys, &mut typed) else {
+            return;
+        };
+        let settings = pty.seen.clone();
+        for typed in typed[..length].split_inclusive(|key| signal_of(&settings, *key).is_some()) {
+            let signal = typed.last().and_then(|key| signal_of(&settings, *key));
+            let keys = &typed[..typed.len() - usize::from(signal.is_some())];
+            self.type_in(stream, keys);
+            if let Some(signal) = signal {
+                tree::signal_group(self.pid, signal);
+            }
+        }
+    }
+
+    /// What the child reads from a terminal of ours. One that does not read misses it.
+    fn type_in(&self, stream: Stream, keys: &[u8]) {
+        if let Some(master) = &self.outputs[stream as usize] {
+            let _ = rustix::io::write(master, keys);
+        }
+    }
+
+    /// When to look after the terminals again if nothing happens.
+    pub(super) fn look_at(&self, now: Instant) -> Option<Instant> {
+        let has_ptys = self.ptys.iter().any(Option::is_some);
+        let look = (has_ptys && self.is_lent()).then(|| now + LOOK);
+        let reads = self.taking.reads_since.map(|since| since + ASKED);
+        let reads = reads.filter(|_| !self.taking.lent);
+        [look, reads, self.taking.over_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Looks after the child's terminals and the lent one: nobody tells us of settings that it makes on its output, which
+    /// are for the keyboard, nor of a new size while it has the terminal.
+    pub(super) fn look_after_terminals(&mut self) {
+        let now = Instant::now();
+        for (pty, master) in self.ptys.iter_mut().zip(&self.outputs) {
+            if let (Some(pty), Some(master)) = (pty, master)
+                && let Ok(settings) = tcgetattr(master)
+                && !same(&settings, &pty.seen)
+            {
+                pty.seen = settings;
+                pty.set_up = false;
+            }
+        }
+        let reads = self.ptys.iter().flatten().any(Pty::reads_keys);
+        let draws = |pty: &Pty| pty.listener.has_screen();
+        let uses = reads || self.ptys.iter().flatten().any(draws);
+        if !reads {
+            self.taking.reads_since = None;
+        } else if *self.taking.reads_since.get_or_insert(now) + ASKED <= now {
+            self.take();
+        }
+        if !self.is_lent() {
+            return;
+        }
+        if self.resize_ptys() {
+            tree::signal_group(self.pid, libc::SIGWINCH);
+        }
+        if uses {
+            self.taking.over_at = None;
+            self.lend();
+        } else if self.taking.lent && *self.taking.over_at.get_or_insert(now + LEFT) <= now {
+            self.take_screen_back();
+        }
+    }
+
+    /// Lends the terminal in the way that the child needs it, also if it has it already.
+    pub(super) fn lend(&mut self) -> bool {
+        let (by_us, pid) = (self.reads_pty(), self.pid);
+        if self.terminal().is_none() {
+            return false;
+        }
+        let Some(terminal) = &mut self.terminal else {
+            return false;
+        };
+        if by_us {
+            return terminal.lend_keys(pid);
+        }
+        let lent = terminal.lend(pid);
+        let changed = self.ptys.iter_mut().flatten().filter(|pty| !pty.set_up);
+        for pty in changed.filter(|_| lent) {
+            terminal.set_up_as(&pty.original, &pty.seen);
+            pty.set_up = true;
+        }
+        lent
+    }
+
+    /// Whether the child uses the terminal in a way that the next report does not end.
+    pub(super) fn uses_terminal(&self) -> bool {
+        self.ptys
+            .iter()
+            .flatten()
+            .any(|pty| pty.listener.will_leave() || self.taking.lent && pty.reads_keys())
+    }
+
+    /// Gives the child's terminals the size of ours. Whether any had another one.
+    pub(super) fn resize_ptys(&self) -> bool {
+        let ptys = self.ptys.iter().zip(&self.outputs);
+        ptys.filter_map(|(pty, master)| pty.as_ref().and(master.as_ref()))
+            .fold(false, |resized, master| pty::resize(master) || resized)
+    }
+
+    /// The terminal was taken back from the child, whatever it had of it.
+    pub(super) fn forget_screen(&mut self) {
+        self.taking = Taking::default();
+        for pty in self.ptys.iter_mut().flatten() {
+            pty.listener.taken_back();
+        }
+    }
+
+    fn take_screen_back(&mut self) {
+        self.taking = Taking::default();
+        if let Some(terminal) = &mut self.terminal {
+            terminal.take_back_for_good(self.pid);
+        }
+        // As at a report: who waits in a read is asked for the terminal only when it starts anew.
+        tree::signal_group(self.pid, libc::SIGSTOP);
+        tree::signal_group(self.pid, libc::SIGCONT);
+        (self.notify)(Notice::Lent(false));
+    }
+
+    fn is_lent(&self) -> bool {
+        self.terminal.as_ref().is_some_and(Terminal::is_lent)
+    }
+}
+
+/// The signal that this key means where the settings are such.
+fn signal_of(settings: &Termios, key: u8) -> Option<i32> {
+    if !settings.local_modes.contains(LocalModes::ISIG) {
+        return None;
+    }
+    [
+        (SpecialCodeIndex::VINTR, libc::SIGINT),
+        (SpecialCodeIndex::VQUIT, libc::SIGQUIT),
+        (SpecialCodeIndex::VSUSP, libc::SIGTSTP),
+    ]
+    .into_iter()
+    // A character of 0 is none.
+    .find(|(code, _)| key != 0 && settings.special_codes[*code] == key)
+    .map(|(_, signal)| signal)
+}
+
+/// Whether nobody changed anything.
+fn same(one: &Termios, other: &Termios) -> bool {
+    one.input_modes == other.input_modes
+        && one.output_modes == other.output_modes
+        && one.local_modes == other.local_modes
+        && format!("{:?}", one.special_codes) == format!("{:?}", other.special_codes)
+}
