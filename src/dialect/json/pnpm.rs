@@ -1,0 +1,114 @@
+//! Counts the packages that pnpm has found and fetched. Only a large one is a part, as in pnpm's own display.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::tally::counted;
+use super::{Emit, ID_LIMIT, LIVE_LIMIT, Machine, Row, word};
+use crate::protocol::{Progress, Status};
+
+/// pnpm tells of the progress of a package only from this size on, in bytes.
+const LARGE: f64 = 5.0 * 1024.0 * 1024.0;
+
+pub(super) fn new() -> Box<dyn Machine> {
+    Box::<Pnpm>::default()
+}
+
+#[derive(Debug, Default)]
+struct Pnpm {
+    resolved: u64,
+    fetched: u64,
+    /// Whether no more are going to be found.
+    all_resolved: bool,
+    live: HashSet<String>,
+}
+
+const PACKAGE: Row = Row {
+    id: "{/packageId}",
+    title: "{/packageId}",
+    progress: "/downloaded",
+    total: "/size",
+    unit: "bytes",
+    ..Row::EMPTY
+};
+
+impl Machine for Pnpm {
+    fn object(&mut self, object: &Value, _: Progress<'_>, emit: Emit<'_>) {
+        match (word(object, "/name"), word(object, "/status")) {
+            (Some("pnpm:progress"), Some("resolved")) => {
+                self.resolved += 1;
+                if !self.all_resolved {
+                    emit(&said(format!("resolving, {} found", self.resolved)));
+                    return;
+                }
+            }
+            (Some("pnpm:progress"), Some("fetched" | "found_in_store")) => {
+                self.fetched += 1;
+                self.end(object, emit);
+            }
+            (Some("pnpm:fetching-progress"), Some("started" | "in_progress")) => {
+                self.package(object, emit);
+                return;
+            }
+            (Some("pnpm:stage"), _) => {
+                let message = match word(object, "/stage") {
+                    Some("resolution_started") => "resolving",
+                    Some("resolution_done") => "fetching",
+                    Some("importing_started") => "linking",
+                    Some("importing_done") => "linked",
+                    _ => return,
+                };
+                emit(&said(message.to_owned()));
+                // With a lockfile, nothing is resolved before.
+                self.all_resolved |= matches!(message, "fetching" | "linking");
+                if !self.all_resolved {
+                    return;
+                }
+            }
+            _ => return,
+        }
+        emit(&self.count());
+    }
+}
+
+fn said(message: String) -> Progress<'static> {
+    Progress {
+        message: Some(message.into()),
+        ..Progress::default()
+    }
+}
+
+impl Pnpm {
+    fn count(&self) -> Progress<'static> {
+        // What is found before it is all found is no total: it would be at 90 % all the way.
+        let total = if self.all_resolved { self.resolved } else { 0 };
+        counted(self.fetched, total, "packages")
+    }
+
+    fn package(&mut self, object: &Value, emit: Emit<'_>) {
+        let report = PACKAGE.report(object);
+        let Some(id) = report.id.as_deref() else {
+            return;
+        };
+        let is_large = report.progress.is_some() || report.total.is_some_and(|it| it >= LARGE);
+        let is_live = self.live.contains(id);
+        if is_live || is_large && self.live.len() < LIVE_LIMIT {
+            if !is_live {
+                self.live.insert(id.to_owned());
+            }
+            emit(&report);
+        }
+    }
+
+    fn end(&mut self, object: &Value, emit: Emit<'_>) {
+        let id = word(object, "/packageId").unwrap_or_default();
+        if id.len() <= ID_LIMIT && self.live.remove(id) {
+            emit(&Progress {
+                id: Some(id.into()),
+                status: Some(Status::Ok),
+                ..Progress::default()
+            });
+        }
+    }
+}
