@@ -35,47 +35,39 @@ const PACKAGE: Row = Row {
 
 impl Machine for Pnpm {
     fn object(&mut self, object: &Value, _: Progress<'_>, emit: Emit<'_>) {
-        match (word(object, "/name"), word(object, "/status")) {
+        let message = match (word(object, "/name"), word(object, "/status")) {
             (Some("pnpm:progress"), Some("resolved")) => {
                 self.resolved += 1;
-                if !self.all_resolved {
-                    emit(&said(format!("resolving, {} found", self.resolved)));
-                    return;
-                }
+                let resolving = || format!("resolving, {} found", self.resolved).into();
+                (!self.all_resolved).then(resolving)
             }
             (Some("pnpm:progress"), Some("fetched" | "found_in_store")) => {
                 self.fetched += 1;
                 self.end(object, emit);
+                None
             }
             (Some("pnpm:fetching-progress"), Some("started" | "in_progress")) => {
                 self.package(object, emit);
                 return;
             }
             (Some("pnpm:stage"), _) => {
-                let message = match word(object, "/stage") {
-                    Some("resolution_started") => "resolving",
-                    Some("resolution_done") => "fetching",
-                    Some("importing_started") => "linking",
-                    Some("importing_done") => "linked",
+                let (stage, all_resolved) = match word(object, "/stage") {
+                    Some("resolution_started") => ("resolving", false),
+                    Some("resolution_done") => ("fetching", true),
+                    // With a lockfile, this comes first.
+                    Some("importing_started") => ("linking", true),
+                    Some("importing_done") => ("linked", true),
                     _ => return,
                 };
-                emit(&said(message.to_owned()));
-                // With a lockfile, nothing is resolved before.
-                self.all_resolved |= matches!(message, "fetching" | "linking");
-                if !self.all_resolved {
-                    return;
-                }
+                self.all_resolved = all_resolved;
+                Some(stage.into())
             }
             _ => return,
-        }
-        emit(&self.count());
-    }
-}
-
-fn said(message: String) -> Progress<'static> {
-    Progress {
-        message: Some(message.into()),
-        ..Progress::default()
+        };
+        emit(&Progress {
+            message,
+            ..self.count()
+        });
     }
 }
 

@@ -252,6 +252,14 @@ const BORG_OPERATION: Row = Row {
 /// An item of `transferring` is read with the row in `rclone.rs`. Where there is nothing to transfer yet, files are checked.
 const RCLONE: &[Row] = &[
     Row {
+        when: &[
+            Is("/stats/totalBytes", &["0"]),
+            Is("/stats/totalChecks", &["0"]),
+        ],
+        passing: true,
+        ..Row::EMPTY
+    },
+    Row {
         when: &[Is("/stats/totalBytes", &["0"]), Has("/stats/totalChecks")],
         passing: true,
         progress: "/stats/checks",
