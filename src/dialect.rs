@@ -6,6 +6,8 @@
 //! screen, and has no clock: it is told what time it is. Nothing that a program writes is an error here: what is not
 //! understood is passed over, and what is kept of it is bounded.
 
+pub mod json;
+
 use std::fmt;
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,299 @@
+//! Progress in the JSON objects that programs print, an object a line: whose an object is, and what it says.
+//!
+//! It knows how an object is found in a line and how a row of the table is read. What a program writes stands in the
+//! table (`json/rows.rs`); where a program says only what happened, so that somebody has to count, a small state machine
+//! beside it does. It refuses to know where lines come from, and progrun's own objects. An object of nobody in the table
+//! is left to others.
+
+mod buildkit;
+mod cargo;
+mod docker;
+mod libtest;
+mod nix;
+mod pnpm;
+mod rclone;
+mod rows;
+mod tally;
+mod terraform;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::{Deserializer, Value};
+
+use super::{Each, Format, Lines};
+use crate::protocol::{Progress, Status};
+
+/// What `--list-formats` tells of the programs in the table.
+pub const FORMATS: &[Format] = &rows::FORMATS;
+
+/// How much is kept of what has a name, whichever program it is: a screen shows no more of it.
+const LIVE_LIMIT: usize = 1000;
+/// A longer name is nobody's, in bytes.
+const ID_LIMIT: usize = 1024;
+
+/// A program that writes JSON, and all that is known of it.
+#[derive(Debug)]
+struct Program {
+    format: Format,
+    /// What stands before the object on its line.
+    prefix: &'static str,
+    /// Each of its lines holds one of these. So no other line is parsed.
+    marks: &'static [&'static str],
+    /// Its objects: the first row that fits is the one.
+    rows: &'static [Row],
+    /// What counts for it; none where an object says it all.
+    machine: Option<fn() -> Box<dyn Machine>>,
+}
+
+/// A kind of object: how it is recognised, and where in it is what we look for.
+///
+/// A place is a JSON pointer (`/stats/bytes`). A text is a template, in which `{/stats/bytes}` stands for what is there;
+/// without it there is no text. What is missing, null or no number is not reported.
+#[derive(Debug)]
+struct Row {
+    /// All of these hold.
+    when: &'static [When],
+    /// Whether it only says how far things are, so that the next one makes it old: nobody misses it on a screen that
+    /// shows a bar.
+    passing: bool,
+    id: &'static str,
+    parent: &'static str,
+    title: &'static str,
+    /// The first that can be made.
+    message: &'static [&'static str],
+    unit: &'static str,
+    progress: &'static str,
+    total: &'static str,
+    /// From 0 to 100.
+    percentage: &'static str,
+    /// From 0 to 1.
+    fraction: &'static str,
+    eta: &'static str,
+    /// The first whose condition holds.
+    status: &'static [(When, Status)],
+}
+
+/// What may hold of an object.
+#[derive(Debug)]
+enum When {
+    /// There is something at the place.
+    Has(&'static str),
+    /// It is one of these words; a number or a truth value as its JSON text.
+    Is(&'static str, &'static [&'static str]),
+    /// It begins so.
+    Begins(&'static str, &'static str),
+}
+
+/// What a machine hands its reports to.
+type Emit<'a> = &'a mut dyn FnMut(&Progress<'_>);
+
+/// Counts for a program whose objects say only what happened. What it keeps is bounded.
+trait Machine: fmt::Debug + Send {
+    /// Takes in an object of the program. What its row made of it is `report`, which the machine hands on, with more or
+    /// not at all.
+    fn object(&mut self, object: &Value, report: Progress<'_>, emit: Emit<'_>);
+}
+
+/// Reads the lines of one stream.
+#[derive(Debug)]
+pub struct Json {
+    programs: Vec<(&'static Program, Option<Box<dyn Machine>>)>,
+}
+
+impl Json {
+    /// Reads the formats that are selected by their names.
+    #[must_use]
+    pub fn new(selected: impl Fn(&str) -> bool) -> Self {
+        let selected = rows::PROGRAMS.iter().filter(|it| selected(it.format.name));
+        Self {
+            programs: selected
+                .map(|program| (program, program.machine.map(|make| make())))
+                .collect(),
+        }
+    }
+}
+
+impl Lines for Json {
+    fn line(&mut self, line: &str, each: Each<'_>) -> bool {
+        let Some((prefix, text)) = beginning(line) else {
+            return false;
+        };
+        let programs = &mut self.programs;
+        if !programs.iter().any(|(it, _)| it.may_write(prefix, text)) {
+            return false;
+        }
+        let mut ours = false;
+        for object in objects(text) {
+            ours |= programs.iter_mut().any(|(program, machine)| {
+                let Some(row) = program.row(prefix, &object) else {
+                    return false;
+                };
+                let report = row.report(&object);
+                let emit = &mut |report: &Progress<'_>| {
+                    if !report.is_empty() {
+                        each(program.format.name, report);
+                    }
+                };
+                match machine {
+                    Some(machine) => machine.object(&object, report, emit),
+                    None => emit(&report),
+                }
+                true
+            });
+        }
+        ours
+    }
+}
+
+/// Whether the line is one of a program in the table that only says how far things are: it need not scroll by where a bar
+/// shows that.
+#[must_use]
+pub fn is_report(line: &str) -> bool {
+    let Some((prefix, text)) = beginning(line) else {
+        return false;
+    };
+    let is_passing = |object: &Value| {
+        let row = rows::PROGRAMS.iter().find_map(|it| it.row(prefix, object));
+        row.is_some_and(|row| row.passing)
+    };
+    let known = |it: &Program| it.may_write(prefix, text);
+    let mut objects = objects(text).peekable();
+    rows::PROGRAMS.iter().any(known)
+        && objects.peek().is_some()
+        && objects.all(|object| is_passing(&object))
+}
+
+/// What stands before the first object of a line, and the rest from that on. None if the line has none.
+fn beginning(line: &str) -> Option<(&str, &str)> {
+    // Go programs erase the line on a terminal before they print it.
+    const ERASE: &str = "\x1b[2K";
+    let mut line = line.trim_start();
+    while let Some(rest) = line.strip_prefix(ERASE) {
+        line = rest.trim_start();
+    }
+    let (prefix, text) = match line.split_at_checked(rows::NIX.len()) {
+        Some(parts) if parts.0 == rows::NIX => parts,
+        _ => ("", line),
+    };
+    text.starts_with('{').then_some((prefix, text))
+}
+
+/// The objects of a line. There may be several, where two threads print or a header of the next follows at once; what is
+/// no object ends them.
+fn objects(text: &str) -> impl Iterator<Item = Value> {
+    let values = Deserializer::from_str(text).into_iter();
+    values.map_while(Result::ok).take_while(Value::is_object)
+}
+
+impl Program {
+    fn may_write(&self, prefix: &str, text: &str) -> bool {
+        self.prefix == prefix && self.marks.iter().any(|mark| text.contains(mark))
+    }
+
+    fn row(&self, prefix: &str, object: &Value) -> Option<&'static Row> {
+        let mut rows = self.rows.iter().filter(|_| self.prefix == prefix);
+        rows.find(|row| row.when.iter().all(|when| when.holds(object)))
+    }
+}
+
+impl Row {
+    /// Recognises nothing in particular, and says nothing.
+    const EMPTY: Self = Self {
+        when: &[],
+        passing: false,
+        id: "",
+        parent: "",
+        title: "",
+        message: &[],
+        unit: "",
+        progress: "",
+        total: "",
+        percentage: "",
+        fraction: "",
+        eta: "",
+        status: &[],
+    };
+
+    fn report<'a>(&self, object: &'a Value) -> Progress<'a> {
+        let number = |place| amount(object.pointer(place)?);
+        let progress = number(self.progress);
+        let total = number(self.total).filter(|total| *total > 0.0);
+        let percentage = || {
+            let fraction = || number(self.fraction).map(|fraction| fraction * 100.0);
+            number(self.percentage)
+                .or_else(fraction)
+                .filter(|percentage| *percentage <= 100.0)
+        };
+        let amounts = progress.is_some() && total.is_some();
+        let mut messages = self.message.iter();
+        let mut status = self.status.iter();
+        Progress {
+            progress,
+            total,
+            percentage: if amounts { None } else { percentage() },
+            unit: (!self.unit.is_empty() && (progress.is_some() || total.is_some()))
+                .then_some(Cow::Borrowed(self.unit)),
+            message: messages.find_map(|message| fill(message, object)),
+            id: fill(self.id, object).filter(|id| id.len() <= ID_LIMIT),
+            parent: fill(self.parent, object),
+            title: fill(self.title, object),
+            status: status
+                .find(|(when, _)| when.holds(object))
+                .map(|(_, status)| *status),
+            eta: number(self.eta),
+        }
+    }
+}
+
+impl When {
+    fn holds(&self, object: &Value) -> bool {
+        let at = |place: &str| object.pointer(place).and_then(text);
+        match self {
+            Self::Has(place) => object.pointer(place).is_some_and(|value| !value.is_null()),
+            Self::Is(place, words) => at(place).is_some_and(|text| words.contains(&&*text)),
+            Self::Begins(place, beginning) => {
+                at(place).is_some_and(|text| text.starts_with(beginning))
+            }
+        }
+    }
+}
+
+/// What a template makes of an object; none if something that it names is missing.
+fn fill<'a>(template: &'static str, object: &'a Value) -> Option<Cow<'a, str>> {
+    let mut filled = Cow::Borrowed("");
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (place, after) = after.split_once('}')?;
+        // Borrows as long as the template is one place and nothing else.
+        filled += before;
+        filled += text(object.pointer(place)?)?;
+        rest = after;
+    }
+    filled += rest;
+    (!filled.is_empty()).then_some(filled)
+}
+
+fn text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Bool(truth) => Some(Cow::Borrowed(if *truth { "true" } else { "false" })),
+        _ => None,
+    }
+}
+
+fn amount(value: &Value) -> Option<f64> {
+    value.as_f64().filter(|amount| *amount >= 0.0)
+}
+
+/// The word at a place of an object.
+fn word<'a>(object: &'a Value, place: &str) -> Option<&'a str> {
+    object.pointer(place)?.as_str()
+}
+
+/// The items of a list at a place, none if there is none.
+fn items<'a>(object: &'a Value, place: &str) -> impl Iterator<Item = &'a Value> {
+    let list = object.pointer(place).and_then(Value::as_array);
+    list.into_iter().flatten()
+}

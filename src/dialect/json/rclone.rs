@@ -1,0 +1,62 @@
+//! The files that rclone transfers at the moment, each a part. The row reads the whole.
+//!
+//! A file that is done is only no longer in the list. Whether it failed is in the log.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Emit, LIVE_LIMIT, Machine, Row, items, word};
+use crate::protocol::{Progress, Status};
+
+pub(super) fn new() -> Box<dyn Machine> {
+    Box::<Rclone>::default()
+}
+
+#[derive(Debug, Default)]
+struct Rclone {
+    /// By name, how each is going to have ended.
+    live: BTreeMap<String, Status>,
+}
+
+const FILE: Row = Row {
+    id: "{/name}",
+    title: "{/name}",
+    progress: "/bytes",
+    total: "/size",
+    percentage: "/percentage",
+    unit: "bytes",
+    eta: "/eta",
+    ..Row::EMPTY
+};
+
+impl Machine for Rclone {
+    fn object(&mut self, object: &Value, report: Progress<'_>, emit: Emit<'_>) {
+        if object.pointer("/stats").is_none() {
+            let live = word(object, "/object").and_then(|name| self.live.get_mut(name));
+            if let Some(status) = live
+                && word(object, "/level") == Some("error")
+            {
+                *status = Status::Failed;
+            }
+            return;
+        }
+        emit(&report);
+        let mut before = std::mem::take(&mut self.live);
+        for file in items(object, "/stats/transferring").take(LIVE_LIMIT) {
+            let report = FILE.report(file);
+            if let Some(id) = report.id.as_deref() {
+                emit(&report);
+                let status = before.remove(id).unwrap_or(Status::Ok);
+                self.live.insert(id.to_owned(), status);
+            }
+        }
+        for (id, status) in before {
+            emit(&Progress {
+                id: Some(id.into()),
+                status: Some(status),
+                ..Progress::default()
+            });
+        }
+    }
+}
