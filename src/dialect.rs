@@ -6,6 +6,21 @@
 //! screen, and has no clock: it is told what time it is. Nothing that a program writes is an error here: what is not
 //! understood is passed over, and what is kept of it is bounded.
 
+pub mod apt;
+pub mod azure;
+pub mod dpkg;
+pub mod e2fsck;
+pub mod ffmpeg;
+pub mod gpg;
+#[cfg(test)]
+mod line_properties;
+pub mod own;
+pub mod pip;
+pub mod recognise;
+mod remote;
+pub mod tap;
+pub mod teamcity;
+
 use std::fmt;
 use std::time::Instant;
 
@@ -37,7 +52,18 @@ pub struct Format {
 }
 
 /// All formats, those that are believed first.
-pub static FORMATS: &[Format] = &[];
+pub static FORMATS: &[Format] = &[
+    own::FORMAT,
+    apt::FORMAT,
+    dpkg::FORMAT,
+    e2fsck::FORMAT,
+    gpg::FORMAT,
+    ffmpeg::FORMAT,
+    pip::FORMAT,
+    tap::FORMAT,
+    teamcity::FORMAT,
+    azure::FORMAT,
+];
 
 /// Which formats are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
