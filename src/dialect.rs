@@ -20,6 +20,7 @@ pub mod recognise;
 mod remote;
 pub mod tap;
 pub mod teamcity;
+pub mod zig;
 
 use std::fmt;
 use std::time::Instant;
@@ -63,6 +64,7 @@ pub static FORMATS: &[Format] = &[
     tap::FORMAT,
     teamcity::FORMAT,
     azure::FORMAT,
+    zig::FORMAT,
 ];
 
 /// Which formats are read.

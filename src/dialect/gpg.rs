@@ -39,12 +39,11 @@ pub(super) fn is_first_line(line: &str) -> bool {
 /// `what char current total [units]`, read from the right: `what` may be the name of a file, with blanks.
 fn progress(text: &str) -> Option<Progress<'_>> {
     let (rest, last) = text.trim_end().rsplit_once(' ')?;
-    let (rest, total, units) = match last.parse::<u64>() {
-        Ok(total) => (rest, total, None),
-        Err(_) => {
-            let (rest, total) = rest.rsplit_once(' ')?;
-            (rest, total.parse().ok()?, Some(last))
-        }
+    let (rest, total, units) = if let Ok(total) = last.parse::<u64>() {
+        (rest, total, None)
+    } else {
+        let (rest, total) = rest.rsplit_once(' ')?;
+        (rest, total.parse().ok()?, Some(last))
     };
     let (rest, current) = rest.rsplit_once(' ')?;
     let (what, _char) = rest.rsplit_once(' ')?;

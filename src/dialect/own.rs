@@ -14,8 +14,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use crate::protocol::{self, Progress};
 
@@ -87,42 +86,24 @@ fn report(line: &str) -> Option<Progress<'_>> {
     let report = protocol::read_object(line).ok()?;
     let counts = report.progress.is_some() || report.percentage.is_some();
     let ends = report.status.is_some() && report.id.is_some();
-    let is_named = || serde_json::from_str::<Named>(line).is_ok_and(|named| named.is_there());
-    let is_ours = counts && is_named() || (counts || ends) && is_only_ours(line);
+    if !(counts || ends) {
+        return None;
+    }
+    let fields: Map<String, Value> = serde_json::from_str(line).ok()?;
+    let is_number = |name: &&str| fields.get(*name).is_some_and(Value::is_number);
+    let is_ours = ENOUGH.iter().any(is_number)
+        || fields
+            .keys()
+            .all(|name| ENOUGH.contains(&name.as_str()) || OTHERS.contains(&name.as_str()));
     is_ours.then_some(report)
 }
 
-/// The fields of which one is enough.
-#[derive(Deserialize)]
-struct Named {
-    progress: Option<IgnoredAny>,
-    percentage: Option<IgnoredAny>,
-}
-
-impl Named {
-    fn is_there(&self) -> bool {
-        self.progress.is_some() || self.percentage.is_some()
-    }
-}
-
-fn is_only_ours(line: &str) -> bool {
-    const OURS: [&str; 12] = [
-        "progress",
-        "current",
-        "total",
-        "percentage",
-        "percent",
-        "unit",
-        "message",
-        "id",
-        "parent",
-        "title",
-        "status",
-        "eta",
-    ];
-    let fields = serde_json::from_str::<std::collections::BTreeMap<Cow<'_, str>, IgnoredAny>>(line);
-    fields.is_ok_and(|fields| fields.keys().all(|name| OURS.contains(&&**name)))
-}
+/// The fields of which one is enough to make an object ours.
+const ENOUGH: [&str; 2] = ["progress", "percentage"];
+/// Our other fields.
+const OTHERS: [&str; 10] = [
+    "current", "total", "percent", "unit", "message", "id", "parent", "title", "status", "eta",
+];
 
 #[cfg(test)]
 mod tests {

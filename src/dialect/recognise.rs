@@ -9,16 +9,15 @@ use super::{apt, dpkg, e2fsck, ffmpeg, gpg};
 #[must_use]
 pub fn recognise(first_line: &[u8]) -> Option<&'static str> {
     let line = std::str::from_utf8(first_line).ok()?.trim_end();
-    let formats: [(_, fn(&str) -> bool); 5] = [
-        (apt::FORMAT.name, apt::is_first_line),
-        (dpkg::FORMAT.name, dpkg::is_first_line),
-        (e2fsck::FORMAT.name, e2fsck::is_first_line),
-        (gpg::FORMAT.name, gpg::is_first_line),
-        (ffmpeg::FORMAT.name, ffmpeg::is_first_line),
-    ];
-    formats
-        .into_iter()
-        .find_map(|(name, is_first_line)| is_first_line(line).then_some(name))
+    [
+        (apt::FORMAT.name, apt::is_first_line(line)),
+        (dpkg::FORMAT.name, dpkg::is_first_line(line)),
+        (e2fsck::FORMAT.name, e2fsck::is_first_line(line)),
+        (gpg::FORMAT.name, gpg::is_first_line(line)),
+        (ffmpeg::FORMAT.name, ffmpeg::is_first_line(line)),
+    ]
+    .into_iter()
+    .find_map(|(name, is_its)| is_its.then_some(name))
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ const PARTS: usize = 1000;
 /// One event. Other fields are not looked at.
 #[derive(Debug, Deserialize)]
 pub(super) struct Event {
-    event: Kind,
+    #[serde(rename = "event")]
+    kind: Kind,
     task: u64,
     /// Only so that it has to be there: it makes what another program calls an event unlikely to be taken for ours.
     #[serde(rename = "elapsed")]
@@ -56,7 +57,7 @@ impl Event {
 
     /// What somebody at the terminal would have seen of it without us, if anything.
     pub(super) fn text(self) -> Option<Vec<u8>> {
-        let sentence = match self.event {
+        let sentence = match self.kind {
             Kind::Output => {
                 let text = self.text.map(String::into_bytes);
                 return text.or(self.base64.map(|base64| base64.0));
@@ -102,7 +103,7 @@ impl Task {
 impl Remote {
     /// Takes in an event, and gives what becomes of it.
     pub(super) fn event(&mut self, event: Event, each: &mut dyn FnMut(&Progress<'_>)) {
-        match event.event {
+        match event.kind {
             Kind::Started => {
                 self.task(event.task, event.name, each);
             }
@@ -251,7 +252,7 @@ fn value(digit: u8) -> Option<u8> {
 mod tests {
     use super::super::line_properties::said;
     use super::super::own::Own;
-    use super::PARTS;
+    use super::{PARTS, TASKS};
 
     #[test]
     fn the_progress_of_the_only_task_is_that_of_ours_and_its_parts_are_below() {
@@ -310,21 +311,17 @@ mod tests {
 
     #[test]
     fn more_parts_and_tasks_than_can_be_shown_are_not_kept() {
-        let mut lines = String::new();
-        for id in 0..PARTS + 5 {
-            lines += &format!(
-                "{{\"event\":\"progress\",\"task\":1,\"elapsed\":0,\"info\":{{\"id\":{id}}}}}\n"
-            );
-        }
-        lines += "{\"event\":\"finished\",\"task\":1,\"elapsed\":0,\"state\":\"completed\"}\n";
-        let said_of_parts = said(&mut Own::default(), &lines);
-        assert_eq!(said_of_parts.len(), PARTS + 5 + PARTS);
+        let progress =
+            |id| format!(r#"{{"event":"progress","task":1,"elapsed":0,"info":{{"id":{id}}}}}"#);
+        let mut lines: Vec<_> = (0..PARTS + 5).map(progress).collect();
+        lines.push(r#"{"event":"finished","task":1,"elapsed":0,"state":"completed"}"#.to_owned());
+        let of_parts = said(&mut Own::default(), &lines.join("\n"));
+        assert_eq!(of_parts.len(), PARTS + 5 + PARTS);
 
-        let started: String = (0..100)
-            .map(|task| {
-                format!("{{\"event\":\"started\",\"task\":{task},\"elapsed\":0,\"name\":\"x\"}}\n")
-            })
-            .collect();
-        assert_eq!(said(&mut Own::default(), &started).len(), 64 + 1);
+        let started =
+            |task| format!(r#"{{"event":"started","task":{task},"elapsed":0,"name":"x"}}"#);
+        let lines: Vec<_> = (0..TASKS + 5).map(started).collect();
+        let of_tasks = said(&mut Own::default(), &lines.join("\n"));
+        assert_eq!(of_tasks.len(), TASKS + 1);
     }
 }

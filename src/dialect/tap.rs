@@ -55,23 +55,23 @@ struct Test<'a> {
 
 impl Lines for Tap {
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
-        let text = line.trim_start_matches(' ');
-        let indent = line.len() - text.len();
+        let words = line.trim_start_matches(' ');
+        let indent = line.len() - words.len();
         if let Some(yaml) = self.yaml {
-            let is_within = indent >= yaml || text.is_empty();
-            if !is_within || indent == yaml && text == "..." {
+            let is_within = indent >= yaml || words.is_empty();
+            if !is_within || indent == yaml && words == "..." {
                 self.yaml = None;
             }
             if is_within {
                 return true;
             }
         }
-        if text == "---" && indent % 4 == 2 && !self.levels.is_empty() {
+        if words == "---" && indent % 4 == 2 && !self.levels.is_empty() {
             self.yaml = Some(indent);
             return true;
         }
         let depth = indent / 4;
-        let Some(line) = parse(text).filter(|_| indent % 4 == 0 && depth < DEPTH) else {
+        let Some(line) = parse(words).filter(|_| indent.is_multiple_of(4) && depth < DEPTH) else {
             return false;
         };
         if self.levels.is_empty() {

@@ -1,4 +1,4 @@
-//! Service messages for TeamCity: how many tests there are and which are done, and words. They may follow other text on
+//! Service messages for `TeamCity`: how many tests there are and which are done, and words. They may follow other text on
 //! their line, and one another.
 
 use std::borrow::Cow;
