@@ -60,17 +60,16 @@ pub(super) fn is_first_line(line: &str) -> bool {
 }
 
 struct Line<'a> {
-    kind: &'a str,
+    kind: &'static str,
     about: &'a str,
     percentage: f64,
     text: &'a str,
 }
 
 fn parse(line: &str) -> Option<Line<'_>> {
-    let (kind, rest) = line.split_once(':')?;
-    if !["dlstatus", "pmstatus", "pmerror", "pmconffile"].contains(&kind) {
-        return None;
-    }
+    let kinds = ["dlstatus", "pmstatus", "pmerror", "pmconffile"];
+    let kind = kinds.into_iter().find(|kind| line.starts_with(kind))?;
+    let rest = line[kind.len()..].strip_prefix(':')?;
     // The name of a package may hold a colon itself, `libc6:i386`, and the text any number of them.
     for (colon, _) in rest.match_indices(':') {
         let (percentage, text) = rest[colon + 1..].split_once(':')?;

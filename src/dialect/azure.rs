@@ -26,7 +26,9 @@ impl Lines for Azure {
 }
 
 fn parse(line: &str) -> Option<Progress<'static>> {
-    let (_, command) = line.split_once("##vso[task.setprogress ")?;
+    // Looked for in every line that is printed: most have no such character, and that is found out quickly.
+    let begin = memchr::memchr(b'#', line.as_bytes())?;
+    let (_, command) = line[begin..].split_once("##vso[task.setprogress ")?;
     let (properties, text) = command.split_once(']')?;
     let value = properties
         .split(';')

@@ -28,7 +28,7 @@ pub struct Ffmpeg {
 /// What the open block of `-progress` has said.
 #[derive(Clone, Copy, Debug, Default)]
 struct Block {
-    /// Other programs write `speed=` and `progress=` too. Only ffmpeg writes these.
+    /// Whether it has a key that only ffmpeg writes: other programs say `speed=` and `progress=` too.
     is_certain: bool,
     at: At,
 }
@@ -115,10 +115,11 @@ impl Ffmpeg {
                 }
                 return block.is_certain;
             }
-            _ => return key.starts_with("stream_") && key.ends_with("_q"),
+            _ if key.starts_with("stream_") => {}
+            _ => return false,
         }
         self.block.is_certain |= key.starts_with("out_time") || key == "total_size";
-        true
+        self.block.is_certain
     }
 
     /// A record of the meter: `frame=  942 fps= 53 q=29.0 size=    9984kB time=00:00:31.41 bitrate=...`.
@@ -172,7 +173,8 @@ fn clock(text: &str) -> Option<f64> {
         let is_number = part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.'));
         part.parse::<f64>().ok().filter(|_| is_number)
     };
-    Some(part()? * 3600.0 + part()? * 60.0 + part()?)
+    let seconds = part()? * 3600.0 + part()? * 60.0 + part()?;
+    (seconds < 1e12).then_some(seconds)
 }
 
 /// `4.73x`.

@@ -28,7 +28,8 @@ impl Lines for Pip {
             let path = what.rsplit_once(" (").map_or(what, |(path, _)| path);
             let name = path.rsplit('/').next().unwrap_or(path);
             self.file = Some(name[..name.floor_char_boundary(NAME)].to_owned());
-            return true;
+            // Others say so too, and go on with a percentage.
+            return false;
         }
         let (Some(file), Some((done, total))) = (&self.file, amounts(line)) else {
             return false;

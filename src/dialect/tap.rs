@@ -12,7 +12,7 @@ use super::{Each, Format, Lines};
 pub(super) const FORMAT: Format = Format {
     name: "tap",
     about: "the Test Anything Protocol, on standard output",
-    switch: "such as node --test --test-reporter=tap, prove -v, cargo nextest with a TAP reporter",
+    switch: "such as node --test --test-reporter=tap, prove -v",
 };
 
 /// How deep subtests are followed.
@@ -144,6 +144,10 @@ impl Tap {
         // The next document, without a plan before its tests.
         if test.number == Some(1) && level.done > 0 {
             *level = Level::default();
+        }
+        // The last word of `prove -v` on a file. Nothing is missing that it could be.
+        if test.number.is_none() && level.plan == Some(level.done) {
+            return;
         }
         level.done = level.done.saturating_add(1);
         let number = test.number.unwrap_or(level.done);
@@ -337,7 +341,7 @@ mod tests {
 
     #[test]
     fn the_next_document_begins_at_0() {
-        let lines = "1..2\nok 1\nok 2\n1..3\nok 1\nok 2\nok 3\nok 1\n1..1\n";
+        let lines = "1..2\nok 1\nok 2\nok\n1..3\nok 1\nok 2\nok 3\nok 1\n1..1\n";
         let progress: Vec<_> = said(&mut Tap::default(), lines)
             .iter()
             .map(|report| {

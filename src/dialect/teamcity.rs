@@ -85,8 +85,12 @@ fn words(text: Option<Cow<'_, str>>) -> Progress<'_> {
 
 impl Lines for Teamcity {
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
+        // Looked for in every line that is printed: most have no such character, and that is found out quickly.
+        let Some(begin) = memchr::memchr(b'#', line.as_bytes()) else {
+            return false;
+        };
         let mut found = false;
-        let mut rest = line;
+        let mut rest = &line[begin..];
         while let Some((_, after)) = rest.split_once(BEGIN) {
             let Some(end) = unescaped(after, ']') else {
                 break;
