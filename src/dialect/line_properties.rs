@@ -1,8 +1,14 @@
 //! What holds for every dialect of lines and for any bytes at all; and what one says of a text, for their tests.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
+
+use crate::protocol::Progress;
 
 use super::apt::Apt;
 use super::azure::Azure;
@@ -39,6 +45,44 @@ fn dialects() -> Vec<Box<dyn Lines>> {
         Box::<Tap>::default(),
         Box::<Teamcity>::default(),
     ]
+}
+
+#[test]
+fn a_dialect_is_silent_on_the_recorded_streams_of_all_other_programs() {
+    let speaks = [
+        ("apt-get", "apt"),
+        ("dpkg", "dpkg"),
+        ("e2fsck", "e2fsck"),
+        ("ffmpeg", "ffmpeg"),
+        ("gpg", "gpg"),
+        ("pip", "pip"),
+        ("service-messages", "teamcity"),
+        ("tap", "tap"),
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let mut heard = BTreeSet::new();
+    for program in fs::read_dir(folder).unwrap() {
+        let program = program.unwrap();
+        if !program.file_type().unwrap().is_dir() {
+            continue;
+        }
+        for stream in fs::read_dir(program.path()).unwrap() {
+            let bytes = fs::read(stream.unwrap().path()).unwrap();
+            let text = String::from_utf8_lossy(&bytes).replace('\r', "\n");
+            let program = program.file_name().into_string().unwrap();
+            let mut each = |name, _: &Progress<'_>| {
+                heard.insert((program.clone(), name));
+            };
+            for mut dialect in dialects() {
+                for line in text.lines() {
+                    dialect.line(line, &mut each);
+                }
+                dialect.end(&mut each);
+            }
+        }
+    }
+    let expected = speaks.map(|(program, name)| (program.to_owned(), name));
+    assert_eq!(heard, BTreeSet::from(expected));
 }
 
 /// Text that comes close to what is read.
@@ -140,7 +184,7 @@ proptest! {
     #[test]
     fn whatever_is_read_only_numbers_in_their_ranges_come_of_it(text in text()) {
         for mut dialect in dialects() {
-            let mut each = |name: &'static str, report: &crate::protocol::Progress<'_>| {
+            let mut each = |name: &'static str, report: &Progress<'_>| {
                 assert!(FORMATS.iter().any(|format| format.name == name));
                 let amounts = 0.0..=f64::MAX;
                 assert!(report.progress.is_none_or(|progress| amounts.contains(&progress)));

@@ -275,6 +275,32 @@ mod tests {
     }
 
     #[test]
+    fn a_part_stays_one_when_nothing_is_below_it_for_a_while() {
+        let with = [(0, 0, "", ROOT), (0, 0, "rt", 0), (0, 0, "a.zig", 1)];
+        let stream = [&with[..], &with[..2], &with].map(|nodes| packet(SHORT, nodes));
+        assert_eq!(
+            said_of(&[&stream.concat()]),
+            [
+                r#"{"message":"a.zig","id":"zig-2","title":"rt"}"#,
+                r#"{"message":"","id":"zig-2"}"#,
+                r#"{"message":"a.zig","id":"zig-2"}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_count_in_a_long_record_is_not_taken_for_the_parents_of_short_ones() {
+        let mut nodes = [(1, 0, "node", 0); 8];
+        nodes[0] = (0, 0, "", ROOT);
+        nodes[3] = (ROOT.into(), 0, "node", 0);
+        let packet = packet(LONG, &nodes);
+        assert!(SHORT.read(&packet).is_some());
+        let said = said_of(&[&packet]);
+        assert_eq!(said.len(), 7);
+        assert_eq!(said[2], r#"{"progress":255,"id":"zig-4","title":"node"}"#);
+    }
+
+    #[test]
     fn a_packet_without_nodes_ends_what_was_there() {
         let nodes = [(0, 0, "", ROOT), (1, 0, "a", 0), (1, 0, "b", 1)];
         let stream = [packet(SHORT, &nodes), packet(SHORT, &[])].concat();
