@@ -6,10 +6,24 @@
 //! screen, and has no clock: it is told what time it is. Nothing that a program writes is an error here: what is not
 //! understood is passed over, and what is kept of it is bounded.
 
-pub mod json;
+pub mod apt;
+pub mod azure;
+pub mod dpkg;
+pub mod e2fsck;
+pub mod ffmpeg;
+pub mod gpg;
+#[cfg(test)]
+mod line_properties;
+pub mod own;
+pub mod pip;
+pub mod recognise;
+mod remote;
+pub mod tap;
+pub mod teamcity;
+pub mod zig;
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::protocol::Progress;
 use crate::reports::{Fold, Reports};
@@ -39,7 +53,19 @@ pub struct Format {
 }
 
 /// All formats, those that are believed first.
-pub static FORMATS: &[Format] = &[];
+pub static FORMATS: &[Format] = &[
+    own::FORMAT,
+    apt::FORMAT,
+    dpkg::FORMAT,
+    e2fsck::FORMAT,
+    gpg::FORMAT,
+    ffmpeg::FORMAT,
+    pip::FORMAT,
+    tap::FORMAT,
+    teamcity::FORMAT,
+    azure::FORMAT,
+    zig::FORMAT,
+];
 
 /// Which formats are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,24 +77,6 @@ pub enum Selection {
     None,
     /// These, wherever they are written.
     Only(Vec<&'static str>),
-}
-
-impl Selection {
-    /// Whether the format of this name is read.
-    #[must_use]
-    pub fn reads(&self, name: &str) -> bool {
-        match self {
-            Self::Auto => true,
-            Self::None => false,
-            Self::Only(names) => names.contains(&name),
-        }
-    }
-
-    /// Whether the child's streams are to be read wherever they end.
-    #[must_use]
-    pub fn reads_streams(&self) -> bool {
-        matches!(self, Self::Only(_))
-    }
 }
 
 /// How a dialect gives what it reads: a call for each report, with the name of the format.
@@ -101,20 +109,6 @@ impl Dialects {
             fold: Fold::new(verbatim),
             source: None,
         }
-    }
-
-    /// The child has reported on its own channel: nothing else is believed any more.
-    pub fn overrule(&mut self) {}
-
-    /// Whether the channel is another program's: by its first bytes, or because a format was selected that is read there.
-    pub fn claims_channel(&mut self, _first: &[u8]) -> bool {
-        false
-    }
-
-    /// Whether something was reported within the time `within` before `now`.
-    #[must_use]
-    pub fn has_reported_since(&self, _now: Instant, _within: Duration) -> bool {
-        false
     }
 
     /// Takes in the next bytes of a place.

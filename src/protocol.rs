@@ -187,6 +187,15 @@ impl Status {
     }
 }
 
+/// Reads a line that is to be one object, such as a child may write elsewhere than on the channel.
+///
+/// # Errors
+///
+/// If it is not an object, or a field of it is not what its name promises.
+pub fn read_object(text: &str) -> Result<Progress<'_>, Malformed> {
+    object::parse(text)
+}
+
 /// Why a line could not be read. `Display` gives the reason as a short sentence without a full stop. Columns
 /// and bytes are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]

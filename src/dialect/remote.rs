@@ -1,0 +1,327 @@
+//! The events of another progrun, as `--json` prints them: its task and its parts become ours.
+//!
+//! While there is one task, its own progress is that of ours, for there is nothing else to show. Once there are several,
+//! each is a part, and their parts are below them. What is written here are the names of `docs/events.schema.json`.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::protocol::{self, Progress, Status};
+
+/// How many tasks are followed at once, and how many parts of one are remembered so as to be ended with it.
+const TASKS: usize = 64;
+const PARTS: usize = 1000;
+
+/// One event. Other fields are not looked at.
+#[derive(Debug, Deserialize)]
+pub(super) struct Event {
+    #[serde(rename = "event")]
+    kind: Kind,
+    task: u64,
+    /// Only so that it has to be there: it makes what another program calls an event unlikely to be taken for ours.
+    #[serde(rename = "elapsed")]
+    _elapsed: f64,
+    name: Option<String>,
+    info: Option<Map<String, Value>>,
+    state: Option<String>,
+    text: Option<String>,
+    base64: Option<Base64>,
+    message: Option<String>,
+    error: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Started,
+    Progress,
+    Output,
+    Malformed,
+    State,
+    Signal,
+    Warning,
+    Finished,
+}
+
+impl Event {
+    /// Reads a line that may be one.
+    pub(super) fn parse(line: &str) -> Option<Self> {
+        if !line.contains("\"event\"") {
+            return None;
+        }
+        serde_json::from_str(line).ok()
+    }
+
+    /// What somebody at the terminal would have seen of it without us, if anything.
+    pub(super) fn text(self) -> Option<Vec<u8>> {
+        let sentence = match self.kind {
+            Kind::Output => {
+                let text = self.text.map(String::into_bytes);
+                return text.or(self.base64.map(|base64| base64.0));
+            }
+            Kind::Warning => self.message?,
+            Kind::Finished => self.error?,
+            _ => return None,
+        };
+        Some((sentence + "\n").into_bytes())
+    }
+}
+
+/// The tasks of the other progrun.
+#[derive(Debug, Default)]
+pub(super) struct Remote {
+    tasks: Vec<Task>,
+    /// Whether each is a part of ours: there was more than one at a time.
+    are_parts: bool,
+}
+
+#[derive(Debug)]
+struct Task {
+    number: u64,
+    name: Option<String>,
+    /// The ids of its live parts among ours.
+    parts: BTreeSet<String>,
+}
+
+impl Task {
+    fn id(&self) -> String {
+        format!("remote-{}", self.number)
+    }
+
+    fn begin(&self, is_part: bool) -> Progress<'_> {
+        Progress {
+            id: is_part.then(|| self.id().into()),
+            title: self.name.as_deref().map(Cow::Borrowed),
+            ..Progress::default()
+        }
+    }
+}
+
+impl Remote {
+    /// Takes in an event, and gives what becomes of it.
+    pub(super) fn event(&mut self, event: Event, each: &mut dyn FnMut(&Progress<'_>)) {
+        match event.kind {
+            Kind::Started => {
+                self.task(event.task, event.name, each);
+            }
+            Kind::Progress => {
+                let info = Value::Object(event.info.unwrap_or_default()).to_string();
+                if let Ok(report) = protocol::read_object(&info) {
+                    self.progress(event.task, report, each);
+                }
+            }
+            Kind::Finished => {
+                let status = match event.state.as_deref() {
+                    Some("completed") => Status::Ok,
+                    Some("cancelled") => Status::Cancelled,
+                    _ => Status::Failed,
+                };
+                self.finish(event.task, status, each);
+            }
+            _ => {}
+        }
+    }
+
+    /// The task of this number, which begins if it is not known yet. None if there are too many.
+    fn task(
+        &mut self,
+        number: u64,
+        name: Option<String>,
+        each: &mut dyn FnMut(&Progress<'_>),
+    ) -> Option<&mut Task> {
+        if let Some(index) = self.tasks.iter().position(|task| task.number == number) {
+            return self.tasks.get_mut(index);
+        }
+        if self.tasks.len() == TASKS {
+            return None;
+        }
+        if self.tasks.len() == 1 && !self.are_parts {
+            self.are_parts = true;
+            each(&self.tasks[0].begin(true));
+        }
+        let task = Task {
+            number,
+            name,
+            parts: BTreeSet::new(),
+        };
+        let begin = task.begin(self.are_parts);
+        if !begin.is_empty() {
+            each(&begin);
+        }
+        self.tasks.push(task);
+        self.tasks.last_mut()
+    }
+
+    fn progress(
+        &mut self,
+        number: u64,
+        mut report: Progress<'_>,
+        each: &mut dyn FnMut(&Progress<'_>),
+    ) {
+        let Some(task) = self.task(number, None, each) else {
+            return;
+        };
+        let own = task.id();
+        let within = |id: &str| format!("{own}/{id}");
+        match report.id.as_deref().map(within) {
+            Some(id) => {
+                if report.status.is_some() {
+                    task.parts.remove(&id);
+                } else if task.parts.len() < PARTS {
+                    task.parts.insert(id.clone());
+                }
+                report.id = Some(id.into());
+                let parent = report.parent.as_deref().map(within);
+                let parent = parent.or(self.are_parts.then_some(own));
+                report.parent = parent.map(Cow::Owned);
+            }
+            None => report.id = self.are_parts.then(|| own.into()),
+        }
+        if !report.is_empty() {
+            each(&report);
+        }
+    }
+
+    fn finish(&mut self, number: u64, status: Status, each: &mut dyn FnMut(&Progress<'_>)) {
+        let Some(index) = self.tasks.iter().position(|task| task.number == number) else {
+            return;
+        };
+        let task = self.tasks.remove(index);
+        let own = self.are_parts.then(|| task.id());
+        // Those that were not ended one by one are over now.
+        for id in task.parts.into_iter().chain(own) {
+            each(&Progress {
+                id: Some(id.into()),
+                status: Some(status),
+                ..Progress::default()
+            });
+        }
+        self.are_parts &= !self.tasks.is_empty();
+    }
+}
+
+/// Bytes that came as base64, with its padding.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Base64(Vec<u8>);
+
+impl TryFrom<String> for Base64 {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        decode(text.as_bytes()).map(Self).ok_or("not base64")
+    }
+}
+
+fn decode(text: &[u8]) -> Option<Vec<u8>> {
+    let (groups, []) = text.as_chunks::<4>() else {
+        return None;
+    };
+    let mut bytes = Vec::with_capacity(groups.len() * 3);
+    for (index, group) in groups.iter().enumerate() {
+        let padding = group.iter().rev().take_while(|digit| **digit == b'=');
+        let padding = padding.count();
+        if padding > 2 || padding > 0 && index + 1 < groups.len() {
+            return None;
+        }
+        let mut bits = 0;
+        for digit in &group[..4 - padding] {
+            bits = bits << 6 | u32::from(value(*digit)?);
+        }
+        bits <<= 6 * padding;
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..4 - padding]);
+    }
+    Some(bytes)
+}
+
+fn value(digit: u8) -> Option<u8> {
+    match digit {
+        b'A'..=b'Z' => Some(digit - b'A'),
+        b'a'..=b'z' => Some(digit - b'a' + 26),
+        b'0'..=b'9' => Some(digit - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::line_properties::said;
+    use super::super::own::Own;
+    use super::{PARTS, TASKS};
+
+    #[test]
+    fn the_progress_of_the_only_task_is_that_of_ours_and_its_parts_are_below() {
+        let lines = r#"{"event":"started","task":1,"elapsed":0.001,"time":"2026-11-22T10:00:00.123Z","name":"backup.sh","command":["./backup.sh"],"pid":4242}
+{"event":"progress","task":1,"elapsed":0.214,"info":{"progress":3,"total":10,"message":"a.jpg","x":[1]}}
+{"event":"progress","task":1,"elapsed":0.215,"source":"restic","info":{"id":"dl","title":"Downloading","percentage":5}}
+{"event":"progress","task":1,"elapsed":0.216,"info":{"id":7,"parent":"dl"}}
+{"event":"output","task":1,"elapsed":0.220,"stream":"stderr","text":"{\"progress\":9}\n"}
+{"event":"malformed","task":1,"elapsed":0.230,"line":17,"text":"{oops","error":"key must be a string at column 2"}
+{"event":"state","task":1,"elapsed":0.300,"state":"cancelling","reason":"interrupt"}
+{"event":"signal","task":1,"elapsed":0.300,"signal":"SIGTERM","reason":"grace"}
+{"event":"progress","task":1,"elapsed":0.316,"info":{"id":7,"status":"ok"}}
+{"event":"finished","task":1,"elapsed":0.410,"state":"cancelled","exit_status":null,"signal":"SIGPIPE","user_time":0.12,"system_time":0.03,"max_rss":10485760}
+"#;
+        assert_eq!(
+            said(&mut Own::default(), lines),
+            [
+                r#"{"title":"backup.sh"}"#,
+                r#"{"progress":3,"total":10,"message":"a.jpg"}"#,
+                r#"{"percentage":5,"id":"remote-1/dl","title":"Downloading"}"#,
+                r#"{"id":"remote-1/7","parent":"remote-1/dl"}"#,
+                r#"{"id":"remote-1/7","status":"ok"}"#,
+                r#"{"id":"remote-1/dl","status":"cancelled"}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn several_tasks_are_parts_that_end_as_their_tasks_do() {
+        let lines = r#"{"event":"started","task":1,"elapsed":0,"name":"a"}
+{"event":"started","task":2,"elapsed":0,"name":"b"}
+{"event":"progress","task":1,"elapsed":0,"info":{"progress":1}}
+{"event":"progress","task":2,"elapsed":0,"info":{"id":"x","progress":2}}
+{"event":"finished","task":1,"elapsed":0,"state":"completed"}
+{"event":"progress","task":2,"elapsed":0,"info":{"percentage":5}}
+{"event":"finished","task":2,"elapsed":0,"state":"failed"}
+{"event":"finished","task":2,"elapsed":0,"state":"failed"}
+{"event":"progress","task":3,"elapsed":0,"info":{"progress":8}}
+"#;
+        assert_eq!(
+            said(&mut Own::default(), lines),
+            [
+                r#"{"title":"a"}"#,
+                r#"{"id":"remote-1","title":"a"}"#,
+                r#"{"id":"remote-2","title":"b"}"#,
+                r#"{"progress":1,"id":"remote-1"}"#,
+                r#"{"progress":2,"id":"remote-2/x","parent":"remote-2"}"#,
+                r#"{"id":"remote-1","status":"ok"}"#,
+                r#"{"percentage":5,"id":"remote-2"}"#,
+                r#"{"id":"remote-2/x","status":"failed"}"#,
+                r#"{"id":"remote-2","status":"failed"}"#,
+                r#"{"progress":8}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn more_parts_and_tasks_than_can_be_shown_are_not_kept() {
+        let progress =
+            |id| format!(r#"{{"event":"progress","task":1,"elapsed":0,"info":{{"id":{id}}}}}"#);
+        let mut lines: Vec<_> = (0..PARTS + 5).map(progress).collect();
+        lines.push(r#"{"event":"finished","task":1,"elapsed":0,"state":"completed"}"#.to_owned());
+        let of_parts = said(&mut Own::default(), &lines.join("\n"));
+        assert_eq!(of_parts.len(), PARTS + 5 + PARTS);
+
+        let started =
+            |task| format!(r#"{{"event":"started","task":{task},"elapsed":0,"name":"x"}}"#);
+        let lines: Vec<_> = (0..TASKS + 5).map(started).collect();
+        let of_tasks = said(&mut Own::default(), &lines.join("\n"));
+        assert_eq!(of_tasks.len(), TASKS + 1);
+    }
+}
