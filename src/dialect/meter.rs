@@ -64,7 +64,7 @@ struct Shape {
 impl Meter {
     /// Reads a record.
     pub(super) fn read(&mut self, record: Record<'_>, each: Each<'_>) {
-        if !candidates::worth(record.text) || is_table(record.text) {
+        if !candidates::worth(record.text) || is_table(record.text) || is_data(record.text) {
             return;
         }
         let mut end = 0;
@@ -157,7 +157,7 @@ impl Meter {
             Kind::Count => '/',
             Kind::Bytes => 'B',
         };
-        let id = format!("{sign} {}", label::shape(before));
+        let id = format!("{sign} {}", label::shape(before, redrawn));
         let is_it = |shape: &Shape| shape.redrawn == redrawn && shape.id == id;
         if let Some(index) = self.shapes.iter().position(is_it) {
             return index;
@@ -210,6 +210,11 @@ impl Shape {
 fn is_table(text: &[u8]) -> bool {
     let characters = text.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
     characters > LONGEST || memchr::memchr_iter(b'%', text).count() >= TABLE
+}
+
+/// JSON that no dialect knows.
+fn is_data(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
 }
 
 fn progress(value: Value) -> Progress<'static> {

@@ -10,11 +10,15 @@ const SHAPE: usize = 24;
 /// How much of a label is shown.
 const LABEL: usize = 80;
 
-/// What the text before a number has in common with that of other records of the same meter.
-pub(super) fn shape(before: &[u8]) -> String {
+/// What the text before a number has in common with that of other records of the same meter. On a plain line, also names of
+/// files without a slash are left out: lines are about one file after the other, and what is redrawn may be about two.
+pub(super) fn shape(before: &[u8], redrawn: bool) -> String {
     let text = String::from_utf8_lossy(before);
     let mut shape = String::new();
-    for word in text.split_whitespace().filter(|word| !is_path(word)) {
+    for word in text.split_whitespace() {
+        if is_path(word) || !redrawn && (is_file(word) || is_marks(word)) {
+            continue;
+        }
         let begin = shape.len();
         let mut rest = word;
         while let Some(character) = rest.chars().next() {
@@ -98,6 +102,19 @@ fn is_path(word: &str) -> bool {
     core.contains('/') && letters && named
 }
 
+/// `main.c`, `big.bin:`
+fn is_file(word: &str) -> bool {
+    let core = word.trim_matches(|character: char| !character.is_alphanumeric());
+    let (name, extension) = core.rsplit_once('.').unwrap_or_default();
+    let short = !extension.is_empty() && extension.len() <= 5;
+    short && name.starts_with(char::is_alphabetic) && extension.chars().all(char::is_alphanumeric)
+}
+
+/// `...F..s.`: one mark for each test.
+fn is_marks(word: &str) -> bool {
+    word.contains('.') && word.bytes().all(|byte| b".FEsxXp".contains(&byte))
+}
+
 fn after_figure(text: &str) -> &str {
     &text[after_figure_at(text)..]
 }
@@ -128,8 +145,8 @@ mod tests {
 
     #[track_caller]
     fn same(one: &str, other: &str, expected: &str) {
-        assert_eq!(shape(one.as_bytes()), expected);
-        assert_eq!(shape(other.as_bytes()), expected);
+        assert_eq!(shape(one.as_bytes(), true), expected);
+        assert_eq!(shape(other.as_bytes(), true), expected);
     }
 
     #[test]
@@ -150,14 +167,21 @@ mod tests {
     #[test]
     fn the_end_of_a_long_text_is_its_shape() {
         assert_eq!(
-            shape(b"remote: Compressing objects: "),
+            shape(b"remote: Compressing objects: ", true),
             "mote Compressing objects"
         );
     }
 
     #[test]
+    fn plain_lines_about_one_file_after_the_other_have_one_shape() {
+        assert_eq!(shape(b"test_x.py ..............  [ ", false), "");
+        assert_eq!(shape(b"...F..s.  [ ", false), "");
+        assert_eq!(shape(b"Compiling main.c (", false), "Compiling");
+    }
+
+    #[test]
     fn two_downloads_are_two_shapes() {
-        assert_ne!(shape(b"[#6cb625 "), shape(b")][#203c90 "));
+        assert_ne!(shape(b"[#6cb625 ", true), shape(b")][#203c90 ", true));
     }
 
     #[test]
