@@ -10,6 +10,8 @@ mod curl;
 mod escapes;
 mod meter;
 mod osc;
+#[cfg(test)]
+mod properties;
 pub mod stream;
 
 use std::fmt;

@@ -233,3 +233,158 @@ fn progress(value: Value) -> Progress<'static> {
     }
     report
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads lines, each redrawn over the last.
+    fn redrawn(records: &[&str]) -> Vec<String> {
+        read(true, records)
+    }
+
+    fn read(redrawn: bool, records: &[&str]) -> Vec<String> {
+        let mut meter = Meter::default();
+        let mut seen = Vec::new();
+        for text in records {
+            let stays = !redrawn || text.ends_with('\n');
+            let record = Record {
+                text: text.trim_end().as_bytes(),
+                redrawn,
+                stays,
+                again: false,
+            };
+            meter.read(record, &mut |_, progress| seen.push(progress.to_json()));
+        }
+        seen
+    }
+
+    #[test]
+    fn a_meter_is_believed_when_it_has_risen() {
+        assert_eq!(redrawn(&["0%", "0%", "1%"]), [r#"{"percentage":1}"#]);
+        assert_eq!(redrawn(&["5%", "4%", "3%"]), [""; 0]);
+    }
+
+    #[test]
+    fn of_plain_lines_one_more_is_needed() {
+        let lines = ["[1/9] cc a", "[2/9] cc b", "[3/9] cc c"];
+        let expected = [r#"{"progress":3,"total":9,"message":"cc c"}"#];
+        assert_eq!(read(false, &lines), expected);
+    }
+
+    #[test]
+    fn a_dip_is_followed_and_what_jumps_about_is_not_believed() {
+        let dip = redrawn(&["80%", "86%", "84%"]);
+        assert_eq!(dip, [r#"{"percentage":86}"#, r#"{"percentage":84}"#]);
+        let jumping = redrawn(&["50%", "10%", "60%", "20%", "70%", "5%"]);
+        assert_eq!(jumping, [""; 0]);
+    }
+
+    #[test]
+    fn a_full_meter_is_not_shown_as_100() {
+        let expected = [r#"{"percentage":50}"#, r#"{"percentage":99.9}"#];
+        assert_eq!(redrawn(&["0%", "50%", "100%"]), expected);
+        let expected = [r#"{"total":2000,"percentage":99.9}"#];
+        assert_eq!(redrawn(&["0/2000", "1999/2000"]), expected);
+    }
+
+    #[test]
+    fn a_phase_takes_the_bar_over_from_the_last_one() {
+        let records = [
+            "Counting: 50% (1/2)",
+            "Counting: 100% (2/2)",
+            "Receiving: 10% (10 MiB/100 MiB)",
+            "Receiving: 20% (20 MiB/100 MiB)",
+            "5%",
+            "6%",
+        ];
+        let expected = [
+            r#"{"total":2,"percentage":99.9,"message":"Counting"}"#,
+            r#"{"progress":20971520,"total":104857600,"unit":"bytes","message":"Receiving"}"#,
+            r#"{"percentage":6,"unit":"","message":""}"#,
+        ];
+        assert_eq!(redrawn(&records), expected);
+    }
+
+    #[test]
+    fn the_inner_one_of_two_nested_meters_is_a_part_and_ends_with_its_line() {
+        let records = [
+            "epochs: 0/4",
+            "batch: 0/9",
+            "batch: 5/9",
+            "epochs: 1/4",
+            "batch: 6/9",
+            "batch: 7/9",
+            "batch: 9/9\n",
+            "epochs: 2/4",
+            "batch: 0/9",
+        ];
+        let expected = [
+            r#"{"progress":5,"total":9,"message":"batch"}"#,
+            r#"{"progress":1,"total":4,"message":"epochs"}"#,
+            r#"{"progress":6,"total":9,"id":"/ batch","title":"batch"}"#,
+            r#"{"progress":7,"total":9,"id":"/ batch","title":"batch"}"#,
+            r#"{"total":9,"percentage":99.9,"id":"/ batch","title":"batch","status":"ok"}"#,
+            r#"{"progress":2,"total":4,"message":"epochs"}"#,
+            r#"{"progress":0,"total":9,"id":"/ batch","title":"batch"}"#,
+        ];
+        assert_eq!(redrawn(&records), expected);
+    }
+
+    #[test]
+    fn of_two_meters_side_by_side_the_other_takes_the_bar_over_when_the_first_is_full() {
+        let records = [
+            "one: 0%",
+            "two: 0%",
+            "one: 50%",
+            "two: 5%",
+            "one: 100%",
+            "two: 9%",
+        ];
+        let expected = [
+            r#"{"percentage":50,"message":"one"}"#,
+            r#"{"percentage":5,"id":"% two","title":"two"}"#,
+            r#"{"percentage":99.9,"message":"one"}"#,
+            r#"{"percentage":9,"message":"two"}"#,
+            r#"{"percentage":9,"id":"% two","title":"two"}"#,
+        ];
+        assert_eq!(redrawn(&records), expected);
+    }
+
+    #[test]
+    fn tables_data_and_long_lines_are_no_meters() {
+        let long = format!("{}%", " ".repeat(500));
+        for records in [
+            ["1% 2% 3%", "2% 3% 4%", "3% 4% 5%"],
+            [r#"{"a":"1%"}"#, r#"{"a":"2%"}"#, r#"{"a":"3%"}"#],
+            [
+                &format!("1{long}"),
+                &format!("2{long}"),
+                &format!("3{long}"),
+            ],
+        ] {
+            assert_eq!(redrawn(&records), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn so_many_shapes_are_remembered_and_no_more() {
+        let mut meter = Meter::default();
+        for number in 0..10_000_u32 {
+            let name: String = number
+                .to_string()
+                .bytes()
+                .map(|digit| char::from(digit + 50))
+                .collect();
+            let text = format!("{name}: 5%");
+            let record = Record {
+                text: text.as_bytes(),
+                redrawn: true,
+                stays: false,
+                again: false,
+            };
+            meter.read(record, &mut |_, progress| panic!("{progress:?}"));
+        }
+        assert_eq!(meter.shapes.len(), SHAPES);
+    }
+}

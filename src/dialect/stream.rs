@@ -183,6 +183,12 @@ impl Stream {
         }
     }
 
+    /// How much is held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.text.len()
+    }
+
     /// Text without control characters that matter here, except newlines.
     fn text(&mut self, mut text: &[u8], each: Each<'_>) {
         if self.held.returned && text.first() != Some(&b'\n') {
@@ -288,5 +294,153 @@ impl Readers {
         if record.text.len() <= RECORD_LIMIT && !curl::read(record, each) {
             meter.read(record, each);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Progress;
+
+    /// A dialect of lines that begin with a word and a blank.
+    #[derive(Debug)]
+    struct Word(&'static str);
+
+    impl Lines for Word {
+        fn starts(&self, head: &[u8]) -> bool {
+            head.starts_with(self.0.as_bytes())
+        }
+
+        fn line(&mut self, line: &str, each: Each<'_>) -> bool {
+            let report = Progress {
+                message: Some(line.to_owned().into()),
+                ..Progress::default()
+            };
+            each(self.0, &report);
+            line.len() > self.0.len()
+        }
+    }
+
+    struct Heard {
+        stream: Stream,
+        now: Instant,
+        seen: Vec<String>,
+    }
+
+    impl Heard {
+        fn new() -> Self {
+            let lines: Vec<Box<dyn Lines>> = vec![Box::new(Word("a")), Box::new(Word("ab"))];
+            Self {
+                stream: Stream::new(true, true, lines),
+                now: Instant::now(),
+                seen: Vec::new(),
+            }
+        }
+
+        fn feed(mut self, bytes: &[u8]) -> Self {
+            let seen = &mut self.seen;
+            self.stream.feed(bytes, self.now, &mut tell(seen));
+            self
+        }
+
+        /// Nothing comes for a while.
+        fn wait(mut self) -> Self {
+            let seen = &mut self.seen;
+            let deadline = self
+                .stream
+                .deadline()
+                .expect("there is something to wait for");
+            assert!(deadline > self.now);
+            self.stream
+                .settle(self.now, &mut |name, _| panic!("{name} is too early"));
+            self.now = deadline;
+            self.stream.settle(self.now, &mut tell(seen));
+            self
+        }
+
+        fn finish(mut self) -> Vec<String> {
+            self.stream.finish(&mut tell(&mut self.seen));
+            self.seen
+        }
+    }
+
+    fn tell(seen: &mut Vec<String>) -> impl FnMut(&'static str, &Progress<'_>) + '_ {
+        |name, progress| seen.push(format!("{name} {}", progress.to_json()))
+    }
+
+    #[test]
+    fn the_first_dialect_that_takes_a_line_has_it() {
+        let seen = Heard::new().feed(b"ax\na\nab\nb\n").finish();
+        let expected = [
+            r#"a {"message":"ax"}"#,
+            r#"a {"message":"a"}"#,
+            r#"a {"message":"ab"}"#,
+        ];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn what_a_terminal_does_around_a_line_is_no_part_of_it() {
+        let bytes = b"ax\r\n\r\x1b[2Kax\r\n\x1b[1max\x1b[m\x1b[K\r\n\x1b]0;title\x07ax";
+        assert_eq!(
+            Heard::new().feed(bytes).finish(),
+            [r#"a {"message":"ax"}"#; 4]
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf_8_is_passed_over_and_the_next_one_is_read() {
+        let seen = Heard::new().feed(b"ax\xff\nax\n").finish();
+        assert_eq!(seen, [r#"a {"message":"ax"}"#]);
+    }
+
+    #[test]
+    fn a_long_line_is_held_only_for_a_dialect_that_may_take_it() {
+        let long = "x".repeat(30_000);
+        let mut heard = Heard::new().feed(long.as_bytes());
+        assert_eq!(heard.stream.held(), 0);
+        heard = heard.feed(b"\na").feed(long.as_bytes());
+        assert_eq!(heard.stream.held(), 30_001);
+        heard = heard.feed(long.as_bytes()).feed(long.as_bytes());
+        assert_eq!(heard.stream.held(), 0);
+        let seen = heard.feed(b"\nax\n").finish();
+        assert_eq!(seen, [r#"a {"message":"ax"}"#]);
+    }
+
+    #[test]
+    fn a_record_that_is_on_the_screen_is_read_after_a_silence_and_only_once() {
+        let heard = Heard::new().feed(b"\r 10%\r 20").feed(b"%");
+        let heard = heard.wait();
+        assert_eq!(heard.seen, [r#"meter {"percentage":20}"#]);
+        assert_eq!(heard.stream.deadline(), None);
+        let seen = heard.feed(b"\r 30%\r").finish();
+        let expected = [r#"meter {"percentage":20}"#, r#"meter {"percentage":30}"#];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_record_that_ends_with_its_carriage_return_need_not_wait_for_the_next() {
+        let heard = Heard::new().feed(b" 10%\r 20%\r").wait();
+        assert_eq!(heard.seen, [r#"meter {"percentage":20}"#]);
+    }
+
+    #[test]
+    fn there_is_nothing_to_wait_for_in_the_middle_of_a_plain_line() {
+        let heard = Heard::new().feed(b"line\n 10%");
+        assert_eq!(heard.stream.deadline(), None);
+    }
+
+    #[test]
+    fn backspaces_and_cursor_motion_end_a_record_as_well() {
+        let bytes = b" 10%\x08\x08\x08\x08 20%\x1b[1G 30%\x1b[A\n 40%\x1b[2K";
+        let expected = [20, 30, 40].map(|value| format!(r#"meter {{"percentage":{value}}}"#));
+        assert_eq!(Heard::new().feed(bytes).finish(), expected);
+    }
+
+    #[test]
+    fn osc_is_heard_in_the_middle_of_anything() {
+        let seen = Heard::new().feed(b"a\x1b]9;4;1;42\x1b\\x\n").finish();
+        let expected = [r#"osc {"percentage":42}"#, r#"a {"message":"ax"}"#];
+        assert_eq!(seen, expected);
     }
 }
