@@ -6,27 +6,42 @@
 //! screen, and has no clock: it is told what time it is. Nothing that a program writes is an error here: what is not
 //! understood is passed over, and what is kept of it is bounded.
 
-pub mod apt;
-pub mod azure;
-pub mod dpkg;
-pub mod e2fsck;
-pub mod ffmpeg;
-pub mod gpg;
+mod apt;
+mod azure;
+mod curl;
+mod dpkg;
+mod e2fsck;
+mod escapes;
+mod ffmpeg;
+mod gpg;
+pub mod json;
 #[cfg(test)]
 mod line_properties;
-pub mod own;
-pub mod pip;
-pub mod recognise;
+mod meter;
+mod osc;
+mod own;
+mod pip;
+#[cfg(test)]
+mod properties;
+mod recognise;
 mod remote;
-pub mod tap;
-pub mod teamcity;
-pub mod zig;
+mod stream;
+mod tap;
+mod teamcity;
+mod zig;
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::protocol::Progress;
 use crate::reports::{Fold, Reports};
+
+use self::ffmpeg::Ffmpeg;
+use self::json::Json;
+use self::stream::Stream;
+use self::zig::Zig;
+
+pub use self::own::Shown;
 
 /// Where a dialect is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,20 +67,29 @@ pub struct Format {
     pub switch: &'static str,
 }
 
-/// All formats, those that are believed first.
-pub static FORMATS: &[Format] = &[
-    own::FORMAT,
-    apt::FORMAT,
-    dpkg::FORMAT,
-    e2fsck::FORMAT,
-    gpg::FORMAT,
-    ffmpeg::FORMAT,
-    pip::FORMAT,
-    tap::FORMAT,
-    teamcity::FORMAT,
-    azure::FORMAT,
-    zig::FORMAT,
-];
+/// All formats. Of several that speak at once the first is believed: first what says exactly what it means, last what is
+/// only drawn for people.
+pub fn formats() -> impl Iterator<Item = &'static Format> {
+    const FIRST: &[Format] = &[
+        own::FORMAT,
+        apt::FORMAT,
+        dpkg::FORMAT,
+        e2fsck::FORMAT,
+        gpg::FORMAT,
+        ffmpeg::FORMAT,
+    ];
+    const LAST: &[Format] = &[
+        pip::FORMAT,
+        tap::FORMAT,
+        teamcity::FORMAT,
+        azure::FORMAT,
+        zig::FORMAT,
+        osc::FORMAT,
+        curl::FORMAT,
+        meter::FORMAT,
+    ];
+    FIRST.iter().chain(json::FORMATS).chain(LAST)
+}
 
 /// Which formats are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,11 +103,48 @@ pub enum Selection {
     Only(Vec<&'static str>),
 }
 
+impl Selection {
+    /// Whether the format of this name is read.
+    #[must_use]
+    pub fn reads(&self, name: &str) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::None => false,
+            Self::Only(names) => names.contains(&name),
+        }
+    }
+
+    /// Whether the child's streams are to be read wherever they end.
+    #[must_use]
+    pub fn reads_streams(&self) -> bool {
+        match self {
+            Self::Auto | Self::None => false,
+            Self::Only(names) => names.iter().any(|name| *name != zig::FORMAT.name),
+        }
+    }
+
+    /// Whether the format is to be looked for where nobody would write it who was not told to.
+    fn names(&self, format: &Format) -> bool {
+        matches!(self, Self::Only(names) if names.contains(&format.name))
+    }
+}
+
 /// How a dialect gives what it reads: a call for each report, with the name of the format.
 pub type Each<'a> = &'a mut dyn FnMut(&'static str, &Progress<'_>);
 
+/// The most, in percent, that a meter meant for a screen is taken to say of the whole: its 100 proves nothing, and often
+/// comes once for each file. Only the exit of the child says that it is done.
+const SHOWN: f64 = 99.9;
+
+/// A source that said nothing for so long is no longer believed before others.
+const QUIET: Duration = Duration::from_secs(3);
+
 /// A dialect of whole lines.
 pub trait Lines: fmt::Debug + Send {
+    /// Whether a line that begins so, with its first 64 bytes at most, can be of this dialect. Asked of every line that is
+    /// printed, so it looks at a few bytes and no more.
+    fn starts(&self, head: &[u8]) -> bool;
+
     /// Reads a line, without its end. Gives whether it is written in this dialect, so that no other need look at it: also
     /// if nothing was to be reported of it.
     fn line(&mut self, line: &str, each: Each<'_>) -> bool;
@@ -95,42 +156,200 @@ pub trait Lines: fmt::Debug + Send {
 /// Everything that is read of one child.
 #[derive(Debug)]
 pub struct Dialects {
-    _selection: Selection,
+    selection: Selection,
+    stdout: Option<Stream>,
+    stderr: Option<Stream>,
+    /// There once it is claimed.
+    channel: Option<Stream>,
+    zig: Zig,
+    ffmpeg: Ffmpeg,
+    believed: Believed,
+}
+
+/// Of several sources that speak at once, the one that is believed, and what it said.
+#[derive(Debug)]
+struct Believed {
     fold: Fold,
     source: Option<&'static str>,
+    /// Its place among the formats.
+    rank: usize,
+    heard: Option<Instant>,
+    /// Whether the child reports on its own channel, so that nobody else is believed.
+    overruled: bool,
 }
 
 impl Dialects {
     /// Reads what is selected; `verbatim` if every report is wanted, not only the newest of each part.
     #[must_use]
     pub fn new(selection: Selection, verbatim: bool) -> Self {
+        let ffmpeg = Ffmpeg::default();
+        let stream = || stream(&selection, &ffmpeg);
         Self {
-            _selection: selection,
-            fold: Fold::new(verbatim),
-            source: None,
+            stdout: stream(),
+            stderr: stream(),
+            channel: None,
+            zig: Zig::default(),
+            ffmpeg,
+            selection,
+            believed: Believed {
+                fold: Fold::new(verbatim),
+                source: None,
+                rank: usize::MAX,
+                heard: None,
+                overruled: false,
+            },
         }
     }
 
+    /// The child has reported on its own channel: nothing else is believed any more.
+    pub fn overrule(&mut self) {
+        self.believed.overruled = true;
+    }
+
+    /// Whether the channel is another program's, by the first bytes on it or because only a format was selected that is
+    /// read there.
+    pub fn claims_channel(&mut self, first: &[u8]) -> bool {
+        let first_line = first.split(|byte| *byte == b'\n').next().unwrap_or(first);
+        let is_read = |name: &&str| self.selection.reads(name);
+        let recognised = recognise::recognise(first_line).filter(is_read);
+        let lines: Vec<_> = recognise::on_the_channel(&self.ffmpeg)
+            .into_iter()
+            .filter(|(format, _)| recognised == Some(format.name) || self.selection.names(format))
+            .map(|(_, lines)| lines)
+            .collect();
+        if !lines.is_empty() {
+            self.channel = Some(Stream::new(false, false, lines));
+        }
+        self.channel.is_some()
+    }
+
+    /// Whether something was reported within the time `within` before `now`.
+    #[must_use]
+    pub fn has_reported_since(&self, now: Instant, within: Duration) -> bool {
+        let heard = self.believed.heard;
+        heard.is_some_and(|heard| now.saturating_duration_since(heard) < within)
+    }
+
     /// Takes in the next bytes of a place.
-    pub fn feed(&mut self, _place: Place, _bytes: &[u8], _now: Instant) {}
+    pub fn feed(&mut self, place: Place, bytes: &[u8], now: Instant) {
+        if place == Place::Zig {
+            let believed = &mut self.believed;
+            self.zig.feed(bytes, &mut |source, progress| {
+                believed.report(source, progress, now);
+            });
+        }
+        self.on(place, now, |stream, each| stream.feed(bytes, now, each));
+    }
 
     /// When [`settle`](Self::settle) is to be called if nothing comes: a record is often not terminated when it is on the
     /// screen.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        None
+        let streams = [&self.stdout, &self.stderr];
+        let deadlines = streams.into_iter().flatten().filter_map(Stream::deadline);
+        deadlines.min()
     }
 
     /// Time has passed without more bytes: takes what is begun to be complete, if it is time to.
-    pub fn settle(&mut self, _now: Instant) {}
+    pub fn settle(&mut self, now: Instant) {
+        for place in [Place::Stdout, Place::Stderr] {
+            self.on(place, now, |stream, each| stream.settle(now, each));
+        }
+    }
 
     /// A place is at its end.
-    pub fn finish(&mut self, _place: Place) {}
+    pub fn finish(&mut self, place: Place, now: Instant) {
+        self.on(place, now, Stream::finish);
+    }
 
     /// What was found since the last call.
     pub fn take(&mut self) -> Reports {
-        let mut reports = self.fold.take();
-        reports.source = self.source;
+        let mut reports = self.believed.fold.take();
+        reports.source = self.believed.source;
         reports
+    }
+
+    fn on(&mut self, place: Place, now: Instant, act: impl FnOnce(&mut Stream, Each<'_>)) {
+        let stream = match place {
+            Place::Stdout => &mut self.stdout,
+            Place::Stderr => &mut self.stderr,
+            Place::Channel => &mut self.channel,
+            Place::Zig => &mut None,
+        };
+        if let Some(stream) = stream {
+            let believed = &mut self.believed;
+            act(stream, &mut |source, progress| {
+                believed.report(source, progress, now);
+            });
+        }
+    }
+}
+
+/// What is read of an output stream; none if nothing is.
+fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
+    if *selection == Selection::None {
+        return None;
+    }
+    let mut lines: Vec<Box<dyn Lines>> = Vec::new();
+    let mut add = |format: &Format, dialect: Box<dyn Lines>| {
+        if selection.reads(format.name) {
+            lines.push(dialect);
+        }
+    };
+    add(&own::FORMAT, Box::<own::Own>::default());
+    add(&apt::FORMAT, Box::<apt::Apt>::default());
+    add(&gpg::FORMAT, Box::<gpg::Gpg>::default());
+    add(&ffmpeg::FORMAT, Box::new(ffmpeg.beside()));
+    add(&pip::FORMAT, Box::<pip::Pip>::default());
+    add(&tap::FORMAT, Box::<tap::Tap>::default());
+    add(&teamcity::FORMAT, Box::<teamcity::Teamcity>::default());
+    add(&azure::FORMAT, Box::<azure::Azure>::default());
+    // Four plain words on a line can be anybody's.
+    if selection.names(&dpkg::FORMAT) {
+        lines.push(Box::<dpkg::Dpkg>::default());
+    }
+    if selection.names(&e2fsck::FORMAT) {
+        lines.push(Box::<e2fsck::E2fsck>::default());
+    }
+    lines.push(Box::new(Json::new(|name| selection.reads(name))));
+    let meters = selection.reads(meter::FORMAT.name) || selection.reads(curl::FORMAT.name);
+    Some(Stream::new(
+        meters,
+        selection.reads(osc::FORMAT.name),
+        lines,
+    ))
+}
+
+impl Believed {
+    fn report(&mut self, source: &'static str, progress: &Progress<'_>, now: Instant) {
+        if self.overruled {
+            return;
+        }
+        if self.source != Some(source) {
+            let rank = formats().position(|format| format.name == source);
+            let rank = rank.unwrap_or(usize::MAX);
+            let is_quiet = self
+                .heard
+                .is_none_or(|heard| now.saturating_duration_since(heard) >= QUIET);
+            if rank > self.rank && !is_quiet {
+                return;
+            }
+            // What another has said of the same is worth nothing now.
+            self.fold.take();
+            self.source = Some(source);
+            self.rank = rank;
+        }
+        self.heard = Some(now);
+        self.fold.report(progress);
+    }
+}
+
+/// What is to be seen of a complete line on a terminal with bars, if the child reports in this way: what is written for
+/// machines, and shown as a bar, need not scroll by.
+#[must_use]
+pub fn shown(line: &[u8]) -> Shown<'_> {
+    match own::shown(line) {
+        Shown::AsIs if std::str::from_utf8(line).is_ok_and(json::is_report) => Shown::Nothing,
+        shown => shown,
     }
 }

@@ -394,7 +394,7 @@ impl<'a> Worker<'a> {
         if read == 0 {
             self.channel = None;
             self.collector.finish();
-            self.dialects.finish(Place::Channel);
+            self.dialects.finish(Place::Channel, Instant::now());
         } else {
             let in_use = self.uses_terminal();
             let lent = |terminal: &&mut Terminal| terminal.is_lent() && !in_use;
@@ -441,7 +441,7 @@ impl<'a> Worker<'a> {
             Err(error) if is_transient(error) => return,
             Ok(0) | Err(_) => {
                 self.zig = None;
-                self.dialects.finish(Place::Zig);
+                self.dialects.finish(Place::Zig, Instant::now());
             }
             Ok(_) => self.dialects.feed(Place::Zig, &self.buffer, Instant::now()),
         }
@@ -476,7 +476,7 @@ impl<'a> Worker<'a> {
         };
         if read == 0 {
             self.outputs[stream as usize] = None;
-            self.dialects.finish(place);
+            self.dialects.finish(place, Instant::now());
             self.report_dialects();
             return;
         }

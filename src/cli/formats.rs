@@ -5,11 +5,11 @@ use std::io::Write;
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 
-use crate::dialect::{FORMATS, Selection};
+use crate::dialect::{Selection, formats};
 
 /// What `--from` takes.
 pub(super) fn names() -> PossibleValuesParser {
-    let names = FORMATS.iter().map(|format| format.name);
+    let names = formats().map(|format| format.name);
     PossibleValuesParser::new(["auto", "none"].into_iter().chain(names))
 }
 
@@ -31,8 +31,7 @@ pub(super) fn selection(from: &[String]) -> Selection {
         [name] if name == "auto" => Selection::Auto,
         [name] if name == "none" => Selection::None,
         names => Selection::Only(
-            FORMATS
-                .iter()
+            formats()
                 .map(|format| format.name)
                 .filter(|name| names.iter().any(|wanted| wanted == name))
                 .collect(),
@@ -42,9 +41,9 @@ pub(super) fn selection(from: &[String]) -> Selection {
 
 /// Writes the table. Nobody is left to tell if its reader is gone.
 pub(super) fn list(out: &mut impl Write) {
-    let width = FORMATS.iter().map(|format| format.name.len()).max();
+    let width = formats().map(|format| format.name.len()).max();
     let width = width.unwrap_or(0);
-    for format in FORMATS {
+    for format in formats() {
         let _ = writeln!(out, "{:width$}  {}", format.name, format.about);
         if !format.switch.is_empty() {
             let _ = writeln!(out, "{:width$}  on: {}", "", format.switch);

@@ -16,9 +16,15 @@ pub(super) const FORMAT: Format = Format {
 
 /// Reads the lines of `APT::Status-Fd`.
 #[derive(Debug, Default)]
-pub struct Apt;
+pub(super) struct Apt;
 
 impl Lines for Apt {
+    fn starts(&self, head: &[u8]) -> bool {
+        [b"dlstatus:".as_slice(), b"pm", b"media-change:"]
+            .iter()
+            .any(|begin| head.starts_with(begin))
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         if let Some(text) = media_change(line) {
             let report = Progress {

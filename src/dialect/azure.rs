@@ -13,9 +13,13 @@ pub(super) const FORMAT: Format = Format {
 
 /// Reads `##vso[task.setprogress]`.
 #[derive(Debug, Default)]
-pub struct Azure;
+pub(super) struct Azure;
 
 impl Lines for Azure {
+    fn starts(&self, head: &[u8]) -> bool {
+        memchr::memchr(b'#', head).is_some()
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         let Some(report) = parse(line) else {
             return false;

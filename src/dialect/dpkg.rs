@@ -38,11 +38,15 @@ const STATES: [&str; 8] = [
 
 /// Reads the lines of `--status-fd`.
 #[derive(Debug, Default)]
-pub struct Dpkg {
+pub(super) struct Dpkg {
     states: u32,
 }
 
 impl Lines for Dpkg {
+    fn starts(&self, head: &[u8]) -> bool {
+        head.starts_with(b"status: ") || head.starts_with(b"processing: ")
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         let Some(line) = parse(line) else {
             return false;

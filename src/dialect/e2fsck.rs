@@ -24,9 +24,13 @@ const PASSES: [(f64, f64, &str); 5] = [
 
 /// Reads the lines of `-C`.
 #[derive(Debug, Default)]
-pub struct E2fsck;
+pub(super) struct E2fsck;
 
 impl Lines for E2fsck {
+    fn starts(&self, head: &[u8]) -> bool {
+        head.first().is_some_and(u8::is_ascii_digit)
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         let Some(line) = parse(line) else {
             return false;

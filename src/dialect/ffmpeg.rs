@@ -19,7 +19,7 @@ pub(super) const FORMAT: Format = Format {
 
 /// Reads one stream of ffmpeg, any of its kinds of lines.
 #[derive(Debug, Default)]
-pub struct Ffmpeg {
+pub(super) struct Ffmpeg {
     /// Of the longest input, in hundredths of a second; 0 is unknown.
     duration: Arc<AtomicU64>,
     block: Block,
@@ -44,7 +44,7 @@ struct At {
 impl Ffmpeg {
     /// A reader of another stream of the same ffmpeg.
     #[must_use]
-    pub fn beside(&self) -> Self {
+    pub(super) fn beside(&self) -> Self {
         Self {
             duration: Arc::clone(&self.duration),
             block: Block::default(),
@@ -142,6 +142,27 @@ impl Ffmpeg {
 }
 
 impl Lines for Ffmpeg {
+    fn starts(&self, head: &[u8]) -> bool {
+        const BEGIN: [&[u8]; 14] = [
+            b"frame=",
+            b"size=",
+            b"Lsize=",
+            b"Input #0,",
+            b"Duration: ",
+            b"fps=",
+            b"stream_",
+            b"bitrate=",
+            b"total_size=",
+            b"out_time",
+            b"dup_frames=",
+            b"drop_frames=",
+            b"speed=",
+            b"progress=",
+        ];
+        let words = head.trim_ascii_start();
+        BEGIN.iter().any(|begin| words.starts_with(begin))
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         let is_meter = ["frame=", "size=", "Lsize="]
             .iter()

@@ -17,9 +17,13 @@ const PREFIX: &str = "[GNUPG:] ";
 
 /// Reads the lines of `--status-fd`.
 #[derive(Debug, Default)]
-pub struct Gpg;
+pub(super) struct Gpg;
 
 impl Lines for Gpg {
+    fn starts(&self, head: &[u8]) -> bool {
+        head.starts_with(PREFIX.as_bytes())
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         let Some(status) = line.strip_prefix(PREFIX) else {
             return false;

@@ -115,6 +115,11 @@ impl Json {
 }
 
 impl Lines for Json {
+    fn starts(&self, head: &[u8]) -> bool {
+        let head = head.trim_ascii_start();
+        head.starts_with(b"{") || head.starts_with(rows::NIX.as_bytes())
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         let Some((prefix, text)) = beginning(line) else {
             return false;

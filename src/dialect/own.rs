@@ -30,11 +30,15 @@ pub(super) const FORMAT: Format = Format {
 
 /// Reads our own lines in what a child prints.
 #[derive(Debug, Default)]
-pub struct Own {
+pub(super) struct Own {
     remote: Remote,
 }
 
 impl Lines for Own {
+    fn starts(&self, head: &[u8]) -> bool {
+        head.starts_with(b"{")
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         if !line.starts_with('{') {
             return false;
@@ -65,7 +69,7 @@ pub enum Shown<'a> {
 
 /// What is to be seen of a complete line on a terminal with bars.
 #[must_use]
-pub fn shown(line: &[u8]) -> Shown<'_> {
+pub(super) fn shown(line: &[u8]) -> Shown<'_> {
     if line.first() != Some(&b'{') {
         return Shown::AsIs;
     }

@@ -18,11 +18,16 @@ const NAME: usize = 200;
 
 /// Reads the lines of `--progress-bar=raw`.
 #[derive(Debug, Default)]
-pub struct Pip {
+pub(super) struct Pip {
     file: Option<String>,
 }
 
 impl Lines for Pip {
+    fn starts(&self, head: &[u8]) -> bool {
+        let head = head.trim_ascii_start();
+        head.starts_with(b"Progress ") || head.starts_with(b"Downloading ")
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         if let Some(what) = line.trim_start().strip_prefix("Downloading ") {
             let path = what.rsplit_once(" (").map_or(what, |(path, _)| path);

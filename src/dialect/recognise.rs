@@ -3,11 +3,12 @@
 //! What a program writes to its own status descriptor looks unlike the lines of progrun-protocol(5), and has to: numbers,
 //! objects and plain words there are always ours, so each dialect takes nothing for its own that a script might say.
 
-use super::{apt, dpkg, e2fsck, ffmpeg, gpg};
+use super::ffmpeg::Ffmpeg;
+use super::{Format, Lines, apt, dpkg, e2fsck, ffmpeg, gpg};
 
 /// The name of the format that begins with this line, if it is one of those that are read on the channel.
 #[must_use]
-pub fn recognise(first_line: &[u8]) -> Option<&'static str> {
+pub(super) fn recognise(first_line: &[u8]) -> Option<&'static str> {
     let line = std::str::from_utf8(first_line).ok()?.trim_end();
     [
         (apt::FORMAT.name, apt::is_first_line(line)),
@@ -18,6 +19,17 @@ pub fn recognise(first_line: &[u8]) -> Option<&'static str> {
     ]
     .into_iter()
     .find_map(|(name, is_its)| is_its.then_some(name))
+}
+
+/// Readers of all of them.
+pub(super) fn on_the_channel(ffmpeg: &Ffmpeg) -> [(&'static Format, Box<dyn Lines>); 5] {
+    [
+        (&apt::FORMAT, Box::<apt::Apt>::default()),
+        (&dpkg::FORMAT, Box::<dpkg::Dpkg>::default()),
+        (&e2fsck::FORMAT, Box::<e2fsck::E2fsck>::default()),
+        (&gpg::FORMAT, Box::<gpg::Gpg>::default()),
+        (&ffmpeg::FORMAT, Box::new(ffmpeg.beside())),
+    ]
 }
 
 #[cfg(test)]

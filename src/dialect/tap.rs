@@ -22,7 +22,7 @@ const NAME: usize = 200;
 
 /// Reads TAP.
 #[derive(Debug, Default)]
-pub struct Tap {
+pub(super) struct Tap {
     /// The document itself and the subtests that are open below it. Empty until the document has begun.
     levels: Vec<Level>,
     /// What the next subtest of each depth is called.
@@ -54,6 +54,20 @@ struct Test<'a> {
 }
 
 impl Lines for Tap {
+    fn starts(&self, head: &[u8]) -> bool {
+        const BEGIN: [&[u8]; 7] = [
+            b"ok",
+            b"not ok",
+            b"1..",
+            b"---",
+            b"TAP version ",
+            b"# Subtest: ",
+            b"Bail out!",
+        ];
+        let words = head.trim_ascii_start();
+        self.yaml.is_some() || BEGIN.iter().any(|begin| words.starts_with(begin))
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         let words = line.trim_start_matches(' ');
         let indent = line.len() - words.len();

@@ -18,7 +18,7 @@ const BEGIN: &str = "##teamcity[";
 
 /// Reads `##teamcity[...]`.
 #[derive(Debug, Default)]
-pub struct Teamcity {
+pub(super) struct Teamcity {
     /// Suites announce their tests one after another. 0 is unknown.
     total: u32,
     done: u32,
@@ -84,6 +84,10 @@ fn words(text: Option<Cow<'_, str>>) -> Progress<'_> {
 }
 
 impl Lines for Teamcity {
+    fn starts(&self, head: &[u8]) -> bool {
+        memchr::memchr(b'#', head).is_some()
+    }
+
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
         // Looked for in every line that is printed: most have no such character, and that is found out quickly.
         let Some(begin) = memchr::memchr(b'#', line.as_bytes()) else {

@@ -107,7 +107,7 @@ fn name(bytes: &[u8]) -> Option<&str> {
 
 /// Reads the packets of one descriptor.
 #[derive(Debug, Default)]
-pub struct Zig {
+pub(super) struct Zig {
     /// The beginning of a packet.
     held: Vec<u8>,
     /// How packets are laid out; none where it is not known where they begin, either.
@@ -117,7 +117,7 @@ pub struct Zig {
 
 impl Zig {
     /// Takes in the next bytes of the descriptor.
-    pub fn feed(&mut self, bytes: &[u8], each: Each<'_>) {
+    pub(super) fn feed(&mut self, bytes: &[u8], each: Each<'_>) {
         self.held.extend_from_slice(bytes);
         let held = std::mem::take(&mut self.held);
         let mut rest = held.as_slice();

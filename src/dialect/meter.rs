@@ -1,0 +1,395 @@
+//! Progress meters meant for people: the one rule that finds the percentage of rsync, git, tqdm, cmake and some dozens
+//! more in what they draw, and is silent where numbers are something else.
+//!
+//! A number is progress by how it moves. The text before it, without what moves with it, is its *shape*; each shape is a
+//! meter of its own, and is believed only after a few records of which at least one rose and hardly any fell. The first
+//! shape has the bar of the task. One that follows it takes the bar over: a phase. One that goes on beside it is a part.
+//!
+//! The end of the child is not known here, and 100 is never said: what a meter shows when it is full is
+//! [`SHOWN`] percent. That a meter has stopped moving is for those to show who know what time it is.
+
+mod candidates;
+mod label;
+
+use std::borrow::Cow;
+
+use candidates::{Kind, Value};
+
+use super::stream::Record;
+use super::{Each, Format, SHOWN};
+use crate::protocol::{Progress, Status};
+
+/// What `--list-formats` tells of it.
+pub(super) const FORMAT: Format = Format {
+    name: "meter",
+    about: "percentages and counts that are drawn for people: git, rsync, wget, tqdm, cmake, ninja, 7z, pv and many more",
+    switch: "some need a switch off a terminal, such as git clone --progress, rsync --info=progress2",
+};
+
+/// A longer record is no meter, in characters. Nor is one with so many percent signs: it is a table.
+const LONGEST: usize = 400;
+const TABLE: usize = 3;
+/// How many shapes are remembered. Programs that have more print figures in running text.
+const SHAPES: usize = 64;
+/// A fall by more points is counted against a shape.
+const DIP: f64 = 5.0;
+/// Falls are forgiven to a shape that has so many times as many records.
+const FORGIVEN: u32 = 6;
+/// From here on, a meter is taken to be full.
+const FULL: f64 = 99.5;
+
+/// Reads the meters of one stream.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    shapes: Vec<Shape>,
+    /// The number of the shape that has the bar of the task.
+    task: Option<u64>,
+    said_message: bool,
+    said_unit: bool,
+    /// How many values were read; also gives shapes their numbers.
+    count: u64,
+}
+
+/// One meter.
+#[derive(Debug)]
+struct Shape {
+    number: u64,
+    id: String,
+    redrawn: bool,
+    records: u32,
+    rises: u32,
+    falls: u32,
+    last: f64,
+    /// When it began to move, the last time that it began; and when it last did. In values read.
+    began: u64,
+    moved: u64,
+    is_part: bool,
+}
+
+impl Meter {
+    /// Reads a record.
+    pub(super) fn read(&mut self, record: Record<'_>, each: Each<'_>) {
+        if !candidates::worth(record.text) || is_table(record.text) || is_data(record.text) {
+            return;
+        }
+        let mut end = 0;
+        for value in candidates::values(record.text) {
+            let before = &record.text[end..value.start];
+            let after = &record.text[value.end..];
+            end = value.end;
+            self.value(record, value, before, after, each);
+        }
+    }
+
+    fn value(
+        &mut self,
+        record: Record<'_>,
+        value: Value,
+        before: &[u8],
+        after: &[u8],
+        each: Each<'_>,
+    ) {
+        self.count += 1;
+        let index = self.find(record.redrawn, value.kind, before);
+        let shape = &mut self.shapes[index];
+        let previous = shape.moved;
+        if !record.again {
+            shape.take_in(value.percentage, self.count);
+        }
+        let ends = record.redrawn && record.stays && shape.is_full();
+        if !shape.is_evident() || record.again && !(ends && shape.is_part) {
+            return;
+        }
+        let begins = self.assign(index, previous);
+        let shape = &self.shapes[index];
+        let has_task = self.task == Some(shape.number);
+        let label = label::label(before, after);
+        let mut report = progress(value);
+        if has_task {
+            // What was said of the last phase is over, also if this one says nothing.
+            if !label.is_empty() || begins && self.said_message {
+                report.message = Some(Cow::Borrowed(&label));
+            }
+            if begins && self.said_unit && report.unit.is_none() {
+                report.unit = Some(Cow::Borrowed(""));
+            }
+            self.said_message |= !label.is_empty();
+            self.said_unit |= report.unit.is_some();
+            each(FORMAT.name, &report);
+        }
+        if shape.is_part {
+            report.message = None;
+            report.unit = report.unit.filter(|unit| !unit.is_empty());
+            report.id = Some(Cow::Borrowed(&shape.id));
+            report.title = (!label.is_empty()).then_some(Cow::Borrowed(&label));
+            report.status = ends.then_some(Status::Ok);
+            each(FORMAT.name, &report);
+        }
+    }
+
+    /// Decides what the shape that has just moved is: the meter of the task, or a part. Gives whether it is the task's since
+    /// now.
+    fn assign(&mut self, index: usize, previous: u64) -> bool {
+        let (number, began, is_part) = {
+            let shape = &self.shapes[index];
+            (shape.number, shape.began, shape.is_part)
+        };
+        if self.task == Some(number) {
+            return false;
+        }
+        let mut holders = self.shapes.iter_mut();
+        let holder = holders.find(|shape| Some(shape.number) == self.task);
+        // A full meter has nothing more to say of the task.
+        if let Some(holder) = holder.filter(|holder| !holder.is_full()) {
+            // Each of the two went on between two records of the other.
+            let beside = began <= previous && holder.moved > previous;
+            // The outer one of two nested meters began first.
+            if beside && began < holder.began {
+                holder.is_part = true;
+            } else if beside || is_part {
+                self.shapes[index].is_part = true;
+                return false;
+            }
+        }
+        self.task = Some(number);
+        true
+    }
+
+    /// The place of a shape; it is made if it was not seen yet.
+    fn find(&mut self, redrawn: bool, kind: Kind, before: &[u8]) -> usize {
+        let sign = match kind {
+            Kind::Percentage => '%',
+            Kind::Count => '/',
+            Kind::Bytes => 'B',
+        };
+        let id = format!("{sign} {}", label::shape(before, redrawn));
+        let is_it = |shape: &Shape| shape.redrawn == redrawn && shape.id == id;
+        if let Some(index) = self.shapes.iter().position(is_it) {
+            return index;
+        }
+        if self.shapes.len() == SHAPES {
+            let oldest = (0..SHAPES).min_by_key(|index| self.shapes[*index].moved);
+            self.shapes.swap_remove(oldest.unwrap_or_default());
+        }
+        self.shapes.push(Shape {
+            number: self.count,
+            id,
+            redrawn,
+            records: 0,
+            rises: 0,
+            falls: 0,
+            last: 0.0,
+            began: self.count,
+            moved: 0,
+            is_part: false,
+        });
+        self.shapes.len() - 1
+    }
+}
+
+impl Shape {
+    fn take_in(&mut self, percentage: f64, now: u64) {
+        if self.records > 0 {
+            self.rises += u32::from(percentage > self.last);
+            let fell = percentage < self.last - DIP;
+            self.falls += u32::from(fell);
+            if fell && self.is_full() {
+                self.began = now;
+            }
+        }
+        self.records += 1;
+        self.last = percentage;
+        self.moved = now;
+    }
+
+    fn is_full(&self) -> bool {
+        self.last >= FULL
+    }
+
+    fn is_evident(&self) -> bool {
+        let enough = if self.redrawn { 2 } else { 3 };
+        self.records >= enough && self.rises > 0 && self.falls * FORGIVEN <= self.records
+    }
+}
+
+fn is_table(text: &[u8]) -> bool {
+    let characters = text.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+    characters > LONGEST || memchr::memchr_iter(b'%', text).count() >= TABLE
+}
+
+/// JSON that no dialect knows.
+fn is_data(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
+}
+
+fn progress(value: Value) -> Progress<'static> {
+    let mut report = Progress::default();
+    match value.amount {
+        Some((done, total)) => {
+            report.total = Some(total);
+            report.unit = (value.kind == Kind::Bytes).then_some(Cow::Borrowed("bytes"));
+            if value.percentage <= SHOWN {
+                report.progress = Some(done);
+            } else {
+                report.percentage = Some(SHOWN);
+            }
+        }
+        None => report.percentage = Some(value.percentage.min(SHOWN)),
+    }
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads lines, each redrawn over the last.
+    fn redrawn(records: &[&str]) -> Vec<String> {
+        read(true, records)
+    }
+
+    fn read(redrawn: bool, records: &[&str]) -> Vec<String> {
+        let mut meter = Meter::default();
+        let mut seen = Vec::new();
+        for text in records {
+            let stays = !redrawn || text.ends_with('\n');
+            let record = Record {
+                text: text.trim_end().as_bytes(),
+                redrawn,
+                stays,
+                again: false,
+            };
+            meter.read(record, &mut |_, progress| seen.push(progress.to_json()));
+        }
+        seen
+    }
+
+    #[test]
+    fn a_meter_is_believed_when_it_has_risen() {
+        assert_eq!(redrawn(&["0%", "0%", "1%"]), [r#"{"percentage":1}"#]);
+        assert_eq!(redrawn(&["5%", "4%", "3%"]), [""; 0]);
+    }
+
+    #[test]
+    fn of_plain_lines_one_more_is_needed() {
+        let lines = ["[1/9] cc a", "[2/9] cc b", "[3/9] cc c"];
+        let expected = [r#"{"progress":3,"total":9,"message":"cc c"}"#];
+        assert_eq!(read(false, &lines), expected);
+    }
+
+    #[test]
+    fn a_dip_is_followed_and_what_jumps_about_is_not_believed() {
+        let dip = redrawn(&["80%", "86%", "84%"]);
+        assert_eq!(dip, [r#"{"percentage":86}"#, r#"{"percentage":84}"#]);
+        let jumping = redrawn(&["50%", "10%", "60%", "20%", "70%", "5%"]);
+        assert_eq!(jumping, [""; 0]);
+    }
+
+    #[test]
+    fn a_full_meter_is_not_shown_as_100() {
+        let expected = [r#"{"percentage":50}"#, r#"{"percentage":99.9}"#];
+        assert_eq!(redrawn(&["0%", "50%", "100%"]), expected);
+        let expected = [r#"{"total":2000,"percentage":99.9}"#];
+        assert_eq!(redrawn(&["0/2000", "1999/2000"]), expected);
+    }
+
+    #[test]
+    fn a_phase_takes_the_bar_over_from_the_last_one() {
+        let records = [
+            "Counting: 50% (1/2)",
+            "Counting: 100% (2/2)",
+            "Receiving: 10% (10 MiB/100 MiB)",
+            "Receiving: 20% (20 MiB/100 MiB)",
+            "5%",
+            "6%",
+        ];
+        let expected = [
+            r#"{"total":2,"percentage":99.9,"message":"Counting"}"#,
+            r#"{"progress":20971520,"total":104857600,"unit":"bytes","message":"Receiving"}"#,
+            r#"{"percentage":6,"unit":"","message":""}"#,
+        ];
+        assert_eq!(redrawn(&records), expected);
+    }
+
+    #[test]
+    fn the_inner_one_of_two_nested_meters_is_a_part_and_ends_with_its_line() {
+        let records = [
+            "epochs: 0/4",
+            "batch: 0/9",
+            "batch: 5/9",
+            "epochs: 1/4",
+            "batch: 6/9",
+            "batch: 7/9",
+            "batch: 9/9\n",
+            "epochs: 2/4",
+            "batch: 0/9",
+        ];
+        let expected = [
+            r#"{"progress":5,"total":9,"message":"batch"}"#,
+            r#"{"progress":1,"total":4,"message":"epochs"}"#,
+            r#"{"progress":6,"total":9,"id":"/ batch","title":"batch"}"#,
+            r#"{"progress":7,"total":9,"id":"/ batch","title":"batch"}"#,
+            r#"{"total":9,"percentage":99.9,"id":"/ batch","title":"batch","status":"ok"}"#,
+            r#"{"progress":2,"total":4,"message":"epochs"}"#,
+            r#"{"progress":0,"total":9,"id":"/ batch","title":"batch"}"#,
+        ];
+        assert_eq!(redrawn(&records), expected);
+    }
+
+    #[test]
+    fn of_two_meters_side_by_side_the_other_takes_the_bar_over_when_the_first_is_full() {
+        let records = [
+            "one: 0%",
+            "two: 0%",
+            "one: 50%",
+            "two: 5%",
+            "one: 100%",
+            "two: 9%",
+        ];
+        let expected = [
+            r#"{"percentage":50,"message":"one"}"#,
+            r#"{"percentage":5,"id":"% two","title":"two"}"#,
+            r#"{"percentage":99.9,"message":"one"}"#,
+            r#"{"percentage":9,"message":"two"}"#,
+            r#"{"percentage":9,"id":"% two","title":"two"}"#,
+        ];
+        assert_eq!(redrawn(&records), expected);
+    }
+
+    #[test]
+    fn tables_data_and_long_lines_are_no_meters() {
+        let long = format!("{}%", " ".repeat(500));
+        for records in [
+            ["1% 2% 3%", "2% 3% 4%", "3% 4% 5%"],
+            [r#"{"a":"1%"}"#, r#"{"a":"2%"}"#, r#"{"a":"3%"}"#],
+            [
+                &format!("1{long}"),
+                &format!("2{long}"),
+                &format!("3{long}"),
+            ],
+        ] {
+            assert_eq!(redrawn(&records), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn so_many_shapes_are_remembered_and_no_more() {
+        let mut meter = Meter::default();
+        for number in 0..10_000_u32 {
+            let name: String = number
+                .to_string()
+                .bytes()
+                .map(|digit| char::from(digit + 50))
+                .collect();
+            let text = format!("{name}: 5%");
+            let record = Record {
+                text: text.as_bytes(),
+                redrawn: true,
+                stays: false,
+                again: false,
+            };
+            meter.read(record, &mut |_, progress| panic!("{progress:?}"));
+        }
+        assert_eq!(meter.shapes.len(), SHAPES);
+    }
+}

@@ -1,0 +1,482 @@
+//! What in a record may be progress: percentages, and amounts of a total.
+//!
+//! Looks at one record only, and at how numbers stand in it; whether it is progress at all shows in how they move, which
+//! is for whoever keeps several records. It would rather miss a percentage than take something else for one.
+
+use memchr::{memchr, memchr_iter, memmem};
+
+/// How far a percentage and an amount may be apart, in points, and still say the same: many programs round.
+const AGREE: f64 = 1.6;
+
+/// Words beside a number that is no progress: how much of something is in use, or how good something is. They are looked
+/// for in the two words on either side.
+const MEASURES: &[&str] = &[
+    "accuracy",
+    "acc",
+    "battery",
+    "cached",
+    "coverage",
+    "covered",
+    "cpu",
+    "disk",
+    "failed",
+    "free",
+    "full",
+    "hit",
+    "idle",
+    "load",
+    "loss",
+    "lost",
+    "mem",
+    "memory",
+    "packet",
+    "passed",
+    "probability",
+    "quality",
+    "ram",
+    "rate",
+    "rated",
+    "rating",
+    "ratio",
+    "score",
+    "scored",
+    "swap",
+    "usage",
+    "used",
+    "utilization",
+    "volume",
+];
+
+/// Words before an amount that is no progress: which one of several that are all there at the same time.
+const MEMBERS: &[&str] = &[
+    "core", "gpu", "member", "node", "rank", "replica", "shard", "thread", "worker",
+];
+
+/// How a value was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Percentage,
+    Count,
+    Bytes,
+}
+
+/// A number that may be progress.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Value {
+    pub(super) kind: Kind,
+    /// From 0 to 100.
+    pub(super) percentage: f64,
+    /// So much of so much; a total is above 1.
+    pub(super) amount: Option<(f64, f64)>,
+    /// Where it stands in the record.
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Whether it is worth while to look closer. Asked of every line that is printed.
+pub(super) fn worth(text: &[u8]) -> bool {
+    memchr(b'%', text).is_some() || amount_signs(text).next().is_some()
+}
+
+/// The values of a record: nearly always one, several if a record is about several things.
+pub(super) fn values(text: &[u8]) -> Vec<Value> {
+    let percentages = percentages(text);
+    let amounts = amounts(text);
+    let mut both = Vec::new();
+    for percentage in &percentages {
+        let agreeing = |amount: &&Value| (amount.percentage - percentage.percentage).abs() <= AGREE;
+        let distance = |amount: &&Value| amount.start.abs_diff(percentage.start);
+        let amount = amounts.iter().filter(agreeing).min_by_key(distance);
+        // The amount is the finer of the two.
+        both.extend(amount.map(|amount| Value {
+            start: amount.start.min(percentage.start),
+            end: amount.end.max(percentage.end),
+            ..*amount
+        }));
+    }
+    // Several that are each said twice are several meters in one record. Beside one, the rest is about something else.
+    let apart = both.windows(2).all(|pair| pair[0].end <= pair[1].start);
+    if both.len() < percentages.len() || !apart {
+        both.truncate(1);
+    }
+    if both.is_empty() {
+        both.extend(percentages.first().or(amounts.first()));
+    }
+    both
+}
+
+/// `42%`, `42.5 %`, `42.5/100%`
+fn percentages(text: &[u8]) -> Vec<Value> {
+    let signs = memchr_iter(b'%', text);
+    signs.filter_map(|sign| percentage(text, sign)).collect()
+}
+
+fn percentage(text: &[u8], sign: usize) -> Option<Value> {
+    // `%20` in an address, `100%d` in a format, `5%/s`.
+    if text
+        .get(sign + 1)
+        .is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'/')
+    {
+        return None;
+    }
+    let before = &text[..sign];
+    let before = before.strip_suffix(b" ").unwrap_or(before);
+    let before = before.strip_suffix(b"/100").unwrap_or(before);
+    let (start, percentage) = number_at_end(before)?;
+    let fits =
+        percentage <= 100.0 && stands_free(text, start) && !is_measure(text, start, sign + 1);
+    // What follows an arrow is the result: the ratio of zstd.
+    let result = text[..start].trim_ascii_end().ends_with(b"=>");
+    (fits && !result).then_some(Value {
+        kind: Kind::Percentage,
+        percentage,
+        amount: None,
+        start,
+        end: sign + 1,
+    })
+}
+
+/// `3/10`, `3 / 10`, `1.5 MiB / 3 MiB`, `1.5/3 MiB`, `3 of 10`
+fn amounts(text: &[u8]) -> Vec<Value> {
+    let mut amounts: Vec<_> = amount_signs(text)
+        .filter_map(|(start, end)| amount(text, start, end))
+        .collect();
+    amounts.sort_by_key(|amount| amount.start);
+    amounts
+}
+
+/// Where something stands between two things of which the second begins with a digit.
+fn amount_signs(text: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let slashes = memchr_iter(b'/', text).map(|at| (at, at + 1));
+    let words = memmem::find_iter(text, b" of ").map(|at| (at, at + 4));
+    slashes.chain(words).filter(|(start, end)| {
+        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        let right = digit(text.get(end + blanks(&text[*end..])));
+        let left = text[..*start].last();
+        right && left.is_some_and(|left| *left == b' ' || left.is_ascii_alphanumeric())
+    })
+}
+
+/// How many blanks the text begins with, as numbers in columns do.
+fn blanks(text: &[u8]) -> usize {
+    let blanks = text.iter().take(8).take_while(|byte| **byte == b' ');
+    blanks.count()
+}
+
+fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
+    let left = &text[..sign_start];
+    let left = left.strip_suffix(b" ").unwrap_or(left);
+    let letters = left
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let (number, word) = left.split_at(left.len() - letters);
+    let left_unit = if word.is_empty() {
+        None
+    } else {
+        Some(unit(word)?)
+    };
+    let number = if left_unit.is_some() {
+        number.trim_ascii_end()
+    } else {
+        number
+    };
+    let (start, done) = number_at_end(number)?;
+
+    let total_start = sign_end + blanks(&text[sign_end..]);
+    let length = text[total_start..]
+        .iter()
+        .take_while(|byte| is_numeral(**byte))
+        .count();
+    let (_, total) = number_at_end(&text[total_start..total_start + length])?;
+    let mut end = total_start + length;
+    let blank = usize::from(text.get(end) == Some(&b' '));
+    let letters = text[end + blank..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let right_unit = unit(&text[end + blank..end + blank + letters]);
+    if right_unit.is_some() {
+        end += blank + letters;
+    } else if letters > 0 && blank == 0 {
+        return None;
+    }
+    let (left_factor, right_factor) = match (left_unit, right_unit) {
+        (None, None) => (1.0, 1.0),
+        (left, Some(right)) => (left.unwrap_or(right), right),
+        (Some(_), None) => return None,
+    };
+    let whole = right_unit.is_some() || done.fract() == 0.0 && total.fract() == 0.0;
+    let (done, total) = ((done * left_factor).round(), (total * right_factor).round());
+    let after = &text[end..];
+    // A date, a path, a range; what is calculated from the two; a percentage of a hundred.
+    let goes_on = matches!(after.first(), Some(b'/' | b'-' | b'_' | b'%' | b':'))
+        && !matches!(after, [b':', b' ', ..] | [b':']);
+    let fits = total > 1.0
+        && done <= total
+        && !goes_on
+        && !is_calculated(after)
+        && !after_equals(&text[..start]);
+    if !fits || !stands_free(text, start) || is_measure(text, start, end) || is_member(text, start)
+    {
+        return None;
+    }
+    // Marks of ten have decimals, things that are counted have not.
+    let kind = match right_unit {
+        Some(_) => Kind::Bytes,
+        None if whole => Kind::Count,
+        None => return None,
+    };
+    Some(Value {
+        kind,
+        percentage: done / total * 100.0,
+        amount: Some((done, total)),
+        start,
+        end,
+    })
+}
+
+/// `= 0.389`
+fn is_calculated(after: &[u8]) -> bool {
+    let result = after.trim_ascii_start().strip_prefix(b"=");
+    let result = result.map(<[u8]>::trim_ascii_start);
+    result.is_some_and(|result| result.first().is_some_and(u8::is_ascii_digit))
+}
+
+/// `x = 3/10`, but not the end of a bar: `====> 3/10`
+fn after_equals(before: &[u8]) -> bool {
+    let before = before.trim_ascii_end();
+    before.strip_suffix(b"=").is_some_and(|name| {
+        name.ends_with(b" ") || name.last().is_some_and(u8::is_ascii_alphanumeric)
+    })
+}
+
+/// Whether what begins here is neither the end of a longer word or number, nor part of a remark in parentheses.
+fn stands_free(text: &[u8], start: usize) -> bool {
+    let before = &text[..start];
+    let free = match before.last() {
+        None => true,
+        Some(b'=' | b'/' | b'.' | b',' | b'-' | b'+' | b'#' | b'_' | b'%') => false,
+        Some(b':') => !before[..start - 1].last().is_some_and(u8::is_ascii_digit),
+        Some(byte) if byte.is_ascii() => !byte.is_ascii_alphanumeric(),
+        // A glyph of a bar, or a letter of some alphabet.
+        Some(_) => !last_character(before).is_some_and(char::is_alphabetic),
+    };
+    // `(Reading database ... 55%`, `(xfr#1, to-chk=1/1024)`; but `(55%)` and `(3/10, 30%)`.
+    let remark = before.iter().rposition(|byte| matches!(byte, b'(' | b')'));
+    let remark = remark.filter(|at| before[*at] == b'(').is_some_and(|at| {
+        let inside = before[at + 1..].trim_ascii_start();
+        inside.first().is_some_and(|first| !first.is_ascii_digit())
+    });
+    free && !remark
+}
+
+fn last_character(text: &[u8]) -> Option<char> {
+    let tail = &text[text.len().saturating_sub(4)..];
+    let tail = tail
+        .utf8_chunks()
+        .last()
+        .filter(|chunk| chunk.invalid().is_empty())?;
+    tail.valid().chars().next_back()
+}
+
+fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
+    let after = text[end..].split(|byte| !byte.is_ascii_alphabetic());
+    let after = after.skip(1).take(2);
+    let mut words = words_before(text, start).take(2).chain(after);
+    words.any(|word| is_among(word, MEASURES))
+}
+
+fn is_member(text: &[u8], start: usize) -> bool {
+    let word = words_before(text, start).next();
+    word.is_some_and(|word| is_among(word, MEMBERS))
+}
+
+fn words_before(text: &[u8], start: usize) -> impl Iterator<Item = &[u8]> {
+    let before = text[..start].trim_ascii_end();
+    let before = before.strip_suffix(b":").unwrap_or(before);
+    before.rsplit(|byte| !byte.is_ascii_alphabetic())
+}
+
+fn is_among(word: &[u8], words: &[&str]) -> bool {
+    words
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// The plain decimal number that the text ends with, and where it begins.
+fn number_at_end(text: &[u8]) -> Option<(usize, f64)> {
+    let length = text
+        .iter()
+        .rev()
+        .take_while(|byte| is_numeral(**byte))
+        .count();
+    let start = text.len() - length;
+    let number = std::str::from_utf8(&text[start..]).ok()?;
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let plain =
+        |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    // More than exabytes: an identifier.
+    if !plain(whole) || !plain(decimals) || whole.len() > 18 {
+        return None;
+    }
+    Some((start, number.parse().ok()?))
+}
+
+fn is_numeral(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte == b'.'
+}
+
+/// How many bytes the unit is. A single letter counts in 1024, as in curl, wget and dd.
+pub(super) fn unit(word: &[u8]) -> Option<f64> {
+    let (prefix, rest) = word.split_first()?;
+    let power = match prefix {
+        b'B' | b'b' if rest.is_empty() || word.eq_ignore_ascii_case(b"bytes") => return Some(1.0),
+        b'k' | b'K' => 1,
+        b'M' => 2,
+        b'G' => 3,
+        b'T' => 4,
+        b'P' => 5,
+        _ => return None,
+    };
+    let base: f64 = match rest {
+        b"" | b"i" | b"iB" => 1024.0,
+        b"B" => 1000.0,
+        _ => return None,
+    };
+    Some(base.powi(power))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The values of a record, as text.
+    fn found(record: &str) -> Vec<String> {
+        let show = |value: &Value| match value.amount {
+            Some((done, total)) => format!("{:?} {done}/{total}", value.kind),
+            None => format!("{:?} {}", value.kind, value.percentage),
+        };
+        let values = values(record.as_bytes());
+        assert!(values.is_empty() || worth(record.as_bytes()), "{record}");
+        values.iter().map(show).collect()
+    }
+
+    #[track_caller]
+    fn one(record: &str, value: &str) {
+        assert_eq!(found(record), [value], "{record}");
+    }
+
+    #[track_caller]
+    fn none(record: &str) {
+        assert_eq!(found(record), [""; 0], "{record}");
+    }
+
+    #[test]
+    fn a_percentage_is_a_number_up_to_100_with_its_sign() {
+        one("42%", "Percentage 42");
+        one("[  2%] Building C object main.c.o", "Percentage 2");
+        one("big.bin: 3.5 % done", "Percentage 3.5");
+        one("work  [#####----]   16%", "Percentage 16");
+        one("|████|100%", "Percentage 100");
+        one("desc:7%", "Percentage 7");
+        one(
+            "[download]  21.0% of   95.41MiB at   19.85MiB/s",
+            "Percentage 21",
+        );
+        one(
+            "84,180,992  20%   79.93MB/s    0:00:04 (xfr#1, to-chk=0/1)",
+            "Percentage 20",
+        );
+        none("150%");
+        none("1.2.3%");
+        none("1,5%");
+        none("-5%");
+    }
+
+    #[test]
+    fn a_percentage_of_a_hundred_is_not_read_as_100() {
+        one("    (12.13/100%)", "Percentage 12.13");
+    }
+
+    #[test]
+    fn an_amount_is_finer_than_the_percentage_beside_it() {
+        one("Updating files:  36% (11/30)", "Count 11/30");
+        one(
+            " 52%|█████▎    | 105/200 [00:02<00:01, 49.18it/s, acc=59%]",
+            "Count 105/200",
+        );
+        one(
+            "[#192d84 67MiB/400MiB(16%) CN:1 DL:31MiB ETA:10s]",
+            "Bytes 70254592/419430400",
+        );
+        one(
+            "Transferred:   75.335 MiB / 908.806 MiB, 8%, 0 B/s, ETA -",
+            "Bytes 78994473/952952160",
+        );
+    }
+
+    #[test]
+    fn a_percentage_is_believed_before_an_amount_that_says_something_else() {
+        one(" *  text.txt: 16% /296.898Mi, 0/s, -", "Percentage 16");
+        one("file 3/10: 55%", "Percentage 55");
+    }
+
+    #[test]
+    fn an_amount_alone_counts_things_or_bytes() {
+        one(
+            "   Building [===>     ] 6/41: proc-macro2, memchr",
+            "Count 6/41",
+        );
+        one("[11/34] Building C object", "Count 11/34");
+        one("Progress 262144 of 101083562", "Count 262144/101083562");
+        one(
+            "━━━━━╸━━━━ 74.4/101.1 MB 389.4 MB/s eta 0:00:01",
+            "Bytes 74400000/101100000",
+        );
+        one(
+            "Read: 10.0 MiB / 297 MiB ==> 37%",
+            "Bytes 10485760/311427072",
+        );
+        one("Read:     0   B /   297 MiB ==>  0%", "Bytes 0/311427072");
+        one("2001 of 2002 files", "Count 2001/2002");
+    }
+
+    #[test]
+    fn a_record_may_be_about_several_things() {
+        let record = "[DL:77MiB][#6cb625 108MiB/400MiB(27%)][#203c90 108MiB/296MiB(36%)]";
+        let expected = ["Bytes 113246208/419430400", "Bytes 113246208/310378496"];
+        assert_eq!(found(record), expected);
+    }
+
+    #[test]
+    fn what_only_looks_like_progress_is_none() {
+        for record in [
+            "Read:  8.50 MiB  ==> 37%",
+            "7.7 MiB / 19.9 MiB = 0.389",
+            "(Reading database ... 55%",
+            "22/11/2026 17:44:26 started",
+            "2026/11/22 16:28:28 NOTICE: no config",
+            "http://x/a%20b/3/10",
+            "usr/1/2 and 3/4/5",
+            "GET /12/30 HTTP/1.1",
+            "[1/1]",
+            "5/3",
+            "9.5/10",
+            "rated at 30/100",
+            "mem 44% used",
+            "0% packet loss",
+            "worker 3/7 started, mem 41% used, disk 21%",
+            "67% tests passed, 1 tests failed out of 3",
+            "files (about 0.0%)",
+            "TOTAL coverage: 93%",
+            "ratio = 3/10",
+            "1/2x",
+            "v1.2/3",
+            "printf 100%d",
+        ] {
+            none(record);
+        }
+    }
+}

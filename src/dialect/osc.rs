@@ -1,0 +1,105 @@
+//! OSC 9;4, by which programs tell a terminal how far they are: `ESC ] 9 ; 4 ; state ; percent`, ended by BEL or
+//! `ESC \`. Written by cargo, zig, pytest, yt-dlp, systemd's tools and others that draw a progress bar as well.
+//!
+//! State 1 is progress, 2 is progress in which something failed, 4 progress that is paused. State 3 says that it goes on
+//! and nobody knows how far, 0 takes the report away: neither tells a number, and 0 does not mean that anything ended
+//! well.
+
+use std::borrow::Cow;
+
+use super::{Each, Format, SHOWN};
+use crate::protocol::Progress;
+
+/// What `--list-formats` tells of it.
+pub(super) const FORMAT: Format = Format {
+    name: "osc",
+    about: "what programs tell the terminal for its title bar or taskbar (OSC 9;4), on standard output or error",
+    switch: "such as CARGO_TERM_PROGRESS_TERM_INTEGRATION=true, pytest -p terminalprogress, yt-dlp --console-title",
+};
+
+/// Reads what programs tell the terminal.
+#[derive(Debug, Default)]
+pub(super) struct Osc {
+    /// What was said of the state, until it is taken back.
+    said: &'static str,
+}
+
+impl Osc {
+    /// Reads an operating system command, without its introducer and its end.
+    pub(super) fn read(&mut self, command: &[u8], each: Each<'_>) {
+        let Some((state, value)) = parse(command) else {
+            return;
+        };
+        let state = match state {
+            2 => "error",
+            4 => "paused",
+            _ => "",
+        };
+        let message = (state != self.said).then_some(Cow::Borrowed(state));
+        self.said = state;
+        let progress = Progress {
+            percentage: value.map(|value| value.min(SHOWN)),
+            message,
+            ..Progress::default()
+        };
+        if !progress.is_empty() {
+            each(FORMAT.name, &progress);
+        }
+    }
+}
+
+/// The state, and the percentage if the state has one and it is given.
+fn parse(command: &[u8]) -> Option<(u8, Option<f64>)> {
+    let text = std::str::from_utf8(command).ok()?;
+    let mut fields = text.strip_prefix("9;4;")?.split(';');
+    let state = fields.next()?.parse().ok()?;
+    let value = fields.next().unwrap_or_default();
+    if state > 4 || fields.next().is_some_and(|more| !more.is_empty()) {
+        return None;
+    }
+    let value = match value {
+        "" => None,
+        value => Some(f64::from(value.parse::<u8>().ok()?)),
+    };
+    Some((state, value.filter(|_| matches!(state, 1 | 2 | 4))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(commands: &[&str]) -> Vec<String> {
+        let mut osc = Osc::default();
+        let mut seen = Vec::new();
+        for command in commands {
+            osc.read(command.as_bytes(), &mut |_, progress| {
+                seen.push(progress.to_json());
+            });
+        }
+        seen
+    }
+
+    #[test]
+    fn a_percentage_is_read_and_never_reaches_100() {
+        let expected = [r#"{"percentage":42}"#, r#"{"percentage":99.9}"#];
+        assert_eq!(read(&["9;4;1;42", "9;4;1;100"]), expected);
+    }
+
+    #[test]
+    fn an_error_goes_on_counting_and_is_told_until_it_is_taken_back() {
+        let expected = [
+            r#"{"percentage":10,"message":"error"}"#,
+            r#"{"percentage":20}"#,
+            r#"{"message":""}"#,
+        ];
+        assert_eq!(read(&["9;4;2;10", "9;4;2;20", "9;4;0"]), expected);
+    }
+
+    #[test]
+    fn what_tells_no_number_gives_no_report() {
+        let silent = ["9;4;3", "9;4;3;", "9;4;3;0", "9;4;0", "9;4;0;50", "9;4;1;"];
+        assert_eq!(read(&silent), [""; 0]);
+        let foreign = ["9;build finished", "9;4;5;1", "9;4", "9;4;1;x", "0;9;4;1;5"];
+        assert_eq!(read(&foreign), [""; 0]);
+    }
+}

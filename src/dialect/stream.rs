@@ -1,0 +1,446 @@
+//! One output stream of a child, cut into records for the dialects that are heard on it.
+//!
+//! A record is what stands on a line of the screen at one time: it ends with the line, or where the cursor goes back to
+//! write over it. Colours are taken out. This file knows where records begin and end, in what order the dialects are
+//! asked, and how much is held; it refuses to know what a record says. It works cut anywhere: fed byte by byte, it gives
+//! the same as fed whole.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use memchr::{memchr, memchr3};
+
+use super::escapes::{ESCAPE, Escapes, Step};
+use super::meter::Meter;
+use super::osc::Osc;
+use super::{Each, Lines, curl};
+use crate::protocol::LINE_LIMIT;
+
+/// A record that is overwritten by the next one has no end until then. So much silence is its end: less would cut one
+/// that is written in twenty pieces, as curl does.
+const SILENCE: Duration = Duration::from_millis(50);
+/// The longest record that is read where no dialect of lines claims it by its beginning.
+const RECORD_LIMIT: usize = 2048;
+/// How much of a line a dialect is shown when it is asked whether the line can be its own.
+const HEAD: usize = 64;
+
+const BACKSPACE: u8 = 0x08;
+
+/// What stood on a line of the screen, without escape sequences.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'a> {
+    /// The text, of one byte or more.
+    pub(super) text: &'a [u8],
+    /// Whether it was written over something, or something over it. Else it is a plain line.
+    pub(super) redrawn: bool,
+    /// Whether a newline came after it: it stays where it is.
+    pub(super) stays: bool,
+    /// Whether it has been read before, when it was not known yet whether there was more of it.
+    pub(super) again: bool,
+}
+
+/// How a record ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edge {
+    Newline,
+    Motion,
+    /// Of the stream.
+    End,
+}
+
+/// Reads one output stream of a child.
+#[derive(Debug)]
+pub(super) struct Stream {
+    escapes: Escapes,
+    held: Held,
+    readers: Readers,
+    heard: Option<Instant>,
+}
+
+/// The record that is being written.
+#[derive(Default)]
+struct Held {
+    text: Vec<u8>,
+    /// Whether it began where the cursor had gone back to.
+    redrawn: bool,
+    /// Whether a carriage return came after it. Before a newline that is nothing, before anything else it is an end.
+    returned: bool,
+    /// Whether it was too long, and is thrown away.
+    lost: bool,
+    /// How much of it has been read already, because nothing more came.
+    settled: usize,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held")
+            .field("length", &self.text.len())
+            .field("redrawn", &self.redrawn)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The dialects that are heard on the stream.
+#[derive(Debug)]
+struct Readers {
+    lines: Vec<Box<dyn Lines>>,
+    meter: Option<Meter>,
+    osc: Option<Osc>,
+}
+
+impl Stream {
+    /// Reads text meters if `meter`, OSC 9;4 if `osc`, and whole lines in these dialects, the first of which that takes a
+    /// line has it.
+    #[must_use]
+    pub(super) fn new(meter: bool, osc: bool, lines: Vec<Box<dyn Lines>>) -> Self {
+        Self {
+            escapes: Escapes::default(),
+            held: Held::default(),
+            readers: Readers {
+                lines,
+                meter: meter.then(Default::default),
+                osc: osc.then(Default::default),
+            },
+            heard: None,
+        }
+    }
+
+    /// Takes in the next bytes of the stream.
+    pub(super) fn feed(&mut self, mut bytes: &[u8], now: Instant, each: Each<'_>) {
+        if !bytes.is_empty() {
+            self.heard = Some(now);
+        }
+        while let Some(&first) = bytes.first() {
+            if self.escapes.inside() {
+                let step = self.escapes.next(first);
+                match step {
+                    Step::More | Step::Nothing | Step::Foreign => {}
+                    Step::Motion => self.end(Edge::Motion, each),
+                    Step::Osc => {
+                        if let Some(osc) = &mut self.readers.osc {
+                            osc.read(self.escapes.string(), each);
+                        }
+                    }
+                }
+                if step != Step::Foreign {
+                    bytes = &bytes[1..];
+                }
+                continue;
+            }
+            let end = memchr3(ESCAPE, b'\r', BACKSPACE, bytes).unwrap_or(bytes.len());
+            if end > 0 {
+                self.text(&bytes[..end], each);
+                bytes = &bytes[end..];
+                continue;
+            }
+            match first {
+                ESCAPE => self.escapes.begin(),
+                BACKSPACE => self.end(Edge::Motion, each),
+                _ if self.held.is_empty() => self.held.redrawn = true,
+                _ => self.held.returned = true,
+            }
+            bytes = &bytes[1..];
+        }
+    }
+
+    /// When [`settle`](Self::settle) is to be called if nothing comes.
+    #[must_use]
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let held = &self.held;
+        self.readers.meter.as_ref()?;
+        let unread = !held.lost && held.text.len() > held.settled;
+        let pending = held.returned || held.redrawn && unread;
+        self.heard.filter(|_| pending).map(|heard| heard + SILENCE)
+    }
+
+    /// Reads the record that is being written if nothing has come for a while: that is what stands on the screen.
+    pub(super) fn settle(&mut self, now: Instant, each: Each<'_>) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if self.held.returned {
+            self.end(Edge::Motion, each);
+            return;
+        }
+        let record = Record {
+            text: &self.held.text,
+            redrawn: true,
+            stays: false,
+            again: false,
+        };
+        if !self.readers.claimed(record.text) {
+            self.readers.record(record, each);
+        }
+        self.held.settled = self.held.text.len();
+    }
+
+    /// The stream is at its end: a last line without newline is a line too.
+    pub(super) fn finish(&mut self, each: Each<'_>) {
+        self.end(Edge::End, each);
+        self.escapes = Escapes::default();
+        for dialect in &mut self.readers.lines {
+            dialect.end(each);
+        }
+    }
+
+    /// How much is held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.text.len()
+    }
+
+    /// Text without control characters that matter here, except newlines.
+    fn text(&mut self, mut text: &[u8], each: Each<'_>) {
+        if self.held.returned && text.first() != Some(&b'\n') {
+            self.end(Edge::Motion, each);
+        }
+        while let Some(end) = memchr(b'\n', text) {
+            let line = &text[..end];
+            text = &text[end + 1..];
+            if self.held.is_empty() && !self.held.redrawn && line.len() <= RECORD_LIMIT {
+                // Nearly all that programs print comes this way, and is not copied.
+                self.readers.line(line, false, Edge::Newline, 0, each);
+            } else {
+                self.held.push(line, &self.readers);
+                self.end(Edge::Newline, each);
+            }
+        }
+        self.held.push(text, &self.readers);
+    }
+
+    fn end(&mut self, edge: Edge, each: Each<'_>) {
+        let held = &mut self.held;
+        if !held.lost {
+            let redrawn = held.redrawn || edge == Edge::Motion;
+            let (text, settled) = (&held.text, held.settled);
+            self.readers.line(text, redrawn, edge, settled, each);
+        }
+        held.text.clear();
+        held.redrawn = edge == Edge::Motion;
+        held.returned = false;
+        held.lost = false;
+        held.settled = 0;
+    }
+}
+
+impl Held {
+    fn is_empty(&self) -> bool {
+        self.text.is_empty() && !self.lost
+    }
+
+    /// Adds to the record what has room in it.
+    fn push(&mut self, text: &[u8], readers: &Readers) {
+        if self.lost {
+            return;
+        }
+        let length = self.text.len() + text.len();
+        if length > RECORD_LIMIT {
+            // Enough to ask by, and no more: a gigabyte without newline may come in one piece.
+            let more = text.len().min(HEAD.saturating_sub(self.text.len()));
+            self.text.extend_from_slice(&text[..more]);
+            if length > LINE_LIMIT || !readers.claimed(&self.text) {
+                self.lost = true;
+                self.text = Vec::new();
+                return;
+            }
+            self.text.extend_from_slice(&text[more..]);
+            return;
+        }
+        self.text.extend_from_slice(text);
+    }
+}
+
+impl Readers {
+    /// Whether a dialect of lines may take the line that begins so.
+    fn claimed(&self, line: &[u8]) -> bool {
+        let head = &line[..line.len().min(HEAD)];
+        self.lines.iter().any(|dialect| dialect.starts(head))
+    }
+
+    fn line(&mut self, text: &[u8], redrawn: bool, edge: Edge, settled: usize, each: Each<'_>) {
+        if text.is_empty() || self.take(text, each) {
+            return;
+        }
+        let record = Record {
+            text,
+            redrawn,
+            stays: edge == Edge::Newline,
+            again: settled == text.len(),
+        };
+        self.record(record, each);
+    }
+
+    /// Offers a whole line to the dialects of lines.
+    fn take(&mut self, text: &[u8], each: Each<'_>) -> bool {
+        let head = &text[..text.len().min(HEAD)];
+        let mut line = None;
+        for dialect in &mut self.lines {
+            if !dialect.starts(head) {
+                continue;
+            }
+            // Checked once, and only for a line that somebody may want.
+            let line = line.get_or_insert_with(|| std::str::from_utf8(text));
+            if line.is_ok_and(|line| dialect.line(line, each)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn record(&mut self, record: Record<'_>, each: Each<'_>) {
+        let Some(meter) = &mut self.meter else {
+            return;
+        };
+        if record.text.len() <= RECORD_LIMIT && !curl::read(record, each) {
+            meter.read(record, each);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Progress;
+
+    /// A dialect of lines that begin with a word and a blank.
+    #[derive(Debug)]
+    struct Word(&'static str);
+
+    impl Lines for Word {
+        fn starts(&self, head: &[u8]) -> bool {
+            head.starts_with(self.0.as_bytes())
+        }
+
+        fn line(&mut self, line: &str, each: Each<'_>) -> bool {
+            let report = Progress {
+                message: Some(line.to_owned().into()),
+                ..Progress::default()
+            };
+            each(self.0, &report);
+            line.len() > self.0.len()
+        }
+    }
+
+    struct Heard {
+        stream: Stream,
+        now: Instant,
+        seen: Vec<String>,
+    }
+
+    impl Heard {
+        fn new() -> Self {
+            let lines: Vec<Box<dyn Lines>> = vec![Box::new(Word("a")), Box::new(Word("ab"))];
+            Self {
+                stream: Stream::new(true, true, lines),
+                now: Instant::now(),
+                seen: Vec::new(),
+            }
+        }
+
+        fn feed(mut self, bytes: &[u8]) -> Self {
+            let seen = &mut self.seen;
+            self.stream.feed(bytes, self.now, &mut tell(seen));
+            self
+        }
+
+        /// Nothing comes for a while.
+        fn wait(mut self) -> Self {
+            let seen = &mut self.seen;
+            let deadline = self
+                .stream
+                .deadline()
+                .expect("there is something to wait for");
+            assert!(deadline > self.now);
+            self.stream
+                .settle(self.now, &mut |name, _| panic!("{name} is too early"));
+            self.now = deadline;
+            self.stream.settle(self.now, &mut tell(seen));
+            self
+        }
+
+        fn finish(mut self) -> Vec<String> {
+            self.stream.finish(&mut tell(&mut self.seen));
+            self.seen
+        }
+    }
+
+    fn tell(seen: &mut Vec<String>) -> impl FnMut(&'static str, &Progress<'_>) + '_ {
+        |name, progress| seen.push(format!("{name} {}", progress.to_json()))
+    }
+
+    #[test]
+    fn the_first_dialect_that_takes_a_line_has_it() {
+        let seen = Heard::new().feed(b"ax\na\nab\nb\n").finish();
+        let expected = [
+            r#"a {"message":"ax"}"#,
+            r#"a {"message":"a"}"#,
+            r#"a {"message":"ab"}"#,
+        ];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn what_a_terminal_does_around_a_line_is_no_part_of_it() {
+        let bytes = b"ax\r\n\r\x1b[2Kax\r\n\x1b[1max\x1b[m\x1b[K\r\n\x1b]0;title\x07ax";
+        assert_eq!(
+            Heard::new().feed(bytes).finish(),
+            [r#"a {"message":"ax"}"#; 4]
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf_8_is_passed_over_and_the_next_one_is_read() {
+        let seen = Heard::new().feed(b"ax\xff\nax\n").finish();
+        assert_eq!(seen, [r#"a {"message":"ax"}"#]);
+    }
+
+    #[test]
+    fn a_long_line_is_held_only_for_a_dialect_that_may_take_it() {
+        let long = "x".repeat(30_000);
+        let mut heard = Heard::new().feed(long.as_bytes());
+        assert_eq!(heard.stream.held(), 0);
+        heard = heard.feed(b"\na").feed(long.as_bytes());
+        assert_eq!(heard.stream.held(), 30_001);
+        heard = heard.feed(long.as_bytes()).feed(long.as_bytes());
+        assert_eq!(heard.stream.held(), 0);
+        let seen = heard.feed(b"\nax\n").finish();
+        assert_eq!(seen, [r#"a {"message":"ax"}"#]);
+    }
+
+    #[test]
+    fn a_record_that_is_on_the_screen_is_read_after_a_silence_and_only_once() {
+        let heard = Heard::new().feed(b"\r 10%\r 20").feed(b"%");
+        let heard = heard.wait();
+        assert_eq!(heard.seen, [r#"meter {"percentage":20}"#]);
+        assert_eq!(heard.stream.deadline(), None);
+        let seen = heard.feed(b"\r 30%\r").finish();
+        let expected = [r#"meter {"percentage":20}"#, r#"meter {"percentage":30}"#];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_record_that_ends_with_its_carriage_return_need_not_wait_for_the_next() {
+        let heard = Heard::new().feed(b" 10%\r 20%\r").wait();
+        assert_eq!(heard.seen, [r#"meter {"percentage":20}"#]);
+    }
+
+    #[test]
+    fn there_is_nothing_to_wait_for_in_the_middle_of_a_plain_line() {
+        let heard = Heard::new().feed(b"line\n 10%");
+        assert_eq!(heard.stream.deadline(), None);
+    }
+
+    #[test]
+    fn backspaces_and_cursor_motion_end_a_record_as_well() {
+        let bytes = b" 10%\x08\x08\x08\x08 20%\x1b[1G 30%\x1b[A\n 40%\x1b[2K";
+        let expected = [20, 30, 40].map(|value| format!(r#"meter {{"percentage":{value}}}"#));
+        assert_eq!(Heard::new().feed(bytes).finish(), expected);
+    }
+
+    #[test]
+    fn osc_is_heard_in_the_middle_of_anything() {
+        let seen = Heard::new().feed(b"a\x1b]9;4;1;42\x1b\\x\n").finish();
+        let expected = [r#"osc {"percentage":42}"#, r#"a {"message":"ax"}"#];
+        assert_eq!(seen, expected);
+    }
+}
