@@ -34,7 +34,7 @@ const SHAPES: usize = 64;
 /// A fall by more points is counted against a shape.
 const DIP: f64 = 5.0;
 /// Falls are forgiven to a shape that has so many times as many records.
-const FORGIVEN: u32 = 6;
+const FORGIVEN: u64 = 6;
 /// From here on, a meter is taken to be full.
 const FULL: f64 = 99.5;
 
@@ -56,9 +56,9 @@ struct Shape {
     number: u64,
     id: String,
     redrawn: bool,
-    records: u32,
-    rises: u32,
-    falls: u32,
+    records: u64,
+    rises: u64,
+    falls: u64,
     last: f64,
     /// When it began to move, the last time that it began; and when it last did. In values read.
     began: u64,
@@ -190,9 +190,9 @@ impl Meter {
 impl Shape {
     fn take_in(&mut self, percentage: f64, now: u64) {
         if self.records > 0 {
-            self.rises += u32::from(percentage > self.last);
+            self.rises += u64::from(percentage > self.last);
             let fell = percentage < self.last - DIP;
-            self.falls += u32::from(fell);
+            self.falls += u64::from(fell);
             if fell && self.is_full() {
                 self.began = now;
             }

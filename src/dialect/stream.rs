@@ -5,7 +5,6 @@
 //! asked, and how much is held; it refuses to know what a record says. It works cut anywhere: fed byte by byte, it gives
 //! the same as fed whole.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use memchr::{memchr, memchr3};
@@ -58,7 +57,7 @@ pub(super) struct Stream {
 }
 
 /// The record that is being written.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Held {
     text: Vec<u8>,
     /// Whether it began where the cursor had gone back to.
@@ -69,15 +68,6 @@ struct Held {
     lost: bool,
     /// How much of it has been read already, because nothing more came.
     settled: usize,
-}
-
-impl fmt::Debug for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held")
-            .field("length", &self.text.len())
-            .field("redrawn", &self.redrawn)
-            .finish_non_exhaustive()
-    }
 }
 
 /// The dialects that are heard on the stream.

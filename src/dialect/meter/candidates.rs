@@ -34,7 +34,6 @@ const MEASURES: &[&str] = &[
     "probability",
     "quality",
     "ram",
-    "rate",
     "rated",
     "rating",
     "ratio",
@@ -185,12 +184,15 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
     let (start, done) = number_at_end(number)?;
 
     let total_start = sign_end + blanks(&text[sign_end..]);
-    let length = text[total_start..]
+    let numerals = text[total_start..]
         .iter()
-        .take_while(|byte| is_numeral(**byte))
-        .count();
-    let (_, total) = number_at_end(&text[total_start..total_start + length])?;
-    let mut end = total_start + length;
+        .take_while(|byte| is_numeral(**byte));
+    let mut end = total_start + numerals.count();
+    // The end of a sentence is none of the number's.
+    while end > total_start && !text[end - 1].is_ascii_digit() {
+        end -= 1;
+    }
+    let (_, total) = number_at_end(&text[total_start..end])?;
     let blank = usize::from(text.get(end) == Some(&b' '));
     let letters = text[end + blank..]
         .iter()
@@ -305,27 +307,27 @@ fn is_among(word: &[u8], words: &[&str]) -> bool {
         .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
 }
 
-/// The plain decimal number that the text ends with, and where it begins.
+/// The decimal number that the text ends with, and where it begins: `42`, `4.2`, `1,234`.
 fn number_at_end(text: &[u8]) -> Option<(usize, f64)> {
-    let length = text
-        .iter()
-        .rev()
-        .take_while(|byte| is_numeral(**byte))
-        .count();
-    let start = text.len() - length;
+    let numerals = text.iter().rev().take_while(|byte| is_numeral(**byte));
+    let start = text.len() - numerals.count();
     let number = std::str::from_utf8(&text[start..]).ok()?;
     let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
-    let plain =
-        |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    let mut groups = whole.split(',');
+    let first = groups.next().unwrap_or_default();
+    let grouped = groups.all(|group| group.len() == 3 && plain(group));
+    let alone = first.len() == whole.len();
     // More than exabytes: an identifier.
-    if !plain(whole) || !plain(decimals) || whole.len() > 18 {
+    let short = (1..=if alone { 18 } else { 3 }).contains(&first.len()) && whole.len() < 24;
+    if !short || !plain(first) || !grouped || decimals.is_empty() || !plain(decimals) {
         return None;
     }
-    Some((start, number.parse().ok()?))
+    Some((start, number.replace(',', "").parse().ok()?))
 }
 
 fn is_numeral(byte: u8) -> bool {
-    byte.is_ascii_digit() || byte == b'.'
+    byte.is_ascii_digit() || byte == b'.' || byte == b','
 }
 
 /// How many bytes the unit is. A single letter counts in 1024, as in curl, wget and dd.
@@ -441,6 +443,44 @@ mod tests {
         );
         one("Read:     0   B /   297 MiB ==>  0%", "Bytes 0/311427072");
         one("2001 of 2002 files", "Count 2001/2002");
+    }
+
+    #[test]
+    fn meters_that_were_not_recorded_are_read_by_the_same_rule() {
+        for (record, value) in [
+            (
+                "[1,234 / 5,678] Compiling src/main.cc; 3s remote-cache",
+                "Count 1234/5678",
+            ),
+            ("Progress (1): 1.2/3.4 MB", "Bytes 1200000/3400000"),
+            ("<=====-------> 45% EXECUTING [3s]", "Percentage 45"),
+            (
+                "12.3 MiB /  45.6 MiB ( 27 %)   5.1 MiB/s in  2s ETA:  3s",
+                "Bytes 12897485/47815066",
+            ),
+            (
+                "abc123: Downloading [==>     ]  1.2MB/3.4MB",
+                "Bytes 1200000/3400000",
+            ),
+            (
+                "pulling 8934d96d3f08...  45% |##   | 2.1 GB/4.7 GB   9 MB/s",
+                "Bytes 2100000000/4700000000",
+            ),
+            ("Progress.........: 123/456 (27.0%)", "Count 123/456"),
+            (
+                "[==>..]  resync = 12.6% (37043392/292945152) finish=9.4min",
+                "Count 37043392/292945152",
+            ),
+            ("Writing at 0x0001a000... (45 %)", "Percentage 45"),
+            (
+                "Progress: 45% (Rate: 3M/s, Estimated time remaining: 0:00:10)",
+                "Percentage 45",
+            ),
+            ("  Moved: 12.5%", "Percentage 12.5"),
+            ("Copied 3 of 7.", "Count 3/7"),
+        ] {
+            one(record, value);
+        }
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub(super) fn shape(before: &[u8], redrawn: bool) -> String {
             continue;
         }
         let begin = shape.len();
-        let mut rest = word;
+        // An address is a figure, whatever its digits.
+        let mut rest = if word.starts_with("0x") { "0" } else { word };
         while let Some(character) = rest.chars().next() {
             if character.is_ascii_digit() {
                 rest = after_figure(rest);
@@ -161,6 +162,7 @@ mod tests {
             "in # # #s",
         );
         same("  0K .....  ", " 58368K ........ ........ ", "#");
+        same("at 0x0001a000... (", "at 0x00010fff... (", "at #");
         same("/srv/a   ", "/srv/b/c  ", "");
     }
 
