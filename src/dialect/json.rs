@@ -23,6 +23,7 @@ use serde_json::{Deserializer, Value};
 
 use super::{Each, Format, Lines};
 use crate::protocol::{Progress, Status};
+use rows::PROGRAMS;
 
 /// What `--list-formats` tells of the programs in the table.
 pub const FORMATS: &[Format] = &rows::FORMATS;
@@ -38,7 +39,7 @@ struct Program {
     format: Format,
     /// What stands before the object on its line.
     prefix: &'static str,
-    /// Each of its lines holds one of these. So no other line is parsed.
+    /// Each of its lines holds one of these, which begin with a quotation mark. So no other line is parsed.
     marks: &'static [&'static str],
     /// Its objects: the first row that fits is the one.
     rows: &'static [Row],
@@ -48,7 +49,7 @@ struct Program {
 
 /// A kind of object: how it is recognised, and where in it is what we look for.
 ///
-/// A place is a JSON pointer (`/stats/bytes`). A text is a template, in which `{/stats/bytes}` stands for what is there;
+/// A place is like a JSON pointer (`/stats/bytes`). A text is a template, in which `{/stats/bytes}` stands for what is there;
 /// without it there is no text. What is missing, null or no number is not reported.
 #[derive(Debug)]
 struct Row {
@@ -98,17 +99,19 @@ trait Machine: fmt::Debug + Send {
 /// Reads the lines of one stream.
 #[derive(Debug)]
 pub struct Json {
-    programs: Vec<(&'static Program, Option<Box<dyn Machine>>)>,
+    /// Where each that is selected stands in the table, and what counts for it.
+    programs: Vec<(usize, Option<Box<dyn Machine>>)>,
 }
 
 impl Json {
     /// Reads the formats that are selected by their names.
     #[must_use]
     pub fn new(selected: impl Fn(&str) -> bool) -> Self {
-        let selected = rows::PROGRAMS.iter().filter(|it| selected(it.format.name));
+        let programs = PROGRAMS.iter().enumerate();
+        let selected = programs.filter(|(_, it)| selected(it.format.name));
         Self {
             programs: selected
-                .map(|program| (program, program.machine.map(|make| make())))
+                .map(|(index, it)| (index, it.machine.map(|make| make())))
                 .collect(),
         }
     }
@@ -124,14 +127,17 @@ impl Lines for Json {
         let Some((prefix, text)) = beginning(line) else {
             return false;
         };
-        let programs = &mut self.programs;
-        if !programs.iter().any(|(it, _)| it.may_write(prefix, text)) {
+        let known = Known::of(prefix, text);
+        let programs = self.programs.iter_mut();
+        let mut programs: Vec<_> = programs.filter(|(it, _)| known.contains(*it)).collect();
+        if programs.is_empty() {
             return false;
         }
         let mut ours = false;
         for object in objects(text) {
-            ours |= programs.iter_mut().any(|(program, machine)| {
-                let Some(row) = program.row(prefix, &object) else {
+            ours |= programs.iter_mut().any(|(index, machine)| {
+                let program = &PROGRAMS[*index];
+                let Some(row) = program.row(&object) else {
                     return false;
                 };
                 let report = row.report(&object);
@@ -158,15 +164,18 @@ pub fn is_report(line: &str) -> bool {
     let Some((prefix, text)) = beginning(line) else {
         return false;
     };
+    let known = Known::of(prefix, text);
+    if known == Known::default() {
+        return false;
+    }
     let is_passing = |object: &Value| {
-        let row = rows::PROGRAMS.iter().find_map(|it| it.row(prefix, object));
+        let programs = PROGRAMS.iter().enumerate();
+        let mut programs = programs.filter(|(index, _)| known.contains(*index));
+        let row = programs.find_map(|(_, it)| it.row(object));
         row.is_some_and(|row| row.passing)
     };
-    let known = |it: &Program| it.may_write(prefix, text);
     let mut objects = objects(text).peekable();
-    rows::PROGRAMS.iter().any(known)
-        && objects.peek().is_some()
-        && objects.all(|object| is_passing(&object))
+    objects.peek().is_some() && objects.all(|object| is_passing(&object))
 }
 
 /// What stands before the first object of a line, and the rest from that on. None if the line has none.
@@ -191,13 +200,55 @@ fn objects(text: &str) -> impl Iterator<Item = Value> {
     values.map_while(Result::ok).take_while(Value::is_object)
 }
 
-impl Program {
-    fn may_write(&self, prefix: &str, text: &str) -> bool {
-        self.prefix == prefix && self.marks.iter().any(|mark| text.contains(mark))
+/// Whose objects a text may hold: a bit for each in the table.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Known(u32);
+
+impl Known {
+    /// Looks for marks only.
+    fn of(prefix: &str, text: &str) -> Self {
+        let text = text.as_bytes();
+        let mut known = 0;
+        for start in memchr::memchr_iter(b'"', text) {
+            let word = &text[start..];
+            let initial = word.get(1).copied().unwrap_or(0);
+            let mut candidates = BY_INITIAL[usize::from(initial)] & !known;
+            while candidates != 0 {
+                let bit = candidates & candidates.wrapping_neg();
+                candidates ^= bit;
+                let program = &PROGRAMS[bit.trailing_zeros() as usize];
+                let mut marks = program.marks.iter().map(|mark| mark.as_bytes());
+                if program.prefix == prefix && marks.any(|mark| word.starts_with(mark)) {
+                    known |= bit;
+                }
+            }
+        }
+        Self(known)
     }
 
-    fn row(&self, prefix: &str, object: &Value) -> Option<&'static Row> {
-        let mut rows = self.rows.iter().filter(|_| self.prefix == prefix);
+    fn contains(self, index: usize) -> bool {
+        self.0 & 1 << index != 0
+    }
+}
+
+/// The programs by what their marks begin with: nearly every word of an object of nobody is done with by its first letter.
+static BY_INITIAL: [u32; 256] = {
+    let mut programs = [0; 256];
+    let mut index = 0;
+    while index < PROGRAMS.len() {
+        let mut marks = PROGRAMS[index].marks;
+        while let [mark, rest @ ..] = marks {
+            programs[mark.as_bytes()[1] as usize] |= 1 << index;
+            marks = rest;
+        }
+        index += 1;
+    }
+    programs
+};
+
+impl Program {
+    fn row(&self, object: &Value) -> Option<&'static Row> {
+        let mut rows = self.rows.iter();
         rows.find(|row| row.when.iter().all(|when| when.holds(object)))
     }
 }
@@ -221,7 +272,7 @@ impl Row {
     };
 
     fn report<'a>(&self, object: &'a Value) -> Progress<'a> {
-        let number = |place| amount(object.pointer(place)?);
+        let number = |place| amount(at(object, place)?);
         let progress = number(self.progress);
         let total = number(self.total).filter(|total| *total > 0.0);
         let percentage = || {
@@ -253,12 +304,12 @@ impl Row {
 
 impl When {
     fn holds(&self, object: &Value) -> bool {
-        let at = |place: &str| object.pointer(place).and_then(text);
+        let text = |place| at(object, place).and_then(text);
         match self {
-            Self::Has(place) => object.pointer(place).is_some_and(|value| !value.is_null()),
-            Self::Is(place, words) => at(place).is_some_and(|text| words.contains(&&*text)),
+            Self::Has(place) => at(object, place).is_some_and(|value| !value.is_null()),
+            Self::Is(place, words) => text(place).is_some_and(|text| words.contains(&&*text)),
             Self::Begins(place, beginning) => {
-                at(place).is_some_and(|text| text.starts_with(beginning))
+                text(place).is_some_and(|text| text.starts_with(beginning))
             }
         }
     }
@@ -272,7 +323,7 @@ fn fill<'a>(template: &'static str, object: &'a Value) -> Option<Cow<'a, str>> {
         let (place, after) = after.split_once('}')?;
         // Borrows as long as the template is one place and nothing else.
         filled += before;
-        filled += text(object.pointer(place)?)?;
+        filled += text(at(object, place)?)?;
         rest = after;
     }
     filled += rest;
@@ -292,13 +343,23 @@ fn amount(value: &Value) -> Option<f64> {
     value.as_f64().filter(|amount| *amount >= 0.0)
 }
 
+/// What is at a place of an object. (`Value::pointer` does the same, and allocates for each step.)
+fn at<'a>(object: &'a Value, place: &str) -> Option<&'a Value> {
+    let mut steps = place.split('/').skip(1);
+    steps.try_fold(object, |value, step| match value {
+        Value::Object(fields) => fields.get(step),
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
 /// The word at a place of an object.
 fn word<'a>(object: &'a Value, place: &str) -> Option<&'a str> {
-    object.pointer(place)?.as_str()
+    at(object, place)?.as_str()
 }
 
 /// The items of a list at a place, none if there is none.
 fn items<'a>(object: &'a Value, place: &str) -> impl Iterator<Item = &'a Value> {
-    let list = object.pointer(place).and_then(Value::as_array);
+    let list = at(object, place).and_then(Value::as_array);
     list.into_iter().flatten()
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::tally::counted;
-use super::{Emit, Machine, word};
+use super::{Emit, Machine, at, word};
 use crate::protocol::Progress;
 
 pub(super) fn new() -> Box<dyn Machine> {
@@ -21,7 +21,7 @@ impl Machine for Libtest {
     fn object(&mut self, object: &Value, report: Progress<'_>, emit: Emit<'_>) {
         match (word(object, "/type"), word(object, "/event")) {
             (Some("suite"), Some("started")) => {
-                let count = object.pointer("/test_count").and_then(Value::as_u64);
+                let count = at(object, "/test_count").and_then(Value::as_u64);
                 self.total = self.total.saturating_add(count.unwrap_or(0));
             }
             (Some("test"), Some("ok" | "failed" | "ignored")) => self.done += 1,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::tally::counted;
-use super::{Emit, LIVE_LIMIT, Machine, fill, word};
+use super::{Emit, LIVE_LIMIT, Machine, at, fill, word};
 use crate::protocol::{Progress, Status};
 
 const COPY_PATH: u64 = 100;
@@ -48,7 +48,7 @@ struct Count {
 
 impl Machine for Nix {
     fn object(&mut self, object: &Value, _: Progress<'_>, emit: Emit<'_>) {
-        let number = |place| object.pointer(place).and_then(Value::as_u64);
+        let number = |place| at(object, place).and_then(Value::as_u64);
         let Some(id) = number("/id") else { return };
         match (word(object, "/action"), number("/type")) {
             (Some("start"), Some(kind)) => self.start(id, kind, object, emit),

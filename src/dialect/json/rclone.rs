@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Emit, LIVE_LIMIT, Machine, Row, items, word};
+use super::{Emit, LIVE_LIMIT, Machine, Row, at, items, word};
 use crate::protocol::{Progress, Status};
 
 pub(super) fn new() -> Box<dyn Machine> {
@@ -32,7 +32,7 @@ const FILE: Row = Row {
 
 impl Machine for Rclone {
     fn object(&mut self, object: &Value, report: Progress<'_>, emit: Emit<'_>) {
-        if object.pointer("/stats").is_none() {
+        if at(object, "/stats").is_none() {
             let live = word(object, "/object").and_then(|name| self.live.get_mut(name));
             if let Some(status) = live
                 && word(object, "/level") == Some("error")
