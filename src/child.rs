@@ -11,6 +11,7 @@
 mod drain;
 mod holders;
 mod launch_error;
+mod observe;
 mod signals;
 mod spawn;
 mod terminal;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use crate::credit::Charge;
-use crate::event::{Exit, Route, Stream};
+use crate::event::{Exit, Observed, Route, Stream};
 use crate::progress::ProgressReporter;
 use crate::reports::Reports;
 
@@ -48,6 +49,8 @@ pub struct Launch {
     pub verbatim: bool,
     /// Whether stdout and stderr are read to their end however long somebody holds them after the child.
     pub wait_output: bool,
+    /// Whether a child that reports nothing is looked at from outside.
+    pub observe: bool,
     /// The write end of a pipe that tells of a stop when its reader closes it.
     pub outer: Option<OwnedFd>,
 }
@@ -71,6 +74,8 @@ pub enum Notice {
         /// To be dropped when the bytes are written; the worker reads no further while too much is under way.
         charge: Charge,
     },
+    /// What could be seen of the child, which has reported nothing.
+    Observed(Observed),
     /// The child was stopped.
     Stopped {
         /// By this signal.

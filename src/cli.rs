@@ -339,6 +339,7 @@ fn settings(arguments: Arguments) -> Settings {
         },
         preserve_status: arguments.preserve_status,
         wait_output: arguments.wait_output,
+        files: false,
         display: Display {
             name,
             progress: match arguments.progress {

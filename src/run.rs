@@ -21,7 +21,7 @@ use anyhow::Context;
 
 use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
 use crate::credit::Credit;
-use crate::event::{Ending, Event, Exit, Final, Reason, Step, Stream, Summary};
+use crate::event::{Ending, Event, Exit, FILES, FileRead, Final, Reason, Step, Stream, Summary};
 use crate::executor::Builder;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
 use crate::reports::Reports;
@@ -53,6 +53,8 @@ pub struct Settings {
     pub preserve_status: bool,
     /// Whether the child's output is read until nobody holds it any more.
     pub wait_output: bool,
+    /// Whether how far the command has read a file is a report, for whoever gets reports.
+    pub files: bool,
     /// What is shown, where.
     pub display: Display,
 }
@@ -101,6 +103,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         stderr: chosen.routes[Stream::Stderr as usize],
         verbatim: chosen.verbatim,
         wait_output: settings.wait_output,
+        observe: chosen.observe || settings.files,
         outer: chosen.outer,
     };
     let stage = Rc::new(RefCell::new(Stage {
@@ -140,6 +143,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         pid: None,
         exit: None,
         launch_error: None,
+        file: None,
         gave_up: false,
     };
     run.follow(&inputs)?;
@@ -161,6 +165,8 @@ struct Run<'a> {
     pid: Option<i32>,
     exit: Option<Exit>,
     launch_error: Option<LaunchError>,
+    /// How far the command had read which file when it was last seen.
+    file: Option<FileRead>,
     gave_up: bool,
 }
 
@@ -354,6 +360,16 @@ impl Run<'_> {
                 bytes: &bytes,
                 charge: &charge,
             }),
+            Notice::Observed(observed) => {
+                self.tell(&Event::Observed(&observed));
+                if self.settings.files && observed.file != self.file {
+                    self.file = observed.file;
+                    if let Some(file) = &self.file {
+                        let reports = Reports::of(FILES, &file.progress());
+                        self.stage.borrow_mut().reports(&reports);
+                    }
+                }
+            }
             Notice::Stopped { signal, foreground } => {
                 let actions = self.job.child_stopped(signal, foreground);
                 self.control_job(actions);

@@ -15,6 +15,7 @@ use crate::progress::ProgressReporter;
 use crate::reports::{Collector, Reports};
 
 use super::drain::Drain;
+use super::observe::Observer;
 use super::terminal::Terminal;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
@@ -59,6 +60,10 @@ pub(super) struct Worker<'a> {
     outer: Option<&'a OwnedFd>,
     /// Whether something woke us that may have been a change of the child's state.
     woken: bool,
+    /// Looks at the child as long as it has reported nothing, if anybody wants to know.
+    observer: Option<Observer>,
+    /// Whether the child is stopped.
+    stopped: bool,
     /// The terminal, once the child has wanted it.
     terminal: Option<Terminal>,
     /// Set when the child has ended.
@@ -97,6 +102,8 @@ impl<'a> Worker<'a> {
             wait_output: launch.wait_output,
             outer: launch.outer.as_ref(),
             woken: true,
+            observer: launch.observe.then(|| Observer::new(spawned.pid)).flatten(),
+            stopped: false,
             terminal: None,
             drain: None,
         })
@@ -117,6 +124,7 @@ impl<'a> Worker<'a> {
                 return self.bury();
             }
             self.wait_and_read()?;
+            self.look();
         }
     }
 
@@ -178,6 +186,7 @@ impl<'a> Worker<'a> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
+            self.stopped = change.stopping_signal().is_some();
             (self.notify)(match change.stopping_signal() {
                 Some(signal) => Notice::Stopped {
                     signal,
@@ -264,7 +273,7 @@ impl<'a> Worker<'a> {
             Some(drain) if polled_all && !self.waits_for_output() => Some(drain.deadline()),
             _ => None,
         };
-        let timeout = [self.pause_until, drained_at]
+        let timeout = [self.pause_until, drained_at, self.look_at()]
             .into_iter()
             .flatten()
             .min()
@@ -310,6 +319,25 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
+    /// When the child is to be looked at. Not while it cannot move, or has the screen.
+    fn look_at(&self) -> Option<Instant> {
+        let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
+        let observer = self.observer.as_ref()?;
+        (!self.stopped && !lent && self.drain.is_none()).then(|| observer.due())
+    }
+
+    fn look(&mut self) {
+        let Some(due) = self.look_at() else {
+            return;
+        };
+        let now = Instant::now();
+        if due <= now
+            && let Some(observed) = self.observer.as_mut().and_then(|it| it.sample(now))
+        {
+            (self.notify)(Notice::Observed(observed));
+        }
+    }
+
     /// Reads the channel once and hands on what came.
     fn read_channel(&mut self) {
         let Some(channel) = &self.channel else {
@@ -339,6 +367,7 @@ impl<'a> Worker<'a> {
         }
         let mut reports = self.collector.take();
         if !reports.is_empty() {
+            self.observer = None;
             reports.charge = Some(self.reports_credit.charge(reports.weight()));
             // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
             let _ = self.reporter.report(reports);

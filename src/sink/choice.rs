@@ -85,6 +85,8 @@ pub struct Chosen {
     pub routes: [Route; 2],
     /// Whether every line of the channel is wanted.
     pub verbatim: bool,
+    /// Whether what can be seen of a child that reports nothing is shown.
+    pub observe: bool,
     /// The channel of the progrun that we run under, if we report to it: when it breaks, we are cancelled.
     pub outer: Option<OwnedFd>,
 }
@@ -111,6 +113,7 @@ pub fn choose(
             other => other == Progress::Plain,
         };
 
+    let awaits_report = is_pipe(stdout());
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
     let kept = display.log.is_some() || display.output == Show::OnFailure;
     let routes = shared.map(|shared| match display.output {
@@ -177,7 +180,7 @@ pub fn choose(
         let color = display.color.unwrap_or_else(color_by_environment);
         let name = display.name.clone();
         let bars = Bars::new(terminal, name, color, shows, size, foreground);
-        sinks.push(Box::new(bars.after_first_report(is_pipe(stdout()))));
+        sinks.push(Box::new(bars.after_first_report(awaits_report)));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
         sinks.push(Box::new(Plain::new(outlet, display.name.clone())));
@@ -196,6 +199,7 @@ pub fn choose(
         sinks,
         routes,
         verbatim: display.json.is_some(),
+        observe: bars && !awaits_report,
     })
 }
 
