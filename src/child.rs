@@ -11,6 +11,7 @@
 mod drain;
 mod holders;
 mod launch_error;
+mod observe;
 mod pty;
 mod screen;
 mod signals;
@@ -27,7 +28,7 @@ use std::sync::mpsc;
 
 use crate::credit::Charge;
 use crate::dialect::Selection;
-use crate::event::{Asked, Exit, Route, Stream};
+use crate::event::{Asked, Exit, Observed, Route, Stream};
 use crate::progress::ProgressReporter;
 use crate::reports::Reports;
 
@@ -55,6 +56,8 @@ pub struct Launch {
     pub zig: bool,
     /// Whether stdout and stderr are read to their end however long somebody holds them after the child.
     pub wait_output: bool,
+    /// Whether a child that reports nothing is looked at from outside.
+    pub observe: bool,
     /// The write end of a pipe that tells of a stop when its reader closes it.
     pub outer: Option<OwnedFd>,
 }
@@ -78,6 +81,8 @@ pub enum Notice {
         /// To be dropped when the bytes are written; the worker reads no further while too much is under way.
         charge: Charge,
     },
+    /// What could be seen of the child, which has reported nothing.
+    Observed(Observed),
     /// The child was stopped.
     Stopped {
         /// By this signal.

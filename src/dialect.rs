@@ -87,9 +87,18 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
         osc::FORMAT,
         curl::FORMAT,
         meter::FORMAT,
+        Format {
+            name: FILES,
+            about: "how far a large file has been read that the command has open: an estimate (Linux)",
+            switch: "nothing",
+        },
     ];
     FIRST.iter().chain(json::FORMATS).chain(LAST)
 }
+
+/// The name of what is no format: how far the child has read a file, as the system tells it. An estimate, for there may be
+/// more to do than to read.
+pub const FILES: &str = "files";
 
 /// Which formats are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,13 +128,16 @@ impl Selection {
     pub fn reads_streams(&self) -> bool {
         match self {
             Self::Auto | Self::None => false,
-            Self::Only(names) => names.iter().any(|name| *name != zig::FORMAT.name),
+            Self::Only(names) => names
+                .iter()
+                .any(|name| ![zig::FORMAT.name, FILES].contains(name)),
         }
     }
 
-    /// Whether the format is to be looked for where nobody would write it who was not told to.
-    fn names(&self, format: &Format) -> bool {
-        matches!(self, Self::Only(names) if names.contains(&format.name))
+    /// Whether the format was named: then it is looked for also where only somebody writes it who was told to.
+    #[must_use]
+    pub fn asks_for(&self, name: &str) -> bool {
+        matches!(self, Self::Only(names) if names.contains(&name))
     }
 }
 
@@ -214,7 +226,9 @@ impl Dialects {
         let recognised = recognise::recognise(first_line).filter(is_read);
         let lines: Vec<_> = recognise::on_the_channel(&self.ffmpeg)
             .into_iter()
-            .filter(|(format, _)| recognised == Some(format.name) || self.selection.names(format))
+            .filter(|(format, _)| {
+                recognised == Some(format.name) || self.selection.asks_for(format.name)
+            })
             .map(|(_, lines)| lines)
             .collect();
         if !lines.is_empty() {
@@ -305,10 +319,10 @@ fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
     add(&teamcity::FORMAT, Box::<teamcity::Teamcity>::default());
     add(&azure::FORMAT, Box::<azure::Azure>::default());
     // Four plain words on a line can be anybody's.
-    if selection.names(&dpkg::FORMAT) {
+    if selection.asks_for(dpkg::FORMAT.name) {
         lines.push(Box::<dpkg::Dpkg>::default());
     }
-    if selection.names(&e2fsck::FORMAT) {
+    if selection.asks_for(e2fsck::FORMAT.name) {
         lines.push(Box::<e2fsck::E2fsck>::default());
     }
     lines.push(Box::new(Json::new(|name| selection.reads(name))));

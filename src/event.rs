@@ -2,12 +2,14 @@
 //!
 //! Facts only, and no text for people: how an event is shown is a sink's business, when it happens the run loop's.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::credit::Charge;
+use crate::protocol::Progress;
 use crate::reports::Reports;
 
 /// One thing that happened.
@@ -31,6 +33,8 @@ pub enum Event<'a> {
         /// To be cloned and held until the bytes are written.
         charge: &'a Charge,
     },
+    /// What could be seen of a child that has reported nothing.
+    Observed(&'a Observed),
     /// A stop was requested.
     Cancelling {
         /// By whom.
@@ -65,6 +69,45 @@ pub enum Event<'a> {
     Warning(&'a str),
     /// The run is over.
     Finished(&'a Summary),
+}
+
+/// What could be seen of the child and its descendants from outside, over about the last second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// How many processors they kept busy.
+    pub cpu: f64,
+    /// How many bytes they read in a second.
+    pub read: f64,
+    /// How many bytes they wrote in a second.
+    pub written: f64,
+    /// The file that one of them reads through, if they seem to.
+    pub file: Option<FileRead>,
+}
+
+/// How far a file is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRead {
+    /// Its name, without the folder.
+    pub name: String,
+    /// How many bytes are read.
+    pub position: u64,
+    /// How many there are.
+    pub size: u64,
+}
+
+impl FileRead {
+    /// The same as a report.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "nobody misses the last bytes")]
+    pub fn progress(&self) -> Progress<'static> {
+        Progress {
+            progress: Some(self.position as f64),
+            total: Some(self.size as f64),
+            unit: Some(Cow::Borrowed("bytes")),
+            message: Some(Cow::Owned(format!("reading {}", self.name))),
+            ..Progress::default()
+        }
+    }
 }
 
 /// One of the child's two output streams.

@@ -13,6 +13,8 @@ use crate::protocol::{Progress, Status};
 
 /// How many parts may be live at once; further ones are counted and not kept.
 pub const LIVE_PARTS: usize = 1000;
+/// Somebody else's format that was silent for so long may be at its end, or stuck: what it said last is not news.
+const STALE: Duration = Duration::from_secs(10);
 /// How much of each text is kept, in bytes: no line of a terminal shows more.
 const TEXT_LIMIT: usize = 1024;
 
@@ -21,14 +23,25 @@ const TEXT_LIMIT: usize = 1024;
 pub struct Part {
     /// All that it has said, newest first served.
     pub known: Progress<'static>,
+    /// Whose format it said the last of it in; none: ours.
+    pub source: Option<&'static str>,
     began: Duration,
+    updated: Duration,
     eta_given: Duration,
     estimate: Estimate,
 }
 
 impl Part {
-    fn apply(&mut self, report: &Progress<'_>, elapsed: Duration) {
+    /// Takes in a report in the format `source`.
+    pub fn apply(
+        &mut self,
+        report: &Progress<'_>,
+        source: Option<&'static str>,
+        elapsed: Duration,
+    ) {
         self.known.merge(report);
+        self.source = source;
+        self.updated = elapsed;
         let known = &mut self.known;
         clip(&mut known.id);
         clip(&mut known.parent);
@@ -44,6 +57,21 @@ impl Part {
         }
     }
 
+    /// How much of the whole is done, from 0 to 1. Who reports to us says when all is done; in somebody else's format a
+    /// full count proves nothing.
+    #[must_use]
+    pub fn fraction(&self) -> Option<f64> {
+        let most = if self.source.is_some() { 0.99 } else { 1.0 };
+        self.known.fraction().map(|fraction| fraction.min(most))
+    }
+
+    /// For how long there has been no news, if that makes what is known doubtful.
+    #[must_use]
+    pub fn stale(&self, elapsed: Duration) -> Option<Duration> {
+        self.source?;
+        Some(elapsed.saturating_sub(self.updated)).filter(|silence| *silence >= STALE)
+    }
+
     /// How long the part has been going on.
     #[must_use]
     pub fn elapsed(&self, elapsed: Duration) -> Duration {
@@ -53,6 +81,9 @@ impl Part {
     /// What is left: the child's own estimate, counted down since it gave it, or ours.
     #[must_use]
     pub fn remaining(&self, elapsed: Duration) -> Option<Duration> {
+        if self.stale(elapsed).is_some() {
+            return None;
+        }
         if let Some(eta) = self.known.eta {
             let given = Duration::try_from_secs_f64(eta).ok()?;
             return Some(given.saturating_sub(elapsed.saturating_sub(self.eta_given)));
@@ -67,6 +98,9 @@ impl Part {
     /// Units in a second; none for a part that gives only percentages.
     #[must_use]
     pub fn rate(&self, elapsed: Duration) -> Option<f64> {
+        if self.stale(elapsed).is_some() {
+            return None;
+        }
         self.known.progress?;
         self.estimate.rate(self.elapsed(elapsed))
     }
@@ -95,10 +129,15 @@ pub struct Ended {
 }
 
 impl Parts {
-    /// Takes in a report. Gives the part back if the report ended it.
-    pub fn apply(&mut self, report: &Progress<'_>, elapsed: Duration) -> Option<Part> {
+    /// Takes in a report in the format `source`; none: ours. Gives the part back if the report ended it.
+    pub fn apply(
+        &mut self,
+        report: &Progress<'_>,
+        source: Option<&'static str>,
+        elapsed: Duration,
+    ) -> Option<Part> {
         let Some(id) = report.id.as_deref() else {
-            self.task.apply(report, elapsed);
+            self.task.apply(report, source, elapsed);
             return None;
         };
         let id = clipped(id);
@@ -118,7 +157,7 @@ impl Parts {
                 self.live.len() - 1
             }
         };
-        self.live[index].apply(report, elapsed);
+        self.live[index].apply(report, source, elapsed);
         report.status?;
         self.count(report.status);
         self.by_id.remove(id);
@@ -228,7 +267,7 @@ mod tests {
             ("a2", Some("a")),
             ("orphan", Some("nobody")),
         ] {
-            assert!(parts.apply(&report(id, parent), NOW).is_none());
+            assert!(parts.apply(&report(id, parent), None, NOW).is_none());
         }
         assert_eq!(
             shape(&parts),
@@ -248,7 +287,7 @@ mod tests {
     fn parts_that_claim_to_be_each_others_parents_are_still_drawn_once() {
         let mut parts = Parts::default();
         for (id, parent) in [("a", Some("b")), ("b", Some("a")), ("c", Some("c"))] {
-            parts.apply(&report(id, parent), NOW);
+            parts.apply(&report(id, parent), None, NOW);
         }
         assert_eq!(shape(&parts), [line(1, "a"), line(2, "b"), line(1, "c")]);
     }
@@ -256,15 +295,15 @@ mod tests {
     #[test]
     fn a_part_that_is_over_is_given_back_and_counted() {
         let mut parts = Parts::default();
-        parts.apply(&report("a", None), NOW);
-        parts.apply(&report("b", None), NOW);
-        let ended = parts.apply(&over("a", Status::Failed), NOW).unwrap();
+        parts.apply(&report("a", None), None, NOW);
+        parts.apply(&report("b", None), None, NOW);
+        let ended = parts.apply(&over("a", Status::Failed), None, NOW).unwrap();
         assert_eq!(ended.known.id.as_deref(), Some("a"));
-        parts.apply(&over("b", Status::Skipped), NOW);
-        parts.apply(&over("never began", Status::Ok), NOW);
+        parts.apply(&over("b", Status::Skipped), None, NOW);
+        parts.apply(&over("never began", Status::Ok), None, NOW);
         assert_eq!(parts.ended, Ended { well: 2, badly: 1 });
         assert_eq!(parts.live(), 0);
-        parts.apply(&report("b", None), NOW);
+        parts.apply(&report("b", None), None, NOW);
         assert_eq!(shape(&parts), [line(1, "b")]);
     }
 
@@ -274,7 +313,7 @@ mod tests {
         for number in 0..LIVE_PARTS + 5 {
             let mut part = report("", None);
             part.id = Some(Cow::Owned(number.to_string()));
-            parts.apply(&part, NOW);
+            parts.apply(&part, None, NOW);
         }
         assert_eq!((parts.live(), parts.beyond), (LIVE_PARTS, 5));
     }
@@ -287,9 +326,30 @@ mod tests {
             message: Some(Cow::Owned(message)),
             ..Progress::default()
         };
-        parts.apply(&report, NOW);
+        parts.apply(&report, None, NOW);
         let kept = parts.task.known.message.unwrap();
         assert_eq!(kept, "é".repeat(TEXT_LIMIT / 2));
+    }
+
+    #[test]
+    fn what_another_format_says_is_never_all_and_goes_stale() {
+        let at = Duration::from_secs;
+        let full = |eta| Progress {
+            progress: Some(4.0),
+            total: Some(4.0),
+            eta,
+            ..Progress::default()
+        };
+        let mut part = Part::default();
+        part.apply(&full(Some(60.0)), Some("tool"), at(1));
+        assert_eq!(part.fraction(), Some(0.99));
+        assert_eq!(part.stale(at(10)), None);
+        assert_eq!(part.remaining(at(10)), Some(at(51)));
+        assert_eq!(part.stale(at(11)), Some(at(10)));
+        assert_eq!((part.remaining(at(11)), part.rate(at(11))), (None, None));
+        part.apply(&full(None), None, at(12));
+        assert_eq!(part.fraction(), Some(1.0));
+        assert_eq!(part.stale(at(100)), None);
     }
 
     #[test]
@@ -299,7 +359,7 @@ mod tests {
             eta: Some(10.0),
             ..Progress::default()
         };
-        parts.apply(&report, NOW);
+        parts.apply(&report, None, NOW);
         let later = Duration::from_secs(5);
         assert_eq!(parts.task.remaining(later), Some(Duration::from_secs(6)));
         let much_later = Duration::from_secs(50);

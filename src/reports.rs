@@ -80,6 +80,17 @@ impl Verbatim {
 }
 
 impl Reports {
+    /// One report that was not written for us, for those who want it verbatim too.
+    #[must_use]
+    pub fn of(source: &'static str, progress: &Progress<'_>) -> Self {
+        let mut fold = Fold::new(true);
+        fold.report(progress);
+        Self {
+            source: Some(source),
+            ..fold.take()
+        }
+    }
+
     /// About how many bytes these reports take while they are under way, and in what is written of them. A line of one
     /// byte becomes an event of a hundred, so it is not what was read that counts.
     #[must_use]

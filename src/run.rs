@@ -21,8 +21,8 @@ use anyhow::Context;
 
 use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
 use crate::credit::Credit;
-use crate::dialect::Selection;
-use crate::event::{Ending, Event, Exit, Final, Reason, Step, Stream, Summary};
+use crate::dialect::{FILES, Selection};
+use crate::event::{Ending, Event, Exit, FileRead, Final, Reason, Step, Stream, Summary};
 use crate::executor::Builder;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
 use crate::reports::Reports;
@@ -107,6 +107,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         from: settings.from.clone(),
         zig: chosen.shows_progress && settings.from.reads("zig"),
         wait_output: settings.wait_output,
+        observe: chosen.observe && settings.from.reads(FILES) || settings.from.asks_for(FILES),
         outer: chosen.outer,
     };
     let stage = Rc::new(RefCell::new(Stage {
@@ -146,6 +147,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         pid: None,
         exit: None,
         launch_error: None,
+        file: None,
         gave_up: false,
     };
     run.follow(&inputs)?;
@@ -167,6 +169,8 @@ struct Run<'a> {
     pid: Option<i32>,
     exit: Option<Exit>,
     launch_error: Option<LaunchError>,
+    /// How far the command had read which file when it was last seen.
+    file: Option<FileRead>,
     gave_up: bool,
 }
 
@@ -360,6 +364,16 @@ impl Run<'_> {
                 bytes: &bytes,
                 charge: &charge,
             }),
+            Notice::Observed(observed) => {
+                self.tell(&Event::Observed(&observed));
+                if self.settings.from.asks_for(FILES) && observed.file != self.file {
+                    self.file = observed.file;
+                    if let Some(file) = &self.file {
+                        let reports = Reports::of(FILES, &file.progress());
+                        self.stage.borrow_mut().reports(&reports);
+                    }
+                }
+            }
             Notice::Stopped { signal, foreground } => {
                 let actions = self.job.child_stopped(signal, foreground);
                 self.control_job(actions);

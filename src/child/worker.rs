@@ -16,6 +16,7 @@ use crate::progress::ProgressReporter;
 use crate::reports::{Collector, Reports};
 
 use super::drain::Drain;
+use super::observe::Observer;
 use super::terminal::Terminal;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
@@ -77,6 +78,10 @@ pub(super) struct Worker<'a> {
     outer: Option<&'a OwnedFd>,
     /// Whether something woke us that may have been a change of the child's state.
     woken: bool,
+    /// Looks at the child as long as it has reported nothing, if anybody wants to know.
+    observer: Option<Observer>,
+    /// Whether the child is stopped.
+    stopped: bool,
     /// The terminal, once the child has wanted it.
     terminal: Option<Terminal>,
     /// Set when the child has ended.
@@ -121,6 +126,8 @@ impl<'a> Worker<'a> {
             wait_output: launch.wait_output,
             outer: launch.outer.as_ref(),
             woken: true,
+            observer: launch.observe.then(|| Observer::new(spawned.pid)).flatten(),
+            stopped: false,
             terminal: None,
             drain: None,
         })
@@ -141,6 +148,7 @@ impl<'a> Worker<'a> {
                 return self.bury();
             }
             self.wait_and_read()?;
+            self.observe();
         }
     }
 
@@ -224,6 +232,7 @@ impl<'a> Worker<'a> {
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
             let signal = change.stopping_signal().map(|signal| self.meant(signal));
+            self.stopped = signal.is_some();
             (self.notify)(match signal {
                 Some(signal) => Notice::Stopped {
                     signal,
@@ -328,6 +337,7 @@ impl<'a> Worker<'a> {
             drained_at,
             self.look_at(now),
             self.dialects.deadline(),
+            self.observe_at(),
         ]
         .into_iter()
         .flatten()
@@ -381,6 +391,25 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
+    /// When the child is to be looked at. Not while it cannot move, or has the screen.
+    fn observe_at(&self) -> Option<Instant> {
+        let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
+        let observer = self.observer.as_ref()?;
+        (!self.stopped && !lent && self.drain.is_none()).then(|| observer.due())
+    }
+
+    fn observe(&mut self) {
+        let Some(due) = self.observe_at() else {
+            return;
+        };
+        let now = Instant::now();
+        if due <= now
+            && let Some(observed) = self.observer.as_mut().and_then(|it| it.sample(now))
+        {
+            (self.notify)(Notice::Observed(observed));
+        }
+    }
+
     /// Reads the channel once and hands on what came.
     fn read_channel(&mut self) {
         let Some(channel) = &self.channel else {
@@ -427,6 +456,7 @@ impl<'a> Worker<'a> {
         }
         let mut reports = self.collector.take();
         if !reports.is_empty() {
+            self.observer = None;
             reports.charge = Some(self.reports_credit.charge(reports.weight()));
             // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
             let _ = self.reporter.report(reports);
@@ -455,6 +485,7 @@ impl<'a> Worker<'a> {
         if reports.is_empty() {
             return;
         }
+        self.observer = None;
         reports.charge = Some(self.reports_credit.charge(reports.weight()));
         if self.reporter.report(reports).is_err() && std::mem::take(&mut self.awaits_report) {
             (self.notify)(Notice::Reported);

@@ -7,6 +7,7 @@
 
 mod layout;
 mod screen;
+mod silent;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use anstyle_progress::{TermProgress, supports_term_progress};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::credit::Charge;
+use crate::dialect::FILES;
 use crate::event::{Event, Reason, Summary};
 use crate::parts::Parts;
 use crate::protocol::Status;
@@ -22,6 +24,7 @@ use crate::reports::Reports;
 
 use self::layout::{Layout, Line};
 use self::screen::Screen;
+use self::silent::Silent;
 use super::text::escape;
 use super::{Outlet, Sink, narration};
 
@@ -57,6 +60,8 @@ pub(super) struct Bars {
     shows: [bool; 2],
     taskbar: Taskbar,
     parts: Parts,
+    /// What is shown instead as long as there is no report.
+    silent: Option<Silent>,
     output: Output,
     last_frame: Option<Duration>,
     /// Whether bars are on the screen.
@@ -146,6 +151,7 @@ impl Bars {
                 shown: None,
             },
             parts: Parts::default(),
+            silent: Some(Silent::default()),
             output: Output::default(),
             last_frame: None,
             drawn: false,
@@ -170,8 +176,9 @@ impl Bars {
     fn reports(&mut self, reports: &Reports, elapsed: Duration) {
         self.news = true;
         self.awaits_report = false;
+        self.silent = None;
         for report in &reports.parts {
-            if let Some(part) = self.parts.apply(report, elapsed)
+            if let Some(part) = self.parts.apply(report, reports.source, elapsed)
                 && part.known.status == Some(Status::Failed)
                 && self.failures < narration::FAILURES
             {
@@ -238,7 +245,8 @@ impl Bars {
         if self.paused {
             name.push_str(" (stopped)");
         }
-        let lines = self.layout.lines(&self.parts, &name, size, elapsed);
+        let silent = self.silent.as_ref();
+        let lines = self.layout.lines(&self.parts, silent, &name, size, elapsed);
         for row in self.rows.drain(lines.len().min(self.rows.len())..) {
             self.multi.remove(&row.bar);
         }
@@ -256,10 +264,16 @@ impl Bars {
             }
         });
         self.drawn = true;
-        let fraction = self.parts.task.known.fraction();
+        let fraction = self.fraction();
         if let Some(sequence) = self.taskbar.set(fraction) {
             self.screen.write(sequence.as_bytes());
         }
+    }
+
+    fn fraction(&self) -> Option<f64> {
+        let silent = self.silent.as_ref();
+        let task = silent.map_or(&self.parts.task, |silent| &silent.file);
+        task.fraction()
     }
 
     fn terminal_is_ours(&mut self, ours: bool, elapsed: Duration) {
@@ -301,8 +315,21 @@ impl Sink for Bars {
                 reason: Reason::Hangup,
                 ..
             } => self.hung_up = true,
+            // What was observed is known already; but somebody has asked for it as for a report.
+            Event::Progress(reports) if reports.source == Some(FILES) => self.awaits_report = false,
             Event::Progress(reports) => self.reports(reports, elapsed),
-            Event::Output { stream, .. } if !self.shows[*stream as usize] => {}
+            Event::Observed(observed) => {
+                if let Some(silent) = &mut self.silent {
+                    silent.observed(observed, elapsed);
+                    self.news = true;
+                }
+            }
+            Event::Output { stream, bytes, .. } if !self.shows[*stream as usize] => {
+                if let Some(silent) = &mut self.silent {
+                    silent.printed(*stream, bytes);
+                    self.news = true;
+                }
+            }
             Event::Output {
                 stream,
                 bytes,
@@ -357,7 +384,7 @@ impl Sink for Bars {
             FRAME
         } else if self.output.line_open {
             return None;
-        } else if self.parts.task.known.fraction().is_none() {
+        } else if self.fraction().is_none() {
             SPIN
         } else {
             SECOND

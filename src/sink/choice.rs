@@ -100,6 +100,8 @@ pub struct Chosen {
     pub verbatim: bool,
     /// Whether somebody is shown or told how far the child is.
     pub shows_progress: bool,
+    /// Whether what can be seen of a child that reports nothing is shown.
+    pub observe: bool,
     /// The channel of the progrun that we run under, if we report to it: when it breaks, we are cancelled.
     pub outer: Option<OwnedFd>,
 }
@@ -128,6 +130,7 @@ pub fn choose(
         };
 
     let visible = !json_on_stdout && display.output == Show::Stream;
+    let awaits_report = is_pipe(stdout());
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
     let kept = display.log.is_some() || display.output == Show::OnFailure;
     let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
@@ -200,7 +203,7 @@ pub fn choose(
         let color = display.color.unwrap_or_else(color_by_environment);
         let name = display.name.clone();
         let bars = Bars::new(terminal, name, color, shows, size, foreground);
-        sinks.push(Box::new(bars.after_first_report(is_pipe(stdout()))));
+        sinks.push(Box::new(bars.after_first_report(awaits_report)));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
         sinks.push(Box::new(Plain::new(outlet, display.name.clone())));
@@ -220,6 +223,7 @@ pub fn choose(
         shows_progress: bars || plain || outer.is_some() || display.json.is_some(),
         outer,
         verbatim: display.json.is_some(),
+        observe: bars && !awaits_report,
     })
 }
 

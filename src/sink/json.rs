@@ -146,7 +146,8 @@ impl Sink for Json {
                 self.line("signal", elapsed, &fields);
             }
             // The terminal is between progrun and the child; it is not part of what happened.
-            Event::Terminal { .. } | Event::Resized | Event::Paused(_) => {}
+            // Nor is what was seen from outside: who wants that asks for it as reports.
+            Event::Terminal { .. } | Event::Resized | Event::Paused(_) | Event::Observed(_) => {}
             Event::Warning(message) => {
                 self.line("warning", elapsed, &[("message", json!(message))]);
             }

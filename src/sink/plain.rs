@@ -9,7 +9,7 @@ use crate::parts::{Part, Parts};
 use crate::protocol::Status;
 use crate::reports::Reports;
 
-use super::text::{amount, clock, escape, percent};
+use super::text::{amount, clock, escape, share};
 use super::{Outlet, Sink, narration};
 
 /// How long news waits at most.
@@ -73,7 +73,7 @@ impl Plain {
     fn reports(&mut self, reports: &Reports, elapsed: Duration) {
         for report in &reports.parts {
             self.news = true;
-            if let Some(part) = self.parts.apply(report, elapsed) {
+            if let Some(part) = self.parts.apply(report, reports.source, elapsed) {
                 self.part_ended(&part);
             }
         }
@@ -140,9 +140,7 @@ impl Plain {
 fn describe(parts: &Parts, elapsed: Duration) -> String {
     let task = &parts.task;
     let mut words = Vec::new();
-    if let Some(fraction) = task.known.fraction() {
-        words.push(percent(fraction));
-    }
+    words.extend(share(task));
     words.push(amount(&task.known));
     words.push(narration::tally(parts));
     if let Some(left) = task.remaining(elapsed).filter(|left| !left.is_zero()) {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::dialect::FILES;
 use crate::event::{Ending, Final, Reason, Summary, signal_name};
+use crate::parts::Part;
 use crate::protocol::Progress;
 
 /// Text from a child, fit for a terminal: control characters, escape sequences and characters that reorder or hide
@@ -146,9 +148,16 @@ fn number(value: f64) -> String {
     }
 }
 
-/// A percentage as a person reads it: 100 only when all is done.
+/// How far a part is, as a percentage; one that is only estimated is marked.
 #[must_use]
-pub(super) fn percent(fraction: f64) -> String {
+pub(super) fn share(part: &Part) -> Option<String> {
+    let mark = if part.source == Some(FILES) { "~" } else { "" };
+    let percent = percent(part.fraction()?);
+    Some(format!("{mark}{percent}"))
+}
+
+/// A percentage as a person reads it: 100 only when all is done.
+fn percent(fraction: f64) -> String {
     format!("{:.0}%", (fraction * 100.0).floor())
 }
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 use crate::parts::{Part, Parts};
 
 use super::super::narration;
-use super::super::text::{amount, clock, columns, escape, fit, percent, rate};
+use super::super::text::{amount, clock, columns, escape, fit, rate, share};
 use super::SPIN;
+use super::silent::Silent;
 
 /// Estimates beyond this help nobody.
 const FAR: Duration = Duration::from_hours(24 * 100);
@@ -56,6 +57,7 @@ impl Layout {
     pub(super) fn lines(
         &mut self,
         parts: &Parts,
+        silent: Option<&Silent>,
         name: &str,
         (width, at_most): (usize, usize),
         elapsed: Duration,
@@ -69,9 +71,14 @@ impl Layout {
             };
         }
         let name = escape(parts.task.known.title.as_deref().unwrap_or(name));
-        let mut rows = vec![Row::new(&name, &parts.task, elapsed, elapsed)];
+        let task = silent.map_or(&parts.task, |silent| &silent.file);
+        let mut rows = vec![Row::new(&name, task, elapsed, elapsed)];
         let tally = narration::tally(parts);
-        rows[0].message = [tally.as_str(), &rows[0].message].join("  ").trim().into();
+        let line = silent.map_or(String::new(), Silent::line);
+        rows[0].message = [tally.as_str(), &rows[0].message, &line]
+            .join("  ")
+            .trim()
+            .into();
         for (depth, part) in parts.tree(at_most.saturating_sub(1)) {
             let indent = " ".repeat((depth * 2).min(self.label_limit() / 2));
             let label = indent + &narration::label(part);
@@ -164,17 +171,19 @@ impl Layout {
 impl Row {
     fn new(label: &str, part: &Part, time: Duration, elapsed: Duration) -> Self {
         let known = &part.known;
-        let fraction = known.fraction();
-        let percent = fraction.map(|fraction| format!("{:>4}", percent(fraction)));
+        let percent = share(part).map(|share| format!("{share:>4}"));
         let rate = part.rate(elapsed).map(|so_many| rate(known, so_many));
         let eta = part
             .remaining(elapsed)
             .filter(|left| !left.is_zero() && *left < FAR)
             .map(|left| format!("ETA {}", clock(left)));
-        let message = escape(known.message.as_deref().unwrap_or(""));
+        let mut message = escape(known.message.as_deref().unwrap_or("")).into_owned();
+        if let Some(silence) = part.stale(elapsed) {
+            message = format!("{}  no news for {}", message.trim(), clock(silence));
+        }
         Self {
             label: label.to_owned(),
-            fraction,
+            fraction: part.fraction(),
             facts: [
                 percent.unwrap_or_default(),
                 amount(known),

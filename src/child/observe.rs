@@ -1,0 +1,247 @@
+//! What can be seen of a child that reports nothing: what it uses, and how far it has come in a file that it reads.
+//!
+//! A guess, and cheap: it looks at the child and its descendants from outside, about once a second, and less often where
+//! looking is dear. It knows no pipe, no screen, and not whether anybody wants to know. Only Linux tells; elsewhere there
+//! is no observer.
+//!
+//! **What is read and written** is what the system calls of the processes moved, or what went from and to disks if that
+//! is more. The former counts what is read from a cache and from the network too, as a person would; but memory maps and
+//! copies within the kernel only show in the latter. In a pipeline a byte counts at each step.
+//!
+//! **A file is being read through** when the position of a descriptor that can read it advances. Of several the one with
+//! the most to come is taken, until it is closed. A descriptor that goes back and forth has to advance more often in a
+//! row than it ever went back. `cp` and its like leave the copying to the kernel, which tells the position only when it
+//! is done with 2 GiB or so; meanwhile the size of the copy tells it.
+
+mod proc;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::param::clock_ticks_per_second;
+use rustix::process::Pid;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::event::{FileRead, Observed};
+
+use self::proc::{Open, Usage};
+
+/// A command that is over before that is not looked at.
+const FIRST: Duration = Duration::from_millis(250);
+const EVERY: Duration = Duration::from_secs(1);
+/// The time between looks is at least so many times the processor time that one took: under 0.2 % of a core.
+const THRIFT: u32 = 500;
+/// How many processes, threads and descriptors are looked at.
+const PROCESSES: usize = 64;
+const TASKS: usize = 256;
+const DESCRIPTORS: usize = 512;
+/// What is no larger is soon read.
+const LARGE: u64 = 1024 * 1024;
+
+/// Looks at one child.
+#[derive(Debug)]
+pub(super) struct Observer {
+    root: i32,
+    due: Instant,
+    /// When was looked last, and what all processes together had used by then.
+    last: Option<(Instant, Usage)>,
+    usage: HashMap<i32, Usage>,
+    tracks: HashMap<Key, Track>,
+    chosen: Option<Through>,
+}
+
+/// A descriptor of a process.
+type Key = (i32, i32);
+
+/// How a descriptor moves.
+#[derive(Clone, Debug)]
+struct Track {
+    path: PathBuf,
+    position: u64,
+    /// The position, or what the kernel has copied beyond it.
+    reached: u64,
+    /// How often it advanced in a row.
+    advances: u32,
+    /// How often it went back.
+    retreats: u32,
+}
+
+/// A file that is being read through.
+#[derive(Clone, Debug)]
+struct Through {
+    key: Key,
+    path: PathBuf,
+    position: u64,
+    size: u64,
+}
+
+impl Observer {
+    /// An observer of `child` and its descendants; none where the system tells nothing.
+    pub(super) fn new(child: Pid) -> Option<Self> {
+        cfg!(target_os = "linux").then(|| Self {
+            root: child.as_raw_nonzero().get(),
+            due: Instant::now() + FIRST,
+            last: None,
+            usage: HashMap::new(),
+            tracks: HashMap::new(),
+            chosen: None,
+        })
+    }
+
+    /// When to look next.
+    pub(super) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Looks. Gives what happened since the last time; none at the first.
+    pub(super) fn sample(&mut self, now: Instant) -> Option<Observed> {
+        let begun = processor_time();
+        let total = self.look();
+        self.due = now + EVERY.max(processor_time().saturating_sub(begun) * THRIFT);
+        let (then, before) = self.last.replace((now, total))?;
+        let seconds = now.saturating_duration_since(then).as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "nobody misses the last bytes")]
+        let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
+        let moved = |way: usize| {
+            let transferred = rate(total.transferred[way], before.transferred[way]);
+            transferred.max(rate(total.stored[way], before.stored[way]))
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a hundred or so")]
+        let ticks = clock_ticks_per_second() as f64;
+        (seconds > 0.0).then(|| Observed {
+            cpu: rate(total.ticks, before.ticks) / ticks,
+            read: moved(0),
+            written: moved(1),
+            file: self.chosen.as_ref().map(Through::describe),
+        })
+    }
+
+    /// Looks at all processes. Gives what they have used together: what one that is gone had used is its parent's now.
+    fn look(&mut self) -> Usage {
+        let mut total = Usage::default();
+        let (mut usage, mut tracks) = (HashMap::new(), HashMap::new());
+        let mut read_through = Vec::new();
+        let mut descriptors = DESCRIPTORS;
+        for pid in proc::tree(self.root, PROCESSES, TASKS) {
+            let Some(used) = proc::usage(pid) else {
+                continue;
+            };
+            total += used;
+            usage.insert(pid, used);
+            // Who is stuck may be stuck in a file whose server is gone, and asking for its size would stick us too.
+            let before = self.usage.get(&pid);
+            let writes = before.is_some_and(|before| before.has_written_less_than(&used));
+            let open = proc::open_files(pid, &mut descriptors);
+            for file in open.iter().filter(|file| file.reads) {
+                let key = (pid, file.number);
+                let before = self.tracks.get(&key);
+                let Some(before) = before.filter(|before| before.path == file.path) else {
+                    tracks.insert(key, Track::begin(file));
+                    continue;
+                };
+                let stands = before.position == file.position;
+                let copied = (stands && writes).then(|| copied(pid, file, &open));
+                let track = before.then(file.position, copied.flatten());
+                if track.reached > before.reached && track.is_steady()
+                    && let Some(size) = proc::size(pid, file.number)
+                    // One that stands at the end is read, or being written.
+                    && size > LARGE && before.reached < size && track.reached <= size
+                {
+                    read_through.push(Through {
+                        key,
+                        path: file.path.clone(),
+                        position: track.reached,
+                        size,
+                    });
+                }
+                tracks.insert(key, track);
+            }
+        }
+        (self.usage, self.tracks) = (usage, tracks);
+        self.choose(read_through);
+        total
+    }
+
+    /// Stays with a file as long as it is read, or as long as it is open and no other is.
+    fn choose(&mut self, read_through: Vec<Through>) {
+        let chosen = self.chosen.take().filter(|chosen| {
+            let track = self.tracks.get(&chosen.key);
+            track.is_some_and(|track| track.path == chosen.path && track.is_steady())
+        });
+        let is_chosen = |file: &Through| {
+            let chosen = chosen.as_ref();
+            chosen.is_some_and(|chosen| (chosen.key, &chosen.path) == (file.key, &file.path))
+        };
+        self.chosen = read_through
+            .into_iter()
+            .max_by_key(|file| (is_chosen(file), file.size - file.position))
+            .or(chosen);
+    }
+}
+
+impl Track {
+    fn begin(file: &Open) -> Self {
+        Self {
+            path: file.path.clone(),
+            position: file.position,
+            reached: file.position,
+            advances: 0,
+            retreats: 0,
+        }
+    }
+
+    /// The same descriptor later. `copied` is how much is known to have been copied by the kernel while it stood still.
+    fn then(&self, position: u64, copied: Option<u64>) -> Self {
+        let reached = if position == self.position {
+            self.reached.max(copied.unwrap_or(0))
+        } else {
+            position
+        };
+        let mut later = Self {
+            position,
+            reached,
+            ..self.clone()
+        };
+        if reached > self.reached {
+            later.advances += 1;
+        } else if reached < self.reached {
+            later.advances = 0;
+            later.retreats += 1;
+        }
+        later
+    }
+
+    /// Whether it seems to go from the beginning to the end.
+    fn is_steady(&self) -> bool {
+        self.advances > self.retreats
+    }
+}
+
+impl Through {
+    fn describe(&self) -> FileRead {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        let name = name.to_string_lossy();
+        FileRead {
+            name: name.strip_suffix(" (deleted)").unwrap_or(&name).to_owned(),
+            position: self.position,
+            size: self.size,
+        }
+    }
+}
+
+/// How much of a file that stands still the kernel has copied: the size of a file that stands at the same position, for
+/// the positions of both are told together, and is longer than that. Whoever writes by himself stands at the end.
+fn copied(pid: i32, file: &Open, open: &[Open]) -> Option<u64> {
+    let size = proc::size(pid, file.number).filter(|size| *size > LARGE)?;
+    open.iter()
+        .filter(|copy| !copy.reads && copy.position == file.position)
+        .filter_map(|copy| proc::size(pid, copy.number))
+        .filter(|copied| (file.position + 1..=size).contains(copied))
+        .max()
+}
+
+/// How long this thread has been at work.
+fn processor_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
