@@ -3,6 +3,8 @@
 //! Looks at one record only, and at how numbers stand in it; whether it is progress at all shows in how they move, which
 //! is for whoever keeps several records. It would rather miss a percentage than take something else for one.
 
+use std::sync::LazyLock;
+
 use memchr::{memchr, memchr_iter, memmem};
 
 /// How far a percentage and an amount may be apart, in points, and still say the same: many programs round.
@@ -71,6 +73,9 @@ pub(super) struct Value {
     pub(super) start: usize,
     pub(super) end: usize,
 }
+
+/// Made once: making it costs more than looking through a line.
+static OF: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new(b" of "));
 
 /// Whether it is worth while to look closer. Asked of every line that is printed.
 pub(super) fn worth(text: &[u8]) -> bool {
@@ -147,7 +152,7 @@ fn amounts(text: &[u8]) -> Vec<Value> {
 /// Where something stands between two things of which the second begins with a digit.
 fn amount_signs(text: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
     let slashes = memchr_iter(b'/', text).map(|at| (at, at + 1));
-    let words = memmem::find_iter(text, b" of ").map(|at| (at, at + 4));
+    let words = OF.find_iter(text).map(|at| (at, at + 4));
     slashes.chain(words).filter(|(start, end)| {
         let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
         let right = digit(text.get(end + blanks(&text[*end..])));
