@@ -1,5 +1,5 @@
-//! The activities of Nix, which begin and stop: those that count are added up for the whole, those that a user would wait
-//! for are parts. The numbers are Nix's own (its `logging.hh`).
+//! The activities of Nix, which begin and stop: those that count are added up for the whole, those that a user would
+//! wait for are parts. The numbers are Nix's own (its `logging.hh`).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
