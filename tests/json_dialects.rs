@@ -134,6 +134,15 @@ fn a_restore_of_restic_counts_what_is_restored() {
 }
 
 #[test]
+fn several_objects_on_a_line_are_all_read() {
+    let line = r#"{"message_type":"status","percent_done":0.5}{"message_type":"status","percent_done":0.75} {"#;
+    assert_eq!(
+        said(line),
+        [r#"restic {"percentage":50}"#, r#"restic {"percentage":75}"#]
+    );
+}
+
+#[test]
 fn only_restic_s_own_fraction_is_read_as_one() {
     assert_eq!(
         said(r#"{"message_type":"status","percent_done":0.64}"#),
@@ -374,6 +383,7 @@ fn the_steps_of_a_build_are_parts_and_are_ended_once_whatever_is_repeated() {
 {"statuses":[{"id":"transferring dockerfile:","vertex":"sha256:9b","current":29}]}
 {"vertexes":[{"digest":"sha256:9b","name":"[internal] load build definition","started":"2026-08-06T11:13:41.2Z","completed":"2026-08-06T11:13:41.3Z"}]}
 {"statuses":[{"id":"transferring dockerfile:","vertex":"sha256:9b","current":29,"completed":"2026-08-06T11:13:41.3Z"}]}
+{"statuses":[{"id":"transferring dockerfile:","vertex":"sha256:9b","current":29}]}
 {"vertexes":[{"digest":"sha256:9b","name":"[internal] load build definition","started":"2026-08-06T11:13:41.2Z","completed":"2026-08-06T11:13:41.3Z"}]}
 {"vertexes":[{"digest":"sha256:a0","name":"[1/3] FROM busybox","cached":true,"completed":"2026-08-06T11:13:41.4Z"}]}
 {"logs":[{"vertex":"sha256:a1","stream":1,"data":"aGVsbG8K","timestamp":"2026-08-06T11:13:42Z"}]}
@@ -563,6 +573,7 @@ fn a_token_of_the_model_context_protocol_is_a_part() {
 {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"abc","progress":50.5,"total":100,"message":"half"}}
 {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,"progress":3}}
 {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":3}}
+{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":{},"progress":3}}
 "#;
     assert_eq!(
         said(stream),
@@ -571,6 +582,15 @@ fn a_token_of_the_model_context_protocol_is_a_part() {
             r#"mcp {"progress":3,"id":"7"}"#,
         ]
     );
+}
+
+#[test]
+fn a_part_with_an_endless_name_is_not_taken_for_the_task() {
+    let name = "a".repeat(1025);
+    let line = format!(
+        r#"{{"type":"progress_percent","operation":"{name}","msgid":"a","current":1,"total":2}}"#
+    );
+    assert!(said_nothing_of(&line));
 }
 
 fn said_of(name: &str) -> Vec<String> {

@@ -49,8 +49,8 @@ struct Program {
 
 /// A kind of object: how it is recognised, and where in it is what we look for.
 ///
-/// A place is like a JSON pointer (`/stats/bytes`). A text is a template, in which `{/stats/bytes}` stands for what is there;
-/// without it there is no text. What is missing, null or no number is not reported.
+/// A place is like a JSON pointer (`/stats/bytes`). A text is a template, in which `{/stats/bytes}` stands for what is
+/// there; without it there is no text. What is missing, null or no number is not reported.
 #[derive(Debug)]
 struct Row {
     /// All of these hold.
@@ -58,6 +58,7 @@ struct Row {
     /// Whether it only says how far things are, so that the next one makes it old: nobody misses it on a screen that
     /// shows a bar.
     passing: bool,
+    /// Without it, nothing is said: it would be taken for the task itself.
     id: &'static str,
     parent: &'static str,
     title: &'static str,
@@ -231,7 +232,8 @@ impl Known {
     }
 }
 
-/// The programs by what their marks begin with: nearly every word of an object of nobody is done with by its first letter.
+/// The programs by what their marks begin with. Nearly every word of an object of nobody is done with by its first
+/// letter.
 static BY_INITIAL: [u32; 256] = {
     let mut programs = [0; 256];
     let mut index = 0;
@@ -272,6 +274,10 @@ impl Row {
     };
 
     fn report<'a>(&self, object: &'a Value) -> Progress<'a> {
+        let id = fill(self.id, object).filter(|id| id.len() <= ID_LIMIT);
+        if id.is_none() && !self.id.is_empty() {
+            return Progress::default();
+        }
         let number = |place| amount(at(object, place)?);
         let progress = number(self.progress);
         let total = number(self.total).filter(|total| *total > 0.0);
@@ -291,7 +297,7 @@ impl Row {
             unit: (!self.unit.is_empty() && (progress.is_some() || total.is_some()))
                 .then_some(Cow::Borrowed(self.unit)),
             message: messages.find_map(|message| fill(message, object)),
-            id: fill(self.id, object).filter(|id| id.len() <= ID_LIMIT),
+            id,
             parent: fill(self.parent, object),
             title: fill(self.title, object),
             status: status

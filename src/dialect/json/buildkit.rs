@@ -1,10 +1,10 @@
-//! The steps of a build, which `BuildKit` calls vertexes, and what is transferred for them. Every line tells of what is new,
-//! and much of it again.
+//! The steps of a build, which `BuildKit` calls vertexes, and what is transferred for them. Every line tells of what is
+//! new, and much of it again.
 
 use serde_json::Value;
 
 use super::When::{Has, Is};
-use super::tally::Tally;
+use super::tally::{Tally, over};
 use super::{Emit, LIVE_LIMIT, Machine, Row, items};
 use crate::protocol::{Progress, Status};
 
@@ -75,7 +75,7 @@ impl BuildKit {
         if ended {
             self.transfers.retain(|(step, transfer)| {
                 if step == id {
-                    emit(&over(transfer));
+                    emit(&over(transfer, Status::Ok));
                 }
                 step != id
             });
@@ -107,13 +107,5 @@ impl BuildKit {
             }
             None => {}
         }
-    }
-}
-
-fn over(id: &str) -> Progress<'_> {
-    Progress {
-        id: Some(id.into()),
-        status: Some(Status::Ok),
-        ..Progress::default()
     }
 }

@@ -1,5 +1,5 @@
-//! The activities of Nix, which begin and stop: those that count are added up for the whole, those that a user would wait
-//! for are parts. The numbers are Nix's own (its `logging.hh`).
+//! The activities of Nix, which begin and stop: those that count are added up for the whole, those that a user would
+//! wait for are parts. The numbers are Nix's own (its `logging.hh`).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -28,9 +28,8 @@ struct Nix {
     live: HashMap<u64, Activity>,
     /// What the counting activities have counted, those that have stopped too.
     all: Count,
-    /// How many builds have failed that did not stop yet. Stopping says nothing of success, but a failure is counted right
-    /// before.
-    failures: u64,
+    /// Whether the build that was counted last has failed. Stopping says nothing of success, but comes right after.
+    failed: bool,
 }
 
 #[derive(Debug)]
@@ -98,8 +97,7 @@ impl Nix {
         if matches!(kind, COPY_PATHS | BUILDS) {
             return;
         }
-        let failed = kind == BUILD && self.failures > 0;
-        self.failures -= u64::from(failed);
+        let failed = kind == BUILD && std::mem::take(&mut self.failed);
         emit(&Progress {
             status: Some(if failed { Status::Failed } else { Status::Ok }),
             ..part(id)
@@ -118,8 +116,7 @@ impl Nix {
         match activity.kind {
             COPY_PATHS | BUILDS => {
                 if activity.kind == BUILDS {
-                    let new = count.failed.saturating_sub(before.failed);
-                    self.failures = self.failures.saturating_add(new);
+                    self.failed = count.failed > before.failed;
                 }
                 let Count { done, expected, .. } = &mut self.all;
                 *done = done.saturating_sub(before.done).saturating_add(count.done);

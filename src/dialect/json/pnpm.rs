@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::tally::counted;
-use super::{Emit, ID_LIMIT, LIVE_LIMIT, Machine, Row, word};
+use super::tally::{counted, over};
+use super::{Emit, LIVE_LIMIT, Machine, Row, word};
 use crate::protocol::{Progress, Status};
 
 /// pnpm tells of the progress of a package only from this size on, in bytes.
@@ -95,12 +95,8 @@ impl Pnpm {
 
     fn end(&mut self, object: &Value, emit: Emit<'_>) {
         let id = word(object, "/packageId").unwrap_or_default();
-        if id.len() <= ID_LIMIT && self.live.remove(id) {
-            emit(&Progress {
-                id: Some(id.into()),
-                status: Some(Status::Ok),
-                ..Progress::default()
-            });
+        if self.live.remove(id) {
+            emit(&over(id, Status::Ok));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::tally::over;
 use super::{Emit, LIVE_LIMIT, Machine, Row, at, items, word};
 use crate::protocol::{Progress, Status};
 
@@ -47,16 +48,13 @@ impl Machine for Rclone {
             let report = FILE.report(file);
             if let Some(id) = report.id.as_deref() {
                 emit(&report);
-                let status = before.remove(id).unwrap_or(Status::Ok);
-                self.live.insert(id.to_owned(), status);
+                before.remove(id);
+                // Also one that had failed: it is tried again.
+                self.live.insert(id.to_owned(), Status::Ok);
             }
         }
         for (id, status) in before {
-            emit(&Progress {
-                id: Some(id.into()),
-                status: Some(status),
-                ..Progress::default()
-            });
+            emit(&over(&id, status));
         }
     }
 }

@@ -249,7 +249,7 @@ const BORG_OPERATION: Row = Row {
     ..Row::EMPTY
 };
 
-/// An item of `transferring` is read with the row in `rclone.rs`. Where there is nothing to transfer yet, files are checked.
+/// An item of `transferring` is read with the row in `rclone.rs`. Before there is anything to transfer, files are checked.
 const RCLONE: &[Row] = &[
     Row {
         when: &[
@@ -541,7 +541,7 @@ const TERRAFORM_CHANGE: Row = Row {
     ..Row::EMPTY
 };
 
-/// Everything is at the level `debug`, even what a package's script prints; that, warnings and errors are there to be seen.
+/// Everything is at the level `debug`, even what a package's script prints. That, warnings and errors are to be seen.
 const PNPM: &[Row] = &[
     Row {
         when: &[Is("/name", &["pnpm:lifecycle"])],

@@ -1,11 +1,12 @@
-//! How many things were seen, and how many of them are over; each is counted once, whatever is repeated.
+//! How many things were seen, and how many of them are over; each is counted once, whatever is repeated. And how that is
+//! reported.
 //!
 //! It refuses to know what they are.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use crate::protocol::Progress;
+use crate::protocol::{Progress, Status};
 
 /// Further things are not counted.
 const LIMIT: usize = 10_000;
@@ -64,6 +65,15 @@ pub(super) fn counted(done: u64, total: u64, unit: &'static str) -> Progress<'st
         progress: Some(done as f64),
         total: (total > 0).then_some(total as f64),
         unit: Some(unit.into()),
+        ..Progress::default()
+    }
+}
+
+/// The report that a part is over.
+pub(super) fn over(id: &str, status: Status) -> Progress<'_> {
+    Progress {
+        id: Some(id.into()),
+        status: Some(status),
         ..Progress::default()
     }
 }

@@ -1,4 +1,5 @@
-//! Counts the changes that Terraform or `OpenTofu` has planned and made. Each change under way is a part, which its row reads.
+//! Counts the changes that Terraform or `OpenTofu` has planned and made. Each change under way is a part, which its row
+//! reads.
 //!
 //! The plan is not taken from its summary, which a plan from a file lacks.
 
