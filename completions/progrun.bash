@@ -65,7 +65,7 @@ _progrun() {
                     return 0
                     ;;
                 --from)
-                    COMPREPLY=($(compgen -W "auto none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto none progrun apt dpkg e2fsck gpg ffmpeg restic borg rclone yt-dlp cargo libtest docker buildkit nix terraform pnpm lsp mcp pip tap teamcity azure zig osc curl meter files" -- "${cur}"))
                     return 0
                     ;;
                 --json=)
