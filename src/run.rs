@@ -94,9 +94,12 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let chosen = choose(&settings.display, move |what| {
         let _ = gone.send(Input::Gone(what));
     })?;
+    // The files go when this function returns, also if the worker never ends.
+    let (socket, _files) = child::Socket::open(settings.channel).unzip();
     let launch = Launch {
         command: settings.command.clone(),
         channel: settings.channel,
+        socket,
         stdout: chosen.routes[Stream::Stdout as usize],
         stderr: chosen.routes[Stream::Stderr as usize],
         verbatim: chosen.verbatim,

@@ -15,6 +15,7 @@ use crate::progress::ProgressReporter;
 use crate::reports::{Collector, Reports};
 
 use super::drain::Drain;
+use super::socket::{Call, Callers};
 use super::terminal::Terminal;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
@@ -39,6 +40,7 @@ pub(super) struct Worker<'a> {
     notify: &'a dyn Fn(Notice),
     channel: Option<OwnedFd>,
     collector: Collector,
+    callers: Callers<'a>,
     /// When the channel is looked at again after a small read.
     pause_until: Option<Instant>,
     outputs: [Option<OwnedFd>; 2],
@@ -85,6 +87,7 @@ impl<'a> Worker<'a> {
             notify,
             channel: Some(spawned.channel),
             collector: Collector::new(launch.verbatim),
+            callers: Callers::new(launch.socket.as_ref(), launch.verbatim),
             pause_until: None,
             outputs: spawned.outputs,
             buffer: Vec::with_capacity(READ),
@@ -170,6 +173,8 @@ impl<'a> Worker<'a> {
             // A child that let go of it will not notice, even if we have not come to read the end of file.
             reported && !gone && !is_hung_up(&end)
         });
+        let asked = asked || self.callers.have_spoken() && !gone;
+        self.callers.cancel();
         (self.notify)(Notice::ChannelClosed { asked });
     }
 
@@ -211,7 +216,8 @@ impl<'a> Worker<'a> {
         // once, for a child may be gone before its first report was read.
         let channel_open =
             self.channel.is_some() && (self.collector.seen() || !drain.has_been_empty());
-        if !channel_open && !self.outputs_open() {
+        let unheard = self.callers.is_open() && !drain.has_been_empty();
+        if !channel_open && !unheard && !self.outputs_open() {
             return true;
         }
         if drain.is_cut_short() && drain.has_been_empty() {
@@ -248,6 +254,13 @@ impl<'a> Worker<'a> {
         if let Some(channel) = self.channel.as_ref().filter(|_| read_channel) {
             descriptors.push(PollFd::new(channel, PollFlags::IN));
             sources.push(Source::Channel);
+        }
+        // Not after a pause: who reports there waits for an answer.
+        if !self.reports_credit.exhausted() {
+            for (call, descriptor) in self.callers.descriptors() {
+                descriptors.push(PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+                sources.push(Source::Call(call));
+            }
         }
         if read_outputs {
             for stream in [Stream::Stdout, Stream::Stderr] {
@@ -295,8 +308,8 @@ impl<'a> Worker<'a> {
             while rustix::io::read(&self.orders.woken, &mut wakes).is_ok_and(|n| n == wakes.len()) {
             }
         }
-        // The channel last: a report takes the terminal back, and what was printed before it belongs above the bars.
-        readable.sort_by_key(|source| matches!(source, Source::Channel));
+        // Reports last: a report takes the terminal back, and what was printed before it belongs above the bars.
+        readable.sort_by_key(|source| matches!(source, Source::Channel | Source::Call(_)));
         for source in readable {
             match source {
                 Source::Outer => {
@@ -304,6 +317,13 @@ impl<'a> Worker<'a> {
                     (self.notify)(Notice::OuterClosed);
                 }
                 Source::Channel => self.read_channel(),
+                Source::Call(call) => {
+                    let heard = self.callers.hear(call, &mut self.buffer);
+                    if heard.spoke {
+                        self.take_terminal_back();
+                    }
+                    self.hand_on(heard.reports);
+                }
                 Source::Output(stream) => self.read_output(stream),
             }
         }
@@ -324,20 +344,28 @@ impl<'a> Worker<'a> {
             self.channel = None;
             self.collector.finish();
         } else {
-            if let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_lent()) {
-                // The child is at work again. If it wants the terminal once more, it stops once more.
-                terminal.take_back(self.pid);
-                // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
-                tree::signal_group(self.pid, libc::SIGSTOP);
-                tree::signal_group(self.pid, libc::SIGCONT);
-                (self.notify)(Notice::Lent(false));
-            }
+            self.take_terminal_back();
             self.collector.feed(&self.buffer[..read]);
             if read < FULL_READ {
                 self.pause_until = Some(Instant::now() + PAUSE);
             }
         }
-        let mut reports = self.collector.take();
+        let reports = self.collector.take();
+        self.hand_on(reports);
+    }
+
+    /// The child reports: it is at work again. If it wants the terminal once more, it stops once more.
+    fn take_terminal_back(&mut self) {
+        if let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_lent()) {
+            terminal.take_back(self.pid);
+            // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
+            tree::signal_group(self.pid, libc::SIGSTOP);
+            tree::signal_group(self.pid, libc::SIGCONT);
+            (self.notify)(Notice::Lent(false));
+        }
+    }
+
+    fn hand_on(&self, mut reports: Reports) {
         if !reports.is_empty() {
             reports.charge = Some(self.reports_credit.charge(reports.weight()));
             // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
@@ -390,9 +418,11 @@ impl<'a> Worker<'a> {
         if self.channel.take().is_some() {
             self.collector.finish();
             let reports = self.collector.take();
-            if !reports.is_empty() {
-                let _ = self.reporter.report(reports);
-            }
+            self.hand_on(reports);
+        }
+        let unfinished: Vec<_> = self.callers.end().collect();
+        for reports in unfinished {
+            self.hand_on(reports);
         }
         for stream in [Stream::Stdout, Stream::Stderr] {
             if let Some(output) = self.outputs[stream as usize].take() {
@@ -422,11 +452,12 @@ impl<'a> Worker<'a> {
 enum Source {
     Outer,
     Channel,
+    Call(Call),
     Output(Stream),
 }
 
 /// Reads once into the empty `buffer`, at most its capacity.
-fn read_into(from: &impl AsFd, buffer: &mut Vec<u8>) -> rustix::io::Result<usize> {
+pub(super) fn read_into(from: &impl AsFd, buffer: &mut Vec<u8>) -> rustix::io::Result<usize> {
     buffer.clear();
     rustix::io::read(from, rustix::buffer::spare_capacity(buffer))
 }
@@ -438,7 +469,7 @@ fn is_hung_up(end: &OwnedFd) -> bool {
         && polled[0].revents().contains(PollFlags::HUP)
 }
 
-fn is_transient(error: rustix::io::Errno) -> bool {
+pub(super) fn is_transient(error: rustix::io::Errno) -> bool {
     error == rustix::io::Errno::AGAIN || error == rustix::io::Errno::INTR
 }
 

@@ -12,9 +12,10 @@ use rustix::process::getpgrp;
 use rustix::stdio::{stderr, stdout};
 use rustix::termios::{isatty, tcgetpgrp, tcgetwinsize};
 
+use crate::client;
 use crate::event::{Route, Stream};
 
-use super::outer::{self, Outer};
+use super::outer::Outer;
 use super::{Bars, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
 
 /// What the user wants to see.
@@ -85,7 +86,7 @@ pub struct Chosen {
     pub routes: [Route; 2],
     /// Whether every line of the channel is wanted.
     pub verbatim: bool,
-    /// The channel of the progrun that we run under, if we report to it: when it breaks, we are cancelled.
+    /// The way to the progrun that we run under, if we report to it: when it breaks, we are cancelled.
     pub outer: Option<OwnedFd>,
 }
 
@@ -101,7 +102,7 @@ pub fn choose(
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let json_on_stdout = display.json == Some(JsonPlace::Stdout);
     let outer = match display.progress {
-        Progress::Auto => outer::channel(),
+        Progress::Auto => client::outer(),
         _ => None,
     };
     let bars = outer.is_none() && draws_bars(display.progress, json_on_stdout);
