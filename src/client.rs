@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 #[cfg(target_os = "linux")]
-use rustix::process::{Pid, getppid};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, getpid, getppid, pidfd_getfd, pidfd_open};
 
 /// The longest report, newline included: what a pipe takes in one piece, whoever else writes into it.
 pub const REPORT_LIMIT: usize = 4096;
@@ -80,7 +80,10 @@ pub fn channel() -> Option<OwnedFd> {
     let number: u32 = std::env::var("PROGRUN_FD").ok()?.parse().ok()?;
     let identity = std::env::var("PROGRUN_FD_ID").ok()?;
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let channel = open(format!("/dev/fd/{number}"), flags, Mode::empty()).ok()?;
+    let channel = match open(format!("/dev/fd/{number}"), flags, Mode::empty()) {
+        Err(Errno::ACCESS) => inherited(number),
+        opened => opened.ok(),
+    }?;
     let stat = fstat(&channel).ok()?;
     let is_pipe = FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
     let is_named = identity == format!("{}:{}", stat.st_dev, stat.st_ino);
@@ -88,6 +91,19 @@ pub fn channel() -> Option<OwnedFd> {
         return None;
     }
     fcntl_dupfd_cloexec(&channel, 10).ok()
+}
+
+/// A copy of a descriptor. Who has become another user since it was opened may not open it anew.
+#[cfg(target_os = "linux")]
+fn inherited(number: u32) -> Option<OwnedFd> {
+    let ourselves = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
+    let number = number.try_into().ok()?;
+    pidfd_getfd(ourselves, number, PidfdGetfdFlags::empty()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn inherited(_number: u32) -> Option<OwnedFd> {
+    None
 }
 
 /// A connection to the socket of the progrun that we run under. None if there is none, or none any more: a path that

@@ -94,6 +94,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let chosen = choose(&settings.display, move |what| {
         let _ = gone.send(Input::Gone(what));
     })?;
+    signals::hold();
     // The files go when this function returns, also if the worker never ends.
     let (socket, _files) = child::Socket::open(settings.channel).unzip();
     let launch = Launch {
@@ -126,7 +127,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
             let _ = notices.send(Input::Notice(notice));
         })
     })?;
-    // Only now: the child is on its way meanwhile. A signal that is faster ends us, and the child with us.
+    // Only now: the child is on its way meanwhile.
     signals::install(&inbox)?;
     let audience = Rc::clone(&stage);
     future.on_progress(move |reports| audience.borrow_mut().reports(reports));
