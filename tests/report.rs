@@ -592,13 +592,22 @@ fn what_was_written_just_before_the_end_is_heard_without_waiting_for_the_answer(
     if !installed("python3") {
         return;
     }
-    let script = r#"exec 3>&-; exec python3 -c '
+    let mut gate = Gate::new();
+    let script = r#"exec 3>&-; echo ready; read -r _ <"$1"; exec python3 -c '
 import os, socket
 s = socket.socket(socket.AF_UNIX)
 s.connect(os.environ["PROGRUN_SOCK"])
-s.send(b"1/2 last words")
-os._exit(0)'"#;
-    let ended = run(script, &[]).start().finish();
+s.send(b"1/2 last words")'"#;
+    let mut run = run(script, &[gate.path()]).start();
+    let pid = run.child();
+    run.event("output");
+    // All of it has happened when progrun looks.
+    run.signal(Signal::STOP);
+    support::until(|| support::state_of(run.pid()) == 'T');
+    gate.open();
+    support::until(|| support::state_of(pid) == 'Z');
+    run.signal(Signal::CONT);
+    let ended = run.finish();
     assert_eq!(infos(&ended)[0]["message"], "last words");
 }
 
