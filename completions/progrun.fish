@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_progrun_global_optspecs
-    string join \n progress= q/quiet name= color= json=? output= log= wait-output timeout= grace= kill-after= signal= preserve-status fd= h/help V/version
+    string join \n progress= q/quiet name= color= 'json=?' output= log= wait-output timeout= grace= kill-after= signal= preserve-status fd= h/help V/version
 end
 
 function __fish_progrun_needs_command
@@ -8,7 +8,7 @@ function __fish_progrun_needs_command
     set -l cmd (commandline -opc)
     set -e cmd[1]
     argparse -s (__fish_progrun_global_optspecs) -- $cmd 2>/dev/null
-    or return
+    or return 0
     if set -q argv[1]
         # Also print the command, so this can be used to figure out what it is.
         echo $argv[1]

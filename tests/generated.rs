@@ -167,6 +167,11 @@ fn the_completions_for_zsh_are_fresh() {
             ),
             "        case $words[1] in\n",
         ),
+        // With nothing to say about words, or it would stand in the way of the options.
+        (
+            "'*::words -- How much is done, and what is going on now:'",
+            "'*:words:( )'",
+        ),
         (
             "\n;;\n        esac\n",
             "\n;;\n            (*)\n_normal && ret=0\n;;\n        esac\n",
@@ -182,7 +187,9 @@ fn the_completions_for_fish_are_fresh() {
     let corrections = [
         // Its FILE comes after an equals sign only.
         (json, &*json.replace(" -r -F", "")),
-        (" json= ", " json=? "),
+        (" json= ", " 'json=?' "),
+        // An option that still lacks its value is no subcommand either.
+        ("2>/dev/null\n    or return\n", "2>/dev/null\n    or return 0\n"),
         // After `--` there is somebody else's command line.
         (
             "complete -c progrun -n \"__fish_progrun_needs_command\" -s V",
