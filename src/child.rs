@@ -1,9 +1,9 @@
 //! One child: starts it, reads what it writes, stops it when told to, and reaps it.
 //!
-//! [`run`] is the body of a background task. It serves the child from one thread with one `poll`: over the channel, over
-//! stdout and stderr where they go through us, the socket, and over one wake-up pipe, on which orders, the child's changes of state
-//! (SIGCHLD) and returned credit arrive alike. It never blocks anywhere else, so a child is stopped at once however slow
-//! the terminal is. It draws nothing, decides nothing about when to stop, and knows no signal of the user's.
+//! [`run`] is the body of a background task. It serves the child from one thread with one `poll`: over the channel and
+//! the socket, over stdout and stderr where they go through us, and over one wake-up pipe, on which orders, the child's
+//! changes of state (SIGCHLD) and returned credit arrive alike. It never blocks anywhere else, so a child is stopped at
+//! once however slow the terminal is. It draws nothing, decides nothing about when to stop, and knows no signal of the user's.
 //!
 //! A child is signalled only while it is not reaped: its own zombie pins the number of its group. So the order is
 //! always: see the end with `WNOWAIT`, read the pipes to their end, send the last signals, reap.

@@ -407,10 +407,7 @@ example!(
 );
 example!(zsh, script(&["zsh"], "compress.sh", Leaves::Gzip));
 example!(mksh, script(&["mksh"], "compress.sh", Leaves::Gzip));
-example!(
-    sh_by_report,
-    script(&["sh"], "checksum.sh", Leaves::Sha256)
-);
+example!(sh_by_report, script(&["sh"], "checksum.sh", Leaves::Sha256));
 example!(bash, script(&["bash"], "checksum.bash", Leaves::Sha256));
 example!(python, script(&["python3"], "archive.py", Leaves::Zip));
 example!(node, script(&["node"], "compress.mjs", Leaves::Gzip));

@@ -189,7 +189,10 @@ fn the_completions_for_fish_are_fresh() {
         (json, &*json.replace(" -r -F", "")),
         (" json= ", " 'json=?' "),
         // An option that still lacks its value is no subcommand either.
-        ("2>/dev/null\n    or return\n", "2>/dev/null\n    or return 0\n"),
+        (
+            "2>/dev/null\n    or return\n",
+            "2>/dev/null\n    or return 0\n",
+        ),
         // After `--` there is somebody else's command line.
         (
             "complete -c progrun -n \"__fish_progrun_needs_command\" -s V",

@@ -98,7 +98,7 @@ fn installed(program: &str) -> bool {
 
 #[test]
 fn words_and_options_are_a_report_whichever_way_it_goes() {
-    let words = r#"
+    let words = r"
         3/10 'copying a.jpg'
         --id dl --total 1048576 --unit bytes 5000
         42%
@@ -119,7 +119,7 @@ fn words_and_options_are_a_report_whichever_way_it_goes() {
         --status failed --message broken
         --status skipped
         --status cancelled
-        7/0"#;
+        7/0";
     let expected = [
         json!({"progress": 3, "total": 10, "message": "copying a.jpg"}),
         json!({"progress": 5000, "total": 1_048_576, "unit": "bytes", "id": "dl"}),

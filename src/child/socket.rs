@@ -124,6 +124,10 @@ pub(super) struct Heard {
 }
 
 /// All who are connected.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about them"
+)]
 #[derive(Debug)]
 pub(super) struct Callers<'a> {
     listener: Option<&'a UnixListener>,
