@@ -40,6 +40,20 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
             cand --version 'Print version'
+            cand report 'Reports to the progrun that this runs under'
+        }
+        &'progrun;report'= {
+            cand --id 'The part that this is about, which has a bar of its own'
+            cand --parent 'The part that this part belongs to'
+            cand --title 'The label of the bar'
+            cand --message 'What is going on now, whatever it looks like'
+            cand --total 'How much there is'
+            cand --unit 'What is counted: bytes, or any other word'
+            cand --eta 'How many seconds are left'
+            cand --status 'How the part ended'
+            cand --check 'Only ask whether the script is cancelled'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
     ]
     if (has-value $words[..-1] --) {

@@ -43,6 +43,21 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Reports to the progrun that this runs under')
+            break
+        }
+        'progrun;report' {
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'The part that this is about, which has a bar of its own')
+            [CompletionResult]::new('--parent', '--parent', [CompletionResultType]::ParameterName, 'The part that this part belongs to')
+            [CompletionResult]::new('--title', '--title', [CompletionResultType]::ParameterName, 'The label of the bar')
+            [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'What is going on now, whatever it looks like')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'How much there is')
+            [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'What is counted: bytes, or any other word')
+            [CompletionResult]::new('--eta', '--eta', [CompletionResultType]::ParameterName, 'How many seconds are left')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How the part ended')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Only ask whether the script is cancelled')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
     })

@@ -1,9 +1,9 @@
 //! One child: starts it, reads what it writes, stops it when told to, and reaps it.
 //!
-//! [`run`] is the body of a background task. It serves the child from one thread with one `poll`: over the channel, over
-//! stdout and stderr where they go through us, and over one wake-up pipe, on which orders, the child's changes of state
-//! (SIGCHLD) and returned credit arrive alike. It never blocks anywhere else, so a child is stopped at once however slow
-//! the terminal is. It draws nothing, decides nothing about when to stop, and knows no signal of the user's.
+//! [`run`] is the body of a background task. It serves the child from one thread with one `poll`: over the channel and
+//! the socket, over stdout and stderr where they go through us, and over one wake-up pipe, on which orders, the child's
+//! changes of state (SIGCHLD) and returned credit arrive alike. It never blocks anywhere else, so a child is stopped at
+//! once however slow the terminal is. It draws nothing, decides nothing about when to stop, and knows no signal of the user's.
 //!
 //! A child is signalled only while it is not reaped: its own zombie pins the number of its group. So the order is
 //! always: see the end with `WNOWAIT`, read the pipes to their end, send the last signals, reap.
@@ -15,6 +15,7 @@ mod observe;
 mod pty;
 mod screen;
 mod signals;
+mod socket;
 mod spawn;
 mod terminal;
 mod tree;
@@ -36,14 +37,18 @@ use self::worker::Worker;
 
 pub use self::launch_error::LaunchError;
 pub use self::signals::{Stopped, block, die_by, is_ignored, stop_by, unblock};
+pub use self::socket::{Socket, SocketFiles};
 
 /// What to start, and how its streams are connected.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
 pub struct Launch {
     /// The program and its arguments.
     pub command: Vec<OsString>,
     /// The number of the channel in the child.
     pub channel: RawFd,
+    /// The socket of the same purpose, if there is one.
+    pub socket: Option<Socket>,
     /// Where the child's stdout goes.
     pub stdout: Route,
     /// Where the child's stderr goes.

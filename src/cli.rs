@@ -1,6 +1,7 @@
 //! The command line: options, environment, help, and the first and last words of the program.
 
 mod formats;
+mod report;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -10,9 +11,15 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
+use crate::client::Delivery;
 use crate::event::Ending;
 use crate::run::{self, FAILED, Limits, Settings};
 use crate::sink::{Display, JsonPlace, Progress, Show, Tty, escape};
+
+use self::report::Report;
+
+/// How `progrun report` ends when the script is cancelled, in the words of shells.
+const CANCELLED: i32 = 130;
 
 const HELP: &str = "\
 After Ctrl-C the command's next write to descriptor 3 fails, and it ends there.
@@ -29,6 +36,7 @@ Examples:
 The command says how far it is by writing lines to descriptor 3:
   echo '3/10 copying a.jpg' >&3
   echo '{\"progress\": 3, \"total\": 10, \"message\": \"a.jpg\"}' >&3
+  progrun report 3/10 \"copying a.jpg\"
 After Ctrl-C its next such write fails, and it ends there. See progrun-protocol(5).
 
 Exit status:
@@ -45,8 +53,11 @@ Exit status:
     version,
     after_help = HELP,
     after_long_help = LONG_HELP,
-    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...",
+    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...",
     disable_help_subcommand = true,
+    subcommand_help_heading = "Subcommands",
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
     max_term_width = 110
 )]
 #[expect(
@@ -317,21 +328,22 @@ fn parse_signal(text: &str) -> Result<i32, String> {
 /// The command line as clap knows it, for the man page and the completions.
 #[must_use]
 pub fn command() -> clap::Command {
-    Arguments::command()
+    Arguments::command().subcommand(Report::command())
 }
 
 /// Runs the program and ends the process.
 pub fn main() -> ! {
     let words: Vec<OsString> = std::env::args_os().collect();
     let arguments = match parse(&words) {
-        Ok(arguments) => arguments,
+        Ok(Parsed::Run(arguments)) => arguments,
+        Ok(Parsed::Report(report)) => run::end(Ending::Status(deliver(&report))),
         Err(error) => refuse(&error, &words),
     };
     if arguments.list_formats {
         formats::list(&mut std::io::stdout());
         run::end(Ending::Status(0));
     }
-    match run::run(&settings(arguments)) {
+    match run::run(&settings(*arguments)) {
         Ok(outcome) => {
             if let Some(error) = outcome.error {
                 complain(&error);
@@ -345,11 +357,33 @@ pub fn main() -> ! {
     }
 }
 
-fn parse(words: &[OsString]) -> Result<Arguments, clap::Error> {
+/// What is to be done.
+#[derive(Debug)]
+enum Parsed {
+    Run(Box<Arguments>),
+    Report(Report),
+}
+
+fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
     let matches = command().try_get_matches_from(words)?;
+    if let Some((_, report)) = matches.subcommand() {
+        return Report::from_arg_matches(report).map(Parsed::Report);
+    }
     let arguments = Arguments::from_arg_matches(&matches)?;
     formats::check(&arguments.from)?;
-    Ok(arguments)
+    Ok(Parsed::Run(Box::new(arguments)))
+}
+
+/// Reports, and gives the exit status.
+fn deliver(report: &Report) -> i32 {
+    match report.send() {
+        Ok(Delivery::Done) => 0,
+        Ok(Delivery::Cancelled) => CANCELLED,
+        Err(sentence) => {
+            complain(&format!("report: {sentence}"));
+            FAILED
+        }
+    }
 }
 
 /// Help and version go to stdout with success; everything else is progrun's own failure.
@@ -367,9 +401,14 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
 
 /// The command, if what is wrong is that it stands there without `--`.
 fn bare_command<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
-    match (error.kind(), error.get(ContextKind::InvalidArg)?) {
-        (ErrorKind::UnknownArgument, ContextValue::String(word)) => {
-            Some(word.as_str()).filter(|_| !word.starts_with('-') && !words.contains(&"--".into()))
+    let word = match error.kind() {
+        ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg)?,
+        ErrorKind::InvalidSubcommand => error.get(ContextKind::InvalidSubcommand)?,
+        _ => return None,
+    };
+    match word {
+        ContextValue::String(word) if !word.starts_with('-') && !words.contains(&"--".into()) => {
+            Some(word)
         }
         _ => None,
     }
@@ -449,7 +488,10 @@ mod tests {
             .chain(words)
             .map(OsString::from)
             .collect();
-        parse(&words)
+        match parse(&words)? {
+            Parsed::Run(arguments) => Ok(*arguments),
+            Parsed::Report(report) => panic!("{report:?}"),
+        }
     }
 
     /// What is said to `words`, which must be wrong.

@@ -99,6 +99,7 @@ compile_error!(
 
 pub mod child;
 pub mod cli;
+pub mod client;
 pub mod credit;
 pub mod dialect;
 pub mod estimate;

@@ -161,6 +161,14 @@ fn number<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S:
     }
 }
 
+/// Reads a short form, or plain text, which is a message: what a line that is no JSON object says.
+///
+/// # Errors
+/// If it is nothing but a number that is out of its range.
+pub fn read_short(text: &str) -> Result<Progress<'_>, Malformed> {
+    short::parse(text.trim_ascii())
+}
+
 /// How a part ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -98,9 +98,13 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let chosen = choose(&settings.display, reads, move |what| {
         let _ = gone.send(Input::Gone(what));
     })?;
+    signals::hold();
+    // The files go when this function returns, also if the worker never ends.
+    let (socket, _files) = child::Socket::open(settings.channel).unzip();
     let launch = Launch {
         command: settings.command.clone(),
         channel: settings.channel,
+        socket,
         stdout: chosen.routes[Stream::Stdout as usize],
         stderr: chosen.routes[Stream::Stderr as usize],
         verbatim: chosen.verbatim,
@@ -130,7 +134,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
             let _ = notices.send(Input::Notice(notice));
         })
     })?;
-    // Only now: the child is on its way meanwhile. A signal that is faster ends us, and the child with us.
+    // Only now: the child is on its way meanwhile.
     signals::install(&inbox)?;
     let audience = Rc::clone(&stage);
     future.on_progress(move |reports| audience.borrow_mut().reports(reports));

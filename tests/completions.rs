@@ -108,6 +108,9 @@ fn completes_what_it_should(session: &mut PtySession) {
     assert_completes(session, "progrun --progress ", "plain");
     assert_completes(session, "progrun --log ev", "--log events.jsonl ");
     assert_completes(session, "progrun --json=ev", "--json=events.jsonl ");
+    assert_completes(session, "progrun repor", "progrun report ");
+    assert_completes(session, "progrun report --sta", "report --status");
+    assert_completes(session, "progrun report --status fa", "--status failed ");
     assert_completes(session, "progrun -- zwieb", "-- zwiebelfisch ");
     assert_completes(
         session,
@@ -176,6 +179,9 @@ fn fish_completes_options_values_files_and_the_command() {
         ("progrun --output=on", "--output=on-failure"),
         ("progrun --log ev", "events.jsonl"),
         ("progrun --json=ev", "--json=events.jsonl"),
+        ("progrun repor", "report"),
+        ("progrun report --sta", "--status"),
+        ("progrun report --status fa", "failed"),
         ("progrun -- zwieb", "zwiebelfisch"),
         ("progrun --quiet -- zwiebelfisch ev", "events.jsonl"),
     ] {

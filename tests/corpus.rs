@@ -29,6 +29,43 @@ use serde_json::Value;
 /// A pattern stands for the first place in a record that looks like it. `{n}` is a number, 0 to 100 or of the total `{m}`,
 /// either with a unit; `{f}` a number from 0 to 1; `*` anything; a blank any number of blanks.
 const TRUTHS: &[(&str, Truth)] = &[
+    ("apt-get/conffile_status-fd3.fd3", Truth::Format("apt")),
+    ("apt-get/env_APT_CONFIG.fd3", Truth::Format("apt")),
+    ("apt-get/install_fail_status-fd3.fd3", Truth::Format("apt")),
+    ("apt-get/install_status-fd3.fd3", Truth::Format("apt")),
+    ("apt-get/install_status-fd3_qq.fd3", Truth::Format("apt")),
+    ("borg/check_logjson", Truth::Format("borg")),
+    ("borg/compact_logjson", Truth::Format("borg")),
+    ("borg/create_list_logjson", Truth::Format("borg")),
+    ("borg/extract_logjson", Truth::Format("borg")),
+    ("cargo/build_json.stdout", Truth::Format("cargo")),
+    ("dpkg/conf1.fd3", Truth::Format("dpkg")),
+    ("dpkg/conffile_prompt.fd3", Truth::Format("dpkg")),
+    ("dpkg/install_ok.fd3", Truth::Format("dpkg")),
+    ("e2fsck/C3", Truth::Format("e2fsck")),
+    ("ffmpeg/audio_progress", Truth::Format("ffmpeg")),
+    ("ffmpeg/default_pipe", Truth::Format("ffmpeg")),
+    ("ffmpeg/killed_progress", Truth::Format("ffmpeg")),
+    ("ffmpeg/progress_pipe3", Truth::Format("ffmpeg")),
+    ("gpg/decrypt_status-fd3.fd3", Truth::Format("gpg")),
+    ("nix/build_fail_internal", Truth::Format("nix")),
+    ("nix/build_internal", Truth::Format("nix")),
+    ("nix/fetch_internal_json.stderr", Truth::Format("nix")),
+    ("pnpm/install_ndjson", Truth::Format("pnpm")),
+    ("rclone/json_stats", Truth::Format("rclone")),
+    (
+        "restic/backup_json_unreadable.stdout",
+        Truth::Format("restic"),
+    ),
+    ("restic/backup_json.", Truth::Format("restic")),
+    ("restic/backup_json_fps", Truth::Format("restic")),
+    ("restic/backup_json_tty", Truth::Format("restic")),
+    ("service-messages/", Truth::Format("teamcity")),
+    ("tap/node_test_tap", Truth::Format("tap")),
+    ("tap/raw_tap", Truth::Format("tap")),
+    ("yt-dlp/progress_template_json", Truth::Format("yt-dlp")),
+    ("zig/build_tty", Truth::Format("osc")),
+    ("zig/", Truth::Format("zig")),
     ("7z/", Truth::Patterns(&["{n}%"])),
     // Of apt's several percentages the one that counts; the database is read before.
     (
@@ -116,6 +153,8 @@ enum Truth {
     /// Progress, but no percentage.
     Amounts,
     Patterns(&'static [&'static str]),
+    /// Progress in this format, which says exactly what it means: so its numbers are not judged here.
+    Format(&'static str),
 }
 
 /// How far a percentage may be from the truth, in points: many programs round.
@@ -283,6 +322,13 @@ fn number(text: &str) -> Option<(f64, &str)> {
 fn verdict(name: &str, stream: &[u8], found: &Found) -> &'static str {
     let truth = TRUTHS.iter().find(|(prefix, _)| name.starts_with(prefix));
     let truth = truth.map_or(Truth::Nothing, |(_, truth)| *truth);
+    if let Truth::Format(format) = truth {
+        return match found.formats.iter().eq([&format]) {
+            true => "right",
+            false if found.formats.is_empty() => "missed",
+            false => "wrong",
+        };
+    }
     if let Truth::Amounts = truth {
         let zero = found
             .percentages

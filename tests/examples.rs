@@ -141,11 +141,19 @@ impl Example {
             .map(PathBuf::from)
             .chain(self.command.iter().cloned());
         let mut command = Command::new(words.next().unwrap());
+        // As if progrun were installed.
+        let installed = Path::new(env!("CARGO_BIN_EXE_progrun")).parent().unwrap();
+        let path = std::env::var_os("PATH").unwrap();
+        let path = [installed.to_owned()]
+            .into_iter()
+            .chain(std::env::split_paths(&path));
         command
             .args(words)
             .arg(folder)
+            .env("PATH", std::env::join_paths(path).unwrap())
             .env_remove("PROGRUN_FD")
-            .env_remove("PROGRUN_FD_ID");
+            .env_remove("PROGRUN_FD_ID")
+            .env_remove("PROGRUN_SOCK");
         command
     }
 
@@ -399,6 +407,7 @@ example!(
 );
 example!(zsh, script(&["zsh"], "compress.sh", Leaves::Gzip));
 example!(mksh, script(&["mksh"], "compress.sh", Leaves::Gzip));
+example!(sh_by_report, script(&["sh"], "checksum.sh", Leaves::Sha256));
 example!(bash, script(&["bash"], "checksum.bash", Leaves::Sha256));
 example!(python, script(&["python3"], "archive.py", Leaves::Zip));
 example!(node, script(&["node"], "compress.mjs", Leaves::Gzip));

@@ -12,6 +12,7 @@
 use std::fs;
 use std::path::Path;
 
+use clap::Command;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use progrun::cli;
@@ -44,8 +45,28 @@ fn completions(shell: Shell, corrections: &[(&str, &str)]) -> String {
 }
 
 fn man_page() -> String {
-    let man = Man::new(cli::command())
-        .title("PROGRUN")
+    page(
+        cli::command(),
+        "PROGRUN",
+        include_str!("generated/before-options.roff"),
+        include_str!("generated/after-options.roff"),
+    )
+}
+
+fn report_page() -> String {
+    let command = cli::command();
+    page(
+        command.find_subcommand("report").unwrap().clone(),
+        "PROGRUN-REPORT",
+        include_str!("generated/report-before-options.roff"),
+        include_str!("generated/report-after-options.roff"),
+    )
+}
+
+/// The options as clap knows them, between what it cannot know.
+fn page(command: Command, title: &str, before: &str, after: &str) -> String {
+    let man = Man::new(command)
+        .title(title)
         .date(DATE)
         .source("progrun")
         .manual("User Commands");
@@ -63,9 +84,9 @@ fn man_page() -> String {
     [
         ".\\\" Made by `PROGRUN_BLESS=1 cargo test --test generated`.\n",
         &String::from_utf8(title).unwrap(),
-        include_str!("generated/before-options.roff"),
+        before,
         &options,
-        include_str!("generated/after-options.roff"),
+        after,
     ]
     .concat()
 }
@@ -73,6 +94,11 @@ fn man_page() -> String {
 #[test]
 fn the_man_page_is_fresh() {
     assert_fresh("man/progrun.1", &man_page());
+}
+
+#[test]
+fn the_man_page_of_report_is_fresh() {
+    assert_fresh("man/progrun-report.1", &report_page());
 }
 
 #[test]
@@ -121,10 +147,34 @@ fn the_completions_for_zsh_are_fresh() {
     let corrections = [
         // Its FILE comes after an equals sign only.
         ("'--json=[", "'--json=-["),
-        // As zsh itself does it for nohup and the like.
+        // As zsh itself does it for nohup and the like, if it is no subcommand.
         (
-            "'*::command -- The command and its arguments:_cmdambivalent'",
-            "'(-)1:command:_command_names -e' \\\n'*::arguments:_normal'",
+            concat!(
+                "'::command -- The command and its arguments:_cmdambivalent' \\\n",
+                "\":: :_progrun_commands\" \\\n\"*::: :->progrun\"",
+            ),
+            concat!(
+                "'(-)1:command:{ _progrun_commands; _command_names -e }' \\\n",
+                "'*::arguments:->progrun'",
+            ),
+        ),
+        (
+            concat!(
+                "        words=($line[2] \"${words[@]}\")\n",
+                "        (( CURRENT += 1 ))\n",
+                "        curcontext=\"${curcontext%:*:*}:progrun-command-$line[2]:\"\n",
+                "        case $line[2] in\n",
+            ),
+            "        case $words[1] in\n",
+        ),
+        // With nothing to say about words, or it would stand in the way of the options.
+        (
+            "'*::words -- How much is done, and what is going on now:'",
+            "'*:words:( )'",
+        ),
+        (
+            "\n;;\n        esac\n",
+            "\n;;\n            (*)\n_normal && ret=0\n;;\n        esac\n",
         ),
     ];
     let script = completions(Shell::Zsh, &corrections);
@@ -133,17 +183,27 @@ fn the_completions_for_zsh_are_fresh() {
 
 #[test]
 fn the_completions_for_fish_are_fresh() {
-    let json = "complete -c progrun -l json -d 'Print what happens as JSON, one event a line, on stdout or into FILE' -r -F\n";
+    let json = "complete -c progrun -n \"__fish_progrun_needs_command\" -l json -d 'Print what happens as JSON, one event a line, on stdout or into FILE' -r -F\n";
     let corrections = [
         // Its FILE comes after an equals sign only.
         (json, &*json.replace(" -r -F", "")),
+        (" json= ", " 'json=?' "),
+        // An option that still lacks its value is no subcommand either.
+        (
+            "2>/dev/null\n    or return\n",
+            "2>/dev/null\n    or return 0\n",
+        ),
         // After `--` there is somebody else's command line.
         (
-            "complete -c progrun -s V",
+            "complete -c progrun -n \"__fish_progrun_needs_command\" -s V",
             concat!(
                 include_str!("generated/words.fish"),
-                "complete -c progrun -s V"
+                "complete -c progrun -n \"__fish_progrun_needs_command\" -s V"
             ),
+        ),
+        (
+            "\"__fish_progrun_needs_command\" -a \"report\"",
+            "\"__fish_progrun_needs_command; and not contains -- -- (commandline -opc)\" -a \"report\"",
         ),
     ];
     let script = completions(Shell::Fish, &corrections);

@@ -227,11 +227,14 @@ fn a_cancellation_reaches_ten_at_once() {
     assert_eq!(ended.finished()["state"], "cancelled");
 }
 
-/// An inner run that has to speak for itself; `before` is what happened to the channel on the way to it.
+/// An inner run that has to speak for itself; `before` is what happened to the channel on the way to it, and the socket
+/// is not known at all.
 #[track_caller]
 fn assert_speaks_for_itself(before: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let script = format!(r#"{before}; exec "$progrun" --name inner -- sh -c 'echo 1/2 half >&3'"#);
+    let script = format!(
+        r#"unset PROGRUN_SOCK; {before}; exec "$progrun" --name inner -- sh -c 'echo 1/2 half >&3'"#
+    );
     let ended = outer(&script, &[])
         .in_folder(folder.path())
         .start()

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. A file names only what is below it. `lib` and `main` stand above, and name whatever they like.
 const FLOORS: [&[&str]; 6] = [
-    &["credit", "estimate", "executor", "protocol", "vt"],
+    &["client", "credit", "estimate", "executor", "protocol", "vt"],
     &["parts", "progress", "reports"],
     &["dialect", "event"],
     &["child", "sink"],

@@ -21,6 +21,7 @@ use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionbio};
 use rustix::process::Pid;
 use rustix::termios::Termios;
 
+use crate::client;
 use crate::event::{Ending, Exit, Route};
 
 use super::signals::{self, Blocked};
@@ -67,11 +68,16 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
     let stderr = stdio(launch.stderr, lowest).map_err(internal("making a pipe"))?;
 
     let identity = format!("{}:{}", identity.st_dev, identity.st_ino);
+    let socket = launch.socket.as_ref();
+    let socket = socket.map(|socket| (client::SOCKET, socket.path()));
     let mut command = Command::new(program);
     command
         .args(arguments)
         .env("PROGRUN_FD", launch.channel.to_string())
         .env(IDENTITY, &identity)
+        // Another run's is not the child's.
+        .env_remove(client::SOCKET)
+        .envs(socket)
         .stdin(Stdio::inherit())
         .stdout(stdout.childs)
         .stderr(stderr.childs)

@@ -6,20 +6,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::credit::Credit;
 use crate::dialect::{Dialects, Place};
-use crate::event::{Asked, Ending, Stream};
-use crate::progress::ProgressReporter;
+use crate::event::{Ending, Stream};
+use crate::progress::{ProgressCancelled, ProgressReporter};
 use crate::reports::{Collector, Reports};
 
 use super::drain::Drain;
 use super::observe::Observer;
+use super::socket::{Call, Callers};
 use super::terminal::Terminal;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
+mod asking;
 mod pty;
 
 use self::pty::{Pty, Taking};
@@ -33,10 +34,6 @@ const UNDER_WAY: usize = 1024 * 1024;
 const FULL_READ: usize = 48 * 1024;
 /// Less than the fastest writer takes to fill the pipe, or it would wait for us.
 const PAUSE: Duration = Duration::from_micros(200);
-/// A child whose last report in a format of its own is older than this may be in a phase that has none: no next report is
-/// waited for.
-const FRESH: Duration = Duration::from_secs(5);
-
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts about one child"
@@ -48,6 +45,7 @@ pub(super) struct Worker<'a> {
     notify: &'a dyn Fn(Notice),
     channel: Option<OwnedFd>,
     collector: Collector,
+    callers: Callers<'a>,
     /// What is read in other programs' formats.
     dialects: Dialects,
     /// Whether the channel is read as one of them. Then it is never closed before the child is gone.
@@ -108,6 +106,7 @@ impl<'a> Worker<'a> {
             notify,
             channel: Some(spawned.channel),
             collector: Collector::new(launch.verbatim),
+            callers: Callers::new(launch.socket.as_ref(), launch.verbatim),
             dialects: Dialects::new(launch.from.clone(), launch.verbatim),
             foreign_channel: false,
             zig: spawned.zig,
@@ -196,36 +195,6 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The cancel request: the read end goes, and the child's next write fails. What is still in the channel goes with
-    /// it unread, for after a cancel request no report is delivered, and reading it would only keep the child waiting.
-    fn ask(&mut self) {
-        self.cancel_seen = true;
-        let gone = self.drain.is_some();
-        let closed = match self.channel.take() {
-            // Whoever writes another program's format there may be in mid-work, and would die of it.
-            Some(end) if self.foreign_channel => {
-                self.channel = Some(end);
-                false
-            }
-            // A child that let go of it will not notice, even if we have not come to read the end of file.
-            Some(end) => {
-                let reported =
-                    self.collector.seen() || ioctl_fionread(&end).is_ok_and(|unread| unread > 0);
-                reported && !gone && !is_hung_up(&end)
-            }
-            None => false,
-        };
-        let asked = if closed {
-            Asked::Channel
-        } else if !gone && self.dialects.has_reported_since(Instant::now(), FRESH) {
-            self.awaits_report = true;
-            Asked::AtReport
-        } else {
-            Asked::Nothing
-        };
-        (self.notify)(Notice::Asked(asked));
-    }
-
     /// Looks what became of the child: stopped, continued, ended.
     fn watch(&mut self) -> io::Result<()> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
@@ -266,7 +235,8 @@ impl<'a> Worker<'a> {
         // once, for a child may be gone before its first report was read.
         let channel_open =
             self.channel.is_some() && (self.channel_was_used() || !drain.has_been_empty());
-        if !channel_open && !self.outputs_open() {
+        let unheard = self.callers.is_open() && !drain.has_been_empty();
+        if !channel_open && !unheard && !self.outputs_open() {
             return true;
         }
         if drain.is_cut_short() && drain.has_been_empty() {
@@ -287,16 +257,12 @@ impl<'a> Worker<'a> {
         self.wait_output && !self.cancel_seen && self.outputs_open()
     }
 
-    fn wait_and_read(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        let pausing = self.drain.is_none() && self.pause_until.is_some_and(|until| now < until);
-        if !pausing {
-            self.pause_until = None;
-        }
-        let read_channel = !pausing && !self.reports_credit.exhausted();
-        // They may bring reports, too.
-        let read_outputs = !self.output_credit.exhausted() && !self.reports_credit.exhausted();
-
+    /// What may be ready, the wake-up pipe first, and what each of the others is.
+    fn descriptors(
+        &self,
+        read_channel: bool,
+        read_outputs: bool,
+    ) -> (Vec<PollFd<'_>>, Vec<Source>) {
         let mut descriptors = Vec::with_capacity(6);
         let mut sources = Vec::with_capacity(5);
         descriptors.push(PollFd::new(&self.orders.woken, PollFlags::IN));
@@ -317,6 +283,13 @@ impl<'a> Worker<'a> {
             descriptors.push(PollFd::new(zig, PollFlags::IN));
             sources.push(Source::Zig);
         }
+        // Not after a pause: who reports there waits for an answer.
+        if !self.reports_credit.exhausted() {
+            for (call, descriptor) in self.callers.descriptors() {
+                descriptors.push(PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+                sources.push(Source::Call(call));
+            }
+        }
         if read_outputs {
             for stream in [Stream::Stdout, Stream::Stderr] {
                 if let Some(output) = &self.outputs[stream as usize] {
@@ -325,6 +298,20 @@ impl<'a> Worker<'a> {
                 }
             }
         }
+        (descriptors, sources)
+    }
+
+    fn wait_and_read(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        let pausing = self.drain.is_none() && self.pause_until.is_some_and(|until| now < until);
+        if !pausing {
+            self.pause_until = None;
+        }
+        let read_channel = !pausing && !self.reports_credit.exhausted();
+        // They may bring reports, too.
+        let read_outputs = !self.output_credit.exhausted() && !self.reports_credit.exhausted();
+
+        let (mut descriptors, sources) = self.descriptors(read_channel, read_outputs);
         // Everything that was polled and is not ready is empty: all that the child itself wrote has been read.
         let polled_all = read_channel && read_outputs;
         let drained_at = match &self.drain {
@@ -369,19 +356,10 @@ impl<'a> Worker<'a> {
             while rustix::io::read(&self.orders.woken, &mut wakes).is_ok_and(|n| n == wakes.len()) {
             }
         }
-        // The channel last: a report takes the terminal back, and what was printed before it belongs above the bars.
-        readable.sort_by_key(|source| matches!(source, Source::Channel));
+        // Reports last: a report takes the terminal back, and what was printed before it belongs above the bars.
+        readable.sort_by_key(|source| matches!(source, Source::Channel | Source::Call(_)));
         for source in readable {
-            match source {
-                Source::Outer => {
-                    self.outer = None;
-                    (self.notify)(Notice::OuterClosed);
-                }
-                Source::Keys => self.read_keys(),
-                Source::Channel => self.read_channel(),
-                Source::Zig => self.read_zig(),
-                Source::Output(stream) => self.read_output(stream),
-            }
+            self.read(source);
         }
         if self.dialects.deadline().is_some() {
             self.dialects.settle(Instant::now());
@@ -410,6 +388,27 @@ impl<'a> Worker<'a> {
         }
     }
 
+    fn read(&mut self, source: Source) {
+        match source {
+            Source::Outer => {
+                self.outer = None;
+                (self.notify)(Notice::OuterClosed);
+            }
+            Source::Keys => self.read_keys(),
+            Source::Channel => self.read_channel(),
+            Source::Zig => self.read_zig(),
+            Source::Call(call) => {
+                let heard = self.callers.hear(call, &mut self.buffer);
+                if heard.spoke {
+                    self.take_terminal_back();
+                    self.dialects.overrule();
+                }
+                let _ = self.report(heard.reports);
+            }
+            Source::Output(stream) => self.read_output(stream),
+        }
+    }
+
     /// Reads the channel once and hands on what came.
     fn read_channel(&mut self) {
         let Some(channel) = &self.channel else {
@@ -425,17 +424,7 @@ impl<'a> Worker<'a> {
             self.collector.finish();
             self.dialects.finish(Place::Channel, Instant::now());
         } else {
-            let in_use = self.uses_terminal();
-            let lent = |terminal: &&mut Terminal| terminal.is_lent() && !in_use;
-            if let Some(terminal) = self.terminal.as_mut().filter(lent) {
-                // The child is at work again. If it wants the terminal once more, it stops once more.
-                terminal.take_back(self.pid);
-                self.forget_screen();
-                // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
-                tree::signal_group(self.pid, libc::SIGSTOP);
-                tree::signal_group(self.pid, libc::SIGCONT);
-                (self.notify)(Notice::Lent(false));
-            }
+            self.take_terminal_back();
             if !self.channel_was_used() {
                 self.foreign_channel = self.dialects.claims_channel(&self.buffer);
             }
@@ -452,44 +441,35 @@ impl<'a> Worker<'a> {
         }
         if self.foreign_channel {
             self.report_dialects();
-            return;
-        }
-        let mut reports = self.collector.take();
-        if !reports.is_empty() {
-            self.observer = None;
-            reports.charge = Some(self.reports_credit.charge(reports.weight()));
+        } else {
+            let reports = self.collector.take();
             // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
-            let _ = self.reporter.report(reports);
+            let _ = self.report(reports);
         }
     }
 
-    fn read_zig(&mut self) {
-        let Some(zig) = &self.zig else {
-            return;
-        };
-        match read_into(zig, &mut self.buffer) {
-            Err(error) if is_transient(error) => return,
-            Ok(0) | Err(_) => {
-                self.zig = None;
-                self.dialects.finish(Place::Zig, Instant::now());
-            }
-            Ok(_) => self.dialects.feed(Place::Zig, &self.buffer, Instant::now()),
+    /// The child reports: it is at work again. If it wants the terminal once more, it stops once more.
+    fn take_terminal_back(&mut self) {
+        let in_use = self.uses_terminal();
+        let lent = |terminal: &&mut Terminal| terminal.is_lent() && !in_use;
+        if let Some(terminal) = self.terminal.as_mut().filter(lent) {
+            terminal.take_back(self.pid);
+            self.forget_screen();
+            // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
+            tree::signal_group(self.pid, libc::SIGSTOP);
+            tree::signal_group(self.pid, libc::SIGCONT);
+            (self.notify)(Notice::Lent(false));
         }
-        self.report_dialects();
     }
 
-    /// Hands on what was read in formats of other programs. After a cancel request it is dropped as every report is, and
-    /// the request delivered instead.
-    fn report_dialects(&mut self) {
-        let mut reports = self.dialects.take();
+    /// Hands reports on, whoever made them.
+    fn report(&mut self, mut reports: Reports) -> Result<(), ProgressCancelled> {
         if reports.is_empty() {
-            return;
+            return Ok(());
         }
         self.observer = None;
         reports.charge = Some(self.reports_credit.charge(reports.weight()));
-        if self.reporter.report(reports).is_err() && std::mem::take(&mut self.awaits_report) {
-            (self.notify)(Notice::Reported);
-        }
+        self.reporter.report(reports)
     }
 
     fn read_output(&mut self, stream: Stream) {
@@ -551,9 +531,11 @@ impl<'a> Worker<'a> {
         if self.channel.take().is_some() {
             self.collector.finish();
             let reports = self.collector.take();
-            if !reports.is_empty() {
-                let _ = self.reporter.report(reports);
-            }
+            let _ = self.report(reports);
+        }
+        let unfinished: Vec<_> = self.callers.end().collect();
+        for reports in unfinished {
+            let _ = self.report(reports);
         }
         for stream in [Stream::Stdout, Stream::Stderr] {
             if let Some(output) = self.outputs[stream as usize].take() {
@@ -585,23 +567,17 @@ enum Source {
     Keys,
     Channel,
     Zig,
+    Call(Call),
     Output(Stream),
 }
 
 /// Reads once into the empty `buffer`, at most its capacity.
-fn read_into(from: &impl AsFd, buffer: &mut Vec<u8>) -> rustix::io::Result<usize> {
+pub(super) fn read_into(from: &impl AsFd, buffer: &mut Vec<u8>) -> rustix::io::Result<usize> {
     buffer.clear();
     rustix::io::read(from, rustix::buffer::spare_capacity(buffer))
 }
 
-/// Whether nobody holds the other end any more.
-fn is_hung_up(end: &OwnedFd) -> bool {
-    let mut polled = [PollFd::new(end, PollFlags::IN)];
-    poll(&mut polled, Some(&Timespec::default())).is_ok()
-        && polled[0].revents().contains(PollFlags::HUP)
-}
-
-fn is_transient(error: rustix::io::Errno) -> bool {
+pub(super) fn is_transient(error: rustix::io::Errno) -> bool {
     error == rustix::io::Errno::AGAIN || error == rustix::io::Errno::INTR
 }
 

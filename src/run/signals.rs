@@ -17,6 +17,9 @@ use crate::child;
 
 use super::Input;
 
+/// What ends a process that does not handle it.
+const ENDING: [i32; 6] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2];
+
 /// Opens the mask for the signals that we handle. To be called before any thread is started, for they inherit it.
 pub(super) fn open_mask() {
     child::unblock(&[
@@ -27,6 +30,13 @@ pub(super) fn open_mask() {
     child::block(SIGCHLD);
     // We draw, and hand the terminal on, also while the child has it and we are in the background.
     child::block(SIGTTOU);
+}
+
+/// From now on, and until [`install`], what would end us waits: there will be something to clear away.
+pub(super) fn hold() {
+    for signal in ENDING {
+        child::block(signal);
+    }
 }
 
 /// From now on signals are inputs.
@@ -57,5 +67,6 @@ pub(super) fn install(inbox: &Sender<Input>) -> anyhow::Result<()> {
             }
         })
         .context("starting a thread for signals")?;
+    child::unblock(&ENDING);
     Ok(())
 }

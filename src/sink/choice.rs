@@ -12,9 +12,10 @@ use rustix::process::getpgrp;
 use rustix::stdio::{stderr, stdout};
 use rustix::termios::{isatty, tcgetpgrp, tcgetwinsize};
 
+use crate::client;
 use crate::event::{Route, Stream};
 
-use super::outer::{self, Outer};
+use super::outer::Outer;
 use super::{Bars, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
 
 /// What the user wants to see.
@@ -102,7 +103,7 @@ pub struct Chosen {
     pub shows_progress: bool,
     /// Whether what can be seen of a child that reports nothing is shown.
     pub observe: bool,
-    /// The channel of the progrun that we run under, if we report to it: when it breaks, we are cancelled.
+    /// The way to the progrun that we run under, if we report to it: when it breaks, we are cancelled.
     pub outer: Option<OwnedFd>,
 }
 
@@ -119,7 +120,7 @@ pub fn choose(
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let json_on_stdout = display.json == Some(JsonPlace::Stdout);
     let outer = match display.progress {
-        Progress::Auto => outer::channel(),
+        Progress::Auto => client::outer(),
         _ => None,
     };
     let bars = outer.is_none() && draws_bars(display.progress, json_on_stdout);
@@ -132,18 +133,7 @@ pub fn choose(
     let visible = !json_on_stdout && display.output == Show::Stream;
     let awaits_report = is_pipe(stdout());
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
-    let kept = display.log.is_some() || display.output == Show::OnFailure;
-    let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
-        (Show::None, _) if !kept && !json_on_stdout && !reads => Route::Discard,
-        _ if !kept && !json_on_stdout && !shared && !reads => Route::Inherit,
-        (_, Tty::Always) => Route::Terminal,
-        (_, Tty::Auto) if visible && terminal => Route::Terminal,
-        (_, Tty::Auto | Tty::Never) => Route::Piped,
-    };
-    let routes = [
-        route(shared[0], isatty(stdout())),
-        route(shared[1], isatty(stderr())),
-    ];
+    let routes = routes(display, shared, reads);
     let through = |route: Route| matches!(route, Route::Piped | Route::Terminal);
 
     if let Some(place) = &display.json {
@@ -225,6 +215,26 @@ pub fn choose(
         verbatim: display.json.is_some(),
         observe: bars && !awaits_report,
     })
+}
+
+/// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, and `reads` whether they
+/// are read in any case.
+fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
+    let json_on_stdout = display.json == Some(JsonPlace::Stdout);
+    let visible = !json_on_stdout && display.output == Show::Stream;
+    let needed =
+        display.log.is_some() || display.output == Show::OnFailure || json_on_stdout || reads;
+    let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
+        (Show::None, _) if !needed => Route::Discard,
+        _ if !needed && !shared => Route::Inherit,
+        (_, Tty::Always) => Route::Terminal,
+        (_, Tty::Auto) if visible && terminal => Route::Terminal,
+        (_, Tty::Auto | Tty::Never) => Route::Piped,
+    };
+    [
+        route(shared[0], isatty(stdout())),
+        route(shared[1], isatty(stderr())),
+    ]
 }
 
 fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {

@@ -1,16 +1,11 @@
 //! Reports to the progrun that we run under, instead of drawing beside it.
 //!
 //! Our run becomes a part of the outer one, our parts its parts. The channel is the outer's, with its rules: one write a
-//! report, not longer than what is atomic among the writers that share it, and nothing is written to a descriptor that
-//! is not the one the environment speaks of. The newest state is sent, at most twenty times a second; an end is sent at
-//! once.
+//! report, not longer than what is atomic among the writers that share it. The newest state is sent, at most twenty times
+//! a second; an end is sent at once.
 
 use std::borrow::Cow;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
-
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
-use rustix::io::fcntl_dupfd_cloexec;
 
 use crate::credit::Charge;
 use crate::event::{Event, Final};
@@ -22,25 +17,6 @@ use super::{Outlet, Sink};
 const FRAME: Duration = Duration::from_millis(50);
 /// How much of a text is handed on, in bytes, so that a report with all its texts stays below 4,096.
 const TEXT: usize = 500;
-
-/// The channel of the progrun that we run under.
-///
-/// None if there is none. The descriptor may have been closed on the way here, and its number may be another file's by
-/// now: so it has to be a pipe, and the very pipe that the environment names. It is opened anew, for a description of our
-/// own, so that we never wait for the outer one.
-pub(super) fn channel() -> Option<OwnedFd> {
-    let number: u32 = std::env::var("PROGRUN_FD").ok()?.parse().ok()?;
-    let identity = std::env::var("PROGRUN_FD_ID").ok()?;
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let channel = open(format!("/dev/fd/{number}"), flags, Mode::empty()).ok()?;
-    let stat = fstat(&channel).ok()?;
-    let is_pipe = FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
-    let is_named = identity == format!("{}:{}", stat.st_dev, stat.st_ino);
-    if !(is_pipe && is_named) {
-        return None;
-    }
-    fcntl_dupfd_cloexec(&channel, 10).ok()
-}
 
 /// The channel of the outer progrun, as a sink.
 #[derive(Debug)]

@@ -46,6 +46,27 @@ fn a_question_is_asked_without_bars_and_they_come_back_with_the_next_report() {
 }
 
 #[test]
+fn a_report_on_the_socket_takes_the_terminal_back_too() {
+    let progrun = env!("CARGO_BIN_EXE_progrun");
+    let mut terminal = terminal().job(&format!(
+        "say $$; exec 3>&-; {progrun} report 1/3; pause
+         printf 'name? '; read -r name; {progrun} report 2/3; pause"
+    ));
+    let child: i32 = terminal.hears().parse().unwrap();
+    terminal.until("bar", |screen| screen == ONE_THIRD);
+    terminal.go();
+    terminal.until("question", |screen| screen == "name?");
+    eventually("lent", || terminal.foreground() == child);
+    terminal.types("Ada\r");
+    terminal.until("bar again", |now| {
+        now.starts_with(&format!("name? Ada\n{TWO_THIRDS}"))
+    });
+    assert_eq!(terminal.foreground(), terminal.leader());
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+}
+
+#[test]
 fn a_password_is_not_shown() {
     let mut terminal = terminal().job(
         "echo 1/3 >&3; pause

@@ -1,0 +1,288 @@
+//! The socket: the channel for whoever cannot be given a descriptor, found by a path in the environment.
+//!
+//! Responsible for the socket's files and for its connections. Each connection has lines of its own, so that they cannot
+//! mix, and what is on them means what it means on the channel. Who has said everything is told that it was read, or
+//! that the child is cancelled; so are all when a cancel is requested, and they are hung up on. The worker says when to
+//! look; who may stop the child, and when, is not known here.
+
+use std::fs::{DirBuilder, remove_dir, remove_file};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionread};
+use rustix::process::geteuid;
+
+use crate::client::{CANCELLED, REFUSED, TAKEN};
+use crate::reports::{Collector, Reports};
+
+use super::worker::{is_transient, read_into};
+
+/// How many connections there are at most. Each may hold the beginning of a line; further ones wait to be accepted.
+const CONNECTIONS: usize = 256;
+
+/// The socket of a run, to be listened on.
+#[derive(Debug)]
+pub struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// The files of a [`Socket`]: they are there as long as this value lives. Who is killed leaves them behind; then nobody
+/// listens there, and whoever connects is refused.
+#[derive(Debug)]
+pub struct SocketFiles(PathBuf);
+
+impl Socket {
+    /// Makes the socket in a directory that only we can enter. The descriptor is above the low numbers and above
+    /// `number`, which belongs to the child.
+    ///
+    /// None if there is no place for it: a run goes on without.
+    #[must_use]
+    pub fn open(number: RawFd) -> Option<(Self, SocketFiles)> {
+        let name = format!(
+            "progrun-{}-{:08x}",
+            std::process::id(),
+            // Of the 64 bits, which nobody can guess.
+            RandomState::new().hash_one(()) >> 32
+        );
+        let (listener, files) = places().find_map(|place| bind(place.join(&name)).ok())?;
+        listener.set_nonblocking(true).ok()?;
+        let listener = fcntl_dupfd_cloexec(&listener, number.max(9) + 1).ok()?;
+        let socket = Self {
+            listener: listener.into(),
+            path: files.path(),
+        };
+        Some((socket, files))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Where files that live no longer than a run belong, best first.
+fn places() -> impl Iterator<Item = PathBuf> {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    // After sudo it is somebody else's, who may do there as they like.
+    let is_ours = |place: &PathBuf| {
+        std::fs::metadata(place).is_ok_and(|meta| meta.uid() == geteuid().as_raw())
+    };
+    [
+        variable("XDG_RUNTIME_DIR").filter(is_ours),
+        variable("TMPDIR"),
+        // In memory: a directory that comes and goes on a disk costs more than all the rest of a short run.
+        cfg!(target_os = "linux").then(|| "/dev/shm".into()),
+        Some("/tmp".into()),
+    ]
+    .into_iter()
+    .flatten()
+    // The child may be elsewhere.
+    .filter(|place| place.is_absolute())
+}
+
+/// A path that is too long for a socket is an error here.
+fn bind(folder: PathBuf) -> io::Result<(UnixListener, SocketFiles)> {
+    // Fails if the name is taken: what is ours is fresh.
+    DirBuilder::new().mode(0o700).create(&folder)?;
+    let files = SocketFiles(folder);
+    Ok((UnixListener::bind(files.path())?, files))
+}
+
+impl SocketFiles {
+    fn path(&self) -> PathBuf {
+        self.0.join("sock")
+    }
+}
+
+impl Drop for SocketFiles {
+    fn drop(&mut self) {
+        let _ = remove_file(self.path());
+        let _ = remove_dir(&self.0);
+    }
+}
+
+/// Something that `poll` may find ready.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Call {
+    /// Somebody wants to connect.
+    New,
+    /// Something comes on the connection in this place.
+    From(usize),
+}
+
+/// What a call brought.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Whether anything was said, be it an empty line.
+    pub(super) spoke: bool,
+    pub(super) reports: Reports,
+}
+
+/// All who are connected.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about them"
+)]
+#[derive(Debug)]
+pub(super) struct Callers<'a> {
+    listener: Option<&'a UnixListener>,
+    /// A place is empty when its connection is over.
+    connections: Vec<Option<Connection>>,
+    /// Whether the next one has to wait until another is over.
+    full: bool,
+    verbatim: bool,
+    spoken: bool,
+    cancelled: bool,
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: UnixStream,
+    collector: Collector,
+}
+
+impl<'a> Callers<'a> {
+    pub(super) fn new(socket: Option<&'a Socket>, verbatim: bool) -> Self {
+        Self {
+            listener: socket.map(|socket| &socket.listener),
+            connections: Vec::new(),
+            full: false,
+            verbatim,
+            spoken: false,
+            cancelled: false,
+        }
+    }
+
+    /// Whether there may be anybody.
+    pub(super) fn is_open(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// Whether the child has reported here, or is about to.
+    pub(super) fn have_spoken(&self) -> bool {
+        let mut open = self.connections.iter().flatten();
+        self.spoken || open.any(|one| ioctl_fionread(&one.stream).is_ok_and(|unread| unread > 0))
+    }
+
+    /// What is to be polled for reading.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = (Call, BorrowedFd<'_>)> {
+        let listener = self.listener.filter(|_| !self.full);
+        let listener = listener.map(|listener| (Call::New, listener.as_fd()));
+        let places = self.connections.iter().enumerate();
+        let open = places.filter_map(|(place, connection)| {
+            let connection = connection.as_ref()?;
+            Some((Call::From(place), connection.stream.as_fd()))
+        });
+        listener.into_iter().chain(open)
+    }
+
+    /// Takes in what is there, by way of `buffer`.
+    pub(super) fn hear(&mut self, call: Call, buffer: &mut Vec<u8>) -> Heard {
+        let place = match call {
+            Call::New => {
+                self.accept();
+                return Heard::default();
+            }
+            Call::From(place) => place,
+        };
+        let Some(connection) = &mut self.connections[place] else {
+            return Heard::default();
+        };
+        let read = match read_into(&connection.stream, buffer) {
+            Ok(read) => read,
+            Err(error) if is_transient(error) => return Heard::default(),
+            Err(_) => 0,
+        };
+        connection.collector.feed(buffer);
+        if read == 0 {
+            connection.collector.finish();
+        }
+        let reports = connection.collector.take();
+        if read == 0 {
+            answer(&connection.stream, TAKEN);
+            self.connections[place] = None;
+            self.full = false;
+        }
+        self.spoken |= read > 0;
+        Heard {
+            spoke: read > 0,
+            reports,
+        }
+    }
+
+    fn accept(&mut self) {
+        let Some(listener) = self.listener else {
+            return;
+        };
+        let stream = match listener.accept().map_err(|error| error.kind()) {
+            Ok((stream, _)) => stream,
+            // Whoever it was has gone again.
+            Err(ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {
+                return;
+            }
+            // No more descriptors: there may be when somebody hangs up.
+            Err(_) => {
+                self.full = true;
+                return;
+            }
+        };
+        if !is_ours(&stream) {
+            answer(&stream, REFUSED);
+        } else if self.cancelled {
+            answer(&stream, CANCELLED);
+        } else if stream.set_nonblocking(true).is_ok() {
+            let connection = Some(Connection {
+                stream,
+                collector: Collector::new(self.verbatim),
+            });
+            match self.connections.iter_mut().find(|place| place.is_none()) {
+                Some(place) => *place = connection,
+                None => self.connections.push(connection),
+            }
+            let open = self.connections.iter().flatten().count();
+            self.full = open == CONNECTIONS;
+        }
+    }
+
+    /// Tells everybody that the child is cancelled, now and from now on. What they have said is not read any more.
+    pub(super) fn cancel(&mut self) {
+        self.cancelled = true;
+        self.full = false;
+        for connection in self.connections.drain(..).flatten() {
+            answer(&connection.stream, CANCELLED);
+        }
+    }
+
+    /// What was said without a newline so far.
+    pub(super) fn end(&mut self) -> impl Iterator<Item = Reports> {
+        let open = self.connections.drain(..).flatten();
+        open.map(|mut connection| {
+            connection.collector.finish();
+            connection.collector.take()
+        })
+    }
+}
+
+/// A few bytes fit into a socket that nothing was written to. Who does not listen does not have to.
+fn answer(mut stream: &UnixStream, word: &str) {
+    let _ = stream.write_all(word.as_bytes());
+}
+
+/// Whether it is a process of our user, or of root. The directory lets in nobody else, unless somebody opened it.
+#[cfg(target_os = "linux")]
+fn is_ours(stream: &UnixStream) -> bool {
+    let us = geteuid();
+    rustix::net::sockopt::socket_peercred(stream)
+        .is_ok_and(|them| them.uid == us || them.uid.is_root())
+}
+
+/// Here the directory has to do alone: there is no safe interface that tells.
+#[cfg(not(target_os = "linux"))]
+fn is_ours(_stream: &UnixStream) -> bool {
+    true
+}

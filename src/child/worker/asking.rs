@@ -1,0 +1,82 @@
+//! What the worker does about a cancel request, and for a child that reports in another program's format.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionread;
+
+use crate::dialect::Place;
+use crate::event::Asked;
+
+use super::super::Notice;
+use super::{Worker, is_transient, read_into};
+
+/// A child whose last report in a format of its own is older than this may be in a phase that has none: no next report is
+/// waited for.
+const FRESH: Duration = Duration::from_secs(5);
+
+impl Worker<'_> {
+    /// The cancel request: the read end goes, and the child's next write fails. What is still in the channel goes with
+    /// it unread, for after a cancel request no report is delivered, and reading it would only keep the child waiting.
+    pub(super) fn ask(&mut self) {
+        self.cancel_seen = true;
+        let gone = self.drain.is_some();
+        let closed = match self.channel.take() {
+            // Whoever writes another program's format there may be in mid-work, and would die of it.
+            Some(end) if self.foreign_channel => {
+                self.channel = Some(end);
+                false
+            }
+            // A child that let go of it will not notice, even if we have not come to read the end of file.
+            Some(end) => {
+                let reported =
+                    self.collector.seen() || ioctl_fionread(&end).is_ok_and(|unread| unread > 0);
+                reported && !gone && !is_hung_up(&end)
+            }
+            None => false,
+        };
+        let called = self.callers.have_spoken() && !gone;
+        self.callers.cancel();
+        let asked = if closed || called {
+            Asked::Channel
+        } else if !gone && self.dialects.has_reported_since(Instant::now(), FRESH) {
+            self.awaits_report = true;
+            Asked::AtReport
+        } else {
+            Asked::Nothing
+        };
+        (self.notify)(Notice::Asked(asked));
+    }
+
+    pub(super) fn read_zig(&mut self) {
+        let Some(zig) = &self.zig else {
+            return;
+        };
+        match read_into(zig, &mut self.buffer) {
+            Err(error) if is_transient(error) => return,
+            Ok(0) | Err(_) => {
+                self.zig = None;
+                self.dialects.finish(Place::Zig, Instant::now());
+            }
+            Ok(_) => self.dialects.feed(Place::Zig, &self.buffer, Instant::now()),
+        }
+        self.report_dialects();
+    }
+
+    /// Hands on what was read in formats of other programs. After a cancel request it is dropped as every report is, and
+    /// the request delivered instead.
+    pub(super) fn report_dialects(&mut self) {
+        let reports = self.dialects.take();
+        if self.report(reports).is_err() && std::mem::take(&mut self.awaits_report) {
+            (self.notify)(Notice::Reported);
+        }
+    }
+}
+
+/// Whether nobody holds the other end any more.
+fn is_hung_up(end: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(end, PollFlags::IN)];
+    poll(&mut polled, Some(&Timespec::default())).is_ok()
+        && polled[0].revents().contains(PollFlags::HUP)
+}

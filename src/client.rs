@@ -1,0 +1,167 @@
+//! The other side of the protocol: reporting to the progrun that we run under.
+//!
+//! Finds the way to it, which is the descriptor that the environment names or else the socket, and sends one line. It
+//! knows nothing of what a line means, starts no thread and touches no signal: whoever reports is a short-lived program,
+//! or a progrun inside another.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
+#[cfg(target_os = "linux")]
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, getpid, getppid, pidfd_getfd, pidfd_open};
+
+/// The longest report, newline included: what a pipe takes in one piece, whoever else writes into it.
+pub const REPORT_LIMIT: usize = 4096;
+/// The variable with the path of the socket.
+pub const SOCKET: &str = "PROGRUN_SOCK";
+/// What is answered on the socket when everything has been read.
+pub const TAKEN: &str = "ok\n";
+/// What is answered there after a cancel request.
+pub const CANCELLED: &str = "cancelled\n";
+/// What is answered there to somebody else's processes.
+pub const REFUSED: &str = "refused\n";
+
+/// How long an answer is waited for. The report is on its way by then, and a progrun that is stopped must not stop us.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What became of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It arrived, or nobody wants it.
+    Done,
+    /// We are cancelled.
+    Cancelled,
+}
+
+/// Sends a line, which has its newline and is no longer than [`REPORT_LIMIT`], to the progrun that we run under. It is
+/// done at once if there is none.
+#[must_use]
+pub fn send(line: &[u8]) -> Delivery {
+    let sent = if let Some(channel) = channel() {
+        write(&channel, line)
+    } else if let Some(socket) = socket() {
+        ask(socket, line)
+    } else {
+        return Delivery::Done;
+    };
+    match sent.map_err(|error| error.kind()) {
+        Ok(delivery) => delivery,
+        // The other end went away in the middle of it: the same as a channel that was closed.
+        Err(io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Delivery::Cancelled,
+        Err(_) => Delivery::Done,
+    }
+}
+
+/// The way to the progrun that we run under for another that reports all its life: the channel, or a connection to the
+/// socket, if it is an ancestor of ours who listens there. A server that was started in a run hands its environment on
+/// to whoever comes later, and these are no part of that run.
+#[must_use]
+pub fn outer() -> Option<OwnedFd> {
+    channel().or_else(|| {
+        let socket = socket().filter(is_ancestors)?;
+        socket.set_nonblocking(true).ok()?;
+        fcntl_dupfd_cloexec(&socket, 10).ok()
+    })
+}
+
+/// The channel of the progrun that we run under.
+///
+/// None if there is none. The descriptor may have been closed on the way here, and its number may be another file's by
+/// now: so it has to be a pipe, and the very pipe that the environment names. It is opened anew, for a description of our
+/// own, so that we never wait for the outer one.
+#[must_use]
+pub fn channel() -> Option<OwnedFd> {
+    let number: u32 = std::env::var("PROGRUN_FD").ok()?.parse().ok()?;
+    let identity = std::env::var("PROGRUN_FD_ID").ok()?;
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let channel = match open(format!("/dev/fd/{number}"), flags, Mode::empty()) {
+        Err(Errno::ACCESS) => inherited(number),
+        opened => opened.ok(),
+    }?;
+    let stat = fstat(&channel).ok()?;
+    let is_pipe = FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
+    let is_named = identity == format!("{}:{}", stat.st_dev, stat.st_ino);
+    if !(is_pipe && is_named) {
+        return None;
+    }
+    fcntl_dupfd_cloexec(&channel, 10).ok()
+}
+
+/// A copy of a descriptor. Who has become another user since it was opened may not open it anew.
+#[cfg(target_os = "linux")]
+fn inherited(number: u32) -> Option<OwnedFd> {
+    let ourselves = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
+    let number = number.try_into().ok()?;
+    pidfd_getfd(ourselves, number, PidfdGetfdFlags::empty()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn inherited(_number: u32) -> Option<OwnedFd> {
+    None
+}
+
+/// A connection to the socket of the progrun that we run under. None if there is none, or none any more: a path that
+/// was left behind leads nowhere.
+fn socket() -> Option<UnixStream> {
+    UnixStream::connect(std::env::var_os(SOCKET)?).ok()
+}
+
+/// Whether who listens on the other side is an ancestor of ours.
+#[cfg(target_os = "linux")]
+fn is_ancestors(socket: &UnixStream) -> bool {
+    let parent = |pid: &Pid| {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        // The name stands before these, in parentheses, and may hold anything.
+        let stat = String::from_utf8_lossy(&stat);
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let parent = rest.split_ascii_whitespace().nth(1)?;
+        parent.parse().ok().and_then(Pid::from_raw)
+    };
+    rustix::net::sockopt::socket_peercred(socket)
+        .is_ok_and(|them| std::iter::successors(getppid(), parent).any(|pid| pid == them.pid))
+}
+
+/// Nobody tells here.
+#[cfg(not(target_os = "linux"))]
+fn is_ancestors(_socket: &UnixStream) -> bool {
+    false
+}
+
+/// One write, for which there is room: pipes take a report whole or not at all.
+fn write(channel: &OwnedFd, line: &[u8]) -> io::Result<Delivery> {
+    loop {
+        match rustix::io::write(channel, line) {
+            Ok(_) => return Ok(Delivery::Done),
+            Err(Errno::AGAIN | Errno::INTR) => {
+                poll(&mut [PollFd::new(channel, PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Sends everything, says that this was all, and listens.
+fn ask(mut socket: UnixStream, line: &[u8]) -> io::Result<Delivery> {
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let written = socket
+        .write_all(line)
+        .and_then(|()| socket.shutdown(Shutdown::Write));
+    let mut answer = String::new();
+    // Also if it could not be sent: whoever is cancelled is told so, and hung up on, at once.
+    let longest = CANCELLED.len() as u64;
+    let read = socket.take(longest).read_to_string(&mut answer);
+    match &*answer {
+        TAKEN | REFUSED => Ok(Delivery::Done),
+        CANCELLED => Ok(Delivery::Cancelled),
+        _ => {
+            written.and(read)?;
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+}

@@ -1,0 +1,929 @@
+//! `progrun report` and the socket: the channel for whoever cannot write to a descriptor.
+
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml lets tests unwrap, but not what they call"
+)]
+
+#[expect(dead_code, reason = "what other test programs need of it")]
+#[path = "run/support.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs::{self, Permissions};
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::geteuid;
+use serde_json::{Value, json};
+
+use self::support::{Ended, Gate, Lifeline, Progrun, Running, Signal, child, progrun, text};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_progrun");
+
+/// The descriptor, and what there is instead of it behind a launcher that closes it.
+const BOTH_WAYS: [&str; 2] = ["", "exec 3>&-;"];
+
+/// A run, only moved by signals, of a shell script that finds progrun as `$progrun`, and words as `$1`...
+fn run(script: &str, words: &[&str]) -> Progrun {
+    let options = ["--json", "--grace=1h", "--kill-after=1h", "--"];
+    let command = ["sh", "-c", script, "sh"];
+    progrun(&[&options[..], &command, words].concat()).variable("progrun", PROGRAM)
+}
+
+/// `progrun report` where no progrun is, but for these variables.
+fn report(words: &[&str], variables: &[(&str, &str)]) -> Progrun {
+    let words = [&["report"][..], words].concat();
+    let report = progrun(&words);
+    variables
+        .iter()
+        .fold(report, |report, (name, value)| report.variable(name, value))
+}
+
+fn infos(ended: &Ended) -> Vec<&Value> {
+    let events = ended.all("progress").into_iter();
+    events.map(|event| &event["info"]).collect()
+}
+
+/// A run that waits until the gate opens, and its socket.
+fn waiting(gate: &Gate) -> (Running, PathBuf) {
+    let script = r#"printf %s "$PROGRUN_SOCK"; read -r _ <"$1""#;
+    let mut run = run(script, &[gate.path()]).start();
+    let path = run.event("output")["text"].as_str().unwrap().into();
+    (run, path)
+}
+
+/// What is answered to who says `words` and no more.
+fn answer(path: &Path, words: &[u8]) -> String {
+    let mut socket = UnixStream::connect(path).unwrap();
+    // It may be hung up on already.
+    let _ = socket.write_all(words);
+    let _ = socket.shutdown(Shutdown::Write);
+    heard(socket)
+}
+
+fn heard(mut socket: UnixStream) -> String {
+    let mut answer = String::new();
+    let _ = socket.read_to_string(&mut answer);
+    answer
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that tested nothing has to say so"
+)]
+fn possible(possible: bool, what: &str) -> bool {
+    let all = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
+    assert!(possible || !all, "PROGRUN_TEST_ALL=1 asks for {what}");
+    if !possible {
+        eprintln!("not tested: {what}");
+    }
+    possible
+}
+
+fn installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
+    possible(found, program)
+}
+
+// What is said.
+
+#[test]
+fn words_and_options_are_a_report_whichever_way_it_goes() {
+    let words = r"
+        3/10 'copying a.jpg'
+        --id dl --total 1048576 --unit bytes 5000
+        42%
+        42
+        '42% checking'
+        42 files done
+        '42 files done'
+        --id dl --status ok
+        12MiB/400MiB
+        --parent all --id b --title 'part b' --eta 1.5
+        copying a.jpg
+        --message 3/10
+        --message=-x
+        3/10 -- -x
+        a:42
+        --unit files 7 -- now b
+        --total 0 7
+        --status failed --message broken
+        --status skipped
+        --status cancelled
+        7/0";
+    let expected = [
+        json!({"progress": 3, "total": 10, "message": "copying a.jpg"}),
+        json!({"progress": 5000, "total": 1_048_576, "unit": "bytes", "id": "dl"}),
+        json!({"percentage": 42}),
+        json!({"percentage": 42}),
+        json!({"percentage": 42, "message": "checking"}),
+        json!({"percentage": 42, "message": "files done"}),
+        json!({"message": "42 files done"}),
+        json!({"id": "dl", "status": "ok"}),
+        json!({"progress": 12_582_912, "total": 419_430_400, "unit": "bytes"}),
+        json!({"id": "b", "parent": "all", "title": "part b", "eta": 1.5}),
+        json!({"message": "copying a.jpg"}),
+        json!({"message": "3/10"}),
+        json!({"message": "-x"}),
+        json!({"progress": 3, "total": 10, "message": "-x"}),
+        json!({"id": "a", "percentage": 42}),
+        json!({"progress": 7, "unit": "files", "message": "now b"}),
+        json!({"progress": 7}),
+        json!({"message": "broken", "status": "failed"}),
+        json!({"status": "skipped"}),
+        json!({"status": "cancelled"}),
+        json!({"progress": 7}),
+    ];
+    let reports: String = words.trim().lines().fold(String::new(), |script, words| {
+        script + "\"$progrun\" report " + words.trim() + " || exit\n"
+    });
+    for way in BOTH_WAYS {
+        let ended = run(&format!("{way}{reports}"), &[]).start().finish();
+        assert_eq!(infos(&ended), expected.iter().collect::<Vec<_>>(), "{way}");
+        assert_eq!(ended.output("stderr"), "");
+        assert_eq!(ended.status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_report_says_nothing_and_succeeds() {
+    for way in BOTH_WAYS {
+        let ended = run(&format!(r#"{way} "$progrun" report 1/2; echo $?"#), &[]).start();
+        let ended = ended.finish();
+        assert_eq!(ended.output("stdout"), "0\n");
+        assert_eq!(ended.output("stderr"), "");
+    }
+}
+
+#[test]
+fn any_text_is_one_report_of_at_most_4096_bytes() {
+    let script = r#"
+        "$progrun" report 1/5 "$(printf 'two\nlines\t\033[31m')"
+        "$progrun" report "$(printf 'caf\351')"
+        "$progrun" report "2/5 {"
+        "$progrun" report 3/5 "$1"
+        "$progrun" report --title "$2" --message "$1"
+        "$progrun" report '{"progress": "oops"}'"#;
+    let (long, wide) = ("ä".repeat(10_000), "\u{1}".repeat(500));
+    for way in BOTH_WAYS {
+        let ended = run(&format!("{way}{script}"), &[&long, &wide])
+            .start()
+            .finish();
+        let infos = infos(&ended);
+        assert_eq!(infos[0]["message"], "two\nlines\t\u{1b}[31m");
+        assert_eq!(infos[1]["message"], "caf\u{fffd}");
+        assert_eq!(infos[2]["message"], "{");
+        for info in &infos[3..5] {
+            let message = info["message"].as_str().unwrap();
+            assert!(message.starts_with('ä') && long.starts_with(message));
+            let length = info.to_string().len();
+            assert!((4000..=4095).contains(&length), "{length}");
+        }
+        assert_eq!(infos[5]["message"], "{\"progress\": \"oops\"}");
+        assert_eq!(ended.finished()["malformed"], 0);
+    }
+}
+
+#[test]
+fn a_report_that_makes_no_sense_is_refused_with_a_sentence_also_without_progrun() {
+    for (words, sentence) in [
+        (
+            &["-5"][..],
+            "progrun: report: -5: percentage must be a number from 0 to 100 (an amount: with --total or --unit)\n",
+        ),
+        (
+            &["5000"],
+            "progrun: report: 5000: percentage must be a number from 0 to 100 (an amount: with --total or --unit)\n",
+        ),
+        (
+            &["--total", "10", "1e999"],
+            "progrun: report: 1e999: expected a number of 0 or more\n",
+        ),
+        (
+            &["--total=-1", "3"],
+            "error: invalid value '-1' for '--total <N>': expected a number of 0 or more\n[..]",
+        ),
+        (
+            &["--eta", "soon"],
+            "error: invalid value 'soon' for '--eta <SECONDS>': expected a number of 0 or more\n[..]",
+        ),
+        (
+            &["--status", "done"],
+            "error: invalid value 'done' for '--status <HOW>'\n  [possible values: ok, failed, skipped, cancelled]\n[..]",
+        ),
+        (
+            &[],
+            "progrun: report: there is nothing to report; --check only asks\n",
+        ),
+        (
+            &["--message", "a", "1/2", "b"],
+            "progrun: report: there are two messages, one of them by --message\n",
+        ),
+        (
+            &["--check", "3"],
+            "error: the argument '--check' cannot be used with one or more of the other specified arguments\n[..]",
+        ),
+        (
+            &["--bar", "3"],
+            "error: unexpected argument '--bar' found\n[..]",
+        ),
+    ] {
+        let output = report(words, &[]).output();
+        let stderr = text(&output.stderr);
+        let expected = sentence.strip_suffix("[..]").unwrap_or(sentence);
+        assert!(stderr.starts_with(expected), "{words:?}: {stderr}");
+        assert_eq!(output.status.code(), Some(125), "{words:?}");
+    }
+    let long = "x".repeat(5000);
+    report(&["--id", &long, "3/10"], &[])
+        .stderr("progrun: report: it is longer than 4096 bytes\n")
+        .status(125);
+}
+
+#[test]
+fn a_command_that_is_called_report_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report");
+    fs::write(&path, "#!/bin/sh\necho it is me \"$@\"\n").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    let paths = std::env::var("PATH").unwrap();
+    progrun(&["-q", "--", "report", "42%"])
+        .variable("PATH", &format!("{}:{paths}", folder.path().display()))
+        .stdout("it is me 42%\n")
+        .status(0);
+}
+
+// To whom.
+
+#[test]
+fn without_progrun_a_report_says_nothing_and_succeeds() {
+    for words in [&["3/10", "a.jpg"][..], &["--check"], &["--status", "ok"]] {
+        report(words, &[]).status(0);
+    }
+}
+
+#[test]
+fn a_socket_that_was_left_behind_harms_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| {
+        folder
+            .path()
+            .join(name)
+            .into_os_string()
+            .into_string()
+            .unwrap()
+    };
+    drop(UnixListener::bind(path("left")).unwrap());
+    fs::write(path("file"), "mine").unwrap();
+    let long = path(&"x".repeat(200));
+    for stale in [
+        "",
+        "/",
+        "relative",
+        &path("none"),
+        &path("left"),
+        &path("file"),
+        &long,
+    ] {
+        for words in [&["3/10"][..], &["--check"]] {
+            report(words, &[("PROGRUN_SOCK", stale)]).status(0);
+        }
+    }
+    assert_eq!(fs::read_to_string(path("file")).unwrap(), "mine");
+}
+
+#[test]
+fn the_next_file_with_the_number_of_the_channel_is_left_alone_and_the_socket_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["exec 3>file", "exec 3<>file", "mkfifo fifo; exec 3<>fifo"] {
+        let script = format!(r#"{file}; "$progrun" report 1/2; rm -f fifo; exec 3>&-; cat file"#);
+        fs::write(folder.path().join("file"), "").unwrap();
+        let ended = run(&script, &[]).in_folder(folder.path()).start().finish();
+        assert_eq!(
+            infos(&ended),
+            [&json!({"progress": 1, "total": 2})],
+            "{file}"
+        );
+        assert_eq!(ended.output("stdout"), "");
+    }
+}
+
+#[test]
+fn a_full_channel_is_waited_for() {
+    let mut gate = Gate::new();
+    // Reads nothing as long as it is stopped.
+    let script = r#"
+        "$progrun" report first
+        read -r _ <"$1"
+        head -c 1000000 /dev/zero | tr '\0' '\n' >&3 &
+        "$progrun" report last"#;
+    let mut run = run(script, &[gate.path()]).start();
+    run.event("progress");
+    run.signal(Signal::STOP);
+    support::until(|| support::state_of(run.pid()) == 'T');
+    gate.open();
+    run.signal(Signal::CONT);
+    let ended = run.finish();
+    assert_eq!(infos(&ended)[1]["message"], "last");
+}
+
+#[test]
+fn who_became_another_user_on_the_way_reports_by_the_descriptor() {
+    if !possible(geteuid().is_root(), "other users (as root)") {
+        return;
+    }
+    // Where everybody can reach it.
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let copy = folder.path().join("progrun");
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::copy(PROGRAM, &copy).unwrap();
+    let report = format!("{} report 1/2 \"$(id -u)\"", copy.display());
+    let command = ["runuser", "-u", "nobody", "--", "sh", "-c", &report];
+    let ended = progrun(&[&["--json", "--"][..], &command].concat()).start();
+    let ended = ended.finish();
+    assert_eq!(infos(&ended)[0]["message"], "65534");
+}
+
+// Cancellation.
+
+/// Runs `before` and then `reports` when a cancel has been requested; gives how it ended.
+fn cancelled(before: &str, reports: &str) -> Ended {
+    let mut gate = Gate::new();
+    let script = format!(r#"{before} read -r _ <"$1"; {reports}"#);
+    let mut run = run(&script, &[gate.path()]).start();
+    run.event("progress");
+    run.signal(Signal::INT);
+    assert_eq!(run.event("state")["state"], "cancelling");
+    gate.open();
+    run.finish()
+}
+
+#[test]
+fn the_status_is_130_when_the_script_is_cancelled_and_stays_so() {
+    for way in BOTH_WAYS {
+        let first = format!(r#"{way} "$progrun" report 1/2;"#);
+        let reports = r#"
+            "$progrun" report 2/2 b; echo $?; "$progrun" report --check; echo $?
+            "$progrun" report --status ok; echo $?"#;
+        let ended = cancelled(&first, reports);
+        assert_eq!(ended.output("stdout"), "130\n130\n130\n", "{way}");
+        assert_eq!(ended.output("stderr"), "");
+        assert_eq!(ended.finished()["reports"], 1);
+        // It was asked, and nothing else was done to it.
+        assert_eq!(ended.signals(), [""; 0]);
+        ended.died_by(Signal::INT);
+    }
+}
+
+#[test]
+fn a_check_says_whether_it_is_cancelled_and_is_no_report() {
+    for way in BOTH_WAYS {
+        let first = format!(r#"{way} "$progrun" report --check; echo $?; "$progrun" report 1/2;"#);
+        let ended = cancelled(&first, r#""$progrun" report --check; echo $?"#);
+        assert_eq!(ended.output("stdout"), "0\n130\n", "{way}");
+        assert_eq!(ended.finished()["reports"], 1);
+    }
+}
+
+#[test]
+fn who_only_ever_checks_is_asked_and_not_interrupted() {
+    for way in BOTH_WAYS {
+        let mut gate = Gate::new();
+        let script = format!(
+            r#"{way} "$progrun" report --check; echo ready; read -r _ <"$1"; "$progrun" report --check; echo $?"#
+        );
+        let mut run = run(&script, &[gate.path()]).start();
+        run.event("output");
+        run.signal(Signal::INT);
+        run.event("state");
+        gate.open();
+        let ended = run.finish();
+        assert_eq!(ended.output("stdout"), "ready\n130\n", "{way}");
+        assert_eq!(ended.signals(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_script_ends_there_by_set_e_or_by_exit() {
+    for way in BOTH_WAYS {
+        for (before, report) in [
+            ("set -e;", r#""$progrun" report 2/2"#),
+            ("", r#""$progrun" report 2/2 || exit"#),
+            ("", r#""$progrun" report --check || exit"#),
+        ] {
+            let before = format!(
+                r#"{way} {before} trap 'rc=$?; echo cleaned up; exit $rc' EXIT; "$progrun" report 1/2;"#
+            );
+            let ended = cancelled(&before, &format!("{report}; echo never said"));
+            assert_eq!(ended.output("stdout"), "cleaned up\n", "{way}{report}");
+            assert_eq!(ended.finished()["exit_status"], 130);
+        }
+    }
+}
+
+#[test]
+fn a_loop_at_the_end_of_a_pipe_ends_and_the_script_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    for (way, shell) in BOTH_WAYS
+        .iter()
+        .flat_map(|way| [(way, "sh"), (way, "bash")])
+    {
+        for (before, after) in [("set -e", ""), ("", "|| exit")] {
+            let mut gate = Gate::new();
+            let script = format!(
+                r#"{way} {before}
+                find . -type f | while read -r f; do
+                    "$progrun" report "$f" || exit
+                    echo "$f"; read -r _ <"$1"
+                done {after}
+                echo never said"#
+            );
+            let options = ["--json", "--grace=1h", "--", shell, "-c", &script, shell];
+            let mut run = progrun(&[&options[..], &[gate.path()]].concat())
+                .variable("progrun", PROGRAM)
+                .in_folder(folder.path())
+                .start();
+            run.event("output");
+            run.signal(Signal::INT);
+            run.event("state");
+            gate.open();
+            let ended = run.finish();
+            let said = ended.output("stdout");
+            assert_eq!(said.lines().count(), 1, "{shell}: {script}: {said}");
+            assert_eq!(ended.finished()["exit_status"], 130);
+        }
+    }
+}
+
+#[test]
+fn a_long_lived_connection_breaks_at_the_next_write_and_says_why() {
+    let mut gate = Gate::new();
+    let (mut run, path) = waiting(&gate);
+    let mut socket = UnixStream::connect(&path).unwrap();
+    socket.write_all(b"1/3\n{\"progress\":2}\n").unwrap();
+    assert_eq!(run.event("progress")["info"]["progress"], 1);
+    run.event("progress");
+    run.signal(Signal::INT);
+    run.event("state");
+    // Who does not want to write can ask, too.
+    let mut polled = [PollFd::new(&socket, PollFlags::empty())];
+    poll(&mut polled, None).unwrap();
+    assert!(polled[0].revents().contains(PollFlags::HUP));
+    let error = socket.write_all(b"3/3\n").unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+    assert_eq!(heard(socket), "cancelled\n");
+    assert_eq!(answer(&path, b"3/3\n"), "cancelled\n");
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(ended.finished()["reports"], 2);
+    assert_eq!(ended.signals(), [""; 0]);
+}
+
+#[test]
+fn who_never_reported_on_either_way_is_interrupted() {
+    let gate = Gate::new();
+    let (mut run, path) = waiting(&gate);
+    // A connection without a word is none.
+    let _socket = UnixStream::connect(path).unwrap();
+    run.signal(Signal::INT);
+    run.event("state");
+    let ended = run.finish();
+    assert_eq!(ended.signals(), ["SIGINT (interrupt)"]);
+}
+
+#[test]
+fn a_timeout_asks_on_the_socket_too() {
+    let script = r#"exec 3>&-; while "$progrun" report 1/2; do :; done; echo $?"#;
+    let options = ["--json", "--grace=1h", "--timeout=0.3", "--", "sh", "-c"];
+    let run = progrun(&[&options[..], &[script]].concat()).variable("progrun", PROGRAM);
+    let ended = run.start().finish();
+    assert_eq!(ended.output("stdout"), "0\n");
+    assert_eq!(ended.signals(), [""; 0]);
+    assert_eq!(ended.status.code(), Some(124));
+}
+
+// Many, and strange ones.
+
+#[test]
+fn ten_reporters_at_once_are_all_heard() {
+    for way in BOTH_WAYS {
+        let script = format!(
+            r#"{way} for i in 1 2 3 4 5 6 7 8 9 10; do
+                (for j in 1 2 3 4 5; do "$progrun" report --id $i $j/5; done) &
+            done; wait"#
+        );
+        let ended = run(&script, &[]).start().finish();
+        let all: BTreeSet<_> = infos(&ended).iter().map(ToString::to_string).collect();
+        assert_eq!(all.len(), 50, "{way}");
+        assert_eq!(ended.finished()["reports"], 50);
+        assert_eq!(ended.finished()["malformed"], 0);
+    }
+}
+
+#[test]
+fn lines_of_several_connections_do_not_mix() {
+    let mut gate = Gate::new();
+    let (run, path) = waiting(&gate);
+    let mut sockets = [(); 2].map(|()| UnixStream::connect(&path).unwrap());
+    for piece in ["{\"mess", "age\":", "\"whole\"}", "\n12"] {
+        for socket in &mut sockets {
+            socket.write_all(piece.as_bytes()).unwrap();
+        }
+    }
+    for socket in sockets {
+        socket.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(heard(socket), "ok\n");
+    }
+    gate.open();
+    let ended = run.finish();
+    let (whole, last) = (json!({"message": "whole"}), json!({"percentage": 12}));
+    let infos = infos(&ended);
+    assert_eq!(infos.iter().filter(|info| ***info == whole).count(), 2);
+    assert_eq!(infos.iter().filter(|info| ***info == last).count(), 2);
+    assert_eq!(infos.len(), 4);
+}
+
+#[test]
+fn garbage_on_the_socket_is_counted_and_the_run_goes_on() {
+    let mut gate = Gate::new();
+    let (run, path) = waiting(&gate);
+    assert_eq!(answer(&path, b"{oops\n\xff\xfe\n"), "ok\n");
+    assert_eq!(answer(&path, &[0; 100]), "ok\n");
+    assert_eq!(answer(&path, &vec![b'x'; 1_000_000]), "ok\n");
+    assert_eq!(answer(&path, b"1/2"), "ok\n");
+    assert_eq!(answer(&path, b""), "ok\n");
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(infos(&ended).last().unwrap()["progress"], 1);
+    // Nothing but NUL bytes is text, if strange text.
+    assert_eq!(ended.finished()["malformed"], 3);
+    assert_eq!(ended.finished()["reports"], 2);
+    assert_eq!(ended.status.code(), Some(0));
+}
+
+#[test]
+fn who_connects_and_says_nothing_does_not_hold_up_the_end() {
+    let mut gate = Gate::new();
+    let (run, path) = waiting(&gate);
+    let silent = UnixStream::connect(&path).unwrap();
+    let mut begun = UnixStream::connect(&path).unwrap();
+    begun.write_all(b"2/2").unwrap();
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(infos(&ended), [&json!({"progress": 2, "total": 2})]);
+    assert_eq!(heard(silent), "");
+}
+
+#[test]
+fn what_was_written_just_before_the_end_is_heard_without_waiting_for_the_answer() {
+    if !installed("python3") {
+        return;
+    }
+    let mut gate = Gate::new();
+    let script = r#"exec 3>&-; echo ready; read -r _ <"$1"; exec python3 -c '
+import os, socket
+s = socket.socket(socket.AF_UNIX)
+s.connect(os.environ["PROGRUN_SOCK"])
+s.send(b"1/2 last words")'"#;
+    let mut run = run(script, &[gate.path()]).start();
+    let pid = run.child();
+    run.event("output");
+    // All of it has happened when progrun looks.
+    run.signal(Signal::STOP);
+    support::until(|| support::state_of(run.pid()) == 'T');
+    gate.open();
+    support::until(|| support::state_of(pid) == 'Z');
+    run.signal(Signal::CONT);
+    let ended = run.finish();
+    assert_eq!(infos(&ended)[0]["message"], "last words");
+}
+
+#[test]
+fn more_than_can_be_served_at_once_wait_for_their_turn() {
+    let mut gate = Gate::new();
+    let (run, path) = waiting(&gate);
+    let mut sockets: Vec<_> = (0..300)
+        .map(|_| UnixStream::connect(&path).unwrap())
+        .collect();
+    for socket in &mut sockets {
+        socket.write_all(b"1/2\n").unwrap();
+    }
+    for socket in sockets {
+        socket.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(heard(socket), "ok\n");
+    }
+    gate.open();
+    assert_eq!(run.finish().finished()["reports"], 300);
+}
+
+#[test]
+fn ten_thousand_connections_leave_nothing_behind() {
+    let mut gate = Gate::new();
+    let (mut run, path) = waiting(&gate);
+    let open = |run: &Running| {
+        fs::read_dir(format!("/proc/{}/fd", run.pid()))
+            .unwrap()
+            .count()
+    };
+    assert_eq!(answer(&path, b"1/2\n"), "ok\n");
+    let before = open(&run);
+    for _ in 0..10_000 {
+        assert_eq!(answer(&path, b"\n"), "ok\n");
+    }
+    // Answered first, and closed then.
+    support::until(|| open(&run) == before);
+    gate.open();
+    assert!(run.wait().success());
+}
+
+// The socket's files.
+
+/// Where the socket is to be, alone.
+fn place() -> (tempfile::TempDir, impl Fn() -> usize) {
+    let place = tempfile::tempdir_in("/dev/shm").unwrap();
+    let path = place.path().to_owned();
+    (place, move || fs::read_dir(&path).unwrap().count())
+}
+
+#[test]
+fn only_we_can_enter_its_directory_and_the_child_does_not_have_it_open() {
+    let (place, entries) = place();
+    let mut gate = Gate::new();
+    let script = r#"printf %s "$PROGRUN_SOCK"; read -r _ <"$1""#;
+    let mut run = run(script, &[gate.path()])
+        .variable("XDG_RUNTIME_DIR", place.path().to_str().unwrap())
+        .start();
+    let pid = run.child();
+    let socket = PathBuf::from(run.event("output")["text"].as_str().unwrap());
+    let folder = fs::metadata(socket.parent().unwrap()).unwrap();
+    assert_eq!(folder.mode() & 0o7777, 0o700);
+    assert_eq!(folder.uid(), geteuid().as_raw());
+    assert_eq!(socket.parent().unwrap().parent().unwrap(), place.path());
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let links = descriptors.map(|entry| fs::read_link(entry.unwrap().path()).unwrap());
+    let sockets = links.filter(|link| link.to_string_lossy().starts_with("socket:"));
+    assert_eq!(sockets.count(), 0);
+    gate.open();
+    run.finish();
+    assert_eq!(entries(), 0);
+}
+
+#[test]
+fn where_it_does_not_fit_another_place_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("d".repeat(90));
+    fs::create_dir(&deep).unwrap();
+    for (variable, value) in [
+        ("XDG_RUNTIME_DIR", deep.to_str().unwrap()),
+        ("XDG_RUNTIME_DIR", "/none"),
+        ("XDG_RUNTIME_DIR", "."),
+        ("XDG_RUNTIME_DIR", ""),
+        ("TMPDIR", deep.to_str().unwrap()),
+        ("TMPDIR", "/proc"),
+    ] {
+        let ended = run(r#"exec 3>&-; "$progrun" report 1/2"#, &[])
+            .variable(variable, value)
+            .start()
+            .finish();
+        assert_eq!(infos(&ended).len(), 1, "{variable}={value}");
+    }
+    assert_eq!(fs::read_dir(deep).unwrap().count(), 0);
+}
+
+#[test]
+fn its_directory_is_gone_whatever_way_out_progrun_takes() {
+    let (place, entries) = place();
+    let start = |arguments: &[&str]| {
+        let place = place.path().to_str().unwrap();
+        progrun(arguments).variable("XDG_RUNTIME_DIR", place)
+    };
+    start(&["-q", "--", "true"]).status(0);
+    start(&["-q", "--", "sh", "-c", "exit 3"]).status(3);
+    start(&["-q", "--", "sh", "-c", "kill -9 $$"]).dies_by(Signal::KILL);
+    start(&["-q", "--", "/none"])
+        .stderr("progrun: [..]\n")
+        .status(127);
+    start(&["--log", "/none/log", "--", "true"])
+        .stderr("progrun: [..]\n")
+        .status(125);
+    start(&["-q", "--timeout", "0.1", "--", "sleep", "1000"]).status(124);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut run = start(&["--json", "--", "sleep", "1000"]).start();
+        run.child();
+        assert_eq!(entries(), 1);
+        run.signal(signal);
+        run.finish();
+        assert_eq!(entries(), 0, "{signal:?}");
+    }
+    // As soon as there is something to clear away.
+    for signal in [
+        Signal::INT,
+        Signal::TERM,
+        Signal::HUP,
+        Signal::QUIT,
+        Signal::USR1,
+    ] {
+        let mut run = start(&["-q", "--kill-after=0.1", "--", "sleep", "0.1"]).start();
+        support::until(|| entries() > 0);
+        run.signal(signal);
+        run.wait();
+        assert_eq!(entries(), 0, "{signal:?}");
+    }
+}
+
+#[test]
+fn its_directory_is_gone_when_progrun_gives_up() {
+    let (place, entries) = place();
+    let gate = Gate::new();
+    let options = ["--json", "--grace=1h", "--kill-after=1h", "--wait-output"];
+    let deaf = ["--", "sh", &child("deaf.sh"), gate.path()];
+    let mut run = progrun(&[options, deaf].concat())
+        .variable("XDG_RUNTIME_DIR", place.path().to_str().unwrap())
+        .start();
+    let pid = run.child();
+    run.event("progress");
+    // Somebody out of reach holds the child's stderr, so that killing is not the end of it.
+    let stderr = format!("/proc/{pid}/fd/2");
+    let _held = fs::File::options().write(true).open(stderr).unwrap();
+    run.signal(Signal::INT);
+    run.event("state");
+    for _ in 0..2 {
+        run.signal_again(Signal::INT);
+        run.event("signal");
+    }
+    run.signal_again(Signal::INT);
+    run.finish().died_by(Signal::INT);
+    assert_eq!(entries(), 0);
+}
+
+#[test]
+fn a_progrun_that_is_killed_leaves_a_socket_that_leads_nowhere() {
+    let (place, entries) = place();
+    let gate = Gate::new();
+    let script = r#"printf %s "$PROGRUN_SOCK"; read -r _ <"$1""#;
+    let mut run = run(script, &[gate.path()])
+        .variable("XDG_RUNTIME_DIR", place.path().to_str().unwrap())
+        .start();
+    let socket = run.event("output")["text"].as_str().unwrap().to_owned();
+    run.signal(Signal::KILL);
+    run.wait();
+    assert_eq!(entries(), 1);
+    report(&["1/2"], &[("PROGRUN_SOCK", &socket)]).status(0);
+    // The next one finds a place beside it.
+    progrun(&["-q", "--", "true"])
+        .variable("XDG_RUNTIME_DIR", place.path().to_str().unwrap())
+        .status(0);
+    assert_eq!(entries(), 1);
+}
+
+#[test]
+fn somebody_elses_process_is_refused() {
+    let able = geteuid().is_root() && installed("python3");
+    if !possible(able, "other users (as root)") {
+        return;
+    }
+    let mut gate = Gate::new();
+    let (run, path) = waiting(&gate);
+    let ask = |message: &str| {
+        let script = "import socket, sys
+s = socket.socket(socket.AF_UNIX)
+try:
+    s.connect(sys.argv[1])
+    print(s.recv(100))
+except OSError as error:
+    print(type(error).__name__)";
+        let output = Command::new("/usr/bin/env")
+            .args(["python3", "-I", "-c", script])
+            .arg(&path)
+            .uid(65534)
+            .output()
+            .unwrap();
+        assert_eq!(text(&output.stdout), message, "{}", text(&output.stderr));
+    };
+    ask("PermissionError\n");
+    fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+    ask("b'refused\\n'\n");
+    gate.open();
+    assert_eq!(run.finish().finished()["reports"], 0);
+}
+
+// Behind what closes descriptors.
+
+/// Runs a program that starts `sh`, which reports, is cancelled, and says so.
+fn behind(launcher: &[&str]) {
+    if !installed(launcher[0]) {
+        return;
+    }
+    let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
+    let script = r#"
+        exec 4>"$2"; [ ! -p /dev/fd/3 ] || exit
+        "$progrun" report 1/2 there; read -r _ <"$1"; "$progrun" report 2/2; echo $? >&4"#;
+    let sh = ["sh", "-c", script, "sh", gate.path(), lifeline.path()];
+    let options = ["--json", "--grace=1h", "--kill-after=1h", "--"];
+    let mut run = progrun(&[&options[..], launcher, &sh].concat())
+        .variable("progrun", PROGRAM)
+        .start();
+    assert_eq!(run.event("progress")["info"]["message"], "there");
+    run.signal(Signal::INT);
+    run.event("state");
+    gate.open();
+    assert_eq!(lifeline.last_words(), "130\n", "{launcher:?}");
+    let ended = run.finish();
+    assert_eq!(ended.signals(), [""; 0], "{launcher:?}");
+}
+
+#[test]
+fn behind_pythons_subprocess_reports_arrive_and_cancellation_too() {
+    let run = "import subprocess, sys; subprocess.run(sys.argv[1:])";
+    behind(&["python3", "-c", run]);
+}
+
+#[test]
+fn behind_nodes_child_process_reports_arrive_and_cancellation_too() {
+    let run = "const [command, ...rest] = process.argv.slice(1);
+        require('child_process').spawn(command, rest, { stdio: 'inherit' })";
+    behind(&["node", "-e", run, "--"]);
+}
+
+#[test]
+fn behind_sudo_reports_arrive_and_cancellation_too() {
+    if !possible(geteuid().is_root(), "sudo (as root)") {
+        return;
+    }
+    behind(&["sudo", "-n", "--preserve-env=PROGRUN_SOCK,progrun"]);
+}
+
+#[test]
+fn in_a_pane_of_tmux_reports_arrive() {
+    if !installed("tmux") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"
+        tmux -S tmux -f /dev/null new-session -d "$progrun report 1/2 'from a pane'; tmux -S tmux wait-for -S done" &&
+        tmux -S tmux wait-for done"#;
+    let ended = run(script, &[]).in_folder(folder.path()).start().finish();
+    assert_eq!(infos(&ended)[0]["message"], "from a pane");
+}
+
+// A progrun inside.
+
+#[test]
+fn an_inner_run_whose_descriptor_was_closed_on_the_way_is_a_part_all_the_same() {
+    let script = r#"exec 3>&-; "$progrun" --name inner -- sh -c 'echo 1/2 half >&3'"#;
+    let ended = run(script, &[]).start().finish();
+    let infos = infos(&ended);
+    assert_eq!(infos[0]["title"], "inner");
+    assert!(infos.iter().any(|info| info["message"] == "half"));
+    assert_eq!(infos.last().unwrap()["status"], "ok");
+    assert_eq!(ended.output("stderr"), "");
+}
+
+#[test]
+fn an_inner_run_whose_descriptor_was_closed_on_the_way_is_cancelled_with_the_outer_one() {
+    let lifeline = Lifeline::new();
+    let script = r#"exec 3>&- 4>"$1"; exec "$progrun" --grace=1h -- sh -c "$2""#;
+    let at_work = r"trap 'echo cancelled >&4; exit 130' PIPE
+        while :; do echo '1/2 at work' 2>/dev/null >&3 || exit; sleep 0.01; done";
+    let mut run = run(script, &[lifeline.path(), at_work]).start();
+    while run.event("progress")["info"]["message"] != "at work" {}
+    run.signal(Signal::INT);
+    let ended = run.finish();
+    assert_eq!(lifeline.last_words(), "cancelled\n");
+    assert_eq!(ended.signals(), [""; 0]);
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn a_run_that_only_has_the_environment_of_another_is_no_part_of_it() {
+    let gate = Gate::new();
+    let (_run, path) = waiting(&gate);
+    progrun(&["--name", "stranger", "--", "sh", "-c", "echo 1/2 half >&3"])
+        .variable("PROGRUN_SOCK", path.to_str().unwrap())
+        .stderr("stranger: 50%, 1/2, half\nstranger: completed in [..]\n")
+        .status(0);
+}
+
+#[test]
+fn a_command_reports_to_the_nearest_progrun() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#""$progrun" --json=events --progress none -- sh -c 'exec 3>&-; "$progrun" report 1/2 near'"#;
+    let ended = run(script, &[]).in_folder(folder.path()).start().finish();
+    assert_eq!(infos(&ended).len(), 0);
+    let events = fs::read_to_string(folder.path().join("events")).unwrap();
+    assert!(events.contains("\"message\":\"near\""), "{events}");
+}
