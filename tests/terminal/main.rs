@@ -6,5 +6,6 @@ mod bars;
 mod jobs;
 mod lending;
 mod output;
+mod silent;
 mod stopping;
 mod terminal;
