@@ -238,7 +238,7 @@ mod tests {
         silent.printed(Stream::Stdout, b"linking\n");
         assert_eq!(
             row(&Parts::default(), Some(&silent), 42),
-            "job ⢿ 42s  98% cpu  read 120.0 MiB/s  write 30.0 MiB/s  linking"
+            "job ⣾ 42s  98% cpu  read 120.0 MiB/s  write 30.0 MiB/s  linking"
         );
     }
 
