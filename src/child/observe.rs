@@ -245,3 +245,240 @@ fn copied(pid: i32, file: &Open, open: &[Open]) -> Option<u64> {
 fn processor_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Seek, SeekFrom, Write};
+    use std::os::unix::process::CommandExt;
+    use std::process::{Child, Command, Stdio};
+
+    use rustix::process::{Signal, kill_process_group};
+
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+
+    /// A child that does nothing by itself, and the time, which the test makes pass.
+    struct Scene {
+        folder: tempfile::TempDir,
+        child: Child,
+        observer: Observer,
+        now: Instant,
+    }
+
+    impl Scene {
+        /// The child says whatever it is told.
+        fn new(script: &str) -> Self {
+            Self::with(script, Stdio::piped(), tempfile::tempdir().unwrap())
+        }
+
+        /// The child has `file` as its standard input, and its position is ours.
+        fn reading(file: &File) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            Self::with("sleep 1000; :", file.try_clone().unwrap().into(), folder)
+        }
+
+        fn with(script: &str, stdin: Stdio, folder: tempfile::TempDir) -> Self {
+            let child = Command::new("sh")
+                .args(["-c", script])
+                .current_dir(&folder)
+                .stdin(stdin)
+                .stdout(Stdio::piped())
+                .process_group(0)
+                .spawn()
+                .unwrap();
+            let observer = Observer::new(Pid::from_child(&child)).unwrap();
+            Self {
+                folder,
+                child,
+                observer,
+                now: Instant::now(),
+            }
+        }
+
+        /// Makes the child write two lines. When the second is here, the system has counted the first.
+        fn echo(&mut self) {
+            let stdin = self.child.stdin.as_mut().unwrap();
+            let stdout = self.child.stdout.as_mut().unwrap();
+            for _ in 0..2 {
+                stdin.write_all(b"echo\n").unwrap();
+                stdout.read_exact(&mut [0; 5]).unwrap();
+            }
+        }
+
+        /// A second later.
+        fn observed(&mut self) -> Option<Observed> {
+            self.now += Duration::from_secs(1);
+            self.observer.sample(self.now)
+        }
+
+        /// A second later: name, position and size in MiB of what is read.
+        fn file(&mut self) -> Option<(String, u64, u64)> {
+            let file = self.observed()?.file?;
+            Some((file.name, file.position / MIB, file.size / MIB))
+        }
+    }
+
+    impl Drop for Scene {
+        fn drop(&mut self) {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+
+    fn large(folder: &tempfile::TempDir, name: &str, size: u64) -> File {
+        let path = folder.path().join(name);
+        let file = File::create_new(&path).unwrap();
+        file.set_len(size).unwrap();
+        File::open(path).unwrap()
+    }
+
+    fn seek(mut file: &File, position: u64) {
+        file.seek(SeekFrom::Start(position)).unwrap();
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "what it is compared with is one")]
+    fn at(name: &str, position: u64, size: u64) -> Option<(String, u64, u64)> {
+        Some((name.to_owned(), position, size))
+    }
+
+    #[test]
+    fn a_file_is_read_through_when_its_position_has_advanced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = large(&folder, "big.iso", 100 * MIB);
+        seek(&file, 10 * MIB);
+        let mut scene = Scene::reading(&file);
+        assert_eq!(scene.observed(), None, "nothing to compare with");
+        assert_eq!(scene.file(), None, "it stands");
+        seek(&file, 50 * MIB);
+        assert_eq!(scene.file(), at("big.iso", 50, 100));
+        assert_eq!(scene.file(), at("big.iso", 50, 100), "still open");
+        std::fs::remove_file(folder.path().join("big.iso")).unwrap();
+        assert_eq!(scene.file(), None, "another path is another file");
+        seek(&file, 60 * MIB);
+        assert_eq!(scene.file(), at("big.iso", 60, 100));
+    }
+
+    #[test]
+    fn a_file_that_is_read_back_and_forth_has_to_advance_more_often_than_it_went_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = large(&folder, "big.iso", 100 * MIB);
+        let mut scene = Scene::reading(&file);
+        let shown: Vec<_> = [5, 10, 6, 12, 3, 7, 8, 9]
+            .into_iter()
+            .map(|position| {
+                seek(&file, position * MIB);
+                scene.file().map(|(_, position, _)| position)
+            })
+            .collect();
+        let expected = [None, Some(10), None, None, None, None, None, Some(9)];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn small_files_and_what_stands_at_its_end_are_not_read_through() {
+        for (size, positions) in [(MIB, [1, 1000]), (100 * MIB, [100 * MIB, 101 * MIB])] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = large(&folder, "file", size);
+            let mut scene = Scene::reading(&file);
+            for position in positions {
+                seek(&file, position);
+                assert_eq!(scene.file(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_files_the_one_with_more_to_come_is_taken_and_kept() {
+        let (less, more) = (Through::new(3, 50), Through::new(4, 40));
+        let mut observer = Observer::new(Pid::INIT).unwrap();
+        for file in [&less, &more] {
+            let track = Track {
+                path: file.path.clone(),
+                position: file.position,
+                reached: file.position,
+                advances: 1,
+                retreats: 0,
+            };
+            observer.tracks.insert(file.key, track);
+        }
+        let mut chosen = |files: &[&Through]| {
+            observer.choose(files.iter().copied().cloned().collect());
+            observer.chosen.as_ref().map(|file| file.key.1)
+        };
+        assert_eq!(chosen(&[&less]), Some(3));
+        assert_eq!(chosen(&[&less, &more]), Some(3), "kept");
+        assert_eq!(chosen(&[]), Some(3), "still open");
+        assert_eq!(chosen(&[&more]), Some(4), "the other one stands");
+        assert_eq!(chosen(&[&less, &more]), Some(4));
+        observer.tracks.clear();
+        observer.choose(vec![]);
+        assert!(observer.chosen.is_none());
+    }
+
+    impl Through {
+        fn new(number: i32, position: u64) -> Self {
+            Self {
+                key: (1, number),
+                path: format!("/{number}").into(),
+                position,
+                size: 100,
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_copy_within_the_kernel_the_size_of_the_copy_tells_how_far_it_is() {
+        let mut scene = Scene::new("truncate -s 100M big.iso; exec cat 3<big.iso 4>copy");
+        let mut copy = |size, echo| {
+            if echo {
+                scene.echo();
+            }
+            let file = File::options()
+                .write(true)
+                .open(scene.folder.path().join("copy"));
+            file.unwrap().set_len(size * MIB).unwrap();
+            scene.file()
+        };
+        assert_eq!(copy(0, true), None);
+        assert_eq!(copy(30, true), at("big.iso", 30, 100));
+        assert_eq!(copy(40, true), at("big.iso", 40, 100));
+        // Not the work of a process that has written nothing.
+        assert_eq!(copy(50, false), at("big.iso", 40, 100));
+        assert_eq!(copy(101, true), at("big.iso", 40, 100));
+    }
+
+    #[test]
+    fn what_is_read_and_written_is_counted_with_what_children_did_that_are_gone() {
+        let script = "head -c 5; head -c 5; head -c 10485760 /dev/zero >zeros; echo done; read x";
+        let mut scene = Scene::new(script);
+        let hears = |scene: &mut Scene| {
+            let stdout = scene.child.stdout.as_mut().unwrap();
+            stdout.read_exact(&mut [0; 5]).unwrap();
+        };
+        let stdin = scene.child.stdin.as_mut().unwrap();
+        stdin.write_all(b"echo\n").unwrap();
+        hears(&mut scene);
+        assert_eq!(scene.observed(), None);
+        let stdin = scene.child.stdin.as_mut().unwrap();
+        stdin.write_all(b"echo\n").unwrap();
+        hears(&mut scene);
+        hears(&mut scene);
+        let observed = scene.observed().unwrap();
+        assert!(observed.read >= 10_485_760.0, "{observed:?}");
+        assert!(observed.written >= 10_485_760.0, "{observed:?}");
+        assert!(observed.read < 12_000_000.0, "{observed:?}");
+        assert!(observed.written < 12_000_000.0, "{observed:?}");
+    }
+
+    #[test]
+    fn a_child_that_is_gone_gives_nothing_and_does_no_harm() {
+        let mut scene = Scene::new("exit");
+        scene.child.wait().unwrap();
+        assert_eq!(scene.observed(), None);
+        let observed = scene.observed().unwrap();
+        assert_eq!((observed.cpu, observed.file), (0.0, None));
+    }
+}

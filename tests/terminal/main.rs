@@ -7,5 +7,6 @@ mod jobs;
 mod lending;
 mod output;
 mod ptys;
+mod silent;
 mod stopping;
 mod terminal;

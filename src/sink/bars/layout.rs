@@ -206,3 +206,72 @@ fn spinner(elapsed: Duration) -> char {
     let step = elapsed.as_millis() / SPIN.as_millis();
     TURN[usize::try_from(step % 8).unwrap_or(0)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{FileRead, Observed, Stream};
+    use crate::protocol::Progress;
+
+    const MIB: u64 = 1024 * 1024;
+
+    /// The only row, without its bar.
+    fn row(parts: &Parts, silent: Option<&Silent>, elapsed: u64) -> String {
+        let elapsed = Duration::from_secs(elapsed);
+        let lines = Layout::default().lines(parts, silent, "job", (100, 10), elapsed);
+        format!("{} {}", lines[0].left, lines[0].right)
+    }
+
+    fn observed(file: Option<FileRead>) -> Observed {
+        Observed {
+            cpu: 0.98,
+            read: 125_829_120.0,
+            written: 31_457_280.0,
+            file,
+        }
+    }
+
+    #[test]
+    fn a_silent_child_has_a_row_of_what_it_uses_and_its_last_line() {
+        let mut silent = Silent::default();
+        silent.observed(&observed(None), Duration::from_secs(42));
+        silent.printed(Stream::Stdout, b"linking\n");
+        assert_eq!(
+            row(&Parts::default(), Some(&silent), 42),
+            "job ⣾ 42s  98% cpu  read 120.0 MiB/s  write 30.0 MiB/s  linking"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_read_through_is_marked_as_an_estimate_and_goes_stale() {
+        let mut silent = Silent::default();
+        for (position, seconds) in [(40, 1), (42, 2)] {
+            let file = FileRead {
+                name: "big.iso".to_owned(),
+                position: position * MIB,
+                size: 100 * MIB,
+            };
+            silent.observed(&observed(Some(file)), Duration::from_secs(seconds));
+        }
+        assert_eq!(
+            row(&Parts::default(), Some(&silent), 2),
+            "job ~42%  42.0 MiB/100.0 MiB  2.0 MiB/s  2s  ETA 29s  reading big.iso"
+        );
+        assert_eq!(
+            row(&Parts::default(), Some(&silent), 17),
+            "job ~42%  42.0 MiB/100.0 MiB  17s  reading big.iso  no news for 15s"
+        );
+    }
+
+    #[test]
+    fn another_format_is_never_full_and_goes_stale_but_keeps_its_value() {
+        let mut parts = Parts::default();
+        let full = Progress {
+            percentage: Some(100.0),
+            ..Progress::default()
+        };
+        parts.apply(&full, Some("tool"), Duration::from_secs(1));
+        assert_eq!(row(&parts, None, 10), "job  99%  10s");
+        assert_eq!(row(&parts, None, 71), "job  99%  1m11s  no news for 1m10s");
+    }
+}
