@@ -6,6 +6,7 @@
 //! child leaves open, such as a question, after a moment as it is, with the bars out of the way until it is complete.
 
 mod layout;
+mod page;
 mod screen;
 
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,7 @@ use crate::protocol::Status;
 use crate::reports::Reports;
 
 use self::layout::{Layout, Line};
+use self::page::{Change, Page, rows_of};
 use self::screen::Screen;
 use super::text::escape;
 use super::{Outlet, Sink, narration};
@@ -33,6 +35,8 @@ const SPIN: Duration = Duration::from_millis(125);
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a line may stay open before it is shown as it is.
 const OPEN_LINE: Duration = Duration::from_millis(150);
+/// How long a complete line that may be redrawn is kept back without being redrawn.
+const REDRAWN: Duration = Duration::from_secs(1);
 /// How much output is gathered between frames.
 const GATHER: usize = 64 * 1024;
 /// Of this many steps an indicatif bar is made.
@@ -102,8 +106,19 @@ struct Output {
     /// Complete lines, and what follows an open line.
     ready: Vec<u8>,
     charges: Vec<Charge>,
-    /// The begun line of each stream, and since when.
-    begun: [(Vec<u8>, Duration); 2],
+    /// What goes to the terminal and has no place on the screen.
+    aside: Vec<u8>,
+    /// Whether lines that are on the screen are taken back first, and how many of its rows above the cursor's they take.
+    erases: bool,
+    erase: usize,
+    /// How many columns the screen has.
+    width: usize,
+    pages: [Page; 2],
+    /// The stream that was written to last.
+    latest: usize,
+    /// Since when the begun line of each stream waits, and when anything was written.
+    since: [Duration; 2],
+    changed: [Duration; 2],
     /// Whether the last line on the screen is not complete: then there is no place for bars.
     line_open: bool,
 }
@@ -129,6 +144,7 @@ impl Bars {
         foreground: fn() -> bool,
     ) -> Self {
         let screen = Screen::new(size);
+        let width = usize::from(screen.measure().0);
         // indicatif would draw at each change of each row. The frame is forced when the picture is complete.
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 1);
         Self {
@@ -146,7 +162,10 @@ impl Bars {
                 shown: None,
             },
             parts: Parts::default(),
-            output: Output::default(),
+            output: Output {
+                width,
+                ..Output::default()
+            },
             last_frame: None,
             drawn: false,
             news: false,
@@ -196,6 +215,7 @@ impl Bars {
             self.output.line_open = false;
         }
         self.output.ready.extend_from_slice(line.as_bytes());
+        self.output.is_covered();
         self.news = true;
     }
 
@@ -203,7 +223,7 @@ impl Bars {
         self.last_frame = Some(elapsed);
         self.failures = 0;
         self.output.open_old_lines(elapsed);
-        if !self.output.ready.is_empty() {
+        if self.output.has_something() {
             self.clear();
             self.screen.write(&self.output.take());
         }
@@ -232,13 +252,15 @@ impl Bars {
 
     fn draw(&mut self, elapsed: Duration) {
         let (width, height) = self.screen.measure();
+        self.output.width = usize::from(width);
         // A row stays free, or the line above the picture would never be seen.
         let size = (usize::from(width), usize::from(height).max(2) - 1);
         let mut name = self.name.clone();
         if self.paused {
             name.push_str(" (stopped)");
         }
-        let lines = self.layout.lines(&self.parts, &name, size, elapsed);
+        let message = self.output.message();
+        let lines = self.layout.lines(&self.parts, &name, message, size, elapsed);
         for row in self.rows.drain(lines.len().min(self.rows.len())..) {
             self.multi.remove(&row.bar);
         }
@@ -309,14 +331,15 @@ impl Sink for Bars {
                 charge,
             } => {
                 self.output.charges.push((*charge).clone());
-                self.output.add(*stream as usize, bytes, elapsed);
+                if self.lent || self.awaits_report {
+                    self.output.show(bytes);
+                } else {
+                    self.output.add(*stream as usize, bytes, elapsed);
+                }
                 // Before the first frame nothing is in the way, and no byte need wait.
                 let at_once =
                     self.lent || self.last_frame.is_none() || self.output.ready.len() > GATHER;
-                if self.lent {
-                    self.output.open_all_lines();
-                }
-                if at_once && !self.output.ready.is_empty() {
+                if at_once && self.output.has_something() {
                     self.clear();
                     self.screen.write(&self.output.take());
                     self.send();
@@ -452,32 +475,50 @@ fn style(shape: Shape, texts: &Arc<Mutex<Texts>>) -> ProgressStyle {
 
 impl Output {
     fn add(&mut self, stream: usize, bytes: &[u8], elapsed: Duration) {
-        let begun = &mut self.begun[stream].0;
-        if begun.is_empty() && self.line_open {
+        // Whatever the other stream has shown is above this from now on.
+        self.pages[1 - stream].is_covered();
+        let waited = self.pages[stream].has_open();
+        let mut change = Change::default();
+        self.pages[stream].write(bytes, &mut change);
+        self.latest = stream;
+        if !waited || !change.done.is_empty() {
+            self.since[stream] = elapsed;
+        }
+        self.changed[stream] = elapsed;
+        self.apply(change);
+        if self.line_open {
             // The line is on the screen already, and what follows belongs to it.
-            self.show(bytes);
-            return;
-        }
-        let complete = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
-        if complete > 0 {
-            let mut lines = std::mem::take(begun);
-            lines.extend_from_slice(&bytes[..complete]);
-            self.show(&lines);
-        }
-        let (begun, since) = &mut self.begun[stream];
-        if begun.is_empty() {
-            *since = elapsed;
-        }
-        begun.extend_from_slice(&bytes[complete..]);
-        if begun.len() > GATHER {
-            let line = std::mem::take(begun);
-            self.show(&line);
+            self.open_line(stream);
         }
     }
 
-    /// Whether a begun line may have to be shown soon.
+    fn open_line(&mut self, stream: usize) {
+        let mut change = Change::default();
+        self.pages[stream].show_open(&mut change);
+        self.apply(change);
+    }
+
+    fn apply(&mut self, change: Change) {
+        if !change.back.is_empty() {
+            // What is not on the screen yet is simply not shown.
+            let unseen = change.back.len().min(self.ready.len());
+            self.ready.truncate(self.ready.len() - unseen);
+            let seen = &change.back[..change.back.len() - unseen];
+            if !seen.is_empty() {
+                // The line after a line end has nothing to erase, and is where the cursor is.
+                self.erase += rows_of(seen, self.width.max(1)) - 1;
+                self.erases = true;
+            }
+            self.line_open = false;
+        }
+        self.aside.extend_from_slice(&change.aside);
+        self.show(&change.done);
+    }
+
+    /// Whether something may have to be shown soon.
     fn is_waiting(&self) -> bool {
-        self.begun.iter().any(|(begun, _)| !begun.is_empty())
+        let waits = |page: &Page| page.has_open() || page.has_lines();
+        self.erases || !self.aside.is_empty() || self.pages.iter().any(waits)
     }
 
     fn show(&mut self, bytes: &[u8]) {
@@ -487,26 +528,62 @@ impl Output {
         }
     }
 
-    /// Lines that stayed open for long are probably questions, and are shown as they are.
+    /// Lines that stayed open for long are probably questions, and are shown as they are; complete ones that were not
+    /// redrawn for long are probably done.
     fn open_old_lines(&mut self, elapsed: Duration) {
         for stream in 0..2 {
-            let (begun, since) = &mut self.begun[stream];
-            if !begun.is_empty() && elapsed >= *since + OPEN_LINE {
-                let line = std::mem::take(begun);
-                self.show(&line);
+            if self.pages[stream].has_lines() && elapsed >= self.changed[stream] + REDRAWN {
+                let mut change = Change::default();
+                self.pages[stream].show_lines(&mut change);
+                self.pages[1 - stream].is_covered();
+                self.apply(change);
+            }
+            if self.pages[stream].has_open() && elapsed >= self.since[stream] + OPEN_LINE {
+                self.pages[1 - stream].is_covered();
+                self.open_line(stream);
             }
         }
     }
 
+    /// Shows everything as it is now.
     fn open_all_lines(&mut self) {
-        for stream in 0..2 {
-            let line = std::mem::take(&mut self.begun[stream].0);
-            self.show(&line);
+        for page in [0, 1] {
+            let mut change = Change::default();
+            self.pages[page].flush(&mut change);
+            self.apply(change);
         }
     }
 
+    /// Something of ours is shown: what is above it can be taken back no more.
+    fn is_covered(&mut self) {
+        for page in &mut self.pages {
+            page.is_covered();
+        }
+    }
+
+    /// What a line that is being redrawn says.
+    fn message(&self) -> Option<&str> {
+        let other = self.pages[1 - self.latest].message();
+        self.pages[self.latest].message().or(other)
+    }
+
+    fn has_something(&self) -> bool {
+        self.erases || !self.aside.is_empty() || !self.ready.is_empty()
+    }
+
     fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.ready)
+        let mut bytes = std::mem::take(&mut self.aside);
+        if std::mem::take(&mut self.erases) {
+            bytes.extend_from_slice(b"\x1b[0m\r");
+            if self.erase > 0 {
+                let up = format!("\x1b[{}A", self.erase);
+                bytes.extend_from_slice(up.as_bytes());
+            }
+            bytes.extend_from_slice(b"\x1b[J");
+            self.erase = 0;
+        }
+        bytes.append(&mut self.ready);
+        bytes
     }
 }
 
@@ -528,5 +605,118 @@ impl Taskbar {
     fn remove(&mut self) -> Option<String> {
         self.shown.take()?;
         Some(TermProgress::remove().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credit::Credit;
+    use crate::event::{Final, Stream};
+    use std::io::Read;
+    use std::num::NonZeroU16;
+
+    fn emulator() -> vt100::Parser {
+        let size = |number| NonZeroU16::new(number).unwrap();
+        vt100::Parser::new(size(24), size(80), 10_000)
+    }
+
+    /// What went up and out of sight, and what is on the screen.
+    fn everything(parser: &mut vt100::Parser) -> Vec<String> {
+        let screen = parser.screen_mut();
+        let mut all = Vec::new();
+        let mut above = screen.scrollback_len();
+        while above > 0 {
+            screen.set_scrollback(above);
+            all.extend(screen.rows(0, 80).take(above.min(24)));
+            above -= above.min(24);
+        }
+        screen.set_scrollback(0);
+        all.extend(screen.rows(0, 80));
+        let mut all: Vec<_> = all.iter().map(|row| row.trim_end().to_owned()).collect();
+        while all.last().is_some_and(String::is_empty) {
+            all.pop();
+        }
+        all
+    }
+
+    /// What a terminal alone would show of this.
+    fn alone(bytes: &[u8]) -> Vec<String> {
+        let mut parser = emulator();
+        parser.process(bytes);
+        everything(&mut parser)
+    }
+
+    /// A run whose stdout is written in these pieces, a tenth of a second apart; what the terminal shows after each, and
+    /// at the end.
+    fn run(pieces: &[&[u8]]) -> (Vec<Vec<String>>, Vec<String>) {
+        let named = tempfile::NamedTempFile::new().unwrap();
+        let mut file = named.reopen().unwrap();
+        let outlet = Outlet::new(named.into_file().into(), Box::new(|_| ()));
+        let mut bars = Bars::new(outlet, "job".to_owned(), false, [true; 2], || (80, 24), || true);
+        let mut now = Duration::from_millis(300);
+        let credit = Credit::new(1 << 20, || ());
+        let mut parser = emulator();
+        let mut show = |parser: &mut vt100::Parser| {
+            let mut written = Vec::new();
+            file.read_to_end(&mut written).unwrap();
+            // What the terminal does with line ends.
+            let mut last = 0;
+            for byte in written {
+                if byte == b'\n' && last != b'\r' {
+                    parser.process(b"\r");
+                }
+                parser.process(&[byte]);
+                last = byte;
+            }
+        };
+        bars.tick(now);
+        let mut pictures = Vec::new();
+        for piece in pieces {
+            let event = Event::Output {
+                stream: Stream::Stdout,
+                bytes: &Arc::new(piece.to_vec()),
+                charge: &credit.charge(piece.len()),
+            };
+            bars.event(&event, now);
+            now += Duration::from_millis(100);
+            bars.tick(now);
+            show(&mut parser);
+            pictures.push(everything(&mut parser));
+        }
+        let summary = Summary {
+            state: Final::Completed,
+            reason: None,
+            exit: None,
+            error: None,
+            reports: 0,
+            malformed: 0,
+        };
+        bars.event(&Event::Finished(&summary), now);
+        show(&mut parser);
+        let mut all = everything(&mut parser);
+        assert!(all.pop().unwrap().starts_with("job: completed"));
+        (pictures, all)
+    }
+
+    #[test]
+    fn corpus_experiment() {
+        let Ok(folder) = std::env::var("PAGE_CORPUS") else { return };
+        for file in folder.split(' ') {
+            let bytes = std::fs::read(file).unwrap();
+            let expected = alone(&bytes);
+            for size in [7, 60, 700] {
+                let pieces: Vec<_> = bytes.chunks(size).collect();
+                let (_, mut seen) = run(&pieces);
+                while seen.last().is_some_and(String::is_empty) { seen.pop(); }
+                let same = seen == expected;
+                println!("{file} {size}: {}", if same { "exact" } else { "DIFFERS" });
+                if !same && size == 60 {
+                    for (i, pair) in expected.iter().map(Some).chain(std::iter::repeat(None)).zip(seen.iter().map(Some).chain(std::iter::repeat(None))).enumerate().take(expected.len().max(seen.len())) {
+                        if pair.0 != pair.1 { println!("   {i} -{:?}\n   {i} +{:?}", pair.0.map(|s| s.as_str()).unwrap_or("<none>"), pair.1.map(|s| s.as_str()).unwrap_or("<none>")); }
+                    }
+                }
+            }
+        }
     }
 }

@@ -52,11 +52,13 @@ struct Row {
 }
 
 impl Layout {
-    /// The picture as at most so many lines: the task, and its parts as a tree below it.
+    /// The picture as at most so many lines: the task, and its parts as a tree below it. `message` is the task's if it
+    /// gave none itself.
     pub(super) fn lines(
         &mut self,
         parts: &Parts,
         name: &str,
+        message: Option<&str>,
         (width, at_most): (usize, usize),
         elapsed: Duration,
     ) -> Vec<Line> {
@@ -70,6 +72,9 @@ impl Layout {
         }
         let name = escape(parts.task.known.title.as_deref().unwrap_or(name));
         let mut rows = vec![Row::new(&name, &parts.task, elapsed, elapsed)];
+        if let Some(message) = message.filter(|_| rows[0].message.is_empty()) {
+            escape(message).trim().clone_into(&mut rows[0].message);
+        }
         let tally = narration::tally(parts);
         rows[0].message = [tally.as_str(), &rows[0].message].join("  ").trim().into();
         for (depth, part) in parts.tree(at_most.saturating_sub(1)) {
