@@ -6,6 +6,7 @@
 //! child leaves open, such as a question, after a moment as it is, with the bars out of the way until it is complete.
 
 mod layout;
+mod output;
 mod page;
 mod screen;
 
@@ -22,7 +23,7 @@ use crate::protocol::Status;
 use crate::reports::Reports;
 
 use self::layout::{Layout, Line};
-use self::page::{Change, Page, rows_of};
+use self::output::Output;
 use self::screen::Screen;
 use super::text::escape;
 use super::{Outlet, Sink, narration};
@@ -33,10 +34,6 @@ const FRAME: Duration = Duration::from_millis(50);
 /// How often a picture moves that has no news: the spinner, or the seconds beside a bar.
 const SPIN: Duration = Duration::from_millis(125);
 const SECOND: Duration = Duration::from_secs(1);
-/// How long a line may stay open before it is shown as it is.
-const OPEN_LINE: Duration = Duration::from_millis(150);
-/// How long a complete line that may be redrawn is kept back without being redrawn.
-const REDRAWN: Duration = Duration::from_secs(1);
 /// How much output is gathered between frames.
 const GATHER: usize = 64 * 1024;
 /// Of this many steps an indicatif bar is made.
@@ -62,6 +59,8 @@ pub(super) struct Bars {
     taskbar: Taskbar,
     parts: Parts,
     output: Output,
+    /// For what the child printed, and held until it is written or known to be redrawn.
+    charges: Vec<Charge>,
     last_frame: Option<Duration>,
     /// Whether bars are on the screen.
     drawn: bool,
@@ -98,29 +97,6 @@ struct Texts {
 struct Shape {
     bar: usize,
     color: bool,
-}
-
-/// What the child printed and is not on the screen yet.
-#[derive(Debug, Default)]
-struct Output {
-    /// Complete lines, and what follows an open line.
-    ready: Vec<u8>,
-    charges: Vec<Charge>,
-    /// What goes to the terminal and has no place on the screen.
-    aside: Vec<u8>,
-    /// Whether lines that are on the screen are taken back first, and how many of its rows above the cursor's they take.
-    erases: bool,
-    erase: usize,
-    /// How many columns the screen has.
-    width: usize,
-    pages: [Page; 2],
-    /// The stream that was written to last.
-    latest: usize,
-    /// Since when the begun line of each stream waits, and when anything was written.
-    since: [Duration; 2],
-    changed: [Duration; 2],
-    /// Whether the last line on the screen is not complete: then there is no place for bars.
-    line_open: bool,
 }
 
 /// The terminal's own progress indicator (OSC 9;4).
@@ -162,10 +138,8 @@ impl Bars {
                 shown: None,
             },
             parts: Parts::default(),
-            output: Output {
-                width,
-                ..Output::default()
-            },
+            output: Output::new(width),
+            charges: Vec::new(),
             last_frame: None,
             drawn: false,
             news: false,
@@ -210,12 +184,7 @@ impl Bars {
     /// A line of ours above the bars.
     fn say(&mut self, text: &str) {
         let line = format!("{}: {text}\r\n", escape(&self.name));
-        if self.output.line_open {
-            self.output.ready.extend_from_slice(b"\r\n");
-            self.output.line_open = false;
-        }
-        self.output.ready.extend_from_slice(line.as_bytes());
-        self.output.is_covered();
+        self.output.say(&line);
         self.news = true;
     }
 
@@ -229,7 +198,7 @@ impl Bars {
         }
         if !(self.foreground)() {
             self.drawn = false;
-        } else if !self.output.line_open {
+        } else if !self.output.line_open() {
             self.draw(elapsed);
         }
         self.news = false;
@@ -237,7 +206,7 @@ impl Bars {
     }
 
     fn send(&mut self) {
-        let charges = std::mem::take(&mut self.output.charges);
+        let charges = std::mem::take(&mut self.charges);
         self.outlet.send(self.screen.take(), charges);
     }
 
@@ -252,7 +221,7 @@ impl Bars {
 
     fn draw(&mut self, elapsed: Duration) {
         let (width, height) = self.screen.measure();
-        self.output.width = usize::from(width);
+        self.output.resize(usize::from(width));
         // A row stays free, or the line above the picture would never be seen.
         let size = (usize::from(width), usize::from(height).max(2) - 1);
         let mut name = self.name.clone();
@@ -288,7 +257,7 @@ impl Bars {
         if ours {
             self.lent = false;
             // Whoever answered a question has ended its line.
-            self.output.line_open = false;
+            self.output.line_was_ended();
             self.news = true;
             return;
         }
@@ -330,7 +299,7 @@ impl Sink for Bars {
                 bytes,
                 charge,
             } => {
-                self.output.charges.push((*charge).clone());
+                self.charges.push((*charge).clone());
                 if self.lent || self.awaits_report {
                     self.output.show(bytes);
                 } else {
@@ -338,7 +307,7 @@ impl Sink for Bars {
                 }
                 // Before the first frame nothing is in the way, and no byte need wait.
                 let at_once =
-                    self.lent || self.last_frame.is_none() || self.output.ready.len() > GATHER;
+                    self.lent || self.last_frame.is_none() || self.output.ready() > GATHER;
                 if at_once && self.output.has_something() {
                     self.clear();
                     self.screen.write(&self.output.take());
@@ -378,7 +347,7 @@ impl Sink for Bars {
         };
         let wait = if self.news || self.output.is_waiting() || !self.outlet.is_idle() {
             FRAME
-        } else if self.output.line_open {
+        } else if self.output.line_open() {
             return None;
         } else if self.parts.task.known.fraction().is_none() {
             SPIN
@@ -471,120 +440,6 @@ fn style(shape: Shape, texts: &Arc<Mutex<Texts>>) -> ProgressStyle {
                 let _ = right.lock().map(|texts| f.write_str(&texts.right));
             },
         )
-}
-
-impl Output {
-    fn add(&mut self, stream: usize, bytes: &[u8], elapsed: Duration) {
-        // Whatever the other stream has shown is above this from now on.
-        self.pages[1 - stream].is_covered();
-        let waited = self.pages[stream].has_open();
-        let mut change = Change::default();
-        self.pages[stream].write(bytes, &mut change);
-        self.latest = stream;
-        if !waited || !change.done.is_empty() {
-            self.since[stream] = elapsed;
-        }
-        self.changed[stream] = elapsed;
-        self.apply(change);
-        if self.line_open {
-            // The line is on the screen already, and what follows belongs to it.
-            self.open_line(stream);
-        }
-    }
-
-    fn open_line(&mut self, stream: usize) {
-        let mut change = Change::default();
-        self.pages[stream].show_open(&mut change);
-        self.apply(change);
-    }
-
-    fn apply(&mut self, change: Change) {
-        if !change.back.is_empty() {
-            // What is not on the screen yet is simply not shown.
-            let unseen = change.back.len().min(self.ready.len());
-            self.ready.truncate(self.ready.len() - unseen);
-            let seen = &change.back[..change.back.len() - unseen];
-            if !seen.is_empty() {
-                // The line after a line end has nothing to erase, and is where the cursor is.
-                self.erase += rows_of(seen, self.width.max(1)) - 1;
-                self.erases = true;
-            }
-            self.line_open = false;
-        }
-        self.aside.extend_from_slice(&change.aside);
-        self.show(&change.done);
-    }
-
-    /// Whether something may have to be shown soon.
-    fn is_waiting(&self) -> bool {
-        let waits = |page: &Page| page.has_open() || page.has_lines();
-        self.erases || !self.aside.is_empty() || self.pages.iter().any(waits)
-    }
-
-    fn show(&mut self, bytes: &[u8]) {
-        self.ready.extend_from_slice(bytes);
-        if let Some(last) = bytes.last() {
-            self.line_open = *last != b'\n';
-        }
-    }
-
-    /// Lines that stayed open for long are probably questions, and are shown as they are; complete ones that were not
-    /// redrawn for long are probably done.
-    fn open_old_lines(&mut self, elapsed: Duration) {
-        for stream in 0..2 {
-            if self.pages[stream].has_lines() && elapsed >= self.changed[stream] + REDRAWN {
-                let mut change = Change::default();
-                self.pages[stream].show_lines(&mut change);
-                self.pages[1 - stream].is_covered();
-                self.apply(change);
-            }
-            if self.pages[stream].has_open() && elapsed >= self.since[stream] + OPEN_LINE {
-                self.pages[1 - stream].is_covered();
-                self.open_line(stream);
-            }
-        }
-    }
-
-    /// Shows everything as it is now.
-    fn open_all_lines(&mut self) {
-        for page in [0, 1] {
-            let mut change = Change::default();
-            self.pages[page].flush(&mut change);
-            self.apply(change);
-        }
-    }
-
-    /// Something of ours is shown: what is above it can be taken back no more.
-    fn is_covered(&mut self) {
-        for page in &mut self.pages {
-            page.is_covered();
-        }
-    }
-
-    /// What a line that is being redrawn says.
-    fn message(&self) -> Option<&str> {
-        let other = self.pages[1 - self.latest].message();
-        self.pages[self.latest].message().or(other)
-    }
-
-    fn has_something(&self) -> bool {
-        self.erases || !self.aside.is_empty() || !self.ready.is_empty()
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.aside);
-        if std::mem::take(&mut self.erases) {
-            bytes.extend_from_slice(b"\x1b[0m\r");
-            if self.erase > 0 {
-                let up = format!("\x1b[{}A", self.erase);
-                bytes.extend_from_slice(up.as_bytes());
-            }
-            bytes.extend_from_slice(b"\x1b[J");
-            self.erase = 0;
-        }
-        bytes.append(&mut self.ready);
-        bytes
-    }
 }
 
 impl Taskbar {

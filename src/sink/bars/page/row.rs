@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthChar;
 use crate::vt::{Piece, Splitter};
 
 /// No terminal is wider; what is written beyond is lost.
-const WIDEST: usize = 2048;
+const WIDEST: usize = 1024;
 /// Colors and attributes that are on together take less.
 const LONGEST_STYLE: usize = 256;
 
