@@ -229,7 +229,9 @@ impl Bars {
             name.push_str(" (stopped)");
         }
         let message = self.output.message();
-        let lines = self.layout.lines(&self.parts, &name, message, size, elapsed);
+        let lines = self
+            .layout
+            .lines(&self.parts, &name, message, size, elapsed);
         for row in self.rows.drain(lines.len().min(self.rows.len())..) {
             self.multi.remove(&row.bar);
         }
@@ -508,7 +510,14 @@ mod tests {
         let named = tempfile::NamedTempFile::new().unwrap();
         let mut file = named.reopen().unwrap();
         let outlet = Outlet::new(named.into_file().into(), Box::new(|_| ()));
-        let mut bars = Bars::new(outlet, "job".to_owned(), false, [true; 2], || (80, 24), || true);
+        let mut bars = Bars::new(
+            outlet,
+            "job".to_owned(),
+            false,
+            [true; 2],
+            || (80, 24),
+            || true,
+        );
         let mut now = Duration::from_millis(300);
         let credit = Credit::new(1 << 20, || ());
         let mut parser = emulator();
@@ -533,7 +542,9 @@ mod tests {
                 bytes: &Arc::new(piece.to_vec()),
                 charge: &credit.charge(piece.len()),
             };
-            bars.event(&event, now);
+            if !piece.is_empty() {
+                bars.event(&event, now);
+            }
             now += Duration::from_millis(100);
             bars.tick(now);
             show(&mut parser);
@@ -555,23 +566,103 @@ mod tests {
     }
 
     #[test]
-    fn corpus_experiment() {
-        let Ok(folder) = std::env::var("PAGE_CORPUS") else { return };
-        for file in folder.split(' ') {
-            let bytes = std::fs::read(file).unwrap();
-            let expected = alone(&bytes);
-            for size in [7, 60, 700] {
-                let pieces: Vec<_> = bytes.chunks(size).collect();
-                let (_, mut seen) = run(&pieces);
-                while seen.last().is_some_and(String::is_empty) { seen.pop(); }
-                let same = seen == expected;
-                println!("{file} {size}: {}", if same { "exact" } else { "DIFFERS" });
-                if !same && size == 60 {
-                    for (i, pair) in expected.iter().map(Some).chain(std::iter::repeat(None)).zip(seen.iter().map(Some).chain(std::iter::repeat(None))).enumerate().take(expected.len().max(seen.len())) {
-                        if pair.0 != pair.1 { println!("   {i} -{:?}\n   {i} +{:?}", pair.0.map(|s| s.as_str()).unwrap_or("<none>"), pair.1.map(|s| s.as_str()).unwrap_or("<none>")); }
-                    }
-                }
+    fn a_redrawn_line_is_the_bars_message_and_scrolls_above_when_it_is_done() {
+        let (pictures, end) = run(&[b"\r 10% of a", b"\r 50% of a", b"\r100% of a\n", b"next\n"]);
+        assert!(
+            pictures[1][0].ends_with("0s  50% of a"),
+            "{:?}",
+            pictures[1]
+        );
+        assert_eq!(pictures[3][..2], ["100% of a", "next"]);
+        assert!(pictures[3][2].ends_with("0s"), "{:?}", pictures[3]);
+        assert_eq!(end, ["100% of a", "next"]);
+    }
+
+    #[test]
+    fn a_line_that_is_redrawn_late_is_taken_back_from_the_screen() {
+        let first = b" 10% of a: a first line that is not yet known to be redrawn, and longer than the screen";
+        let (pictures, end) = run(&[b"before\n", first, b"", b"\r 50%\x1b[K", b"\r100%\n"]);
+        assert_eq!(pictures[2].len(), 3);
+        assert_eq!(pictures[3][0], "before");
+        assert!(pictures[3][1].ends_with("50%"), "{:?}", pictures[3]);
+        assert_eq!(end, ["before", "100%"]);
+    }
+
+    #[test]
+    fn several_lines_that_are_redrawn_leave_no_trail() {
+        let mut pieces: Vec<Vec<u8>> = vec![b"before\na 0\nb 0\n".to_vec()];
+        for step in 1..40 {
+            pieces.push(format!("\x1b[2Aa {step}\x1b[K\nb {step}\x1b[K\n").into_bytes());
+        }
+        let pieces: Vec<_> = pieces.iter().map(|piece| &piece[..]).collect();
+        let (pictures, end) = run(&pieces);
+        assert_eq!(pictures[0][..3], ["before", "a 0", "b 0"]);
+        assert_eq!(pictures[1][0], "before");
+        assert!(pictures[39][1].ends_with("b 39"), "{:?}", pictures[39]);
+        assert_eq!(pictures[39].len(), 2);
+        assert_eq!(end, ["before", "a 39", "b 39"]);
+    }
+
+    #[test]
+    fn complete_lines_that_are_not_redrawn_any_more_are_shown() {
+        let mut pieces: Vec<&[u8]> = vec![b"a 0\n", b"\x1b[Aa 1\n", b"after\n"];
+        pieces.extend([&b""[..]; 12]);
+        let (pictures, end) = run(&pieces);
+        assert!(pictures[2][0].starts_with("a 1"), "{:?}", pictures[2]);
+        assert_eq!(pictures[2].len(), 2);
+        assert_eq!(pictures.last().unwrap()[..2], ["a 1", "after"]);
+        assert_eq!(end, ["a 1", "after"]);
+    }
+
+    #[test]
+    fn a_line_of_state_at_the_bottom_is_a_message_and_wrecks_nothing() {
+        let (pictures, end) = run(&[
+            b"Unpacking a\n\n\x1b7\x1b[0;23r\x1b8\x1b[1A",
+            b"\x1b7\x1b[24;0f\x1b[42mProgress: [ 50%]\x1b[49m [##..]\x1b8",
+            b"\n\x1b7\x1b[0;24r\x1b8\x1b[1A\x1b[JUnpacking b\n",
+        ]);
+        assert!(
+            pictures[1]
+                .last()
+                .unwrap()
+                .ends_with("Progress: [ 50%] [##..]")
+        );
+        assert_eq!(end, ["Unpacking a", "Unpacking b"]);
+    }
+
+    #[test]
+    fn what_a_recorded_program_leaves_is_what_a_terminal_would_hold() {
+        // cargo, npm, ninja, tqdm with two bars, pnpm, e2fsck and mke2fs, each in short.
+        let recorded: [&str; 7] = [
+            "\x1b[1m\x1b[92m   Compiling\x1b[0m a v0.1.0\r\n\x1b[1m\x1b[96m    Building\x1b[0m [=> ] 1/3: a\r\x1b[K\
+             \x1b[1m\x1b[92m   Compiling\x1b[0m b v0.1.0\r\n\x1b[1m\x1b[96m    Building\x1b[0m [==>] 2/3: b\r\x1b[K\
+             \x1b[1m\x1b[92m    Finished\x1b[0m in 1s\r\n",
+            "⠙\x1b[1G\x1b[0K⠹\x1b[1G\x1b[0K⠸\x1b[1G\x1b[0K\r\nadded 1 package\r\n⠸\x1b[1G\x1b[0K",
+            "\r[0/3] Building a\x1b[K\r[1/3] Building a.longer\x1b[K\r\n\x1b[31mFAILED: \x1b[0ma \r\n",
+            "\rone:   0%|  |\r\n\rtwo:   0%|  |\x1b[A\rone:  50%|# |\r\n\rtwo:  50%|# |\x1b[A\rone: 100%|##|\r\n\
+             \rtwo: 100%|##|\x1b[A\r\n\n",
+            "Progress: resolved \x1b[96m1\x1b[39m\r\n\x1b[1AProgress: resolved \x1b[96m22\x1b[39m, done\r\n\
+             + left-pad\r\n",
+            "Pass 1\r\next.img: |=    |  2.2%   \r                         \rPass 2\r\n",
+            "Writing tables:   0/120\x08\x08\x08\x08\x08\x08\x08 64/120\x08\x08\x08\x08\x08\x08\x08done   \r\n",
+        ];
+        for bytes in recorded {
+            for size in [1, 5, 64] {
+                let pieces: Vec<_> = bytes.as_bytes().chunks(size).collect();
+                assert_eq!(
+                    run(&pieces).1,
+                    alone(bytes.as_bytes()),
+                    "{bytes:?} by {size}"
+                );
             }
         }
+    }
+
+    #[test]
+    fn titles_pass_and_questions_and_progress_of_the_terminal_do_not() {
+        let mut output = output::Output::new(80);
+        let written = b"\x1b]0;title\x07\x1b]9;4;1;50\x1b\\a\x1b[6n\x1b]11;?\x07\x1b]8;;x\x07b\n";
+        output.add(0, written, Duration::ZERO);
+        assert_eq!(output.take(), b"\x1b]0;title\x07a\x1b]8;;x\x07b\n");
     }
 }

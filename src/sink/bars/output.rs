@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::page::{Change, Page, rows_of};
+use super::page::{Change, Page, has_text, rows_of};
 
 /// How long a line may stay open before it is shown as it is.
 const OPEN_LINE: Duration = Duration::from_millis(150);
@@ -99,9 +99,9 @@ impl Output {
     /// Shows this as it is.
     pub(super) fn show(&mut self, bytes: &[u8]) {
         self.ready.extend_from_slice(bytes);
-        if let Some(last) = bytes.last() {
-            self.line_open = *last != b'\n';
-        }
+        let last_line = memchr::memrchr(b'\n', bytes).map(|newline| newline + 1);
+        self.line_open =
+            self.line_open && last_line.is_none() || has_text(&bytes[last_line.unwrap_or(0)..]);
     }
 
     /// Lines that stayed open for long are probably questions, and are shown as they are; complete ones that were not
@@ -180,4 +180,3 @@ impl Output {
         bytes
     }
 }
-

@@ -85,6 +85,8 @@ pub(super) struct Page {
     /// What is written at absolute places, by row; none if the cursor is among the lines.
     elsewhere: Option<usize>,
     places: Vec<(usize, Cells)>,
+    /// What a line of state says that is written beside the lines.
+    state: Option<String>,
     /// What the redrawn line said last.
     message: Option<String>,
 }
@@ -105,6 +107,7 @@ impl Default for Page {
             saved: (0, 0),
             elsewhere: None,
             places: Vec::new(),
+            state: None,
             message: None,
         }
     }
@@ -148,11 +151,8 @@ impl Page {
 
     /// Whether there is text that is not shown, and nobody has redrawn.
     pub(super) fn has_open(&self) -> bool {
-        self.open().is_some_and(|line| {
-            let (mut splitter, mut rest) = (Splitter::default(), &line[self.shown..]);
-            std::iter::from_fn(|| Some(matches!(splitter.next(&mut rest)?, Piece::Text(_))))
-                .any(|is_text| is_text)
-        })
+        self.open()
+            .is_some_and(|line| has_text(&line[self.shown..]))
     }
 
     /// Shows that.
@@ -349,11 +349,14 @@ impl Page {
                 self.column = given.next().unwrap_or(0).max(1) - 1;
             }
             (_, b'd') => self.elsewhere = Some(many - 1),
+            // Where lines of state have their place, or have it no more.
+            (_, b'r') => self.state = None,
             (b"", b's') => self.saved = (self.row, self.column),
             (b"", b'u') => self.restore(),
             // The cursor's looks, how lines break and keys are sent, and the window's title.
-            (b"?1" | b"?7" | b"?12" | b"?25" | b"?1004" | b"?2004", b'h' | b'l')
-            | (_, b'q') if !parameters.starts_with(b">") => {
+            (b"?1" | b"?7" | b"?12" | b"?25" | b"?1004" | b"?2004", b'h' | b'l') | (_, b'q')
+                if !parameters.starts_with(b">") =>
+            {
                 let sequence = [b"\x1b[", parameters, &[last]].concat();
                 change.aside.extend_from_slice(&sequence);
             }
@@ -372,14 +375,17 @@ impl Page {
             b"8" => self.restore(),
             b"M" => self.up(1, change),
             b"D" | b"E" => self.line_feed(change),
-            b"=" | b">" => change.aside.extend_from_slice(&[b"\x1b", sequence].concat()),
+            b"=" | b">" => change
+                .aside
+                .extend_from_slice(&[b"\x1b", sequence].concat()),
             b"(B" | b"(0" => self.keep(&[b"\x1b", sequence].concat()),
             _ => {}
         }
     }
 
     fn string(&mut self, content: &[u8], written: &[u8], change: &mut Change) {
-        let asks = content.ends_with(b";?") || content.starts_with(b"P+q") || content.starts_with(b"P$q");
+        let asks =
+            content.ends_with(b";?") || content.starts_with(b"P+q") || content.starts_with(b"P$q");
         // Progress of the terminal: two writers would fight.
         if asks || content.starts_with(b"]9;4") {
             return;
@@ -528,6 +534,7 @@ impl Page {
     fn restore(&mut self) {
         // What was written elsewhere meanwhile was a line of state.
         if self.elsewhere.take().is_some() {
+            self.state = self.places.last().map(|(_, place)| place.text());
             self.places.clear();
         }
         self.row = self.saved.0.min(self.rows.len() - 1);
@@ -584,12 +591,17 @@ impl Page {
         let back = self.tail.split_off(from);
         let unseen = back.len().min(change.done.len());
         change.done.truncate(change.done.len() - unseen);
-        change.back.splice(..0, back[..back.len() - unseen].iter().copied());
+        change
+            .back
+            .splice(..0, back[..back.len() - unseen].iter().copied());
     }
 
     fn live_text(&self) -> Option<String> {
         if let Some((_, place)) = self.places.last() {
             return Some(place.text());
+        }
+        if self.state.is_some() {
+            return self.state.clone();
         }
         let is_live = self.open().is_none();
         let from_here = self.rows.iter().take(self.row + 1).rev();
@@ -598,6 +610,13 @@ impl Page {
             .map(Row::text)
             .find(|text| !text.trim().is_empty())
     }
+}
+
+/// Whether there is anything to be seen.
+pub(super) fn has_text(bytes: &[u8]) -> bool {
+    let (mut splitter, mut rest) = (Splitter::default(), bytes);
+    std::iter::from_fn(|| Some(matches!(splitter.next(&mut rest)?, Piece::Text(_))))
+        .any(|is_text| is_text)
 }
 
 /// How many of these bytes are whole characters, or none at all.
@@ -612,7 +631,11 @@ fn whole_characters(bytes: &[u8]) -> usize {
         0xf0..=0xf4 => 4,
         _ => 1,
     };
-    if bytes.len() - last < length { last } else { bytes.len() }
+    if bytes.len() - last < length {
+        last
+    } else {
+        bytes.len()
+    }
 }
 
 /// How many rows of a terminal with so many columns the bytes of some lines take.
@@ -621,4 +644,110 @@ pub(super) fn rows_of(lines: &[u8], width: usize) -> usize {
         .split(|byte| *byte == b'\n')
         .map(|line| Cells::of(line, Style::default()).1.div_ceil(width).max(1))
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn change(page: &mut Page, bytes: &[u8]) -> (String, String) {
+        let mut change = Change::default();
+        page.write(bytes, &mut change);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(change.back), text(change.done))
+    }
+
+    fn pair(back: &str, done: &str) -> (String, String) {
+        (back.to_owned(), done.to_owned())
+    }
+
+    #[test]
+    fn lines_that_are_not_redrawn_pass_as_they_are() {
+        let mut page = Page::default();
+        let written = "one\ttwo\n\x1b[31mred\x1b[0m \x1b[Kend\r\n\x07";
+        assert_eq!(change(&mut page, b"one"), pair("", ""));
+        assert!(page.has_open());
+        assert_eq!(change(&mut page, b"\ttwo\nth"), pair("", "one\ttwo\n"));
+        let mut page = Page::default();
+        let passed = "one\ttwo\n\x1b[31mred\x1b[0m \x1b[Kend\n";
+        assert_eq!(change(&mut page, written.as_bytes()), pair("", passed));
+        assert_eq!(page.message(), None);
+    }
+
+    #[test]
+    fn a_sequence_alone_is_no_open_line() {
+        let mut page = Page::default();
+        change(&mut page, b"a\n\x1b[0m");
+        assert!(!page.has_open());
+    }
+
+    #[test]
+    fn what_is_shown_of_a_line_is_taken_back_when_it_is_redrawn() {
+        let mut page = Page::default();
+        change(&mut page, b"before\n 10%");
+        page.show_open(&mut Change::default());
+        assert_eq!(change(&mut page, b"\r 20%"), pair(" 10%", ""));
+        assert_eq!(page.message(), Some(" 20%"));
+        assert_eq!(change(&mut page, b"\n"), pair("", " 20%\n"));
+        // Not when somebody else has written after it.
+        change(&mut page, b" 10%");
+        page.show_open(&mut Change::default());
+        page.is_covered();
+        assert_eq!(change(&mut page, b"\r 20%"), pair("", ""));
+    }
+
+    #[test]
+    fn lines_that_a_program_moves_up_to_are_taken_back_once_and_then_kept_back() {
+        let mut page = Page::default();
+        assert_eq!(change(&mut page, b"x\na\nb\n"), pair("", "x\na\nb\n"));
+        assert_eq!(change(&mut page, b"\x1b[2A"), pair("a\nb\n", ""));
+        assert_eq!(change(&mut page, b"A\nB\n"), pair("", ""));
+        assert_eq!(page.message(), Some("B"));
+        assert_eq!(change(&mut page, b"c\n"), pair("", "A\n"));
+        let mut last = Change::default();
+        page.flush(&mut last);
+        assert_eq!(last.done, b"B\nc\n");
+    }
+
+    #[test]
+    fn a_style_that_is_on_goes_on_after_a_redrawn_line() {
+        let mut page = Page::default();
+        let done = "\x1b[32mb\x1b[0m\n\x1b[32mgreen\n";
+        assert_eq!(change(&mut page, b"\x1b[32ma\rb\ngreen\n"), pair("", done));
+    }
+
+    #[test]
+    fn a_cleared_screen_is_cleared() {
+        let mut page = Page::default();
+        let (back, done) = change(&mut page, b"a\n\x1b[H\x1b[2J\x1b[3Jb\n");
+        assert_eq!(back, "");
+        assert!(done.starts_with("a\n\x1b[H\x1b[2J"), "{done:?}");
+        assert!(done.ends_with("b\n"), "{done:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_fail_or_keep_much(
+            writes in prop::collection::vec(
+                prop::collection::vec(
+                    prop_oneof![
+                        any::<u8>(),
+                        prop::sample::select(&b"\x1b[]0123456789;?ABCDEFGHJKXMdfhlmrsu78\r\n\x08\tab"[..]),
+                    ],
+                    0..200,
+                ),
+                0..20,
+            )
+        ) {
+            let mut page = Page::default();
+            for write in &writes {
+                page.write(write, &mut Change::default());
+                page.show_open(&mut Change::default());
+                prop_assert!(page.rows.len() <= 3 * MOST_ROWS);
+                prop_assert!(page.row < page.rows.len());
+            }
+            page.flush(&mut Change::default());
+        }
+    }
 }

@@ -128,7 +128,12 @@ impl Cells {
 
     /// A wide character across this border is none any more.
     fn halve(&mut self, border: usize) {
-        if border > 0 && self.0.get(border).is_some_and(|cell| cell.character.is_none()) {
+        if border > 0
+            && self
+                .0
+                .get(border)
+                .is_some_and(|cell| cell.character.is_none())
+        {
             self.0[border] = Cell::blank();
             self.0[border - 1] = Cell::blank();
         }
