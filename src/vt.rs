@@ -23,8 +23,13 @@ pub enum Piece<'a> {
     },
     /// A short sequence, such as `7` of `ESC 7`.
     Escape(&'a [u8]),
-    /// A string with its kind, such as `]0;title` of an operating system command, without its terminator.
-    String(&'a [u8]),
+    /// A string.
+    String {
+        /// Its kind and what it says, such as `]0;title` of an operating system command.
+        content: &'a [u8],
+        /// All of it, with what ends it.
+        written: &'a [u8],
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +61,7 @@ impl Splitter {
         self.state != State::Text
     }
 
-    /// The last sequence that [`next`](Self::next) gave, or the one that is begun, as it was written.
+    /// The sequence that is begun, as far as it was written.
     #[must_use]
     pub fn written(&self) -> &[u8] {
         &self.sequence
@@ -110,7 +115,10 @@ impl Splitter {
                     self.go_on(byte, State::Text);
                     // What is too long has no end here, and is no string to anybody.
                     if self.sequence.len() < LONGEST {
-                        return Some(Piece::String(&self.sequence[content]));
+                        return Some(Piece::String {
+                            content: &self.sequence[content],
+                            written: &self.sequence,
+                        });
                     }
                 }
                 (State::String, _) => self.go_on(byte, State::String),
@@ -172,7 +180,9 @@ mod tests {
                     Piece::Text(text) => format!("text {}", String::from_utf8_lossy(text)),
                     Piece::Control(byte) => format!("control {byte}"),
                     Piece::Escape(bytes) => format!("escape {}", String::from_utf8_lossy(bytes)),
-                    Piece::String(bytes) => format!("string {}", String::from_utf8_lossy(bytes)),
+                    Piece::String { content, .. } => {
+                        format!("string {}", String::from_utf8_lossy(content))
+                    }
                 });
             }
         }

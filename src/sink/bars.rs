@@ -6,6 +6,8 @@
 //! child leaves open, such as a question, after a moment as it is, with the bars out of the way until it is complete.
 
 mod layout;
+mod output;
+mod page;
 mod screen;
 mod silent;
 
@@ -23,6 +25,7 @@ use crate::protocol::Status;
 use crate::reports::Reports;
 
 use self::layout::{Layout, Line};
+use self::output::Output;
 use self::screen::Screen;
 use self::silent::Silent;
 use super::text::escape;
@@ -34,8 +37,6 @@ const FRAME: Duration = Duration::from_millis(50);
 /// How often a picture moves that has no news: the spinner, or the seconds beside a bar.
 const SPIN: Duration = Duration::from_millis(125);
 const SECOND: Duration = Duration::from_secs(1);
-/// How long a line may stay open before it is shown as it is.
-const OPEN_LINE: Duration = Duration::from_millis(150);
 /// How much output is gathered between frames.
 const GATHER: usize = 64 * 1024;
 /// Of this many steps an indicatif bar is made.
@@ -63,6 +64,8 @@ pub(super) struct Bars {
     /// What is shown instead as long as there is no report.
     silent: Option<Silent>,
     output: Output,
+    /// For what the child printed, and held until it is written or known to be redrawn.
+    charges: Vec<Charge>,
     last_frame: Option<Duration>,
     /// Whether bars are on the screen.
     drawn: bool,
@@ -101,18 +104,6 @@ struct Shape {
     color: bool,
 }
 
-/// What the child printed and is not on the screen yet.
-#[derive(Debug, Default)]
-struct Output {
-    /// Complete lines, and what follows an open line.
-    ready: Vec<u8>,
-    charges: Vec<Charge>,
-    /// The begun line of each stream, and since when.
-    begun: [(Vec<u8>, Duration); 2],
-    /// Whether the last line on the screen is not complete: then there is no place for bars.
-    line_open: bool,
-}
-
 /// The terminal's own progress indicator (OSC 9;4).
 #[derive(Debug, Default)]
 struct Taskbar {
@@ -134,6 +125,7 @@ impl Bars {
         foreground: fn() -> bool,
     ) -> Self {
         let screen = Screen::new(size);
+        let width = usize::from(screen.measure().0);
         // indicatif would draw at each change of each row. The frame is forced when the picture is complete.
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 1);
         Self {
@@ -152,7 +144,8 @@ impl Bars {
             },
             parts: Parts::default(),
             silent: Some(Silent::default()),
-            output: Output::default(),
+            output: Output::new(width),
+            charges: Vec::new(),
             last_frame: None,
             drawn: false,
             news: false,
@@ -198,11 +191,7 @@ impl Bars {
     /// A line of ours above the bars.
     fn say(&mut self, text: &str) {
         let line = format!("{}: {text}\r\n", escape(&self.name));
-        if self.output.line_open {
-            self.output.ready.extend_from_slice(b"\r\n");
-            self.output.line_open = false;
-        }
-        self.output.ready.extend_from_slice(line.as_bytes());
+        self.output.say(&line);
         self.news = true;
     }
 
@@ -210,13 +199,13 @@ impl Bars {
         self.last_frame = Some(elapsed);
         self.failures = 0;
         self.output.open_old_lines(elapsed);
-        if !self.output.ready.is_empty() {
+        if self.output.has_something() {
             self.clear();
             self.screen.write(&self.output.take());
         }
         if !(self.foreground)() {
             self.drawn = false;
-        } else if !self.output.line_open {
+        } else if !self.output.line_open() {
             self.draw(elapsed);
         }
         self.news = false;
@@ -224,7 +213,7 @@ impl Bars {
     }
 
     fn send(&mut self) {
-        let charges = std::mem::take(&mut self.output.charges);
+        let charges = std::mem::take(&mut self.charges);
         self.outlet.send(self.screen.take(), charges);
     }
 
@@ -239,6 +228,7 @@ impl Bars {
 
     fn draw(&mut self, elapsed: Duration) {
         let (width, height) = self.screen.measure();
+        self.output.resize(usize::from(width));
         // A row stays free, or the line above the picture would never be seen.
         let size = (usize::from(width), usize::from(height).max(2) - 1);
         let mut name = self.name.clone();
@@ -246,7 +236,10 @@ impl Bars {
             name.push_str(" (stopped)");
         }
         let silent = self.silent.as_ref();
-        let lines = self.layout.lines(&self.parts, silent, &name, size, elapsed);
+        let message = self.output.message();
+        let lines = self
+            .layout
+            .lines(&self.parts, silent, &name, message, size, elapsed);
         for row in self.rows.drain(lines.len().min(self.rows.len())..) {
             self.multi.remove(&row.bar);
         }
@@ -280,7 +273,7 @@ impl Bars {
         if ours {
             self.lent = false;
             // Whoever answered a question has ended its line.
-            self.output.line_open = false;
+            self.output.line_was_ended();
             self.news = true;
             return;
         }
@@ -335,15 +328,16 @@ impl Sink for Bars {
                 bytes,
                 charge,
             } => {
-                self.output.charges.push((*charge).clone());
-                self.output.add(*stream as usize, bytes, elapsed);
+                self.charges.push((*charge).clone());
+                if self.lent || self.awaits_report {
+                    self.output.show(bytes);
+                } else {
+                    self.output.add(*stream as usize, bytes, elapsed);
+                }
                 // Before the first frame nothing is in the way, and no byte need wait.
                 let at_once =
-                    self.lent || self.last_frame.is_none() || self.output.ready.len() > GATHER;
-                if self.lent {
-                    self.output.open_all_lines();
-                }
-                if at_once && !self.output.ready.is_empty() {
+                    self.lent || self.last_frame.is_none() || self.output.ready() > GATHER;
+                if at_once && self.output.has_something() {
                     self.clear();
                     self.screen.write(&self.output.take());
                     self.send();
@@ -382,7 +376,7 @@ impl Sink for Bars {
         };
         let wait = if self.news || self.output.is_waiting() || !self.outlet.is_idle() {
             FRAME
-        } else if self.output.line_open {
+        } else if self.output.line_open() {
             return None;
         } else if self.fraction().is_none() {
             SPIN
@@ -477,66 +471,6 @@ fn style(shape: Shape, texts: &Arc<Mutex<Texts>>) -> ProgressStyle {
         )
 }
 
-impl Output {
-    fn add(&mut self, stream: usize, bytes: &[u8], elapsed: Duration) {
-        let begun = &mut self.begun[stream].0;
-        if begun.is_empty() && self.line_open {
-            // The line is on the screen already, and what follows belongs to it.
-            self.show(bytes);
-            return;
-        }
-        let complete = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
-        if complete > 0 {
-            let mut lines = std::mem::take(begun);
-            lines.extend_from_slice(&bytes[..complete]);
-            self.show(&lines);
-        }
-        let (begun, since) = &mut self.begun[stream];
-        if begun.is_empty() {
-            *since = elapsed;
-        }
-        begun.extend_from_slice(&bytes[complete..]);
-        if begun.len() > GATHER {
-            let line = std::mem::take(begun);
-            self.show(&line);
-        }
-    }
-
-    /// Whether a begun line may have to be shown soon.
-    fn is_waiting(&self) -> bool {
-        self.begun.iter().any(|(begun, _)| !begun.is_empty())
-    }
-
-    fn show(&mut self, bytes: &[u8]) {
-        self.ready.extend_from_slice(bytes);
-        if let Some(last) = bytes.last() {
-            self.line_open = *last != b'\n';
-        }
-    }
-
-    /// Lines that stayed open for long are probably questions, and are shown as they are.
-    fn open_old_lines(&mut self, elapsed: Duration) {
-        for stream in 0..2 {
-            let (begun, since) = &mut self.begun[stream];
-            if !begun.is_empty() && elapsed >= *since + OPEN_LINE {
-                let line = std::mem::take(begun);
-                self.show(&line);
-            }
-        }
-    }
-
-    fn open_all_lines(&mut self) {
-        for stream in 0..2 {
-            let line = std::mem::take(&mut self.begun[stream].0);
-            self.show(&line);
-        }
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.ready)
-    }
-}
-
 impl Taskbar {
     fn set(&mut self, fraction: Option<f64>) -> Option<String> {
         #[expect(
@@ -555,5 +489,207 @@ impl Taskbar {
     fn remove(&mut self) -> Option<String> {
         self.shown.take()?;
         Some(TermProgress::remove().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credit::Credit;
+    use crate::event::{Final, Stream};
+    use std::io::Read;
+    use std::num::NonZeroU16;
+
+    fn emulator() -> vt100::Parser {
+        let size = |number| NonZeroU16::new(number).unwrap();
+        vt100::Parser::new(size(24), size(80), 10_000)
+    }
+
+    /// What went up and out of sight, and what is on the screen.
+    fn everything(parser: &mut vt100::Parser) -> Vec<String> {
+        let screen = parser.screen_mut();
+        let mut all = Vec::new();
+        let mut above = screen.scrollback_len();
+        while above > 0 {
+            screen.set_scrollback(above);
+            all.extend(screen.rows(0, 80).take(above.min(24)));
+            above -= above.min(24);
+        }
+        screen.set_scrollback(0);
+        all.extend(screen.rows(0, 80));
+        let mut all: Vec<_> = all.iter().map(|row| row.trim_end().to_owned()).collect();
+        while all.last().is_some_and(String::is_empty) {
+            all.pop();
+        }
+        all
+    }
+
+    /// What a terminal alone would show of this.
+    fn alone(bytes: &[u8]) -> Vec<String> {
+        let mut parser = emulator();
+        parser.process(bytes);
+        everything(&mut parser)
+    }
+
+    /// A run whose stdout is written in these pieces, a tenth of a second apart; what the terminal shows after each, and
+    /// at the end.
+    fn run(pieces: &[&[u8]]) -> (Vec<Vec<String>>, Vec<String>) {
+        let named = tempfile::NamedTempFile::new().unwrap();
+        let mut file = named.reopen().unwrap();
+        let outlet = Outlet::new(named.into_file().into(), Box::new(|_| ()));
+        let mut bars = Bars::new(
+            outlet,
+            "job".to_owned(),
+            false,
+            [true; 2],
+            || (80, 24),
+            || true,
+        );
+        let mut now = Duration::from_millis(300);
+        let credit = Credit::new(1 << 20, || ());
+        let mut parser = emulator();
+        let mut show = |parser: &mut vt100::Parser| {
+            let mut written = Vec::new();
+            file.read_to_end(&mut written).unwrap();
+            // What the terminal does with line ends.
+            let mut last = 0;
+            for byte in written {
+                if byte == b'\n' && last != b'\r' {
+                    parser.process(b"\r");
+                }
+                parser.process(&[byte]);
+                last = byte;
+            }
+        };
+        bars.tick(now);
+        let mut pictures = Vec::new();
+        for piece in pieces {
+            let event = Event::Output {
+                stream: Stream::Stdout,
+                bytes: &Arc::new(piece.to_vec()),
+                charge: &credit.charge(piece.len()),
+            };
+            if !piece.is_empty() {
+                bars.event(&event, now);
+            }
+            now += Duration::from_millis(100);
+            bars.tick(now);
+            show(&mut parser);
+            pictures.push(everything(&mut parser));
+        }
+        let summary = Summary {
+            state: Final::Completed,
+            reason: None,
+            exit: None,
+            error: None,
+            reports: 0,
+            malformed: 0,
+        };
+        bars.event(&Event::Finished(&summary), now);
+        show(&mut parser);
+        let mut all = everything(&mut parser);
+        assert!(all.pop().unwrap().starts_with("job: completed"));
+        (pictures, all)
+    }
+
+    #[test]
+    fn a_redrawn_line_is_the_bars_message_and_scrolls_above_when_it_is_done() {
+        let (pictures, end) = run(&[b"\r 10% of a", b"\r 50% of a", b"\r100% of a\n", b"next\n"]);
+        assert!(
+            pictures[1][0].ends_with("0s  50% of a"),
+            "{:?}",
+            pictures[1]
+        );
+        assert_eq!(pictures[3][..2], ["100% of a", "next"]);
+        assert!(pictures[3][2].ends_with("0s"), "{:?}", pictures[3]);
+        assert_eq!(end, ["100% of a", "next"]);
+    }
+
+    #[test]
+    fn a_line_that_is_redrawn_late_is_taken_back_from_the_screen() {
+        let first = b" 10% of a: a first line that is not yet known to be redrawn, and longer than the screen";
+        let (pictures, end) = run(&[b"before\n", first, b"", b"\r 50%\x1b[K", b"\r100%\n"]);
+        assert_eq!(pictures[2].len(), 3);
+        assert_eq!(pictures[3][0], "before");
+        assert!(pictures[3][1].ends_with("50%"), "{:?}", pictures[3]);
+        assert_eq!(end, ["before", "100%"]);
+    }
+
+    #[test]
+    fn several_lines_that_are_redrawn_leave_no_trail() {
+        let mut pieces: Vec<Vec<u8>> = vec![b"before\na 0\nb 0\n".to_vec()];
+        for step in 1..40 {
+            pieces.push(format!("\x1b[2Aa {step}\x1b[K\nb {step}\x1b[K\n").into_bytes());
+        }
+        let pieces: Vec<_> = pieces.iter().map(|piece| &piece[..]).collect();
+        let (pictures, end) = run(&pieces);
+        assert_eq!(pictures[0][..3], ["before", "a 0", "b 0"]);
+        assert_eq!(pictures[1][0], "before");
+        assert!(pictures[39][1].ends_with("b 39"), "{:?}", pictures[39]);
+        assert_eq!(pictures[39].len(), 2);
+        assert_eq!(end, ["before", "a 39", "b 39"]);
+    }
+
+    #[test]
+    fn complete_lines_that_are_not_redrawn_any_more_are_shown() {
+        let mut pieces: Vec<&[u8]> = vec![b"a 0\n", b"\x1b[Aa 1\n", b"after\n"];
+        pieces.extend([&b""[..]; 12]);
+        let (pictures, end) = run(&pieces);
+        assert!(pictures[2][0].starts_with("a 1"), "{:?}", pictures[2]);
+        assert_eq!(pictures[2].len(), 2);
+        assert_eq!(pictures.last().unwrap()[..2], ["a 1", "after"]);
+        assert_eq!(end, ["a 1", "after"]);
+    }
+
+    #[test]
+    fn a_line_of_state_at_the_bottom_is_a_message_and_wrecks_nothing() {
+        let (pictures, end) = run(&[
+            b"Unpacking a\n\n\x1b7\x1b[0;23r\x1b8\x1b[1A",
+            b"\x1b7\x1b[24;0f\x1b[42mProgress: [ 50%]\x1b[49m [##..]\x1b8",
+            b"\n\x1b7\x1b[0;24r\x1b8\x1b[1A\x1b[JUnpacking b\n",
+        ]);
+        assert!(
+            pictures[1]
+                .last()
+                .unwrap()
+                .ends_with("Progress: [ 50%] [##..]")
+        );
+        assert_eq!(end, ["Unpacking a", "Unpacking b"]);
+    }
+
+    #[test]
+    fn what_a_recorded_program_leaves_is_what_a_terminal_would_hold() {
+        // cargo, npm, ninja, tqdm with two bars, pnpm, e2fsck and mke2fs, each in short.
+        let recorded: [&str; 7] = [
+            "\x1b[1m\x1b[92m   Compiling\x1b[0m a v0.1.0\r\n\x1b[1m\x1b[96m    Building\x1b[0m [=> ] 1/3: a\r\x1b[K\
+             \x1b[1m\x1b[92m   Compiling\x1b[0m b v0.1.0\r\n\x1b[1m\x1b[96m    Building\x1b[0m [==>] 2/3: b\r\x1b[K\
+             \x1b[1m\x1b[92m    Finished\x1b[0m in 1s\r\n",
+            "⠙\x1b[1G\x1b[0K⠹\x1b[1G\x1b[0K⠸\x1b[1G\x1b[0K\r\nadded 1 package\r\n⠸\x1b[1G\x1b[0K",
+            "\r[0/3] Building a\x1b[K\r[1/3] Building a.longer\x1b[K\r\n\x1b[31mFAILED: \x1b[0ma \r\n",
+            "\rone:   0%|  |\r\n\rtwo:   0%|  |\x1b[A\rone:  50%|# |\r\n\rtwo:  50%|# |\x1b[A\rone: 100%|##|\r\n\
+             \rtwo: 100%|##|\x1b[A\r\n\n",
+            "Progress: resolved \x1b[96m1\x1b[39m\r\n\x1b[1AProgress: resolved \x1b[96m22\x1b[39m, done\r\n\
+             + left-pad\r\n",
+            "Pass 1\r\next.img: |=    |  2.2%   \r                         \rPass 2\r\n",
+            "Writing tables:   0/120\x08\x08\x08\x08\x08\x08\x08 64/120\x08\x08\x08\x08\x08\x08\x08done   \r\n",
+        ];
+        for bytes in recorded {
+            for size in [1, 5, 64] {
+                let pieces: Vec<_> = bytes.as_bytes().chunks(size).collect();
+                assert_eq!(
+                    run(&pieces).1,
+                    alone(bytes.as_bytes()),
+                    "{bytes:?} by {size}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn titles_pass_and_questions_and_progress_of_the_terminal_do_not() {
+        let mut output = output::Output::new(80);
+        let written = b"\x1b]0;title\x07\x1b]9;4;1;50\x1b\\a\x1b[6n\x1b]11;?\x07\x1b]8;;x\x07b\n";
+        output.add(0, written, Duration::ZERO);
+        assert_eq!(output.take(), b"\x1b]0;title\x07a\x1b]8;;x\x07b\n");
     }
 }

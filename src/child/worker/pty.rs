@@ -16,7 +16,7 @@ use super::super::terminal::Terminal;
 use super::super::{Notice, pty, tree};
 use super::Worker;
 
-/// How often we look at what no event tells of while the terminal is lent: its size, and the child's settings.
+/// How often we look at what no event tells of: settings that the child makes, and the size of a lent terminal.
 const LOOK: Duration = Duration::from_millis(200);
 /// How long a program has left the screen before it is taken for gone: one that Ctrl-Z stops leaves it first, and one
 /// that starts another comes back to it at once.
@@ -164,8 +164,10 @@ impl Worker<'_> {
 
     /// When to look after the terminals again if nothing happens.
     pub(super) fn look_at(&self, now: Instant) -> Option<Instant> {
-        let has_ptys = self.ptys.iter().any(Option::is_some);
-        let look = (has_ptys && self.is_lent()).then(|| now + LOOK);
+        let ptys = self.ptys.iter().zip(&self.outputs);
+        let mut open = ptys.filter_map(|(pty, master)| pty.as_ref().and(master.as_ref()));
+        // Once the child is gone nobody is lent anything.
+        let look = (self.drain.is_none() && open.next().is_some()).then(|| now + LOOK);
         let reads = self.taking.reads_since.map(|since| since + ASKED);
         let reads = reads.filter(|_| !self.taking.lent);
         [look, reads, self.taking.over_at]

@@ -53,12 +53,14 @@ struct Row {
 }
 
 impl Layout {
-    /// The picture as at most so many lines: the task, and its parts as a tree below it.
+    /// The picture as at most so many lines: the task, and its parts as a tree below it. `message` is the task's if it
+    /// gave none itself.
     pub(super) fn lines(
         &mut self,
         parts: &Parts,
         silent: Option<&Silent>,
         name: &str,
+        message: Option<&str>,
         (width, at_most): (usize, usize),
         elapsed: Duration,
     ) -> Vec<Line> {
@@ -73,6 +75,9 @@ impl Layout {
         let name = escape(parts.task.known.title.as_deref().unwrap_or(name));
         let task = silent.map_or(&parts.task, |silent| &silent.file);
         let mut rows = vec![Row::new(&name, task, elapsed, elapsed)];
+        if let Some(message) = message.filter(|_| rows[0].message.is_empty()) {
+            escape(message).trim().clone_into(&mut rows[0].message);
+        }
         let tally = narration::tally(parts);
         let line = silent.map_or(String::new(), Silent::line);
         rows[0].message = [tally.as_str(), &rows[0].message, &line]
@@ -218,7 +223,7 @@ mod tests {
     /// The only row, without its bar.
     fn row(parts: &Parts, silent: Option<&Silent>, elapsed: u64) -> String {
         let elapsed = Duration::from_secs(elapsed);
-        let lines = Layout::default().lines(parts, silent, "job", (100, 10), elapsed);
+        let lines = Layout::default().lines(parts, silent, "job", None, (100, 10), elapsed);
         format!("{} {}", lines[0].left, lines[0].right)
     }
 

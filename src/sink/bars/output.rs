@@ -1,0 +1,182 @@
+//! What the child printed, on its way to the screen above the bars: in which order, how much of it, and what is taken back.
+//!
+//! Each stream has a page of its own, which says what of it is done; here the two come together on one screen. Refuses to
+//! know when a frame is due, and the picture.
+
+use std::time::Duration;
+
+use super::page::{Change, Page, has_text, rows_of};
+
+/// How long a line may stay open before it is shown as it is.
+const OPEN_LINE: Duration = Duration::from_millis(150);
+/// How long a complete line that may be redrawn is kept back without being redrawn.
+const REDRAWN: Duration = Duration::from_secs(1);
+
+/// What the child printed and is not on the screen yet.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    /// Complete lines, and what follows an open line.
+    ready: Vec<u8>,
+    /// What goes to the terminal and has no place on the screen.
+    aside: Vec<u8>,
+    /// How many rows above the cursor's begins what is taken back first, if anything is.
+    erase: Option<usize>,
+    /// How many columns the screen has.
+    width: usize,
+    pages: [Page; 2],
+    /// The stream that was written to last.
+    latest: usize,
+    /// Since when the begun line of each stream waits, and when anything was written.
+    since: [Duration; 2],
+    changed: [Duration; 2],
+    /// Whether the last line on the screen is not complete: then there is no place for bars.
+    line_open: bool,
+}
+
+impl Output {
+    /// For a screen of so many columns.
+    pub(super) fn new(width: usize) -> Self {
+        Self {
+            width,
+            ..Self::default()
+        }
+    }
+
+    /// The screen has so many columns now.
+    pub(super) fn resize(&mut self, width: usize) {
+        self.width = width;
+    }
+
+    /// Takes in what a stream of the child printed.
+    pub(super) fn add(&mut self, stream: usize, bytes: &[u8], elapsed: Duration) {
+        let waited = self.pages[stream].has_open();
+        let mut change = Change::default();
+        self.pages[stream].write(bytes, &mut change);
+        self.latest = stream;
+        if !waited || !change.done.is_empty() {
+            self.since[stream] = elapsed;
+        }
+        self.changed[stream] = elapsed;
+        self.apply(stream, change);
+        if self.line_open {
+            // The line is on the screen already, and what follows belongs to it.
+            self.open_line(stream);
+        }
+    }
+
+    fn open_line(&mut self, stream: usize) {
+        let mut change = Change::default();
+        self.pages[stream].show_open(&mut change);
+        self.apply(stream, change);
+    }
+
+    fn apply(&mut self, stream: usize, change: Change) {
+        if !change.done.is_empty() {
+            self.pages[1 - stream].is_covered();
+        }
+        if !change.back.is_empty() {
+            // What is not on the screen yet is simply not shown.
+            let unseen = change.back.len().min(self.ready.len());
+            self.ready.truncate(self.ready.len() - unseen);
+            let seen = &change.back[..change.back.len() - unseen];
+            if !seen.is_empty() {
+                // The line after a line end has nothing to erase, and is where the cursor is.
+                let rows = rows_of(seen, self.width.max(1)) - 1;
+                self.erase = Some(self.erase.unwrap_or(0) + rows);
+            }
+            self.line_open = false;
+        }
+        self.aside.extend_from_slice(&change.aside);
+        self.show(&change.done);
+    }
+
+    /// Whether something may have to be shown soon.
+    pub(super) fn is_waiting(&self) -> bool {
+        let waits = |page: &Page| page.has_open() || page.has_lines();
+        self.has_something() || self.pages.iter().any(waits)
+    }
+
+    /// Shows this as it is.
+    pub(super) fn show(&mut self, bytes: &[u8]) {
+        self.ready.extend_from_slice(bytes);
+        let last_line = memchr::memrchr(b'\n', bytes).map(|newline| newline + 1);
+        self.line_open =
+            self.line_open && last_line.is_none() || has_text(&bytes[last_line.unwrap_or(0)..]);
+    }
+
+    /// Lines that stayed open for long are probably questions, and are shown as they are; complete ones that were not
+    /// redrawn for long are probably done.
+    pub(super) fn open_old_lines(&mut self, elapsed: Duration) {
+        for stream in 0..2 {
+            if self.pages[stream].has_lines() && elapsed >= self.changed[stream] + REDRAWN {
+                let mut change = Change::default();
+                self.pages[stream].show_lines(&mut change);
+                self.apply(stream, change);
+            }
+            if self.pages[stream].has_open() && elapsed >= self.since[stream] + OPEN_LINE {
+                self.open_line(stream);
+            }
+        }
+    }
+
+    /// Shows everything as it is now.
+    pub(super) fn open_all_lines(&mut self) {
+        for stream in 0..2 {
+            let mut change = Change::default();
+            self.pages[stream].flush(&mut change);
+            self.apply(stream, change);
+        }
+    }
+
+    /// A line of ours, with its end.
+    pub(super) fn say(&mut self, line: &str) {
+        if self.line_open {
+            self.ready.extend_from_slice(b"\r\n");
+            self.line_open = false;
+        }
+        self.ready.extend_from_slice(line.as_bytes());
+        for page in &mut self.pages {
+            page.is_covered();
+        }
+    }
+
+    /// Whether the last line on the screen is not complete: then there is no place for bars.
+    pub(super) fn line_open(&self) -> bool {
+        self.line_open
+    }
+
+    /// Somebody else has ended the last line.
+    pub(super) fn line_was_ended(&mut self) {
+        self.line_open = false;
+    }
+
+    /// How many bytes wait for the screen.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// What a line that is being redrawn says.
+    pub(super) fn message(&self) -> Option<&str> {
+        let other = self.pages[1 - self.latest].message();
+        self.pages[self.latest].message().or(other)
+    }
+
+    /// Whether there is something for the screen.
+    pub(super) fn has_something(&self) -> bool {
+        self.erase.is_some() || !self.aside.is_empty() || !self.ready.is_empty()
+    }
+
+    /// What is to be written now, where the bars were.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.aside);
+        if let Some(rows) = self.erase.take() {
+            bytes.extend_from_slice(b"\x1b[0m\r");
+            if rows > 0 {
+                bytes.extend_from_slice(format!("\x1b[{rows}A").as_bytes());
+            }
+            bytes.extend_from_slice(b"\x1b[J");
+        }
+        bytes.append(&mut self.ready);
+        bytes
+    }
+}

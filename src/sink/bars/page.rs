@@ -1,0 +1,753 @@
+//! What one stream of the child would have left on a terminal of its own: which of its lines are done, and which are
+//! still being redrawn.
+//!
+//! A line that was never redrawn is kept as it was written, and given out when it is complete. One that was, by a
+//! carriage return, backspaces or any motion of the cursor, is kept in columns; what it is last is given out when it is
+//! complete. A program that moves up has as many last lines kept back as it has moved up so far; those that were given
+//! out already are taken back if nothing else was written since.
+//!
+//! Refuses to know when anything is drawn, and bars.
+
+mod row;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::vt::{Piece, Splitter, numbers};
+
+use self::row::{Cells, Style, restyle, tab};
+
+/// How many lines are kept back at most: no program redraws more than a screen.
+const MOST_ROWS: usize = 128;
+/// How much of what was given out can be taken back.
+const TAIL: usize = 16 * 1024;
+/// How much of a line that is not complete is gathered.
+const GATHER: usize = 64 * 1024;
+
+const BELL: u8 = 0x07;
+const BACKSPACE: u8 = 0x08;
+const ESCAPE: u8 = 0x1b;
+
+/// A line.
+#[derive(Debug, Default)]
+struct Row {
+    /// As it was written, and the style in which it began; none when it was redrawn.
+    written: Option<(Vec<u8>, Style)>,
+    cells: Cells,
+}
+
+impl Row {
+    /// A line that begins with this, in this style.
+    fn new(begin: &[u8], style: &Style) -> Self {
+        Self {
+            written: Some((begin.to_vec(), Arc::clone(style))),
+            cells: Cells::default(),
+        }
+    }
+
+    /// Makes it one of columns. Gives the column after what was written, if it was none.
+    fn draw(&mut self) -> Option<usize> {
+        let (line, style) = self.written.take()?;
+        let (cells, column) = Cells::of(&line, style);
+        self.cells = cells;
+        Some(column)
+    }
+
+    fn text(&self) -> String {
+        match &self.written {
+            Some((line, style)) => Cells::of(line, Arc::clone(style)).0.text(),
+            None => self.cells.text(),
+        }
+    }
+}
+
+/// One stream.
+#[derive(Debug)]
+pub(super) struct Page {
+    splitter: Splitter,
+    /// The lines that may still change: at least one.
+    rows: VecDeque<Row>,
+    /// Where the cursor is.
+    row: usize,
+    column: usize,
+    style: Style,
+    /// How many bytes of the only line, which is as it was written, were given out before it is complete.
+    shown: usize,
+    /// A carriage return that may be part of a line end.
+    returned: bool,
+    /// The first bytes of a character.
+    partial: Vec<u8>,
+    /// How many lines the program has moved up so far.
+    depth: usize,
+    /// The last of what was given out, while nothing else was written after it.
+    tail: Vec<u8>,
+    saved: (usize, usize),
+    /// What is written at absolute places, by row; none if the cursor is among the lines.
+    elsewhere: Option<usize>,
+    places: Vec<(usize, Cells)>,
+    /// What a line of state says that is written beside the lines.
+    state: Option<String>,
+    /// What the redrawn line said last.
+    message: Option<String>,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            splitter: Splitter::default(),
+            rows: VecDeque::from([Row::new(b"", &Style::default())]),
+            row: 0,
+            column: 0,
+            style: Style::default(),
+            shown: 0,
+            returned: false,
+            partial: Vec::new(),
+            depth: 0,
+            tail: Vec::new(),
+            saved: (0, 0),
+            elsewhere: None,
+            places: Vec::new(),
+            state: None,
+            message: None,
+        }
+    }
+}
+
+/// What follows from what was written.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    /// The last of what was given out before, to be taken back first.
+    pub(super) back: Vec<u8>,
+    /// What is to be shown then.
+    pub(super) done: Vec<u8>,
+    /// What is for the terminal, and has no place on the screen, such as its title.
+    pub(super) aside: Vec<u8>,
+}
+
+impl Page {
+    /// Takes in what the child wrote.
+    pub(super) fn write(&mut self, bytes: &[u8], change: &mut Change) {
+        if self.is_plain() && memchr::memchr3(b'\r', BACKSPACE, ESCAPE, bytes).is_none() {
+            self.write_lines(bytes, change);
+        } else {
+            self.write_pieces(bytes, change);
+            self.message = self.live_text();
+        }
+        if self.rows[self.row]
+            .written
+            .as_ref()
+            .is_some_and(|(line, _)| line.len() > GATHER)
+        {
+            self.flush(change);
+        }
+        let excess = self.tail.len().saturating_sub(TAIL);
+        self.tail.drain(..excess);
+    }
+
+    /// What a line that is being redrawn says now.
+    pub(super) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Whether there is text that is not shown, and nobody has redrawn.
+    pub(super) fn has_open(&self) -> bool {
+        self.open()
+            .is_some_and(|line| has_text(&line[self.shown..]))
+    }
+
+    /// Shows that.
+    pub(super) fn show_open(&mut self, change: &mut Change) {
+        let Some(line) = self.open() else {
+            return;
+        };
+        let rest = line[self.shown..].to_vec();
+        self.shown = line.len();
+        self.give(&rest, change);
+    }
+
+    fn open(&self) -> Option<&[u8]> {
+        let line = self.rows[0].written.as_ref().map(|(line, _)| &line[..]);
+        line.filter(|_| self.rows.len() == 1)
+    }
+
+    /// Whether there are complete lines that are not shown because they may be redrawn.
+    pub(super) fn has_lines(&self) -> bool {
+        self.row > 0 && self.row + 1 == self.rows.len()
+    }
+
+    /// Shows these. They can be taken back.
+    pub(super) fn show_lines(&mut self, change: &mut Change) {
+        while self.has_lines() {
+            self.give_first(change);
+        }
+        self.message = self.live_text();
+    }
+
+    /// Gives out everything, as it is now.
+    pub(super) fn flush(&mut self, change: &mut Change) {
+        while self.rows.len() > 1 {
+            self.give_first(change);
+        }
+        let mut last = self.first();
+        let places = std::mem::take(&mut self.places);
+        for (_, place) in &places {
+            if !last.is_empty() {
+                last.push(b'\n');
+            }
+            last.extend_from_slice(&place.rendered());
+        }
+        last.append(&mut self.partial);
+        if self.splitter.is_within() {
+            last.extend_from_slice(self.splitter.written());
+        }
+        change.done.extend_from_slice(&last);
+        *self = Self {
+            depth: self.depth,
+            style: Arc::clone(&self.style),
+            ..Self::default()
+        };
+    }
+
+    /// Something else was written after what was given out: nothing can be taken back.
+    pub(super) fn is_covered(&mut self) {
+        self.tail.clear();
+    }
+
+    /// Whether whole lines go through as they are.
+    fn is_plain(&self) -> bool {
+        self.open().is_some()
+            && self.depth == 0
+            && self.elsewhere.is_none()
+            && !self.returned
+            && !self.splitter.is_within()
+    }
+
+    /// The way of most output, at the price of a copy.
+    fn write_lines(&mut self, bytes: &[u8], change: &mut Change) {
+        let complete = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
+        let Some((line, style)) = &mut self.rows[0].written else {
+            return;
+        };
+        if complete > 0 {
+            let start = change.done.len();
+            change.done.extend_from_slice(&line[self.shown..]);
+            change.done.extend_from_slice(&bytes[..complete]);
+            line.clear();
+            *style = Arc::clone(&self.style);
+            self.shown = 0;
+            let given = &change.done[start..];
+            self.tail
+                .extend_from_slice(&given[given.len().saturating_sub(TAIL)..]);
+        }
+        line.extend_from_slice(&bytes[complete..]);
+    }
+
+    fn write_pieces(&mut self, bytes: &[u8], change: &mut Change) {
+        let mut rest = bytes;
+        // What it gives is lent, and the page has to be free meanwhile.
+        let mut splitter = std::mem::take(&mut self.splitter);
+        while let Some(piece) = splitter.next(&mut rest) {
+            // Not before it is known that no line end follows.
+            if self.returned {
+                match piece {
+                    Piece::Control(b'\r') => continue,
+                    Piece::Control(b'\n') => {}
+                    _ => self.go_to(0, change),
+                }
+                self.returned = false;
+            }
+            match piece {
+                Piece::Text(text) => self.text(text),
+                Piece::Control(control) => self.control(control, change),
+                Piece::Csi { parameters, last } => self.csi(parameters, last, change),
+                Piece::Escape(sequence) => self.escape(sequence, change),
+                Piece::String { content, written } => self.string(content, written, change),
+            }
+        }
+        self.splitter = splitter;
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        if self.is_at_end() {
+            self.keep(text);
+            return;
+        }
+        self.partial.extend_from_slice(text);
+        let bytes = std::mem::take(&mut self.partial);
+        let (whole, cut) = bytes.split_at(whole_characters(&bytes));
+        self.partial.extend_from_slice(cut);
+        let (text, style) = (String::from_utf8_lossy(whole), Arc::clone(&self.style));
+        let column = self.column;
+        self.column = self.cells().write(column, &text, &style);
+    }
+
+    fn control(&mut self, control: u8, change: &mut Change) {
+        match control {
+            b'\n' => self.line_feed(change),
+            b'\r' => self.returned = true,
+            BACKSPACE => {
+                self.draw(change);
+                self.column = self.column.saturating_sub(1);
+            }
+            BELL => change.aside.push(control),
+            b'\t' if !self.is_at_end() => self.column = tab(self.column),
+            _ => self.keep(&[control]),
+        }
+    }
+
+    fn csi(&mut self, parameters: &[u8], last: u8, change: &mut Change) {
+        let mut given = numbers(parameters);
+        let first = given.next().unwrap_or(0);
+        let many = first.max(1);
+        match (parameters, last) {
+            (_, b'm') if !parameters.starts_with(b">") => {
+                self.style = restyle(&self.style, parameters);
+                self.keep(&[b"\x1b[", parameters, b"m"].concat());
+            }
+            (b"" | b"0", b'K') if self.is_at_end() => self.keep(b"\x1b[K"),
+            (_, b'K') => {
+                self.draw(change);
+                let column = self.column;
+                match first {
+                    0 => self.cells().erase(column, usize::MAX),
+                    1 => self.cells().erase(0, column + 1),
+                    _ => self.cells().erase(0, usize::MAX),
+                }
+            }
+            (b"" | b"0", b'J') if self.elsewhere != Some(0) || self.column > 0 => {
+                self.erase_below(change);
+            }
+            (b"" | b"0" | b"2" | b"3", b'J') => self.clear(change),
+            (_, b'X') => {
+                self.draw(change);
+                let column = self.column;
+                self.cells().erase(column, column.saturating_add(many));
+            }
+            (_, b'G' | b'`') => self.go_to(many - 1, change),
+            (_, b'C') => {
+                self.draw(change);
+                self.column = self.column.saturating_add(many);
+            }
+            (_, b'D') => {
+                self.draw(change);
+                self.column = self.column.saturating_sub(many);
+            }
+            (_, b'A' | b'F') => {
+                self.up(many, change);
+                if last == b'F' {
+                    self.column = 0;
+                }
+            }
+            (_, b'B' | b'E') => {
+                self.down(many, change);
+                if last == b'E' {
+                    self.column = 0;
+                }
+            }
+            (_, b'H' | b'f') => {
+                self.elsewhere = Some(many - 1);
+                self.column = given.next().unwrap_or(0).max(1) - 1;
+            }
+            (_, b'd') => self.elsewhere = Some(many - 1),
+            // Where lines of state have their place, or have it no more.
+            (_, b'r') => self.state = None,
+            (b"", b's') => self.saved = (self.row, self.column),
+            (b"", b'u') => self.restore(),
+            // The cursor's looks, how lines break and keys are sent, and the window's title.
+            (b"?1" | b"?7" | b"?12" | b"?25" | b"?1004" | b"?2004", b'h' | b'l') | (_, b'q')
+                if !parameters.starts_with(b">") =>
+            {
+                let sequence = [b"\x1b[", parameters, &[last]].concat();
+                change.aside.extend_from_slice(&sequence);
+            }
+            (_, b't') if first == 22 || first == 23 => {
+                let sequence = [b"\x1b[", parameters, b"t"].concat();
+                change.aside.extend_from_slice(&sequence);
+            }
+            // Questions, which others answer, and what would leave marks on our part of the screen.
+            _ => {}
+        }
+    }
+
+    fn escape(&mut self, sequence: &[u8], change: &mut Change) {
+        match sequence {
+            b"7" => self.saved = (self.row, self.column),
+            b"8" => self.restore(),
+            b"M" => self.up(1, change),
+            b"D" | b"E" => self.line_feed(change),
+            b"=" | b">" => change
+                .aside
+                .extend_from_slice(&[b"\x1b", sequence].concat()),
+            b"(B" | b"(0" => self.keep(&[b"\x1b", sequence].concat()),
+            _ => {}
+        }
+    }
+
+    fn string(&mut self, content: &[u8], written: &[u8], change: &mut Change) {
+        let asks =
+            content.ends_with(b";?") || content.starts_with(b"P+q") || content.starts_with(b"P$q");
+        // Progress of the terminal: two writers would fight.
+        if asks || content.starts_with(b"]9;4") {
+            return;
+        }
+        if content.starts_with(b"]") && !content.starts_with(b"]8;") {
+            change.aside.extend_from_slice(written);
+        } else {
+            self.keep(written);
+        }
+    }
+
+    /// Keeps a sequence that has no width where it stands, in a line that is given out as it was written.
+    fn keep(&mut self, sequence: &[u8]) {
+        if let Some((line, _)) = &mut self.rows[self.row].written
+            && self.elsewhere.is_none()
+        {
+            line.extend_from_slice(sequence);
+        }
+    }
+
+    /// Whether the cursor is at the end of a line as it was written.
+    fn is_at_end(&self) -> bool {
+        self.elsewhere.is_none() && self.rows[self.row].written.is_some()
+    }
+
+    /// Makes the cursor's line one of columns.
+    fn draw(&mut self, change: &mut Change) {
+        if self.elsewhere.is_some() {
+            return;
+        }
+        if std::mem::take(&mut self.shown) > 0 {
+            let begun = memchr::memrchr(b'\n', &self.tail).map_or(0, |newline| newline + 1);
+            self.take_back(begun, change);
+        }
+        if let Some(column) = self.rows[self.row].draw() {
+            self.column = column;
+        }
+    }
+
+    /// The columns that the cursor is in, which are drawn.
+    fn cells(&mut self) -> &mut Cells {
+        if let Some(place) = self.elsewhere {
+            let known = self.places.iter().position(|(row, _)| *row == place);
+            let index = known.unwrap_or_else(|| {
+                if self.places.len() == MOST_ROWS {
+                    self.places.remove(0);
+                }
+                self.places.push((place, Cells::default()));
+                self.places.len() - 1
+            });
+            // The last one says what is going on.
+            let place = self.places.remove(index);
+            self.places.push(place);
+            let last = self.places.len() - 1;
+            return &mut self.places[last].1;
+        }
+        let row = &mut self.rows[self.row];
+        row.draw();
+        &mut row.cells
+    }
+
+    fn go_to(&mut self, column: usize, change: &mut Change) {
+        let written = self.rows[self.row].written.as_ref();
+        if column > 0 || written.is_none_or(|(line, _)| !line.is_empty()) {
+            self.draw(change);
+        }
+        self.column = column;
+    }
+
+    fn line_feed(&mut self, change: &mut Change) {
+        if self.elsewhere.take().is_some() {
+            // Whoever wrote there is done with it.
+            let mut places = std::mem::take(&mut self.places);
+            places.sort_by_key(|(row, _)| *row);
+            if !places.is_empty() {
+                self.draw(change);
+                let lines = places.into_iter().map(|(_, cells)| Row {
+                    written: None,
+                    cells,
+                });
+                self.rows.extend(lines);
+                self.row = self.rows.len() - 1;
+            }
+        }
+        self.column = 0;
+        let shown = self.shown > 0;
+        if self.row + 1 < self.rows.len() {
+            self.row += 1;
+            self.draw(change);
+            self.column = 0;
+            return;
+        }
+        self.partial.clear();
+        // Where a written line ends, the terminal keeps its style; a drawn one ends without.
+        let begun = match &self.rows[self.row].written {
+            Some(_) => Row::new(b"", &self.style),
+            None => Row::new(&self.style, &Style::default()),
+        };
+        self.rows.push_back(begun);
+        self.row += 1;
+        let kept = if shown { 0 } else { self.depth };
+        while self.row > kept {
+            self.give_first(change);
+        }
+    }
+
+    fn up(&mut self, many: usize, change: &mut Change) {
+        let many = many.min(MOST_ROWS);
+        self.draw(change);
+        self.elsewhere = None;
+        let mut missing = many.saturating_sub(self.row);
+        while missing > 0 && self.rows.len() < MOST_ROWS {
+            let Some(length) = self.tail.len().checked_sub(1) else {
+                break;
+            };
+            let begin = memchr::memrchr(b'\n', &self.tail[..length]).map(|newline| newline + 1);
+            // What was cut off at its beginning is no line.
+            let Some(begin) = begin.or((self.tail.len() < TAIL).then_some(0)) else {
+                break;
+            };
+            let line = self.tail[begin..length].to_vec();
+            self.take_back(begin, change);
+            self.rows.push_front(Row::new(&line, &Style::default()));
+            self.row += 1;
+            missing -= 1;
+        }
+        self.row = self.row.saturating_sub(many);
+        self.depth = self.depth.max(self.rows.len() - 1 - self.row + missing);
+        self.land(change);
+    }
+
+    fn down(&mut self, many: usize, change: &mut Change) {
+        self.draw(change);
+        self.elsewhere = None;
+        self.row = (self.row + many.min(MOST_ROWS)).min(self.rows.len() - 1);
+        self.land(change);
+    }
+
+    /// The cursor is in another line, in the same column.
+    fn land(&mut self, change: &mut Change) {
+        let column = self.column;
+        self.draw(change);
+        self.column = column;
+    }
+
+    fn restore(&mut self) {
+        // What was written elsewhere meanwhile was a line of state.
+        if self.elsewhere.take().is_some() {
+            self.state = self.places.last().map(|(_, place)| place.text());
+            self.places.clear();
+        }
+        self.row = self.saved.0.min(self.rows.len() - 1);
+        self.column = self.saved.1;
+    }
+
+    fn erase_below(&mut self, change: &mut Change) {
+        if self.elsewhere.is_some() {
+            return;
+        }
+        self.rows.truncate(self.row + 1);
+        if !self.is_at_end() {
+            self.draw(change);
+            let column = self.column;
+            self.cells().erase(column, usize::MAX);
+        }
+    }
+
+    /// Clears the screen, and what is drawn on it.
+    fn clear(&mut self, change: &mut Change) {
+        change.done.extend_from_slice(b"\x1b[H\x1b[2J");
+        let splitter = std::mem::take(&mut self.splitter);
+        *self = Self {
+            splitter,
+            style: Arc::clone(&self.style),
+            ..Self::default()
+        };
+    }
+
+    /// The first line as it is shown, without what is shown of it already.
+    fn first(&mut self) -> Vec<u8> {
+        match &self.rows[0].written {
+            Some((line, _)) => line[std::mem::take(&mut self.shown)..].to_vec(),
+            None => self.rows[0].cells.rendered(),
+        }
+    }
+
+    fn give_first(&mut self, change: &mut Change) {
+        let mut line = self.first();
+        line.push(b'\n');
+        self.rows.pop_front();
+        self.row = self.row.saturating_sub(1);
+        self.saved.0 = self.saved.0.saturating_sub(1);
+        self.give(&line, change);
+    }
+
+    fn give(&mut self, bytes: &[u8], change: &mut Change) {
+        change.done.extend_from_slice(bytes);
+        self.tail.extend_from_slice(bytes);
+    }
+
+    /// Takes back what was given out, from this byte of the tail on.
+    fn take_back(&mut self, from: usize, change: &mut Change) {
+        let back = self.tail.split_off(from);
+        let unseen = back.len().min(change.done.len());
+        change.done.truncate(change.done.len() - unseen);
+        change
+            .back
+            .splice(..0, back[..back.len() - unseen].iter().copied());
+    }
+
+    fn live_text(&self) -> Option<String> {
+        if let Some((_, place)) = self.places.last() {
+            return Some(place.text());
+        }
+        if self.state.is_some() {
+            return self.state.clone();
+        }
+        let is_live = self.open().is_none();
+        let from_here = self.rows.iter().take(self.row + 1).rev();
+        from_here
+            .filter(|_| is_live)
+            .map(Row::text)
+            .find(|text| !text.trim().is_empty())
+    }
+}
+
+/// Whether there is anything to be seen.
+pub(super) fn has_text(bytes: &[u8]) -> bool {
+    let (mut splitter, mut rest) = (Splitter::default(), bytes);
+    std::iter::from_fn(|| Some(matches!(splitter.next(&mut rest)?, Piece::Text(_))))
+        .any(|is_text| is_text)
+}
+
+/// How many of these bytes are whole characters, or none at all.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let last = bytes.iter().rposition(|byte| byte & 0xc0 != 0x80);
+    let Some(last) = last.filter(|last| bytes.len() - last < 4) else {
+        return bytes.len();
+    };
+    let length = match bytes[last] {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    };
+    if bytes.len() - last < length {
+        last
+    } else {
+        bytes.len()
+    }
+}
+
+/// How many rows of a terminal with so many columns the bytes of some lines take.
+pub(super) fn rows_of(lines: &[u8], width: usize) -> usize {
+    lines
+        .split(|byte| *byte == b'\n')
+        .map(|line| Cells::of(line, Style::default()).1.div_ceil(width).max(1))
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn change(page: &mut Page, bytes: &[u8]) -> (String, String) {
+        let mut change = Change::default();
+        page.write(bytes, &mut change);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(change.back), text(change.done))
+    }
+
+    fn pair(back: &str, done: &str) -> (String, String) {
+        (back.to_owned(), done.to_owned())
+    }
+
+    #[test]
+    fn lines_that_are_not_redrawn_pass_as_they_are() {
+        let mut page = Page::default();
+        let written = "one\ttwo\n\x1b[31mred\x1b[0m \x1b[Kend\r\n\x07";
+        assert_eq!(change(&mut page, b"one"), pair("", ""));
+        assert!(page.has_open());
+        assert_eq!(change(&mut page, b"\ttwo\nth"), pair("", "one\ttwo\n"));
+        let mut page = Page::default();
+        let passed = "one\ttwo\n\x1b[31mred\x1b[0m \x1b[Kend\n";
+        assert_eq!(change(&mut page, written.as_bytes()), pair("", passed));
+        assert_eq!(page.message(), None);
+    }
+
+    #[test]
+    fn a_sequence_alone_is_no_open_line() {
+        let mut page = Page::default();
+        change(&mut page, b"a\n\x1b[0m");
+        assert!(!page.has_open());
+    }
+
+    #[test]
+    fn what_is_shown_of_a_line_is_taken_back_when_it_is_redrawn() {
+        let mut page = Page::default();
+        change(&mut page, b"before\n 10%");
+        page.show_open(&mut Change::default());
+        assert_eq!(change(&mut page, b"\r 20%"), pair(" 10%", ""));
+        assert_eq!(page.message(), Some(" 20%"));
+        assert_eq!(change(&mut page, b"\n"), pair("", " 20%\n"));
+        // Not when somebody else has written after it.
+        change(&mut page, b" 10%");
+        page.show_open(&mut Change::default());
+        page.is_covered();
+        assert_eq!(change(&mut page, b"\r 20%"), pair("", ""));
+    }
+
+    #[test]
+    fn lines_that_a_program_moves_up_to_are_taken_back_once_and_then_kept_back() {
+        let mut page = Page::default();
+        assert_eq!(change(&mut page, b"x\na\nb\n"), pair("", "x\na\nb\n"));
+        assert_eq!(change(&mut page, b"\x1b[2A"), pair("a\nb\n", ""));
+        assert_eq!(change(&mut page, b"A\nB\n"), pair("", ""));
+        assert_eq!(page.message(), Some("B"));
+        assert_eq!(change(&mut page, b"c\n"), pair("", "A\n"));
+        let mut last = Change::default();
+        page.flush(&mut last);
+        assert_eq!(last.done, b"B\nc\n");
+    }
+
+    #[test]
+    fn a_style_that_is_on_goes_on_after_a_redrawn_line() {
+        let mut page = Page::default();
+        let done = "\x1b[32mb\x1b[0m\n\x1b[32mgreen\n";
+        assert_eq!(change(&mut page, b"\x1b[32ma\rb\ngreen\n"), pair("", done));
+    }
+
+    #[test]
+    fn a_cleared_screen_is_cleared() {
+        let mut page = Page::default();
+        let (back, done) = change(&mut page, b"a\n\x1b[H\x1b[2J\x1b[3Jb\n");
+        assert_eq!(back, "");
+        assert!(done.starts_with("a\n\x1b[H\x1b[2J"), "{done:?}");
+        assert!(done.ends_with("b\n"), "{done:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_fail_or_keep_much(
+            writes in prop::collection::vec(
+                prop::collection::vec(
+                    prop_oneof![
+                        any::<u8>(),
+                        prop::sample::select(&b"\x1b[]0123456789;?ABCDEFGHJKXMdfhlmrsu78\r\n\x08\tab"[..]),
+                    ],
+                    0..200,
+                ),
+                0..20,
+            )
+        ) {
+            let mut page = Page::default();
+            for write in &writes {
+                page.write(write, &mut Change::default());
+                page.show_open(&mut Change::default());
+                prop_assert!(page.rows.len() <= 3 * MOST_ROWS);
+                prop_assert!(page.row < page.rows.len());
+            }
+            page.flush(&mut Change::default());
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A line that is redrawn: characters in columns, with their colors, as a terminal keeps them.
+
+use std::sync::Arc;
+
+use unicode_width::UnicodeWidthChar;
+
+use crate::vt::{Piece, Splitter};
+
+/// No terminal is wider; what is written beyond is lost.
+const WIDEST: usize = 1024;
+/// Colors and attributes that are on together take less.
+const LONGEST_STYLE: usize = 256;
+
+/// The colors and attributes that are on, as the sequences that switched them on.
+pub(super) type Style = Arc<[u8]>;
+
+/// What of the styles follows from `style` and a sequence with these parameters.
+pub(super) fn restyle(style: &Style, parameters: &[u8]) -> Style {
+    if parameters.iter().all(|byte| matches!(byte, b'0' | b';')) {
+        return Style::default();
+    }
+    let resets = parameters.starts_with(b"0;") || style.len() > LONGEST_STYLE;
+    let before: &[u8] = if resets { b"" } else { style };
+    [before, b"\x1b[", parameters, b"m"].concat().into()
+}
+
+/// One column.
+#[derive(Clone, Debug)]
+struct Cell {
+    /// None in the second column of a wide one.
+    character: Option<char>,
+    /// What has no width and belongs to it.
+    marks: String,
+    style: Style,
+}
+
+impl Cell {
+    fn blank() -> Self {
+        Self {
+            character: Some(' '),
+            marks: String::new(),
+            style: Style::default(),
+        }
+    }
+
+    fn is_blank(&self) -> bool {
+        self.character == Some(' ') && self.style.is_empty()
+    }
+}
+
+/// A line as columns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cells(Vec<Cell>);
+
+impl Cells {
+    /// The columns of a line as it was written, which began in this style; and the column after it.
+    pub(super) fn of(written: &[u8], mut style: Style) -> (Self, usize) {
+        let mut cells = Self::default();
+        let mut splitter = Splitter::default();
+        let mut rest = written;
+        let mut column = 0;
+        let mut text = Vec::new();
+        while let Some(piece) = splitter.next(&mut rest) {
+            match piece {
+                Piece::Text(bytes) => text.extend_from_slice(bytes),
+                Piece::Csi {
+                    parameters,
+                    last: b'm',
+                } => {
+                    column = cells.write(column, &String::from_utf8_lossy(&text), &style);
+                    text.clear();
+                    style = restyle(&style, parameters);
+                }
+                Piece::Control(b'\t') => {
+                    column = cells.write(column, &String::from_utf8_lossy(&text), &style);
+                    text.clear();
+                    column = tab(column);
+                }
+                _ => {}
+            }
+        }
+        column = cells.write(column, &String::from_utf8_lossy(&text), &style);
+        (cells, column)
+    }
+
+    /// Writes over what is there from `column` on; gives the column after it.
+    pub(super) fn write(&mut self, mut column: usize, text: &str, style: &Style) -> usize {
+        for character in text.chars() {
+            let width = character.width().unwrap_or(0);
+            if width == 0 {
+                if let Some(cell) = column.checked_sub(1).and_then(|last| self.0.get_mut(last))
+                    && cell.marks.len() < 32
+                {
+                    cell.marks.push(character);
+                }
+                continue;
+            }
+            if column + width > WIDEST {
+                break;
+            }
+            if self.0.len() < column + width {
+                self.0.resize(column + width, Cell::blank());
+            }
+            self.halve(column);
+            self.halve(column + width);
+            for part in 0..width {
+                self.0[column + part] = Cell {
+                    character: (part == 0).then_some(character),
+                    marks: String::new(),
+                    style: Arc::clone(style),
+                };
+            }
+            column += width;
+        }
+        column
+    }
+
+    /// Erases these columns.
+    pub(super) fn erase(&mut self, from: usize, to: usize) {
+        self.halve(from);
+        self.halve(to);
+        if to >= self.0.len() {
+            self.0.truncate(from);
+        } else if let Some(erased) = self.0.get_mut(from..to) {
+            erased.fill(Cell::blank());
+        }
+    }
+
+    /// A wide character across this border is none any more.
+    fn halve(&mut self, border: usize) {
+        if border > 0
+            && self
+                .0
+                .get(border)
+                .is_some_and(|cell| cell.character.is_none())
+        {
+            self.0[border] = Cell::blank();
+            self.0[border - 1] = Cell::blank();
+        }
+    }
+
+    /// What is to be seen, without colors.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for cell in &self.0 {
+            text.extend(cell.character);
+            text.push_str(&cell.marks);
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+
+    /// What makes a terminal show it.
+    pub(super) fn rendered(&self) -> Vec<u8> {
+        let used = self.0.iter().rposition(|cell| !cell.is_blank());
+        let mut bytes = Vec::new();
+        let mut style = Style::default();
+        for cell in &self.0[..used.map_or(0, |last| last + 1)] {
+            if cell.style != style {
+                if !style.is_empty() {
+                    bytes.extend_from_slice(b"\x1b[0m");
+                }
+                bytes.extend_from_slice(&cell.style);
+                style = Arc::clone(&cell.style);
+            }
+            let mut buffer = [0; 4];
+            if let Some(character) = cell.character {
+                bytes.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
+            }
+            bytes.extend_from_slice(cell.marks.as_bytes());
+        }
+        if !style.is_empty() {
+            bytes.extend_from_slice(b"\x1b[0m");
+        }
+        bytes
+    }
+}
+
+/// The next stop of the tabulator.
+pub(super) fn tab(column: usize) -> usize {
+    (column / 8 + 1) * 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain() -> Style {
+        Style::default()
+    }
+
+    #[test]
+    fn writing_goes_over_what_is_there() {
+        let mut cells = Cells::default();
+        cells.write(0, "100%", &plain());
+        assert_eq!(cells.write(0, "9", &plain()), 1);
+        assert_eq!(cells.text(), "900%");
+        cells.erase(2, usize::MAX);
+        assert_eq!(cells.text(), "90");
+        cells.write(4, "x", &plain());
+        cells.erase(0, 1);
+        assert_eq!(cells.text(), " 0  x");
+    }
+
+    #[test]
+    fn wide_characters_have_two_columns_and_marks_none() {
+        let mut cells = Cells::default();
+        assert_eq!(cells.write(0, "日e\u{301}本", &plain()), 5);
+        assert_eq!(cells.text(), "日e\u{301}本");
+        cells.write(1, "x", &plain());
+        assert_eq!(cells.text(), " xe\u{301}本");
+        cells.write(3, "yz", &plain());
+        assert_eq!(cells.text(), " xe\u{301}yz");
+    }
+
+    #[test]
+    fn colors_are_kept_and_switched_off_at_the_end() {
+        let (cells, _) = Cells::of(b"a\x1b[31mb\x1b[1mc\x1b[0md\x1b[32me ", plain());
+        assert_eq!(
+            cells.rendered(),
+            b"a\x1b[31mb\x1b[0m\x1b[31m\x1b[1mc\x1b[0md\x1b[32me \x1b[0m"
+        );
+        assert_eq!(cells.text(), "abcde");
+    }
+
+    #[test]
+    fn no_column_is_beyond_the_widest_terminal() {
+        let mut cells = Cells::default();
+        cells.write(0, &"x".repeat(2 * WIDEST), &plain());
+        cells.write(usize::MAX / 2, "x", &plain());
+        assert_eq!(cells.0.len(), WIDEST);
+    }
+}
