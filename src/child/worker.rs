@@ -59,6 +59,8 @@ pub(super) struct Worker<'a> {
     outer: Option<&'a OwnedFd>,
     /// Whether something woke us that may have been a change of the child's state.
     woken: bool,
+    /// Whether the child was stopped when we last looked.
+    stopped: bool,
     /// The terminal, once the child has wanted it.
     terminal: Option<Terminal>,
     /// Set when the child has ended.
@@ -97,6 +99,7 @@ impl<'a> Worker<'a> {
             wait_output: launch.wait_output,
             outer: launch.outer.as_ref(),
             woken: true,
+            stopped: false,
             terminal: None,
             drain: None,
         })
@@ -142,7 +145,7 @@ impl<'a> Worker<'a> {
                 }
                 Order::Close(stream) => self.outputs[stream as usize] = None,
                 // Once the child is gone nobody would take it back.
-                Order::Lend if self.drain.is_some() => {}
+                Order::Lend if self.drain.is_some() => (self.notify)(Notice::Lent(false)),
                 Order::Lend => {
                     let lent = self.terminal().is_some_and(|terminal| terminal.lend(pid));
                     tree::signal_group(self.pid, libc::SIGCONT);
@@ -153,7 +156,7 @@ impl<'a> Worker<'a> {
                     if let Some(terminal) = &mut self.terminal {
                         terminal.take_back_to_stop(pid);
                     }
-                    (self.notify)(Notice::Lent(false));
+                    (self.notify)(Notice::TakenBack);
                 }
             }
         }
@@ -176,12 +179,17 @@ impl<'a> Worker<'a> {
     /// Looks what became of the child: stopped, continued, ended.
     fn watch(&mut self) -> io::Result<()> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
+        let leader = self.pid;
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
-            (self.notify)(match change.stopping_signal() {
+            let signal = change.stopping_signal();
+            self.stopped = signal.is_some();
+            (self.notify)(match signal {
                 Some(signal) => Notice::Stopped {
                     signal,
-                    foreground: self.terminal().is_some_and(|terminal| terminal.has_us()),
+                    lendable: self
+                        .terminal()
+                        .is_some_and(|terminal| terminal.is_lendable(leader)),
                 },
                 None => Notice::Continued,
             });
@@ -303,7 +311,12 @@ impl<'a> Worker<'a> {
                     self.outer = None;
                     (self.notify)(Notice::OuterClosed);
                 }
-                Source::Channel => self.read_channel(),
+                Source::Channel => {
+                    if self.terminal.as_ref().is_some_and(Terminal::is_lent) {
+                        self.watch()?;
+                    }
+                    self.read_channel();
+                }
                 Source::Output(stream) => self.read_output(stream),
             }
         }
@@ -324,13 +337,15 @@ impl<'a> Worker<'a> {
             self.channel = None;
             self.collector.finish();
         } else {
-            if let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.is_lent()) {
+            let lent = self.terminal.as_mut().filter(|terminal| terminal.is_lent());
+            // Who was stopped after the report stays so, or a Ctrl-Z would come to nothing.
+            if let Some(terminal) = lent.filter(|_| !self.stopped) {
                 // The child is at work again. If it wants the terminal once more, it stops once more.
                 terminal.take_back(self.pid);
                 // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
                 tree::signal_group(self.pid, libc::SIGSTOP);
                 tree::signal_group(self.pid, libc::SIGCONT);
-                (self.notify)(Notice::Lent(false));
+                (self.notify)(Notice::TakenBack);
             }
             self.collector.feed(&self.buffer[..read]);
             if read < FULL_READ {
