@@ -92,18 +92,20 @@ pub enum Notice {
     Stopped {
         /// By this signal.
         signal: i32,
-        /// Whether we are the foreground of the terminal, and could lend it.
-        foreground: bool,
+        /// Whether the terminal is ours, or the child's already: then it can be lent.
+        lendable: bool,
     },
     /// The child took the whole screen of a terminal that goes through us.
     TookScreen {
-        /// Whether we are the foreground of the terminal, and could lend it.
-        foreground: bool,
+        /// As for [`Stopped`](Self::Stopped).
+        lendable: bool,
     },
     /// The child was continued.
     Continued,
-    /// Whether the child has the terminal now. Follows every [`Order::Lend`] and [`Order::TakeBack`], too.
+    /// Whether the child has the terminal now: the answer to [`Order::Lend`].
     Lent(bool),
+    /// The child has the terminal no more, because it reported or because of [`Order::TakeBack`].
+    TakenBack,
     /// All orders before [`Order::Acknowledge`] are carried out.
     Acknowledged,
     /// The reader of [`Launch::outer`] closed it.

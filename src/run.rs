@@ -378,12 +378,12 @@ impl Run<'_> {
                     }
                 }
             }
-            Notice::Stopped { signal, foreground } => {
-                let actions = self.job.child_stopped(signal, foreground);
+            Notice::Stopped { signal, lendable } => {
+                let actions = self.job.child_stopped(signal, lendable);
                 self.control_job(actions);
             }
-            Notice::TookScreen { foreground } => {
-                let actions = self.job.child_took_screen(foreground);
+            Notice::TookScreen { lendable } => {
+                let actions = self.job.child_took_screen(lendable);
                 self.control_job(actions);
             }
             Notice::OuterClosed => self.request(Reason::Outer),
@@ -392,8 +392,12 @@ impl Run<'_> {
                 self.tell(&Event::Paused(false));
             }
             Notice::Lent(lent) => {
-                let actions = self.job.lent(lent);
-                self.control_job(actions);
+                let action = self.job.lent(lent);
+                self.control_job(action);
+            }
+            Notice::TakenBack => {
+                let action = self.job.taken_back();
+                self.control_job(action);
             }
             Notice::Acknowledged => {
                 let action = self.job.cleared();

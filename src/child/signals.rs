@@ -111,9 +111,6 @@ pub fn die_by(signal: i32) {
     }
 }
 
-/// A stop that the system discards takes less.
-const DISCARDED: Duration = Duration::from_millis(2);
-
 /// Whether SIGCONT came since it was last asked.
 static CONTINUED: AtomicBool = AtomicBool::new(false);
 
@@ -136,6 +133,8 @@ pub enum Stopped {
 ///
 /// By the signal and not by SIGSTOP: in an orphaned process group, where nobody could continue us, the system discards
 /// the signal, and this returns at once.
+///
+/// The other threads have SIGCONT blocked (see [`block`]), so that it comes to this one, and before `kill` returns.
 #[must_use]
 pub fn stop_by(signal: i32, whom: Stopped) -> Option<Duration> {
     let before = Instant::now();
@@ -150,12 +149,14 @@ pub fn stop_by(signal: i32, whom: Stopped) -> Option<Duration> {
         let mut on_stop: libc::sigaction = std::mem::zeroed();
         let mut set: libc::sigset_t = std::mem::zeroed();
         let mut mask: libc::sigset_t = std::mem::zeroed();
-        CONTINUED.store(false, Ordering::SeqCst);
         libc::sigaction(libc::SIGCONT, &raw const ours, &raw mut on_continue);
         libc::sigaction(signal, &raw const default, &raw mut on_stop);
         libc::sigemptyset(&raw mut set);
         libc::sigaddset(&raw mut set, signal);
+        libc::sigaddset(&raw mut set, libc::SIGCONT);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
+        // One of earlier, which waited, has arrived by now.
+        CONTINUED.store(false, Ordering::SeqCst);
         match whom {
             Stopped::Us => libc::kill(libc::getpid(), signal),
             Stopped::Group => libc::kill(0, signal),
@@ -164,7 +165,5 @@ pub fn stop_by(signal: i32, whom: Stopped) -> Option<Duration> {
         libc::sigaction(signal, &raw const on_stop, std::ptr::null_mut());
         libc::sigaction(libc::SIGCONT, &raw const on_continue, std::ptr::null_mut());
     }
-    let stopped = before.elapsed();
-    // Another thread may have taken the SIGCONT, and not have come to note it yet.
-    (CONTINUED.load(Ordering::SeqCst) || stopped > DISCARDED).then_some(stopped)
+    CONTINUED.load(Ordering::SeqCst).then(|| before.elapsed())
 }

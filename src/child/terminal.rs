@@ -7,11 +7,13 @@
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags, open};
-use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid};
+use rustix::process::{Pid, getpgrp};
 use rustix::termios::{
     LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
     tcsetattr, tcsetpgrp,
 };
+
+use super::tree;
 
 /// The controlling terminal.
 #[derive(Debug)]
@@ -41,17 +43,18 @@ impl Terminal {
     }
 
     /// Whether we are in the foreground: only then is the terminal ours to lend.
-    pub(super) fn has_us(&self) -> bool {
+    fn has_us(&self) -> bool {
         tcgetpgrp(&self.tty).is_ok_and(|foreground| foreground == getpgrp())
     }
 
-    /// Makes the group of `leader` the foreground group, if we are. Says whether it is now.
+    /// Whether it is ours to lend, or the child's already.
+    pub(super) fn is_lendable(&self, leader: Pid) -> bool {
+        self.has_us() || self.has_child(leader)
+    }
+
+    /// Makes the group of `leader` the foreground group, if that is ours to do. Says whether it is now.
     pub(super) fn lend(&mut self, leader: Pid) -> bool {
-        if self.lent && tcgetpgrp(&self.tty) == Ok(leader) {
-            // It was stopped twice for the same want.
-            return true;
-        }
-        if !self.has_us() {
+        if !self.is_lendable(leader) {
             return false;
         }
         self.keep_settings();
@@ -132,30 +135,26 @@ impl Terminal {
     /// Makes us the foreground group again. The child keeps the settings that it made, for it goes on.
     pub(super) fn take_back(&mut self, leader: Pid) {
         if std::mem::take(&mut self.keys_only) {
-            self.lent = false;
             self.restore();
-        } else if std::mem::take(&mut self.lent) && self.is_below(leader) {
+        } else if self.has_child(leader) {
             let _ = tcsetpgrp(&self.tty, getpgrp());
         }
+        self.lent = false;
     }
 
-    /// Whether the foreground group is the child's, or one of a shell in it, and not that of a shell above us, which took
-    /// the terminal while we were stopped.
-    fn is_below(&self, leader: Pid) -> bool {
-        let above = [getppid(), getsid(None).ok()];
+    /// Whether the foreground group is the child's, or one that a shell below it has made. Of a terminal that was lent
+    /// it is also asked whether somebody above us took it: a shell while we were stopped, or the progrun that runs us.
+    fn has_child(&self, leader: Pid) -> bool {
         tcgetpgrp(&self.tty).is_ok_and(|foreground| {
-            foreground == leader
-                || !above
-                    .into_iter()
-                    .flatten()
-                    .any(|process| getpgid(Some(process)) == Ok(foreground))
+            let is_below = || foreground != getpgrp() && !tree::is_above(foreground);
+            foreground == leader || self.lent && is_below()
         })
     }
 
     /// Takes the terminal back from a child that Ctrl-Z has stopped, with the settings that the shell expects; the
     /// child gets its own again with the next lending.
     pub(super) fn take_back_to_stop(&mut self, leader: Pid) {
-        if !self.keys_only {
+        if self.has_child(leader) {
             self.childs = tcgetattr(&self.tty).ok();
         }
         self.take_back(leader);

@@ -1,10 +1,12 @@
-//! Signals a child's group, and kills what left it.
+//! Signals a child's group, kills what left it, and knows who stands above us.
 //!
 //! A group signal misses everything that called setsid. Where the system lets us find descendants (Linux) they are
 //! killed too, but only in the last step of a stop: a normal end leaves daemons alone, for `progrun -- start-daemon`
 //! must work. Out of reach stay those that run as somebody else, and orphans that gave up our environment as well.
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use std::iter;
+
+use rustix::process::{Pid, Signal, getpgid, getppid, getsid, kill_process_group};
 
 /// Sends `signal` to the group of `leader`, which must not have been reaped. SIGCONT follows whatever asks a process to
 /// end, because a stopped group acts on nothing before that.
@@ -35,6 +37,28 @@ pub(super) fn kill(leader: Pid, mark: &str) {
     kill_group(leader);
 }
 
+/// Whether a process group is that of somebody whom we descend from, or of another job of a shell among them. Asked only
+/// of groups of our session.
+pub(super) fn is_above(group: Pid) -> bool {
+    let session = getsid(None).ok();
+    let started_by = parent(group);
+    iter::successors(getppid(), |process| parent(*process))
+        .take_while(|process| getsid(Some(*process)).ok() == session)
+        .chain(session)
+        .any(|process| started_by == Some(process) || getpgid(Some(process)) == Ok(group))
+}
+
+#[cfg(target_os = "linux")]
+fn parent(process: Pid) -> Option<Pid> {
+    linux::Process::read(process)?.parent
+}
+
+/// Unknown elsewhere: of those above us only the nearest and the first are seen.
+#[cfg(not(target_os = "linux"))]
+fn parent(_: Pid) -> Option<Pid> {
+    None
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::HashSet;
@@ -58,9 +82,9 @@ mod linux {
     const BETWEEN_ROUNDS: Duration = Duration::from_millis(1);
 
     /// What /proc says about a process. The time of its start tells it from a stranger who has its number later.
-    struct Process {
+    pub(super) struct Process {
         pid: Pid,
-        parent: Option<Pid>,
+        pub(super) parent: Option<Pid>,
         started: u64,
         is_dead: bool,
     }
@@ -146,7 +170,7 @@ mod linux {
     }
 
     impl Process {
-        fn read(pid: Pid) -> Option<Self> {
+        pub(super) fn read(pid: Pid) -> Option<Self> {
             let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
             // The name stands before these, in parentheses, and may hold anything.
             let stat = String::from_utf8_lossy(&stat);

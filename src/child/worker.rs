@@ -78,7 +78,7 @@ pub(super) struct Worker<'a> {
     woken: bool,
     /// Looks at the child as long as it has reported nothing, if anybody wants to know.
     observer: Option<Observer>,
-    /// Whether the child is stopped.
+    /// Whether the child was stopped when we last looked.
     stopped: bool,
     /// The terminal, once the child has wanted it.
     terminal: Option<Terminal>,
@@ -178,7 +178,7 @@ impl<'a> Worker<'a> {
                 }
                 Order::Close(stream) => self.outputs[stream as usize] = None,
                 // Once the child is gone nobody would take it back.
-                Order::Lend if self.drain.is_some() => {}
+                Order::Lend if self.drain.is_some() => (self.notify)(Notice::Lent(false)),
                 Order::Lend => {
                     let lent = self.lend();
                     tree::signal_group(self.pid, libc::SIGCONT);
@@ -189,7 +189,7 @@ impl<'a> Worker<'a> {
                     if let Some(terminal) = &mut self.terminal {
                         terminal.take_back_to_stop(pid);
                     }
-                    (self.notify)(Notice::Lent(false));
+                    (self.notify)(Notice::TakenBack);
                 }
             }
         }
@@ -198,6 +198,7 @@ impl<'a> Worker<'a> {
     /// Looks what became of the child: stopped, continued, ended.
     fn watch(&mut self) -> io::Result<()> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
+        let leader = self.pid;
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
             let signal = change.stopping_signal().map(|signal| self.meant(signal));
@@ -205,7 +206,9 @@ impl<'a> Worker<'a> {
             (self.notify)(match signal {
                 Some(signal) => Notice::Stopped {
                     signal,
-                    foreground: self.terminal().is_some_and(|terminal| terminal.has_us()),
+                    lendable: self
+                        .terminal()
+                        .is_some_and(|terminal| terminal.is_lendable(leader)),
                 },
                 None => Notice::Continued,
             });
@@ -359,7 +362,7 @@ impl<'a> Worker<'a> {
         // Reports last: a report takes the terminal back, and what was printed before it belongs above the bars.
         readable.sort_by_key(|source| matches!(source, Source::Channel | Source::Call(_)));
         for source in readable {
-            self.read(source);
+            self.read(source)?;
         }
         if self.dialects.deadline().is_some() {
             self.dialects.settle(Instant::now());
@@ -388,14 +391,20 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn read(&mut self, source: Source) {
+    fn read(&mut self, source: Source) -> io::Result<()> {
         match source {
             Source::Outer => {
                 self.outer = None;
                 (self.notify)(Notice::OuterClosed);
             }
             Source::Keys => self.read_keys(),
-            Source::Channel => self.read_channel(),
+            Source::Channel => {
+                // Whoever was stopped after the report stays so, or a Ctrl-Z would come to nothing.
+                if self.terminal.as_ref().is_some_and(Terminal::is_lent) {
+                    self.watch()?;
+                }
+                self.read_channel();
+            }
             Source::Zig => self.read_zig(),
             Source::Call(call) => {
                 let heard = self.callers.hear(call, &mut self.buffer);
@@ -407,6 +416,7 @@ impl<'a> Worker<'a> {
             }
             Source::Output(stream) => self.read_output(stream),
         }
+        Ok(())
     }
 
     /// Reads the channel once and hands on what came.
@@ -450,7 +460,7 @@ impl<'a> Worker<'a> {
 
     /// The child reports: it is at work again. If it wants the terminal once more, it stops once more.
     fn take_terminal_back(&mut self) {
-        let in_use = self.uses_terminal();
+        let in_use = self.stopped || self.uses_terminal();
         let lent = |terminal: &&mut Terminal| terminal.is_lent() && !in_use;
         if let Some(terminal) = self.terminal.as_mut().filter(lent) {
             terminal.take_back(self.pid);
@@ -458,7 +468,7 @@ impl<'a> Worker<'a> {
             // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
             tree::signal_group(self.pid, libc::SIGSTOP);
             tree::signal_group(self.pid, libc::SIGCONT);
-            (self.notify)(Notice::Lent(false));
+            (self.notify)(Notice::TakenBack);
         }
     }
 

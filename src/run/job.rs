@@ -4,6 +4,9 @@
 //! child, in the background, is stopped for wanting it; then it is the child's until the child reports again, is
 //! stopped by Ctrl-Z, or ends. Whatever stops the child by the terminal's will stops us too, as a shell's job stops as a
 //! whole. Before the terminal changes hands or we stop, the screen is cleared, and that takes its time.
+//!
+//! What is told here was seen a moment ago. A stop that was seen before the child was continued is history, and acting
+//! on it would stop everything again after an `fg`, or take the terminal from a shell that has just made it its own.
 
 use crate::child::Stopped;
 
@@ -38,6 +41,8 @@ enum State {
     Clearing(Then),
     /// We are stopped, or about to be.
     Stopping(Wanted),
+    /// The child is about to have the terminal and to be continued; it is not known yet whether it could be lent.
+    Lending,
     /// The child has the terminal.
     Lent,
 }
@@ -67,14 +72,15 @@ impl Job {
         Self(State::Ours)
     }
 
-    /// The child was stopped; `foreground` if we are the foreground of the terminal.
-    pub(super) fn child_stopped(&mut self, signal: i32, foreground: bool) -> Vec<Action> {
+    /// The child was stopped; `lendable` if the terminal is ours, or the child's already.
+    pub(super) fn child_stopped(&mut self, signal: i32, lendable: bool) -> Vec<Action> {
         let wants = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
         match self.0 {
-            State::Ours if wants && foreground => self.clear(Then::Lend),
+            State::Ours if wants && lendable => self.clear(Then::Lend),
             State::Ours if wants => self.clear(Then::Stop(signal, Stopped::Group, Wanted::Yes)),
-            // We were stopped as well, without notice, and the shell above has given the terminal to us.
-            State::Lent if wants && foreground => vec![Action::Lend],
+            // We were stopped as well, without notice, and the shell above has given the terminal to us; or a shell
+            // below the child has made it its own, and died with it.
+            State::Lent if wants && lendable => vec![self.lend()],
             State::Lent => {
                 let then = if wants {
                     // The progrun that we run under has taken it back, and lends it again when we stop for wanting it.
@@ -86,14 +92,16 @@ impl Job {
                 vec![Action::TakeBack]
             }
             State::Ours => vec![Action::Paused],
-            State::TakingBack(_) | State::Clearing(_) | State::Stopping(_) => Vec::new(),
+            State::TakingBack(_) | State::Clearing(_) | State::Stopping(_) | State::Lending => {
+                Vec::new()
+            }
         }
     }
 
-    /// The child took the whole screen; `foreground` if we are the foreground of the terminal.
-    pub(super) fn child_took_screen(&mut self, foreground: bool) -> Vec<Action> {
+    /// The child took the whole screen; `lendable` as in [`child_stopped`](Self::child_stopped).
+    pub(super) fn child_took_screen(&mut self, lendable: bool) -> Vec<Action> {
         match self.0 {
-            State::Ours if foreground => self.clear(Then::Lend),
+            State::Ours if lendable => self.clear(Then::Lend),
             // As the terminal does it with who changes its settings there.
             State::Ours => vec![Action::Signal(libc::SIGTTOU)],
             _ => Vec::new(),
@@ -109,9 +117,14 @@ impl Job {
                 actions.extend(self.clear(Then::Stop(signal, Stopped::Us, Wanted::No)));
                 actions
             }
-            State::Lent => {
+            State::Lending | State::Lent => {
                 self.0 = State::TakingBack(Then::Stop(signal, Stopped::Us, Wanted::Again));
                 vec![Action::TakeBack, Action::Signal(signal)]
+            }
+            // The child is stopped already, and gets what it wants when we are back.
+            State::Clearing(Then::Lend) => {
+                self.0 = State::Clearing(Then::Stop(signal, Stopped::Us, Wanted::Again));
+                Vec::new()
             }
             State::TakingBack(_) | State::Clearing(_) | State::Stopping(_) => Vec::new(),
         }
@@ -123,10 +136,7 @@ impl Job {
             return None;
         };
         Some(match then {
-            Then::Lend => {
-                self.0 = State::Lent;
-                Action::Lend
-            }
+            Then::Lend => self.lend(),
             Then::Stop(signal, whom, wanted) => {
                 self.0 = State::Stopping(wanted);
                 Action::Stop(signal, whom)
@@ -148,23 +158,42 @@ impl Job {
                 self.0 = State::Ours;
                 vec![Action::Draw, Action::Stuck]
             }
-            Wanted::Yes | Wanted::Again => {
-                self.0 = State::Lent;
-                vec![Action::Lend]
-            }
+            Wanted::Yes | Wanted::Again => vec![self.lend()],
         }
     }
 
-    /// The terminal was lent, could not be lent, or was taken back.
-    pub(super) fn lent(&mut self, lent: bool) -> Vec<Action> {
-        match self.0 {
-            State::Lent if !lent => {
-                self.0 = State::Ours;
-                vec![Action::Draw]
-            }
-            State::TakingBack(then) if !lent => self.clear(then),
-            _ => Vec::new(),
+    /// The terminal was lent, or could not be lent.
+    pub(super) fn lent(&mut self, lent: bool) -> Option<Action> {
+        if self.0 != State::Lending {
+            return None;
         }
+        if lent {
+            self.0 = State::Lent;
+            return None;
+        }
+        self.0 = State::Ours;
+        Some(Action::Draw)
+    }
+
+    /// The terminal was taken back.
+    pub(super) fn taken_back(&mut self) -> Option<Action> {
+        match self.0 {
+            State::Lent => {
+                self.0 = State::Ours;
+                Some(Action::Draw)
+            }
+            State::TakingBack(then) => {
+                self.0 = State::Clearing(then);
+                Some(Action::Clear)
+            }
+            // In `Lending`: before it is lent once more.
+            _ => None,
+        }
+    }
+
+    fn lend(&mut self) -> Action {
+        self.0 = State::Lending;
+        Action::Lend
     }
 
     fn clear(&mut self, then: Then) -> Vec<Action> {
@@ -184,7 +213,7 @@ mod tests {
         job.cleared();
         job.lent(true);
         assert_eq!(job.child_stopped(libc::SIGTTIN, false), [Action::TakeBack]);
-        assert_eq!(job.lent(false), [Action::Clear]);
+        assert_eq!(job.taken_back(), Some(Action::Clear));
         assert_eq!(
             job.cleared(),
             Some(Action::Stop(libc::SIGTTIN, Stopped::Group))
@@ -197,8 +226,8 @@ mod tests {
         let mut job = Job::new();
         assert_eq!(job.child_stopped(libc::SIGTTIN, true), [Action::Clear]);
         assert_eq!(job.cleared(), Some(Action::Lend));
-        assert_eq!(job.lent(true), []);
-        assert_eq!(job.lent(false), [Action::Draw]);
+        assert_eq!(job.lent(true), None);
+        assert_eq!(job.taken_back(), Some(Action::Draw));
         assert_eq!(job.child_stopped(libc::SIGTTOU, true), [Action::Clear]);
     }
 
@@ -211,7 +240,7 @@ mod tests {
             Some(Action::Stop(libc::SIGTTIN, Stopped::Group))
         );
         assert_eq!(job.resumed(true), [Action::Lend]);
-        assert_eq!(job.lent(false), [Action::Draw]);
+        assert_eq!(job.lent(false), Some(Action::Draw));
     }
 
     #[test]
@@ -241,8 +270,9 @@ mod tests {
         let mut job = Job::new();
         job.child_stopped(libc::SIGTTOU, true);
         job.cleared();
+        job.lent(true);
         assert_eq!(job.child_stopped(libc::SIGTSTP, false), [Action::TakeBack]);
-        assert_eq!(job.lent(false), [Action::Clear]);
+        assert_eq!(job.taken_back(), Some(Action::Clear));
         let stop = Action::Stop(libc::SIGTSTP, Stopped::Group);
         assert_eq!(job.cleared(), Some(stop));
         assert_eq!(job.resumed(true), [Action::Lend]);
@@ -253,8 +283,9 @@ mod tests {
         let mut job = Job::new();
         job.child_stopped(libc::SIGTTOU, true);
         job.cleared();
+        job.lent(true);
         job.child_stopped(libc::SIGTSTP, false);
-        job.lent(false);
+        job.taken_back();
         job.cleared();
         assert_eq!(job.resumed(false), [Action::Lend]);
     }
@@ -264,7 +295,51 @@ mod tests {
         let mut job = Job::new();
         job.child_stopped(libc::SIGTTIN, true);
         job.cleared();
+        job.lent(true);
         assert_eq!(job.child_stopped(libc::SIGTTIN, true), [Action::Lend]);
+    }
+
+    #[test]
+    fn a_stop_from_before_the_child_was_continued_is_history() {
+        let mut job = Job::new();
+        job.child_stopped(libc::SIGTTIN, true);
+        assert_eq!(job.cleared(), Some(Action::Lend));
+        assert_eq!(job.child_stopped(libc::SIGTTIN, true), []);
+        assert_eq!(job.lent(true), None);
+        let tstp = libc::SIGTSTP;
+        assert_eq!(
+            job.asked_to_stop(),
+            [Action::TakeBack, Action::Signal(tstp)]
+        );
+        assert_eq!(job.taken_back(), Some(Action::Clear));
+        assert_eq!(job.cleared(), Some(Action::Stop(tstp, Stopped::Us)));
+        assert_eq!(job.resumed(true), [Action::Lend]);
+        // We were stopped before we could be told that the child was.
+        assert_eq!(job.child_stopped(tstp, false), []);
+        assert_eq!(job.lent(true), None);
+        assert_eq!(job.child_stopped(tstp, false), [Action::TakeBack]);
+    }
+
+    #[test]
+    fn ctrl_z_while_the_screen_is_cleared_for_the_child_stops_us_before_it_has_the_terminal() {
+        let mut job = Job::new();
+        job.child_stopped(libc::SIGTTIN, true);
+        assert_eq!(job.asked_to_stop(), []);
+        let stop = Action::Stop(libc::SIGTSTP, Stopped::Us);
+        assert_eq!(job.cleared(), Some(stop));
+        assert_eq!(job.resumed(true), [Action::Lend]);
+    }
+
+    #[test]
+    fn a_report_that_comes_before_the_terminal_is_lent_once_more_changes_nothing() {
+        let mut job = Job::new();
+        job.child_stopped(libc::SIGTTIN, true);
+        job.cleared();
+        job.lent(true);
+        job.child_stopped(libc::SIGTTIN, true);
+        assert_eq!(job.taken_back(), None);
+        assert_eq!(job.lent(true), None);
+        assert_eq!(job.taken_back(), Some(Action::Draw));
     }
 
     #[test]

@@ -23,11 +23,12 @@ const ENDING: [i32; 6] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2];
 /// Opens the mask for the signals that we handle. To be called before any thread is started, for they inherit it.
 pub(super) fn open_mask() {
     child::unblock(&[
-        SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2,
-        SIGWINCH,
+        SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
     ]);
     // The worker opens it for itself: any other thread would only be woken to pass it on.
     child::block(SIGCHLD);
+    // Whoever stops us opens it, so as to know that we were continued. It continues us all the same.
+    child::block(SIGCONT);
     // We draw, and hand the terminal on, also while the child has it and we are in the background.
     child::block(SIGTTOU);
 }

@@ -230,6 +230,50 @@ fn a_run_that_goes_on_in_the_background_does_not_take_the_terminal_from_the_shel
 }
 
 #[test]
+fn a_run_that_goes_on_in_the_background_does_not_take_the_terminal_from_another_job() {
+    let mut terminal = terminal().shell(
+        "say $PPID $$; read -r one; say $one; pause; echo 2/3 >&3; say reported; pause; exit 3",
+    );
+    start(&mut terminal, JOB);
+    let [progrun, child] = numbers(&mut terminal);
+    eventually("lent", || terminal.foreground() == child);
+    terminal.types("1\r");
+    assert_eq!(terminal.hears(), "1");
+    kill(progrun, Signal::STOP);
+    terminal.shows("Stopped");
+    terminal.types("clear; sh -c \"echo 'cat' comes; exec cat\"\r");
+    terminal.shows("cat comes");
+    let job = terminal.foreground();
+    kill(progrun, Signal::CONT);
+    terminal.go();
+    assert_eq!(terminal.hears(), "reported");
+    terminal.go();
+    terminal.shows("job: failed with exit status 3 after _s, 2/3");
+    assert_eq!(terminal.foreground(), job);
+    terminal.types("to cat\n");
+    terminal.shows("to cat\nto cat");
+}
+
+#[test]
+fn a_stop_of_progrun_alone_while_the_terminal_is_lent_needs_one_fg() {
+    let mut terminal =
+        terminal().shell("say $PPID $$; read -r name; say $name; echo 2/3 >&3; pause");
+    start(&mut terminal, JOB);
+    let both = numbers(&mut terminal);
+    eventually("lent", || terminal.foreground() == both[1]);
+    kill(both[0], Signal::TSTP);
+    terminal.shows("Stopped");
+    eventually("both are stopped", || both.into_iter().all(is_stopped));
+    terminal.types("clear; fg\r");
+    eventually("lent again", || terminal.foreground() == both[1]);
+    terminal.types("Ada\r");
+    assert_eq!(terminal.hears(), "Ada");
+    terminal.shows("2/3");
+    terminal.go();
+    terminal.shows("job: completed in _s, 2/3\nready>");
+}
+
+#[test]
 fn in_the_background_a_child_that_wants_the_terminal_stops_all_and_fg_lends() {
     for (want, why) in [("", "tty input"), ("stty echo;", "tty output")] {
         let script = format!("say $PPID $$; {want} read -r word; say $word; echo 2/3 >&3; pause");
@@ -257,6 +301,20 @@ fn where_nobody_could_continue_us_ctrl_z_changes_nothing() {
     terminal.shows("job ⣾ 1");
     terminal.types(CTRL_Z);
     terminal.spins(4);
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(3));
+}
+
+#[test]
+fn where_nobody_could_continue_us_ctrl_z_in_a_lent_terminal_changes_nothing() {
+    let mut terminal =
+        terminal().job("say $$; read -r name; say $name; echo 2/3 >&3; pause; exit 3");
+    let child: i32 = terminal.hears().parse().unwrap();
+    eventually("lent", || terminal.foreground() == child);
+    terminal.types(CTRL_Z);
+    terminal.types("Ada\r");
+    assert_eq!(terminal.hears(), "Ada");
+    terminal.shows("2/3");
     terminal.go();
     assert_eq!(terminal.ends(), End::Status(3));
 }
@@ -313,4 +371,27 @@ fn a_nested_run_gets_the_terminal_for_its_child() {
     terminal.go();
     terminal.shows("job: cancelled");
     terminal.shows("\nready>");
+}
+
+#[test]
+fn a_nested_run_whose_terminal_a_report_of_another_took_asks_for_it_again() {
+    let mut terminal = terminal().job(&format!(
+        "(pause; echo 1/3 >&3) &
+         {} --name inner -- sh -c '
+             echo $$ >said; read -r one; echo $one >said
+             until [ -e reported ]; do :; done; read -r two; echo $two >said'",
+        env!("CARGO_BIN_EXE_progrun")
+    ));
+    let child: i32 = terminal.hears().parse().unwrap();
+    eventually("lent", || terminal.foreground() == child);
+    terminal.types("1\r");
+    assert_eq!(terminal.hears(), "1");
+    terminal.go();
+    terminal.shows("33%  1/3");
+    assert_eq!(terminal.foreground(), terminal.leader());
+    fs::write(terminal.folder.path().join("reported"), "").unwrap();
+    eventually("lent again", || terminal.foreground() == child);
+    terminal.types("2\r");
+    assert_eq!(terminal.hears(), "2");
+    assert_eq!(terminal.ends(), End::Status(0));
 }

@@ -9,6 +9,7 @@ use super::terminal::{End, Terminal, eventually, installed, kill, terminal};
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
+const CTRL_Z: &str = "\x1a";
 const ONE_THIRD: &str = "job ━━━━╸──────────  33%  1/3  _s";
 /// A rate and what is left may follow.
 const TWO_THIRDS: &str = "job ━━━━━━━━━╸─────  66%  2/3  ";
@@ -219,6 +220,83 @@ fn bars_are_drawn_where_background_output_stops() {
 }
 
 #[test]
+fn who_waits_for_a_shell_that_died_with_the_terminal_has_it_next() {
+    let mut terminal = terminal().env("PS1", "inner> ").job(
+        "say $$; echo 1/3 >&3; pause
+         bash --norc --noprofile -i 2>&1; say $?; read -r name; say $name; echo 2/3 >&3; pause",
+    );
+    let child: i32 = terminal.hears().parse().unwrap();
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.until("prompt", |screen| screen == "inner>");
+    assert_ne!(terminal.foreground(), child);
+    terminal.types("kill -KILL $$\r");
+    assert_eq!(terminal.hears(), "137");
+    eventually("lent", || terminal.foreground() == child);
+    terminal.types("Ada\r");
+    assert_eq!(terminal.hears(), "Ada");
+    terminal.shows(TWO_THIRDS);
+    assert_eq!(terminal.foreground(), terminal.leader());
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn a_shell_that_takes_the_terminal_by_itself_leaves_it_to_us() {
+    let outer = format!(
+        "{} --name job -- bash --norc --noprofile -i; echo status $?; read -r word; echo got $word",
+        env!("CARGO_BIN_EXE_progrun")
+    );
+    let mut terminal = terminal()
+        .env("PS1", "inner> ")
+        .job_of(&["sh", "-c", &outer], "echo 1/3 >&3; say; pause");
+    let before = terminal.settings();
+    terminal.until("prompt", |screen| screen == "inner>");
+    let shell = terminal.foreground();
+    // The report of its job takes the terminal back, and the end of its job is the end of that for the shell.
+    terminal.types("sh script\r");
+    terminal.hears();
+    terminal.until("bar", |screen| screen.contains("33%  1/3"));
+    assert_eq!(terminal.foreground(), terminal.leader());
+    terminal.go();
+    eventually("taken", || terminal.foreground() == shell);
+    terminal.types("exit 5\r");
+    terminal.shows("status 5");
+    assert_eq!(terminal.foreground(), terminal.leader());
+    assert_eq!(terminal.settings(), before);
+    terminal.types("it\r");
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(terminal.screen().ends_with("got it"));
+}
+
+#[test]
+fn an_interactive_bash_has_the_terminal_with_its_jobs() {
+    let mut terminal = terminal().env("PS1", "inner> ").job(
+        "echo 1/3 >&3; pause
+         bash --norc --noprofile -i 2>&1; echo status $?; echo 2/3 >&3; pause",
+    );
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    // Its prompts in one stream with its output: the order of two is nobody's promise.
+    terminal.until("prompt", |screen| screen == "inner>");
+    terminal.types("echo 'cat' comes; cat\r");
+    terminal.shows("cat comes");
+    terminal.types("to cat\n");
+    terminal.shows("to cat\nto cat");
+    terminal.types(CTRL_Z);
+    terminal.shows("Stopped");
+    terminal.types("exit 5\r");
+    terminal.shows("There are stopped jobs.");
+    terminal.types("exit 5\r");
+    // What bash says last comes on stderr, and may come later.
+    terminal.shows("status 5\n");
+    terminal.shows(TWO_THIRDS);
+    assert_eq!(terminal.foreground(), terminal.leader());
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
 fn an_interactive_zsh_has_the_terminal_with_its_jobs() {
     if !installed("zsh") {
         return;
@@ -235,7 +313,7 @@ fn an_interactive_zsh_has_the_terminal_with_its_jobs() {
     terminal.shows("cat comes");
     terminal.types("to cat\n");
     terminal.shows("to cat\nto cat");
-    terminal.types("\x1a");
+    terminal.types(CTRL_Z);
     terminal.shows("suspended");
     terminal.types("exit 5\r");
     terminal.shows("you have suspended jobs");
@@ -243,6 +321,51 @@ fn an_interactive_zsh_has_the_terminal_with_its_jobs() {
     terminal.shows(TWO_THIRDS);
     assert_eq!(terminal.foreground(), terminal.leader());
     assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn interactive_shells_stop_their_jobs_and_bring_them_back() {
+    for shell in [
+        "bash --norc --noprofile -i",
+        "busybox sh -i",
+        "dash -i",
+        "fish --no-config -i",
+        "mksh -i",
+        "zsh -f -i",
+    ] {
+        if !installed(shell.split(' ').next().unwrap()) {
+            continue;
+        }
+        let mut terminal = terminal().env("PS1", "inner> ").env("HOME", ".").job(&format!(
+            "say $$; echo 1/3 >&3; pause; {shell} >/dev/tty 2>&1; say $?; pause; echo 2/3 >&3; pause"
+        ));
+        let child: i32 = terminal.hears().parse().unwrap();
+        let before = terminal.settings();
+        terminal.shows("1/3");
+        terminal.go();
+        terminal.until("prompt", |screen| screen.ends_with(['>', '#']));
+        let inner = terminal.foreground();
+        assert_ne!(inner, child);
+        terminal.types("sh -c \"echo 'cat' comes; exec cat\"\r");
+        terminal.shows("cat comes");
+        assert_ne!(terminal.foreground(), inner);
+        terminal.types(CTRL_Z);
+        eventually("back at the prompt", || terminal.foreground() == inner);
+        terminal.types("fg\r");
+        eventually("in its job", || {
+            terminal.foreground() != inner && terminal.echoes()
+        });
+        terminal.types("to cat\n");
+        terminal.shows("to cat\nto cat");
+        terminal.types(CTRL_D);
+        eventually("at the prompt again", || terminal.foreground() == inner);
+        terminal.types("exit 5\r");
+        assert_eq!(terminal.hears(), "5", "{shell}");
+        terminal.go();
+        terminal.shows(TWO_THIRDS);
+        assert_eq!(terminal.foreground(), terminal.leader());
+        assert_eq!(terminal.settings(), before, "{shell}");
+    }
 }
 
 #[test]

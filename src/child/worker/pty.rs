@@ -115,8 +115,11 @@ impl Worker<'_> {
             return;
         }
         self.taking.lent = true;
-        let foreground = self.terminal().is_some_and(|terminal| terminal.has_us());
-        (self.notify)(Notice::TookScreen { foreground });
+        let leader = self.pid;
+        let lendable = self
+            .terminal()
+            .is_some_and(|terminal| terminal.is_lendable(leader));
+        (self.notify)(Notice::TookScreen { lendable });
     }
 
     /// Whether the child reads keys from a terminal of ours. It does if it sets up the keyboard on another stream than the
@@ -263,7 +266,7 @@ impl Worker<'_> {
         // As at a report: who waits in a read is asked for the terminal only when it starts anew.
         tree::signal_group(self.pid, libc::SIGSTOP);
         tree::signal_group(self.pid, libc::SIGCONT);
-        (self.notify)(Notice::Lent(false));
+        (self.notify)(Notice::TakenBack);
     }
 
     fn is_lent(&self) -> bool {
