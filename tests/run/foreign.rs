@@ -164,9 +164,9 @@ fn a_channel_that_is_another_programs_is_read_to_the_end_and_never_closed() {
     for (format, first) in [
         ("apt", "pmstatus:dpkg-exec:0.0000:Running dpkg"),
         ("dpkg", "processing: install: it"),
-        ("e2fsck", "1 0 10 image"),
+        ("e2fsck", "1 0 32 /dev/sda1"),
         ("gpg", "[GNUPG:] PROGRESS file ? 0 409600 KiB"),
-        ("ffmpeg", "out_time_us=46440"),
+        ("ffmpeg", "out_time_us=46440\nprogress=continue"),
     ] {
         assert_goes_on(format, first, "3");
     }
