@@ -138,7 +138,7 @@ const GOES_ON: &str = r#"
     trap 'interrupted=yes; echo INT' INT
     echo "$2" >&$3
     read -r _ <"$1"
-    while [ -z "$interrupted" ]; do echo "$2" >&$3 || echo failed; done
+    while [ -z "$interrupted" ]; do echo "$2" >&$3 || exit; done
     head -c 1000000 /dev/zero >&$3 || echo failed
     echo "$2" >&$3 || echo failed
     echo went on
