@@ -126,17 +126,9 @@ pub fn choose(
 
     let visible = !json_on_stdout && display.output == Show::Stream;
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
-    let kept = display.log.is_some() || display.output == Show::OnFailure;
-    let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
-        (Show::None, _) if !kept && !json_on_stdout => Route::Discard,
-        _ if !kept && !json_on_stdout && !shared => Route::Inherit,
-        (_, Tty::Always) => Route::Terminal,
-        (_, Tty::Auto) if visible && terminal => Route::Terminal,
-        (_, Tty::Auto | Tty::Never) => Route::Piped,
-    };
     let routes = [
-        route(shared[0], isatty(stdout())),
-        route(shared[1], isatty(stderr())),
+        route(display, shared[0], isatty(stdout())),
+        route(display, shared[1], isatty(stderr())),
     ];
     let through = |route: Route| matches!(route, Route::Piped | Route::Terminal);
 
@@ -217,6 +209,20 @@ pub fn choose(
         routes,
         verbatim: display.json.is_some(),
     })
+}
+
+/// How a stream of the child is connected; `shared` if its place is also that of the bars, `terminal` if ours is a terminal.
+fn route(display: &Display, shared: bool, terminal: bool) -> Route {
+    let json_on_stdout = display.json == Some(JsonPlace::Stdout);
+    let kept = display.log.is_some() || display.output == Show::OnFailure || json_on_stdout;
+    let visible = !json_on_stdout && display.output == Show::Stream;
+    match display.tty {
+        _ if !kept && display.output == Show::None => Route::Discard,
+        _ if !kept && !shared => Route::Inherit,
+        Tty::Always => Route::Terminal,
+        Tty::Auto if visible && terminal => Route::Terminal,
+        Tty::Auto | Tty::Never => Route::Piped,
+    }
 }
 
 fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {

@@ -448,10 +448,7 @@ impl Page {
     }
 
     fn go_to(&mut self, column: usize, change: &mut Change) {
-        let written = self.rows[self.row].written.as_ref();
-        if column > 0 || written.is_none_or(|(line, _)| !line.is_empty()) {
-            self.draw(change);
-        }
+        self.draw(change);
         self.column = column;
     }
 
