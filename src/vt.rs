@@ -93,12 +93,11 @@ impl Splitter {
                 (State::String, ESCAPE) => self.go_on(byte, State::StringEscape),
                 // Whatever was begun.
                 (_, ESCAPE) => self.begin(),
-                (State::Escape, b'[') => self.go_on(byte, State::Csi),
+                (State::Escape, b'[') | (State::Csi, b' '..=b'?') => self.go_on(byte, State::Csi),
                 (State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => {
                     self.go_on(byte, State::String);
                 }
                 (State::Escape, b' '..=b'/') => self.go_on(byte, State::Escape),
-                (State::Csi, b' '..=b'?') => self.go_on(byte, State::Csi),
                 (State::Escape, b'0'..=b'~') => {
                     self.go_on(byte, State::Text);
                     return Some(Piece::Escape(&self.sequence[1..]));

@@ -57,7 +57,7 @@ impl Output {
             self.since[stream] = elapsed;
         }
         self.changed[stream] = elapsed;
-        self.apply(stream, change);
+        self.apply(stream, &change);
         if self.line_open {
             // The line is on the screen already, and what follows belongs to it.
             self.open_line(stream);
@@ -67,10 +67,10 @@ impl Output {
     fn open_line(&mut self, stream: usize) {
         let mut change = Change::default();
         self.pages[stream].show_open(&mut change);
-        self.apply(stream, change);
+        self.apply(stream, &change);
     }
 
-    fn apply(&mut self, stream: usize, change: Change) {
+    fn apply(&mut self, stream: usize, change: &Change) {
         if !change.done.is_empty() {
             self.pages[1 - stream].is_covered();
         }
@@ -111,7 +111,7 @@ impl Output {
             if self.pages[stream].has_lines() && elapsed >= self.changed[stream] + REDRAWN {
                 let mut change = Change::default();
                 self.pages[stream].show_lines(&mut change);
-                self.apply(stream, change);
+                self.apply(stream, &change);
             }
             if self.pages[stream].has_open() && elapsed >= self.since[stream] + OPEN_LINE {
                 self.open_line(stream);
@@ -124,7 +124,7 @@ impl Output {
         for stream in 0..2 {
             let mut change = Change::default();
             self.pages[stream].flush(&mut change);
-            self.apply(stream, change);
+            self.apply(stream, &change);
         }
     }
 
