@@ -358,12 +358,17 @@ impl Believed {
     }
 }
 
-/// What is to be seen of a complete line on a terminal with bars, if the child reports in this way: what is written for
-/// machines, and shown as a bar, need not scroll by.
+/// What is to be seen of a complete line on a terminal with bars, where the child reports in the format `source`: what is
+/// written for machines, and shown as a bar, need not scroll by.
 #[must_use]
-pub fn shown(line: &[u8]) -> Shown<'_> {
-    match own::shown(line) {
-        Shown::AsIs if std::str::from_utf8(line).is_ok_and(json::is_report) => Shown::Nothing,
-        shown => shown,
+pub fn shown<'a>(source: &str, line: &'a [u8]) -> Shown<'a> {
+    if source == own::FORMAT.name {
+        return own::shown(line);
+    }
+    let is_its = |name: &str| name == source;
+    if std::str::from_utf8(line).is_ok_and(|line| json::is_report(line, is_its)) {
+        Shown::Nothing
+    } else {
+        Shown::AsIs
     }
 }
