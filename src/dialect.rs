@@ -11,7 +11,6 @@ mod azure;
 mod curl;
 mod dpkg;
 mod e2fsck;
-mod escapes;
 mod ffmpeg;
 mod gpg;
 pub mod json;
