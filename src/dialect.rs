@@ -357,6 +357,12 @@ impl Believed {
     }
 }
 
+/// Whether the line that a program redraws says more than the bar that is made of it. curl's columns of figures do not.
+#[must_use]
+pub fn redraws_words(source: &str) -> bool {
+    source != curl::FORMAT.name
+}
+
 /// What is to be seen of a complete line on a terminal with bars, where the child reports in the format `source`: what is
 /// written for machines, and shown as a bar, need not scroll by.
 #[must_use]

@@ -19,7 +19,7 @@ use anstyle_progress::{TermProgress, supports_term_progress};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::credit::Charge;
-use crate::dialect::FILES;
+use crate::dialect::{FILES, redraws_words};
 use crate::event::{Event, Reason, Summary};
 use crate::parts::Parts;
 use crate::protocol::Status;
@@ -242,6 +242,7 @@ impl Bars {
         }
         let silent = self.silent.as_ref();
         let message = self.output.message();
+        let message = message.filter(|_| self.source.is_none_or(redraws_words));
         let lines = self
             .layout
             .lines(&self.parts, silent, &name, message, size, elapsed);
