@@ -43,8 +43,22 @@ enum State {
     StringEscape,
 }
 
-const ESCAPE: u8 = 0x1b;
+/// A sequence that is complete.
+#[derive(Clone, Copy, Debug)]
+enum Whole {
+    Escape,
+    Csi,
+    /// With how many bytes end it.
+    String {
+        mark: usize,
+    },
+}
+
+/// The character that every sequence begins with.
+pub const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
+const CANCEL: u8 = 0x18;
+const SUBSTITUTE: u8 = 0x1a;
 
 /// The state between two writes.
 #[derive(Debug, Default)]
@@ -82,9 +96,30 @@ impl Splitter {
                     *rest = &bytes[text..];
                     return Some(Piece::Text(&bytes[..text]));
                 }
+                let (&control, after) = bytes.split_first()?;
+                if control != ESCAPE {
+                    *rest = after;
+                    return Some(Piece::Control(control));
+                }
             }
-            let (&byte, after) = rest.split_first()?;
-            *rest = after;
+            if let Some(whole) = self.finish(rest) {
+                return Some(self.piece(whole));
+            }
+            if rest.is_empty() {
+                return None;
+            }
+        }
+    }
+
+    /// Takes a sequence off `rest`, which begins with an escape character or goes on with what is begun. None if it is
+    /// not complete, and if it is none: then what is no part of it is left in `rest`.
+    pub fn sequence(&mut self, rest: &mut &[u8]) -> Option<Piece<'_>> {
+        let whole = self.finish(rest)?;
+        Some(self.piece(whole))
+    }
+
+    fn finish(&mut self, rest: &mut &[u8]) -> Option<Whole> {
+        while let Some((&byte, after)) = rest.split_first() {
             if let (State::StringEscape, true) = (self.state, byte != b'\\') {
                 // The string was cut short by another sequence.
                 self.begin();
@@ -93,43 +128,54 @@ impl Splitter {
                 (State::String, ESCAPE) => self.go_on(byte, State::StringEscape),
                 // Whatever was begun.
                 (_, ESCAPE) => self.begin(),
-                (State::Escape, b'[') => self.go_on(byte, State::Csi),
+                (State::Escape, b'[') | (State::Csi, b' '..=b'?') => self.go_on(byte, State::Csi),
                 (State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => {
                     self.go_on(byte, State::String);
                 }
                 (State::Escape, b' '..=b'/') => self.go_on(byte, State::Escape),
-                (State::Csi, b' '..=b'?') => self.go_on(byte, State::Csi),
                 (State::Escape, b'0'..=b'~') => {
                     self.go_on(byte, State::Text);
-                    return Some(Piece::Escape(&self.sequence[1..]));
+                    *rest = after;
+                    return Some(Whole::Escape);
                 }
                 (State::Csi, b'@'..=b'~') => {
                     self.go_on(byte, State::Text);
-                    return Some(Piece::Csi {
-                        parameters: &self.sequence[2..self.sequence.len() - 1],
-                        last: byte,
-                    });
+                    *rest = after;
+                    return Some(Whole::Csi);
                 }
                 (State::String, BELL) | (State::StringEscape, _) => {
-                    let content = 1..self.sequence.len() - usize::from(byte != BELL);
                     self.go_on(byte, State::Text);
+                    *rest = after;
                     // What is too long has no end here, and is no string to anybody.
-                    if self.sequence.len() < LONGEST {
-                        return Some(Piece::String {
-                            content: &self.sequence[content],
-                            written: &self.sequence,
-                        });
-                    }
+                    let mark = if byte == BELL { 1 } else { 2 };
+                    return (self.sequence.len() < LONGEST).then_some(Whole::String { mark });
+                }
+                // No string holds a line end. What looks like the beginning of one is often binary rubbish, and it would
+                // be a pity if all that follows were lost in it.
+                (State::String, b'\n' | b'\r' | CANCEL | SUBSTITUTE)
+                | (State::Text | State::Escape | State::Csi, _) => {
+                    self.state = State::Text;
+                    return None;
                 }
                 (State::String, _) => self.go_on(byte, State::String),
-                // What is not in a sequence, or ends it before its time.
-                (State::Text | State::Escape | State::Csi, _) => {
-                    self.state = State::Text;
-                    if is_control(byte) {
-                        return Some(Piece::Control(byte));
-                    }
-                }
             }
+            *rest = after;
+        }
+        None
+    }
+
+    fn piece(&self, whole: Whole) -> Piece<'_> {
+        let written = &self.sequence[..];
+        match whole {
+            Whole::Escape => Piece::Escape(&written[1..]),
+            Whole::Csi => Piece::Csi {
+                parameters: &written[2..written.len() - 1],
+                last: written[written.len() - 1],
+            },
+            Whole::String { mark } => Piece::String {
+                content: &written[1..written.len() - mark],
+                written,
+            },
         }
     }
 

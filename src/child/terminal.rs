@@ -26,6 +26,8 @@ pub(super) struct Terminal {
     lent: bool,
     /// Whether only what is typed goes to the child, by way of us.
     keys_only: bool,
+    /// Whether it is set up as another terminal of the child's.
+    copied: bool,
 }
 
 impl Terminal {
@@ -39,6 +41,7 @@ impl Terminal {
             childs: None,
             lent: false,
             keys_only: false,
+            copied: false,
         })
     }
 
@@ -73,7 +76,7 @@ impl Terminal {
 
     /// Sets up the terminal as the child has set up another one, which was `original` and is `now`. What it has not
     /// touched there stays as it was here.
-    pub(super) fn set_up_as(&self, original: &Termios, now: &Termios) {
+    pub(super) fn set_up_as(&mut self, original: &Termios, now: &Termios) {
         let Some(mut settings) = self.settings.clone() else {
             return;
         };
@@ -88,7 +91,7 @@ impl Terminal {
         for code in [SpecialCodeIndex::VMIN, SpecialCodeIndex::VTIME] {
             settings.special_codes[code] = now.special_codes[code];
         }
-        let _ = tcsetattr(&self.tty, OptionalActions::Now, &settings);
+        self.copied = tcsetattr(&self.tty, OptionalActions::Now, &settings).is_ok();
     }
 
     /// Lends what is typed to a child that reads from another terminal: we stay in the foreground and hand it on, every
@@ -138,6 +141,10 @@ impl Terminal {
             self.restore();
         } else if self.has_child(leader) {
             let _ = tcsetpgrp(&self.tty, getpgrp());
+            // They are kept where the child made them.
+            if std::mem::take(&mut self.copied) {
+                self.restore();
+            }
         }
         self.lent = false;
     }
@@ -157,8 +164,10 @@ impl Terminal {
         if self.has_child(leader) {
             self.childs = tcgetattr(&self.tty).ok();
         }
+        let copied = self.copied;
         self.take_back(leader);
         self.restore();
+        self.copied = copied;
     }
 
     /// Takes the terminal back from a child that is gone, whatever it left behind.

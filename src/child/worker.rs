@@ -502,6 +502,8 @@ impl<'a> Worker<'a> {
             return;
         }
         self.dialects.feed(place, &self.buffer, Instant::now());
+        // Before what was printed: a line that is written for machines is not shown where a bar shows what it says.
+        self.report_dialects();
         self.serve_pty(stream);
         // A large read is handed on as it is; a small one is copied, so that it does not hold a large buffer.
         let bytes = if self.buffer.len() >= READ / 4 {
@@ -510,8 +512,6 @@ impl<'a> Worker<'a> {
             Arc::new(self.buffer.clone())
         };
         self.hand_on(stream, bytes);
-        // After what was printed: a line that is finished is above the bars when they change.
-        self.report_dialects();
     }
 
     fn hand_on(&self, stream: Stream, bytes: Arc<Vec<u8>>) {

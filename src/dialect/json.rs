@@ -161,7 +161,7 @@ impl Lines for Json {
 /// Whether the line is one of a program in the table that only says how far things are: it need not scroll by where a bar
 /// shows that.
 #[must_use]
-pub fn is_report(line: &str) -> bool {
+pub fn is_report(line: &str, selected: impl Fn(&str) -> bool) -> bool {
     let Some((prefix, text)) = beginning(line) else {
         return false;
     };
@@ -171,7 +171,8 @@ pub fn is_report(line: &str) -> bool {
     }
     let is_passing = |object: &Value| {
         let programs = PROGRAMS.iter().enumerate();
-        let mut programs = programs.filter(|(index, _)| known.contains(*index));
+        let mut programs =
+            programs.filter(|(index, it)| known.contains(*index) && selected(it.format.name));
         let row = programs.find_map(|(_, it)| it.row(object));
         row.is_some_and(|row| row.passing)
     };

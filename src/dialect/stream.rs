@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use memchr::{memchr, memchr3};
 
-use super::escapes::{ESCAPE, Escapes, Step};
 use super::meter::Meter;
 use super::osc::Osc;
 use super::{Each, Lines, curl};
 use crate::protocol::LINE_LIMIT;
+use crate::vt::{ESCAPE, Piece, Splitter};
 
 /// A record that is overwritten by the next one has no end until then. So much silence is its end: less would cut one
 /// that is written in twenty pieces, as curl does.
@@ -50,7 +50,7 @@ enum Edge {
 /// Reads one output stream of a child.
 #[derive(Debug)]
 pub(super) struct Stream {
-    escapes: Escapes,
+    splitter: Splitter,
     held: Held,
     readers: Readers,
     heard: Option<Instant>,
@@ -84,7 +84,7 @@ impl Stream {
     #[must_use]
     pub(super) fn new(meter: bool, osc: bool, lines: Vec<Box<dyn Lines>>) -> Self {
         Self {
-            escapes: Escapes::default(),
+            splitter: Splitter::default(),
             held: Held::default(),
             readers: Readers {
                 lines,
@@ -101,19 +101,17 @@ impl Stream {
             self.heard = Some(now);
         }
         while let Some(&first) = bytes.first() {
-            if self.escapes.inside() {
-                let step = self.escapes.next(first);
-                match step {
-                    Step::More | Step::Nothing | Step::Foreign => {}
-                    Step::Motion => self.end(Edge::Motion, each),
-                    Step::Osc => {
-                        if let Some(osc) = &mut self.readers.osc {
-                            osc.read(self.escapes.string(), each);
+            if first == ESCAPE || self.splitter.is_within() {
+                match self.splitter.sequence(&mut bytes) {
+                    Some(Piece::String { content, .. }) => {
+                        if let (Some(osc), Some(command)) =
+                            (&mut self.readers.osc, content.strip_prefix(b"]"))
+                        {
+                            osc.read(command, each);
                         }
                     }
-                }
-                if step != Step::Foreign {
-                    bytes = &bytes[1..];
+                    Some(piece) if moves(piece) => self.end(Edge::Motion, each),
+                    _ => {}
                 }
                 continue;
             }
@@ -124,7 +122,6 @@ impl Stream {
                 continue;
             }
             match first {
-                ESCAPE => self.escapes.begin(),
                 BACKSPACE => self.end(Edge::Motion, each),
                 _ if self.held.is_empty() => self.held.redrawn = true,
                 _ => self.held.returned = true,
@@ -167,7 +164,7 @@ impl Stream {
     /// The stream is at its end: a last line without newline is a line too.
     pub(super) fn finish(&mut self, each: Each<'_>) {
         self.end(Edge::End, each);
-        self.escapes = Escapes::default();
+        self.splitter = Splitter::default();
         for dialect in &mut self.readers.lines {
             dialect.end(each);
         }
@@ -287,6 +284,23 @@ impl Readers {
     }
 }
 
+/// Whether a sequence says where the next character goes, or erases something. What does not ends no record: colours,
+/// character sets, modes.
+fn moves(sequence: Piece<'_>) -> bool {
+    match sequence {
+        // Save and restore the cursor, move it up, down, to the next line; reset.
+        Piece::Escape(short) => matches!(short, b"7" | b"8" | b"D" | b"E" | b"M" | b"c"),
+        Piece::Csi { parameters, last } => match last {
+            // Colours, modes, the cursor's shape, questions to the terminal.
+            b'm' | b'h' | b'l' | b'q' | b'c' | b'n' | b't' | b'p' => false,
+            // Erases what follows, of which there is nothing yet: compilers and grep put it after every colour.
+            b'K' => !matches!(parameters, b"" | b"0"),
+            _ => true,
+        },
+        Piece::Text(_) | Piece::Control(_) | Piece::String { .. } => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,6 +370,21 @@ mod tests {
 
     fn tell(seen: &mut Vec<String>) -> impl FnMut(&'static str, &Progress<'_>) + '_ {
         |name, progress| seen.push(format!("{name} {}", progress.to_json()))
+    }
+
+    #[test]
+    fn colours_and_modes_end_no_record_and_what_moves_the_cursor_does() {
+        let moves = |sequence: &str| {
+            let mut splitter = Splitter::default();
+            let mut bytes = sequence.as_bytes();
+            splitter.sequence(&mut bytes).is_some_and(moves)
+        };
+        for nothing in ["[m", "[1;31m", "[?25l", "[K", "[0K", "(B", "=", "[1 q"] {
+            assert!(!moves(&format!("\x1b{nothing}")), "{nothing}");
+        }
+        for motion in ["[A", "[2K", "[1G", "[10;20H", "[J", "7", "8", "M"] {
+            assert!(moves(&format!("\x1b{motion}")), "{motion}");
+        }
     }
 
     #[test]

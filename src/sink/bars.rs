@@ -9,6 +9,7 @@ mod layout;
 mod output;
 mod page;
 mod screen;
+mod sieve;
 mod silent;
 
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,7 @@ use anstyle_progress::{TermProgress, supports_term_progress};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::credit::Charge;
-use crate::dialect::FILES;
+use crate::dialect::{FILES, redraws_words};
 use crate::event::{Event, Reason, Summary};
 use crate::parts::Parts;
 use crate::protocol::Status;
@@ -61,6 +62,8 @@ pub(super) struct Bars {
     shows: [bool; 2],
     taskbar: Taskbar,
     parts: Parts,
+    /// In which format the child reports, if it is not ours.
+    source: Option<&'static str>,
     /// What is shown instead as long as there is no report.
     silent: Option<Silent>,
     output: Output,
@@ -143,6 +146,7 @@ impl Bars {
                 shown: None,
             },
             parts: Parts::default(),
+            source: None,
             silent: Some(Silent::default()),
             output: Output::new(width),
             charges: Vec::new(),
@@ -170,6 +174,7 @@ impl Bars {
         self.news = true;
         self.awaits_report = false;
         self.silent = None;
+        self.source = reports.source;
         for report in &reports.parts {
             if let Some(part) = self.parts.apply(report, reports.source, elapsed)
                 && part.known.status == Some(Status::Failed)
@@ -237,6 +242,7 @@ impl Bars {
         }
         let silent = self.silent.as_ref();
         let message = self.output.message();
+        let message = message.filter(|_| self.source.is_none_or(redraws_words));
         let lines = self
             .layout
             .lines(&self.parts, silent, &name, message, size, elapsed);
@@ -278,7 +284,7 @@ impl Bars {
             return;
         }
         self.clear();
-        self.output.open_all_lines();
+        self.output.open_all_lines(elapsed);
         self.screen.write(&self.output.take());
         self.last_frame.get_or_insert(elapsed);
         self.lent = true;
@@ -291,7 +297,7 @@ impl Bars {
         if let Some(sequence) = self.taskbar.remove() {
             self.screen.write(sequence.as_bytes());
         }
-        self.output.open_all_lines();
+        self.output.open_all_lines(elapsed);
         if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
         }
@@ -332,7 +338,8 @@ impl Sink for Bars {
                 if self.lent || self.awaits_report {
                     self.output.show(bytes);
                 } else {
-                    self.output.add(*stream as usize, bytes, elapsed);
+                    self.output
+                        .add(*stream as usize, self.source, bytes, elapsed);
                 }
                 // Before the first frame nothing is in the way, and no byte need wait.
                 let at_once =
@@ -689,7 +696,7 @@ mod tests {
     fn titles_pass_and_questions_and_progress_of_the_terminal_do_not() {
         let mut output = output::Output::new(80);
         let written = b"\x1b]0;title\x07\x1b]9;4;1;50\x1b\\a\x1b[6n\x1b]11;?\x07\x1b]8;;x\x07b\n";
-        output.add(0, written, Duration::ZERO);
+        output.add(0, None, written, Duration::ZERO);
         assert_eq!(output.take(), b"\x1b]0;title\x07a\x1b]8;;x\x07b\n");
     }
 }

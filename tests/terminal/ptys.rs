@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::terminal::{End, installed, terminal};
+use super::terminal::{End, eventually, installed, terminal};
 
 /// Without bars in the way.
 const PLAIN: [&str; 1] = ["--quiet"];
@@ -10,9 +10,9 @@ const PLAIN: [&str; 1] = ["--quiet"];
 #[test]
 fn the_childs_output_is_a_terminal_of_our_size_and_resized_with_it() {
     let mut terminal = terminal().job(
-        r#"[ -t 1 ] && [ -t 2 ] && say two terminals; exec 4>&1
+        "[ -t 1 ] && [ -t 2 ] && say two terminals; exec 4>&1
            trap 'say $(stty size <&4) $(stty size <&2)' WINCH
-           say $(stty size <&4); while :; do pause; done"#,
+           say $(stty size <&4); while :; do pause; done",
     );
     assert_eq!(terminal.hears(), "two terminals");
     assert_eq!(terminal.hears(), "24 80");
@@ -51,9 +51,8 @@ fn the_output_is_a_terminal_wherever_it_goes_through_us_if_that_is_wanted() {
 
 #[test]
 fn the_controlling_terminal_is_still_ours() {
-    let mut terminal = terminal().job(
-        r#"say $(ps -o tty= -p $$); echo 1/2 >&3; pause; echo in the middle >/dev/tty; pause"#,
-    );
+    let mut terminal = terminal()
+        .job("say $(ps -o tty= -p $$); echo 1/2 >&3; pause; echo in the middle >/dev/tty; pause");
     let tty = terminal.hears();
     assert!(tty.starts_with("pts/"), "{tty}");
     terminal.shows("1/2");
@@ -130,22 +129,161 @@ fn who_asks_the_terminal_where_the_cursor_is_gets_an_answer() {
 
 #[test]
 fn not_a_byte_is_lost_at_a_fast_end_on_a_terminal() {
-    let lines: String = (0..30_000).map(|number| format!("{number}\n")).collect();
-    let script = r#"seq 0 29999 >&2 & seq 0 29999; wait"#;
+    // 10 of one digit, 90 of two, ..., each with its end.
+    let length = 10 * 2 + 90 * 3 + 900 * 4 + 9_000 * 5 + 20_000 * 6;
+    let script = "seq 0 29999 >&2 & seq 0 29999; wait";
     for _ in 0..20 {
         let mut terminal = terminal().job_with(&["--log", "log"], script);
         assert_eq!(terminal.ends(), End::Status(0));
         let log = fs::read_to_string(terminal.folder.path().join("log")).unwrap();
-        assert_eq!(log.len(), 2 * lines.len());
+        assert_eq!(log.len(), 2 * length);
     }
 }
 
 #[test]
 fn who_still_holds_a_terminal_of_the_child_is_named() {
-    let mut terminal = terminal().job_with(&[], r#"(exec 2>&1; pause) & say $!; exec 2>/dev/null"#);
+    let mut terminal = terminal().job_with(&[], "(exec 2>&1; pause) & say $!; exec 2>/dev/null");
     let pid = terminal.hears();
     assert_eq!(terminal.ends(), End::Status(0));
     let held = format!("stdout is still held by sh ({pid}); what it writes now is lost");
     assert!(terminal.screen().contains(&held), "{}", terminal.screen());
     terminal.go();
+}
+
+#[test]
+fn a_meter_is_the_bars_message_and_a_question_after_it_is_asked_as_ever() {
+    let mut terminal = terminal().job(
+        r#"sleep 0.3; printf '\r10%%\033[K' >&2; pause; printf '\r50%%\033[K' >&2; pause; echo >&2
+           echo 1/3 >&3; bash -c 'read -r -p "name? " name; echo "hello $name"'; echo 2/3 >&3; pause"#,
+    );
+    terminal.until("meter", |screen| screen == "job ⣾ _s  10%");
+    terminal.go();
+    terminal.until("meter", |screen| screen == "job ⣾ _s  50%");
+    terminal.go();
+    terminal.until("question", |screen| screen == "50%\nname?");
+    terminal.types("Ada\r");
+    terminal.until("bar", |screen| {
+        screen.starts_with("50%\nname? Ada\nhello Ada\njob ━━━━━━━━━╸─────  66%  2/3")
+    });
+}
+
+/// A program with the whole screen, which `draw` begins and `leave` ends, and which is asked for by its stdout alone.
+fn whole_screen(draw: &str, leave: &str) -> String {
+    format!(
+        r#"say $$; echo above; echo 1/3 >&3; pause
+           exec 4>&1; before=$(stty -g <&4); stty -icanon -echo <&4; printf '{draw}'; say drawn; pause
+           printf '{leave}'; stty "$before" <&4; pause; echo below; echo 2/3 >&3; pause"#
+    )
+}
+
+#[test]
+fn a_program_that_takes_the_whole_screen_has_the_terminal_until_it_leaves() {
+    let script = whole_screen(
+        "\\033[?1049h\\033[H\\033[2J\\033[5;1Hall mine",
+        "\\033[?1049l",
+    );
+    let mut terminal = terminal().job(&script);
+    let before = terminal.settings();
+    let child: i32 = terminal.hears().parse().unwrap();
+    terminal.shows("above\njob ━");
+    terminal.go();
+    assert_eq!(terminal.hears(), "drawn");
+    terminal.until("whole screen", |screen| screen == "\n\n\n\nall mine");
+    eventually("lent", || terminal.foreground() == child);
+    eventually("set up", || !terminal.echoes());
+    terminal.go();
+    terminal.shows("above\njob ━━━━╸──────────  33%");
+    assert_eq!(terminal.foreground(), terminal.leader());
+    assert_eq!(terminal.settings(), before);
+    terminal.go();
+    terminal.shows("above\nbelow\njob ━━━━━━━━━╸─────  66%");
+}
+
+#[test]
+fn a_resized_terminal_is_told_of_while_it_is_lent() {
+    let mut terminal = terminal().job(
+        r"exec 4>&1; trap 'say $(stty size <&4)' WINCH
+           printf '\033[?1049hmine'; say drawn; while :; do pause; done",
+    );
+    assert_eq!(terminal.hears(), "drawn");
+    terminal.shows("mine");
+    eventually("lent", || terminal.foreground() != terminal.leader());
+    terminal.resize(30, 100);
+    while terminal.hears() != "30 100" {}
+}
+
+#[test]
+fn a_report_does_not_take_the_screen_from_who_has_it() {
+    let mut terminal = terminal().job(
+        r"echo 1/3 >&3; printf '\033[?1049hmine'; pause; echo 2/3 >&3; printf ' still'; pause
+           printf '\033[?1049l'; pause",
+    );
+    terminal.until("whole screen", |screen| screen == "mine");
+    terminal.go();
+    terminal.until("whole screen", |screen| screen == "mine still");
+    terminal.go();
+    terminal.shows("66%  2/3");
+}
+
+#[test]
+fn htop_runs_and_goes() {
+    if !installed("htop") {
+        return;
+    }
+    let mut terminal = terminal().job("echo above; echo 1/3 >&3; pause; htop; echo 2/3 >&3; pause");
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.shows("F10");
+    terminal.types("q");
+    terminal.until("bar again", |screen| {
+        screen.starts_with("above\njob ━━━━━━━━━╸─────  66%  2/3")
+    });
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn less_reads_its_keys_also_where_it_finds_a_terminal_of_ours() {
+    if !installed("less") {
+        return;
+    }
+    for options in ["", "-X"] {
+        let mut terminal = terminal().job(&format!(
+            "seq 100 >numbers; echo 1/3 >&3; pause; less {options} numbers; echo 2/3 >&3; pause"
+        ));
+        let before = terminal.settings();
+        terminal.shows("1/3");
+        terminal.go();
+        terminal.until("first page", |screen| screen.contains("22\n23\n"));
+        // Only when it is asked for keys they are for less.
+        eventually("lent", || !terminal.echoes());
+        terminal.types(" ");
+        terminal.until("second page", |screen| screen.contains("45\n46\n:"));
+        terminal.types("q");
+        terminal.shows("66%  2/3");
+        assert_eq!(terminal.settings(), before);
+    }
+}
+
+#[test]
+fn ctrl_z_stops_less_and_us_and_fg_brings_both_back() {
+    if !installed("less") {
+        return;
+    }
+    let mut terminal = terminal().shell("seq 100 >numbers; exec less numbers");
+    terminal.types("progrun -- sh script\r");
+    terminal.until("first page", |screen| screen.ends_with("23\nnumbers"));
+    eventually("lent", || !terminal.echoes());
+    terminal.types("\x1a");
+    terminal.until("prompt", |screen| {
+        screen.contains("Stopped") && screen.ends_with("ready>")
+    });
+    terminal.types("fg\r");
+    terminal.until("page again", |screen| {
+        screen.contains("23\n") && !screen.contains("ready>")
+    });
+    terminal.types(" ");
+    terminal.until("second page", |screen| screen.ends_with("45\n46\n:"));
+    terminal.types("q");
+    terminal.until("prompt", |screen| screen.ends_with("ready>"));
 }

@@ -247,7 +247,9 @@ impl Worker<'_> {
     pub(super) fn resize_ptys(&self) -> bool {
         let ptys = self.ptys.iter().zip(&self.outputs);
         ptys.filter_map(|(pty, master)| pty.as_ref().and(master.as_ref()))
-            .fold(false, |resized, master| pty::resize(master) || resized)
+            .filter(|master| pty::resize(master))
+            .count()
+            > 0
     }
 
     /// The terminal was taken back from the child, whatever it had of it.
@@ -255,11 +257,12 @@ impl Worker<'_> {
         self.taking = Taking::default();
         for pty in self.ptys.iter_mut().flatten() {
             pty.listener.taken_back();
+            pty.set_up = same(&pty.seen, &pty.original);
         }
     }
 
     fn take_screen_back(&mut self) {
-        self.taking = Taking::default();
+        self.forget_screen();
         if let Some(terminal) = &mut self.terminal {
             terminal.take_back_for_good(self.pid);
         }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::page::{Change, Page, has_text, rows_of};
+use super::sieve::Sieve;
 
 /// How long a line may stay open before it is shown as it is.
 const OPEN_LINE: Duration = Duration::from_millis(150);
@@ -23,6 +24,7 @@ pub(super) struct Output {
     erase: Option<usize>,
     /// How many columns the screen has.
     width: usize,
+    sieves: [Sieve; 2],
     pages: [Page; 2],
     /// The stream that was written to last.
     latest: usize,
@@ -47,8 +49,22 @@ impl Output {
         self.width = width;
     }
 
-    /// Takes in what a stream of the child printed.
-    pub(super) fn add(&mut self, stream: usize, bytes: &[u8], elapsed: Duration) {
+    /// Takes in what a stream of the child printed, which reports in the format `source` if in any.
+    pub(super) fn add(
+        &mut self,
+        stream: usize,
+        source: Option<&str>,
+        bytes: &[u8],
+        elapsed: Duration,
+    ) {
+        let mut sieve = std::mem::take(&mut self.sieves[stream]);
+        sieve.sift(source, bytes, elapsed, |seen| {
+            self.write(stream, seen, elapsed);
+        });
+        self.sieves[stream] = sieve;
+    }
+
+    fn write(&mut self, stream: usize, bytes: &[u8], elapsed: Duration) {
         let waited = self.pages[stream].has_open();
         let mut change = Change::default();
         self.pages[stream].write(bytes, &mut change);
@@ -57,7 +73,7 @@ impl Output {
             self.since[stream] = elapsed;
         }
         self.changed[stream] = elapsed;
-        self.apply(stream, change);
+        self.apply(stream, &change);
         if self.line_open {
             // The line is on the screen already, and what follows belongs to it.
             self.open_line(stream);
@@ -67,10 +83,10 @@ impl Output {
     fn open_line(&mut self, stream: usize) {
         let mut change = Change::default();
         self.pages[stream].show_open(&mut change);
-        self.apply(stream, change);
+        self.apply(stream, &change);
     }
 
-    fn apply(&mut self, stream: usize, change: Change) {
+    fn apply(&mut self, stream: usize, change: &Change) {
         if !change.done.is_empty() {
             self.pages[1 - stream].is_covered();
         }
@@ -93,7 +109,8 @@ impl Output {
     /// Whether something may have to be shown soon.
     pub(super) fn is_waiting(&self) -> bool {
         let waits = |page: &Page| page.has_open() || page.has_lines();
-        self.has_something() || self.pages.iter().any(waits)
+        let holds = |sieve: &Sieve| sieve.since().is_some();
+        self.has_something() || self.pages.iter().any(waits) || self.sieves.iter().any(holds)
     }
 
     /// Shows this as it is.
@@ -108,10 +125,14 @@ impl Output {
     /// redrawn for long are probably done.
     pub(super) fn open_old_lines(&mut self, elapsed: Duration) {
         for stream in 0..2 {
+            let since = self.sieves[stream].since();
+            if since.is_some_and(|since| elapsed >= since + OPEN_LINE) {
+                self.release(stream, elapsed);
+            }
             if self.pages[stream].has_lines() && elapsed >= self.changed[stream] + REDRAWN {
                 let mut change = Change::default();
                 self.pages[stream].show_lines(&mut change);
-                self.apply(stream, change);
+                self.apply(stream, &change);
             }
             if self.pages[stream].has_open() && elapsed >= self.since[stream] + OPEN_LINE {
                 self.open_line(stream);
@@ -120,12 +141,19 @@ impl Output {
     }
 
     /// Shows everything as it is now.
-    pub(super) fn open_all_lines(&mut self) {
+    pub(super) fn open_all_lines(&mut self, elapsed: Duration) {
         for stream in 0..2 {
+            self.release(stream, elapsed);
             let mut change = Change::default();
             self.pages[stream].flush(&mut change);
-            self.apply(stream, change);
+            self.apply(stream, &change);
         }
+    }
+
+    fn release(&mut self, stream: usize, elapsed: Duration) {
+        let mut sieve = std::mem::take(&mut self.sieves[stream]);
+        sieve.release(|seen| self.write(stream, seen, elapsed));
+        self.sieves[stream] = sieve;
     }
 
     /// A line of ours, with its end.

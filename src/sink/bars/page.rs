@@ -151,8 +151,9 @@ impl Page {
 
     /// Whether there is text that is not shown, and nobody has redrawn.
     pub(super) fn has_open(&self) -> bool {
-        self.open()
-            .is_some_and(|line| has_text(&line[self.shown..]))
+        // One that ends with a carriage return will be redrawn, unless that is half of its end.
+        let open = self.open().filter(|_| !self.returned);
+        open.is_some_and(|line| has_text(&line[self.shown..]))
     }
 
     /// Shows that.
@@ -448,10 +449,7 @@ impl Page {
     }
 
     fn go_to(&mut self, column: usize, change: &mut Change) {
-        let written = self.rows[self.row].written.as_ref();
-        if column > 0 || written.is_none_or(|(line, _)| !line.is_empty()) {
-            self.draw(change);
-        }
+        self.draw(change);
         self.column = column;
     }
 
@@ -603,7 +601,7 @@ impl Page {
         if self.state.is_some() {
             return self.state.clone();
         }
-        let is_live = self.open().is_none();
+        let is_live = self.returned || self.open().is_none();
         let from_here = self.rows.iter().take(self.row + 1).rev();
         from_here
             .filter(|_| is_live)
@@ -672,6 +670,16 @@ mod tests {
         let mut page = Page::default();
         let passed = "one\ttwo\n\x1b[31mred\x1b[0m \x1b[Kend\n";
         assert_eq!(change(&mut page, written.as_bytes()), pair("", passed));
+        assert_eq!(page.message(), None);
+    }
+
+    #[test]
+    fn a_line_with_a_carriage_return_at_its_end_is_being_redrawn() {
+        let mut page = Page::default();
+        assert_eq!(change(&mut page, b" 10% of a\r"), pair("", ""));
+        assert!(!page.has_open());
+        assert_eq!(page.message(), Some(" 10% of a"));
+        assert_eq!(change(&mut page, b"\n"), pair("", " 10% of a\n"));
         assert_eq!(page.message(), None);
     }
 
