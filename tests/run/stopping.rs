@@ -184,7 +184,7 @@ fn the_fourth_request_gives_up() {
     let stderr = format!("/proc/{pid}/fd/2");
     let mut held = File::options().write(true).open(stderr).unwrap();
     // And has always something to say: silence would be waited for only so long.
-    thread::spawn(move || while held.write_all(&[b'.'; 32 * 1024]).is_ok() {});
+    thread::spawn(move || while held.write_all(&[b'.'; 4096]).is_ok() {});
     kill(&mut run);
     run.signal_again(Signal::INT);
     let ended = run.finish();
