@@ -79,16 +79,15 @@ fn a_bar_for_git_clone() {
 
 #[test]
 fn a_bar_for_both_meters_of_curl() {
-    if !installed(&["curl"]) {
+    if !installed(&["curl", "pv"]) {
         return;
     }
     for (meter, source) in [("", "curl"), ("--progress-bar", "meter")] {
-        let script = format!(
-            r#"mkdir result; curl {meter} --limit-rate 5M --output result/file "$(<../given/url)/file""#
-        );
-        let work = work("head -c 10000000 /dev/urandom >file", &script);
+        let script =
+            format!(r#"mkdir result; curl {meter} --output result/file "$(<../given/url)/file""#);
+        let work = work("head -c 5000000 /dev/urandom >file", &script);
         let given = work.folder.path().join("given");
-        std::fs::write(given.join("url"), serve(&given)).unwrap();
+        std::fs::write(given.join("url"), serve(&given, "2m")).unwrap();
         let seen = work.compared(source);
         assert_eq!(seen.rises(source, None), 99.9);
     }
@@ -96,7 +95,7 @@ fn a_bar_for_both_meters_of_curl() {
 
 #[test]
 fn curl_that_fails_fails() {
-    if !installed(&["curl"]) {
+    if !installed(&["curl", "pv"]) {
         return;
     }
     let work = work(
@@ -105,7 +104,7 @@ fn curl_that_fails_fails() {
     )
     .status(22);
     let given = work.folder.path().join("given");
-    std::fs::write(given.join("url"), serve(&given)).unwrap();
+    std::fs::write(given.join("url"), serve(&given, "2m")).unwrap();
     let seen = work.compared("curl");
     assert!(seen.stderr.contains("curl: (22)"), "{}", seen.stderr);
 }

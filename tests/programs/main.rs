@@ -14,7 +14,9 @@ mod copies;
 mod media;
 mod packages;
 mod packers;
+mod screens;
 mod server;
+mod stopping;
 mod work;
 
 #[expect(dead_code, reason = "what other test programs need of it")]

@@ -3,7 +3,7 @@
 use super::work::{installed, work};
 
 const FILM: &str = "
-    ffmpeg -nostdin -loglevel error -f lavfi -i testsrc=duration=8:size=640x480:rate=25 -c:v mpeg4 film.avi";
+    ffmpeg -nostdin -loglevel error -f lavfi -i testsrc=duration=6:size=640x480:rate=25 -c:v mpeg4 film.avi";
 
 /// To the same bytes each time.
 const CONVERT: &str = "
@@ -17,7 +17,7 @@ fn a_bar_for_the_meter_of_ffmpeg() {
         return;
     }
     let seen = work(FILM, &CONVERT.replace("OPTIONS", "")).compared("ffmpeg");
-    assert!(seen.stderr.contains("time=00:00:08.00"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("time=00:00:06.00"), "{}", seen.stderr);
     assert_eq!(seen.rises("ffmpeg", None), 100.0);
 }
 
@@ -28,7 +28,6 @@ fn a_bar_for_what_ffmpeg_writes_on_the_channel() {
     }
     let script = CONVERT.replace("OPTIONS", "-nostats -progress pipe:3");
     let seen = work(FILM, &script).compared("ffmpeg");
-    assert!(!seen.stderr.contains("time="), "{}", seen.stderr);
     assert_eq!(seen.rises("ffmpeg", None), 100.0);
 }
 

@@ -6,7 +6,7 @@ use super::server::serve;
 use super::work::{Work, installed, python, work};
 
 /// Three packages of Debian's kind, and what apt has to be told in order to know no others.
-const DEBIAN: &str = r#"
+pub(super) const DEBIAN: &str = r#"
     mkdir -p folder state/lists/partial etc/apt.conf.d etc/preferences.d
     touch status
     for name in one two three; do
@@ -32,22 +32,21 @@ Dir::Etc::sourcelist "$PWD/sources";
 Dir::Bin::methods "/usr/lib/apt/methods";
 APT::Sandbox::User "";
 Acquire::http::Proxy "DIRECT";
-Acquire::http::Dl-Limit "1500";
 Acquire::Languages "none";
 Debug::NoLocking "true";
 END"#;
 
 /// With the folder of packages at the address in `../given/url`.
-fn served(given: &str, script: &str) -> Work {
+fn served(given: &str, rate: &'static str, script: &str) -> Work {
     let work = work(given, script);
     let given = work.folder.path().join("given");
-    fs::write(given.join("url"), serve(&given.join("folder"))).unwrap();
+    fs::write(given.join("url"), serve(&given.join("folder"), rate)).unwrap();
     work
 }
 
 #[test]
 fn a_bar_for_what_apt_get_writes_on_the_channel() {
-    if !installed(&["apt-get", "dpkg-deb"]) {
+    if !installed(&["apt-get", "dpkg-deb", "pv"]) {
         return;
     }
     let script = r#"
@@ -57,7 +56,7 @@ fn a_bar_for_what_apt_get_writes_on_the_channel() {
         apt-get -qq update 2>/dev/null
         apt-get install --yes --download-only -o Dir::Cache=$PWD/cache -o Dir::Cache::archives=archives \
             -o APT::Status-Fd=3 pr-one pr-two pr-three"#;
-    let seen = served(DEBIAN, script)
+    let seen = served(DEBIAN, "2m", script)
         .result("cp cache/archives/*.deb result")
         .compared("apt");
     assert!(
@@ -93,7 +92,7 @@ fn a_count_for_what_dpkg_writes_on_the_channel() {
 
 #[test]
 fn a_bar_for_a_download_of_pip() {
-    if !installed(&[&python()]) {
+    if !installed(&[&python(), "pv"]) {
         return;
     }
     let wheel = r#"
@@ -108,7 +107,7 @@ fn a_bar_for_a_download_of_pip() {
     let script = "
         $PYTHON -m pip --isolated --disable-pip-version-check download --no-deps --no-cache-dir --progress-bar=raw \\
             --no-index --find-links $(<../given/url)/ --dest result pr";
-    let seen = served(wheel, script).compared("pip");
+    let seen = served(wheel, "16m", script).compared("pip");
     assert!(
         seen.stdout.contains("Successfully downloaded pr"),
         "{}",

@@ -3,7 +3,7 @@
 use super::work::{installed, python, work};
 
 /// What takes a packer some time.
-const HARD: &str = "head -c 4000000 /dev/urandom | base64 >file";
+const HARD: &str = "head -c 3000000 /dev/urandom | base64 >file";
 
 #[test]
 fn a_bar_for_zstd() {

@@ -1,13 +1,13 @@
 //! Files by HTTP, for the programs that fetch them: as much of it as curl, pip and apt need.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread;
 
-/// Serves what is in a folder, until the test program ends. Gives its address.
-pub(super) fn serve(folder: &Path) -> String {
+/// Serves what is in a folder until the test program ends, so many bytes a second. Gives its address.
+pub(super) fn serve(folder: &Path, rate: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let folder = folder.to_owned();
@@ -15,13 +15,13 @@ pub(super) fn serve(folder: &Path) -> String {
         for client in listener.incoming().map_while(Result::ok) {
             let folder = folder.clone();
             // Whoever hangs up in the middle was interrupted.
-            thread::spawn(move || answer(&client, &folder));
+            thread::spawn(move || answer(&client, &folder, rate));
         }
     });
     format!("http://{address}")
 }
 
-fn answer(mut client: &TcpStream, folder: &Path) -> io::Result<()> {
+fn answer(mut client: &TcpStream, folder: &Path, rate: &str) -> io::Result<()> {
     let mut lines = BufReader::new(client).lines();
     while let Some(request) = lines.next().transpose()? {
         // What else is asked for is not looked at.
@@ -42,17 +42,25 @@ fn answer(mut client: &TcpStream, folder: &Path) -> io::Result<()> {
         } else {
             (path, "application/octet-stream")
         };
-        let Some(mut file) = File::open(&path).ok().filter(|_| path.is_file()) else {
+        let Ok(about) = path.metadata() else {
             client.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?;
             continue;
         };
-        let length = file.metadata()?.len();
+        let length = about.len();
         write!(
             client,
             "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
         )?;
         if !request.starts_with("HEAD") {
-            io::copy(&mut file, &mut client)?;
+            let mut pv = Command::new("pv")
+                .args(["--quiet", "--rate-limit", rate])
+                .arg(&path)
+                .stdout(Stdio::piped())
+                .spawn()?;
+            let copied = io::copy(pv.stdout.as_mut().unwrap(), &mut client);
+            pv.kill()?;
+            pv.wait()?;
+            copied?;
         }
     }
     Ok(())
