@@ -47,7 +47,7 @@ fn borg_that_creates_counts_and_borg_that_extracts_has_a_bar() {
     assert_eq!(count["unit"], "bytes");
     let extract = reports.iter().rfind(|info| info["title"] == "extract");
     let part = extract.unwrap()["id"].as_str();
-    assert_eq!(seen.rises("borg", part), 100.0);
+    assert_eq!(seen.rises("borg", part), "100");
     let last = reports.last().unwrap();
     assert_eq!(
         (last["id"].as_str(), last["status"].as_str()),

@@ -1,6 +1,6 @@
 //! Real programs doing a little real work: their bars, that nothing else about them is changed, and what Ctrl-C does.
 //!
-//! They are Debian's, and PyPI's in `target/python`, which `.ci/run` makes. Where one is missing its test passes with a
+//! They are Debian's, and `PyPI`'s in `target/python`, which `.ci/run` makes. Where one is missing its test passes with a
 //! note; with `PROGRUN_TEST_ALL=1` it fails.
 #![cfg(target_os = "linux")]
 #![expect(

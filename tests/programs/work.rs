@@ -20,12 +20,12 @@ set -o pipefail
 { bash -e -c "$1" 2>&1 1>&4 4>&- | tee own.stderr >&2 4>&-; } 4>&1 | tee own.stdout
 "#;
 
-/// Whether all of these are here; a name with a slash is a file.
+/// Whether all of these are here, by name or by path.
 pub(super) fn installed(programs: &[&str]) -> bool {
     programs.iter().all(|program| terminal::installed(program))
 }
 
-/// The Python that has what is tested of PyPI.
+/// The Python that has what is tested of `PyPI`.
 pub(super) fn python() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python3");
     path.into_os_string().into_string().unwrap()
@@ -33,7 +33,7 @@ pub(super) fn python() -> String {
 
 /// What every program is told about the world.
 pub(super) fn environment(home: &Path) -> Vec<(&'static str, OsString)> {
-    let mut path = OsString::from(std::env::var_os("PATH").unwrap());
+    let mut path = std::env::var_os("PATH").unwrap();
     // Where a user who is not root does not look, but dpkg and e2fsck want to be found.
     path.push(":/usr/sbin:/sbin");
     vec![
@@ -184,7 +184,7 @@ impl Seen {
 
     /// That a bar rose, the task's or a part's. Gives where it stood at last, in percent.
     #[track_caller]
-    pub(super) fn rises(&self, source: &str, part: Option<&str>) -> f64 {
+    pub(super) fn rises(&self, source: &str, part: Option<&str>) -> String {
         let reports = self.reports(source).into_iter();
         let reports = reports.filter(|info| info["id"].as_str() == part);
         let shares: Vec<f64> = reports.filter_map(share).collect();
@@ -192,12 +192,12 @@ impl Seen {
             panic!("no bar: {:#?}", self.events);
         };
         assert!(first < last, "{shares:?}");
-        *last
+        last.to_string()
     }
 }
 
 /// How far it is, in percent.
-pub(super) fn share(info: &Value) -> Option<f64> {
+fn share(info: &Value) -> Option<f64> {
     let number = |field: &str| info[field].as_f64();
     let fraction = || Some(number("progress")? / number("total")? * 100.0);
     fraction().or_else(|| number("percentage"))
