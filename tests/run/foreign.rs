@@ -208,9 +208,8 @@ fn what_it_prints_after_the_signal_is_all_there() {
     gate.open();
     let ended = run.finish();
     let output = ended.output("stdout");
-    let (_, numbers) = output.split_once("}\n1\n").unwrap();
-    assert_eq!(numbers.lines().count(), 19_999);
-    assert!(numbers.ends_with("\n20000\n"));
+    let numbers: String = (1..=20000).map(|number| number.to_string() + "\n").collect();
+    assert!(output.ends_with(&numbers));
     assert_eq!(ended.finished()["exit_status"], 5);
 }
 
