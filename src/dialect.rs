@@ -60,7 +60,7 @@ pub enum Place {
 pub struct Format {
     /// What `--from` calls it.
     pub name: &'static str,
-    /// What it is, and where it is read.
+    /// What of the program it tells, and where it is read.
     pub about: &'static str,
     /// How the program is told to write it; empty where it does so anyway.
     pub switch: &'static str,
@@ -88,8 +88,8 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
         meter::FORMAT,
         Format {
             name: FILES,
-            about: "how far a large file has been read that the command has open: an estimate (Linux)",
-            switch: "nothing",
+            about: "no format: how far a large file is read that the command has open, an estimate (Linux)",
+            switch: "",
         },
     ];
     FIRST.iter().chain(json::FORMATS).chain(LAST)

@@ -10,8 +10,8 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "teamcity",
-    about: "service messages for TeamCity, on standard output or error: tests and progress messages",
-    switch: "such as pytest --teamcity, with teamcity-messages",
+    about: "tests in service messages for TeamCity, on either stream",
+    switch: "pytest --teamcity (from teamcity-messages), ...",
 };
 
 const BEGIN: &str = "##teamcity[";
