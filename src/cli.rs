@@ -3,11 +3,12 @@
 mod formats;
 mod report;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, Resettable, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
@@ -212,11 +213,11 @@ struct Arguments {
     #[arg(
         long,
         value_name = "SIGNAL",
-        value_parser = parse_signal,
+        value_parser = SignalParser,
+        hide_possible_values = true,
         default_value = "TERM",
         env = "PROGRUN_SIGNAL",
-        help_heading = "Stopping",
-        value_hint = ValueHint::Other
+        help_heading = "Stopping"
     )]
     signal: i32,
 
@@ -325,6 +326,32 @@ fn parse_signal(text: &str) -> Result<i32, String> {
         .ok_or_else(|| "expected a signal such as TERM, INT or 15".to_owned())
 }
 
+/// Takes a signal in any form, and tells completions the usual names.
+#[derive(Clone)]
+struct SignalParser;
+
+impl TypedValueParser for SignalParser {
+    type Value = i32;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<i32, clap::Error> {
+        parse_signal.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(USUAL_SIGNALS.into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// What one would send to a command whose time is over.
+const USUAL_SIGNALS: [&str; 9] = [
+    "TERM", "INT", "HUP", "QUIT", "KILL", "USR1", "USR2", "ABRT", "ALRM",
+];
+
 /// The command line as clap knows it, for the man page and the completions.
 #[must_use]
 pub fn command() -> clap::Command {
@@ -365,13 +392,25 @@ enum Parsed {
 }
 
 fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
-    let matches = command().try_get_matches_from(words)?;
+    let matches = command()
+        .mut_args(without_empty_variable)
+        .try_get_matches_from(words)?;
     if let Some((_, report)) = matches.subcommand() {
         return Report::from_arg_matches(report).map(Parsed::Report);
     }
     let arguments = Arguments::from_arg_matches(&matches)?;
     formats::check(&arguments.from)?;
     Ok(Parsed::Run(Box::new(arguments)))
+}
+
+/// A variable that is set and empty is for whoever sets it as good as none; for clap it would be an empty value.
+fn without_empty_variable(argument: clap::Arg) -> clap::Arg {
+    let value = argument.get_env().and_then(std::env::var_os);
+    if value.is_some_and(|value| value.is_empty()) {
+        argument.env(Resettable::Reset)
+    } else {
+        argument
+    }
 }
 
 /// Reports, and gives the exit status.
@@ -392,6 +431,10 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
         complain(&format!(
             "put `--` before the command, so that its options are not taken for progrun's: progrun -- {word} ..."
         ));
+    } else if let Some(file) = json_file(error, words) {
+        complain(&format!(
+            "the file of --json stands behind an equals sign: --json={file}"
+        ));
     } else {
         let _ = error.print();
     }
@@ -401,15 +444,24 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
 
 /// The command, if what is wrong is that it stands there without `--`.
 fn bare_command<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
+    misplaced(error).filter(|_| !words.contains(&"--".into()))
+}
+
+/// The word after `--json`, if it is what is wrong.
+fn json_file<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
+    let is_it = |word: &&str| words.windows(2).any(|pair| pair == ["--json", word]);
+    misplaced(error).filter(is_it)
+}
+
+/// The word that is wrong, if it is no option.
+fn misplaced(error: &clap::Error) -> Option<&str> {
     let word = match error.kind() {
         ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg)?,
         ErrorKind::InvalidSubcommand => error.get(ContextKind::InvalidSubcommand)?,
         _ => return None,
     };
     match word {
-        ContextValue::String(word) if !word.starts_with('-') && !words.contains(&"--".into()) => {
-            Some(word)
-        }
+        ContextValue::String(word) if !word.starts_with('-') => Some(word),
         _ => None,
     }
 }
@@ -544,6 +596,9 @@ mod tests {
     fn a_signal_is_a_name_in_any_form_or_a_number() {
         for text in ["TERM", "SIGTERM", "term", "sigterm", "15"] {
             assert_eq!(parse_signal(text), Ok(15), "{text}");
+        }
+        for text in USUAL_SIGNALS {
+            assert!(parse_signal(text).is_ok(), "{text}");
         }
         for wrong in ["", "0", "-9", "BOOM", "999"] {
             assert!(parse_signal(wrong).is_err(), "{wrong}");

@@ -167,7 +167,6 @@ pub trait Lines: fmt::Debug + Send {
 /// Everything that is read of one child.
 #[derive(Debug)]
 pub struct Dialects {
-    selection: Selection,
     stdout: Option<Stream>,
     stderr: Option<Stream>,
     /// There once it is claimed.
@@ -180,6 +179,7 @@ pub struct Dialects {
 /// Of several sources that speak at once, the one that is believed, and what it said.
 #[derive(Debug)]
 struct Believed {
+    selection: Selection,
     fold: Fold,
     source: Option<&'static str>,
     /// Its place among the formats.
@@ -201,8 +201,8 @@ impl Dialects {
             channel: None,
             zig: Zig::default(),
             ffmpeg,
-            selection,
             believed: Believed {
+                selection,
                 fold: Fold::new(verbatim),
                 source: None,
                 rank: usize::MAX,
@@ -217,17 +217,25 @@ impl Dialects {
         self.believed.overruled = true;
     }
 
-    /// Whether the channel is another program's, by the first bytes on it or because only a format was selected that is
-    /// read there.
+    /// Whether a format was named that is written to the channel: then it may be another program's that has said nothing yet.
+    #[must_use]
+    pub fn expects_channel(&self) -> bool {
+        recognise::on_the_channel(&self.ffmpeg)
+            .iter()
+            .any(|(format, _)| self.believed.selection.asks_for(format.name))
+    }
+
+    /// Whether the channel is another program's, by the first bytes on it, or because a format was named that is read
+    /// nowhere else.
     pub fn claims_channel(&mut self, first: &[u8]) -> bool {
         let first_line = first.split(|byte| *byte == b'\n').next().unwrap_or(first);
-        let is_read = |name: &&str| self.selection.reads(name);
+        let is_read = |name: &&str| self.believed.selection.reads(name);
         let recognised = recognise::recognise(first_line).filter(is_read);
+        // A script may run ffmpeg for its meter and report for itself.
+        let is_named = |name| name != ffmpeg::FORMAT.name && self.believed.selection.asks_for(name);
         let lines: Vec<_> = recognise::on_the_channel(&self.ffmpeg)
             .into_iter()
-            .filter(|(format, _)| {
-                recognised == Some(format.name) || self.selection.asks_for(format.name)
-            })
+            .filter(|(format, _)| recognised == Some(format.name) || is_named(format.name))
             .map(|(_, lines)| lines)
             .collect();
         if !lines.is_empty() {
@@ -335,7 +343,8 @@ fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
 
 impl Believed {
     fn report(&mut self, source: &'static str, progress: &Progress<'_>, now: Instant) {
-        if self.overruled {
+        // curl's meter is looked for with the others.
+        if self.overruled || !self.selection.reads(source) {
             return;
         }
         if self.source != Some(source) {
@@ -375,5 +384,107 @@ pub fn shown<'a>(source: &str, line: &'a [u8]) -> Shown<'a> {
         Shown::Nothing
     } else {
         Shown::AsIs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(names: &[&'static str]) -> Dialects {
+        Dialects::new(Selection::Only(names.to_vec()), true)
+    }
+
+    fn auto() -> Dialects {
+        Dialects::new(Selection::Auto, true)
+    }
+
+    /// What was reported since the last time, with its source.
+    fn said(dialects: &mut Dialects) -> (Option<&'static str>, Vec<String>) {
+        let reports = dialects.take();
+        let lines = reports.verbatim.iter().map(|line| match line {
+            crate::reports::VerbatimLine::Info(info) => info.to_owned(),
+            line @ crate::reports::VerbatimLine::Malformed(_) => panic!("{line:?}"),
+        });
+        let lines = lines.collect();
+        (reports.source, lines)
+    }
+
+    const METER: &[u8] = b"\r 10%\r 20%\r 30%\r";
+    const OBJECT: &[u8] = b"{\"progress\":1,\"total\":2}\n";
+
+    #[test]
+    fn what_says_exactly_what_it_means_is_believed_before_what_is_drawn_for_people() {
+        let (mut dialects, now) = (auto(), Instant::now());
+        dialects.feed(Place::Stderr, METER, now);
+        assert_eq!(said(&mut dialects).0, Some("meter"));
+        dialects.feed(Place::Stdout, OBJECT, now);
+        dialects.feed(Place::Stderr, b" 40%\r 50%\r", now);
+        let object = r#"{"progress":1,"total":2}"#.to_owned();
+        assert_eq!(said(&mut dialects), (Some("progrun"), vec![object]));
+    }
+
+    #[test]
+    fn who_has_been_silent_for_three_seconds_is_believed_no_longer_before_others() {
+        let (mut dialects, now) = (auto(), Instant::now());
+        dialects.feed(Place::Stdout, OBJECT, now);
+        said(&mut dialects);
+        dialects.feed(Place::Stderr, METER, now + Duration::from_millis(2999));
+        assert_eq!(said(&mut dialects).1.len(), 0);
+        dialects.feed(Place::Stderr, b" 40%\r 50%\r", now + QUIET);
+        assert_eq!(said(&mut dialects).0, Some("meter"));
+    }
+
+    #[test]
+    fn a_child_that_reports_on_its_own_channel_is_believed_alone() {
+        let (mut dialects, now) = (auto(), Instant::now());
+        dialects.overrule();
+        dialects.feed(Place::Stdout, OBJECT, now);
+        assert_eq!(said(&mut dialects).1.len(), 0);
+        assert!(!dialects.has_reported_since(now, QUIET));
+    }
+
+    #[test]
+    fn the_first_line_of_the_channel_says_whose_it_is() {
+        let now = Instant::now();
+        let line = b"pmstatus:dpkg-exec:50.0:Running dpkg\n";
+        let mut dialects = auto();
+        assert!(!dialects.claims_channel(b"3/10 copying a.jpg\n"));
+        assert!(dialects.claims_channel(line));
+        dialects.feed(Place::Channel, line, now);
+        assert_eq!(said(&mut dialects).0, Some("apt"));
+        assert!(!only(&["restic"]).claims_channel(line));
+        assert!(!Dialects::new(Selection::None, true).claims_channel(line));
+    }
+
+    #[test]
+    fn a_format_that_is_named_has_the_channel_whatever_its_first_line_is() {
+        assert!(only(&["e2fsck"]).expects_channel());
+        assert!(only(&["e2fsck"]).claims_channel(b"1 0 32 sda1\n"));
+        assert!(only(&["ffmpeg"]).expects_channel());
+        assert!(!only(&["ffmpeg"]).claims_channel(b"3/10\n"));
+        assert!(!only(&["restic"]).expects_channel());
+        assert!(!auto().expects_channel());
+    }
+
+    #[test]
+    fn only_what_was_named_is_read() {
+        let now = Instant::now();
+        let mut dialects = only(&["curl"]);
+        dialects.feed(Place::Stderr, METER, now);
+        dialects.feed(Place::Stdout, OBJECT, now);
+        assert_eq!(said(&mut dialects).1.len(), 0);
+        let mut none = Dialects::new(Selection::None, true);
+        none.feed(Place::Stdout, OBJECT, now);
+        assert_eq!(said(&mut none), (None, Vec::new()));
+    }
+
+    #[test]
+    fn every_format_has_a_name_of_its_own() {
+        let mut names: Vec<_> = formats().map(|format| format.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
     }
 }

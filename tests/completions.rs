@@ -106,6 +106,7 @@ fn completes_what_it_should(session: &mut PtySession) {
     assert_completes(session, "progrun --output on", "--output on-failure ");
     assert_completes(session, "progrun --output=on", "--output=on-failure ");
     assert_completes(session, "progrun --progress ", "plain");
+    assert_completes(session, "progrun --signal HU", "--signal HUP ");
     assert_completes(session, "progrun --log ev", "--log events.jsonl ");
     assert_completes(session, "progrun --json=ev", "--json=events.jsonl ");
     assert_completes(session, "progrun repor", "progrun report ");
@@ -177,6 +178,7 @@ fn fish_completes_options_values_files_and_the_command() {
         ("progrun --ou", "--output"),
         ("progrun --output ", "none on-failure stream"),
         ("progrun --output=on", "--output=on-failure"),
+        ("progrun --signal HU", "HUP"),
         ("progrun --log ev", "events.jsonl"),
         ("progrun --json=ev", "--json=events.jsonl"),
         ("progrun repor", "report"),

@@ -19,7 +19,7 @@ const END: &str = "<!-- measured: end -->\n";
 const PEERS: [Wrapper; 3] = [Wrapper::Timeout, Wrapper::Parallel, Wrapper::Script];
 
 /// The tables of the page; whether the peers are in the same situation.
-const TABLES: [(Phase, bool, &str); 8] = [
+const TABLES: [(Phase, bool, &str); 10] = [
     (
         Phase::Reporting,
         false,
@@ -33,6 +33,16 @@ const TABLES: [(Phase, bool, &str); 8] = [
         "A SIGINT came less than 150 ms before",
     ),
     (Phase::Terminating, true, "Two SIGINTs came before"),
+    (
+        Phase::Printing,
+        false,
+        "The command runs, and reports in a format of another program",
+    ),
+    (
+        Phase::AtReport,
+        false,
+        "It does, and a SIGINT came before: its next report is waited for",
+    ),
     (
         Phase::Draining,
         true,

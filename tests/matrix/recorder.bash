@@ -16,6 +16,13 @@ reports)
     record
     echo '2/2 behind the gate' 2>/dev/null >&3
     ;;
+prints)
+    echo '{"progress":1,"total":2}'
+    record
+    echo 'report' >&5
+    echo '{"progress":2,"total":2}'
+    read -r _ <&4
+    ;;
 leaves)
     # Ends at once, and leaves the recording to a member of its group. Not by &: that could not hear SIGINT.
     shopt -s lastpipe

@@ -30,6 +30,8 @@ pub(crate) const SIGNALS: [(&str, Signal); 9] = [
 
 /// So soon after a step a second signal is the same key press.
 const SAME_PRESS: Duration = Duration::from_millis(150);
+/// The next report is not waited for when the last one that was printed is so old.
+const FRESH: Duration = Duration::from_secs(5);
 /// GNU parallel polls, and kills in steps of 200 ms by its own clock: it never settles. Only what is printed depends on
 /// this, no test.
 const PEERS_TAKE_THEIR_TIME: Duration = Duration::from_millis(700);
@@ -54,6 +56,16 @@ pub(crate) enum Phase {
     Ignored,
     /// They were blocked.
     Blocked,
+    /// The command prints reports in a format of another program.
+    Printing,
+    /// It does, and a SIGINT has come: it is to get that when its next report comes.
+    AtReport,
+}
+
+impl Phase {
+    fn prints(self) -> bool {
+        matches!(self, Self::Printing | Self::AtReport)
+    }
 }
 
 /// What stands between us and the recorder.
@@ -111,10 +123,11 @@ impl Cell {
 /// Measures one cell.
 pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
     loop {
+        let start = Instant::now();
         let scene = Scene::start(wrapper, phase);
         let first = Instant::now();
         let asks = match phase {
-            Phase::Cancelling | Phase::SamePress => 1,
+            Phase::Cancelling | Phase::SamePress | Phase::AtReport => 1,
             Phase::Terminating => 2,
             _ => 0,
         };
@@ -131,6 +144,9 @@ pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
             // The machine was too busy for a double key press: once more.
             continue;
         }
+        if phase.prints() && start.elapsed() >= FRESH {
+            continue;
+        }
         let mut cell = scene.end(&before);
         if gone[0] {
             "it is gone".clone_into(&mut cell.received);
@@ -144,6 +160,7 @@ pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
 
 struct Scene {
     wrapper: Wrapper,
+    phase: Phase,
     process: Child,
     recorder: Pid,
     gate: Gate,
@@ -162,6 +179,7 @@ impl Scene {
         let mode = match phase {
             Phase::Silent | Phase::Ignored | Phase::Blocked => "silent",
             Phase::Draining => "leaves",
+            Phase::Printing | Phase::AtReport => "prints",
             _ => "reports",
         };
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/matrix/recorder.bash");
@@ -217,6 +235,7 @@ impl Scene {
         let mut scene = Self {
             recorder: Pid::from_child(&process),
             wrapper,
+            phase,
             process,
             gate,
             folder,
@@ -260,6 +279,11 @@ impl Scene {
         let killed = !is_there(self.recorder);
         let at_once = !killed && !is_there(own);
         self.gate.open();
+        if self.phase.prints() {
+            // It has a report to print, and may get something for it.
+            self.settle();
+            self.gate.open();
+        }
         wait_for("the recorder to end", || !is_there(self.recorder));
         let mut ended = self.wait();
 

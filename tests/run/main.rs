@@ -10,6 +10,7 @@
 
 mod channel;
 mod events;
+mod foreign;
 mod garbage;
 mod output;
 mod plain;

@@ -219,9 +219,13 @@ fn bars_are_drawn_where_background_output_stops() {
     assert_eq!(terminal.ends(), End::Status(0));
 }
 
+/// bash takes a terminal that it has as stderr to be the one with the jobs, and it looks for `/dev/tty` only without one.
+const JOBS_IN_BASH: [&str; 2] = ["--tty", "never"];
+
 #[test]
 fn who_waits_for_a_shell_that_died_with_the_terminal_has_it_next() {
-    let mut terminal = terminal().env("PS1", "inner> ").job(
+    let mut terminal = terminal().env("PS1", "inner> ").job_with(
+        &JOBS_IN_BASH,
         "say $$; echo 1/3 >&3; pause
          bash --norc --noprofile -i 2>&1; say $?; read -r name; say $name; echo 2/3 >&3; pause",
     );
@@ -244,7 +248,7 @@ fn who_waits_for_a_shell_that_died_with_the_terminal_has_it_next() {
 #[test]
 fn a_shell_that_takes_the_terminal_by_itself_leaves_it_to_us() {
     let outer = format!(
-        "{} --name job -- bash --norc --noprofile -i; echo status $?; read -r word; echo got $word",
+        "{} --name job --tty never -- bash --norc --noprofile -i; echo status $?; read -r word; echo got $word",
         env!("CARGO_BIN_EXE_progrun")
     );
     let mut terminal = terminal()
@@ -271,7 +275,8 @@ fn a_shell_that_takes_the_terminal_by_itself_leaves_it_to_us() {
 
 #[test]
 fn an_interactive_bash_has_the_terminal_with_its_jobs() {
-    let mut terminal = terminal().env("PS1", "inner> ").job(
+    let mut terminal = terminal().env("PS1", "inner> ").job_with(
+        &JOBS_IN_BASH,
         "echo 1/3 >&3; pause
          bash --norc --noprofile -i 2>&1; echo status $?; echo 2/3 >&3; pause",
     );

@@ -374,6 +374,7 @@ error: unexpected argument '--no-such-option' found
   tip: to pass '--no-such-option' as a value, use '-- --no-such-option'
 
 Usage: progrun [OPTIONS] -- COMMAND [ARG]...
+       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...
 
 For more information, try '--help'.
 ",

@@ -4,7 +4,6 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::ioctl_fionread;
 
 use crate::dialect::Place;
 use crate::event::Asked;
@@ -22,18 +21,20 @@ impl Worker<'_> {
     pub(super) fn ask(&mut self) {
         self.cancel_seen = true;
         let gone = self.drain.is_some();
+        if !self.channel_was_used() {
+            // What is unread says whose it is.
+            self.read_channel();
+        }
+        let may_be_foreign =
+            self.foreign_channel || !self.collector.seen() && self.dialects.expects_channel();
         let closed = match self.channel.take() {
             // Whoever writes another program's format there may be in mid-work, and would die of it.
-            Some(end) if self.foreign_channel => {
+            Some(end) if may_be_foreign => {
                 self.channel = Some(end);
                 false
             }
             // A child that let go of it will not notice, even if we have not come to read the end of file.
-            Some(end) => {
-                let reported =
-                    self.collector.seen() || ioctl_fionread(&end).is_ok_and(|unread| unread > 0);
-                reported && !gone && !is_hung_up(&end)
-            }
+            Some(end) => self.collector.seen() && !gone && !is_hung_up(&end),
             None => false,
         };
         let called = self.callers.have_spoken() && !gone;
