@@ -131,10 +131,7 @@ _progrun() {
                     return 0
                     ;;
                 --signal)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
+                    COMPREPLY=($(compgen -W "TERM INT HUP QUIT KILL USR1 USR2 ABRT ALRM" -- "${cur}"))
                     return 0
                     ;;
                 --fd)

@@ -73,7 +73,15 @@ never\t'Nowhere: it is a pipe'"
 complete -c progrun -n "__fish_progrun_needs_command" -l timeout -d 'Stop the command after this time, such as 90s or 1h30m' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l grace -d 'How long the command has from being asked to SIGTERM; 0: for ever' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l kill-after -d 'How long it has from a signal to the next harder one; 0: for ever' -r -f
-complete -c progrun -n "__fish_progrun_needs_command" -l signal -d 'What a timeout sends to a command that cannot be asked' -r -f
+complete -c progrun -n "__fish_progrun_needs_command" -l signal -d 'What a timeout sends to a command that cannot be asked' -r -f -a "TERM\t''
+INT\t''
+HUP\t''
+QUIT\t''
+KILL\t''
+USR1\t''
+USR2\t''
+ABRT\t''
+ALRM\t''"
 complete -c progrun -n "__fish_progrun_needs_command" -l fd -d 'The descriptor on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -s q -l quiet -d 'Show no progress, and no words of progrun\'s own'
 complete -c progrun -n "__fish_progrun_needs_command" -l list-formats -d 'List the formats for --from, and how each is switched on in its program'
