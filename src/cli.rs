@@ -2,6 +2,7 @@
 
 mod formats;
 mod report;
+mod shell;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -18,6 +19,7 @@ use crate::run::{self, FAILED, Limits, Settings};
 use crate::sink::{Display, JsonPlace, Progress, Show, Tty, escape};
 
 use self::report::Report;
+use self::shell::is_interactive_bash;
 
 /// How `progrun report` ends when the script is cancelled, in the words of shells.
 const CANCELLED: i32 = 130;
@@ -519,6 +521,7 @@ fn settings(arguments: Arguments) -> Settings {
                 OutputArgument::None => Show::None,
             },
             tty: match arguments.tty {
+                TtyArgument::Auto if is_interactive_bash(&arguments.command) => Tty::Never,
                 TtyArgument::Auto => Tty::Auto,
                 TtyArgument::Always => Tty::Always,
                 TtyArgument::Never => Tty::Never,

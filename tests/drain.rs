@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
-use self::support::{Gate, assert_text, progrun, text};
+use self::support::{Gate, assert_text, progrun, state_of, text, until};
 
 /// How many times the same thing is done.
 fn runs() -> usize {
@@ -38,13 +38,13 @@ fn lines(run: usize) -> String {
 const BURST: &str = r#"cat "$1" >&2 & cat "$1"; wait"#;
 
 #[track_caller]
-fn assert_all_there(run: usize) {
+fn assert_all_there(options: &[&str], run: usize) {
     let folder = tempfile::tempdir().unwrap();
     let expected = lines(run);
     fs::write(folder.path().join("lines"), &expected).unwrap();
     let command = ["--", "sh", "-c", BURST, "sh", "lines"];
 
-    let output = progrun(&[&["--quiet", "--log=log"][..], &command].concat())
+    let output = progrun(&[&["--quiet", "--log=log"], options, &command].concat())
         .in_folder(folder.path())
         .output();
     assert_eq!(output.status.code(), Some(0));
@@ -57,7 +57,14 @@ fn assert_all_there(run: usize) {
 #[test]
 fn not_a_byte_of_the_output_is_lost_at_a_fast_end() {
     for run in 0..runs() {
-        assert_all_there(run);
+        assert_all_there(&[], run);
+    }
+}
+
+#[test]
+fn not_a_byte_is_lost_where_the_output_is_a_terminal() {
+    for run in 0..runs() / 5 {
+        assert_all_there(&["--tty=always"], run);
     }
 }
 
@@ -99,7 +106,12 @@ fn not_a_byte_is_lost_on_a_busy_machine() {
     let processors = std::thread::available_parallelism().unwrap().get();
     let _busy: Vec<_> = (0..2 * processors).map(|_| Busy::new()).collect();
     for run in 0..runs() / 5 {
-        assert_all_there(run);
+        let tty = if run % 2 == 0 {
+            "--tty=auto"
+        } else {
+            "--tty=always"
+        };
+        assert_all_there(&[tty], run);
     }
 }
 
@@ -117,24 +129,47 @@ fn not_a_report_is_lost_at_a_fast_end() {
 
 #[test]
 fn everybody_who_holds_the_output_is_named_with_the_stream() {
-    let mut gate = Gate::new();
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let option = format!("--log={}", log.path().display());
-    let holder = r#"(exec 4>&2 2>/dev/null; read -r _ <"$1") & echo $!; exec >&-"#;
-    let output = progrun(&[&option, "--", "sh", "-c", holder, "sh", gate.path()]).output();
-    gate.open();
-    let pid = text(&output.stdout);
-    let pid = pid.trim();
-    assert_text(
-        &text(&output.stderr),
-        &format!(
-            "\
+    for tty in ["--tty=never", "--tty=always"] {
+        let mut gate = Gate::new();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let log = format!("--log={}", log.path().display());
+        let holder = r#"(exec 4>&2 2>/dev/null; read -r _ <"$1") & echo $!; exec >&-"#;
+        let command = ["--", "sh", "-c", holder, "sh", gate.path()];
+        let output = progrun(&[&[tty, &log][..], &command].concat()).output();
+        gate.open();
+        let pid = text(&output.stdout);
+        let pid = pid.trim();
+        assert_text(
+            &text(&output.stderr),
+            &format!(
+                "\
 sh: stdout is still held by sh ({pid}); what it writes now is lost (--wait-output waits)
 sh: stderr is still held by sh ({pid}); what it writes now is lost (--wait-output waits)
 "
-        ),
-    );
-    assert_eq!(output.status.code(), Some(0));
+            ),
+        );
+        assert_eq!(output.status.code(), Some(0));
+    }
+}
+
+#[test]
+fn whoever_holds_the_output_is_waited_for_if_that_is_wanted() {
+    for tty in ["--tty=never", "--tty=always"] {
+        let mut gate = Gate::new();
+        let holder = r#"(read -r _ <"$1"; echo late; echo late >&2) & echo $!; exit 7"#;
+        let options = ["--json", "--wait-output", tty, "--"];
+        let command = ["sh", "-c", holder, "sh", gate.path()];
+        let mut run = progrun(&[&options[..], &command].concat()).start();
+        let pid = run.child();
+        run.event("output");
+        until(|| state_of(pid) == 'Z');
+        gate.open();
+        let ended = run.finish();
+        assert!(ended.output("stdout").ends_with("\nlate\n"), "{tty}");
+        assert_eq!(ended.output("stderr"), "late\n", "{tty}");
+        assert_eq!(ended.all("warning").len(), 0, "{tty}");
+        assert_eq!(ended.status.code(), Some(7), "{tty}");
+    }
 }
 
 #[test]

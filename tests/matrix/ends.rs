@@ -1,8 +1,11 @@
 //! Who holds the two ends of a channel while a run is under way. A read end in any other process than progrun would make
-//! every cancellation do nothing, without a word.
+//! every cancellation do nothing, without a word. And who holds all else that progrun has open: a command that inherits
+//! our end of its own output would never see that we are gone.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use rustix::process::Pid;
@@ -160,4 +163,126 @@ fn an_inner_progrun_writes_to_the_outer_channel_and_alone_reads_its_own() {
     assert_holders(inner, outer.pid(), &[inner]);
     gate.open();
     assert_eq!(outer.finish().status.code(), Some(0));
+}
+
+/// The ends of pipes, sockets and pseudo-terminals that a process has open, but for the standard streams:
+/// `pipe:[123] 0`, with how it is open; `/dev/ptmx 7`, with whose master it is.
+fn ends(pid: impl Display) -> BTreeSet<String> {
+    let mut ends = BTreeSet::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
+        let number = entry.file_name().into_string().unwrap();
+        let (Ok(link), Ok(info)) = (
+            fs::read_link(entry.path()),
+            fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")),
+        ) else {
+            continue;
+        };
+        let link = link.into_os_string().into_string().unwrap();
+        let field = |name| {
+            let value = info.lines().find_map(|line| line.strip_prefix(name));
+            value.map(|value| value.trim().to_owned())
+        };
+        let end = if link.starts_with("pipe:") {
+            let flags = field("flags:").unwrap();
+            format!("{link} {}", &flags[flags.len() - 1..])
+        } else if link.ends_with("ptmx") {
+            format!("/dev/ptmx {}", field("tty-index:").unwrap())
+        } else if link.starts_with("socket:") {
+            link
+        } else {
+            continue;
+        };
+        if !["0", "1", "2"].contains(&number.as_str()) {
+            ends.insert(end);
+        }
+    }
+    ends
+}
+
+/// What a progrun has open by itself.
+fn own_ends(progrun: Pid) -> BTreeSet<String> {
+    // What whoever runs these tests lets everybody have is not progrun's.
+    &ends(progrun) - &ends("self")
+}
+
+fn count(ends: &BTreeSet<String>, kind: &str) -> usize {
+    ends.iter().filter(|end| end.starts_with(kind)).count()
+}
+
+/// Nobody of `others` has anything open that `progrun` has.
+#[track_caller]
+fn assert_kept_from(progrun: Pid, others: &[Pid]) {
+    let kept = own_ends(progrun);
+    for &other in others {
+        let leaked = &kept & &ends(other);
+        assert!(leaked.is_empty(), "{other} has of {progrun}'s: {leaked:?}");
+    }
+}
+
+/// Two pseudo-terminals, the channel, the pipe of `ZIG_PROGRESS`, the socket and its connection.
+#[test]
+fn nothing_that_progrun_has_open_is_open_in_the_command_or_in_an_inner_progrun() {
+    let mut gate = Gate::new();
+    let program = env!("CARGO_BIN_EXE_progrun");
+    let options = ["--json", "--tty=always", "--"];
+    let inner = [
+        program,
+        "--tty=always",
+        "--output=on-failure",
+        "--name=inner",
+    ];
+    // In a file: the innermost command's output goes through both.
+    let folder = tempfile::tempdir().unwrap();
+    let said = folder.path().join("said");
+    let script = r#"echo 1/2 >&3; echo "$$ $PROGRUN_SOCK" >"$2"; read -r _ <"$1""#;
+    let file = said.to_str().unwrap();
+    let command = ["--", "sh", "-c", script, "sh", gate.path(), file];
+    let mut outer = progrun(&[&options[..], &inner, &command].concat()).start();
+    let inner = outer.child();
+    until(|| fs::read_to_string(&said).is_ok_and(|text| text.ends_with('\n')));
+    let text = fs::read_to_string(&said).unwrap();
+    let (innermost, socket) = text.trim().split_once(' ').unwrap();
+    let innermost = Pid::from_raw(innermost.parse().unwrap()).unwrap();
+
+    // Somebody who is connected.
+    let before = count(&own_ends(inner), "socket:");
+    let _connection = UnixStream::connect(socket).unwrap();
+    until(|| count(&own_ends(inner), "socket:") > before);
+    for progrun in [outer.pid(), inner] {
+        let own = own_ends(progrun);
+        assert_eq!(count(&own, "/dev/ptmx"), 2, "{own:?}");
+        assert!(count(&own, "pipe:") >= 3, "{own:?}");
+        assert!(count(&own, "socket:") >= 1, "{own:?}");
+    }
+    assert_kept_from(outer.pid(), &[inner, innermost]);
+    // The outer channel, and the outer pipe of `ZIG_PROGRESS`: the command gets the inner ones in their places.
+    assert_kept_from(inner, &[innermost]);
+    gate.open();
+    assert_eq!(outer.finish().status.code(), Some(0));
+}
+
+#[test]
+fn nothing_that_progrun_has_open_is_open_in_a_neighbour() {
+    let mut gates = [(); 4].map(|()| Gate::new());
+    let options = ["--tty=always"];
+    let runs = gates.each_ref().map(|gate| waiting(&options, WAITS, gate));
+    let everybody: Vec<_> = runs
+        .iter()
+        .flat_map(|(run, command)| [run.pid(), *command])
+        .collect();
+    for (run, _) in &runs {
+        let own = run.pid();
+        let others: Vec<_> = everybody
+            .iter()
+            .copied()
+            .filter(|pid| *pid != own)
+            .collect();
+        assert_kept_from(own, &others);
+    }
+    for gate in &mut gates {
+        gate.open();
+    }
+    for (run, _) in runs {
+        assert_eq!(run.finish().status.code(), Some(0));
+    }
 }

@@ -8,7 +8,7 @@ use super::support::assert_text;
 
 /// One phase, measured: a line for each signal, with what the command received, what was told, and how progrun ended.
 pub(crate) fn table(phase: Phase) -> &'static str {
-    static TABLES: [OnceLock<String>; 10] = [const { OnceLock::new() }; 8];
+    static TABLES: [OnceLock<String>; 10] = [const { OnceLock::new() }; 10];
     TABLES[phase as usize].get_or_init(|| {
         let mut table = String::new();
         for (name, signal) in SIGNALS {

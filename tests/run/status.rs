@@ -211,3 +211,48 @@ fn stderr_that_is_closed_changes_nothing() {
     assert_text(&text(&output.stdout), "out\n");
     assert_eq!(output.status.code(), Some(7));
 }
+
+#[test]
+fn an_empty_variable_of_an_option_is_as_good_as_none() {
+    for option in [
+        "PROGRESS",
+        "COLOR",
+        "FROM",
+        "OUTPUT",
+        "TTY",
+        "TIMEOUT",
+        "GRACE",
+        "KILL_AFTER",
+        "SIGNAL",
+        "CHANNEL",
+    ] {
+        let name = format!("PROGRUN_{option}");
+        let ended = progrun(&["--json", "--", "sh", "-c", "echo 1/2 >&3; exit 7"])
+            .variable(&name, "")
+            .start()
+            .finish();
+        assert_eq!(ended.finished()["reports"], 1, "{name}");
+        assert_eq!(ended.status.code(), Some(7), "{name}");
+    }
+    // One that says something is held to it.
+    progrun(&["--", "true"])
+        .variable("PROGRUN_TIMEOUT", "soon")
+        .stderr(
+            "\
+error: invalid value 'soon' for '--timeout <TIME>': expected a time such as 90s, 1h30m or 0.5
+
+For more information, try '--help'.
+",
+        )
+        .status(125);
+}
+
+#[test]
+fn a_file_of_json_without_the_equals_sign_is_told_where_it_belongs() {
+    progrun(&["--json", "events", "--", "true"])
+        .stderr("progrun: the file of --json stands behind an equals sign: --json=events\n")
+        .status(125);
+    progrun(&["--quiet", "--json", "a/b.jsonl", "--grace=1", "--", "true"])
+        .stderr("progrun: the file of --json stands behind an equals sign: --json=a/b.jsonl\n")
+        .status(125);
+}

@@ -248,7 +248,7 @@ fn who_waits_for_a_shell_that_died_with_the_terminal_has_it_next() {
 #[test]
 fn a_shell_that_takes_the_terminal_by_itself_leaves_it_to_us() {
     let outer = format!(
-        "{} --name job --tty never -- bash --norc --noprofile -i; echo status $?; read -r word; echo got $word",
+        "{} --name job -- bash --norc --noprofile -i; echo status $?; read -r word; echo got $word",
         env!("CARGO_BIN_EXE_progrun")
     );
     let mut terminal = terminal()

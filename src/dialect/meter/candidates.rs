@@ -85,6 +85,9 @@ pub(super) fn worth(text: &[u8]) -> bool {
 /// The values of a record: nearly always one, several if a record is about several things.
 pub(super) fn values(text: &[u8]) -> Vec<Value> {
     let percentages = percentages(text);
+    if let Some(whole) = whole(text, &percentages) {
+        return vec![whole];
+    }
     let amounts = amounts(text);
     let mut both = Vec::new();
     for percentage in &percentages {
@@ -107,6 +110,14 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
         both.extend(percentages.first().or(amounts.first()));
     }
     both
+}
+
+/// `20% [1 name 379 kB/1516 kB 25%]`, of apt: in the brackets is one of the files.
+fn whole(text: &[u8], percentages: &[Value]) -> Option<Value> {
+    let first = percentages.first()?;
+    let leads = text[..first.start].trim_ascii().is_empty();
+    let rest = text[first.end..].trim_ascii_start();
+    (leads && rest.starts_with(b"[") && memchr(b'%', rest).is_some()).then_some(*first)
 }
 
 /// `42%`, `42.5 %`, `42.5/100%`
@@ -428,6 +439,15 @@ mod tests {
     fn a_percentage_is_believed_before_an_amount_that_says_something_else() {
         one(" *  text.txt: 16% /296.898Mi, 0/s, -", "Percentage 16");
         one("file 3/10: 55%", "Percentage 55");
+    }
+
+    #[test]
+    fn what_is_in_brackets_behind_a_percentage_is_of_a_part() {
+        one(
+            "20% [1 pr-one 379 kB/1516 kB 25%]       633 kB/s 2s",
+            "Percentage 20",
+        );
+        one("0% [1 pr-one 0 B/1516 kB 0%]", "Percentage 0");
     }
 
     #[test]
