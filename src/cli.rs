@@ -36,7 +36,7 @@ Examples:
   progrun --output on-failure -- make      what make prints is shown only if it fails
   progrun --log build.log -- cargo build   everything it prints is kept, too
   progrun -- git clone URL                 git's own progress, as a bar
-  progrun --from meter -- make >log        read although it goes to a file
+  progrun --from meter -- ninja >log       read although it goes to a file
 
 The command says how far it is by writing lines to descriptor 3:
   echo '3/10 copying a.jpg' >&3

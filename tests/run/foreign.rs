@@ -208,7 +208,9 @@ fn what_it_prints_after_the_signal_is_all_there() {
     gate.open();
     let ended = run.finish();
     let output = ended.output("stdout");
-    let numbers: String = (1..=20000).map(|number| number.to_string() + "\n").collect();
+    let numbers: String = (1..=20000)
+        .map(|number| number.to_string() + "\n")
+        .collect();
     assert!(output.ends_with(&numbers));
     assert_eq!(ended.finished()["exit_status"], 5);
 }
