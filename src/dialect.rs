@@ -436,6 +436,18 @@ mod tests {
     }
 
     #[test]
+    fn a_report_is_fresh_for_a_while() {
+        let (mut dialects, now) = (auto(), Instant::now());
+        assert!(!dialects.has_reported_since(now, QUIET));
+        dialects.feed(Place::Stdout, b"no report\n", now);
+        assert!(!dialects.has_reported_since(now, QUIET));
+        dialects.feed(Place::Stdout, OBJECT, now);
+        let just_before = now + Duration::from_millis(2999);
+        assert!(dialects.has_reported_since(just_before, QUIET));
+        assert!(!dialects.has_reported_since(now + QUIET, QUIET));
+    }
+
+    #[test]
     fn a_child_that_reports_on_its_own_channel_is_believed_alone() {
         let (mut dialects, now) = (auto(), Instant::now());
         dialects.overrule();

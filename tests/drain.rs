@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
-use self::support::{Gate, assert_text, progrun, state_of, text, until};
+use self::support::{Gate, Lifeline, Signal, assert_text, progrun, state_of, text, until};
 
 /// How many times the same thing is done.
 fn runs() -> usize {
@@ -169,6 +169,35 @@ fn whoever_holds_the_output_is_waited_for_if_that_is_wanted() {
         assert_eq!(ended.output("stderr"), "late\n", "{tty}");
         assert_eq!(ended.all("warning").len(), 0, "{tty}");
         assert_eq!(ended.status.code(), Some(7), "{tty}");
+    }
+}
+
+#[test]
+fn whoever_is_waited_for_gets_a_request_to_stop_and_is_waited_for_no_longer() {
+    for tty in ["--tty=never", "--tty=always"] {
+        let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
+        // It can hear, which a process started by & could not, and goes on.
+        let holder = r#"
+            exec 4>"$2"
+            shopt -s lastpipe
+            exec 6>&1
+            { trap 'echo INT >&4' INT; echo up; read -r _ <"$1"; read -r _ <"$1"; } >&6 | exit 7"#;
+        let options = ["--json", "--wait-output", "--kill-after=1h", tty, "--"];
+        let command = ["bash", "-c", holder, "bash", gate.path(), lifeline.path()];
+        let mut run = progrun(&[&options[..], &command].concat()).start();
+        let pid = run.child();
+        run.event("output");
+        until(|| state_of(pid) == 'Z');
+        run.signal(Signal::INT);
+        let ended = run.finish();
+        assert_eq!(ended.signals(), ["SIGINT (interrupt)"], "{tty}");
+        assert_eq!(ended.finished()["exit_status"], 7, "{tty}");
+        let warnings = ended.all("warning");
+        assert_eq!(warnings.len(), 2, "{tty}: {warnings:?}");
+        ended.died_by(Signal::INT);
+        gate.open();
+        gate.open();
+        assert_eq!(lifeline.last_words(), "INT\n");
     }
 }
 

@@ -10,6 +10,7 @@
 #[path = "run/support.rs"]
 mod support;
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -21,7 +22,8 @@ fn scaled(all: usize, some: usize) -> usize {
     if wanted { all } else { some }
 }
 
-/// A run that uses everything: the channel, both streams, a file of events, a log, a spool.
+/// A run that uses everything: the channel, both streams, as pipes and as terminals, a file of events, a log, a spool, and
+/// a socket.
 fn run_in(folder: &Path, number: usize) -> Progrun {
     let script = "
         i=0; while [ $i -lt 20 ]; do i=$((i + 1)); echo $i/20; done >&3
@@ -32,11 +34,17 @@ fn run_in(folder: &Path, number: usize) -> Progrun {
         "--output=on-failure",
         "--log=log",
         "--json=events",
+        ["--tty=never", "--tty=always"][number % 2],
     ];
     let command = ["--", "sh", "-c", script, "sh", &status];
-    progrun(&[&options[..], &command].concat())
-        .in_folder(folder)
-        .variable("TMPDIR", folder.join("tmp").to_str().unwrap())
+    marked(progrun(&[&options[..], &command].concat()), folder).in_folder(folder)
+}
+
+/// Where what lives no longer than a run is in `folder`, and who is of it can be told.
+fn marked(run: Progrun, folder: &Path) -> Progrun {
+    let temporary = folder.join("tmp");
+    run.variable("TMPDIR", temporary.to_str().unwrap())
+        .variable("XDG_RUNTIME_DIR", temporary.to_str().unwrap())
         .variable("PROGRUN_SOAK", folder.to_str().unwrap())
 }
 
@@ -59,14 +67,15 @@ fn run_and_check(folder: &Path, number: usize) {
     );
 }
 
+fn names(folder: &Path) -> Vec<OsString> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
+}
+
 /// What a run may leave: its log and its events.
 fn assert_only_what_was_asked_for(folder: &Path) {
-    let names = |folder: &Path| {
-        let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        names
-    };
     assert_eq!(names(folder), ["events", "log", "tmp"]);
     assert_eq!(names(&folder.join("tmp")), [""; 0]);
 }
@@ -118,6 +127,7 @@ fn many_runs_at_once_leave_nothing() {
 #[test]
 fn many_runs_that_are_stopped_leave_nothing() {
     let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tmp")).unwrap();
     for number in 0..scaled(500, 50) {
         // Before, while and after the command comes to its own.
         let time = format!(
@@ -125,11 +135,11 @@ fn many_runs_that_are_stopped_leave_nothing() {
             0.0005 * f64::from(u32::try_from(number % 20).unwrap() + 1)
         );
         let script = "echo 1/2 >&3; sleep 1000 & sleep 1000";
-        let output = progrun(&["--quiet", &time, "--grace=1ms", "--", "sh", "-c", script])
-            .variable("PROGRUN_SOAK", folder.path().to_str().unwrap())
-            .output();
+        let run = progrun(&["--quiet", &time, "--grace=1ms", "--", "sh", "-c", script]);
+        let output = marked(run, folder.path()).output();
         assert_eq!(output.status.code(), Some(124), "{output:?}");
     }
+    assert_eq!(names(&folder.path().join("tmp")), [""; 0]);
     #[cfg(target_os = "linux")]
     until(|| left_of(folder.path()).is_empty());
 }

@@ -432,7 +432,7 @@ impl<'a> Worker<'a> {
         if read == 0 {
             self.channel = None;
             self.collector.finish();
-            self.dialects.finish(Place::Channel, Instant::now());
+            self.finish_dialects(Place::Channel);
         } else {
             self.take_terminal_back();
             if !self.channel_was_used() {
@@ -497,8 +497,7 @@ impl<'a> Worker<'a> {
         };
         if read == 0 {
             self.outputs[stream as usize] = None;
-            self.dialects.finish(place, Instant::now());
-            self.report_dialects();
+            self.finish_dialects(place);
             return;
         }
         self.dialects.feed(place, &self.buffer, Instant::now());

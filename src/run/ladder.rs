@@ -300,6 +300,30 @@ mod tests {
     }
 
     #[test]
+    fn a_timeout_that_kills_kills_at_the_next_report() {
+        let mut ladder = Ladder::new(Limits {
+            timeout: Some(at(60.0)),
+            timeout_signal: libc::SIGKILL,
+            ..LIMITS
+        });
+        ladder.started(at(0.0));
+        ladder.tick(at(60.0));
+        assert_eq!(
+            ladder.asked(Asked::AtReport, at(60.0)),
+            Some(Action::Begin(
+                Reason::Timeout,
+                Step::AtReport(libc::SIGKILL)
+            ))
+        );
+        assert!(!ladder.killed());
+        assert_eq!(
+            ladder.reported(at(61.0)),
+            Some(Action::Next(Cause::Reported, Step::Kill))
+        );
+        assert!(ladder.killed());
+    }
+
+    #[test]
     fn a_worker_that_never_answers_can_be_given_up() {
         let mut ladder = Ladder::new(LIMITS);
         ladder.request(Reason::Interrupt, at(1.0));

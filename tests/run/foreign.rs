@@ -99,15 +99,18 @@ fn when_the_grace_is_over_it_gets_the_signal_as_well() {
 
 #[test]
 fn one_that_ends_before_its_next_report_was_cancelled_all_the_same() {
-    let mut gate = Gate::new();
-    let script = r#"trap '' USR1; echo '{"progress":1,"total":2}'; read -r _ <"$1"; exit 0"#;
-    let run = waiting(&PATIENT, script, &gate, Signal::INT);
-    gate.open();
-    let ended = run.finish();
-    assert_eq!(ended.signals(), ["SIGUSR1 (forwarded)"]);
-    assert_eq!(ended.finished()["state"], "cancelled");
-    assert_eq!(ended.finished()["exit_status"], 0);
-    ended.died_by(Signal::INT);
+    // The last words are complete only because nothing follows.
+    for last in ["exit 0", r#"printf '{"progress":2,"total":2}'"#] {
+        let mut gate = Gate::new();
+        let begin = r#"trap '' USR1; echo '{"progress":1,"total":2}'; read -r _ <"$1"; "#;
+        let run = waiting(&PATIENT, &[begin, last].concat(), &gate, Signal::INT);
+        gate.open();
+        let ended = run.finish();
+        assert_eq!(ended.signals(), ["SIGUSR1 (forwarded)"], "{last}");
+        assert_eq!(ended.finished()["state"], "cancelled");
+        assert_eq!(ended.finished()["exit_status"], 0);
+        ended.died_by(Signal::INT);
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The ladder: asking, SIGTERM, SIGKILL, giving up.
 
 use std::fs::File;
+use std::io::Write;
+use std::thread;
 
 use rustix::process::{getpgid, test_kill_process};
 use serde_json::{Value, json};
@@ -180,7 +182,9 @@ fn the_fourth_request_gives_up() {
     // Somebody out of reach holds the child's stderr, so that killing is not the end of it. (Its stdout would do as well,
     // were it not another file while the shell echoes to the channel.)
     let stderr = format!("/proc/{pid}/fd/2");
-    let _held = File::options().write(true).open(stderr).unwrap();
+    let mut held = File::options().write(true).open(stderr).unwrap();
+    // And has always something to say: silence would be waited for only so long.
+    thread::spawn(move || while held.write_all(&[b'.'; 4096]).is_ok() {});
     kill(&mut run);
     run.signal_again(Signal::INT);
     let ended = run.finish();

@@ -275,15 +275,25 @@ fn a_shell_that_takes_the_terminal_by_itself_leaves_it_to_us() {
 
 #[test]
 fn an_interactive_bash_has_the_terminal_with_its_jobs() {
-    let mut terminal = terminal().env("PS1", "inner> ").job_with(
-        &JOBS_IN_BASH,
+    // Its prompts in one stream with its output: the order of two is nobody's promise.
+    assert_bash_has_jobs(&JOBS_IN_BASH, "2>&1");
+}
+
+#[test]
+fn an_interactive_bash_that_a_script_starts_on_the_terminal_itself_has_it_with_its_jobs() {
+    assert_bash_has_jobs(&[], ">/dev/tty 2>&1");
+}
+
+#[track_caller]
+fn assert_bash_has_jobs(options: &[&str], redirected: &str) {
+    let script = format!(
         "echo 1/3 >&3; pause
-         bash --norc --noprofile -i 2>&1; echo status $?; echo 2/3 >&3; pause",
+         bash --norc --noprofile -i {redirected}; echo status $?; echo 2/3 >&3; pause"
     );
+    let mut terminal = terminal().env("PS1", "inner> ").job_with(options, &script);
     let before = terminal.settings();
     terminal.shows("1/3");
     terminal.go();
-    // Its prompts in one stream with its output: the order of two is nobody's promise.
     terminal.until("prompt", |screen| screen == "inner>");
     terminal.types("echo 'cat' comes; cat\r");
     terminal.shows("cat comes");

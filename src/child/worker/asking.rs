@@ -58,7 +58,7 @@ impl Worker<'_> {
             Err(error) if is_transient(error) => return,
             Ok(0) | Err(_) => {
                 self.zig = None;
-                self.dialects.finish(Place::Zig, Instant::now());
+                self.finish_dialects(Place::Zig);
             }
             Ok(_) => self.dialects.feed(Place::Zig, &self.buffer, Instant::now()),
         }
@@ -72,6 +72,14 @@ impl Worker<'_> {
         if self.report(reports).is_err() && std::mem::take(&mut self.awaits_report) {
             (self.notify)(Notice::Reported);
         }
+    }
+
+    /// A place is at its end. What is a report only by that is none that a cancel request has waited for: most likely the
+    /// child is gone.
+    pub(super) fn finish_dialects(&mut self, place: Place) {
+        self.dialects.finish(place, Instant::now());
+        let reports = self.dialects.take();
+        let _ = self.report(reports);
     }
 }
 
