@@ -17,7 +17,7 @@ pub(super) struct Azure;
 
 impl Lines for Azure {
     fn starts(&self, head: &[u8]) -> bool {
-        memchr::memmem::find(head, b"##vso[").is_some()
+        memchr::memmem::find(head, b"##").is_some()
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

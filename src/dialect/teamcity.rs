@@ -85,7 +85,7 @@ fn words(text: Option<Cow<'_, str>>) -> Progress<'_> {
 
 impl Lines for Teamcity {
     fn starts(&self, head: &[u8]) -> bool {
-        memchr::memmem::find(head, b"##teamcity[").is_some()
+        memchr::memmem::find(head, b"##").is_some()
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
