@@ -35,12 +35,17 @@ Examples:
   progrun --timeout 1h -- make -j4         at most an hour, then exit status 124
   progrun --output on-failure -- make      what make prints is shown only if it fails
   progrun --log build.log -- cargo build   everything it prints is kept, too
+  progrun -- git clone URL                 git's own progress, as a bar
+  progrun --from meter -- ninja >log       read although it goes to a file
 
 The command says how far it is by writing lines to descriptor 3:
   echo '3/10 copying a.jpg' >&3
   echo '{\"progress\": 3, \"total\": 10, \"message\": \"a.jpg\"}' >&3
-  progrun report 3/10 \"copying a.jpg\"
+or, in scripts, by a program: progrun report 3/10 \"copying a.jpg\" || exit
 After Ctrl-C its next such write fails, and it ends there. See progrun-protocol(5).
+
+What other programs draw or print of their progress is read, too: git, curl, restic, ffmpeg
+and many more; --list-formats has them, and progrun-formats(7) the rest.
 
 Exit status:
   the command's own; if a signal killed it, progrun ends by the same signal

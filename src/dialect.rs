@@ -1,7 +1,7 @@
 //! Progress that other programs write, for whoever watches them: what passes through us anyway is read, never eaten.
 //!
 //! One [`Dialects`] reads all that one child gives: its output streams, and descriptors that a program was told to write
-//! its status to. Each dialect is a file below this one, and gives [`Progress`](crate::protocol::Progress); this file
+//! its status to. Each dialect is a file below this one, and gives [`Progress`]; this file
 //! knows which of them is heard where, and which is believed when several speak at once. It knows no pipe, process or
 //! screen, and has no clock: it is told what time it is. Nothing that a program writes is an error here: what is not
 //! understood is passed over, and what is kept of it is bounded.
@@ -60,7 +60,7 @@ pub enum Place {
 pub struct Format {
     /// What `--from` calls it.
     pub name: &'static str,
-    /// What it is, and where it is read.
+    /// What of the program it tells, and where it is read.
     pub about: &'static str,
     /// How the program is told to write it; empty where it does so anyway.
     pub switch: &'static str,
@@ -88,8 +88,8 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
         meter::FORMAT,
         Format {
             name: FILES,
-            about: "how far a large file has been read that the command has open: an estimate (Linux)",
-            switch: "nothing",
+            about: "no format: how far a large file is read that the command has open, an estimate (Linux)",
+            switch: "",
         },
     ];
     FIRST.iter().chain(json::FORMATS).chain(LAST)

@@ -16,9 +16,10 @@ use clap::Command;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use progrun::cli;
+use progrun::dialect::formats;
 
 /// Of the last change that a reader of the page would care for.
-const DATE: &str = "2026-11-23";
+const DATE: &str = "2026-11-24";
 
 fn assert_fresh(path: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -30,6 +31,18 @@ fn assert_fresh(path: &str, expected: &str) {
         committed == expected,
         "{path} is stale: PROGRUN_BLESS=1 cargo test --test generated"
     );
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// Text of a man page as its reader sees it.
+fn plain(page: &str) -> String {
+    page.replace("\\(dq", "\"")
+        .replace("\\(aq", "'")
+        .replace("\\-", "-")
+        .replace("\\e", "\\")
 }
 
 /// What clap makes for a shell, with each of `corrections`, which has to have its place.
@@ -112,17 +125,38 @@ fn the_man_page_names_every_variable_that_is_read() {
 }
 
 #[test]
+fn the_page_of_formats_tells_of_each_in_the_order_in_which_they_are_believed() {
+    let page = read("man/progrun-formats.7");
+    let (_, page) = page.split_once("\n.SH FORMATS\n").unwrap();
+    let (page, _) = page.split_once("\n.SH ").unwrap();
+    let told: Vec<_> = page.split("\n.TP\n.B ").skip(1).map(plain).collect();
+    let known: Vec<_> = formats().collect();
+    assert_eq!(told.len(), known.len());
+    for (told, format) in told.iter().zip(known) {
+        let (name, text) = told.split_once('\n').unwrap();
+        assert_eq!(name, format.name);
+        let text = text.replace('\n', " ");
+        let about = &format.about[1..];
+        assert!(text.contains(about), "{name}: {about}");
+        assert!(text.contains(format.switch), "{name}: {}", format.switch);
+    }
+}
+
+#[test]
+fn the_list_of_formats_fits_a_hundred_columns() {
+    for format in formats() {
+        assert!(format.about.chars().count() <= 88, "{}", format.about);
+        assert!(format.switch.chars().count() <= 82, "{}", format.switch);
+    }
+}
+
+#[test]
 fn the_function_for_shells_is_the_same_wherever_it_is_shown() {
-    let read = |path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let script = read("examples/compress.sh");
     let start = script.find("\np() {\n").unwrap();
     let end = start + script[start..].find("\n}\n").unwrap();
     let function = &script[start..end];
-    let page = read("man/progrun-protocol.5")
-        .replace("\\(dq", "\"")
-        .replace("\\(aq", "'")
-        .replace("\\-", "-")
-        .replace("\\e", "\\");
+    let page = plain(&read("man/progrun-protocol.5"));
     assert!(page.contains(function), "man/progrun-protocol.5");
     assert!(read("README.md").contains(function), "README.md");
 }

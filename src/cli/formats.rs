@@ -46,7 +46,7 @@ pub(super) fn list(out: &mut impl Write) {
     for format in formats() {
         let _ = writeln!(out, "{:width$}  {}", format.name, format.about);
         if !format.switch.is_empty() {
-            let _ = writeln!(out, "{:width$}  on: {}", "", format.switch);
+            let _ = writeln!(out, "{:width$}  with: {}", "", format.switch);
         }
     }
 }

@@ -10,8 +10,8 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "apt",
-    about: "apt and apt-get, on the channel: the download, then the steps of dpkg",
-    switch: "apt-get -o APT::Status-Fd=3 ...",
+    about: "what apt fetches, then what dpkg does with it, on the channel",
+    switch: "apt-get -o APT::Status-Fd=3 install PACKAGE",
 };
 
 /// Reads the lines of `APT::Status-Fd`.

@@ -7,8 +7,8 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "azure",
-    about: "logging commands for Azure Pipelines, on standard output or error: ##vso[task.setprogress value=NN;]text",
-    switch: "",
+    about: "the percentage in logging commands for Azure Pipelines, on either stream",
+    switch: "echo '##vso[task.setprogress value=42;]copying'",
 };
 
 /// Reads `##vso[task.setprogress]`.
@@ -17,7 +17,7 @@ pub(super) struct Azure;
 
 impl Lines for Azure {
     fn starts(&self, head: &[u8]) -> bool {
-        memchr::memchr(b'#', head).is_some()
+        memchr::memmem::find(head, b"##").is_some()
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

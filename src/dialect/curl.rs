@@ -19,8 +19,8 @@ use crate::protocol::Progress;
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "curl",
-    about: "curl's meters of columns, on standard error",
-    switch: "nothing; curl -o FILE, curl -Z",
+    about: "the columns of curl's meters, on standard error",
+    switch: "curl -o FILE URL, curl -Z ...",
 };
 
 /// Gives whether the record is a row of one of the meters.

@@ -10,8 +10,8 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "dpkg",
-    about: "dpkg, on the channel: the states of packages, counted",
-    switch: "dpkg --status-fd 3 ...",
+    about: "changes of packages, counted, on the channel",
+    switch: "dpkg --status-fd 3 -i FILE",
 };
 
 /// The actions and the states of dpkg(1).

@@ -9,8 +9,8 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "e2fsck",
-    about: "e2fsck, on the channel: its five passes as one percentage",
-    switch: "e2fsck -C 3 ...",
+    about: "the five passes of a check as one percentage, on the channel",
+    switch: "e2fsck -C 3 DEVICE",
 };
 
 /// Where each pass begins and ends, in percent, and what it does.

@@ -13,8 +13,8 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "ffmpeg",
-    about: "ffmpeg: its meter on standard error, and -progress on the channel; with the duration from standard error",
-    switch: "nothing for the meter; ffmpeg -nostdin -progress pipe:3 ...",
+    about: "seconds of the film: its meter, on standard error, or -progress, on the channel",
+    switch: "ffmpeg -nostdin ..., ffmpeg -nostdin -progress pipe:3 ...",
 };
 
 /// Reads one stream of ffmpeg, any of its kinds of lines.

@@ -9,7 +9,7 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "gpg",
-    about: "gpg, on the channel",
+    about: "bytes of a file, on the channel",
     switch: "gpg --status-fd 3 --enable-progress-filter ...",
 };
 

@@ -22,8 +22,8 @@ use crate::protocol::{Progress, Status};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "meter",
-    about: "percentages and counts that are drawn for people: git, rsync, wget, tqdm, cmake, ninja, 7z, pv and many more",
-    switch: "some need a switch off a terminal, such as git clone --progress, rsync --info=progress2",
+    about: "percentages and counts that are drawn for people, on either stream: git, wget, tqdm, ...",
+    switch: "git clone --progress, rsync --info=progress2, where they draw nothing",
 };
 
 /// A longer record is no meter, in characters. Nor is one with so many percent signs: it is a table.

@@ -13,8 +13,8 @@ use crate::protocol::Progress;
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "osc",
-    about: "what programs tell the terminal for its title bar or taskbar (OSC 9;4), on standard output or error",
-    switch: "such as CARGO_TERM_PROGRESS_TERM_INTEGRATION=true, pytest -p terminalprogress, yt-dlp --console-title",
+    about: "the percentage for a title bar or taskbar (OSC 9;4), on either stream",
+    switch: "CARGO_TERM_PROGRESS_TERM_INTEGRATION=true, yt-dlp --console-title, ...",
 };
 
 /// Reads what programs tell the terminal.

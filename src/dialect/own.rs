@@ -24,8 +24,8 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "progrun",
-    about: "objects as on the channel, and the events of another progrun, on standard output or error",
-    switch: "nothing; ssh host progrun --json -- command",
+    about: "reports that are printed, and the events of another progrun, on either stream",
+    switch: "ssh HOST progrun --json -- COMMAND",
 };
 
 /// Reads our own lines in what a child prints.

@@ -9,8 +9,8 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "pip",
-    about: "pip 24.1 and later, on standard output: the file that it downloads",
-    switch: "pip --progress-bar=raw, or PIP_PROGRESS_BAR=raw",
+    about: "bytes of each file that pip 24.1 or later downloads, on standard output",
+    switch: "pip download --progress-bar=raw ..., PIP_PROGRESS_BAR=raw",
 };
 
 /// How much of the name of a file is kept, in bytes.

@@ -66,8 +66,10 @@ struct Held {
     returned: bool,
     /// Whether it was too long, and is thrown away.
     lost: bool,
-    /// How much of it has been read already, because nothing more came.
+    /// How much of it has been waited for already, because nothing more came, and how much has been read then: what a
+    /// dialect of lines may want is not.
     settled: usize,
+    read: usize,
 }
 
 /// The dialects that are heard on the stream.
@@ -157,6 +159,7 @@ impl Stream {
         };
         if !self.readers.claimed(record.text) {
             self.readers.record(record, each);
+            self.held.read = self.held.text.len();
         }
         self.held.settled = self.held.text.len();
     }
@@ -199,14 +202,15 @@ impl Stream {
         let held = &mut self.held;
         if !held.lost {
             let redrawn = held.redrawn || edge == Edge::Motion;
-            let (text, settled) = (&held.text, held.settled);
-            self.readers.line(text, redrawn, edge, settled, each);
+            let (text, read) = (&held.text, held.read);
+            self.readers.line(text, redrawn, edge, read, each);
         }
         held.text.clear();
         held.redrawn = edge == Edge::Motion;
         held.returned = false;
         held.lost = false;
         held.settled = 0;
+        held.read = 0;
     }
 }
 
@@ -244,7 +248,7 @@ impl Readers {
         self.lines.iter().any(|dialect| dialect.starts(head))
     }
 
-    fn line(&mut self, text: &[u8], redrawn: bool, edge: Edge, settled: usize, each: Each<'_>) {
+    fn line(&mut self, text: &[u8], redrawn: bool, edge: Edge, read: usize, each: Each<'_>) {
         if text.is_empty() || self.take(text, each) {
             return;
         }
@@ -252,7 +256,7 @@ impl Readers {
             text,
             redrawn,
             stays: edge == Edge::Newline,
-            again: settled == text.len(),
+            again: read == text.len(),
         };
         self.record(record, each);
     }
@@ -424,6 +428,31 @@ mod tests {
         assert_eq!(heard.stream.held(), 0);
         let seen = heard.feed(b"\nax\n").finish();
         assert_eq!(seen, [r#"a {"message":"ax"}"#]);
+    }
+
+    /// A dialect that looks at lines with a number sign, and takes none.
+    #[derive(Debug)]
+    struct Picky;
+
+    impl Lines for Picky {
+        fn starts(&self, head: &[u8]) -> bool {
+            head.contains(&b'#')
+        }
+
+        fn line(&mut self, _: &str, _: Each<'_>) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_record_that_a_dialect_of_lines_did_not_want_after_all_is_read_at_its_end() {
+        let mut heard = Heard::new();
+        heard.stream = Stream::new(true, false, vec![Box::new(Picky)]);
+        let heard = heard.feed(b"\r#1 10%").wait().feed(b"\r#1 20%").wait();
+        assert_eq!(heard.stream.deadline(), None);
+        let seen = heard.feed(b"\r").finish();
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert!(seen[0].contains(r#""percentage":20"#), "{seen:?}");
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "tap",
-    about: "the Test Anything Protocol, on standard output",
-    switch: "such as node --test --test-reporter=tap, prove -v",
+    about: "tests in the Test Anything Protocol, on standard output",
+    switch: "node --test --test-reporter=tap, prove -v, ...",
 };
 
 /// How deep subtests are followed.

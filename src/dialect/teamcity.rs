@@ -10,8 +10,8 @@ use super::{Each, Format, Lines};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "teamcity",
-    about: "service messages for TeamCity, on standard output or error: tests and progress messages",
-    switch: "such as pytest --teamcity, with teamcity-messages",
+    about: "tests in service messages for TeamCity, on either stream",
+    switch: "pytest --teamcity (from teamcity-messages), ...",
 };
 
 const BEGIN: &str = "##teamcity[";
@@ -85,7 +85,7 @@ fn words(text: Option<Cow<'_, str>>) -> Progress<'_> {
 
 impl Lines for Teamcity {
     fn starts(&self, head: &[u8]) -> bool {
-        memchr::memchr(b'#', head).is_some()
+        memchr::memmem::find(head, b"##").is_some()
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

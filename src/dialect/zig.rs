@@ -12,8 +12,8 @@ use tree::{Above, Count, Record, Tree};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "zig",
-    about: "zig 0.13 and later, on the descriptor of ZIG_PROGRESS: a tree of what it does",
-    switch: "nothing: ZIG_PROGRESS is set for every command",
+    about: "the tree of what zig 0.13 or later does, on the descriptor of ZIG_PROGRESS",
+    switch: "",
 };
 
 /// What stands in place of a parent: there is none.

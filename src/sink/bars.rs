@@ -53,6 +53,7 @@ pub(super) struct Bars {
     outlet: Outlet,
     screen: Screen,
     foreground: fn() -> bool,
+    raw: fn() -> bool,
     multi: MultiProgress,
     rows: Vec<Row>,
     layout: Layout,
@@ -116,8 +117,8 @@ struct Taskbar {
 
 impl Bars {
     /// Draws on the terminal behind `outlet`, whose size `size` gives as columns and rows; `shows` says of stdout and
-    /// stderr whether what the child prints there is shown above the bars, and `foreground` whether the terminal is ours
-    /// to draw on.
+    /// stderr whether what the child prints there is shown above the bars, `foreground` whether the terminal is ours to
+    /// draw on, and `raw` whether a newline does not return the cursor there.
     #[must_use]
     pub(super) fn new(
         outlet: Outlet,
@@ -126,6 +127,7 @@ impl Bars {
         shows: [bool; 2],
         size: impl Fn() -> (u16, u16) + Send + Sync + 'static,
         foreground: fn() -> bool,
+        raw: fn() -> bool,
     ) -> Self {
         let screen = Screen::new(size);
         let width = usize::from(screen.measure().0);
@@ -136,6 +138,7 @@ impl Bars {
             multi: MultiProgress::with_draw_target(target),
             screen,
             foreground,
+            raw,
             rows: Vec::new(),
             layout: Layout::default(),
             name,
@@ -206,7 +209,7 @@ impl Bars {
         self.output.open_old_lines(elapsed);
         if self.output.has_something() {
             self.clear();
-            self.screen.write(&self.output.take());
+            self.write_output();
         }
         if !(self.foreground)() {
             self.drawn = false;
@@ -220,6 +223,25 @@ impl Bars {
     fn send(&mut self) {
         let charges = std::mem::take(&mut self.charges);
         self.outlet.send(self.screen.take(), charges);
+    }
+
+    /// Writes what the child printed. apt sets the terminal up so that a newline does not return the cursor, and goes on
+    /// beside the bars.
+    fn write_output(&mut self) {
+        let output = self.output.take();
+        if self.lent || !(self.raw)() {
+            self.screen.write(&output);
+            return;
+        }
+        for line in output.split_inclusive(|byte| *byte == b'\n') {
+            match line.strip_suffix(b"\n") {
+                Some(line) => {
+                    self.screen.write(line);
+                    self.screen.write(b"\r\n");
+                }
+                None => self.screen.write(line),
+            }
+        }
     }
 
     /// Takes the bars away, if there are any.
@@ -285,7 +307,7 @@ impl Bars {
         }
         self.clear();
         self.output.open_all_lines(elapsed);
-        self.screen.write(&self.output.take());
+        self.write_output();
         self.last_frame.get_or_insert(elapsed);
         self.lent = true;
         self.send();
@@ -301,7 +323,7 @@ impl Bars {
         if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
         }
-        self.screen.write(&self.output.take());
+        self.write_output();
         self.send();
     }
 }
@@ -346,7 +368,7 @@ impl Sink for Bars {
                     self.lent || self.last_frame.is_none() || self.output.ready() > GATHER;
                 if at_once && self.output.has_something() {
                     self.clear();
-                    self.screen.write(&self.output.take());
+                    self.write_output();
                     self.send();
                 }
                 self.news = true;
@@ -551,6 +573,7 @@ mod tests {
             [true; 2],
             || (80, 24),
             || true,
+            || false,
         );
         let mut now = Duration::from_millis(300);
         let credit = Credit::new(1 << 20, || ());

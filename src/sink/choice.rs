@@ -10,7 +10,7 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::getpgrp;
 use rustix::stdio::{stderr, stdout};
-use rustix::termios::{isatty, tcgetpgrp, tcgetwinsize};
+use rustix::termios::{OutputModes, isatty, tcgetattr, tcgetpgrp, tcgetwinsize};
 
 use crate::client;
 use crate::event::{Route, Stream};
@@ -192,7 +192,7 @@ pub fn choose(
         let shows = shared.map(|shared| shared && visible);
         let color = display.color.unwrap_or_else(color_by_environment);
         let name = display.name.clone();
-        let bars = Bars::new(terminal, name, color, shows, size, foreground);
+        let bars = Bars::new(terminal, name, color, shows, size, foreground, raw);
         sinks.push(Box::new(bars.after_first_report(awaits_report)));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
@@ -281,6 +281,14 @@ fn size() -> (u16, u16) {
 /// Whether we are the foreground of the terminal. Another terminal than our own has no opinion.
 fn foreground() -> bool {
     tcgetpgrp(stderr()).map_or(true, |foreground| foreground == getpgrp())
+}
+
+/// Whether a newline on the terminal of the bars does not begin a line: somebody has set it up so.
+fn raw() -> bool {
+    tcgetattr(stderr()).is_ok_and(|settings| {
+        let output = settings.output_modes;
+        !output.contains(OutputModes::OPOST | OutputModes::ONLCR)
+    })
 }
 
 /// A copy of a descriptor away from the low numbers, which belong to the child's redirections.

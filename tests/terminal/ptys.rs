@@ -287,3 +287,18 @@ fn ctrl_z_stops_less_and_us_and_fg_brings_both_back() {
     terminal.types("q");
     terminal.until("prompt", |screen| screen.ends_with("ready>"));
 }
+
+#[test]
+fn lines_begin_in_the_first_column_also_on_a_terminal_that_the_command_has_set_up_otherwise() {
+    let mut terminal = terminal().job(
+        "stty -opost </dev/tty; say set; echo 1/2 >&3; pause
+         echo one; echo two; pause; stty opost </dev/tty; say done",
+    );
+    assert_eq!(terminal.hears(), "set");
+    terminal.shows("1/2");
+    terminal.go();
+    terminal.until("lines", |screen| screen.starts_with("one\ntwo\njob "));
+    terminal.go();
+    assert_eq!(terminal.hears(), "done");
+    assert_eq!(terminal.ends(), End::Status(0));
+}

@@ -24,8 +24,8 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "restic",
-            about: "restic's messages, on standard output",
-            switch: "restic --json",
+            about: "bytes of a backup or a restore, on standard output",
+            switch: "restic backup --json DIR",
         },
         prefix: "",
         marks: &["\"message_type\""],
@@ -35,8 +35,8 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "borg",
-            about: "Borg's log, on standard error",
-            switch: "borg --log-json --progress",
+            about: "bytes, files and operations, on standard error",
+            switch: "borg create --log-json --progress REPO::NAME DIR",
         },
         prefix: "",
         marks: &["\"msgid\"", "\"archive_progress\"", "\"file_status\""],
@@ -46,8 +46,8 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "rclone",
-            about: "rclone's log with statistics, on standard error",
-            switch: "rclone --use-json-log --stats 1s --stats-log-level NOTICE",
+            about: "bytes of all transfers and of each, on standard error",
+            switch: "rclone copy --use-json-log --stats 1s --stats-log-level NOTICE FROM TO",
         },
         prefix: "",
         marks: &["\"stats\"", "\"objectType\""],
@@ -57,8 +57,8 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "yt-dlp",
-            about: "yt-dlp's progress template, on standard output",
-            switch: "yt-dlp -q --progress --newline --progress-template 'download:%(progress)j'",
+            about: "bytes or fragments of a download, on standard output",
+            switch: "yt-dlp -q --progress --newline --progress-template 'download:%(progress)j' URL",
         },
         prefix: "",
         marks: &["\"downloaded_bytes\""],
@@ -68,7 +68,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "cargo",
-            about: "what Cargo has built, on standard output",
+            about: "what is built, counted, on standard output",
             switch: "cargo build --message-format=json",
         },
         prefix: "",
@@ -90,8 +90,8 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "docker",
-            about: "what the Docker engine answers to a pull or a push, on standard output",
-            switch: "POST /images/create?fromImage=IMAGE",
+            about: "layers of an image, as the Docker engine answers, on standard output",
+            switch: "POST /images/create?fromImage=IMAGE, by curl for example",
         },
         prefix: "",
         marks: &["\"progressDetail\""],
@@ -101,8 +101,8 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "buildkit",
-            about: "the steps of a docker build, on standard error",
-            switch: "docker buildx build --progress=rawjson",
+            about: "steps of an image that is built, on standard error",
+            switch: "docker buildx build --progress=rawjson DIR",
         },
         prefix: "",
         marks: &["\"vertex"],
@@ -112,8 +112,8 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "nix",
-            about: "what Nix builds and fetches, on standard error",
-            switch: "nix --log-format internal-json",
+            about: "what is built and fetched, on standard error",
+            switch: "nix build --log-format internal-json",
         },
         prefix: NIX,
         marks: &["\"action\""],
@@ -123,7 +123,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "terraform",
-            about: "what Terraform or OpenTofu changes, on standard output",
+            about: "resources that are changed, also by OpenTofu, on standard output",
             switch: "terraform apply -json",
         },
         prefix: "",
@@ -134,7 +134,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "pnpm",
-            about: "what pnpm installs, on standard output",
+            about: "packages that are installed, on standard output",
             switch: "pnpm install --reporter=ndjson",
         },
         prefix: "",
@@ -145,7 +145,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "lsp",
-            about: "progress of a language server, on standard output",
+            about: "tasks of a language server, on standard output",
             switch: "",
         },
         prefix: "",
@@ -156,7 +156,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "mcp",
-            about: "progress of a server of the Model Context Protocol, on standard output",
+            about: "tasks of a server of the Model Context Protocol, on standard output",
             switch: "",
         },
         prefix: "",
