@@ -684,6 +684,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_with_a_carriage_return_at_its_beginning_is_being_redrawn() {
+        let mut page = Page::default();
+        assert_eq!(change(&mut page, b"\r 10% of a"), pair("", ""));
+        assert!(!page.has_open());
+        assert_eq!(page.message(), Some(" 10% of a"));
+        assert_eq!(change(&mut page, b"\r 20% of a\n"), pair("", " 20% of a\n"));
+    }
+
+    #[test]
     fn a_sequence_alone_is_no_open_line() {
         let mut page = Page::default();
         change(&mut page, b"a\n\x1b[0m");
