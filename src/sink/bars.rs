@@ -313,13 +313,17 @@ impl Bars {
         self.send();
     }
 
-    fn finished(&mut self, summary: &Summary, elapsed: Duration) {
-        let shown = self.drawn || self.last_frame.is_some();
-        self.clear();
+    fn switch_taskbar_off(&mut self) {
         if let Some(sequence) = self.taskbar.remove() {
             self.screen.write(sequence.as_bytes());
         }
-        self.output.open_all_lines(elapsed);
+    }
+
+    fn finished(&mut self, summary: &Summary, elapsed: Duration) {
+        let shown = self.drawn || self.last_frame.is_some();
+        self.clear();
+        self.switch_taskbar_off();
+        self.output.end(elapsed);
         if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
         }
@@ -335,7 +339,13 @@ impl Sink for Bars {
             Event::Cancelling {
                 reason: Reason::Hangup,
                 ..
-            } => self.hung_up = true,
+            } => {
+                // The terminal may still be there, if somebody sent the signal by hand.
+                self.clear();
+                self.switch_taskbar_off();
+                self.send();
+                self.hung_up = true;
+            }
             // What was observed is known already; but somebody has asked for it as for a report.
             Event::Progress(reports) if reports.source == Some(FILES) => self.awaits_report = false,
             Event::Progress(reports) => self.reports(reports, elapsed),
@@ -618,7 +628,8 @@ mod tests {
         bars.event(&Event::Finished(&summary), now);
         show(&mut parser);
         let mut all = everything(&mut parser);
-        assert!(all.pop().unwrap().starts_with("job: completed"));
+        let last = all.pop().unwrap();
+        assert!(last.starts_with("job: completed"), "{last:?} {all:?}");
         (pictures, all)
     }
 
@@ -633,6 +644,13 @@ mod tests {
         assert_eq!(pictures[3][..2], ["100% of a", "next"]);
         assert!(pictures[3][2].ends_with("0s"), "{:?}", pictures[3]);
         assert_eq!(end, ["100% of a", "next"]);
+    }
+
+    #[test]
+    fn a_sequence_that_the_child_has_not_ended_does_not_swallow_our_last_words() {
+        for begun in [&b"hello\x1b]0;title"[..], b"hello\x1bPq", b"hello\x1b["] {
+            assert_eq!(run(&[begun]).1, ["hello"]);
+        }
     }
 
     #[test]

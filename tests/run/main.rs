@@ -11,6 +11,7 @@
 mod channel;
 mod events;
 mod foreign;
+mod formats;
 mod garbage;
 mod output;
 mod plain;

@@ -156,6 +156,16 @@ impl Output {
         self.sieves[stream] = sieve;
     }
 
+    /// Shows everything, for the child is gone. A sequence that it has begun and not ended would swallow what follows.
+    pub(super) fn end(&mut self, elapsed: Duration) {
+        const CANCEL: u8 = 0x18;
+        let is_within = self.pages.iter().any(Page::is_within);
+        self.open_all_lines(elapsed);
+        if is_within {
+            self.ready.push(CANCEL);
+        }
+    }
+
     /// A line of ours, with its end.
     pub(super) fn say(&mut self, line: &str) {
         if self.line_open {

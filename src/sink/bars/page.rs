@@ -149,6 +149,11 @@ impl Page {
         self.message.as_deref()
     }
 
+    /// Whether a sequence is begun.
+    pub(super) fn is_within(&self) -> bool {
+        self.splitter.is_within()
+    }
+
     /// Whether there is text that is not shown, and nobody has redrawn.
     pub(super) fn has_open(&self) -> bool {
         // One that ends with a carriage return will be redrawn, unless that is half of its end.

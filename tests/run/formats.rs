@@ -1,0 +1,95 @@
+//! What of other programs is in the events, and the list of what can be.
+
+use std::fs;
+
+use super::support::progrun;
+
+#[test]
+fn reports_of_another_program_have_its_name_and_its_lines_are_still_output() {
+    let script = r#"echo '{"message_type":"status","percent_done":0.25,"total_bytes":400,"bytes_done":100}'"#;
+    let run = progrun(&["--json", "--", "sh", "-c", script]).start();
+    let ended = run.finish();
+    let progress = ended.all("progress");
+    assert_eq!(progress.len(), 1);
+    assert_eq!(progress[0]["source"], "restic");
+    assert_eq!(progress[0]["info"]["progress"], 100);
+    assert_eq!(progress[0]["info"]["total"], 400);
+    assert_eq!(
+        ended.output("stdout"),
+        format!("{}\n", &script[6..script.len() - 1])
+    );
+    assert_eq!(ended.finished()["reports"], 1);
+}
+
+#[test]
+fn nothing_is_read_if_so_wanted_nor_what_was_not_named() {
+    let script = r#"echo '{"progress":1,"total":2}'; printf '\r10%%\r20%%\r30%%\n'; echo "${ZIG_PROGRESS-unset}""#;
+    for (from, zig) in [("none", "unset"), ("restic,curl", "unset"), ("zig", "39")] {
+        let run = progrun(&["--json", "--from", from, "--", "sh", "-c", script]).start();
+        let ended = run.finish();
+        assert_eq!(ended.all("progress").len(), 0, "{from}");
+        assert!(
+            ended.output("stdout").ends_with(&format!("\n{zig}\n")),
+            "{from}"
+        );
+    }
+}
+
+#[test]
+fn with_a_name_the_output_is_read_wherever_it_goes_and_passes_byte_for_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"printf '{"progress":1,"total":2}\r\nno newline\377'"#;
+    progrun(&[
+        "-q",
+        "--json=events",
+        "--from=progrun",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ])
+    .in_folder(folder.path())
+    .stdout("{\"progress\":1,\"total\":2}\r\nno newline\u{fffd}")
+    .status(0);
+    let events = fs::read_to_string(folder.path().join("events")).unwrap();
+    assert!(events.contains(r#""source":"progrun","info":{"progress":1,"total":2}"#));
+    progrun(&["-q", "--json=events", "--", "sh", "-c", script])
+        .in_folder(folder.path())
+        .stdout("{\"progress\":1,\"total\":2}\r\nno newline\u{fffd}")
+        .status(0);
+    let events = fs::read_to_string(folder.path().join("events")).unwrap();
+    assert!(!events.contains("source"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn how_far_a_file_is_read_is_in_the_events_if_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r"
+        truncate -s 100M big.iso; exec 4<big.iso
+        until [ -e seen ]; do head -c 65536 <&4 >/dev/null; done";
+    let mut run = progrun(&["--json", "--from=files", "--", "bash", "-c", script])
+        .in_folder(folder.path())
+        .start();
+    let event = run.event("progress");
+    assert_eq!(event["source"], "files");
+    assert_eq!(event["info"]["total"], 104_857_600);
+    assert_eq!(event["info"]["message"], "reading big.iso");
+    fs::write(folder.path().join("seen"), "").unwrap();
+    assert_eq!(run.finish().finished()["state"], "completed");
+}
+
+#[test]
+fn the_formats_are_listed_and_every_name_is_taken() {
+    let output = progrun(&["--list-formats"]).output();
+    let list = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<_> = list
+        .lines()
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(names.starts_with(&["progrun", "apt", "dpkg"]), "{list}");
+    progrun(&["--from", &names.join(","), "-q", "--", "true"]).status(0);
+    let wrong = progrun(&["--from", "auto,restic", "--", "true"]).output();
+    assert_eq!(wrong.status.code(), Some(125));
+}
