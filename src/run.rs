@@ -108,7 +108,12 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         stdout: chosen.routes[Stream::Stdout as usize],
         stderr: chosen.routes[Stream::Stderr as usize],
         verbatim: chosen.verbatim,
-        from: settings.from.clone(),
+        from: if chosen.shows_progress || settings.from != Selection::Auto {
+            settings.from.clone()
+        } else {
+            // Nobody would see what is found.
+            Selection::None
+        },
         zig: chosen.shows_progress && settings.from.reads("zig"),
         wait_output: settings.wait_output,
         observe: chosen.observe && settings.from.reads(FILES) || settings.from.asks_for(FILES),
