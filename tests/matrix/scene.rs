@@ -289,6 +289,14 @@ impl Scene {
 
         let records = self.read("records").split_off(before.records);
         let mut received: Vec<_> = records.lines().collect();
+        // The SIGCONT that goes with a signal is sent right after it; in which order bash, at its traps already, comes to
+        // the two is chance.
+        for at in 1..received.len() {
+            if received[at - 1] == "CONT" && matches!(received[at], "INT" | "TERM" | "HUP" | "QUIT")
+            {
+                received.swap(at - 1, at);
+            }
+        }
         if killed {
             // The only one of them that is not recorded.
             received.push("KILL");
