@@ -105,6 +105,7 @@ pub mod dialect;
 pub mod estimate;
 pub mod event;
 pub mod executor;
+pub mod groups;
 pub mod parts;
 pub mod progress;
 pub mod protocol;

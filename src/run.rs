@@ -22,7 +22,7 @@ use anyhow::Context;
 use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
 use crate::credit::Credit;
 use crate::dialect::{FILES, Selection};
-use crate::event::{Ending, Event, Exit, FileRead, Final, Reason, Step, Stream, Summary};
+use crate::event::{Asked, Ending, Event, Exit, FileRead, Final, Reason, Step, Stream, Summary};
 use crate::executor::Builder;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
 use crate::reports::Reports;
@@ -152,6 +152,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         stage,
         inbox: inbox.clone(),
         job: Job::new(),
+        is_stuck: false,
         ladder: Ladder::new(settings.limits),
         pid: None,
         exit: None,
@@ -174,6 +175,8 @@ struct Run<'a> {
     stage: Rc<RefCell<Stage>>,
     inbox: Sender<Input>,
     job: Job,
+    /// The child waits for a terminal that it cannot be given.
+    is_stuck: bool,
     ladder: Ladder,
     pid: Option<i32>,
     exit: Option<Exit>,
@@ -394,6 +397,7 @@ impl Run<'_> {
             Notice::OuterClosed => self.request(Reason::Outer),
             Notice::Continued => {
                 self.stage.borrow_mut().start_clock();
+                self.is_stuck = false;
                 self.tell(&Event::Paused(false));
             }
             Notice::Lent(lent) => {
@@ -409,6 +413,8 @@ impl Run<'_> {
                 self.control_job(action);
             }
             Notice::Asked(asked) => {
+                // Whoever waits for a terminal that it cannot get comes to no report.
+                let asked = if self.is_stuck { Asked::Nothing } else { asked };
                 let now = self.elapsed();
                 if let Some(action) = self.ladder.asked(asked, now) {
                     self.act(action);
@@ -504,6 +510,7 @@ impl Run<'_> {
                     self.warn(
                         "the command waits for the terminal, and this job cannot be given it",
                     );
+                    self.is_stuck = true;
                     self.tell(&Event::Paused(true));
                 }
             }

@@ -7,11 +7,13 @@
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags, open};
-use rustix::process::{Pid, getpgrp};
+use rustix::process::Pid;
 use rustix::termios::{
     LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
     tcsetattr, tcsetpgrp,
 };
+
+use crate::groups;
 
 use super::tree;
 
@@ -47,7 +49,7 @@ impl Terminal {
 
     /// Whether we are in the foreground: only then is the terminal ours to lend.
     fn has_us(&self) -> bool {
-        tcgetpgrp(&self.tty).is_ok_and(|foreground| foreground == getpgrp())
+        tcgetpgrp(&self.tty).is_ok_and(|foreground| groups::own() == Some(foreground))
     }
 
     /// Whether it is ours to lend, or the child's already.
@@ -140,7 +142,9 @@ impl Terminal {
         if std::mem::take(&mut self.keys_only) {
             self.restore();
         } else if self.has_child(leader) {
-            let _ = tcsetpgrp(&self.tty, getpgrp());
+            if let Some(us) = groups::own() {
+                let _ = tcsetpgrp(&self.tty, us);
+            }
             // They are kept where the child made them.
             if std::mem::take(&mut self.copied) {
                 self.restore();
@@ -153,7 +157,7 @@ impl Terminal {
     /// it is also asked whether somebody above us took it: a shell while we were stopped, or the progrun that runs us.
     fn has_child(&self, leader: Pid) -> bool {
         tcgetpgrp(&self.tty).is_ok_and(|foreground| {
-            let is_below = || foreground != getpgrp() && !tree::is_above(foreground);
+            let is_below = || groups::own() != Some(foreground) && !tree::is_above(foreground);
             foreground == leader || self.lent && is_below()
         })
     }

@@ -6,7 +6,9 @@
 
 use std::iter;
 
-use rustix::process::{Pid, Signal, getpgid, getppid, getsid, kill_process_group};
+use rustix::process::{Pid, Signal, getppid, kill_process_group};
+
+use crate::groups;
 
 /// Sends `signal` to the group of `leader`, which must not have been reaped. SIGCONT follows whatever asks a process to
 /// end, because a stopped group acts on nothing before that.
@@ -40,12 +42,12 @@ pub(super) fn kill(leader: Pid, mark: &str) {
 /// Whether a process group is that of somebody whom we descend from, or of another job of a shell among them. Asked only
 /// of groups of our session.
 pub(super) fn is_above(group: Pid) -> bool {
-    let session = getsid(None).ok();
+    let session = groups::session(None);
     let started_by = parent(group);
     iter::successors(getppid(), |process| parent(*process))
-        .take_while(|process| getsid(Some(*process)).ok() == session)
-        .chain(session)
-        .any(|process| started_by == Some(process) || getpgid(Some(process)) == Ok(group))
+        .take_while(|process| groups::session(Some(*process)) == session)
+        .chain(session.and_then(Pid::from_raw))
+        .any(|process| started_by == Some(process) || groups::of(process) == Some(group))
 }
 
 #[cfg(target_os = "linux")]

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use rustix::fs::{FileType, fstat};
 use rustix::io::fcntl_dupfd_cloexec;
-use rustix::process::getpgrp;
 use rustix::stdio::{stderr, stdout};
 use rustix::termios::{OutputModes, isatty, tcgetattr, tcgetpgrp, tcgetwinsize};
 
 use crate::client;
 use crate::event::{Route, Stream};
+use crate::groups;
 
 use super::outer::Outer;
 use super::{Bars, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
@@ -280,7 +280,7 @@ fn size() -> (u16, u16) {
 
 /// Whether we are the foreground of the terminal. Another terminal than our own has no opinion.
 fn foreground() -> bool {
-    tcgetpgrp(stderr()).map_or(true, |foreground| foreground == getpgrp())
+    tcgetpgrp(stderr()).map_or(true, |foreground| groups::own() == Some(foreground))
 }
 
 /// Whether a newline on the terminal of the bars does not begin a line: somebody has set it up so.

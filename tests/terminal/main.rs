@@ -5,6 +5,7 @@
 mod bars;
 mod jobs;
 mod lending;
+mod namespace;
 mod output;
 mod ptys;
 mod silent;

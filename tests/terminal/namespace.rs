@@ -1,0 +1,67 @@
+//! In a PID namespace, as in a container: the group and the session of whoever came in from outside have no number there.
+
+use std::process::Command;
+
+use super::terminal::{End, installed, possible, terminal};
+
+const CTRL_C: &str = "\x03";
+
+/// The tests in which somebody looks at who is above us.
+const LENDING: [&str; 4] = [
+    "jobs::a_nested_run_whose_terminal_a_report_of_another_took_asks_for_it_again",
+    "lending::a_question_is_asked_without_bars_and_they_come_back_with_the_next_report",
+    "lending::a_shell_that_takes_the_terminal_by_itself_leaves_it_to_us",
+    "lending::who_waits_for_a_shell_that_died_with_the_terminal_has_it_next",
+];
+
+/// The command that runs another one in a namespace, where we may make one.
+fn unshare() -> Option<Vec<&'static str>> {
+    let mut unshare = vec!["unshare", "--pid", "--fork", "--mount-proc"];
+    if !rustix::process::geteuid().is_root() {
+        unshare.push("--map-root-user");
+    }
+    let works = || {
+        let output = Command::new("unshare")
+            .args(&unshare[1..])
+            .arg("true")
+            .output();
+        possible(output.unwrap().status.success(), "a PID namespace")
+    };
+    (installed("unshare") && works()).then_some(unshare)
+}
+
+#[test]
+fn in_a_namespace_the_terminal_is_lent_and_taken_back_as_ever() {
+    let Some(unshare) = unshare() else { return };
+    let output = Command::new("unshare")
+        .args(&unshare[1..])
+        .arg(std::env::current_exe().unwrap())
+        .arg("--exact")
+        .args(LENDING)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("\ntest result: ok. 4 passed;"), "{text}");
+}
+
+#[test]
+fn a_job_whose_group_has_no_number_is_drawn_and_cancelled_at_once_but_cannot_be_given_the_terminal()
+{
+    let Some(mut command) = unshare() else { return };
+    command.extend([
+        env!("CARGO_BIN_EXE_progrun"),
+        "--name",
+        "job",
+        "--",
+        "sh",
+        "script",
+    ]);
+    let mut terminal = terminal().job_of(&command, "echo 1/3 >&3; pause; read -r name");
+    terminal.shows("33%  1/3");
+    terminal.go();
+    terminal.shows("job: the command waits for the terminal, and this job cannot be given it");
+    // Its next report will not come, so it is not waited for.
+    terminal.types(CTRL_C);
+    terminal.shows("job: cancelled after _s (SIGINT), 1/3");
+    assert_eq!(terminal.ends(), End::Status(130));
+}
