@@ -162,7 +162,7 @@ struct Arguments {
     ///
     /// Then its colors, the order of its lines and its own meters are as they would be without progrun.
     /// An interactive bash as the command gets none with auto, for it would look for its jobs there; one that a script starts
-    /// needs 2>/dev/tty.
+    /// has jobs with 2>/dev/tty.
     #[arg(
         long,
         value_name = "WHEN",

@@ -1,7 +1,8 @@
 //! Listens to what a child writes to its pseudo-terminal for what a terminal does about it, other than to show it.
 //!
-//! Two things: questions that want an answer (`ESC[6n`: where is the cursor?), for who asks may wait for ever; and taking
-//! the whole screen, as vim and htop do. Refuses to know how an answer is sent and the terminal lent.
+//! Three things: questions that want an answer (`ESC[6n`: where is the cursor?), for who asks may wait for ever; taking
+//! the whole screen, as vim and htop do; and waiting for keys, as an interactive bash does. Refuses to know how an answer
+//! is sent and the terminal lent.
 
 use std::fmt::Write;
 
@@ -16,6 +17,8 @@ pub(super) enum Wish {
     Answer(Question),
     /// Give the whole screen, from this byte on.
     Take(usize),
+    /// Give the keyboard: pasted text is to be marked, so keys are about to be read.
+    Keys,
 }
 
 /// Questions to which programs wait for an answer.
@@ -71,6 +74,8 @@ pub(super) struct Listener {
     screen: Screen,
     /// Whether the cursor was sent to the first row and column, and not anywhere else.
     at_home: bool,
+    /// Whether pasted text is to be marked, which programs ask for while they read a line.
+    reads_keys: bool,
     /// Whether the cursor's place is saved: what is written elsewhere then is a line of state, and not a screen.
     saved: bool,
 }
@@ -102,6 +107,11 @@ impl Listener {
                 (b"" | b"0", b'c') => wishes.push(Wish::Answer(Question::Kind)),
                 (b"?1049" | b"?1047" | b"?47", b'h') => self.screen = Screen::Alternate,
                 (b"?1049" | b"?1047" | b"?47", b'l') => self.screen = Screen::Lines,
+                (b"?2004", b'h') if !self.reads_keys => {
+                    self.reads_keys = true;
+                    wishes.push(Wish::Keys);
+                }
+                (b"?2004", b'l') => self.reads_keys = false,
                 (b"", b's') => self.saved = true,
                 (b"", b'u') => self.saved = false,
                 (_, b'H' | b'f') => {
@@ -127,14 +137,15 @@ impl Listener {
         self.screen.is_taken()
     }
 
-    /// Whether the child will say when it leaves the screen that it has.
+    /// Whether the child has something of the terminal of which it will say when it needs it no more.
     pub(super) fn will_leave(&self) -> bool {
-        self.screen == Screen::Alternate
+        self.screen == Screen::Alternate || self.reads_keys
     }
 
     /// The screen was taken back from the child.
     pub(super) fn taken_back(&mut self) {
         self.screen = Screen::Lines;
+        self.reads_keys = false;
     }
 }
 
@@ -174,6 +185,13 @@ mod tests {
         assert_eq!(wishes(&["\x1b[H\x1b[2J\x1b7\x1b[24;0f[##]\x1b8"]), []);
         // An erased rest of a line.
         assert_eq!(wishes(&["\x1b[J\x1b[5;1Hx"]), []);
+    }
+
+    #[test]
+    fn who_wants_pasted_text_marked_is_about_to_read_keys() {
+        assert_eq!(wishes(&["\x1b[?2004h$ "]), [Wish::Keys]);
+        let lines = ["\x1b[?2004h$ ", "\x1b[?2004l", "output", "\x1b[?2004h$ "];
+        assert_eq!(wishes(&lines), [Wish::Keys, Wish::Keys]);
     }
 
     #[test]

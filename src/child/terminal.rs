@@ -125,9 +125,9 @@ impl Terminal {
         self.keys_only.then_some(&self.tty)
     }
 
-    fn keep_settings(&mut self) {
-        // Not before: in the background the settings may be those of a shell at its prompt.
-        if self.settings.is_none() {
+    /// Remembers how it is set up, once. In the background the settings may be those of a shell at its prompt.
+    pub(super) fn keep_settings(&mut self) {
+        if self.settings.is_none() && self.has_us() {
             self.settings = tcgetattr(&self.tty).ok();
         }
     }

@@ -133,6 +133,7 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn serve(mut self) -> anyhow::Result<()> {
+        self.keep_settings();
         loop {
             if std::mem::take(&mut self.woken) {
                 self.obey();

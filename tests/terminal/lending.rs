@@ -284,6 +284,28 @@ fn an_interactive_bash_that_a_script_starts_on_the_terminal_itself_has_it_with_i
     assert_bash_has_jobs(&[], ">/dev/tty 2>&1");
 }
 
+/// It takes its stderr, a terminal of ours, for the one with its jobs, and is then never stopped for wanting the real one.
+#[test]
+fn an_interactive_bash_that_a_script_starts_beside_bars_reads_its_keys() {
+    let mut terminal = terminal().env("PS1", "inner> ").job(
+        "echo 1/3 >&3; pause
+         bash --norc --noprofile -i; echo status $?; echo 2/3 >&3; pause",
+    );
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.shows("no job control in this shell\ninner>");
+    terminal.types("echo 'read' reads; read -r line; echo \"read $line\"\r");
+    terminal.shows("\nread reads");
+    terminal.types("a line\n");
+    terminal.shows("\nread a line");
+    terminal.types("exit 5\r");
+    terminal.shows("status 5\n");
+    terminal.shows(TWO_THIRDS);
+    assert_eq!(terminal.foreground(), terminal.leader());
+    assert_eq!(terminal.settings(), before);
+}
+
 #[track_caller]
 fn assert_bash_has_jobs(options: &[&str], redirected: &str) {
     let script = format!(

@@ -1,6 +1,6 @@
 //! What the worker does for a child whose output is a pseudo-terminal: be its terminal, or see that the real one is.
 //!
-//! A program that takes the whole screen is lent the terminal like one that wants to read from it. What it changes on its
+//! A program that takes the whole screen or waits for keys is lent the terminal like one that wants to read from it. What it changes on its
 //! pseudo-terminal is then changed on the real one, for programs set up the keyboard by way of their output.
 
 use std::os::fd::OwnedFd;
@@ -65,6 +65,15 @@ pub(super) struct Taking {
 }
 
 impl Worker<'_> {
+    /// Before a child that ignores the stops of the terminal can have changed them.
+    pub(super) fn keep_settings(&mut self) {
+        if self.ptys.iter().any(Option::is_some)
+            && let Some(terminal) = self.terminal()
+        {
+            terminal.keep_settings();
+        }
+    }
+
     /// What the child was stopped for by `signal`. It goes on with what it wants itself.
     pub(super) fn meant(&mut self, signal: i32) -> i32 {
         self.taking.over_at = None;
@@ -104,6 +113,7 @@ impl Worker<'_> {
                     }
                     self.take();
                 }
+                Wish::Keys => self.take_keys(),
             }
         }
     }
@@ -111,15 +121,31 @@ impl Worker<'_> {
     /// The child took the screen or the keyboard: it is to have the terminal.
     fn take(&mut self) {
         self.taking.over_at = None;
-        if self.taking.lent || self.is_lent() || self.drain.is_some() {
-            return;
+        if self.may_want() {
+            self.taking.lent = true;
+            let lendable = self.is_lendable();
+            (self.notify)(Notice::TookScreen { lendable });
         }
-        self.taking.lent = true;
+    }
+
+    /// The child is about to read keys. It has the terminal before its prompt is seen, for an interactive bash in the
+    /// background is not stopped by the first key, but ends. It keeps it as if it had been stopped for it.
+    fn take_keys(&mut self) {
+        if self.may_want() {
+            let lendable = self.is_lendable() && self.lend();
+            (self.notify)(Notice::TookScreen { lendable });
+        }
+    }
+
+    /// Whether the child can want a terminal that it does not have yet.
+    fn may_want(&self) -> bool {
+        !self.taking.lent && !self.is_lent() && self.drain.is_none()
+    }
+
+    fn is_lendable(&mut self) -> bool {
         let leader = self.pid;
-        let lendable = self
-            .terminal()
-            .is_some_and(|terminal| terminal.is_lendable(leader));
-        (self.notify)(Notice::TookScreen { lendable });
+        self.terminal()
+            .is_some_and(|terminal| terminal.is_lendable(leader))
     }
 
     /// Whether the child reads keys from a terminal of ours. It does if it sets up the keyboard on another stream than the
