@@ -295,7 +295,14 @@ impl<'a> Worker<'a> {
             }
         }
         if read_outputs {
-            for stream in [Stream::Stdout, Stream::Stderr] {
+            // Which of two that are ready was written to first is unknown. A prompt and the echo of what is typed come before
+            // what is printed then, and otherwise an error after it.
+            let order = if self.is_lent() {
+                [Stream::Stderr, Stream::Stdout]
+            } else {
+                [Stream::Stdout, Stream::Stderr]
+            };
+            for stream in order {
                 if let Some(output) = &self.outputs[stream as usize] {
                     descriptors.push(PollFd::new(output, PollFlags::IN));
                     sources.push(Source::Output(stream));

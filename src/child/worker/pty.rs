@@ -298,7 +298,7 @@ impl Worker<'_> {
         (self.notify)(Notice::TakenBack);
     }
 
-    fn is_lent(&self) -> bool {
+    pub(super) fn is_lent(&self) -> bool {
         self.terminal.as_ref().is_some_and(Terminal::is_lent)
     }
 }
