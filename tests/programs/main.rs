@@ -14,6 +14,7 @@ mod copies;
 mod media;
 mod packages;
 mod packers;
+mod remote;
 mod screens;
 mod server;
 mod stopping;
