@@ -5,6 +5,7 @@ mod report;
 mod shell;
 mod variables;
 
+use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
+use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
 use crate::run::{self, FAILED, Limits, Settings};
@@ -394,7 +396,9 @@ pub fn main() -> ! {
             run::end(outcome.ending)
         }
         Err(error) => {
-            complain(&format!("{error:#}"));
+            let mut causes = error.chain().filter_map(<dyn Error>::downcast_ref);
+            let advice = causes.next_back().map_or("", child::advice);
+            complain(&format!("{error:#}{advice}"));
             run::end(Ending::Status(FAILED))
         }
     }

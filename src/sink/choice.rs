@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use rustix::fs::{FileType, fstat};
-use rustix::io::fcntl_dupfd_cloexec;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::stdio::{stderr, stdout};
 use rustix::termios::{OutputModes, isatty, tcgetattr, tcgetpgrp, tcgetwinsize};
 
@@ -162,7 +162,7 @@ pub fn choose(
         sinks.push(Box::new(Log::new(Outlet::new(file.into(), on_gone))));
     }
     if display.output == Show::OnFailure && !json_on_stdout {
-        let file = unnamed_file().context("cannot keep the output")?;
+        let file = unnamed_file()?;
         sinks.push(Box::new(Spool::new(file, copy(stdout())?, copy(stderr())?)));
     }
     if visible && routes.into_iter().any(through) {
@@ -294,7 +294,9 @@ fn raw() -> bool {
 /// A copy of a descriptor away from the low numbers, which belong to the child's redirections.
 fn copy(descriptor: impl AsFd) -> anyhow::Result<OwnedFd> {
     match fcntl_dupfd_cloexec(descriptor, 10) {
-        Err(rustix::io::Errno::INVAL) => bail!("the limit of open files is too low (ulimit -n)"),
+        Err(Errno::INVAL | Errno::MFILE) => {
+            bail!("the limit of open files is too low (ulimit -n)")
+        }
         copy => copy.context("cannot copy a descriptor"),
     }
 }
@@ -314,13 +316,20 @@ fn ignore() -> OnGone {
 }
 
 /// A file without a name: it is gone with us, however we end.
-fn unnamed_file() -> std::io::Result<File> {
-    let folder = std::env::temp_dir();
+fn unnamed_file() -> anyhow::Result<File> {
+    let wanted = std::env::temp_dir();
+    let usual = Path::new("/tmp");
+    unnamed_file_in(&wanted)
+        .or_else(|error| unnamed_file_in(usual).map_err(|_| error))
+        .with_context(|| format!("cannot keep the output in {} (TMPDIR)", wanted.display()))
+}
+
+fn unnamed_file_in(folder: &Path) -> std::io::Result<File> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{Mode, OFlags, open};
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        if let Ok(file) = open(&folder, flags, Mode::RUSR | Mode::WUSR) {
+        if let Ok(file) = open(folder, flags, Mode::RUSR | Mode::WUSR) {
             return Ok(file.into());
         }
     }

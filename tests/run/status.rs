@@ -177,6 +177,22 @@ fn help_and_version_go_to_stdout_with_success() {
 }
 
 #[test]
+fn a_limit_of_open_files_that_is_too_low_is_named_with_the_remedy() {
+    for limit in 9..24 {
+        let output = progrun(&["--output=on-failure", "--", "true"])
+            .inside("bash", &format!(r#"ulimit -n {limit}; exec "$@""#))
+            .output();
+        let words = text(&output.stderr);
+        if output.status.success() {
+            assert_eq!(words, "");
+        } else {
+            assert_eq!(output.status.code(), Some(125), "{limit}");
+            assert!(words.ends_with("(ulimit -n)\n"), "{limit}: {words}");
+        }
+    }
+}
+
+#[test]
 fn what_is_asked_for_and_cannot_be_written_is_125() {
     for option in ["--help", "-h", "--version", "--list-formats"] {
         progrun(&[option])
