@@ -12,6 +12,7 @@ use rustix::stdio::{stderr, stdout};
 use rustix::termios::{OutputModes, isatty, tcgetattr, tcgetpgrp, tcgetwinsize};
 
 use crate::client;
+use crate::dialect::Selection;
 use crate::event::{Route, Stream};
 use crate::groups;
 
@@ -107,13 +108,14 @@ pub struct Chosen {
     pub outer: Option<OwnedFd>,
 }
 
-/// Chooses. `reads` says whether the child's streams are to go through us, so that they can be read; `gone` is told, by any thread, of what cannot be written to any more.
+/// Chooses. `from` says which formats are looked for in the child's streams; `gone` is told, by any thread, of what cannot
+/// be written to any more.
 ///
 /// # Errors
 /// If a file that was asked for cannot be opened.
 pub fn choose(
     display: &Display,
-    reads: bool,
+    from: &Selection,
     gone: impl Fn(Gone) + Send + Sync + 'static,
 ) -> anyhow::Result<Chosen> {
     let gone: Arc<dyn Fn(Gone) + Send + Sync> = Arc::new(gone);
@@ -133,7 +135,10 @@ pub fn choose(
     let visible = !json_on_stdout && display.output == Show::Stream;
     let awaits_report = is_pipe(stdout());
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
-    let routes = routes(display, shared, reads);
+    let shows_progress = bars || plain || outer.is_some() || display.json.is_some();
+    // What nobody sees may still say how far the child is.
+    let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
+    let routes = routes(display, shared, from.reads_streams() || hidden);
     let through = |route: Route| matches!(route, Route::Piped | Route::Terminal);
 
     if let Some(place) = &display.json {
@@ -210,7 +215,7 @@ pub fn choose(
     Ok(Chosen {
         sinks,
         routes,
-        shows_progress: bars || plain || outer.is_some() || display.json.is_some(),
+        shows_progress,
         outer,
         verbatim: display.json.is_some(),
         observe: bars && !awaits_report,
@@ -225,8 +230,8 @@ fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     let needed =
         display.log.is_some() || display.output == Show::OnFailure || json_on_stdout || reads;
     let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
-        (Show::None, _) if !needed => Route::Discard,
-        _ if !needed && !shared => Route::Inherit,
+        (Show::None, Tty::Auto | Tty::Never) if !needed => Route::Discard,
+        (Show::Stream, _) if !needed && !shared => Route::Inherit,
         (_, Tty::Always) => Route::Terminal,
         (_, Tty::Auto) if visible && terminal => Route::Terminal,
         (_, Tty::Auto | Tty::Never) => Route::Piped,

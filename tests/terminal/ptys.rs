@@ -40,6 +40,7 @@ fn the_output_is_a_terminal_wherever_it_goes_through_us_if_that_is_wanted() {
     for options in [
         &["--tty", "always", "--output", "on-failure", "--log", "log"][..],
         &["--tty", "always", "--json", "--log", "log"],
+        &["--tty", "always", "--output", "none", "--log", "log"],
     ] {
         let mut terminal = terminal().job_with(options, script);
         assert_eq!(terminal.hears(), "two terminals");
@@ -47,6 +48,16 @@ fn the_output_is_a_terminal_wherever_it_goes_through_us_if_that_is_wanted() {
         let log = fs::read(terminal.folder.path().join("log")).unwrap();
         assert_eq!(log, b"a\nb\r\n");
     }
+}
+
+#[test]
+fn output_that_nobody_sees_can_be_a_terminal_too() {
+    let script = "[ -t 1 ] && [ -t 2 ] && say two terminals; echo out; echo err >&2; exit 3";
+    let options = ["--quiet", "--output", "none", "--tty", "always"];
+    let mut terminal = terminal().job_with(&options, script);
+    assert_eq!(terminal.hears(), "two terminals");
+    assert_eq!(terminal.ends(), End::Status(3));
+    assert_eq!(terminal.screen(), "");
 }
 
 #[test]
