@@ -30,7 +30,7 @@ use self::output::Output;
 use self::screen::Screen;
 use self::silent::Silent;
 use super::text::escape;
-use super::{Outlet, Sink, narration};
+use super::{Modes, Outlet, Sink, narration};
 
 /// A fast command stays silent.
 const SHOW_AFTER: Duration = Duration::from_millis(200);
@@ -68,6 +68,8 @@ pub(super) struct Bars {
     /// What is shown instead as long as there is no report.
     silent: Option<Silent>,
     output: Output,
+    /// What the child has switched on in the terminal.
+    modes: Modes,
     /// For what the child printed, and held until it is written or known to be redrawn.
     charges: Vec<Charge>,
     last_frame: Option<Duration>,
@@ -152,6 +154,7 @@ impl Bars {
             source: None,
             silent: Some(Silent::default()),
             output: Output::new(width),
+            modes: Modes::default(),
             charges: Vec::new(),
             last_frame: None,
             drawn: false,
@@ -229,6 +232,7 @@ impl Bars {
     /// beside the bars.
     fn write_output(&mut self) {
         let output = self.output.take();
+        self.modes.note(&output);
         if self.lent || !(self.raw)() {
             self.screen.write(&output);
             return;
@@ -324,6 +328,11 @@ impl Bars {
         self.clear();
         self.switch_taskbar_off();
         self.output.end(elapsed);
+        self.write_output();
+        if self.modes.is_elsewhere() {
+            self.output.line_was_ended();
+        }
+        self.screen.write(&self.modes.undo(summary.state));
         if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
         }

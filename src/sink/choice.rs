@@ -189,7 +189,10 @@ pub fn choose(
             place(Stream::Stderr, stderr())?,
         ];
         if places.iter().any(Option::is_some) {
-            sinks.push(Box::new(Streams::new(places)));
+            sinks.push(Box::new(Streams::new(
+                places,
+                [isatty(stdout()), isatty(stderr())],
+            )));
         }
     }
     if bars {

@@ -211,6 +211,33 @@ fn a_program_that_takes_the_whole_screen_has_the_terminal_until_it_leaves() {
 }
 
 #[test]
+fn whoever_is_killed_with_the_whole_screen_leaves_the_terminal_as_it_was() {
+    let script = "echo above; pause
+        printf '\\033[?1049h\\033[2J\\033[?25l\\033[?2004h\\033[?1000;1006h\\033[31m\\033[5;1Hall mine'; pause
+        kill -KILL $$";
+    let bars = "above\njob: killed by SIGKILL after _s";
+    for (options, end) in [(&[][..], bars), (&["--quiet", "--log", "log"], "above")] {
+        let mut terminal = terminal().job_with(options, script);
+        terminal.shows("above");
+        terminal.go();
+        terminal.until("whole screen", |screen| screen == "\n\n\n\nall mine");
+        terminal.go();
+        assert_eq!(terminal.ends(), End::Signal(libc::SIGKILL));
+        assert_eq!(terminal.screen(), end);
+        let undone = "\x1b[m\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l";
+        assert!(terminal.was_sent(undone));
+    }
+}
+
+#[test]
+fn whoever_ends_well_may_have_meant_what_is_left() {
+    let mut terminal = terminal().job("printf '\\033[?25l'");
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(terminal.was_sent("\x1b[?25l"));
+    assert!(!terminal.was_sent("\x1b[?25h"));
+}
+
+#[test]
 fn a_resized_terminal_is_told_of_while_it_is_lent() {
     let mut terminal = terminal().job(
         r"exec 4>&1; trap 'say $(stty size <&4)' WINCH
