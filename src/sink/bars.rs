@@ -53,7 +53,9 @@ pub(super) struct Bars {
     outlet: Outlet,
     screen: Screen,
     foreground: fn() -> bool,
-    raw: fn() -> bool,
+    setup: fn() -> Setup,
+    /// Whether what is typed was read line by line when we last got the terminal.
+    by_lines: bool,
     multi: MultiProgress,
     rows: Vec<Row>,
     layout: Layout,
@@ -89,6 +91,15 @@ pub(super) struct Bars {
     hung_up: bool,
 }
 
+/// How a terminal is set up, as far as it matters to who draws there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setup {
+    /// Whether a newline returns the cursor.
+    pub(super) newline_returns: bool,
+    /// Whether what is typed is read line by line.
+    pub(super) by_lines: bool,
+}
+
 /// A line of the picture: texts that the bar's style reads when it draws.
 #[derive(Debug)]
 struct Row {
@@ -119,8 +130,8 @@ struct Taskbar {
 
 impl Bars {
     /// Draws on the terminal behind `outlet`, whose size `size` gives as columns and rows; `shows` says of stdout and
-    /// stderr whether what the child prints there is shown above the bars, `foreground` whether the terminal is ours to
-    /// draw on, and `raw` whether a newline does not return the cursor there.
+    /// stderr whether what the child prints there is shown above the bars, `foreground` whether we are the
+    /// terminal's foreground, and `setup` how it is set up.
     #[must_use]
     pub(super) fn new(
         outlet: Outlet,
@@ -129,7 +140,7 @@ impl Bars {
         shows: [bool; 2],
         size: impl Fn() -> (u16, u16) + Send + Sync + 'static,
         foreground: fn() -> bool,
-        raw: fn() -> bool,
+        setup: fn() -> Setup,
     ) -> Self {
         let screen = Screen::new(size);
         let width = usize::from(screen.measure().0);
@@ -140,7 +151,8 @@ impl Bars {
             multi: MultiProgress::with_draw_target(target),
             screen,
             foreground,
-            raw,
+            setup,
+            by_lines: setup().by_lines,
             rows: Vec::new(),
             layout: Layout::default(),
             name,
@@ -214,7 +226,7 @@ impl Bars {
             self.clear();
             self.write_output();
         }
-        if !(self.foreground)() {
+        if !self.is_ours() {
             self.drawn = false;
         } else if !self.output.line_open() {
             self.draw(elapsed);
@@ -233,7 +245,7 @@ impl Bars {
     fn write_output(&mut self) {
         let output = self.output.take();
         self.modes.note(&output);
-        if self.lent || !(self.raw)() {
+        if self.lent || (self.setup)().newline_returns {
             self.screen.write(&output);
             return;
         }
@@ -248,10 +260,16 @@ impl Bars {
         }
     }
 
+    /// Whether the terminal is ours to draw on. Not everybody has to ask us for it: the server of tmux, which is in a session
+    /// of its own, takes the keyboard and draws where it is told.
+    fn is_ours(&self) -> bool {
+        (self.foreground)() && (!self.by_lines || (self.setup)().by_lines)
+    }
+
     /// Takes the bars away, if there are any.
     fn clear(&mut self) {
-        // In the background there are none: whoever has the terminal now has written over them.
-        if self.drawn && (self.foreground)() {
+        // There are none on somebody else's terminal: whoever has it now has written over them.
+        if self.drawn && self.is_ours() {
             self.screen.erase();
         }
         self.drawn = false;
@@ -304,6 +322,7 @@ impl Bars {
     fn terminal_is_ours(&mut self, ours: bool, elapsed: Duration) {
         if ours {
             self.lent = false;
+            self.by_lines = (self.setup)().by_lines;
             // Whoever answered a question has ended its line.
             self.output.line_was_ended();
             self.news = true;
@@ -592,7 +611,10 @@ mod tests {
             [true; 2],
             || (80, 24),
             || true,
-            || false,
+            || Setup {
+                newline_returns: true,
+                by_lines: true,
+            },
         );
         let mut now = Duration::from_millis(300);
         let credit = Credit::new(1 << 20, || ());

@@ -9,13 +9,16 @@ use anyhow::{Context, bail};
 use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::stdio::{stderr, stdout};
-use rustix::termios::{OutputModes, isatty, tcgetattr, tcgetpgrp, tcgetwinsize};
+use rustix::termios::{
+    LocalModes, OutputModes, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize,
+};
 
 use crate::client;
 use crate::dialect::Selection;
 use crate::event::{Route, Stream};
 use crate::groups;
 
+use super::bars::Setup;
 use super::outer::Outer;
 use super::{Bars, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
 
@@ -200,7 +203,7 @@ pub fn choose(
         let shows = shared.map(|shared| shared && visible);
         let color = display.color.unwrap_or_else(color_by_environment);
         let name = display.name.clone();
-        let bars = Bars::new(terminal, name, color, shows, size, foreground, raw);
+        let bars = Bars::new(terminal, name, color, shows, size, foreground, setup);
         sinks.push(Box::new(bars.after_first_report(awaits_report)));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
@@ -291,12 +294,17 @@ fn foreground() -> bool {
     tcgetpgrp(stderr()).map_or(true, |foreground| groups::own() == Some(foreground))
 }
 
-/// Whether a newline on the terminal of the bars does not begin a line: somebody has set it up so.
-fn raw() -> bool {
-    tcgetattr(stderr()).is_ok_and(|settings| {
-        let output = settings.output_modes;
-        !output.contains(OutputModes::OPOST | OutputModes::ONLCR)
-    })
+/// How the terminal of the bars is set up; as usual where it does not say.
+fn setup() -> Setup {
+    let settings = tcgetattr(stderr());
+    let is = |holds: fn(&Termios) -> bool| settings.as_ref().map_or(true, holds);
+    Setup {
+        newline_returns: is(|settings| {
+            let lines = OutputModes::OPOST | OutputModes::ONLCR;
+            settings.output_modes.contains(lines)
+        }),
+        by_lines: is(|settings| settings.local_modes.contains(LocalModes::ICANON)),
+    }
 }
 
 /// A copy of a descriptor away from the low numbers, which belong to the child's redirections.
