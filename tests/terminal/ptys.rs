@@ -139,6 +139,35 @@ fn who_asks_the_terminal_where_the_cursor_is_gets_an_answer() {
 }
 
 #[test]
+fn who_asks_before_it_reads_the_real_terminal_is_answered_there() {
+    let mut terminal = terminal().job_of(
+        &[
+            env!("CARGO_BIN_EXE_progrun"),
+            "--name",
+            "job",
+            "--log",
+            "log",
+            "--",
+            "bash",
+            "script",
+        ],
+        r#"say $$; echo 1/2 >&3; pause; printf 'here\n\033[6n'
+           IFS= read -rsd R answer; say "${answer#?}"; echo 2/2 >&3; pause"#,
+    );
+    let child: i32 = terminal.hears().parse().unwrap();
+    terminal.shows("1/2");
+    terminal.go();
+    eventually("lent", || terminal.foreground() == child);
+    terminal.types("\x1b[7;1R");
+    assert_eq!(terminal.hears(), "[7;1");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(terminal.was_sent("\x1b[6n"));
+    let log = fs::read_to_string(terminal.folder.path().join("log")).unwrap();
+    assert_eq!(log, "here\n\x1b[6n");
+}
+
+#[test]
 fn not_a_byte_is_lost_at_a_fast_end_on_a_terminal() {
     // 10 of one digit, 90 of two, ..., each with its end.
     let length = 10 * 2 + 90 * 3 + 900 * 4 + 9_000 * 5 + 20_000 * 6;
