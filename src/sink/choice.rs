@@ -207,7 +207,9 @@ pub fn choose(
         sinks.push(Box::new(bars.after_first_report(awaits_report)));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
-        sinks.push(Box::new(Plain::new(outlet, display.name.clone())));
+        let seen = routes.map(|route| visible && through(route));
+        let plain = Plain::new(outlet, display.name.clone());
+        sinks.push(Box::new(plain.beside([seen[0] && same_place(), seen[1]])));
     } else if json_on_stdout && display.progress == Progress::Auto && isatty(stderr()) {
         // Whoever presses Ctrl-C wants to know what it does; the reader of the events may be gone by then.
         let outlet = Outlet::new(copy(stderr())?, ignore());
@@ -262,11 +264,17 @@ fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {
 
 /// Whether our stdout is the terminal that the bars are on.
 fn same_terminal() -> bool {
-    isatty(stdout())
-        && match (fstat(stdout()), fstat(stderr())) {
-            (Ok(out), Ok(err)) => out.st_rdev == err.st_rdev,
-            _ => false,
-        }
+    isatty(stdout()) && same_place()
+}
+
+/// Whether our stdout and stderr go to the same place.
+fn same_place() -> bool {
+    let (Ok(out), Ok(err)) = (fstat(stdout()), fstat(stderr())) else {
+        return false;
+    };
+    // A terminal has several names.
+    (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino)
+        || isatty(stdout()) && out.st_rdev == err.st_rdev
 }
 
 /// Whether somebody else reads this, and may be writing to the terminal.
