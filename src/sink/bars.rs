@@ -54,7 +54,7 @@ pub(super) struct Bars {
     screen: Screen,
     foreground: fn() -> bool,
     setup: fn() -> Setup,
-    /// Whether what is typed was read line by line when we last got the terminal.
+    /// Whether what is typed was read line by line at some time since we got the terminal.
     by_lines: bool,
     multi: MultiProgress,
     rows: Vec<Row>,
@@ -262,8 +262,10 @@ impl Bars {
 
     /// Whether the terminal is ours to draw on. Not everybody has to ask us for it: the server of tmux, which is in a session
     /// of its own, takes the keyboard and draws where it is told.
-    fn is_ours(&self) -> bool {
-        (self.foreground)() && (!self.by_lines || (self.setup)().by_lines)
+    fn is_ours(&mut self) -> bool {
+        let by_lines = (self.setup)().by_lines;
+        self.by_lines |= by_lines;
+        (self.foreground)() && self.by_lines == by_lines
     }
 
     /// Takes the bars away, if there are any.
