@@ -173,30 +173,9 @@ pub fn choose(
         let file = unnamed_file()?;
         sinks.push(Box::new(Spool::new(file, copy(stdout())?, copy(stderr())?)));
     }
-    if visible && routes.into_iter().any(through) {
-        let place = |stream: Stream, descriptor: BorrowedFd<'_>| -> anyhow::Result<_> {
-            let ours = through(routes[stream as usize]) && !shared[stream as usize];
-            if !ours {
-                return Ok(None);
-            }
-            let gone = Arc::clone(&gone);
-            let on_gone: OnGone = Box::new(move |error| {
-                let sentence = (error.kind() != std::io::ErrorKind::BrokenPipe)
-                    .then(|| format!("cannot write the command's {stream}: {error}"));
-                gone(Gone::Stream(stream, sentence));
-            });
-            Ok(Some(Outlet::new(copy(descriptor)?, on_gone)))
-        };
-        let places = [
-            place(Stream::Stdout, stdout())?,
-            place(Stream::Stderr, stderr())?,
-        ];
-        if places.iter().any(Option::is_some) {
-            sinks.push(Box::new(Streams::new(
-                places,
-                [isatty(stdout()), isatty(stderr())],
-            )));
-        }
+    let ours = [0, 1].map(|stream| visible && through(routes[stream]) && !shared[stream]);
+    if ours.contains(&true) {
+        sinks.push(Box::new(streams(ours, &gone)?));
     }
     if bars {
         let terminal = Outlet::new(copy(stderr())?, ignore());
@@ -207,9 +186,8 @@ pub fn choose(
         sinks.push(Box::new(bars.after_first_report(awaits_report)));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
-        let seen = routes.map(|route| visible && through(route));
         let plain = Plain::new(outlet, display.name.clone());
-        sinks.push(Box::new(plain.beside([seen[0] && same_place(), seen[1]])));
+        sinks.push(Box::new(plain.beside([ours[0] && same_place(), ours[1]])));
     } else if json_on_stdout && display.progress == Progress::Auto && isatty(stderr()) {
         // Whoever presses Ctrl-C wants to know what it does; the reader of the events may be gone by then.
         let outlet = Outlet::new(copy(stderr())?, ignore());
@@ -228,6 +206,27 @@ pub fn choose(
         verbatim: display.json.is_some(),
         observe: bars && !awaits_report,
     })
+}
+
+/// Hands on those of the child's streams that are shown and nobody else shows.
+fn streams(ours: [bool; 2], gone: &Arc<dyn Fn(Gone) + Send + Sync>) -> anyhow::Result<Streams> {
+    let place = |stream: Stream, descriptor: BorrowedFd<'_>| -> anyhow::Result<_> {
+        if !ours[stream as usize] {
+            return Ok(None);
+        }
+        let gone = Arc::clone(gone);
+        let on_gone: OnGone = Box::new(move |error| {
+            let sentence = (error.kind() != std::io::ErrorKind::BrokenPipe)
+                .then(|| format!("cannot write the command's {stream}: {error}"));
+            gone(Gone::Stream(stream, sentence));
+        });
+        Ok(Some(Outlet::new(copy(descriptor)?, on_gone)))
+    };
+    let places = [
+        place(Stream::Stdout, stdout())?,
+        place(Stream::Stderr, stderr())?,
+    ];
+    Ok(Streams::new(places, [isatty(stdout()), isatty(stderr())]))
 }
 
 /// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, and `reads` whether they
