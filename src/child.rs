@@ -35,7 +35,7 @@ use crate::reports::Reports;
 
 use self::worker::Worker;
 
-pub use self::launch_error::LaunchError;
+pub use self::launch_error::{LaunchError, advice};
 pub use self::signals::{Stopped, block, die_by, is_ignored, stop_by, unblock};
 pub use self::socket::{Socket, SocketFiles};
 

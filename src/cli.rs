@@ -3,16 +3,19 @@
 mod formats;
 mod report;
 mod shell;
+mod variables;
 
+use std::error::Error;
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, Resettable, TypedValueParser};
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
+use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
 use crate::run::{self, FAILED, Limits, Settings};
@@ -240,7 +243,7 @@ struct Arguments {
     #[arg(
         long,
         value_name = "N",
-        value_parser = clap::value_parser!(i32).range(3..=255),
+        value_parser = parse_channel,
         default_value = "3",
         env = "PROGRUN_CHANNEL",
         help_heading = "Channel",
@@ -319,6 +322,13 @@ fn parse_time(text: &str) -> Result<Time, String> {
     Ok(Time(Some(time).filter(|time| !time.is_zero())))
 }
 
+fn parse_channel(text: &str) -> Result<i32, &'static str> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (3..=255).contains(number))
+        .ok_or("expected a number from 3 to 255")
+}
+
 fn parse_signal(text: &str) -> Result<i32, String> {
     let upper = text.to_uppercase();
     let name = if upper.starts_with("SIG") {
@@ -376,8 +386,7 @@ pub fn main() -> ! {
         Err(error) => refuse(&error, &words),
     };
     if arguments.list_formats {
-        formats::list(&mut std::io::stdout());
-        run::end(Ending::Status(0));
+        end_written(formats::list(&mut io::stdout()));
     }
     match run::run(&settings(*arguments)) {
         Ok(outcome) => {
@@ -387,7 +396,9 @@ pub fn main() -> ! {
             run::end(outcome.ending)
         }
         Err(error) => {
-            complain(&format!("{error:#}"));
+            let mut causes = error.chain().filter_map(<dyn Error>::downcast_ref);
+            let advice = causes.next_back().map_or("", child::advice);
+            complain(&format!("{error:#}{advice}"));
             run::end(Ending::Status(FAILED))
         }
     }
@@ -402,24 +413,15 @@ enum Parsed {
 
 fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
     let matches = command()
-        .mut_args(without_empty_variable)
-        .try_get_matches_from(words)?;
+        .mut_args(variables::without_empty)
+        .try_get_matches_from(words)
+        .map_err(|error| variables::blame(error, words))?;
     if let Some((_, report)) = matches.subcommand() {
         return Report::from_arg_matches(report).map(Parsed::Report);
     }
     let arguments = Arguments::from_arg_matches(&matches)?;
-    formats::check(&arguments.from)?;
+    formats::check(&arguments.from, matches.value_source("from"))?;
     Ok(Parsed::Run(Box::new(arguments)))
-}
-
-/// A variable that is set and empty is for whoever sets it as good as none; for clap it would be an empty value.
-fn without_empty_variable(argument: clap::Arg) -> clap::Arg {
-    let value = argument.get_env().and_then(std::env::var_os);
-    if value.is_some_and(|value| value.is_empty()) {
-        argument.env(Resettable::Reset)
-    } else {
-        argument
-    }
 }
 
 /// Reports, and gives the exit status.
@@ -445,10 +447,25 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
             "the file of --json stands behind an equals sign: --json={file}"
         ));
     } else {
-        let _ = error.print();
+        let printed = error.print();
+        if !error.use_stderr() {
+            end_written(printed);
+        }
     }
-    let status = if error.use_stderr() { FAILED } else { 0 };
-    run::end(Ending::Status(status))
+    run::end(Ending::Status(FAILED))
+}
+
+/// Ends when what was asked for is written to stdout, or could not be. Whose reader went away dies of it in silence, as
+/// other tools do.
+fn end_written(written: io::Result<()>) -> ! {
+    run::end(match written.and_then(|()| io::stdout().flush()) {
+        Ok(()) => Ending::Status(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ending::Signal(libc::SIGPIPE),
+        Err(error) => {
+            complain(&format!("cannot write to stdout: {error}"));
+            Ending::Status(FAILED)
+        }
+    })
 }
 
 /// The command, if what is wrong is that it stands there without `--`.
@@ -477,7 +494,7 @@ fn misplaced(error: &clap::Error) -> Option<&str> {
 
 /// The program's own last words. Nobody is left to tell if stderr is gone.
 fn complain(sentence: &str) {
-    let _ = writeln!(std::io::stderr(), "progrun: {}", escape(sentence));
+    let _ = writeln!(io::stderr(), "progrun: {}", escape(sentence));
 }
 
 fn settings(arguments: Arguments) -> Settings {

@@ -94,8 +94,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let (inbox, inputs) = mpsc::channel();
     signals::open_mask();
     let gone = inbox.clone();
-    let reads = settings.from.reads_streams();
-    let chosen = choose(&settings.display, reads, move |what| {
+    let chosen = choose(&settings.display, &settings.from, move |what| {
         let _ = gone.send(Input::Gone(what));
     })?;
     signals::hold();

@@ -46,7 +46,9 @@ impl fmt::Display for LaunchError {
             Self::CannotRun { program, reason } => {
                 write!(f, "cannot run {}: {reason}", program.display())
             }
-            Self::Internal { what, source } => write!(f, "{what} failed: {source}"),
+            Self::Internal { what, source } => {
+                write!(f, "{what} failed: {source}{}", advice(source))
+            }
         }
     }
 }
@@ -89,6 +91,15 @@ impl LaunchError {
             program: program.to_owned(),
             reason,
         }
+    }
+}
+
+/// What to do about an error of the system, to be added to what it says.
+#[must_use]
+pub fn advice(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => ": raise the limit of open files (ulimit -n)",
+        _ => "",
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use rustix::termios::Winsize;
 
-use crate::vt::{Piece, Splitter, numbers};
+use crate::vt::{ESCAPE, Piece, Splitter, numbers};
 
 /// What a terminal has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,19 @@ impl Question {
         };
         answer
     }
+}
+
+/// Where a question begins, of whatever kind, if `bytes` end with one.
+pub(super) fn question_at_end(bytes: &[u8]) -> Option<usize> {
+    let at = memchr::memrchr(ESCAPE, bytes)?;
+    let asks = match &bytes[at + 1..] {
+        [b'[', parameters @ .., b'n' | b'c' | b't'] => {
+            parameters.iter().all(|byte| matches!(byte, b'0'..=b'?'))
+        }
+        [b']', content @ ..] => content.ends_with(b"?\x07"),
+        _ => false,
+    };
+    asks.then_some(at)
 }
 
 /// What the child has of the screen.
@@ -84,7 +97,7 @@ impl Listener {
     /// What the terminal has to do about `bytes`, in order.
     pub(super) fn listen(&mut self, bytes: &[u8]) -> Vec<Wish> {
         let mut wishes = Vec::new();
-        if !self.splitter.is_within() && memchr::memchr(0x1b, bytes).is_none() {
+        if !self.splitter.is_within() && memchr::memchr(ESCAPE, bytes).is_none() {
             return wishes;
         }
         let mut rest = bytes;
@@ -167,6 +180,23 @@ mod tests {
         assert_eq!(wishes(&["a\x1b", "[", "6", "n"]), [position]);
         assert_eq!(wishes(&["\x1b[5n"]), [Wish::Answer(Question::Status)]);
         assert_eq!(wishes(&["\x1b[6;1m\x1b[16n 6n"]), []);
+    }
+
+    #[test]
+    fn what_ends_with_a_question_is_told_from_what_does_not() {
+        for asks in ["\x1b[6n", "\x1b[c", "\x1b[>0c", "\x1b[18t", "\x1b]11;?\x07"] {
+            let bytes = format!("where\x1b[m? {asks}");
+            assert_eq!(question_at_end(bytes.as_bytes()), Some(10), "{asks}");
+        }
+        for asks_not in [
+            "\x1b[6nx",
+            "\x1b[m in",
+            "\x1b[",
+            "\x1b]0;why?",
+            "is it?\x07",
+        ] {
+            assert_eq!(question_at_end(asks_not.as_bytes()), None, "{asks_not}");
+        }
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(super) struct Worker<'a> {
     /// Those of the outputs that are a terminal for the child.
     ptys: [Option<Pty>; 2],
     taking: Taking,
+    /// A question to the terminal, until it is known who is to answer it.
+    held: Option<(Stream, Vec<u8>)>,
     buffer: Vec<u8>,
     /// What large reads were handed on in: never more than may be under way.
     pieces: Vec<Arc<Vec<u8>>>,
@@ -115,6 +117,7 @@ impl<'a> Worker<'a> {
             outputs: spawned.outputs,
             ptys: spawned.terminals.map(|settings| settings.map(Pty::new)),
             taking: Taking::default(),
+            held: None,
             buffer: Vec::with_capacity(READ),
             pieces: Vec::new(),
             reports_credit: Credit::new(UNDER_WAY, move || reports_wake.wake()),
@@ -183,6 +186,9 @@ impl<'a> Worker<'a> {
                 Order::Lend => {
                     let lent = self.lend();
                     tree::signal_group(self.pid, libc::SIGCONT);
+                    if lent {
+                        self.let_question_go();
+                    }
                     (self.notify)(Notice::Lent(lent));
                 }
                 Order::Acknowledge => (self.notify)(Notice::Acknowledged),
@@ -508,10 +514,14 @@ impl<'a> Worker<'a> {
             self.finish_dialects(place);
             return;
         }
+        self.let_question_go();
         self.dialects.feed(place, &self.buffer, Instant::now());
         // Before what was printed: a line that is written for machines is not shown where a bar shows what it says.
         self.report_dialects();
         self.serve_pty(stream);
+        if self.buffer.is_empty() {
+            return;
+        }
         // A large read is handed on as it is; a small one is copied, so that it does not hold a large buffer.
         let bytes = if self.buffer.len() >= READ / 4 {
             self.hand_on_buffer()
@@ -545,6 +555,7 @@ impl<'a> Worker<'a> {
 
     /// The last signals, then the reaping.
     fn bury(mut self) -> anyhow::Result<()> {
+        self.let_question_go();
         if self.channel.take().is_some() {
             self.collector.finish();
             let reports = self.collector.take();

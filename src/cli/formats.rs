@@ -1,9 +1,10 @@
 //! `--from` and `--list-formats`: the names of other programs' formats on the command line.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 
 use crate::dialect::{Selection, formats};
 
@@ -14,12 +15,16 @@ pub(super) fn names() -> PossibleValuesParser {
 }
 
 /// That `auto` and `none` stand alone.
-pub(super) fn check(from: &[String]) -> Result<(), clap::Error> {
+pub(super) fn check(from: &[String], source: Option<ValueSource>) -> Result<(), clap::Error> {
+    let place = match source {
+        Some(ValueSource::EnvVariable) => "PROGRUN_FROM=",
+        _ => "--from ",
+    };
     let alone = |name: &String| name == "auto" || name == "none";
     match from.iter().find(|name| alone(name)) {
         Some(name) if from.len() > 1 => Err(super::command().error(
             ErrorKind::ArgumentConflict,
-            format!("'{name}' in '--from {}' stands alone", from.join(",")),
+            format!("'{name}' in '{place}{}' stands alone", from.join(",")),
         )),
         _ => Ok(()),
     }
@@ -39,14 +44,15 @@ pub(super) fn selection(from: &[String]) -> Selection {
     }
 }
 
-/// Writes the table. Nobody is left to tell if its reader is gone.
-pub(super) fn list(out: &mut impl Write) {
+/// Writes the table.
+pub(super) fn list(out: &mut impl Write) -> io::Result<()> {
     let width = formats().map(|format| format.name.len()).max();
     let width = width.unwrap_or(0);
     for format in formats() {
-        let _ = writeln!(out, "{:width$}  {}", format.name, format.about);
+        writeln!(out, "{:width$}  {}", format.name, format.about)?;
         if !format.switch.is_empty() {
-            let _ = writeln!(out, "{:width$}  with: {}", "", format.switch);
+            writeln!(out, "{:width$}  with: {}", "", format.switch)?;
         }
     }
+    Ok(())
 }

@@ -30,7 +30,7 @@ use self::output::Output;
 use self::screen::Screen;
 use self::silent::Silent;
 use super::text::escape;
-use super::{Outlet, Sink, narration};
+use super::{Modes, Outlet, Sink, narration};
 
 /// A fast command stays silent.
 const SHOW_AFTER: Duration = Duration::from_millis(200);
@@ -53,7 +53,9 @@ pub(super) struct Bars {
     outlet: Outlet,
     screen: Screen,
     foreground: fn() -> bool,
-    raw: fn() -> bool,
+    setup: fn() -> Setup,
+    /// Whether what is typed was read line by line at some time since we got the terminal.
+    by_lines: bool,
     multi: MultiProgress,
     rows: Vec<Row>,
     layout: Layout,
@@ -68,6 +70,8 @@ pub(super) struct Bars {
     /// What is shown instead as long as there is no report.
     silent: Option<Silent>,
     output: Output,
+    /// What the child has switched on in the terminal.
+    modes: Modes,
     /// For what the child printed, and held until it is written or known to be redrawn.
     charges: Vec<Charge>,
     last_frame: Option<Duration>,
@@ -85,6 +89,15 @@ pub(super) struct Bars {
     paused: bool,
     /// Whether the terminal is gone: after SIGHUP nothing is drawn.
     hung_up: bool,
+}
+
+/// How a terminal is set up, as far as it matters to who draws there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setup {
+    /// Whether a newline returns the cursor.
+    pub(super) newline_returns: bool,
+    /// Whether what is typed is read line by line.
+    pub(super) by_lines: bool,
 }
 
 /// A line of the picture: texts that the bar's style reads when it draws.
@@ -117,8 +130,8 @@ struct Taskbar {
 
 impl Bars {
     /// Draws on the terminal behind `outlet`, whose size `size` gives as columns and rows; `shows` says of stdout and
-    /// stderr whether what the child prints there is shown above the bars, `foreground` whether the terminal is ours to
-    /// draw on, and `raw` whether a newline does not return the cursor there.
+    /// stderr whether what the child prints there is shown above the bars, `foreground` whether we are the
+    /// terminal's foreground, and `setup` how it is set up.
     #[must_use]
     pub(super) fn new(
         outlet: Outlet,
@@ -127,7 +140,7 @@ impl Bars {
         shows: [bool; 2],
         size: impl Fn() -> (u16, u16) + Send + Sync + 'static,
         foreground: fn() -> bool,
-        raw: fn() -> bool,
+        setup: fn() -> Setup,
     ) -> Self {
         let screen = Screen::new(size);
         let width = usize::from(screen.measure().0);
@@ -138,7 +151,8 @@ impl Bars {
             multi: MultiProgress::with_draw_target(target),
             screen,
             foreground,
-            raw,
+            setup,
+            by_lines: setup().by_lines,
             rows: Vec::new(),
             layout: Layout::default(),
             name,
@@ -152,6 +166,7 @@ impl Bars {
             source: None,
             silent: Some(Silent::default()),
             output: Output::new(width),
+            modes: Modes::default(),
             charges: Vec::new(),
             last_frame: None,
             drawn: false,
@@ -211,7 +226,7 @@ impl Bars {
             self.clear();
             self.write_output();
         }
-        if !(self.foreground)() {
+        if !self.is_ours() {
             self.drawn = false;
         } else if !self.output.line_open() {
             self.draw(elapsed);
@@ -229,7 +244,8 @@ impl Bars {
     /// beside the bars.
     fn write_output(&mut self) {
         let output = self.output.take();
-        if self.lent || !(self.raw)() {
+        self.modes.note(&output);
+        if self.lent || (self.setup)().newline_returns {
             self.screen.write(&output);
             return;
         }
@@ -244,10 +260,18 @@ impl Bars {
         }
     }
 
+    /// Whether the terminal is ours to draw on. Not everybody has to ask us for it: the server of tmux, which is in a session
+    /// of its own, takes the keyboard and draws where it is told.
+    fn is_ours(&mut self) -> bool {
+        let by_lines = (self.setup)().by_lines;
+        self.by_lines |= by_lines;
+        (self.foreground)() && self.by_lines == by_lines
+    }
+
     /// Takes the bars away, if there are any.
     fn clear(&mut self) {
-        // In the background there are none: whoever has the terminal now has written over them.
-        if self.drawn && (self.foreground)() {
+        // There are none on somebody else's terminal: whoever has it now has written over them.
+        if self.drawn && self.is_ours() {
             self.screen.erase();
         }
         self.drawn = false;
@@ -300,6 +324,7 @@ impl Bars {
     fn terminal_is_ours(&mut self, ours: bool, elapsed: Duration) {
         if ours {
             self.lent = false;
+            self.by_lines = (self.setup)().by_lines;
             // Whoever answered a question has ended its line.
             self.output.line_was_ended();
             self.news = true;
@@ -324,6 +349,11 @@ impl Bars {
         self.clear();
         self.switch_taskbar_off();
         self.output.end(elapsed);
+        self.write_output();
+        if self.modes.is_elsewhere() {
+            self.output.line_was_ended();
+        }
+        self.screen.write(&self.modes.undo(summary.state));
         if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
         }
@@ -583,7 +613,10 @@ mod tests {
             [true; 2],
             || (80, 24),
             || true,
-            || false,
+            || Setup {
+                newline_returns: true,
+                by_lines: true,
+            },
         );
         let mut now = Duration::from_millis(300);
         let credit = Credit::new(1 << 20, || ());

@@ -7,14 +7,18 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use rustix::fs::{FileType, fstat};
-use rustix::io::fcntl_dupfd_cloexec;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::stdio::{stderr, stdout};
-use rustix::termios::{OutputModes, isatty, tcgetattr, tcgetpgrp, tcgetwinsize};
+use rustix::termios::{
+    LocalModes, OutputModes, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize,
+};
 
 use crate::client;
+use crate::dialect::Selection;
 use crate::event::{Route, Stream};
 use crate::groups;
 
+use super::bars::Setup;
 use super::outer::Outer;
 use super::{Bars, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
 
@@ -107,13 +111,14 @@ pub struct Chosen {
     pub outer: Option<OwnedFd>,
 }
 
-/// Chooses. `reads` says whether the child's streams are to go through us, so that they can be read; `gone` is told, by any thread, of what cannot be written to any more.
+/// Chooses. `from` says which formats are looked for in the child's streams; `gone` is told, by any thread, of what cannot
+/// be written to any more.
 ///
 /// # Errors
 /// If a file that was asked for cannot be opened.
 pub fn choose(
     display: &Display,
-    reads: bool,
+    from: &Selection,
     gone: impl Fn(Gone) + Send + Sync + 'static,
 ) -> anyhow::Result<Chosen> {
     let gone: Arc<dyn Fn(Gone) + Send + Sync> = Arc::new(gone);
@@ -133,7 +138,10 @@ pub fn choose(
     let visible = !json_on_stdout && display.output == Show::Stream;
     let awaits_report = is_pipe(stdout());
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
-    let routes = routes(display, shared, reads);
+    let shows_progress = bars || plain || outer.is_some() || display.json.is_some();
+    // What nobody sees may still say how far the child is.
+    let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
+    let routes = routes(display, shared, from.reads_streams() || hidden);
     let through = |route: Route| matches!(route, Route::Piped | Route::Terminal);
 
     if let Some(place) = &display.json {
@@ -162,41 +170,24 @@ pub fn choose(
         sinks.push(Box::new(Log::new(Outlet::new(file.into(), on_gone))));
     }
     if display.output == Show::OnFailure && !json_on_stdout {
-        let file = unnamed_file().context("cannot keep the output")?;
+        let file = unnamed_file()?;
         sinks.push(Box::new(Spool::new(file, copy(stdout())?, copy(stderr())?)));
     }
-    if visible && routes.into_iter().any(through) {
-        let place = |stream: Stream, descriptor: BorrowedFd<'_>| -> anyhow::Result<_> {
-            let ours = through(routes[stream as usize]) && !shared[stream as usize];
-            if !ours {
-                return Ok(None);
-            }
-            let gone = Arc::clone(&gone);
-            let on_gone: OnGone = Box::new(move |error| {
-                let sentence = (error.kind() != std::io::ErrorKind::BrokenPipe)
-                    .then(|| format!("cannot write the command's {stream}: {error}"));
-                gone(Gone::Stream(stream, sentence));
-            });
-            Ok(Some(Outlet::new(copy(descriptor)?, on_gone)))
-        };
-        let places = [
-            place(Stream::Stdout, stdout())?,
-            place(Stream::Stderr, stderr())?,
-        ];
-        if places.iter().any(Option::is_some) {
-            sinks.push(Box::new(Streams::new(places)));
-        }
+    let ours = [0, 1].map(|stream| visible && through(routes[stream]) && !shared[stream]);
+    if ours.contains(&true) {
+        sinks.push(Box::new(streams(ours, &gone)?));
     }
     if bars {
         let terminal = Outlet::new(copy(stderr())?, ignore());
         let shows = shared.map(|shared| shared && visible);
         let color = display.color.unwrap_or_else(color_by_environment);
         let name = display.name.clone();
-        let bars = Bars::new(terminal, name, color, shows, size, foreground, raw);
+        let bars = Bars::new(terminal, name, color, shows, size, foreground, setup);
         sinks.push(Box::new(bars.after_first_report(awaits_report)));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
-        sinks.push(Box::new(Plain::new(outlet, display.name.clone())));
+        let plain = Plain::new(outlet, display.name.clone());
+        sinks.push(Box::new(plain.beside([ours[0] && same_place(), ours[1]])));
     } else if json_on_stdout && display.progress == Progress::Auto && isatty(stderr()) {
         // Whoever presses Ctrl-C wants to know what it does; the reader of the events may be gone by then.
         let outlet = Outlet::new(copy(stderr())?, ignore());
@@ -210,11 +201,32 @@ pub fn choose(
     Ok(Chosen {
         sinks,
         routes,
-        shows_progress: bars || plain || outer.is_some() || display.json.is_some(),
+        shows_progress,
         outer,
         verbatim: display.json.is_some(),
         observe: bars && !awaits_report,
     })
+}
+
+/// Hands on those of the child's streams that are shown and nobody else shows.
+fn streams(ours: [bool; 2], gone: &Arc<dyn Fn(Gone) + Send + Sync>) -> anyhow::Result<Streams> {
+    let place = |stream: Stream, descriptor: BorrowedFd<'_>| -> anyhow::Result<_> {
+        if !ours[stream as usize] {
+            return Ok(None);
+        }
+        let gone = Arc::clone(gone);
+        let on_gone: OnGone = Box::new(move |error| {
+            let sentence = (error.kind() != std::io::ErrorKind::BrokenPipe)
+                .then(|| format!("cannot write the command's {stream}: {error}"));
+            gone(Gone::Stream(stream, sentence));
+        });
+        Ok(Some(Outlet::new(copy(descriptor)?, on_gone)))
+    };
+    let places = [
+        place(Stream::Stdout, stdout())?,
+        place(Stream::Stderr, stderr())?,
+    ];
+    Ok(Streams::new(places, [isatty(stdout()), isatty(stderr())]))
 }
 
 /// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, and `reads` whether they
@@ -225,8 +237,8 @@ fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     let needed =
         display.log.is_some() || display.output == Show::OnFailure || json_on_stdout || reads;
     let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
-        (Show::None, _) if !needed => Route::Discard,
-        _ if !needed && !shared => Route::Inherit,
+        (Show::None, Tty::Auto | Tty::Never) if !needed => Route::Discard,
+        (Show::Stream, _) if !needed && !shared => Route::Inherit,
         (_, Tty::Always) => Route::Terminal,
         (_, Tty::Auto) if visible && terminal => Route::Terminal,
         (_, Tty::Auto | Tty::Never) => Route::Piped,
@@ -251,11 +263,17 @@ fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {
 
 /// Whether our stdout is the terminal that the bars are on.
 fn same_terminal() -> bool {
-    isatty(stdout())
-        && match (fstat(stdout()), fstat(stderr())) {
-            (Ok(out), Ok(err)) => out.st_rdev == err.st_rdev,
-            _ => false,
-        }
+    isatty(stdout()) && same_place()
+}
+
+/// Whether our stdout and stderr go to the same place.
+fn same_place() -> bool {
+    let (Ok(out), Ok(err)) = (fstat(stdout()), fstat(stderr())) else {
+        return false;
+    };
+    // A terminal has several names.
+    (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino)
+        || isatty(stdout()) && out.st_rdev == err.st_rdev
 }
 
 /// Whether somebody else reads this, and may be writing to the terminal.
@@ -283,18 +301,25 @@ fn foreground() -> bool {
     tcgetpgrp(stderr()).map_or(true, |foreground| groups::own() == Some(foreground))
 }
 
-/// Whether a newline on the terminal of the bars does not begin a line: somebody has set it up so.
-fn raw() -> bool {
-    tcgetattr(stderr()).is_ok_and(|settings| {
-        let output = settings.output_modes;
-        !output.contains(OutputModes::OPOST | OutputModes::ONLCR)
-    })
+/// How the terminal of the bars is set up; as usual where it does not say.
+fn setup() -> Setup {
+    let settings = tcgetattr(stderr());
+    let is = |holds: fn(&Termios) -> bool| settings.as_ref().map_or(true, holds);
+    Setup {
+        newline_returns: is(|settings| {
+            let lines = OutputModes::OPOST | OutputModes::ONLCR;
+            settings.output_modes.contains(lines)
+        }),
+        by_lines: is(|settings| settings.local_modes.contains(LocalModes::ICANON)),
+    }
 }
 
 /// A copy of a descriptor away from the low numbers, which belong to the child's redirections.
 fn copy(descriptor: impl AsFd) -> anyhow::Result<OwnedFd> {
     match fcntl_dupfd_cloexec(descriptor, 10) {
-        Err(rustix::io::Errno::INVAL) => bail!("the limit of open files is too low (ulimit -n)"),
+        Err(Errno::INVAL | Errno::MFILE) => {
+            bail!("the limit of open files is too low (ulimit -n)")
+        }
         copy => copy.context("cannot copy a descriptor"),
     }
 }
@@ -314,13 +339,20 @@ fn ignore() -> OnGone {
 }
 
 /// A file without a name: it is gone with us, however we end.
-fn unnamed_file() -> std::io::Result<File> {
-    let folder = std::env::temp_dir();
+fn unnamed_file() -> anyhow::Result<File> {
+    let wanted = std::env::temp_dir();
+    let usual = Path::new("/tmp");
+    unnamed_file_in(&wanted)
+        .or_else(|error| unnamed_file_in(usual).map_err(|_| error))
+        .with_context(|| format!("cannot keep the output in {} (TMPDIR)", wanted.display()))
+}
+
+fn unnamed_file_in(folder: &Path) -> std::io::Result<File> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{Mode, OFlags, open};
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        if let Ok(file) = open(&folder, flags, Mode::RUSR | Mode::WUSR) {
+        if let Ok(file) = open(folder, flags, Mode::RUSR | Mode::WUSR) {
             return Ok(file.into());
         }
     }

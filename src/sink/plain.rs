@@ -38,6 +38,9 @@ pub(super) struct Plain {
     failures: usize,
     /// Whether a malformed line was shown: once is enough.
     warned: bool,
+    /// Which streams of the child are written to the same place, as far as we see them, and whether it has a line open there.
+    beside: [bool; 2],
+    line_open: bool,
 }
 
 impl Plain {
@@ -55,7 +58,16 @@ impl Plain {
             words_only: false,
             failures: 0,
             warned: false,
+            beside: [false; 2],
+            line_open: false,
         }
+    }
+
+    /// Begins a line of its own beside what the child prints on these streams, which others write to the same place.
+    #[must_use]
+    pub(super) fn beside(mut self, streams: [bool; 2]) -> Self {
+        self.beside = streams;
+        self
     }
 
     /// For somebody who gets the progress in another way.
@@ -66,7 +78,12 @@ impl Plain {
     }
 
     fn say(&mut self, text: &str) {
-        let line = format!("{}: {text}\n", escape(&self.name));
+        let begin = if std::mem::take(&mut self.line_open) {
+            "\n"
+        } else {
+            ""
+        };
+        let line = format!("{begin}{}: {text}\n", escape(&self.name));
         self.outlet.send(line.into_bytes(), Vec::new());
     }
 
@@ -162,6 +179,11 @@ impl Sink for Plain {
             Event::Progress(_) | Event::Finished(_) if self.words_only => {}
             Event::Progress(reports) => self.reports(reports, elapsed),
             Event::Finished(summary) => self.finished(summary, elapsed),
+            Event::Output { stream, bytes, .. } => {
+                if self.beside[*stream as usize] {
+                    self.line_open = !bytes.ends_with(b"\n");
+                }
+            }
             event => {
                 if let Some(text) = narration::of(event) {
                     self.say(&text);

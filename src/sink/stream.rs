@@ -4,37 +4,66 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::credit::Charge;
-use crate::event::Event;
+use crate::event::{Event, Final};
 
-use super::{Outlet, Sink};
+use super::{Modes, Outlet, Sink};
 
 /// The child's streams go to ours.
 #[derive(Debug)]
-pub(super) struct Streams([Option<Outlet>; 2]);
+pub(super) struct Streams {
+    places: [Option<Outlet>; 2],
+    /// Which of them are a terminal, and what the child has switched on there.
+    terminals: [bool; 2],
+    modes: Modes,
+}
 
 impl Streams {
-    /// Hands on to these places, stdout first; none for a stream that is shown elsewhere.
+    /// Hands on to these places, stdout first; none for a stream that is shown elsewhere. `terminals` says which of them are
+    /// a terminal.
     #[must_use]
-    pub(super) fn new(places: [Option<Outlet>; 2]) -> Self {
-        Self(places)
+    pub(super) fn new(places: [Option<Outlet>; 2], terminals: [bool; 2]) -> Self {
+        Self {
+            places,
+            terminals,
+            modes: Modes::default(),
+        }
+    }
+
+    /// Leaves the terminal as it was before a child that cannot any more.
+    fn undo(&mut self, end: Final) {
+        let mut places = self.places.iter_mut().zip(self.terminals);
+        if let Some(outlet) =
+            places.find_map(|(place, terminal)| place.as_mut().filter(|_| terminal))
+        {
+            outlet.send(self.modes.undo(end), Vec::new());
+        }
     }
 }
 
 impl Sink for Streams {
     fn event(&mut self, event: &Event<'_>, _elapsed: Duration) {
-        if let Event::Output {
-            stream,
-            bytes,
-            charge,
-        } = event
-            && let Some(outlet) = &mut self.0[*stream as usize]
-        {
-            outlet.send(Arc::clone(bytes), vec![(*charge).clone()]);
+        match event {
+            Event::Output {
+                stream,
+                bytes,
+                charge,
+            } => {
+                let stream = *stream as usize;
+                let Some(outlet) = &mut self.places[stream] else {
+                    return;
+                };
+                if self.terminals[stream] {
+                    self.modes.note(bytes);
+                }
+                outlet.send(Arc::clone(bytes), vec![(*charge).clone()]);
+            }
+            Event::Finished(summary) => self.undo(summary.state),
+            _ => {}
         }
     }
 
     fn flush(&mut self, charge: &Charge) {
-        for outlet in self.0.iter_mut().flatten() {
+        for outlet in self.places.iter_mut().flatten() {
             outlet.flush(charge.clone());
         }
     }

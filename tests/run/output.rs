@@ -240,3 +240,13 @@ fn a_slow_reader_gets_everything() {
     assert!(stdout == many_lines());
     assert_eq!(run.finish().status.code(), Some(0));
 }
+
+#[test]
+fn hidden_output_is_kept_where_there_is_room_for_it() {
+    let options = ["--quiet", "--output=on-failure", "--"];
+    let command = [&options[..], &["sh", "-c", "echo out; exit 3"]].concat();
+    progrun(&command)
+        .variable("TMPDIR", "/no/such/folder")
+        .stdout("out\n")
+        .status(3);
+}

@@ -1,6 +1,8 @@
 //! Progress as lines, where stderr is no terminal.
 
-use super::support::{Gate, Running, Signal, assert_text, child, progrun};
+use std::fs;
+
+use super::support::{Gate, Running, Signal, assert_text, child, progrun, until};
 
 /// A script under progrun, which waits at the gate before each report.
 fn stepwise(gate: &Gate, steps: &str) -> Running {
@@ -162,4 +164,26 @@ fn a_terminal_that_is_none_gets_no_colors_even_if_they_are_wanted() {
         .variable("CLICOLOR_FORCE", "1")
         .stderr("sh: 50%\nsh: completed in [..]s\n")
         .status(0);
+}
+
+#[test]
+fn a_line_that_the_command_has_left_open_is_ended_before_ours_where_we_see_it() {
+    let script = r#"printf 'sure? ' >&2; read -r _ <"$1"; echo 1/2 >&3
+        read -r _ <"$1"; echo yes; printf done"#;
+    for (place, last) in [(">out 2>err", ""), (">err 2>&1", "yes\ndone\n")] {
+        let (folder, mut gate) = (tempfile::tempdir().unwrap(), Gate::new());
+        let command = ["--log=log", "--", "sh", "-c", script, "sh", gate.path()];
+        let mut run = progrun(&command)
+            .inside("sh", &format!(r#"exec "$@" {place}"#))
+            .in_folder(folder.path())
+            .start();
+        let written = || fs::read_to_string(folder.path().join("err")).unwrap_or_default();
+        for expected in ["sure? ", "sure? \nsh: 50%, 1/2\n"] {
+            until(|| written() == expected);
+            gate.open();
+        }
+        assert!(run.wait().success());
+        let end = format!("sure? \nsh: 50%, 1/2\n{last}sh: completed in [..]s, 1/2\n");
+        assert_text(&written(), &end);
+    }
 }

@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::Stdio;
 
-use super::support::{Gate, Signal, assert_text, child, progrun, text};
+use super::support::{Gate, Progrun, Signal, assert_text, child, progrun, text};
 
 /// Writes a file that is there to be run.
 fn file(folder: &Path, name: &str, content: &str, mode: u32) {
@@ -176,6 +177,38 @@ fn help_and_version_go_to_stdout_with_success() {
 }
 
 #[test]
+fn a_limit_of_open_files_that_is_too_low_is_named_with_the_remedy() {
+    for limit in 9..24 {
+        let output = progrun(&["--output=on-failure", "--", "true"])
+            .inside("bash", &format!(r#"ulimit -n {limit}; exec "$@""#))
+            .output();
+        let words = text(&output.stderr);
+        if output.status.success() {
+            assert_eq!(words, "");
+        } else {
+            assert_eq!(output.status.code(), Some(125), "{limit}");
+            assert!(words.ends_with("(ulimit -n)\n"), "{limit}: {words}");
+        }
+    }
+}
+
+#[test]
+fn what_is_asked_for_and_cannot_be_written_is_125() {
+    for option in ["--help", "-h", "--version", "--list-formats"] {
+        progrun(&[option])
+            .inside("sh", r#"exec "$@" >/dev/full"#)
+            .stderr("progrun: cannot write to stdout: No space left on device (os error 28)\n")
+            .status(125);
+        // Whoever reads only the beginning needs no words about it.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let run = progrun(&[option]).start_on(writer, Stdio::piped()).finish();
+        assert_eq!(run.status.signal(), Some(Signal::PIPE.as_raw()));
+        assert_eq!(run.stderr, "");
+    }
+}
+
+#[test]
 fn after_ctrl_c_the_status_is_130_even_if_the_command_succeeds() {
     let mut gate = Gate::new();
     let command = ["--json", "--grace=1h", "--", "sh", &child("deaf.sh")];
@@ -234,17 +267,67 @@ fn an_empty_variable_of_an_option_is_as_good_as_none() {
         assert_eq!(ended.finished()["reports"], 1, "{name}");
         assert_eq!(ended.status.code(), Some(7), "{name}");
     }
-    // One that says something is held to it.
-    progrun(&["--", "true"])
-        .variable("PROGRUN_TIMEOUT", "soon")
-        .stderr(
-            "\
-error: invalid value 'soon' for '--timeout <TIME>': expected a time such as 90s, 1h30m or 0.5
+}
 
-For more information, try '--help'.
-",
-        )
-        .status(125);
+#[test]
+fn a_variable_with_a_wrong_value_is_named() {
+    let times = "': expected a time such as 90s, 1h30m or 0.5";
+    for (name, why) in [
+        (
+            "PROGRUN_PROGRESS",
+            "'\n  [possible values: auto, bars, plain, none]",
+        ),
+        (
+            "PROGRUN_COLOR",
+            "'\n  [possible values: auto, always, never]",
+        ),
+        (
+            "PROGRUN_FROM",
+            "'\n  [possible values: auto, none, progrun, [..]]",
+        ),
+        (
+            "PROGRUN_OUTPUT",
+            "'\n  [possible values: stream, on-failure, none]",
+        ),
+        ("PROGRUN_TTY", "'\n  [possible values: auto, always, never]"),
+        ("PROGRUN_TIMEOUT", times),
+        ("PROGRUN_GRACE", times),
+        ("PROGRUN_KILL_AFTER", times),
+        (
+            "PROGRUN_SIGNAL",
+            "': expected a signal such as TERM, INT or 15",
+        ),
+        ("PROGRUN_CHANNEL", "': expected a number from 3 to 255"),
+    ] {
+        progrun(&["--", "true"])
+            .variable(name, "soon")
+            .stderr(&format!(
+                "error: invalid value 'soon' for '{name}{why}\n\nFor more information, try '--help'.\n"
+            ))
+            .status(125);
+    }
+    let first_line = |run: Progrun| {
+        let output = run.output();
+        assert_eq!(output.status.code(), Some(125));
+        text(&output.stderr).lines().next().unwrap().to_owned()
+    };
+    let from = progrun(&["--", "true"]).variable("PROGRUN_FROM", "auto,curl");
+    assert_eq!(
+        first_line(from),
+        "error: 'auto' in 'PROGRUN_FROM=auto,curl' stands alone"
+    );
+    let not_unicode =
+        progrun(&["--", "true"]).inside("bash", r#"PROGRUN_CHANNEL=$'\xff' exec "$@""#);
+    assert_eq!(
+        first_line(not_unicode),
+        "error: the value of PROGRUN_CHANNEL is not UTF-8"
+    );
+    // What is given on the command line comes first, right or wrong.
+    let option = progrun(&["--fd=2", "--", "true"]).variable("PROGRUN_CHANNEL", "x");
+    assert_eq!(
+        first_line(option),
+        "error: invalid value '2' for '--fd <N>': expected a number from 3 to 255"
+    );
 }
 
 #[test]

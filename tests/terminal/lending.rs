@@ -571,3 +571,21 @@ fn tmux_has_the_terminal() {
     assert_eq!(word, "typed\n");
     assert_eq!(terminal.settings(), before);
 }
+
+#[test]
+fn nothing_is_drawn_over_a_program_that_took_the_terminal_without_being_lent_it() {
+    let mut terminal = terminal().job(
+        r"tty=/dev/$(ps -o tty= -p $$); echo 1/3 >&3; pause
+           setsid stty -icanon -echo <$tty; printf '\033[2J\033[Hmine\n' >$tty; echo 2/3 >&3; echo line; pause
+           setsid stty icanon echo <$tty; pause",
+    );
+    terminal.until("bar", |screen| screen == ONE_THIRD);
+    terminal.go();
+    // Written in a frame, which would have had a bar below it.
+    terminal.until("line", |screen| screen == "mine\nline");
+    terminal.go();
+    terminal.until("bar again", |screen| {
+        screen.starts_with(&format!("mine\nline\n{TWO_THIRDS}"))
+    });
+    assert_eq!(terminal.foreground(), terminal.leader());
+}

@@ -134,3 +134,18 @@ fn a_stopped_terminal_does_not_stop_the_child_and_shows_the_newest_state_when_it
     terminal.go();
     assert_eq!(terminal.ends(), End::Status(0));
 }
+
+#[test]
+fn a_meter_in_output_that_is_not_shown_is_the_bar() {
+    let mut terminal = terminal().job_with(
+        &["--output", "none"],
+        "echo 10%; echo 20%; echo 30%; pause; echo words; pause",
+    );
+    terminal.until("bar", |screen| {
+        screen.starts_with("job ━━━━╸") && screen.contains("  30%")
+    });
+    terminal.go();
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(!terminal.was_sent("words"));
+}

@@ -40,6 +40,7 @@ fn the_output_is_a_terminal_wherever_it_goes_through_us_if_that_is_wanted() {
     for options in [
         &["--tty", "always", "--output", "on-failure", "--log", "log"][..],
         &["--tty", "always", "--json", "--log", "log"],
+        &["--tty", "always", "--output", "none", "--log", "log"],
     ] {
         let mut terminal = terminal().job_with(options, script);
         assert_eq!(terminal.hears(), "two terminals");
@@ -47,6 +48,16 @@ fn the_output_is_a_terminal_wherever_it_goes_through_us_if_that_is_wanted() {
         let log = fs::read(terminal.folder.path().join("log")).unwrap();
         assert_eq!(log, b"a\nb\r\n");
     }
+}
+
+#[test]
+fn output_that_nobody_sees_can_be_a_terminal_too() {
+    let script = "[ -t 1 ] && [ -t 2 ] && say two terminals; echo out; echo err >&2; exit 3";
+    let options = ["--quiet", "--output", "none", "--tty", "always"];
+    let mut terminal = terminal().job_with(&options, script);
+    assert_eq!(terminal.hears(), "two terminals");
+    assert_eq!(terminal.ends(), End::Status(3));
+    assert_eq!(terminal.screen(), "");
 }
 
 #[test]
@@ -128,6 +139,35 @@ fn who_asks_the_terminal_where_the_cursor_is_gets_an_answer() {
 }
 
 #[test]
+fn who_asks_before_it_reads_the_real_terminal_is_answered_there() {
+    let mut terminal = terminal().job_of(
+        &[
+            env!("CARGO_BIN_EXE_progrun"),
+            "--name",
+            "job",
+            "--log",
+            "log",
+            "--",
+            "bash",
+            "script",
+        ],
+        r#"say $$; echo 1/2 >&3; pause; printf 'here\n\033[6n'
+           IFS= read -rsd R answer; say "${answer#?}"; echo 2/2 >&3; pause"#,
+    );
+    let child: i32 = terminal.hears().parse().unwrap();
+    terminal.shows("1/2");
+    terminal.go();
+    eventually("lent", || terminal.foreground() == child);
+    terminal.types("\x1b[7;1R");
+    assert_eq!(terminal.hears(), "[7;1");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(terminal.was_sent("\x1b[6n"));
+    let log = fs::read_to_string(terminal.folder.path().join("log")).unwrap();
+    assert_eq!(log, "here\n\x1b[6n");
+}
+
+#[test]
 fn not_a_byte_is_lost_at_a_fast_end_on_a_terminal() {
     // 10 of one digit, 90 of two, ..., each with its end.
     let length = 10 * 2 + 90 * 3 + 900 * 4 + 9_000 * 5 + 20_000 * 6;
@@ -197,6 +237,33 @@ fn a_program_that_takes_the_whole_screen_has_the_terminal_until_it_leaves() {
     assert_eq!(terminal.settings(), before);
     terminal.go();
     terminal.shows("above\nbelow\njob ━━━━━━━━━╸─────  66%");
+}
+
+#[test]
+fn whoever_is_killed_with_the_whole_screen_leaves_the_terminal_as_it_was() {
+    let script = "echo above; pause
+        printf '\\033[?1049h\\033[2J\\033[?25l\\033[?2004h\\033[?1000;1006h\\033[31m\\033[5;1Hall mine'; pause
+        kill -KILL $$";
+    let bars = "above\njob: killed by SIGKILL after _s";
+    for (options, end) in [(&[][..], bars), (&["--quiet", "--log", "log"], "above")] {
+        let mut terminal = terminal().job_with(options, script);
+        terminal.shows("above");
+        terminal.go();
+        terminal.until("whole screen", |screen| screen == "\n\n\n\nall mine");
+        terminal.go();
+        assert_eq!(terminal.ends(), End::Signal(libc::SIGKILL));
+        assert_eq!(terminal.screen(), end);
+        let undone = "\x1b[m\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l";
+        assert!(terminal.was_sent(undone));
+    }
+}
+
+#[test]
+fn whoever_ends_well_may_have_meant_what_is_left() {
+    let mut terminal = terminal().job("printf '\\033[?25l'");
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(terminal.was_sent("\x1b[?25l"));
+    assert!(!terminal.was_sent("\x1b[?25h"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rustix::termios::{LocalModes, SpecialCodeIndex, Termios, tcgetattr};
 
 use crate::event::Stream;
 
-use super::super::screen::{Listener, Wish};
+use super::super::screen::{Listener, Wish, question_at_end};
 use super::super::terminal::Terminal;
 use super::super::{Notice, pty, tree};
 use super::Worker;
@@ -115,6 +115,28 @@ impl Worker<'_> {
                 }
                 Wish::Keys => self.take_keys(),
             }
+        }
+        self.hold_question(stream);
+    }
+
+    /// Holds a question back with which the buffer ends, if whoever asked cannot read our answer as its terminal is set up
+    /// now: as likely as not it will read from the real one, as bash does, and that one has to be asked then.
+    fn hold_question(&mut self, stream: Stream) {
+        let Some(at) = question_at_end(&self.buffer) else {
+            return;
+        };
+        let master = self.outputs[stream as usize].as_ref();
+        let settings = master.and_then(|master| tcgetattr(master).ok());
+        let by_lines = |settings: Termios| settings.local_modes.contains(LocalModes::ICANON);
+        if settings.is_some_and(by_lines) && !self.taking.lent && !self.is_lent() {
+            self.held = Some((stream, self.buffer.split_off(at)));
+        }
+    }
+
+    /// Hands on the question that is held.
+    pub(super) fn let_question_go(&mut self) {
+        if let Some((stream, question)) = self.held.take() {
+            self.hand_on(stream, Arc::new(question));
         }
     }
 
@@ -220,6 +242,9 @@ impl Worker<'_> {
         }
         let reads = self.ptys.iter().flatten().any(Pty::reads_keys);
         let draws = |pty: &Pty| pty.listener.has_screen();
+        if reads {
+            self.let_question_go();
+        }
         let uses = reads || self.ptys.iter().flatten().any(draws);
         if !reads {
             self.taking.reads_since = None;

@@ -1,0 +1,51 @@
+//! The variables that stand for options which are not given.
+//!
+//! Responsible for what clap gets wrong about them: an empty one, and whom it blames for a wrong value.
+
+use std::ffi::OsString;
+
+use clap::Arg;
+use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::command;
+
+/// A variable that is set and empty is for whoever sets it as good as none; for clap it would be an empty value.
+pub(super) fn without_empty(argument: Arg) -> Arg {
+    let value = argument.get_env().and_then(std::env::var_os);
+    if value.is_some_and(|value| value.is_empty()) {
+        argument.env(Resettable::Reset)
+    } else {
+        argument
+    }
+}
+
+/// Names the variable where its value is what is wrong: of the option, which nobody has given, nobody would think.
+pub(super) fn blame(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    let without = command().mut_args(|argument| argument.env(Resettable::Reset));
+    if without.try_get_matches_from(words).is_err() {
+        return error;
+    }
+    let is_it = |argument: &&Arg| match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) => argument.to_string() == *option,
+        // clap does not say which, but there is only one way to be wrong.
+        _ => argument
+            .get_env()
+            .and_then(std::env::var_os)
+            .is_some_and(|value| value.to_str().is_none()),
+    };
+    let mut command = command();
+    command.build();
+    let variable = command.get_arguments().find(is_it).and_then(Arg::get_env);
+    let Some(variable) = variable.map(|name| name.to_string_lossy().into_owned()) else {
+        return error;
+    };
+    if error.kind() == ErrorKind::InvalidUtf8 {
+        return command.error(
+            error.kind(),
+            format!("the value of {variable} is not UTF-8"),
+        );
+    }
+    error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
+    error
+}
