@@ -21,11 +21,11 @@ mod terminal;
 mod tree;
 mod worker;
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::credit::Charge;
 use crate::dialect::Selection;
@@ -148,16 +148,26 @@ pub enum Order {
 /// The run loop's end of the line to the worker.
 #[derive(Clone, Debug)]
 pub struct Control {
-    orders: mpsc::Sender<Order>,
+    orders: Queue,
     wake: Wake,
 }
 
 /// The worker's end of the line.
 #[derive(Debug)]
 pub struct Orders {
-    receiver: mpsc::Receiver<Order>,
+    queue: Queue,
     wake: Wake,
     woken: OwnedFd,
+}
+
+/// What is not carried out yet. A few of the user's wishes: never long, and nobody waits at it but in `poll`.
+#[derive(Clone, Debug, Default)]
+struct Queue(Arc<Mutex<VecDeque<Order>>>);
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Order>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Wakes the worker out of `poll`. A full pipe is a wake-up already.
@@ -173,9 +183,15 @@ impl Wake {
 impl Control {
     /// Gives an order. It is carried out at once if the child still runs, and never otherwise.
     pub fn order(&self, order: Order) {
-        if self.orders.send(order).is_ok() {
-            self.wake.wake();
-        }
+        self.orders.lock().push_back(order);
+        self.wake.wake();
+    }
+}
+
+impl Orders {
+    /// The next order that is to be carried out.
+    fn next(&self) -> Option<Order> {
+        self.queue.lock().pop_front()
     }
 }
 
@@ -189,16 +205,12 @@ pub fn line() -> io::Result<(Control, Orders)> {
     rustix::io::ioctl_fionbio(&woken, true)?;
     rustix::io::ioctl_fionbio(&wake, true)?;
     let wake = Wake(Arc::new(wake));
-    let (sender, receiver) = mpsc::channel();
+    let queue = Queue::default();
     let control = Control {
-        orders: sender,
+        orders: queue.clone(),
         wake: wake.clone(),
     };
-    let orders = Orders {
-        receiver,
-        wake,
-        woken,
-    };
+    let orders = Orders { queue, wake, woken };
     Ok((control, orders))
 }
 

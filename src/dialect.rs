@@ -16,6 +16,7 @@ mod gpg;
 pub mod json;
 #[cfg(test)]
 mod line_properties;
+mod marks;
 mod meter;
 mod osc;
 mod own;
@@ -40,6 +41,7 @@ use self::json::Json;
 use self::stream::Stream;
 use self::zig::Zig;
 
+pub use self::marks::Mark;
 pub use self::own::Shown;
 
 /// Where a dialect is read.
@@ -152,9 +154,13 @@ const QUIET: Duration = Duration::from_secs(3);
 
 /// A dialect of whole lines.
 pub trait Lines: fmt::Debug + Send {
-    /// Whether a line that begins so, with its first 64 bytes at most, can be of this dialect. Asked of every line that is
-    /// printed, so it looks at a few bytes and no more.
-    fn starts(&self, head: &[u8]) -> bool;
+    /// What every line of this dialect has in its first 64 bytes. It is asked about no other.
+    fn mark(&self) -> Mark;
+
+    /// Whether it is amid something: then it is asked about the next line, whatever that is.
+    fn is_open(&self) -> bool {
+        false
+    }
 
     /// Reads a line, without its end. Gives whether it is written in this dialect, so that no other need look at it: also
     /// if nothing was to be reported of it.

@@ -157,7 +157,7 @@ impl<'a> Worker<'a> {
 
     fn obey(&mut self) {
         let pid = self.pid;
-        while let Ok(order) = self.orders.receiver.try_recv() {
+        while let Some(order) = self.orders.next() {
             match order {
                 Order::Signal(signal) => {
                     if signal == libc::SIGWINCH {

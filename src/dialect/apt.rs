@@ -5,7 +5,7 @@
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -19,10 +19,8 @@ pub(super) const FORMAT: Format = Format {
 pub(super) struct Apt;
 
 impl Lines for Apt {
-    fn starts(&self, head: &[u8]) -> bool {
-        [b"dlstatus:".as_slice(), b"pm", b"media-change:"]
-            .iter()
-            .any(|begin| head.starts_with(begin))
+    fn mark(&self) -> Mark {
+        Mark::Begins(&["dlstatus:", "pm", "media-change:"])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

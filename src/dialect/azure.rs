@@ -2,7 +2,7 @@
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -16,8 +16,8 @@ pub(super) const FORMAT: Format = Format {
 pub(super) struct Azure;
 
 impl Lines for Azure {
-    fn starts(&self, head: &[u8]) -> bool {
-        memchr::memmem::find(head, b"##").is_some()
+    fn mark(&self) -> Mark {
+        Mark::Hashes
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

@@ -26,8 +26,8 @@ pub(super) const FORMAT: Format = Format {
 /// Gives whether the record is a row of one of the meters.
 pub(super) fn read(record: Record<'_>, each: Each<'_>) -> bool {
     // It has no letters but those of sizes, so nearly every other record is told by its first one.
-    let first = record.text.iter().find(|byte| **byte != b' ');
-    if !record.redrawn || !first.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-') {
+    let first = || record.text.iter().find(|byte| **byte != b' ');
+    if !record.redrawn || !first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-') {
         return false;
     }
     let Ok(text) = std::str::from_utf8(record.text) else {

@@ -5,7 +5,7 @@
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -43,8 +43,8 @@ pub(super) struct Dpkg {
 }
 
 impl Lines for Dpkg {
-    fn starts(&self, head: &[u8]) -> bool {
-        head.starts_with(b"status: ") || head.starts_with(b"processing: ")
+    fn mark(&self) -> Mark {
+        Mark::Begins(&["status: ", "processing: "])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

@@ -4,7 +4,7 @@
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -27,8 +27,8 @@ const PASSES: [(f64, f64, &str); 5] = [
 pub(super) struct E2fsck;
 
 impl Lines for E2fsck {
-    fn starts(&self, head: &[u8]) -> bool {
-        head.first().is_some_and(u8::is_ascii_digit)
+    fn mark(&self) -> Mark {
+        Mark::Begins(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

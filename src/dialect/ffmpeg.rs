@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -142,25 +142,23 @@ impl Ffmpeg {
 }
 
 impl Lines for Ffmpeg {
-    fn starts(&self, head: &[u8]) -> bool {
-        const BEGIN: [&[u8]; 14] = [
-            b"frame=",
-            b"size=",
-            b"Lsize=",
-            b"Input #0,",
-            b"Duration: ",
-            b"fps=",
-            b"stream_",
-            b"bitrate=",
-            b"total_size=",
-            b"out_time",
-            b"dup_frames=",
-            b"drop_frames=",
-            b"speed=",
-            b"progress=",
-        ];
-        let words = head.trim_ascii_start();
-        BEGIN.iter().any(|begin| words.starts_with(begin))
+    fn mark(&self) -> Mark {
+        Mark::Begins(&[
+            "frame=",
+            "size=",
+            "Lsize=",
+            "Input #0,",
+            "Duration: ",
+            "fps=",
+            "stream_",
+            "bitrate=",
+            "total_size=",
+            "out_time",
+            "dup_frames=",
+            "drop_frames=",
+            "speed=",
+            "progress=",
+        ])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

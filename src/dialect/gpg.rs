@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -20,8 +20,8 @@ const PREFIX: &str = "[GNUPG:] ";
 pub(super) struct Gpg;
 
 impl Lines for Gpg {
-    fn starts(&self, head: &[u8]) -> bool {
-        head.starts_with(PREFIX.as_bytes())
+    fn mark(&self) -> Mark {
+        Mark::Begins(&[PREFIX])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

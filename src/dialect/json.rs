@@ -21,7 +21,7 @@ use std::fmt;
 
 use serde_json::{Deserializer, Value};
 
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 use crate::protocol::{Progress, Status};
 use rows::PROGRAMS;
 
@@ -119,9 +119,8 @@ impl Json {
 }
 
 impl Lines for Json {
-    fn starts(&self, head: &[u8]) -> bool {
-        let head = head.trim_ascii_start();
-        head.starts_with(b"{") || head.starts_with(rows::NIX.as_bytes())
+    fn mark(&self) -> Mark {
+        Mark::Begins(&["{", rows::NIX])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

@@ -16,6 +16,7 @@ use super::dpkg::Dpkg;
 use super::e2fsck::E2fsck;
 use super::ffmpeg::Ffmpeg;
 use super::gpg::Gpg;
+use super::marks::Marks;
 use super::own::Own;
 use super::pip::Pip;
 use super::tap::Tap;
@@ -26,7 +27,8 @@ use super::{Lines, formats};
 pub(super) fn said(dialect: &mut dyn Lines, text: &str) -> Vec<String> {
     let mut said = Vec::new();
     for line in text.lines() {
-        let may_be_its = dialect.starts(&line.as_bytes()[..line.len().min(64)]);
+        let head = &line.as_bytes()[..line.len().min(64)];
+        let may_be_its = dialect.is_open() || Marks::new([dialect.mark()]).borne(head) != 0;
         let is_its = dialect.line(line, &mut |_, report| said.push(report.to_json()));
         assert!(may_be_its || !is_its, "{line}");
     }

@@ -15,6 +15,8 @@ use std::borrow::Cow;
 
 use candidates::{Kind, Value};
 
+pub(super) use candidates::{sign, word};
+
 use super::stream::Record;
 use super::{Each, Format, SHOWN};
 use crate::protocol::{Progress, Status};

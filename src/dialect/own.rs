@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::protocol::{self, Progress};
 
 use super::remote::{self, Remote};
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -35,8 +35,8 @@ pub(super) struct Own {
 }
 
 impl Lines for Own {
-    fn starts(&self, head: &[u8]) -> bool {
-        head.starts_with(b"{")
+    fn mark(&self) -> Mark {
+        Mark::Begins(&["{"])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

@@ -4,7 +4,7 @@
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -23,9 +23,8 @@ pub(super) struct Pip {
 }
 
 impl Lines for Pip {
-    fn starts(&self, head: &[u8]) -> bool {
-        let head = head.trim_ascii_start();
-        head.starts_with(b"Progress ") || head.starts_with(b"Downloading ")
+    fn mark(&self) -> Mark {
+        Mark::Begins(&["Progress ", "Downloading "])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

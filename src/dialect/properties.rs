@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
 use super::stream::Stream;
-use super::{Each, Lines};
+use super::{Each, Lines, Mark};
 use crate::protocol::{LINE_LIMIT, Progress};
 
 /// A dialect that tells every line that it is asked for.
@@ -15,9 +15,8 @@ use crate::protocol::{LINE_LIMIT, Progress};
 struct Braces;
 
 impl Lines for Braces {
-    fn starts(&self, head: &[u8]) -> bool {
-        assert!(head.len() <= 64);
-        head.starts_with(b"{")
+    fn mark(&self) -> Mark {
+        Mark::Begins(&["{"])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use memchr::{memchr, memchr3};
 
-use super::meter::Meter;
+use super::marks::{self, Marks};
+use super::meter::{self, Meter};
 use super::osc::Osc;
 use super::{Each, Lines, curl};
 use crate::protocol::LINE_LIMIT;
@@ -76,6 +77,9 @@ struct Held {
 #[derive(Debug)]
 struct Readers {
     lines: Vec<Box<dyn Lines>>,
+    marks: Marks,
+    /// Those that are amid something: a bit for each.
+    open: u32,
     meter: Option<Meter>,
     osc: Option<Osc>,
 }
@@ -89,6 +93,8 @@ impl Stream {
             splitter: Splitter::default(),
             held: Held::default(),
             readers: Readers {
+                marks: Marks::new(lines.iter().map(|dialect| dialect.mark())),
+                open: 0,
                 lines,
                 meter: meter.then(Default::default),
                 osc: osc.then(Default::default),
@@ -180,22 +186,27 @@ impl Stream {
     }
 
     /// Text without control characters that matter here, except newlines.
-    fn text(&mut self, mut text: &[u8], each: Each<'_>) {
+    fn text(&mut self, text: &[u8], each: Each<'_>) {
         if self.held.returned && text.first() != Some(&b'\n') {
             self.end(Edge::Motion, each);
         }
-        while let Some(end) = memchr(b'\n', text) {
-            let line = &text[..end];
-            text = &text[end + 1..];
-            if self.held.is_empty() && !self.held.redrawn && line.len() <= RECORD_LIMIT {
-                // Nearly all that programs print comes this way, and is not copied.
-                self.readers.line(line, false, Edge::Newline, 0, each);
+        let mut signs = Signs::new(text);
+        let mut start = 0;
+        while let Some(length) = memchr(b'\n', &text[start..]) {
+            let end = start + length;
+            let line = &text[start..end];
+            if self.held.is_empty() && !self.held.redrawn && length <= RECORD_LIMIT {
+                // Nearly all that programs print comes this way, and is neither copied nor looked at any closer.
+                if self.readers.begun(line) || signs.are_within(start, end) {
+                    self.readers.line(line, false, Edge::Newline, 0, each);
+                }
             } else {
                 self.held.push(line, &self.readers);
                 self.end(Edge::Newline, each);
             }
+            start = end + 1;
         }
-        self.held.push(text, &self.readers);
+        self.held.push(&text[start..], &self.readers);
     }
 
     fn end(&mut self, edge: Edge, each: Each<'_>) {
@@ -244,8 +255,12 @@ impl Held {
 impl Readers {
     /// Whether a dialect of lines may take the line that begins so.
     fn claimed(&self, line: &[u8]) -> bool {
-        let head = &line[..line.len().min(HEAD)];
-        self.lines.iter().any(|dialect| dialect.starts(head))
+        (self.open | self.marks.borne(head(line))) != 0
+    }
+
+    /// The same, but for what may stand anywhere in a line.
+    fn begun(&self, line: &[u8]) -> bool {
+        (self.open | self.marks.begun(head(line))) != 0
     }
 
     fn line(&mut self, text: &[u8], redrawn: bool, edge: Edge, read: usize, each: Each<'_>) {
@@ -263,15 +278,22 @@ impl Readers {
 
     /// Offers a whole line to the dialects of lines.
     fn take(&mut self, text: &[u8], each: Each<'_>) -> bool {
-        let head = &text[..text.len().min(HEAD)];
-        let mut line = None;
-        for dialect in &mut self.lines {
-            if !dialect.starts(head) {
+        let asked = self.open | self.marks.borne(head(text));
+        // Checked once, and only for a line that somebody may want.
+        let Some(line) = (asked != 0)
+            .then(|| std::str::from_utf8(text).ok())
+            .flatten()
+        else {
+            return false;
+        };
+        for (index, dialect) in self.lines.iter_mut().enumerate() {
+            let bit = 1 << index;
+            if asked & bit == 0 {
                 continue;
             }
-            // Checked once, and only for a line that somebody may want.
-            let line = line.get_or_insert_with(|| std::str::from_utf8(text));
-            if line.is_ok_and(|line| dialect.line(line, each)) {
+            let taken = dialect.line(line, each);
+            self.open = self.open & !bit | if dialect.is_open() { bit } else { 0 };
+            if taken {
                 return true;
             }
         }
@@ -285,6 +307,43 @@ impl Readers {
         if record.text.len() <= RECORD_LIMIT && !curl::read(record, each) {
             meter.read(record, each);
         }
+    }
+}
+
+/// What a dialect is asked by.
+fn head(line: &[u8]) -> &[u8] {
+    &line[..line.len().min(HEAD)]
+}
+
+/// Where in a text the next signs are without which a line that begins with nothing we know is nobody's. Each is looked for
+/// through many lines at once, and again only from behind the one that was found.
+struct Signs<'a> {
+    text: &'a [u8],
+    /// The place of the next one of each, or the end of the text; none before it was looked for.
+    next: [Option<usize>; 3],
+}
+
+type Find = fn(&[u8]) -> Option<usize>;
+
+impl<'a> Signs<'a> {
+    const FIND: [Find; 3] = [meter::sign, meter::word, marks::hashes];
+
+    fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            next: [None; 3],
+        }
+    }
+
+    fn are_within(&mut self, start: usize, end: usize) -> bool {
+        self.next.iter_mut().zip(Self::FIND).any(|(next, find)| {
+            let found = match *next {
+                Some(found) if found >= start => found,
+                _ => find(&self.text[start..]).map_or(self.text.len(), |at| start + at),
+            };
+            *next = Some(found);
+            found < end
+        })
     }
 }
 
@@ -307,16 +366,17 @@ fn moves(sequence: Piece<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Mark;
     use super::*;
     use crate::protocol::Progress;
 
     /// A dialect of lines that begin with a word and a blank.
     #[derive(Debug)]
-    struct Word(&'static str);
+    struct Word(&'static [&'static str]);
 
     impl Lines for Word {
-        fn starts(&self, head: &[u8]) -> bool {
-            head.starts_with(self.0.as_bytes())
+        fn mark(&self) -> Mark {
+            Mark::Begins(self.0)
         }
 
         fn line(&mut self, line: &str, each: Each<'_>) -> bool {
@@ -324,8 +384,8 @@ mod tests {
                 message: Some(line.to_owned().into()),
                 ..Progress::default()
             };
-            each(self.0, &report);
-            line.len() > self.0.len()
+            each(self.0[0], &report);
+            line.len() > self.0[0].len()
         }
     }
 
@@ -337,7 +397,7 @@ mod tests {
 
     impl Heard {
         fn new() -> Self {
-            let lines: Vec<Box<dyn Lines>> = vec![Box::new(Word("a")), Box::new(Word("ab"))];
+            let lines: Vec<Box<dyn Lines>> = vec![Box::new(Word(&["a"])), Box::new(Word(&["ab"]))];
             Self {
                 stream: Stream::new(true, true, lines),
                 now: Instant::now(),
@@ -435,8 +495,8 @@ mod tests {
     struct Picky;
 
     impl Lines for Picky {
-        fn starts(&self, head: &[u8]) -> bool {
-            head.contains(&b'#')
+        fn mark(&self) -> Mark {
+            Mark::Begins(&["#"])
         }
 
         fn line(&mut self, _: &str, _: Each<'_>) -> bool {

@@ -6,7 +6,7 @@
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -54,18 +54,20 @@ struct Test<'a> {
 }
 
 impl Lines for Tap {
-    fn starts(&self, head: &[u8]) -> bool {
-        const BEGIN: [&[u8]; 7] = [
-            b"ok",
-            b"not ok",
-            b"1..",
-            b"---",
-            b"TAP version ",
-            b"# Subtest: ",
-            b"Bail out!",
-        ];
-        let words = head.trim_ascii_start();
-        self.yaml.is_some() || BEGIN.iter().any(|begin| words.starts_with(begin))
+    fn mark(&self) -> Mark {
+        Mark::Begins(&[
+            "ok",
+            "not ok",
+            "1..",
+            "---",
+            "TAP version ",
+            "# Subtest: ",
+            "Bail out!",
+        ])
+    }
+
+    fn is_open(&self) -> bool {
+        self.yaml.is_some()
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

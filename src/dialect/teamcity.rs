@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines};
+use super::{Each, Format, Lines, Mark};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -84,8 +84,8 @@ fn words(text: Option<Cow<'_, str>>) -> Progress<'_> {
 }
 
 impl Lines for Teamcity {
-    fn starts(&self, head: &[u8]) -> bool {
-        memchr::memmem::find(head, b"##").is_some()
+    fn mark(&self) -> Mark {
+        Mark::Hashes
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

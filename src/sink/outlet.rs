@@ -8,9 +8,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -126,13 +125,14 @@ impl Outlet {
             return;
         };
         let (sender, receiver) = mpsc::channel();
-        // The writer follows when there is a thread: it would be lost with one that could not be started.
-        let (hand_over, handed_over) = mpsc::channel::<Writer>();
+        // Taken by the thread when there is one: moved into it, it would be lost with one that could not be started.
+        let place = Arc::new(Mutex::new(Some(writer)));
+        let taken = Arc::clone(&place);
         let thread = thread::Builder::new()
             .name("progrun-outlet".to_owned())
             .stack_size(64 * 1024)
             .spawn(move || {
-                let Ok(mut writer) = handed_over.recv() else {
+                let Some(mut writer) = take(&taken) else {
                     return;
                 };
                 for Item { bytes, charges } in receiver {
@@ -144,14 +144,15 @@ impl Outlet {
                 }
             });
         self.kind = match thread {
-            Ok(_) => match hand_over.send(writer) {
-                Ok(()) => Kind::Thread(sender),
-                Err(mpsc::SendError(writer)) => Kind::Direct(writer),
-            },
+            Ok(_) => Kind::Thread(sender),
             // Better to wait than to lose something.
-            Err(_) => Kind::Direct(writer),
+            Err(_) => take(&place).map_or(Kind::Changing, Kind::Direct),
         };
     }
+}
+
+fn take(place: &Mutex<Option<Writer>>) -> Option<Writer> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl Writer {

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
 
 /// How far a percentage and an amount may be apart, in points, and still say the same: many programs round.
 const AGREE: f64 = 1.6;
@@ -76,6 +76,23 @@ pub(super) struct Value {
 
 /// Made once: making it costs more than looking through a line.
 static OF: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new(b" of "));
+
+/// Where the next sign of a percentage or an amount is. A record without one, and without a [`word`], has no value.
+pub(in super::super) fn sign(text: &[u8]) -> Option<usize> {
+    let mut signs = memchr2_iter(b'%', b'/', text);
+    signs.find(|at| text[*at] == b'%' || is_before_amount(text, at + 1))
+}
+
+/// Where the next word between the two numbers of an amount is.
+pub(in super::super) fn word(text: &[u8]) -> Option<usize> {
+    OF.find_iter(text).find(|at| is_before_amount(text, at + 4))
+}
+
+/// Whether a number can follow: most slashes are of paths.
+fn is_before_amount(text: &[u8], end: usize) -> bool {
+    let next = text.get(end);
+    next.is_some_and(|next| *next == b' ' || next.is_ascii_digit())
+}
 
 /// Whether it is worth while to look closer. Asked of every line that is printed.
 pub(super) fn worth(text: &[u8]) -> bool {
