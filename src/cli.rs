@@ -163,7 +163,7 @@ struct Arguments {
 
     /// Whether the command's output is a terminal to it where it goes through progrun
     ///
-    /// Then its colors, its lines as they are printed and its own meters are as they would be without progrun.
+    /// Then its colors, the order of its lines and its own meters are as they would be without progrun.
     /// An interactive bash as the command gets none with auto, for it would look for its jobs there; one that a script starts
     /// has jobs with 2>/dev/tty.
     #[arg(

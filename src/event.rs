@@ -137,6 +137,8 @@ pub enum Route {
     Piped,
     /// It goes through us, and is a terminal for the child.
     Terminal,
+    /// It goes where stdout goes, by the same descriptor: what is written to both stays in order.
+    Joined,
     /// It goes nowhere.
     Discard,
 }

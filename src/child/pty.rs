@@ -8,12 +8,12 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, open};
-use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionbio};
+use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionbio, ioctl_fionread};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::stdio::{stderr, stdin, stdout};
 use rustix::termios::{
-    LocalModes, OptionalActions, OutputModes, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr,
-    tcsetwinsize,
+    LocalModes, OptionalActions, OutputModes, QueueSelector, Termios, Winsize, tcflush, tcgetattr,
+    tcgetwinsize, tcsetattr, tcsetwinsize,
 };
 
 /// What every terminal once had, where ours does not say.
@@ -42,9 +42,7 @@ pub(super) fn make(lowest: i32) -> io::Result<Pty> {
     drop(opened);
     grantpt(&master)?;
     unlockpt(&master)?;
-    let name = ptsname(&master, Vec::new())?;
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let slave = open(name, flags, Mode::empty())?;
+    let slave = open_slave(&master)?;
     let mut settings = tcgetattr(&slave)?;
     settings.output_modes.remove(OutputModes::OPOST);
     // Or our answers to its questions would come back as output.
@@ -57,6 +55,22 @@ pub(super) fn make(lowest: i32) -> io::Result<Pty> {
         slave,
         settings,
     })
+}
+
+/// How much of what was typed into a pseudo-terminal its child has not read.
+pub(super) fn unread(master: impl AsFd) -> io::Result<u64> {
+    Ok(ioctl_fionread(open_slave(&master)?)?)
+}
+
+/// Forgets it.
+pub(super) fn forget_unread(master: impl AsFd) -> io::Result<()> {
+    Ok(tcflush(open_slave(&master)?, QueueSelector::IFlush)?)
+}
+
+fn open_slave(master: impl AsFd) -> io::Result<OwnedFd> {
+    let name = ptsname(master, Vec::new())?;
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(open(name, flags, Mode::empty())?)
 }
 
 /// The size of our terminal.

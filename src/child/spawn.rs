@@ -64,8 +64,7 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .flatten()
         .unzip();
     let lowest = above(launch.channel);
-    let stdout = stdio(launch.stdout, lowest).map_err(internal("making a pipe"))?;
-    let stderr = stdio(launch.stderr, lowest).map_err(internal("making a pipe"))?;
+    let [stdout, stderr] = stdio(launch, lowest).map_err(internal("making a pipe"))?;
 
     let identity = format!("{}:{}", identity.st_dev, identity.st_ino);
     let socket = launch.socket.as_ref();
@@ -173,34 +172,52 @@ struct Ends {
     settings: Option<Termios>,
 }
 
-fn stdio(route: Route, lowest: RawFd) -> io::Result<Ends> {
+/// The ends of stdout and stderr.
+fn stdio(launch: &Launch, lowest: RawFd) -> io::Result<[Ends; 2]> {
+    let (stdout, twin) = ends(launch.stdout, launch.stderr == Route::Joined, lowest)?;
+    let stderr = match twin {
+        Some(childs) => childs.into(),
+        None => ends(launch.stderr, false, lowest)?.0,
+    };
+    Ok([stdout, stderr])
+}
+
+/// The ends of one; with the child's once more if there are to be two.
+fn ends(route: Route, twice: bool, lowest: RawFd) -> io::Result<(Ends, Option<Stdio>)> {
     // Where no pseudo-terminal can be had, a pipe is better than nothing.
     let pty = match route {
         Route::Terminal => pty::make(lowest).ok(),
         _ => None,
     };
-    let (childs, ours) = match (route, pty) {
-        (_, Some(pty)) => {
-            return Ok(Ends {
-                childs: Stdio::from(pty.slave),
-                ours: Some(pty.master),
-                settings: Some(pty.settings),
-            });
-        }
-        (Route::Inherit, _) => (Stdio::inherit(), None),
-        (Route::Discard, _) => (Stdio::null(), None),
-        (Route::Piped | Route::Terminal, _) => {
+    let (childs, ours, settings) = match (route, pty) {
+        (_, Some(pty)) => (pty.slave, pty.master, Some(pty.settings)),
+        (Route::Inherit, _) => return Ok((Stdio::inherit().into(), None)),
+        (Route::Discard, _) => return Ok((Stdio::null().into(), None)),
+        (Route::Piped | Route::Terminal | Route::Joined, _) => {
             let (read, write) = io::pipe()?;
             ioctl_fionbio(&read, true)?;
             enlarge(&write);
-            (Stdio::from(write), Some(OwnedFd::from(read)))
+            (OwnedFd::from(write), OwnedFd::from(read), None)
         }
     };
-    Ok(Ends {
-        childs,
-        ours,
-        settings: None,
-    })
+    let twin = twice.then(|| childs.try_clone()).transpose()?;
+    let ends = Ends {
+        childs: childs.into(),
+        ours: Some(ours),
+        settings,
+    };
+    Ok((ends, twin.map(Stdio::from)))
+}
+
+impl From<Stdio> for Ends {
+    /// Nothing of it comes to us.
+    fn from(childs: Stdio) -> Self {
+        Self {
+            childs,
+            ours: None,
+            settings: None,
+        }
+    }
 }
 
 /// "Invalid argument" would not help anybody.

@@ -7,6 +7,7 @@
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags, open};
+use rustix::io::ioctl_fionread;
 use rustix::process::Pid;
 use rustix::termios::{
     LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
@@ -26,8 +27,6 @@ pub(super) struct Terminal {
     /// As the child had them when it was stopped by Ctrl-Z.
     childs: Option<Termios>,
     lent: bool,
-    /// Whether only what is typed goes to the child, by way of us.
-    keys_only: bool,
     /// Whether it is set up as another terminal of the child's.
     copied: bool,
 }
@@ -35,14 +34,14 @@ pub(super) struct Terminal {
 impl Terminal {
     /// None where there is no controlling terminal.
     pub(super) fn open() -> Option<Self> {
-        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY;
+        // Never waits for a key that somebody else was faster to read.
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let tty = open("/dev/tty", flags, Mode::empty()).ok()?;
         Some(Self {
             tty,
             settings: None,
             childs: None,
             lent: false,
-            keys_only: false,
             copied: false,
         })
     }
@@ -63,9 +62,6 @@ impl Terminal {
             return false;
         }
         self.keep_settings();
-        if std::mem::take(&mut self.keys_only) {
-            self.restore();
-        }
         if tcsetpgrp(&self.tty, leader).is_err() {
             return false;
         }
@@ -96,33 +92,27 @@ impl Terminal {
         self.copied = tcsetattr(&self.tty, OptionalActions::Now, &settings).is_ok();
     }
 
-    /// Lends what is typed to a child that reads from another terminal: we stay in the foreground and hand it on, every
-    /// key as it is. Says whether that can be.
-    pub(super) fn lend_keys(&mut self, leader: Pid) -> bool {
-        if self.keys_only {
-            return true;
-        }
-        self.take_back(leader);
-        if !self.has_us() {
-            return false;
-        }
-        self.keep_settings();
-        let Some(mut settings) = self.settings.clone() else {
-            return false;
-        };
-        let output = settings.output_modes;
-        settings.make_raw();
-        // Line ends were left alone there, and have to be made here.
-        settings.output_modes = output;
-        self.lent = tcsetattr(&self.tty, OptionalActions::Now, &settings).is_ok();
-        self.keys_only = self.lent;
-        self.childs = None;
-        self.lent
+    /// What tells of keys.
+    pub(super) fn keys(&self) -> &OwnedFd {
+        &self.tty
     }
 
-    /// Where the keys for the child come from, if they go by way of us.
-    pub(super) fn keys(&self) -> Option<&OwnedFd> {
-        self.keys_only.then_some(&self.tty)
+    /// How much is typed and not read yet.
+    pub(super) fn unread(&self) -> u64 {
+        ioctl_fionread(&self.tty).unwrap_or(0)
+    }
+
+    /// Reads what is typed in the child's place: whoever is not in the foreground may not.
+    pub(super) fn read_keys(&self, leader: Pid, keys: &mut [u8]) -> usize {
+        let (Ok(foreground), Some(us)) = (tcgetpgrp(&self.tty), groups::own()) else {
+            return 0;
+        };
+        if !self.has_child(leader) || tcsetpgrp(&self.tty, us).is_err() {
+            return 0;
+        }
+        let read = rustix::io::read(&self.tty, keys);
+        let _ = tcsetpgrp(&self.tty, foreground);
+        read.unwrap_or(0)
     }
 
     /// Remembers how it is set up, once. In the background the settings may be those of a shell at its prompt.
@@ -139,9 +129,7 @@ impl Terminal {
 
     /// Makes us the foreground group again. The child keeps the settings that it made, for it goes on.
     pub(super) fn take_back(&mut self, leader: Pid) {
-        if std::mem::take(&mut self.keys_only) {
-            self.restore();
-        } else if self.has_child(leader) {
+        if self.has_child(leader) {
             if let Some(us) = groups::own() {
                 let _ = tcsetpgrp(&self.tty, us);
             }

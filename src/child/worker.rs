@@ -21,8 +21,10 @@ use super::terminal::Terminal;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
 mod asking;
+mod keys;
 mod pty;
 
+use self::keys::Keys;
 use self::pty::{Pty, Taking};
 
 /// How much a read takes at most: half of what a pipe holds, so that the child fills one half while we empty the other.
@@ -59,6 +61,7 @@ pub(super) struct Worker<'a> {
     /// Those of the outputs that are a terminal for the child.
     ptys: [Option<Pty>; 2],
     taking: Taking,
+    keys: Keys,
     /// A question to the terminal, until it is known who is to answer it.
     held: Option<(Stream, Vec<u8>)>,
     buffer: Vec<u8>,
@@ -117,6 +120,7 @@ impl<'a> Worker<'a> {
             outputs: spawned.outputs,
             ptys: spawned.terminals.map(|settings| settings.map(Pty::new)),
             taking: Taking::default(),
+            keys: Keys::default(),
             held: None,
             buffer: Vec::with_capacity(READ),
             pieces: Vec::new(),
@@ -301,14 +305,7 @@ impl<'a> Worker<'a> {
             }
         }
         if read_outputs {
-            // Which of two that are ready was written to first is unknown. A prompt and the echo of what is typed come before
-            // what is printed then, and otherwise an error after it.
-            let order = if self.is_lent() {
-                [Stream::Stderr, Stream::Stdout]
-            } else {
-                [Stream::Stdout, Stream::Stderr]
-            };
-            for stream in order {
+            for stream in [Stream::Stdout, Stream::Stderr] {
                 if let Some(output) = &self.outputs[stream as usize] {
                     descriptors.push(PollFd::new(output, PollFlags::IN));
                     sources.push(Source::Output(stream));
@@ -411,7 +408,7 @@ impl<'a> Worker<'a> {
                 self.outer = None;
                 (self.notify)(Notice::OuterClosed);
             }
-            Source::Keys => self.read_keys(),
+            Source::Keys => self.key_typed(),
             Source::Channel => {
                 // Whoever was stopped after the report stays so, or a Ctrl-Z would come to nothing.
                 if self.terminal.as_ref().is_some_and(Terminal::is_lent) {

@@ -243,10 +243,20 @@ fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
         (_, Tty::Auto) if visible && terminal => Route::Terminal,
         (_, Tty::Auto | Tty::Never) => Route::Piped,
     };
-    [
+    let routes = [
         route(shared[0], isatty(stdout())),
         route(shared[1], isatty(stderr())),
-    ]
+    ];
+    // Events say which of the two it was.
+    let can_join = matches!(
+        routes,
+        [Route::Piped, Route::Piped] | [Route::Terminal, Route::Terminal]
+    );
+    if can_join && display.json.is_none() && same_place() {
+        [routes[0], Route::Joined]
+    } else {
+        routes
+    }
 }
 
 fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {

@@ -128,6 +128,23 @@ fn a_last_line_without_newline_is_neither_lost_nor_given_one() {
 }
 
 #[test]
+fn what_goes_to_one_place_stays_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let script =
+        "i=0; while [ $i -lt 300 ]; do i=$((i + 1)); echo out $i; echo err $i >&2; done; exit 1";
+    let lines: String = (1..=300).map(|i| format!("out {i}\nerr {i}\n")).collect();
+    for option in ["--log=log", "--output=on-failure", "--from=meter"] {
+        progrun(&["--quiet", option, "--", "sh", "-c", script])
+            .in_folder(folder.path())
+            .inside("bash", r#""$@" 2>&1"#)
+            .stdout(&lines)
+            .status(1);
+    }
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    assert_eq!(log, lines);
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_the_command_by_sigpipe() {
     let folder = tempfile::tempdir().unwrap();
     for option in ["--output=stream", "--log=log"] {

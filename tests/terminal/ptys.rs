@@ -332,6 +332,48 @@ fn less_reads_its_keys_also_where_it_finds_a_terminal_of_ours() {
     }
 }
 
+/// It waits for a key on its stdin, and then reads it from its stderr.
+#[test]
+fn more_reads_its_keys_where_it_looks_for_them() {
+    if !installed("more") {
+        return;
+    }
+    for command in ["more numbers", "cat numbers | more"] {
+        let mut terminal = terminal().job(&format!(
+            "seq 100 >numbers; echo 1/3 >&3; pause; {command}; echo 2/3 >&3; pause"
+        ));
+        let before = terminal.settings();
+        terminal.shows("1/3");
+        terminal.go();
+        for page in ["\n23\n--More--", "\n46\n--More--", "\n69\n--More--"] {
+            terminal.shows(page);
+            eventually("lent", || !terminal.echoes());
+            terminal.types(" ");
+        }
+        terminal.shows("\n92\n--More--");
+        terminal.types("q");
+        terminal.shows("66%  2/3");
+        assert_eq!(terminal.settings(), before);
+    }
+}
+
+#[test]
+fn what_is_written_to_stdout_and_stderr_stays_in_order() {
+    let script = "i=0; while [ $i -lt 300 ]; do i=$((i + 1)); echo out $i; echo err $i >&2; done";
+    for tty in ["auto", "never"] {
+        let mut terminal = terminal().job_with(&["--log", "log", "--tty", tty], script);
+        assert_eq!(terminal.ends(), End::Status(0));
+        let lines = (1..=300).map(|i| format!("out {i}\nerr {i}\n"));
+        let log = fs::read_to_string(terminal.folder.path().join("log")).unwrap();
+        assert_eq!(log, lines.collect::<String>());
+        let screen = terminal.screen();
+        assert!(
+            screen.contains("out 299\nerr 299\nout 300\nerr 300\n"),
+            "{screen}"
+        );
+    }
+}
+
 #[test]
 fn ctrl_z_stops_less_and_us_and_fg_brings_both_back() {
     if !installed("less") {

@@ -1,13 +1,13 @@
 //! What the worker does for a child whose output is a pseudo-terminal: be its terminal, or see that the real one is.
 //!
-//! A program that takes the whole screen or waits for keys is lent the terminal like one that wants to read from it. What it changes on its
-//! pseudo-terminal is then changed on the real one, for programs set up the keyboard by way of their output.
+//! A program that takes the whole screen or waits for keys is lent the terminal like one that wants to read from it. What
+//! it changes on its pseudo-terminal is then changed on the real one, for programs set up the keyboard by way of their
+//! output; `keys.rs` sees to where it reads.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::termios::{LocalModes, SpecialCodeIndex, Termios, tcgetattr};
+use rustix::termios::{LocalModes, Termios, tcgetattr};
 
 use crate::event::Stream;
 
@@ -15,6 +15,7 @@ use super::super::screen::{Listener, Wish, question_at_end};
 use super::super::terminal::Terminal;
 use super::super::{Notice, pty, tree};
 use super::Worker;
+use super::keys::Keys;
 
 /// How often we look at what no event tells of: settings that the child makes, and the size of a lent terminal.
 const LOOK: Duration = Duration::from_millis(200);
@@ -48,7 +49,7 @@ impl Pty {
     }
 
     /// Whether the child has set up the keyboard so that it gets each key at once.
-    fn reads_keys(&self) -> bool {
+    pub(super) fn reads_keys(&self) -> bool {
         !self.seen.local_modes.contains(LocalModes::ICANON)
     }
 }
@@ -170,44 +171,8 @@ impl Worker<'_> {
             .is_some_and(|terminal| terminal.is_lendable(leader))
     }
 
-    /// Whether the child reads keys from a terminal of ours. It does if it sets up the keyboard on another stream than the
-    /// one that it draws on: less, more and `vim -` read from where their stderr is. One that sets it up where it draws
-    /// does so because that is a terminal, and reads from its stdin.
-    pub(super) fn reads_pty(&self) -> bool {
-        self.taking.lent
-            && self.ptys[Stream::Stderr as usize]
-                .as_ref()
-                .is_some_and(|pty| pty.reads_keys() && !pty.listener.has_screen())
-    }
-
-    /// Where the keys come from that we hand on.
-    pub(super) fn keys(&self) -> Option<&OwnedFd> {
-        self.terminal.as_ref().and_then(Terminal::keys)
-    }
-
-    /// Hands on what is typed, and does what a terminal does about some keys.
-    pub(super) fn read_keys(&mut self) {
-        let stream = Stream::Stderr;
-        let mut typed = [0; 256];
-        let (Some(keys), Some(pty)) = (self.keys(), &self.ptys[stream as usize]) else {
-            return;
-        };
-        let Ok(length) = rustix::io::read(keys, &mut typed) else {
-            return;
-        };
-        let settings = pty.seen.clone();
-        for typed in typed[..length].split_inclusive(|key| signal_of(&settings, *key).is_some()) {
-            let signal = typed.last().and_then(|key| signal_of(&settings, *key));
-            let keys = &typed[..typed.len() - usize::from(signal.is_some())];
-            self.type_in(stream, keys);
-            if let Some(signal) = signal {
-                tree::signal_group(self.pid, signal);
-            }
-        }
-    }
-
     /// What the child reads from a terminal of ours. One that does not read misses it.
-    fn type_in(&self, stream: Stream, keys: &[u8]) {
+    pub(super) fn type_in(&self, stream: Stream, keys: &[u8]) {
         if let Some(master) = &self.outputs[stream as usize] {
             let _ = rustix::io::write(master, keys);
         }
@@ -221,7 +186,7 @@ impl Worker<'_> {
         let look = (self.drain.is_none() && open.next().is_some()).then(|| now + LOOK);
         let reads = self.taking.reads_since.map(|since| since + ASKED);
         let reads = reads.filter(|_| !self.taking.lent);
-        [look, reads, self.taking.over_at]
+        [look, reads, self.taking.over_at, self.keys.look_at()]
             .into_iter()
             .flatten()
             .min()
@@ -251,9 +216,13 @@ impl Worker<'_> {
         } else if *self.taking.reads_since.get_or_insert(now) + ASKED <= now {
             self.take();
         }
+        if !reads || !self.is_lent() {
+            self.keys = Keys::default();
+        }
         if !self.is_lent() {
             return;
         }
+        self.see_to_keys(now);
         if self.resize_ptys() {
             tree::signal_group(self.pid, libc::SIGWINCH);
         }
@@ -267,16 +236,13 @@ impl Worker<'_> {
 
     /// Lends the terminal in the way that the child needs it, also if it has it already.
     pub(super) fn lend(&mut self) -> bool {
-        let (by_us, pid) = (self.reads_pty(), self.pid);
+        let pid = self.pid;
         if self.terminal().is_none() {
             return false;
         }
         let Some(terminal) = &mut self.terminal else {
             return false;
         };
-        if by_us {
-            return terminal.lend_keys(pid);
-        }
         let lent = terminal.lend(pid);
         let changed = self.ptys.iter_mut().flatten().filter(|pty| !pty.set_up);
         for pty in changed.filter(|_| lent) {
@@ -326,22 +292,6 @@ impl Worker<'_> {
     pub(super) fn is_lent(&self) -> bool {
         self.terminal.as_ref().is_some_and(Terminal::is_lent)
     }
-}
-
-/// The signal that this key means where the settings are such.
-fn signal_of(settings: &Termios, key: u8) -> Option<i32> {
-    if !settings.local_modes.contains(LocalModes::ISIG) {
-        return None;
-    }
-    [
-        (SpecialCodeIndex::VINTR, libc::SIGINT),
-        (SpecialCodeIndex::VQUIT, libc::SIGQUIT),
-        (SpecialCodeIndex::VSUSP, libc::SIGTSTP),
-    ]
-    .into_iter()
-    // A character of 0 is none.
-    .find(|(code, _)| key != 0 && settings.special_codes[*code] == key)
-    .map(|(_, signal)| signal)
 }
 
 /// Whether nobody changed anything.
