@@ -132,7 +132,8 @@ fn what_goes_to_one_place_stays_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let script =
         "i=0; while [ $i -lt 300 ]; do i=$((i + 1)); echo out $i; echo err $i >&2; done; exit 1";
-    let lines: String = (1..=300).map(|i| format!("out {i}\nerr {i}\n")).collect();
+    let lines: Vec<_> = (1..=300).map(|i| format!("out {i}\nerr {i}\n")).collect();
+    let lines = lines.concat();
     for option in ["--log=log", "--output=on-failure", "--from=meter"] {
         progrun(&["--quiet", option, "--", "sh", "-c", script])
             .in_folder(folder.path())

@@ -295,7 +295,7 @@ fn an_interactive_bash_that_a_script_starts_beside_bars_reads_its_keys() {
     terminal.go();
     terminal.shows("no job control in this shell\ninner>");
     terminal.types("echo 'read' reads; read -r line; echo \"read $line\"\r");
-    terminal.shows("\nread reads\n");
+    terminal.shows("\nread reads");
     terminal.types("a line\n");
     terminal.shows("\nread a line\ninner>");
     terminal.types("exit 5\r");

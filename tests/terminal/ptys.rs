@@ -363,12 +363,12 @@ fn what_is_written_to_stdout_and_stderr_stays_in_order() {
     for tty in ["auto", "never"] {
         let mut terminal = terminal().job_with(&["--log", "log", "--tty", tty], script);
         assert_eq!(terminal.ends(), End::Status(0));
-        let lines = (1..=300).map(|i| format!("out {i}\nerr {i}\n"));
+        let lines: Vec<_> = (1..=300).map(|i| format!("out {i}\nerr {i}\n")).collect();
         let log = fs::read_to_string(terminal.folder.path().join("log")).unwrap();
-        assert_eq!(log, lines.collect::<String>());
+        assert_eq!(log, lines.concat());
         let screen = terminal.screen();
         assert!(
-            screen.contains("out 299\nerr 299\nout 300\nerr 300\n"),
+            screen.contains("out 299\nerr 299\nout 300\nerr 300"),
             "{screen}"
         );
     }
