@@ -118,9 +118,10 @@ impl Worker<'_> {
         } else if self.keys.reader != Reader::Ours && now < since + BUSY {
             self.keys.waits = Some((since, next + LOOK));
         } else {
-            self.keys.waits = None;
             let mut keys = [0; 256];
             let typed = terminal.read_keys(self.pid, &mut keys);
+            // It may be somebody else's by now.
+            self.keys.waits = (typed == 0).then(|| (now, now + BUSY));
             self.type_in(stream, &keys[..typed]);
             if self.keys.reader == Reader::Unknown && typed > 0 {
                 self.keys.reader = Reader::Tried(now, now + LOOK);
