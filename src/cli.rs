@@ -71,6 +71,8 @@ Exit status:
     args_conflicts_with_subcommands = true,
     max_term_width = 110
 )]
+// Nothing is asked of all options as one group, and making it is not free.
+#[group(skip)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an option of its own"

@@ -30,7 +30,6 @@ mod tap;
 mod teamcity;
 mod zig;
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::protocol::Progress;
@@ -152,8 +151,8 @@ const SHOWN: f64 = 99.9;
 /// A source that said nothing for so long is no longer believed before others.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// A dialect of whole lines.
-pub trait Lines: fmt::Debug + Send {
+/// A dialect of whole lines. Not `Debug`: a trait object would bring that of every dialect into the program.
+pub trait Lines: Send {
     /// What every line of this dialect has in its first 64 bytes. It is asked about no other.
     fn mark(&self) -> Mark;
 
@@ -171,7 +170,6 @@ pub trait Lines: fmt::Debug + Send {
 }
 
 /// Everything that is read of one child.
-#[derive(Debug)]
 pub struct Dialects {
     stdout: Option<Stream>,
     stderr: Option<Stream>,

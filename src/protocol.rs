@@ -232,6 +232,22 @@ enum Reason {
 }
 
 // One sentence for each field, whichever form it was written in.
+/// The value of the few digits that a text begins with, and how many they are: the general way takes three times as long.
+#[inline(always)]
+fn count(text: &[u8]) -> Option<(f64, usize)> {
+    const EXACT_DIGITS: usize = 15;
+    let mut count = 0_u64;
+    let mut digits = 0;
+    while let Some(digit @ b'0'..=b'9') = text.get(digits) {
+        count = count.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        digits += 1;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a float holds 15 digits")]
+    (1..=EXACT_DIGITS)
+        .contains(&digits)
+        .then_some((count as f64, digits))
+}
+
 const BAD_PROGRESS: &str = "progress must be a number of 0 or more";
 const BAD_TOTAL: &str = "total must be a number above 0";
 const BAD_PERCENTAGE: &str = "percentage must be a number from 0 to 100";

@@ -351,7 +351,7 @@ impl<'a> Worker<'a> {
         }
         let ready = |descriptor: &PollFd<'_>| !descriptor.revents().is_empty();
         let woken = ready(&descriptors[0]);
-        let mut readable: Vec<_> = descriptors[1..]
+        let readable: Vec<_> = descriptors[1..]
             .iter()
             .zip(&sources)
             .filter(|(descriptor, _)| ready(descriptor))
@@ -371,8 +371,9 @@ impl<'a> Worker<'a> {
             }
         }
         // Reports last: a report takes the terminal back, and what was printed before it belongs above the bars.
-        readable.sort_by_key(|source| matches!(source, Source::Channel | Source::Call(_)));
-        for source in readable {
+        let is_report = |source: &Source| matches!(source, Source::Channel | Source::Call(_));
+        let (reports, rest): (Vec<_>, Vec<_>) = readable.into_iter().partition(is_report);
+        for source in rest.into_iter().chain(reports) {
             self.read(source)?;
         }
         if self.dialects.deadline().is_some() {

@@ -35,6 +35,7 @@ Exit status:
     override_usage = "progrun report [OPTIONS] [AMOUNT] [MESSAGE]...",
     max_term_width = 110
 )]
+#[group(skip)]
 pub(super) struct Report {
     /// How much is done, and what is going on now
     ///

@@ -17,7 +17,6 @@ mod tally;
 mod terraform;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde_json::{Deserializer, Value};
 
@@ -91,14 +90,13 @@ enum When {
 type Emit<'a> = &'a mut dyn FnMut(&Progress<'_>);
 
 /// Counts for a program whose objects say only what happened. What it keeps is bounded.
-trait Machine: fmt::Debug + Send {
+trait Machine: Send {
     /// Takes in an object of the program. What its row made of it is `report`, which the machine hands on, with more or
     /// not at all.
     fn object(&mut self, object: &Value, report: Progress<'_>, emit: Emit<'_>);
 }
 
 /// Reads the lines of one stream.
-#[derive(Debug)]
 pub struct Json {
     /// Where each that is selected stands in the table, and what counts for it.
     programs: Vec<(usize, Option<Box<dyn Machine>>)>,

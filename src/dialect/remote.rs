@@ -108,7 +108,9 @@ impl Remote {
                 self.task(event.task, event.name, each);
             }
             Kind::Progress => {
-                let info = Value::Object(event.info.unwrap_or_default()).to_string();
+                // Cannot fail.
+                let info = serde_json::to_string(&event.info.unwrap_or_default());
+                let info = info.unwrap_or_default();
                 if let Ok(report) = protocol::read_object(&info) {
                     self.progress(event.task, report, each);
                 }

@@ -49,7 +49,6 @@ enum Edge {
 }
 
 /// Reads one output stream of a child.
-#[derive(Debug)]
 pub(super) struct Stream {
     splitter: Splitter,
     held: Held,
@@ -74,7 +73,6 @@ struct Held {
 }
 
 /// The dialects that are heard on the stream.
-#[derive(Debug)]
 struct Readers {
     lines: Vec<Box<dyn Lines>>,
     marks: Marks,

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::{
     BAD_ETA, BAD_ID, BAD_MESSAGE, BAD_PARENT, BAD_PERCENTAGE, BAD_PROGRESS, BAD_STATUS, BAD_TITLE,
-    BAD_TOTAL, BAD_UNIT, Malformed, Progress, Reason, Status,
+    BAD_TOTAL, BAD_UNIT, Malformed, Progress, Reason, Status, count,
 };
 
 /// How deep objects and lists may nest, the report itself included. The line is handed on verbatim, and many
@@ -204,25 +204,17 @@ impl<'a> Reader<'a> {
             .map_err(|_| Reason::Json("invalid escape in a string", begin + 1).into())
     }
 
-    /// A number of nothing but a few digits, as most are: the general way takes three times as long.
+    /// A number of nothing but a few digits, as most are.
     #[inline(always)]
     fn count(&mut self) -> Option<f64> {
-        const EXACT_DIGITS: usize = 15;
         let rest = &self.text.as_bytes()[self.at..];
-        let mut count = 0_u64;
-        let mut digits = 0;
-        while let Some(digit @ b'0'..=b'9') = rest.get(digits) {
-            count = count.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            digits += 1;
-        }
+        let (count, digits) = count(rest)?;
         let is_more = matches!(rest.get(digits), Some(b'.' | b'e' | b'E'));
         let is_padded = rest.first() == Some(&b'0') && digits > 1;
-        if is_more || is_padded || digits == 0 || digits > EXACT_DIGITS {
+        if is_more || is_padded {
             return None;
         }
         self.at += digits;
-        #[expect(clippy::cast_precision_loss, reason = "a float holds 15 digits")]
-        let count = count as f64;
         Some(count)
     }
 

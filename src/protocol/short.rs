@@ -19,7 +19,7 @@
 
 use std::borrow::Cow;
 
-use super::{BAD_PERCENTAGE, BAD_PROGRESS, BAD_TOTAL, Malformed, Progress};
+use super::{BAD_PERCENTAGE, BAD_PROGRESS, BAD_TOTAL, Malformed, Progress, count};
 
 /// Reads a line that is no object, is not blank, and has no blanks around it.
 pub(super) fn parse(text: &str) -> Result<Progress<'_>, Malformed> {
@@ -64,12 +64,11 @@ fn message(text: &str) -> Progress<'_> {
 }
 
 fn percent(value: f64, rest: &str) -> Result<Option<Progress<'_>>, Malformed> {
-    let progress = Progress {
-        percentage: Some(value),
-        ..Progress::default()
-    };
     match rest.strip_prefix('%').unwrap_or(rest) {
-        "" if is_percent(value) => Ok(Some(progress)),
+        "" if is_percent(value) => Ok(Some(Progress {
+            percentage: Some(value),
+            ..Progress::default()
+        })),
         "" => Err(Malformed::field(BAD_PERCENTAGE)),
         text if text.len() < rest.len() && text.starts_with([' ', '\t']) && is_percent(value) => {
             Ok(Some(Progress {
@@ -157,6 +156,11 @@ fn is_percent(value: f64) -> bool {
 
 /// A decimal number at the beginning of the text, and what follows it. No exponents: `1e5` is a word.
 fn number(text: &str) -> Option<(f64, &str)> {
+    if let Some((value, digits)) = count(text.as_bytes())
+        && text.as_bytes().get(digits) != Some(&b'.')
+    {
+        return Some((value, &text[digits..]));
+    }
     let digits = |from: usize| {
         let rest = text.as_bytes()[from..].iter();
         from + rest.take_while(|byte| byte.is_ascii_digit()).count()

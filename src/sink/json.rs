@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::credit::Charge;
@@ -46,7 +47,7 @@ impl Json {
     fn line(&mut self, event: &str, elapsed: Duration, fields: &[(&str, Value)]) {
         let mut line = head(event, elapsed);
         for (name, value) in fields {
-            let _ = write!(line, ",\"{name}\":{value}");
+            let _ = write!(line, ",\"{name}\":{}", json_of(value));
         }
         line.push_str("}\n");
         self.outlet.send(line.into_bytes(), Vec::new());
@@ -83,13 +84,18 @@ impl Json {
                     lines.push_str(&self::head("malformed", elapsed));
                     let _ = write!(lines, ",\"line\":{}", bad.number);
                     push_text(&mut lines, &bad.text);
-                    let _ = writeln!(lines, ",\"error\":{}}}", json!(bad.error));
+                    let _ = writeln!(lines, ",\"error\":{}}}", json_of(&bad.error));
                 }
             }
         }
         let charges = reports.charge.iter().cloned().collect();
         self.outlet.send(lines.into_bytes(), charges);
     }
+}
+
+/// Cannot fail. `Value` could be formatted as it is, but brings a second writer of JSON for that, and one that indents.
+fn json_of(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 impl Sink for Json {
@@ -225,7 +231,7 @@ fn complete(bytes: &[u8]) -> usize {
 /// As `text`, or as `base64` where it is not UTF-8: JSON has no other way, and no byte may be lost.
 fn push_text(line: &mut String, bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        let _ = write!(line, ",\"text\":{}", json!(text));
+        let _ = write!(line, ",\"text\":{}", json_of(&text));
     } else {
         line.push_str(",\"base64\":\"");
         push_base64(line, bytes);

@@ -173,7 +173,7 @@ fn amounts(text: &[u8]) -> Vec<Value> {
     let mut amounts: Vec<_> = amount_signs(text)
         .filter_map(|(start, end)| amount(text, start, end))
         .collect();
-    amounts.sort_by_key(|amount| amount.start);
+    amounts.sort_unstable_by_key(|amount| amount.start);
     amounts
 }
 

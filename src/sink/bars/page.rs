@@ -462,7 +462,7 @@ impl Page {
         if self.elsewhere.take().is_some() {
             // Whoever wrote there is done with it.
             let mut places = std::mem::take(&mut self.places);
-            places.sort_by_key(|(row, _)| *row);
+            places.sort_unstable_by_key(|(row, _)| *row);
             if !places.is_empty() {
                 self.draw(change);
                 let lines = places.into_iter().map(|(_, cells)| Row {
