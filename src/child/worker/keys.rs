@@ -16,7 +16,7 @@ use super::Worker;
 use super::pty::Pty;
 
 /// How long a key waits on the real terminal, until it is known who reads: longer than one who reads there is busy.
-const BUSY: Duration = Duration::from_millis(100);
+const BUSY: Duration = Duration::from_millis(300);
 /// And after that: some look at the real terminal for a key, and then read it from ours.
 const SEEN: Duration = Duration::from_millis(5);
 /// How often we look whether it still waits.
