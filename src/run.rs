@@ -66,7 +66,7 @@ pub struct Outcome {
     /// How progrun is to end.
     pub ending: Ending,
     /// What progrun itself has to say about it.
-    pub error: Option<String>,
+    pub errors: Vec<String>,
 }
 
 /// Everything that the run loop takes from its channel.
@@ -158,6 +158,9 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         launch_error: None,
         file: None,
         gave_up: false,
+        narrates: chosen.narrates,
+        unsaid: Vec::new(),
+        lost: None,
     };
     run.follow(&inputs)?;
     let outcome = run.finish(&inputs);
@@ -183,6 +186,11 @@ struct Run<'a> {
     /// How far the command had read which file when it was last seen.
     file: Option<FileRead>,
     gave_up: bool,
+    /// Whether a sink tells on stderr what the user should know; what is lost is said there in any case.
+    narrates: bool,
+    unsaid: Vec<String>,
+    /// How a run ends of which something is lost, if the command did not know and ended well.
+    lost: Option<Ending>,
 }
 
 /// The sinks, and what is counted for them.
@@ -344,16 +352,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn gone(&self, what: Gone) {
-        let sentence = match what {
-            Gone::Stream(stream, sentence) => {
-                self.control.order(Order::Close(stream));
-                sentence
-            }
-            Gone::File(sentence) => Some(sentence),
+    fn gone(&mut self, what: Gone) {
+        if let Some(stream) = what.stream {
+            self.control.order(Order::Close(stream));
+        }
+        if what.lost {
+            self.lost.get_or_insert(Ending::Status(FAILED));
+        }
+        let Some(sentence) = what.sentence else {
+            return;
         };
-        if let Some(sentence) = sentence {
-            self.warn(&sentence);
+        self.warn(&sentence);
+        if what.lost && !self.narrates {
+            self.unsaid.push(sentence);
         }
     }
 
@@ -603,11 +614,19 @@ impl Run<'_> {
             (Some(error), Final::Failed) => ending::of_launch(error),
             _ => ending::of_run(&summary, killed, self.settings.preserve_status),
         };
-        Outcome { ending, error }
+        let mut errors = std::mem::take(&mut self.unsaid);
+        errors.extend(error);
+        Outcome {
+            ending: self
+                .lost
+                .filter(|_| ending == Ending::Status(0))
+                .unwrap_or(ending),
+            errors,
+        }
     }
 
     /// Waits until everything is written, unless somebody is tired of that too. Gives whether it is.
-    fn flush(&self, inputs: &Receiver<Input>) -> bool {
+    fn flush(&mut self, inputs: &Receiver<Input>) -> bool {
         self.stage
             .borrow_mut()
             .flush(&self.inbox, || Input::Flushed);
@@ -620,8 +639,13 @@ impl Run<'_> {
             match input {
                 Ok(Input::Flushed) => return true,
                 Ok(Input::Gone(what)) => self.gone(what),
-                Ok(Input::Signal(libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT))
-                | Err(_) => return false,
+                Ok(Input::Signal(
+                    signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
+                )) => {
+                    self.lost.get_or_insert(Ending::Signal(signal));
+                    return false;
+                }
+                Err(_) => return false,
                 Ok(_) => {}
             }
         }

@@ -153,17 +153,6 @@ fn head_behind_progrun_ends_both() {
 }
 
 #[test]
-fn a_log_that_is_full_is_told_and_the_run_goes_on() {
-    if !std::path::Path::new("/dev/full").exists() {
-        return;
-    }
-    progrun(&["--log=/dev/full", "--", "sh", "-c", "echo out; exit 0"])
-        .stdout("out\n")
-        .stderr("sh: the log /dev/full is incomplete: No space left on device (os error 28)\n")
-        .status(0);
-}
-
-#[test]
 fn whoever_still_holds_the_output_is_named_and_not_waited_for() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let option = format!("--log={}", log.path().display());
