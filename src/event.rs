@@ -137,6 +137,8 @@ pub enum Route {
     Piped,
     /// It goes through us, and is a terminal for the child.
     Terminal,
+    /// It is stderr, and goes where stdout does.
+    Joined,
     /// It goes nowhere.
     Discard,
 }

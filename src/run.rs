@@ -28,6 +28,7 @@ use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_prog
 use crate::reports::Reports;
 use crate::sink::{Display, Gone, Sink, choose};
 
+use self::ending::Losses;
 use self::job::Job;
 use self::ladder::{Action, Ladder};
 
@@ -158,9 +159,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         launch_error: None,
         file: None,
         gave_up: false,
-        narrates: chosen.narrates,
-        unsaid: Vec::new(),
-        lost: None,
+        losses: Losses::new(chosen.narrates),
     };
     run.follow(&inputs)?;
     let outcome = run.finish(&inputs);
@@ -186,11 +185,7 @@ struct Run<'a> {
     /// How far the command had read which file when it was last seen.
     file: Option<FileRead>,
     gave_up: bool,
-    /// Whether a sink tells on stderr what the user should know; what is lost is said there in any case.
-    narrates: bool,
-    unsaid: Vec<String>,
-    /// How a run ends of which something is lost, if the command did not know and ended well.
-    lost: Option<Ending>,
+    losses: Losses,
 }
 
 /// The sinks, and what is counted for them.
@@ -356,15 +351,11 @@ impl Run<'_> {
         if let Some(stream) = what.stream {
             self.control.order(Order::Close(stream));
         }
-        if what.lost {
-            self.lost.get_or_insert(Ending::Status(FAILED));
+        if let Some(sentence) = &what.sentence {
+            self.warn(sentence);
         }
-        let Some(sentence) = what.sentence else {
-            return;
-        };
-        self.warn(&sentence);
-        if what.lost && !self.narrates {
-            self.unsaid.push(sentence);
+        if what.lost {
+            self.losses.note(Ending::Status(FAILED), what.sentence);
         }
     }
 
@@ -614,15 +605,9 @@ impl Run<'_> {
             (Some(error), Final::Failed) => ending::of_launch(error),
             _ => ending::of_run(&summary, killed, self.settings.preserve_status),
         };
-        let mut errors = std::mem::take(&mut self.unsaid);
+        let (ending, mut errors) = self.losses.end(ending);
         errors.extend(error);
-        Outcome {
-            ending: self
-                .lost
-                .filter(|_| ending == Ending::Status(0))
-                .unwrap_or(ending),
-            errors,
-        }
+        Outcome { ending, errors }
     }
 
     /// Waits until everything is written, unless somebody is tired of that too. Gives whether it is.
@@ -642,7 +627,7 @@ impl Run<'_> {
                 Ok(Input::Signal(
                     signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
                 )) => {
-                    self.lost.get_or_insert(Ending::Signal(signal));
+                    self.losses.note(Ending::Signal(signal), None);
                     return false;
                 }
                 Err(_) => return false,

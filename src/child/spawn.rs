@@ -65,7 +65,11 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .unzip();
     let lowest = above(launch.channel);
     let stdout = stdio(launch.stdout, lowest).map_err(internal("making a pipe"))?;
-    let stderr = stdio(launch.stderr, lowest).map_err(internal("making a pipe"))?;
+    let mut stderr = stdio(launch.stderr, lowest).map_err(internal("making a pipe"))?;
+    if let (Route::Joined, Some(pipe)) = (launch.stderr, &stdout.childs) {
+        let joined = pipe.try_clone().map_err(internal("making a pipe"))?;
+        stderr.childs = Some(joined);
+    }
 
     let identity = format!("{}:{}", identity.st_dev, identity.st_ino);
     let socket = launch.socket.as_ref();
@@ -79,8 +83,8 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .env_remove(client::SOCKET)
         .envs(socket)
         .stdin(Stdio::inherit())
-        .stdout(stdout.childs)
-        .stderr(stderr.childs)
+        .stdout(stdout.childs.map_or_else(Stdio::inherit, Stdio::from))
+        .stderr(stderr.childs.map_or_else(Stdio::inherit, Stdio::from))
         .process_group(0);
     let parent = std::process::id();
     let mut descriptors = [Some((write_end.as_raw_fd(), launch.channel)), None];
@@ -168,7 +172,8 @@ fn above(channel: RawFd) -> RawFd {
 
 /// The two ends of an output stream.
 struct Ends {
-    childs: Stdio,
+    /// None: the same as ours.
+    childs: Option<OwnedFd>,
     ours: Option<OwnedFd>,
     settings: Option<Termios>,
 }
@@ -182,18 +187,21 @@ fn stdio(route: Route, lowest: RawFd) -> io::Result<Ends> {
     let (childs, ours) = match (route, pty) {
         (_, Some(pty)) => {
             return Ok(Ends {
-                childs: Stdio::from(pty.slave),
+                childs: Some(pty.slave),
                 ours: Some(pty.master),
                 settings: Some(pty.settings),
             });
         }
-        (Route::Inherit, _) => (Stdio::inherit(), None),
-        (Route::Discard, _) => (Stdio::null(), None),
+        (Route::Inherit | Route::Joined, _) => (None, None),
+        (Route::Discard, _) => {
+            let nowhere = File::options().write(true).open("/dev/null")?;
+            (Some(nowhere.into()), None)
+        }
         (Route::Piped | Route::Terminal, _) => {
             let (read, write) = io::pipe()?;
             ioctl_fionbio(&read, true)?;
             enlarge(&write);
-            (Stdio::from(write), Some(OwnedFd::from(read)))
+            (Some(OwnedFd::from(write)), Some(OwnedFd::from(read)))
         }
     };
     Ok(Ends {

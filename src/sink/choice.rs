@@ -236,6 +236,20 @@ fn streams(ours: [bool; 2], gone: &Arc<dyn Fn(Gone) + Send + Sync>) -> anyhow::R
 /// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, and `reads` whether they
 /// are read in any case.
 fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
+    let routes = routes_apart(display, shared, reads);
+    let together = match display.output {
+        _ if display.json == Some(JsonPlace::Stdout) => false,
+        Show::Stream | Show::OnFailure => same_place(),
+        Show::None => display.log.is_some(),
+    };
+    match routes {
+        // What ends in one place comes by one way, or the order in which it was written would be anybody's guess.
+        [Route::Piped, Route::Piped] if together => [Route::Piped, Route::Joined],
+        routes => routes,
+    }
+}
+
+fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     let json_on_stdout = display.json == Some(JsonPlace::Stdout);
     let visible = !json_on_stdout && display.output == Show::Stream;
     let needed =

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use rustix::process::{Pid, kill_process};
 
-use super::support::{Gate, Signal, assert_text, progrun, state_of, text, until};
+use super::support::{Gate, Signal, assert_text, progrun, state_of, text, until, valid_event};
 
 /// So much that no pipe holds it.
 fn many_lines() -> String {
@@ -238,4 +238,64 @@ fn hidden_output_is_kept_where_there_is_room_for_it() {
         .variable("TMPDIR", "/no/such/folder")
         .stdout("out\n")
         .status(3);
+}
+
+/// Ten lines on each stream, in turn.
+const IN_TURN: &str = "for i in 0 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i >&2; done; exit 3";
+
+#[test]
+fn what_ends_in_one_place_is_there_in_the_order_in_which_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let in_order: String = (0..10)
+        .map(|number| format!("out {number}\nerr {number}\n"))
+        .collect();
+    for options in [
+        &["--log=log"][..],
+        &["--from=meter"],
+        &["--output=on-failure"],
+        &["--output=none", "--log=log"],
+        &["--log=log", "--json=events"],
+    ] {
+        let command = [&["--quiet"], options, &["--", "sh", "-c", IN_TURN]].concat();
+        for place in [
+            "2>&1 | cat",
+            ">file 2>&1; cat file",
+            ">>file 2>>file; cat file",
+        ] {
+            let _ = fs::remove_file(folder.path().join("file"));
+            let output = progrun(&command)
+                .inside("sh", &format!(r#""$@" {place}"#))
+                .in_folder(folder.path())
+                .output();
+            let shown = if options[0] == "--output=none" {
+                ""
+            } else {
+                &in_order
+            };
+            assert_eq!(text(&output.stdout), shown, "{options:?} {place}");
+        }
+        if options.contains(&"--log=log") {
+            let log = fs::read_to_string(folder.path().join("log")).unwrap();
+            assert_eq!(log, in_order, "{options:?}");
+        }
+    }
+}
+
+#[test]
+fn streams_that_are_told_apart_or_end_apart_stay_so() {
+    let output = progrun(&["--json", "--", "sh", "-c", IN_TURN])
+        .inside("sh", r#"exec "$@" 2>&1"#)
+        .output();
+    let events: Vec<_> = text(&output.stdout).lines().map(valid_event).collect();
+    let printed = |stream: &str| {
+        let pieces = events.iter().filter(|event| event["stream"] == stream);
+        pieces
+            .map(|piece| piece["text"].as_str().unwrap())
+            .collect::<String>()
+    };
+    assert!(printed("stdout").starts_with("out 0\nout 1\n"));
+    assert!(printed("stderr").starts_with("err 0\nerr 1\n"));
+    let output = progrun(&["--quiet", "--log=/dev/null", "--", "sh", "-c", IN_TURN]).output();
+    assert!(text(&output.stdout).starts_with("out 0\nout 1\n"));
+    assert!(text(&output.stderr).starts_with("err 0\nerr 1\n"));
 }
