@@ -54,7 +54,7 @@ Exit status:
   the command's own; if a signal killed it, progrun ends by the same signal
   130  Ctrl-C: progrun ends by SIGINT, so that a script around it stops
   124  timed out; 137: and had to be killed
-  125  progrun itself failed, or was called wrongly
+  125  progrun itself failed, also to write all of the output; or was called wrongly
   126  the command cannot be run; 127: it was not found";
 
 /// Runs a command, shows how far it is, and stops it politely
@@ -94,7 +94,7 @@ struct Arguments {
 
     /// Show no progress, and no words of progrun's own
     ///
-    /// Why the command could not be started is still said.
+    /// Still said: why the command could not be started, and that output was lost.
     #[arg(short, long, help_heading = "Progress")]
     quiet: bool,
 
@@ -136,7 +136,7 @@ struct Arguments {
     /// Print what happens as JSON, one event a line, on stdout or into FILE
     ///
     /// On stdout, what the command prints becomes events too, and no progress is shown unless --progress asks for it.
-    /// With a FILE the command keeps its streams. progrun-protocol(5) describes the events.
+    /// With a FILE, which is emptied first, the command keeps its streams. progrun-protocol(5) describes the events.
     #[arg(
         long,
         value_name = "FILE",
@@ -159,6 +159,8 @@ struct Arguments {
     output: OutputArgument,
 
     /// Write everything that the command prints to FILE, too
+    ///
+    /// FILE is emptied first. /dev/stdout, /dev/stderr and /dev/fd/N are not: there it is written as if by the command.
     // No default from the environment: a progrun inside this one would write over the same file.
     #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
     log: Option<PathBuf>,
@@ -392,7 +394,7 @@ pub fn main() -> ! {
     }
     match run::run(&settings(*arguments)) {
         Ok(outcome) => {
-            if let Some(error) = outcome.error {
+            for error in outcome.errors {
                 complain(&error);
             }
             run::end(outcome.ending)

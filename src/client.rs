@@ -93,16 +93,20 @@ pub fn channel() -> Option<OwnedFd> {
     fcntl_dupfd_cloexec(&channel, 10).ok()
 }
 
-/// A copy of a descriptor. Who has become another user since it was opened may not open it anew.
+/// A copy of a descriptor of ours, if the system gives one by its number. Who has become another user since it was opened
+/// may not open it anew.
 #[cfg(target_os = "linux")]
-fn inherited(number: u32) -> Option<OwnedFd> {
+#[must_use]
+pub fn inherited(number: u32) -> Option<OwnedFd> {
     let ourselves = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
     let number = number.try_into().ok()?;
     pidfd_getfd(ourselves, number, PidfdGetfdFlags::empty()).ok()
 }
 
+/// None here.
 #[cfg(not(target_os = "linux"))]
-fn inherited(_number: u32) -> Option<OwnedFd> {
+#[must_use]
+pub fn inherited(_number: u32) -> Option<OwnedFd> {
     None
 }
 

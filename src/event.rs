@@ -137,7 +137,7 @@ pub enum Route {
     Piped,
     /// It goes through us, and is a terminal for the child.
     Terminal,
-    /// It goes where stdout goes, by the same descriptor: what is written to both stays in order.
+    /// It is stderr, and goes where stdout does.
     Joined,
     /// It goes nowhere.
     Discard,

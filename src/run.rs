@@ -28,6 +28,7 @@ use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_prog
 use crate::reports::Reports;
 use crate::sink::{Display, Gone, Sink, choose};
 
+use self::ending::Losses;
 use self::job::Job;
 use self::ladder::{Action, Ladder};
 
@@ -66,7 +67,7 @@ pub struct Outcome {
     /// How progrun is to end.
     pub ending: Ending,
     /// What progrun itself has to say about it.
-    pub error: Option<String>,
+    pub errors: Vec<String>,
 }
 
 /// Everything that the run loop takes from its channel.
@@ -158,6 +159,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         launch_error: None,
         file: None,
         gave_up: false,
+        losses: Losses::new(chosen.narrates),
     };
     run.follow(&inputs)?;
     let outcome = run.finish(&inputs);
@@ -183,6 +185,7 @@ struct Run<'a> {
     /// How far the command had read which file when it was last seen.
     file: Option<FileRead>,
     gave_up: bool,
+    losses: Losses,
 }
 
 /// The sinks, and what is counted for them.
@@ -344,16 +347,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn gone(&self, what: Gone) {
-        let sentence = match what {
-            Gone::Stream(stream, sentence) => {
-                self.control.order(Order::Close(stream));
-                sentence
-            }
-            Gone::File(sentence) => Some(sentence),
-        };
-        if let Some(sentence) = sentence {
-            self.warn(&sentence);
+    fn gone(&mut self, what: Gone) {
+        if let Some(stream) = what.stream {
+            self.control.order(Order::Close(stream));
+        }
+        if let Some(sentence) = &what.sentence {
+            self.warn(sentence);
+        }
+        if what.lost {
+            self.losses.note(Ending::Status(FAILED), what.sentence);
         }
     }
 
@@ -603,11 +605,13 @@ impl Run<'_> {
             (Some(error), Final::Failed) => ending::of_launch(error),
             _ => ending::of_run(&summary, killed, self.settings.preserve_status),
         };
-        Outcome { ending, error }
+        let (ending, mut errors) = self.losses.end(ending);
+        errors.extend(error);
+        Outcome { ending, errors }
     }
 
     /// Waits until everything is written, unless somebody is tired of that too. Gives whether it is.
-    fn flush(&self, inputs: &Receiver<Input>) -> bool {
+    fn flush(&mut self, inputs: &Receiver<Input>) -> bool {
         self.stage
             .borrow_mut()
             .flush(&self.inbox, || Input::Flushed);
@@ -620,8 +624,13 @@ impl Run<'_> {
             match input {
                 Ok(Input::Flushed) => return true,
                 Ok(Input::Gone(what)) => self.gone(what),
-                Ok(Input::Signal(libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT))
-                | Err(_) => return false,
+                Ok(Input::Signal(
+                    signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
+                )) => {
+                    self.losses.note(Ending::Signal(signal), None);
+                    return false;
+                }
+                Err(_) => return false,
                 Ok(_) => {}
             }
         }

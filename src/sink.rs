@@ -6,6 +6,7 @@
 
 mod bars;
 mod choice;
+mod files;
 mod json;
 mod log;
 mod modes;

@@ -64,7 +64,12 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .flatten()
         .unzip();
     let lowest = above(launch.channel);
-    let [stdout, stderr] = stdio(launch, lowest).map_err(internal("making a pipe"))?;
+    let stdout = stdio(launch.stdout, lowest).map_err(internal("making a pipe"))?;
+    let mut stderr = stdio(launch.stderr, lowest).map_err(internal("making a pipe"))?;
+    if let (Route::Joined, Some(pipe)) = (launch.stderr, &stdout.childs) {
+        let joined = pipe.try_clone().map_err(internal("making a pipe"))?;
+        stderr.childs = Some(joined);
+    }
 
     let identity = format!("{}:{}", identity.st_dev, identity.st_ino);
     let socket = launch.socket.as_ref();
@@ -78,8 +83,8 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .env_remove(client::SOCKET)
         .envs(socket)
         .stdin(Stdio::inherit())
-        .stdout(stdout.childs)
-        .stderr(stderr.childs)
+        .stdout(stdout.childs.map_or_else(Stdio::inherit, Stdio::from))
+        .stderr(stderr.childs.map_or_else(Stdio::inherit, Stdio::from))
         .process_group(0);
     let parent = std::process::id();
     let mut descriptors = [Some((write_end.as_raw_fd(), launch.channel)), None];
@@ -167,57 +172,43 @@ fn above(channel: RawFd) -> RawFd {
 
 /// The two ends of an output stream.
 struct Ends {
-    childs: Stdio,
+    /// None: the same as ours.
+    childs: Option<OwnedFd>,
     ours: Option<OwnedFd>,
     settings: Option<Termios>,
 }
 
-/// The ends of stdout and stderr.
-fn stdio(launch: &Launch, lowest: RawFd) -> io::Result<[Ends; 2]> {
-    let (stdout, twin) = ends(launch.stdout, launch.stderr == Route::Joined, lowest)?;
-    let stderr = match twin {
-        Some(childs) => childs.into(),
-        None => ends(launch.stderr, false, lowest)?.0,
-    };
-    Ok([stdout, stderr])
-}
-
-/// The ends of one; with the child's once more if there are to be two.
-fn ends(route: Route, twice: bool, lowest: RawFd) -> io::Result<(Ends, Option<Stdio>)> {
+fn stdio(route: Route, lowest: RawFd) -> io::Result<Ends> {
     // Where no pseudo-terminal can be had, a pipe is better than nothing.
     let pty = match route {
         Route::Terminal => pty::make(lowest).ok(),
         _ => None,
     };
-    let (childs, ours, settings) = match (route, pty) {
-        (_, Some(pty)) => (pty.slave, pty.master, Some(pty.settings)),
-        (Route::Inherit, _) => return Ok((Stdio::inherit().into(), None)),
-        (Route::Discard, _) => return Ok((Stdio::null().into(), None)),
-        (Route::Piped | Route::Terminal | Route::Joined, _) => {
+    let (childs, ours) = match (route, pty) {
+        (_, Some(pty)) => {
+            return Ok(Ends {
+                childs: Some(pty.slave),
+                ours: Some(pty.master),
+                settings: Some(pty.settings),
+            });
+        }
+        (Route::Inherit | Route::Joined, _) => (None, None),
+        (Route::Discard, _) => {
+            let nowhere = File::options().write(true).open("/dev/null")?;
+            (Some(nowhere.into()), None)
+        }
+        (Route::Piped | Route::Terminal, _) => {
             let (read, write) = io::pipe()?;
             ioctl_fionbio(&read, true)?;
             enlarge(&write);
-            (OwnedFd::from(write), OwnedFd::from(read), None)
+            (Some(OwnedFd::from(write)), Some(OwnedFd::from(read)))
         }
     };
-    let twin = twice.then(|| childs.try_clone()).transpose()?;
-    let ends = Ends {
-        childs: childs.into(),
-        ours: Some(ours),
-        settings,
-    };
-    Ok((ends, twin.map(Stdio::from)))
-}
-
-impl From<Stdio> for Ends {
-    /// Nothing of it comes to us.
-    fn from(childs: Stdio) -> Self {
-        Self {
-            childs,
-            ours: None,
-            settings: None,
-        }
-    }
+    Ok(Ends {
+        childs,
+        ours,
+        settings: None,
+    })
 }
 
 /// "Invalid argument" would not help anybody.

@@ -1,4 +1,4 @@
-//! How progrun itself ends: the status or the signal that a run comes to, and dying by it.
+//! How progrun itself ends: the status or the signal that a run comes to, also one that lost something, and dying by it.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -39,6 +39,40 @@ pub(super) fn of_launch(error: &LaunchError) -> Ending {
         LaunchError::CannotRun { .. } => CANNOT_RUN,
         LaunchError::Internal { .. } => FAILED,
     })
+}
+
+/// What a run lost of what was to be written, whoever was to have it.
+#[derive(Debug)]
+pub(super) struct Losses {
+    /// Whether a sink tells on stderr what the user should know. What is lost is said there in any case.
+    narrated: bool,
+    unsaid: Vec<String>,
+    ending: Option<Ending>,
+}
+
+impl Losses {
+    pub(super) fn new(narrated: bool) -> Self {
+        Self {
+            narrated,
+            unsaid: Vec::new(),
+            ending: None,
+        }
+    }
+
+    /// Something is lost, and the run is to end so unless it ends badly already.
+    pub(super) fn note(&mut self, ending: Ending, sentence: Option<String>) {
+        self.ending.get_or_insert(ending);
+        self.unsaid.extend(sentence.filter(|_| !self.narrated));
+    }
+
+    /// What becomes of this ending, and what is still to be said: nobody is to take for whole what is not.
+    pub(super) fn end(&mut self, ending: Ending) -> (Ending, Vec<String>) {
+        let unsaid = std::mem::take(&mut self.unsaid);
+        match self.ending {
+            Some(lost) if ending == Ending::Status(0) => (lost, unsaid),
+            _ => (ending, unsaid),
+        }
+    }
 }
 
 /// Ends the process.

@@ -1,13 +1,11 @@
 //! The choice between sinks: who shows what, and which of the child's streams have to go through us for that.
 
-use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
 use rustix::fs::{FileType, fstat};
-use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::stdio::{stderr, stdout};
 use rustix::termios::{
     LocalModes, OutputModes, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize,
@@ -19,6 +17,7 @@ use crate::event::{Route, Stream};
 use crate::groups;
 
 use super::bars::Setup;
+use super::files::{self, copy};
 use super::outer::Outer;
 use super::{Bars, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
 
@@ -88,14 +87,17 @@ pub enum Tty {
 
 /// Something that can be written to no more, and matters to somebody else than the sink.
 #[derive(Debug)]
-pub enum Gone {
-    /// Our own stdout or stderr: the child's is to be closed too. With a sentence if it is not just a reader that left.
-    Stream(Stream, Option<String>),
-    /// A file that the user asked for, with the sentence that tells of it.
-    File(String),
+pub struct Gone {
+    /// The child's stream that is to be closed too, if it is our own stdout or stderr.
+    pub stream: Option<Stream>,
+    /// The sentence that tells of it, if anything is to be said.
+    pub sentence: Option<String>,
+    /// Whether something is lost. Nothing is to a reader who left.
+    pub lost: bool,
 }
 
 /// The sinks of a run.
+#[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
 pub struct Chosen {
     /// All of them.
     pub sinks: Vec<Box<dyn Sink>>,
@@ -107,6 +109,8 @@ pub struct Chosen {
     pub shows_progress: bool,
     /// Whether what can be seen of a child that reports nothing is shown.
     pub observe: bool,
+    /// Whether somebody is told on stderr of what the user should know.
+    pub narrates: bool,
     /// The way to the progrun that we run under, if we report to it: when it breaks, we are cancelled.
     pub outer: Option<OwnedFd>,
 }
@@ -138,40 +142,44 @@ pub fn choose(
     let visible = !json_on_stdout && display.output == Show::Stream;
     let awaits_report = is_pipe(stdout());
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
+    // Whoever presses Ctrl-C wants to know what it does; the reader of the events may be gone by then.
+    let words = json_on_stdout && display.progress == Progress::Auto && isatty(stderr());
     let shows_progress = bars || plain || outer.is_some() || display.json.is_some();
     // What nobody sees may still say how far the child is.
     let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
     let routes = routes(display, shared, from.reads_streams() || hidden);
     let through = |route: Route| matches!(route, Route::Piped | Route::Terminal);
 
-    if let Some(place) = &display.json {
-        let outlet = match place {
-            JsonPlace::Stdout => Outlet::new(copy(stdout())?, ignore()),
-            JsonPlace::File(path) => {
-                let file = File::create(path)
-                    .with_context(|| format!("cannot write {}", path.display()))?;
-                Outlet::new(file.into(), incomplete("the file of events", path, &gone))
-            }
-        };
-        sinks.push(Box::new(Json::new(
-            outlet,
-            display.name.clone(),
-            json_on_stdout,
-        )));
+    let events = match &display.json {
+        Some(JsonPlace::File(path)) => Some(path.as_path()),
+        _ => None,
+    };
+    let log = display.log.as_deref();
+    let [events_file, log_file] = files::open([("--json", events), ("--log", log)])?;
+    let incomplete = |what: &str, path: Option<&Path>| {
+        let path = path.unwrap_or(Path::new("")).display();
+        told(format!("{what} {path} is incomplete"), None, true, &gone)
+    };
+    let events = if json_on_stdout {
+        let what = "the stream of events is incomplete".to_owned();
+        Some((copy(stdout())?, told(what, None, false, &gone)))
+    } else {
+        events_file.map(|file| (file, incomplete("the file of events", events)))
+    };
+    if let Some((place, on_gone)) = events {
+        let outlet = Outlet::new(place, on_gone);
+        let name = display.name.clone();
+        sinks.push(Box::new(Json::new(outlet, name, json_on_stdout)));
     }
-    if let Some(path) = &display.log {
-        let file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .open(path)
-            .with_context(|| format!("cannot write the log {}", path.display()))?;
-        let on_gone = incomplete("the log", path, &gone);
-        sinks.push(Box::new(Log::new(Outlet::new(file.into(), on_gone))));
+    if let Some(file) = log_file {
+        let outlet = Outlet::new(file, incomplete("the log", log));
+        sinks.push(Box::new(Log::new(outlet)));
     }
     if display.output == Show::OnFailure && !json_on_stdout {
-        let file = unnamed_file()?;
-        sinks.push(Box::new(Spool::new(file, copy(stdout())?, copy(stderr())?)));
+        let what = "not all of what the command printed could be shown".to_owned();
+        let on_gone = told(what, None, false, &gone);
+        let places = [copy(stdout())?, copy(stderr())?];
+        sinks.push(Box::new(Spool::new(files::unnamed()?, places, on_gone)));
     }
     let ours = [0, 1].map(|stream| visible && through(routes[stream]) && !shared[stream]);
     if ours.contains(&true) {
@@ -188,8 +196,7 @@ pub fn choose(
         let outlet = Outlet::new(copy(stderr())?, ignore());
         let plain = Plain::new(outlet, display.name.clone());
         sinks.push(Box::new(plain.beside([ours[0] && same_place(), ours[1]])));
-    } else if json_on_stdout && display.progress == Progress::Auto && isatty(stderr()) {
-        // Whoever presses Ctrl-C wants to know what it does; the reader of the events may be gone by then.
+    } else if words {
         let outlet = Outlet::new(copy(stderr())?, ignore());
         let words = Plain::new(outlet, display.name.clone()).words_only();
         sinks.push(Box::new(words));
@@ -202,6 +209,7 @@ pub fn choose(
         sinks,
         routes,
         shows_progress,
+        narrates: bars || plain || words,
         outer,
         verbatim: display.json.is_some(),
         observe: bars && !awaits_report,
@@ -214,12 +222,8 @@ fn streams(ours: [bool; 2], gone: &Arc<dyn Fn(Gone) + Send + Sync>) -> anyhow::R
         if !ours[stream as usize] {
             return Ok(None);
         }
-        let gone = Arc::clone(gone);
-        let on_gone: OnGone = Box::new(move |error| {
-            let sentence = (error.kind() != std::io::ErrorKind::BrokenPipe)
-                .then(|| format!("cannot write the command's {stream}: {error}"));
-            gone(Gone::Stream(stream, sentence));
-        });
+        let what = format!("cannot write the command's {stream}");
+        let on_gone = told(what, Some(stream), false, gone);
         Ok(Some(Outlet::new(copy(descriptor)?, on_gone)))
     };
     let places = [
@@ -232,6 +236,23 @@ fn streams(ours: [bool; 2], gone: &Arc<dyn Fn(Gone) + Send + Sync>) -> anyhow::R
 /// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, and `reads` whether they
 /// are read in any case.
 fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
+    let routes = routes_apart(display, shared, reads);
+    let together = match display.output {
+        // Its events say which of the two it was.
+        _ if display.json == Some(JsonPlace::Stdout) => false,
+        Show::Stream | Show::OnFailure => same_place(),
+        Show::None => display.log.is_some(),
+    };
+    match routes {
+        // What ends in one place comes by one way, or the order in which it was written would be anybody's guess.
+        [Route::Piped, Route::Piped] | [Route::Terminal, Route::Terminal] if together => {
+            [routes[0], Route::Joined]
+        }
+        routes => routes,
+    }
+}
+
+fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     let json_on_stdout = display.json == Some(JsonPlace::Stdout);
     let visible = !json_on_stdout && display.output == Show::Stream;
     let needed =
@@ -243,20 +264,10 @@ fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
         (_, Tty::Auto) if visible && terminal => Route::Terminal,
         (_, Tty::Auto | Tty::Never) => Route::Piped,
     };
-    let routes = [
+    [
         route(shared[0], isatty(stdout())),
         route(shared[1], isatty(stderr())),
-    ];
-    // Events say which of the two it was.
-    let can_join = matches!(
-        routes,
-        [Route::Piped, Route::Piped] | [Route::Terminal, Route::Terminal]
-    );
-    if can_join && display.json.is_none() && same_place() {
-        [routes[0], Route::Joined]
-    } else {
-        routes
-    }
+    ]
 }
 
 fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {
@@ -324,54 +335,27 @@ fn setup() -> Setup {
     }
 }
 
-/// A copy of a descriptor away from the low numbers, which belong to the child's redirections.
-fn copy(descriptor: impl AsFd) -> anyhow::Result<OwnedFd> {
-    match fcntl_dupfd_cloexec(descriptor, 10) {
-        Err(Errno::INVAL | Errno::MFILE) => {
-            bail!("the limit of open files is too low (ulimit -n)")
-        }
-        copy => copy.context("cannot copy a descriptor"),
-    }
-}
-
-/// For a file that the user will miss something in.
-fn incomplete(what: &'static str, path: &Path, gone: &Arc<dyn Fn(Gone) + Send + Sync>) -> OnGone {
-    let (gone, path) = (Arc::clone(gone), path.to_owned());
+/// For a place that somebody will miss something in: `what` says it, with the error behind it. Of a reader who left,
+/// only if `says_left`.
+fn told(
+    what: String,
+    stream: Option<Stream>,
+    says_left: bool,
+    gone: &Arc<dyn Fn(Gone) + Send + Sync>,
+) -> OnGone {
+    let gone = Arc::clone(gone);
     Box::new(move |error| {
-        let path = path.display();
-        gone(Gone::File(format!("{what} {path} is incomplete: {error}")));
+        let lost = error.kind() != io::ErrorKind::BrokenPipe;
+        let sentence = (lost || says_left).then(|| format!("{what}: {error}"));
+        gone(Gone {
+            stream,
+            sentence,
+            lost,
+        });
     })
 }
 
 /// For what nobody else depends on.
 fn ignore() -> OnGone {
     Box::new(|_| ())
-}
-
-/// A file without a name: it is gone with us, however we end.
-fn unnamed_file() -> anyhow::Result<File> {
-    let wanted = std::env::temp_dir();
-    let usual = Path::new("/tmp");
-    unnamed_file_in(&wanted)
-        .or_else(|error| unnamed_file_in(usual).map_err(|_| error))
-        .with_context(|| format!("cannot keep the output in {} (TMPDIR)", wanted.display()))
-}
-
-fn unnamed_file_in(folder: &Path) -> std::io::Result<File> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{Mode, OFlags, open};
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        if let Ok(file) = open(folder, flags, Mode::RUSR | Mode::WUSR) {
-            return Ok(file.into());
-        }
-    }
-    let path = folder.join(format!("progrun-{}", std::process::id()));
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
-    std::fs::remove_file(&path)?;
-    Ok(file)
 }

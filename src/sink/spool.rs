@@ -2,8 +2,10 @@
 //!
 //! Kept in an unnamed file and not in memory, so that a talkative child costs disk and nothing else, and nothing is left
 //! over however we end. Each piece is stored behind its stream and length: what is shown at the end is in the order in
-//! which it came, each stream in its own place.
+//! which it came, each stream in its own place. Where there is no room for more, the end is kept in memory: that is where
+//! most commands say why they failed.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::fd::OwnedFd;
@@ -14,38 +16,143 @@ use std::time::Duration;
 use crate::credit::Charge;
 use crate::event::{Event, Final, Reason, Stream, Summary};
 
-use super::Sink;
+use super::{OnGone, Sink};
+
+/// What stands before a piece in the file: its stream, and its length in four bytes.
+const HEAD: usize = 5;
+/// How much is kept in memory at most, in bytes.
+const END: usize = 1024 * 1024;
 
 /// The hidden output of `--output on-failure`.
 #[derive(Debug)]
 pub(super) struct Spool {
-    file: File,
-    places: Option<[File; 2]>,
-    failed: Option<io::Error>,
+    kept: Option<Kept>,
     /// Whether it is to be shown.
     wanted: bool,
 }
 
+struct Kept {
+    file: File,
+    /// How much of the file is whole pieces.
+    whole: u64,
+    /// Why the file takes no more.
+    full: Option<io::Error>,
+    /// What came after that, as far as it is kept.
+    end: VecDeque<(Stream, Vec<u8>)>,
+    /// How many bytes that is, and how many are lost before it.
+    size: usize,
+    lost: usize,
+    places: [File; 2],
+    on_gone: OnGone,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Kept").field(&self.file).finish()
+    }
+}
+
 impl Spool {
-    /// Keeps everything in `file`, and shows it on these places if the child fails.
+    /// Keeps everything in `file`, and shows it on these places if the child fails. `on_gone` is told if not all of it
+    /// could be.
     #[must_use]
-    pub(super) fn new(file: File, stdout: OwnedFd, stderr: OwnedFd) -> Self {
-        Self {
+    pub(super) fn new(file: File, places: [OwnedFd; 2], on_gone: OnGone) -> Self {
+        let kept = Kept {
             file,
-            places: Some([File::from(stdout), File::from(stderr)]),
-            failed: None,
+            whole: 0,
+            full: None,
+            end: VecDeque::new(),
+            size: 0,
+            lost: 0,
+            places: places.map(File::from),
+            on_gone,
+        };
+        Self {
+            kept: Some(kept),
             wanted: false,
         }
     }
+}
 
-    fn keep(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+impl Kept {
+    fn keep(&mut self, stream: Stream, bytes: &[u8]) {
+        let mut rest = bytes;
+        if self.full.is_none() {
+            let Err(error) = self.append(stream, bytes) else {
+                return;
+            };
+            self.full = Some(error);
+            let at = self.file.stream_position().unwrap_or(self.whole);
+            let written = at.saturating_sub(self.whole + HEAD as u64);
+            rest = &bytes[usize::try_from(written).unwrap_or(0)..];
+        }
+        self.size += rest.len();
+        self.end.push_back((stream, rest.to_owned()));
+        while self.size > END
+            && let Some((_, first)) = self.end.pop_front()
+        {
+            self.size -= first.len();
+            self.lost += first.len();
+        }
+    }
+
+    fn append(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        let mut head = [0; 5];
+        let mut head = [0; HEAD];
         head[0] = stream as u8;
         head[1..].copy_from_slice(&length.to_le_bytes());
         self.file.write_all(&head)?;
-        self.file.write_all(bytes)
+        self.file.write_all(bytes)?;
+        self.whole += HEAD as u64 + u64::from(length);
+        Ok(())
     }
+
+    /// Shows everything, each piece in the place of its stream. When a place is gone, goes on with the other.
+    fn show(mut self) {
+        let mut outcomes = [Ok(()), Ok(())];
+        let mut put = |stream: Stream, piece: &mut dyn Read| {
+            let stream = stream as usize;
+            if outcomes[stream].is_ok() {
+                outcomes[stream] = io::copy(piece, &mut self.places[stream]).map(|_| ());
+            }
+        };
+        let read = read(&mut self.file, &mut put);
+        if self.lost > 0 {
+            let gap = format!("progrun: {} bytes are missing here\n", self.lost);
+            put(Stream::Stderr, &mut gap.as_bytes());
+        }
+        for (stream, bytes) in &self.end {
+            put(*stream, &mut bytes.as_slice());
+        }
+        let full = self.full.filter(|_| self.lost > 0);
+        let [stdout, stderr] = outcomes.map(Result::err);
+        // A reader that went away has seen what it wanted.
+        let missed = |error: &io::Error| error.kind() != io::ErrorKind::BrokenPipe;
+        let mut errors = [read.err(), full, stdout, stderr].into_iter().flatten();
+        if let Some(error) = errors.find(missed) {
+            (self.on_gone)(&error);
+        }
+    }
+}
+
+/// Gives each piece of the file.
+fn read(file: &mut File, put: &mut dyn FnMut(Stream, &mut dyn Read)) -> io::Result<()> {
+    file.rewind()?;
+    let mut reader = BufReader::with_capacity(64 * 1024, file);
+    let mut head = [0; HEAD];
+    while reader.read_exact(&mut head).is_ok() {
+        let length = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
+        let stream = if head[0] == Stream::Stdout as u8 {
+            Stream::Stdout
+        } else {
+            Stream::Stderr
+        };
+        let piece = &mut (&mut reader).take(length.into());
+        put(stream, piece);
+        // What is left of it, if its place is gone.
+        io::copy(piece, &mut io::sink())?;
+    }
+    Ok(())
 }
 
 /// Whether somebody will want to know why: not who stopped it with their own hand.
@@ -56,45 +163,11 @@ fn wants_reasons(summary: &Summary) -> bool {
     }
 }
 
-/// Shows what was kept, and says what is missing.
-fn show(mut kept: File, mut places: [File; 2], failed: Option<io::Error>) {
-    let shown = write_out(&mut kept, &mut places);
-    if let Some(error) = failed.or(shown.err()) {
-        let _ = writeln!(
-            places[1],
-            "progrun: the rest of the output is lost: {error}"
-        );
-    }
-}
-
-/// Writes each piece to the place of its stream. When a place is gone, goes on with the other.
-fn write_out(kept: &mut File, places: &mut [File; 2]) -> io::Result<()> {
-    kept.rewind()?;
-    let mut reader = BufReader::with_capacity(64 * 1024, kept);
-    let mut outcomes = [Ok(()), Ok(())];
-    let mut head = [0; 5];
-    while reader.read_exact(&mut head).is_ok() {
-        let length = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
-        let piece = &mut (&mut reader).take(length.into());
-        let place = usize::from(head[0] == Stream::Stderr as u8);
-        if outcomes[place].is_ok() {
-            outcomes[place] = io::copy(piece, &mut places[place]).map(|_| ());
-        }
-        io::copy(piece, &mut io::sink())?;
-    }
-    let gone = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-    let mut errors = outcomes.into_iter().filter_map(Result::err);
-    // A reader that went away has seen what it wanted.
-    errors.find(|error| !gone(error)).map_or(Ok(()), Err)
-}
-
 impl Sink for Spool {
     fn event(&mut self, event: &Event<'_>, _elapsed: Duration) {
-        match event {
-            Event::Output { stream, bytes, .. } if self.failed.is_none() => {
-                self.failed = self.keep(*stream, bytes).err();
-            }
-            Event::Finished(summary) => self.wanted = wants_reasons(summary),
+        match (event, &mut self.kept) {
+            (Event::Output { stream, bytes, .. }, Some(kept)) => kept.keep(*stream, bytes),
+            (Event::Finished(summary), _) => self.wanted = wants_reasons(summary),
             _ => {}
         }
     }
@@ -103,16 +176,15 @@ impl Sink for Spool {
         if !self.wanted {
             return;
         }
-        let (Ok(kept), Some(places)) = (self.file.try_clone(), self.places.take()) else {
+        let Some(kept) = self.kept.take() else {
             return;
         };
-        let (charge, failed) = (charge.clone(), self.failed.take());
-        let what = Arc::new(Mutex::new(Some((kept, places, failed, charge))));
+        let what = Arc::new(Mutex::new(Some((kept, charge.clone()))));
         let shown = Arc::clone(&what);
         let work = move || {
             let taken = shown.lock().map(|mut what| what.take());
-            if let Ok(Some((kept, places, failed, _charge))) = taken {
-                show(kept, places, failed);
+            if let Ok(Some((kept, _charge))) = taken {
+                kept.show();
             }
         };
         // The places may be stuck, and the run loop must stay able to give up. But better to wait than to lose it.
@@ -120,5 +192,75 @@ impl Sink for Spool {
         if thread.spawn(work.clone()).is_err() {
             work();
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    use std::sync::mpsc;
+
+    /// A file that takes no more than `size` bytes.
+    fn small_file(size: u64) -> File {
+        let file = memfd_create("spool", MemfdFlags::ALLOW_SEALING).unwrap();
+        ftruncate(&file, size).unwrap();
+        fcntl_add_seals(&file, SealFlags::GROW).unwrap();
+        file.into()
+    }
+
+    /// What is shown of these pieces, on stdout and on stderr, and what is told.
+    fn shown(size: u64, pieces: &[(Stream, Vec<u8>)]) -> ([String; 2], Vec<String>) {
+        let mut places = [tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap()];
+        let copies = places.each_ref().map(|place| place.try_clone().unwrap());
+        let (sender, told) = mpsc::channel();
+        let on_gone = move |error: &io::Error| sender.send(error.to_string()).unwrap();
+        let on_gone = Box::new(on_gone);
+        let mut spool = Spool::new(small_file(size), copies.map(OwnedFd::from), on_gone);
+        let mut kept = spool.kept.take().unwrap();
+        for (stream, bytes) in pieces {
+            kept.keep(*stream, bytes);
+        }
+        kept.show();
+        let texts = places.each_mut().map(|place| {
+            let mut text = String::new();
+            place.rewind().unwrap();
+            place.read_to_string(&mut text).unwrap();
+            text
+        });
+        (texts, told.iter().collect())
+    }
+
+    #[test]
+    fn what_the_file_has_no_room_for_is_shown_all_the_same() {
+        let long = "x".repeat(10_000);
+        let pieces = [
+            (Stream::Stdout, b"one\n".to_vec()),
+            (Stream::Stderr, b"two\n".to_vec()),
+            (Stream::Stdout, long.clone().into_bytes()),
+            (Stream::Stdout, b"three\n".to_vec()),
+        ];
+        for size in [0, 3, 8192, 20_000] {
+            let ([stdout, stderr], told) = shown(size, &pieces);
+            assert!(stdout == format!("one\n{long}three\n"), "{size}");
+            assert_eq!(stderr, "two\n", "{size}");
+            assert!(told.is_empty(), "{size}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn of_more_than_there_is_room_for_the_begin_and_the_end_are_shown_and_what_is_between_is_told()
+    {
+        let mut pieces = vec![(Stream::Stderr, b"begin\n".to_vec())];
+        pieces.resize(4, (Stream::Stdout, vec![b'x'; END / 2]));
+        pieces.push((Stream::Stderr, b"end\n".to_vec()));
+        let ([stdout, stderr], told) = shown(11, &pieces);
+        assert_eq!(stdout.len(), END / 2);
+        assert_eq!(
+            stderr,
+            "begin\nprogrun: 1048576 bytes are missing here\nend\n"
+        );
+        assert_eq!(told, ["Operation not permitted (os error 1)"]);
     }
 }

@@ -13,6 +13,7 @@ mod events;
 mod foreign;
 mod formats;
 mod garbage;
+mod loss;
 mod output;
 mod plain;
 mod signals;

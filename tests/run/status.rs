@@ -140,7 +140,7 @@ For more information, try '--help'.
 fn a_file_that_cannot_be_written_is_125_and_the_command_is_not_run() {
     progrun(&["--log=/no/such/folder/log", "--", "echo", "ran"])
         .stderr(
-            "progrun: cannot write the log /no/such/folder/log: No such file or directory (os error 2)\n",
+            "progrun: cannot write /no/such/folder/log: No such file or directory (os error 2)\n",
         )
         .status(125);
     progrun(&["--json=/no/such/folder/events", "--", "echo", "ran"])

@@ -1,0 +1,186 @@
+//! What cannot be written or kept: that it is said, that no status of 0 hides it, and that nobody's file is spoiled.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use rustix::process::Pid;
+
+use super::support::{Signal, progrun, state_of, text, until};
+
+/// Where nothing can be written; Linux and some others have it.
+const FULL: &str = "/dev/full";
+const NO_ROOM: &str = "No space left on device (os error 28)";
+
+/// Runs `script` with the options and its stdout on a full disk, and gives what is said.
+fn on_a_full_disk(options: &[&str], script: &str, status: i32) -> String {
+    let command = [options, &["--", "sh", "-c", script]].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let output = progrun(&command)
+        .inside("sh", &format!(r#"exec "$@" >{FULL}"#))
+        .in_folder(folder.path())
+        .output();
+    assert_eq!(output.status.code(), Some(status), "{options:?}");
+    text(&output.stderr)
+}
+
+#[test]
+fn output_that_is_lost_is_said_also_in_quiet_and_the_status_is_not_0() {
+    if !Path::new(FULL).exists() {
+        return;
+    }
+    for options in [["--from=meter"], ["--log=log"]] {
+        let lost = format!("cannot write the command's stdout: {NO_ROOM}\n");
+        assert_eq!(
+            on_a_full_disk(&options, "echo hi", 125),
+            format!("sh: {lost}")
+        );
+        let quiet = [options[0], "--quiet"];
+        let told = on_a_full_disk(&quiet, "echo hi", 125);
+        assert_eq!(told, format!("progrun: {lost}"));
+        let told = on_a_full_disk(&quiet, "echo hi; exit 7", 7);
+        assert_eq!(told, format!("progrun: {lost}"));
+    }
+    let failing = ["--quiet", "--output=on-failure"];
+    assert_eq!(
+        on_a_full_disk(&failing, "echo hi; exit 7", 7),
+        format!("progrun: not all of what the command printed could be shown: {NO_ROOM}\n")
+    );
+    assert_eq!(on_a_full_disk(&failing, "echo hi", 0), "");
+}
+
+#[test]
+fn events_that_are_lost_are_said_also_in_quiet_and_the_status_is_not_0() {
+    if !Path::new(FULL).exists() {
+        return;
+    }
+    for options in [&["--json"][..], &["--json", "--quiet"]] {
+        assert_eq!(
+            on_a_full_disk(options, "echo hi", 125),
+            format!("progrun: the stream of events is incomplete: {NO_ROOM}\n")
+        );
+    }
+    progrun(&["--quiet", "--json=/dev/full", "--", "echo", "hi"])
+        .stdout("hi\n")
+        .stderr(&format!(
+            "progrun: the file of events /dev/full is incomplete: {NO_ROOM}\n"
+        ))
+        .status(125);
+}
+
+#[test]
+fn a_log_that_is_full_is_told_and_the_run_goes_on() {
+    if !Path::new(FULL).exists() {
+        return;
+    }
+    let lost = format!("the log /dev/full is incomplete: {NO_ROOM}\n");
+    progrun(&["--log=/dev/full", "--", "echo", "out"])
+        .stdout("out\n")
+        .stderr(&format!("echo: {lost}"))
+        .status(125);
+    progrun(&[
+        "-q",
+        "--log=/dev/full",
+        "--",
+        "sh",
+        "-c",
+        "echo out; exit 3",
+    ])
+    .stdout("out\n")
+    .stderr(&format!("progrun: {lost}"))
+    .status(3);
+}
+
+#[test]
+fn to_a_reader_who_left_nothing_is_lost() {
+    for option in ["--json", "--from=meter"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let run = progrun(&["--quiet", option, "--", "echo", "hi"])
+            .start_on(writer, Stdio::piped())
+            .finish();
+        assert_eq!(run.status.code(), Some(0), "{option}");
+        assert_eq!(run.stderr, "");
+    }
+}
+
+#[test]
+fn whoever_stops_waiting_for_the_output_of_a_command_that_is_done_does_not_get_0() {
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let script = "echo $$ >&2; exec seq 1 100000";
+    let command = ["--log=/dev/null", "--", "sh", "-c", script];
+    let mut run = progrun(&command).start_on(writer, Stdio::piped());
+    let pid = run.stderr_line().trim().parse().unwrap();
+    until(|| state_of(Pid::from_raw(pid).unwrap()) == 'X');
+    run.signal(Signal::INT);
+    run.finish().died_by(Signal::INT);
+}
+
+#[test]
+fn a_name_for_one_of_our_descriptors_is_that_descriptor() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    for (option, redirection) in [
+        ("--log=/dev/stdout", ">>file"),
+        ("--log=/dev/stderr", "2>>file"),
+        ("--log=/dev/fd/5", "5>>file"),
+        ("--log=/proc/self/fd/5", "5>>file"),
+    ] {
+        fs::write(&file, "of yesterday\n").unwrap();
+        let output = progrun(&["--output=none", option, "--", "echo", "hi"])
+            .inside(
+                "sh",
+                &format!(r#"{{ echo first; exec "$@"; }} {redirection}"#),
+            )
+            .in_folder(folder.path())
+            .output();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let first = if option == "--log=/dev/stdout" {
+            "first\n"
+        } else {
+            ""
+        };
+        let kept = fs::read_to_string(&file).unwrap();
+        assert_eq!(kept, format!("of yesterday\n{first}hi\n"), "{option}");
+    }
+    progrun(&["--log=/dev/fd/77", "--", "echo", "hi"])
+        .stderr("progrun: cannot write /dev/fd/77: No such file or directory (os error 2)\n")
+        .status(125);
+}
+
+#[test]
+fn one_file_for_two_is_refused_before_anything_in_it_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "of yesterday\n").unwrap();
+    fs::hard_link(&file, folder.path().join("link")).unwrap();
+    for (options, redirection, both) in [
+        (
+            &["--log=file", "--json=file"][..],
+            "2>&2",
+            "--log and --json",
+        ),
+        (&["--log=link", "--json=file"], "2>&2", "--log and --json"),
+        (&["--log=file"], ">>file", "--log and stdout"),
+        (&["--json=file"], ">>file", "--json and stdout"),
+        (
+            &["--log=file", "--json=/dev/fd/5"],
+            "5>>file",
+            "--log and --json",
+        ),
+        (
+            &["--log=/dev/fd/5", "--json=file"],
+            "5>>file",
+            "--log and --json",
+        ),
+    ] {
+        progrun(&[options, &["--", "echo", "hi"]].concat())
+            .inside("sh", &format!(r#"exec "$@" {redirection}"#))
+            .in_folder(folder.path())
+            .stderr(&format!(
+                "progrun: {both} write to the same file; each needs its own\n"
+            ))
+            .status(125);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "of yesterday\n");
+    }
+}
