@@ -460,6 +460,37 @@ mod tests {
         assert_eq!(seen, expected);
     }
 
+    /// A dialect that has everything from one line to another.
+    #[derive(Debug, Default)]
+    struct Quote {
+        is_open: bool,
+    }
+
+    impl Lines for Quote {
+        fn mark(&self) -> Mark {
+            Mark::Begins(&["<"])
+        }
+
+        fn is_open(&self) -> bool {
+            self.is_open
+        }
+
+        fn line(&mut self, line: &str, _: Each<'_>) -> bool {
+            self.is_open = line != ">";
+            true
+        }
+    }
+
+    #[test]
+    fn a_dialect_that_is_amid_something_has_the_next_line_whatever_it_is() {
+        let mut heard = Heard::new();
+        heard.stream = Stream::new(true, false, vec![Box::<Quote>::default()]);
+        let heard = heard.feed(b"<\n10%\n20%\n30%\n40%\n>\n");
+        assert_eq!(heard.seen, [""; 0]);
+        let seen = heard.feed(b"10%\n20%\n30%\n").finish();
+        assert_eq!(seen, [r#"meter {"percentage":30}"#]);
+    }
+
     #[test]
     fn what_a_terminal_does_around_a_line_is_no_part_of_it() {
         let bytes = b"ax\r\n\r\x1b[2Kax\r\n\x1b[1max\x1b[m\x1b[K\r\n\x1b]0;title\x07ax";

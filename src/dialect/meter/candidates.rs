@@ -356,7 +356,12 @@ fn number_at_end(text: &[u8]) -> Option<(usize, f64)> {
     if !short || !plain(first) || !grouped || decimals.is_empty() || !plain(decimals) {
         return None;
     }
-    Some((start, number.replace(',', "").parse().ok()?))
+    let value = if alone {
+        number.parse()
+    } else {
+        number.replace(',', "").parse()
+    };
+    Some((start, value.ok()?))
 }
 
 fn is_numeral(byte: u8) -> bool {
