@@ -277,7 +277,7 @@ mod tests {
         /// The child has `file` as its standard input, and its position is ours.
         fn reading(file: &File) -> Self {
             let folder = tempfile::tempdir().unwrap();
-            Self::with("sleep 1000; :", file.try_clone().unwrap().into(), folder)
+            Self::with("exec sleep 1000", file.try_clone().unwrap().into(), folder)
         }
 
         fn with(script: &str, stdin: Stdio, folder: tempfile::TempDir) -> Self {
