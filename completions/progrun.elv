@@ -47,7 +47,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --parent 'The part that this part belongs to'
             cand --title 'The label of the bar'
             cand --message 'What is going on now, whatever it looks like'
-            cand --total 'How much there is'
+            cand --total 'How much there is: 5000 or 5KiB'
             cand --unit 'What is counted: bytes, or any other word'
             cand --eta 'How many seconds are left'
             cand --status 'How the part ended'

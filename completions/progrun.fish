@@ -95,7 +95,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand report" -l id -d 'The pa
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l parent -d 'The part that this part belongs to' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l title -d 'The label of the bar' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l message -d 'What is going on now, whatever it looks like' -r -f
-complete -c progrun -n "__fish_progrun_using_subcommand report" -l total -d 'How much there is' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand report" -l total -d 'How much there is: 5000 or 5KiB' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l unit -d 'What is counted: bytes, or any other word' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l eta -d 'How many seconds are left' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l status -d 'How the part ended' -r -f -a "ok\t'It did what it was to do'

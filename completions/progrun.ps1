@@ -51,7 +51,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--parent', '--parent', [CompletionResultType]::ParameterName, 'The part that this part belongs to')
             [CompletionResult]::new('--title', '--title', [CompletionResultType]::ParameterName, 'The label of the bar')
             [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'What is going on now, whatever it looks like')
-            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'How much there is')
+            [CompletionResult]::new('--total', '--total', [CompletionResultType]::ParameterName, 'How much there is: 5000 or 5KiB')
             [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'What is counted: bytes, or any other word')
             [CompletionResult]::new('--eta', '--eta', [CompletionResultType]::ParameterName, 'How many seconds are left')
             [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How the part ended')

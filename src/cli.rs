@@ -386,7 +386,7 @@ pub fn main() -> ! {
     let words: Vec<OsString> = std::env::args_os().collect();
     let arguments = match parse(&words) {
         Ok(Parsed::Run(arguments)) => arguments,
-        Ok(Parsed::Report(report)) => run::end(Ending::Status(deliver(&report))),
+        Ok(Parsed::Report(report)) => answered(report.send()),
         Err(error) => refuse(&error, &words),
     };
     if arguments.list_formats {
@@ -428,16 +428,16 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
     Ok(Parsed::Run(Box::new(arguments)))
 }
 
-/// Reports, and gives the exit status.
-fn deliver(report: &Report) -> i32 {
-    match report.send() {
-        Ok(Delivery::Done) => 0,
-        Ok(Delivery::Cancelled) => CANCELLED,
-        Err(sentence) => {
-            complain(&format!("report: {sentence}"));
-            FAILED
-        }
-    }
+/// Ends as the answer to a report says. One that is none is told, and no more: a script must not die of what it computed.
+fn answered(sent: Result<Delivery, String>) -> ! {
+    let delivery = sent.unwrap_or_else(|sentence| {
+        complain(&format!("report: {sentence}"));
+        report::only_ask()
+    });
+    run::end(Ending::Status(match delivery {
+        Delivery::Done => 0,
+        Delivery::Cancelled => CANCELLED,
+    }))
 }
 
 /// Help and version go to stdout with success; everything else is progrun's own failure.
@@ -450,6 +450,9 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
         complain(&format!(
             "the file of --json stands behind an equals sign: --json={file}"
         ));
+    } else if let Some(word) = unknown(error).and_then(|word| report::negative_amount(word, words))
+    {
+        answered(Err(format!("{word}: an amount cannot be negative")));
     } else {
         let printed = error.print();
         if !error.use_stderr() {
@@ -485,13 +488,18 @@ fn json_file<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> 
 
 /// The word that is wrong, if it is no option.
 fn misplaced(error: &clap::Error) -> Option<&str> {
+    unknown(error).filter(|word| !word.starts_with('-'))
+}
+
+/// The word that is wrong.
+fn unknown(error: &clap::Error) -> Option<&str> {
     let word = match error.kind() {
         ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg)?,
         ErrorKind::InvalidSubcommand => error.get(ContextKind::InvalidSubcommand)?,
         _ => return None,
     };
     match word {
-        ContextValue::String(word) if !word.starts_with('-') => Some(word),
+        ContextValue::String(word) => Some(word),
         _ => None,
     }
 }

@@ -169,6 +169,12 @@ pub fn read_short(text: &str) -> Result<Progress<'_>, Malformed> {
     short::parse(text.trim_ascii())
 }
 
+/// Reads a number of bytes with its unit, such as `5KiB`, and nothing else.
+#[must_use]
+pub fn read_bytes(text: &str) -> Option<f64> {
+    short::bytes(text)
+}
+
 /// How a part ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -23,7 +23,8 @@ A file name that may begin with a dash stands behind `--`:
   progrun report 3/10 -- \"$file\"
 
 Exit status:
-    0  it was delivered, or nobody wants it: progrun is not there
+    0  it was delivered, or nobody wants it: progrun is not there.
+       Also if it makes no report, as 120% does; that is only said
   130  cancelled: `set -e` or `|| exit` ends the script here
   125  called wrongly";
 
@@ -39,8 +40,8 @@ Exit status:
 pub(super) struct Report {
     /// How much is done, and what is going on now
     ///
-    /// 3/10, 12MiB/400MiB or 42%; with --total or --unit also a number alone. What does not begin so is a message, but for
-    /// the other short forms of progrun-protocol(5).
+    /// 3/10, 12MiB/400MiB or 42%; with --total or --unit also 5000 or 5KiB alone. What does not begin so is a message, but
+    /// for the other short forms of progrun-protocol(5).
     #[arg(value_name = "WORD", allow_negative_numbers = true, value_hint = ValueHint::Other)]
     words: Vec<OsString>,
 
@@ -60,17 +61,17 @@ pub(super) struct Report {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_hint = ValueHint::Other)]
     message: Option<OsString>,
 
-    /// How much there is
-    #[arg(long, value_name = "N", value_parser = parse_number, allow_negative_numbers = true, value_hint = ValueHint::Other)]
-    total: Option<f64>,
+    /// How much there is: 5000 or 5KiB
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_hint = ValueHint::Other)]
+    total: Option<OsString>,
 
     /// What is counted: bytes, or any other word
     #[arg(long, value_name = "WORD", value_hint = ValueHint::Other)]
     unit: Option<OsString>,
 
     /// How many seconds are left
-    #[arg(long, value_name = "SECONDS", value_parser = parse_number, allow_negative_numbers = true, value_hint = ValueHint::Other)]
-    eta: Option<f64>,
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, value_hint = ValueHint::Other)]
+    eta: Option<OsString>,
 
     /// How the part ended
     #[arg(long, value_name = "HOW")]
@@ -93,11 +94,35 @@ enum StatusArgument {
     Cancelled,
 }
 
-fn parse_number(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok();
+/// A line that only asks.
+const CHECK: &str = "\n";
+
+/// What became of a report that is none, which is no reason to end a script, unless it is cancelled.
+pub(super) fn only_ask() -> Delivery {
+    client::send(CHECK.as_bytes())
+}
+
+/// The word that begins with what clap found to be no option, if it was to be an amount. A pure number is none to clap.
+pub(super) fn negative_amount<'a>(unknown: &str, words: &'a [OsString]) -> Option<Cow<'a, str>> {
+    let is_report = words.get(1).is_some_and(|word| word == "report");
+    let is_number =
+        unknown.starts_with('-') && unknown[1..].starts_with(|c: char| c.is_ascii_digit());
+    let mut words = words.iter().map(|word| text(word));
+    words.find(|word| is_report && is_number && word.starts_with(unknown))
+}
+
+/// A number, or with their unit a number of bytes; with the unit then.
+fn amount(text: &str) -> Result<(f64, Option<&'static str>), String> {
+    match protocol::read_bytes(text) {
+        Some(bytes) => Ok((in_range(text, Some(bytes))?, Some("bytes"))),
+        None => Ok((in_range(text, text.parse().ok())?, None)),
+    }
+}
+
+fn in_range(text: &str, number: Option<f64>) -> Result<f64, String> {
     number
-        .filter(|number: &f64| number.is_finite() && *number >= 0.0)
-        .ok_or_else(|| "expected a number of 0 or more".to_owned())
+        .filter(|number| number.is_finite() && *number >= 0.0)
+        .ok_or_else(|| format!("{text}: expected a number of 0 or more"))
 }
 
 impl Report {
@@ -112,7 +137,7 @@ impl Report {
     /// The line with its newline.
     fn line(&self) -> Result<String, String> {
         if self.check {
-            return Ok("\n".to_owned());
+            return Ok(CHECK.to_owned());
         }
         let words: Vec<_> = self.words.iter().map(|word| text(word)).collect();
         let mut progress = self.read(&words)?;
@@ -120,10 +145,19 @@ impl Report {
         if message.is_some() && progress.message.is_some() {
             return Err("there are two messages, one of them by --message".to_owned());
         }
-        let total = self.total.filter(|total| *total > 0.0);
+        let total = self.total.as_deref().map(text);
+        let (total, total_unit) = total.map(|total| amount(&total)).transpose()?.unzip();
+        let eta = self.eta.as_deref().map(text);
+        let eta = eta
+            .map(|eta| in_range(&eta, eta.parse().ok()))
+            .transpose()?;
+        let unit = progress
+            .unit
+            .take()
+            .or(total_unit.flatten().map(Cow::Borrowed));
         let own = Progress {
-            total: total.or(progress.total),
-            unit: self.unit.as_deref().map(text).or(progress.unit.take()),
+            total: total.filter(|total| *total > 0.0).or(progress.total),
+            unit: self.unit.as_deref().map(text).or(unit),
             message: message.or(progress.message.take()),
             id: self.id.as_deref().map(text).or(progress.id.take()),
             parent: self.parent.as_deref().map(text),
@@ -134,7 +168,7 @@ impl Report {
                 StatusArgument::Skipped => Status::Skipped,
                 StatusArgument::Cancelled => Status::Cancelled,
             }),
-            eta: self.eta,
+            eta,
             ..progress
         };
         if own.is_empty() {
@@ -149,10 +183,12 @@ impl Report {
             return Ok(Progress::default());
         };
         let counted = self.total.is_some() || self.unit.is_some();
-        let mut progress = if counted && first.parse::<f64>().is_ok() {
-            let amount = parse_number(first).map_err(|error| format!("{first}: {error}"))?;
+        let is_amount = protocol::read_bytes(first).is_some() || first.parse::<f64>().is_ok();
+        let mut progress = if counted && is_amount {
+            let (amount, unit) = amount(first)?;
             Progress {
                 progress: Some(amount),
+                unit: unit.map(Cow::Borrowed),
                 ..Progress::default()
             }
         } else {

@@ -176,6 +176,15 @@ fn number(text: &str) -> Option<(f64, &str)> {
     Some((text[..end].parse().ok()?, &text[end..]))
 }
 
+/// A number with a unit of bytes, which is the whole text. Half bytes come from decimals only.
+pub(super) fn bytes(text: &str) -> Option<f64> {
+    let (number, rest) = number(text)?;
+    match unit(rest) {
+        (Some(factor), "") => Some((number * factor).round()),
+        _ => None,
+    }
+}
+
 /// How many bytes the unit at the beginning of the text is, and what follows it.
 fn unit(text: &str) -> (Option<f64>, &str) {
     let end = text

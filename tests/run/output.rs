@@ -247,7 +247,7 @@ const IN_TURN: &str = "for i in 0 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i
 fn what_ends_in_one_place_is_there_in_the_order_in_which_it_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let in_order: String = (0..10)
-        .map(|number| format!("out {number}\nerr {number}\n"))
+        .flat_map(|number| [format!("out {number}\n"), format!("err {number}\n")])
         .collect();
     for options in [
         &["--log=log"][..],
