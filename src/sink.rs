@@ -16,6 +16,7 @@ mod outlet;
 mod plain;
 mod spool;
 mod stream;
+mod style;
 mod text;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ use self::outlet::{OnGone, Outlet};
 use self::plain::Plain;
 use self::spool::Spool;
 use self::stream::Streams;
+use self::style::{OFF, Style, restyle};
 
 pub use self::text::escape;
 

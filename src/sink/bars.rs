@@ -30,7 +30,7 @@ use self::output::Output;
 use self::screen::Screen;
 use self::silent::Silent;
 use super::text::escape;
-use super::{Modes, Outlet, Sink, narration};
+use super::{Modes, OFF, Outlet, Sink, narration};
 
 /// A fast command stays silent.
 const SHOW_AFTER: Duration = Duration::from_millis(200);
@@ -77,6 +77,8 @@ pub(super) struct Bars {
     last_frame: Option<Duration>,
     /// Whether bars are on the screen.
     drawn: bool,
+    /// Whether the colors that the child has on are off for the time being.
+    plain: bool,
     news: bool,
     /// How many failed parts were told of since the last frame.
     failures: usize,
@@ -170,6 +172,7 @@ impl Bars {
             charges: Vec::new(),
             last_frame: None,
             drawn: false,
+            plain: false,
             news: false,
             failures: 0,
             warned: false,
@@ -213,8 +216,12 @@ impl Bars {
 
     /// A line of ours above the bars.
     fn say(&mut self, text: &str) {
-        let line = format!("{}: {text}\r\n", escape(&self.name));
-        self.output.say(&line);
+        self.clear();
+        self.write_output();
+        self.be_plain(true);
+        let open = if self.output.end_line() { "\r\n" } else { "" };
+        let line = format!("{open}{}: {text}\r\n", escape(&self.name));
+        self.screen.write(line.as_bytes());
         self.news = true;
     }
 
@@ -244,6 +251,10 @@ impl Bars {
     /// beside the bars.
     fn write_output(&mut self) {
         let output = self.output.take();
+        if output.is_empty() {
+            return;
+        }
+        self.be_plain(false);
         self.modes.note(&output);
         if self.lent || (self.setup)().newline_returns {
             self.screen.write(&output);
@@ -277,6 +288,15 @@ impl Bars {
         self.drawn = false;
     }
 
+    /// Switches the colors off that the child has on, for what is ours, or on again.
+    fn be_plain(&mut self, plain: bool) {
+        let style = self.modes.style();
+        if self.plain != plain && !style.is_empty() {
+            self.screen.write(if plain { OFF } else { style });
+            self.plain = plain;
+        }
+    }
+
     fn draw(&mut self, elapsed: Duration) {
         let (width, height) = self.screen.measure();
         self.output.resize(usize::from(width));
@@ -302,6 +322,7 @@ impl Bars {
         for (row, line) in self.rows.iter_mut().zip(lines) {
             row.set(line, self.color);
         }
+        self.be_plain(true);
         let first = self.rows.first();
         self.screen.picture(|| {
             if let Some(row) = first {
@@ -326,13 +347,14 @@ impl Bars {
             self.lent = false;
             self.by_lines = (self.setup)().by_lines;
             // Whoever answered a question has ended its line.
-            self.output.line_was_ended();
+            self.output.end_line();
             self.news = true;
             return;
         }
         self.clear();
         self.output.open_all_lines(elapsed);
         self.write_output();
+        self.be_plain(false);
         self.last_frame.get_or_insert(elapsed);
         self.lent = true;
         self.send();
@@ -351,13 +373,14 @@ impl Bars {
         self.output.end(elapsed);
         self.write_output();
         if self.modes.is_elsewhere() {
-            self.output.line_was_ended();
+            self.output.end_line();
         }
+        self.be_plain(false);
         self.screen.write(&self.modes.undo(summary.state));
         if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
+            self.be_plain(false);
         }
-        self.write_output();
         self.send();
     }
 }
@@ -600,9 +623,34 @@ mod tests {
         everything(&mut parser)
     }
 
+    /// What is to be seen on the screen, with its colors, and the colors of what would be written next.
+    fn in_colors(parser: &vt100::Parser) -> (Vec<String>, String) {
+        let screen = parser.screen();
+        let cell = |row, column| {
+            let cell = screen.cell(row, column).unwrap();
+            let blank =
+                cell.contents().trim().is_empty() && cell.bgcolor() == vt100::Color::Default;
+            (!blank).then(|| {
+                let (text, bold) = (cell.contents(), cell.bold());
+                format!("{text} {:?} {:?} {bold}, ", cell.fgcolor(), cell.bgcolor())
+            })
+        };
+        let row = |row| (0..80).filter_map(|column| cell(row, column)).collect();
+        let rows: Vec<String> = (0..24).map(row).collect();
+        (rows, screen.attributes_formatted())
+    }
+
     /// A run whose stdout is written in these pieces, a tenth of a second apart; what the terminal shows after each, and
     /// at the end.
     fn run(pieces: &[&[u8]]) -> (Vec<Vec<String>>, Vec<String>) {
+        let (pictures, mut parser) = run_on_terminal(pieces);
+        let mut all = everything(&mut parser);
+        let last = all.pop().unwrap();
+        assert!(last.starts_with("job: completed"), "{last:?} {all:?}");
+        (pictures, all)
+    }
+
+    fn run_on_terminal(pieces: &[&[u8]]) -> (Vec<Vec<String>>, vt100::Parser) {
         let named = tempfile::NamedTempFile::new().unwrap();
         let mut file = named.reopen().unwrap();
         let outlet = Outlet::new(named.into_file().into(), Box::new(|_| ()));
@@ -660,10 +708,7 @@ mod tests {
         };
         bars.event(&Event::Finished(&summary), now);
         show(&mut parser);
-        let mut all = everything(&mut parser);
-        let last = all.pop().unwrap();
-        assert!(last.starts_with("job: completed"), "{last:?} {all:?}");
-        (pictures, all)
+        (pictures, parser)
     }
 
     #[test]
@@ -761,6 +806,39 @@ mod tests {
                     run(&pieces).1,
                     alone(bytes.as_bytes()),
                     "{bytes:?} by {size}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn colors_go_on_beyond_the_bars_and_are_not_theirs() {
+        for written in [
+            "\x1b[31mred\r\nstill red\r\n\x1b[1;44mbold on blue\r\n\x1b[39;49mbold\r\n\x1b[0mplain\r\n",
+            "a\r\n\x1b[31mleft red\r\n",
+            "\x1b[31mleft red\r\n\r 10%\r\x1b[32m20%\x1b[K",
+            "\x1b[31mred\r\n\r\x1b[0mplain\r\n\x1b[32mgreen\r\n\r\x1b[1mbold\r\nalso bold\r\n",
+            "\x1b[96mone\r\ntwo\r\n\x1b[1A\x1b[39mTWO\r\nthree\r\n",
+            "\x1b[96mone\r\n\x1b[0m\x1b[H\x1b[Jplain\r\n\x1b[33m\x1b[H\x1b[2Jyellow\r\n",
+            "\x1b[35mpink\r\n\x1b7\x1b[24;1H\x1b[42mstate\x1b8still pink\r\n",
+        ] {
+            let mut alone = emulator();
+            alone.process(written.as_bytes());
+            // Of the line of state nothing stays.
+            let (mut expected, next) = in_colors(&alone);
+            expected[23].clear();
+            for size in [1, 3, 7, 1000] {
+                let pieces: Vec<_> = written.as_bytes().chunks(size).collect();
+                let (_, parser) = run_on_terminal(&pieces);
+                let (mut rows, last) = in_colors(&parser);
+                let ours = rows.iter_mut().rfind(|row| !row.is_empty()).unwrap();
+                let plain = "j Default Default false, o Default Default false, ";
+                assert!(ours.starts_with(plain), "{ours} of {written:?} by {size}");
+                ours.clear();
+                assert_eq!(
+                    (rows, last),
+                    (expected.clone(), next.clone()),
+                    "{written:?} by {size}"
                 );
             }
         }

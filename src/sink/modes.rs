@@ -5,6 +5,8 @@
 use crate::event::Final;
 use crate::vt::{ESCAPE, Piece, Splitter, numbers};
 
+use super::{OFF as PLAIN, Style, restyle};
+
 /// Modes that are off as a rule: keys and colors of another kind, the alternate screen, reports of the mouse and of focus,
 /// marks around what is pasted, and frames that are held back.
 const OFF: [usize; 16] = [
@@ -19,12 +21,12 @@ pub(super) struct Modes {
     splitter: Splitter,
     /// In the order in which it was changed.
     changed: Vec<Mode>,
+    style: Style,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Private(usize),
-    Colors,
     Keypad,
     /// The keyboard protocol that kitty began.
     Keys,
@@ -38,7 +40,7 @@ impl Modes {
         if !self.splitter.is_within() && memchr::memchr(ESCAPE, bytes).is_none() {
             return;
         }
-        let changed = &mut self.changed;
+        let (changed, style) = (&mut self.changed, &mut self.style);
         let mut set = |mode: Mode, differs: bool| {
             if !differs {
                 changed.retain(|known| *known != mode);
@@ -65,7 +67,7 @@ impl Modes {
                         set(Mode::OtherKeys, numbers(how).any(|number| number > 0));
                     }
                     (b"" | [b'0'..=b'9' | b';', ..], b'm') => {
-                        set(Mode::Colors, numbers(parameters).last() != Some(0));
+                        *style = restyle(style, parameters);
                     }
                     ([b'>', ..], b'u') => set(Mode::Keys, true),
                     ([b'<', ..], b'u') => set(Mode::Keys, false),
@@ -74,6 +76,11 @@ impl Modes {
                 _ => {}
             }
         }
+    }
+
+    /// The colors and attributes that are on.
+    pub(super) fn style(&self) -> &Style {
+        &self.style
     }
 
     /// Whether the alternate screen is shown.
@@ -91,12 +98,15 @@ impl Modes {
         let off = self.changed.drain(..).rev().map(|mode| match mode {
             Mode::Private(number) if ON.contains(&number) => format!("\x1b[?{number}h"),
             Mode::Private(number) => format!("\x1b[?{number}l"),
-            Mode::Colors => "\x1b[m".to_owned(),
             Mode::Keypad => "\x1b>".to_owned(),
             Mode::Keys => "\x1b[<u".to_owned(),
             Mode::OtherKeys => "\x1b[>4m".to_owned(),
         });
-        off.collect::<String>().into_bytes()
+        let mut off = off.collect::<String>().into_bytes();
+        if !std::mem::take(&mut self.style).is_empty() {
+            off.extend_from_slice(PLAIN);
+        }
+        off
     }
 }
 
@@ -117,7 +127,7 @@ mod tests {
         let vim = "\x1b[?1049h\x1b[>4;2m\x1b[?1h\x1b=\x1b[?2004h\x1b[?1000;1006h\x1b[>1u\x1b[?25l\x1b[31mtext";
         assert_eq!(
             undone(&[vim]),
-            "\x1b[m\x1b[?25h\x1b[<u\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b>\x1b[?1l\x1b[>4m\x1b[?1049l"
+            "\x1b[?25h\x1b[<u\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b>\x1b[?1l\x1b[>4m\x1b[?1049l\x1b[0m"
         );
         let end = "\x1b[m\x1b[?25h\x1b[<u\x1b[?1000;1006;2004l\x1b>\x1b[?1l\x1b[>4m\x1b[?1049l";
         assert_eq!(undone(&[vim, end]), "");
@@ -130,7 +140,7 @@ mod tests {
             ""
         );
         assert_eq!(undone(&["a\x1b[?2", "5", "lb"]), "\x1b[?25h");
-        assert_eq!(undone(&["\x1b[?9999h\x1b[4h\x1b[2J\x1b[1;31m"]), "\x1b[m");
+        assert_eq!(undone(&["\x1b[?9999h\x1b[4h\x1b[2J\x1b[1;31m"]), "\x1b[0m");
     }
 
     #[test]

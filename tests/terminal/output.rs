@@ -51,6 +51,22 @@ fn twenty_thousand_lines_are_all_there_once_and_in_order() {
 }
 
 #[test]
+fn a_color_goes_on_after_the_bars_and_at_the_end_but_not_in_what_is_ours() {
+    let mut terminal = terminal().job(
+        r"printf '\033[1;31mred\n'; echo 1/2 >&3; pause
+          echo still red; pause",
+    );
+    terminal.shows("red\njob ━");
+    terminal.go();
+    terminal.shows("still red\njob ━");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(terminal.was_sent("\x1b[1;31mstill red\r\n\x1b[0m"));
+    assert!(terminal.was_sent("\x1b[0mjob: completed in"));
+    assert!(terminal.bytes.ends_with(b"\n\x1b[1;31m"));
+}
+
+#[test]
 fn a_last_line_without_a_newline_is_kept() {
     let mut terminal = terminal().job("echo 1/2 >&3; pause; printf 'no newline'");
     terminal.shows("1/2");

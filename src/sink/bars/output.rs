@@ -166,26 +166,17 @@ impl Output {
         }
     }
 
-    /// A line of ours, with its end.
-    pub(super) fn say(&mut self, line: &str) {
-        if self.line_open {
-            self.ready.extend_from_slice(b"\r\n");
-            self.line_open = false;
-        }
-        self.ready.extend_from_slice(line.as_bytes());
+    /// Somebody else writes after what is on the screen, on a line of its own. Says whether the last one was open.
+    pub(super) fn end_line(&mut self) -> bool {
         for page in &mut self.pages {
             page.is_covered();
         }
+        std::mem::take(&mut self.line_open)
     }
 
     /// Whether the last line on the screen is not complete: then there is no place for bars.
     pub(super) fn line_open(&self) -> bool {
         self.line_open
-    }
-
-    /// Somebody else has ended the last line.
-    pub(super) fn line_was_ended(&mut self) {
-        self.line_open = false;
     }
 
     /// How many bytes wait for the screen.

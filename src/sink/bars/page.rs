@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use crate::vt::{Piece, Splitter, numbers};
 
-use self::row::{Cells, Style, restyle, tab};
+use self::row::{Cells, tab};
+use super::super::{OFF, Style, restyle};
 
 /// How many lines are kept back at most: no program redraws more than a screen.
 const MOST_ROWS: usize = 128;
@@ -31,8 +32,10 @@ const ESCAPE: u8 = 0x1b;
 /// A line.
 #[derive(Debug, Default)]
 struct Row {
-    /// As it was written, and the style in which it began; none when it was redrawn.
-    written: Option<(Vec<u8>, Style)>,
+    /// The style in which it began.
+    style: Style,
+    /// As it was written; none when it was redrawn.
+    written: Option<Vec<u8>>,
     cells: Cells,
 }
 
@@ -40,22 +43,23 @@ impl Row {
     /// A line that begins with this, in this style.
     fn new(begin: &[u8], style: &Style) -> Self {
         Self {
-            written: Some((begin.to_vec(), Arc::clone(style))),
+            style: Arc::clone(style),
+            written: Some(begin.to_vec()),
             cells: Cells::default(),
         }
     }
 
     /// Makes it one of columns. Gives the column after what was written, if it was none.
     fn draw(&mut self) -> Option<usize> {
-        let (line, style) = self.written.take()?;
-        let (cells, column) = Cells::of(&line, style);
+        let line = self.written.take()?;
+        let (cells, column) = Cells::of(&line, Arc::clone(&self.style));
         self.cells = cells;
         Some(column)
     }
 
     fn text(&self) -> String {
         match &self.written {
-            Some((line, style)) => Cells::of(line, Arc::clone(style)).0.text(),
+            Some(line) => Cells::of(line, Arc::clone(&self.style)).0.text(),
             None => self.cells.text(),
         }
     }
@@ -71,6 +75,8 @@ pub(super) struct Page {
     row: usize,
     column: usize,
     style: Style,
+    /// The style that what was given out has left on.
+    left: Style,
     /// How many bytes of the only line, which is as it was written, were given out before it is complete.
     shown: usize,
     /// A carriage return that may be part of a line end.
@@ -81,7 +87,7 @@ pub(super) struct Page {
     depth: usize,
     /// The last of what was given out, while nothing else was written after it.
     tail: Vec<u8>,
-    saved: (usize, usize),
+    saved: (usize, usize, Style),
     /// What is written at absolute places, by row; none if the cursor is among the lines.
     elsewhere: Option<usize>,
     places: Vec<(usize, Cells)>,
@@ -99,12 +105,13 @@ impl Default for Page {
             row: 0,
             column: 0,
             style: Style::default(),
+            left: Style::default(),
             shown: 0,
             returned: false,
             partial: Vec::new(),
             depth: 0,
             tail: Vec::new(),
-            saved: (0, 0),
+            saved: Default::default(),
             elsewhere: None,
             places: Vec::new(),
             state: None,
@@ -125,6 +132,16 @@ pub(super) struct Change {
 }
 
 impl Page {
+    /// An empty one, where the terminal has this style.
+    fn in_style(style: &Style) -> Self {
+        Self {
+            rows: VecDeque::from([Row::new(b"", style)]),
+            style: Arc::clone(style),
+            left: Arc::clone(style),
+            ..Self::default()
+        }
+    }
+
     /// Takes in what the child wrote.
     pub(super) fn write(&mut self, bytes: &[u8], change: &mut Change) {
         if self.is_plain() && memchr::memchr3(b'\r', BACKSPACE, ESCAPE, bytes).is_none() {
@@ -136,7 +153,7 @@ impl Page {
         if self.rows[self.row]
             .written
             .as_ref()
-            .is_some_and(|(line, _)| line.len() > GATHER)
+            .is_some_and(|line| line.len() > GATHER)
         {
             self.flush(change);
         }
@@ -166,13 +183,15 @@ impl Page {
         let Some(line) = self.open() else {
             return;
         };
-        let rest = line[self.shown..].to_vec();
-        self.shown = line.len();
+        let length = line.len();
+        let rest = self.first();
+        self.shown = length;
+        self.left = Arc::clone(&self.style);
         self.give(&rest, change);
     }
 
     fn open(&self) -> Option<&[u8]> {
-        let line = self.rows[0].written.as_ref().map(|(line, _)| &line[..]);
+        let line = self.rows[0].written.as_deref();
         line.filter(|_| self.rows.len() == 1)
     }
 
@@ -203,14 +222,16 @@ impl Page {
             last.extend_from_slice(&place.rendered());
         }
         last.append(&mut self.partial);
+        if self.rows[0].written.is_none() {
+            last.extend_from_slice(&self.style);
+        }
         if self.splitter.is_within() {
             last.extend_from_slice(self.splitter.written());
         }
         change.done.extend_from_slice(&last);
         *self = Self {
             depth: self.depth,
-            style: Arc::clone(&self.style),
-            ..Self::default()
+            ..Self::in_style(&self.style)
         };
     }
 
@@ -231,21 +252,20 @@ impl Page {
     /// The way of most output, at the price of a copy.
     fn write_lines(&mut self, bytes: &[u8], change: &mut Change) {
         let complete = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
-        let Some((line, style)) = &mut self.rows[0].written else {
-            return;
-        };
         if complete > 0 {
             let start = change.done.len();
-            change.done.extend_from_slice(&line[self.shown..]);
+            let line = self.first();
+            change.done.extend_from_slice(&line);
             change.done.extend_from_slice(&bytes[..complete]);
-            line.clear();
-            *style = Arc::clone(&self.style);
-            self.shown = 0;
+            self.rows[0] = Row::new(b"", &self.style);
+            self.left = Arc::clone(&self.style);
             let given = &change.done[start..];
             self.tail
                 .extend_from_slice(&given[given.len().saturating_sub(TAIL)..]);
         }
-        line.extend_from_slice(&bytes[complete..]);
+        if let Some(line) = &mut self.rows[0].written {
+            line.extend_from_slice(&bytes[complete..]);
+        }
     }
 
     fn write_pieces(&mut self, bytes: &[u8], change: &mut Change) {
@@ -357,7 +377,7 @@ impl Page {
             (_, b'd') => self.elsewhere = Some(many - 1),
             // Where lines of state have their place, or have it no more.
             (_, b'r') => self.state = None,
-            (b"", b's') => self.saved = (self.row, self.column),
+            (b"", b's') => self.save(),
             (b"", b'u') => self.restore(),
             // The cursor's looks, how lines break and keys are sent, and the window's title.
             (b"?1" | b"?7" | b"?12" | b"?25" | b"?1004" | b"?2004", b'h' | b'l') | (_, b'q')
@@ -377,7 +397,7 @@ impl Page {
 
     fn escape(&mut self, sequence: &[u8], change: &mut Change) {
         match sequence {
-            b"7" => self.saved = (self.row, self.column),
+            b"7" => self.save(),
             b"8" => self.restore(),
             b"M" => self.up(1, change),
             b"D" | b"E" => self.line_feed(change),
@@ -405,7 +425,7 @@ impl Page {
 
     /// Keeps a sequence that has no width where it stands, in a line that is given out as it was written.
     fn keep(&mut self, sequence: &[u8]) {
-        if let Some((line, _)) = &mut self.rows[self.row].written
+        if let Some(line) = &mut self.rows[self.row].written
             && self.elsewhere.is_none()
         {
             line.extend_from_slice(sequence);
@@ -466,8 +486,8 @@ impl Page {
             if !places.is_empty() {
                 self.draw(change);
                 let lines = places.into_iter().map(|(_, cells)| Row {
-                    written: None,
                     cells,
+                    ..Row::default()
                 });
                 self.rows.extend(lines);
                 self.row = self.rows.len() - 1;
@@ -482,12 +502,7 @@ impl Page {
             return;
         }
         self.partial.clear();
-        // Where a written line ends, the terminal keeps its style; a drawn one ends without.
-        let begun = match &self.rows[self.row].written {
-            Some(_) => Row::new(b"", &self.style),
-            None => Row::new(&self.style, &Style::default()),
-        };
-        self.rows.push_back(begun);
+        self.rows.push_back(Row::new(b"", &self.style));
         self.row += 1;
         let kept = if shown { 0 } else { self.depth };
         while self.row > kept {
@@ -534,6 +549,10 @@ impl Page {
         self.column = column;
     }
 
+    fn save(&mut self) {
+        self.saved = (self.row, self.column, Arc::clone(&self.style));
+    }
+
     fn restore(&mut self) {
         // What was written elsewhere meanwhile was a line of state.
         if self.elsewhere.take().is_some() {
@@ -542,6 +561,7 @@ impl Page {
         }
         self.row = self.saved.0.min(self.rows.len() - 1);
         self.column = self.saved.1;
+        self.style = Arc::clone(&self.saved.2);
     }
 
     fn erase_below(&mut self, change: &mut Change) {
@@ -558,27 +578,51 @@ impl Page {
 
     /// Clears the screen, and what is drawn on it.
     fn clear(&mut self, change: &mut Change) {
+        // In the color that is on now, whatever is dropped with the lines.
+        change.done.extend_from_slice(OFF);
+        change.done.extend_from_slice(&self.style);
         change.done.extend_from_slice(b"\x1b[H\x1b[2J");
         let splitter = std::mem::take(&mut self.splitter);
         *self = Self {
             splitter,
-            style: Arc::clone(&self.style),
-            ..Self::default()
+            ..Self::in_style(&self.style)
         };
     }
 
     /// The first line as it is shown, without what is shown of it already.
     fn first(&mut self) -> Vec<u8> {
-        match &self.rows[0].written {
-            Some((line, _)) => line[std::mem::take(&mut self.shown)..].to_vec(),
-            None => self.rows[0].cells.rendered(),
+        let row = &self.rows[0];
+        let shown = std::mem::take(&mut self.shown);
+        let mut line = Vec::new();
+        match &row.written {
+            Some(written) => {
+                if shown == 0 && row.style != self.left {
+                    line.extend_from_slice(OFF);
+                    line.extend_from_slice(&row.style);
+                }
+                line.extend_from_slice(&written[shown..]);
+            }
+            None => {
+                // It has its colors in its columns, and leaves none on.
+                if !row.style.is_empty() || !self.left.is_empty() {
+                    line.extend_from_slice(OFF);
+                }
+                line.append(&mut row.cells.rendered());
+            }
         }
+        line
     }
 
+    /// Gives out the first line of several.
     fn give_first(&mut self, change: &mut Change) {
         let mut line = self.first();
         line.push(b'\n');
-        self.rows.pop_front();
+        let first = self.rows.pop_front();
+        let is_drawn = first.is_some_and(|row| row.written.is_none());
+        self.left = match self.rows.front() {
+            Some(next) if !is_drawn => Arc::clone(&next.style),
+            _ => Style::default(),
+        };
         self.row = self.row.saturating_sub(1);
         self.saved.0 = self.saved.0.saturating_sub(1);
         self.give(&line, change);
@@ -591,6 +635,9 @@ impl Page {
 
     /// Takes back what was given out, from this byte of the tail on.
     fn take_back(&mut self, from: usize, change: &mut Change) {
+        // Whichever of the styles was on there: it is switched off before anything else is given out.
+        let has_style = !self.left.is_empty() || memchr::memchr(ESCAPE, &self.tail).is_some();
+        self.left = has_style.then(|| OFF.into()).unwrap_or_default();
         let back = self.tail.split_off(from);
         let unseen = back.len().min(change.done.len());
         change.done.truncate(change.done.len() - unseen);
@@ -735,7 +782,7 @@ mod tests {
     #[test]
     fn a_style_that_is_on_goes_on_after_a_redrawn_line() {
         let mut page = Page::default();
-        let done = "\x1b[32mb\x1b[0m\n\x1b[32mgreen\n";
+        let done = "\x1b[32mb\x1b[0m\n\x1b[0m\x1b[32mgreen\n";
         assert_eq!(change(&mut page, b"\x1b[32ma\rb\ngreen\n"), pair("", done));
     }
 
@@ -744,7 +791,7 @@ mod tests {
         let mut page = Page::default();
         let (back, done) = change(&mut page, b"a\n\x1b[H\x1b[2J\x1b[3Jb\n");
         assert_eq!(back, "");
-        assert!(done.starts_with("a\n\x1b[H\x1b[2J"), "{done:?}");
+        assert!(done.starts_with("a\n\x1b[0m\x1b[H\x1b[2J"), "{done:?}");
         assert!(done.ends_with("b\n"), "{done:?}");
     }
 

@@ -6,23 +6,10 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::vt::{Piece, Splitter};
 
+use super::{OFF, Style, restyle};
+
 /// No terminal is wider; what is written beyond is lost.
 const WIDEST: usize = 1024;
-/// Colors and attributes that are on together take less.
-const LONGEST_STYLE: usize = 256;
-
-/// The colors and attributes that are on, as the sequences that switched them on.
-pub(super) type Style = Arc<[u8]>;
-
-/// What of the styles follows from `style` and a sequence with these parameters.
-pub(super) fn restyle(style: &Style, parameters: &[u8]) -> Style {
-    if parameters.iter().all(|byte| matches!(byte, b'0' | b';')) {
-        return Style::default();
-    }
-    let resets = parameters.starts_with(b"0;") || style.len() > LONGEST_STYLE;
-    let before: &[u8] = if resets { b"" } else { style };
-    [before, b"\x1b[", parameters, b"m"].concat().into()
-}
 
 /// One column.
 #[derive(Clone, Debug)]
@@ -158,7 +145,7 @@ impl Cells {
         for cell in &self.0[..used.map_or(0, |last| last + 1)] {
             if cell.style != style {
                 if !style.is_empty() {
-                    bytes.extend_from_slice(b"\x1b[0m");
+                    bytes.extend_from_slice(OFF);
                 }
                 bytes.extend_from_slice(&cell.style);
                 style = Arc::clone(&cell.style);
@@ -170,7 +157,7 @@ impl Cells {
             bytes.extend_from_slice(cell.marks.as_bytes());
         }
         if !style.is_empty() {
-            bytes.extend_from_slice(b"\x1b[0m");
+            bytes.extend_from_slice(OFF);
         }
         bytes
     }
@@ -218,7 +205,7 @@ mod tests {
         let (cells, _) = Cells::of(b"a\x1b[31mb\x1b[1mc\x1b[0md\x1b[32me ", plain());
         assert_eq!(
             cells.rendered(),
-            b"a\x1b[31mb\x1b[0m\x1b[31m\x1b[1mc\x1b[0md\x1b[32me \x1b[0m"
+            b"a\x1b[31mb\x1b[0m\x1b[31;1mc\x1b[0md\x1b[32me \x1b[0m"
         );
         assert_eq!(cells.text(), "abcde");
     }
