@@ -54,7 +54,7 @@ Exit status:
   the command's own; if a signal killed it, progrun ends by the same signal
   130  Ctrl-C: progrun ends by SIGINT, so that a script around it stops
   124  timed out; 137: and had to be killed
-  125  progrun itself failed, also to write all of the output; or was called wrongly
+  125  progrun itself failed, could not write all of the output, or was called wrongly
   126  the command cannot be run; 127: it was not found";
 
 /// Runs a command, shows how far it is, and stops it politely

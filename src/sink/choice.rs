@@ -252,6 +252,7 @@ fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     }
 }
 
+/// The same, as if each were alone.
 fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     let json_on_stdout = display.json == Some(JsonPlace::Stdout);
     let visible = !json_on_stdout && display.output == Show::Stream;

@@ -299,3 +299,19 @@ fn streams_that_are_told_apart_or_end_apart_stay_so() {
     assert!(text(&output.stdout).starts_with("out 0\nout 1\n"));
     assert!(text(&output.stderr).starts_with("err 0\nerr 1\n"));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn hidden_output_is_kept_in_memory_where_no_folder_can_be_written_to() {
+    let alone = r#"unshare -rm sh -c 'mount -t tmpfs -o ro none /tmp && exec "$@"' sh "$@""#;
+    let possible = progrun(&["-q", "--", "true"]).inside("sh", alone).output();
+    if !possible.status.success() {
+        return;
+    }
+    let command = ["sh", "-c", "echo out; exit 3"];
+    progrun(&[&["--quiet", "--output=on-failure", "--"][..], &command].concat())
+        .inside("sh", alone)
+        .variable("TMPDIR", "/no/such/folder")
+        .stdout("out\n")
+        .status(3);
+}
