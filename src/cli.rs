@@ -393,7 +393,7 @@ pub fn main() -> ! {
             if let Some(error) = outcome.error {
                 complain(&error);
             }
-            run::end(outcome.ending)
+            run::end_all(outcome.ending, outcome.whom)
         }
         Err(error) => {
             let mut causes = error.chain().filter_map(<dyn Error>::downcast_ref);

@@ -21,8 +21,10 @@ use super::terminal::Terminal;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
 mod asking;
+mod lending;
 mod pty;
 
+use self::lending::Meters;
 use self::pty::{Pty, Taking};
 
 /// How much a read takes at most: half of what a pipe holds, so that the child fills one half while we empty the other.
@@ -59,6 +61,7 @@ pub(super) struct Worker<'a> {
     /// Those of the outputs that are a terminal for the child.
     ptys: [Option<Pty>; 2],
     taking: Taking,
+    meters: Meters,
     /// A question to the terminal, until it is known who is to answer it.
     held: Option<(Stream, Vec<u8>)>,
     buffer: Vec<u8>,
@@ -117,6 +120,7 @@ impl<'a> Worker<'a> {
             outputs: spawned.outputs,
             ptys: spawned.terminals.map(|settings| settings.map(Pty::new)),
             taking: Taking::default(),
+            meters: Meters::default(),
             held: None,
             buffer: Vec::with_capacity(READ),
             pieces: Vec::new(),
@@ -206,10 +210,14 @@ impl<'a> Worker<'a> {
     fn watch(&mut self) -> io::Result<()> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
         let leader = self.pid;
+        spawn::reap_orphans(leader);
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
             let signal = change.stopping_signal().map(|signal| self.meant(signal));
             self.stopped = signal.is_some();
+            if matches!(signal, Some(libc::SIGTTIN | libc::SIGTTOU)) {
+                self.meters.terminal_is_wanted(Instant::now());
+            }
             (self.notify)(match signal {
                 Some(signal) => Notice::Stopped {
                     signal,
@@ -221,10 +229,8 @@ impl<'a> Worker<'a> {
             });
         }
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        if waitid(WaitId::Pid(self.pid), ended)?.is_some() {
-            if let Some(terminal) = &mut self.terminal {
-                terminal.take_back_for_good(self.pid);
-            }
+        if let Some(ended) = waitid(WaitId::Pid(self.pid), ended)? {
+            self.take_terminal_back_for_good(&ended);
             self.drain = Some(Drain::new(Instant::now()));
         }
         Ok(())
@@ -375,8 +381,12 @@ impl<'a> Worker<'a> {
         }
         // Reports last: a report takes the terminal back, and what was printed before it belongs above the bars.
         readable.sort_by_key(|source| matches!(source, Source::Channel | Source::Call(_)));
+        // Whoever was stopped after a report stays so, or a Ctrl-Z would come to nothing.
+        if self.is_lent() {
+            self.watch()?;
+        }
         for source in readable {
-            self.read(source)?;
+            self.read(source);
         }
         if self.dialects.deadline().is_some() {
             self.dialects.settle(Instant::now());
@@ -388,7 +398,7 @@ impl<'a> Worker<'a> {
 
     /// When the child is to be looked at. Not while it cannot move, or has the screen.
     fn observe_at(&self) -> Option<Instant> {
-        let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
+        let lent = self.is_lent();
         let observer = self.observer.as_ref()?;
         (!self.stopped && !lent && self.drain.is_none()).then(|| observer.due())
     }
@@ -405,32 +415,25 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn read(&mut self, source: Source) -> io::Result<()> {
+    fn read(&mut self, source: Source) {
         match source {
             Source::Outer => {
                 self.outer = None;
                 (self.notify)(Notice::OuterClosed);
             }
             Source::Keys => self.read_keys(),
-            Source::Channel => {
-                // Whoever was stopped after the report stays so, or a Ctrl-Z would come to nothing.
-                if self.terminal.as_ref().is_some_and(Terminal::is_lent) {
-                    self.watch()?;
-                }
-                self.read_channel();
-            }
+            Source::Channel => self.read_channel(),
             Source::Zig => self.read_zig(),
             Source::Call(call) => {
                 let heard = self.callers.hear(call, &mut self.buffer);
                 if heard.spoke {
-                    self.take_terminal_back();
+                    self.take_terminal_back_at(&heard.reports);
                     self.dialects.overrule();
                 }
                 let _ = self.report(heard.reports);
             }
             Source::Output(stream) => self.read_output(stream),
         }
-        Ok(())
     }
 
     /// Reads the channel once and hands on what came.
@@ -448,11 +451,11 @@ impl<'a> Worker<'a> {
             self.collector.finish();
             self.finish_dialects(Place::Channel);
         } else {
-            self.take_terminal_back();
             if !self.channel_was_used() {
                 self.foreign_channel = self.dialects.claims_channel(&self.buffer);
             }
             if self.foreign_channel {
+                self.take_terminal_back();
                 self.dialects
                     .feed(Place::Channel, &self.buffer, Instant::now());
             } else {
@@ -467,22 +470,11 @@ impl<'a> Worker<'a> {
             self.report_dialects();
         } else {
             let reports = self.collector.take();
+            if read > 0 {
+                self.take_terminal_back_at(&reports);
+            }
             // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
             let _ = self.report(reports);
-        }
-    }
-
-    /// The child reports: it is at work again. If it wants the terminal once more, it stops once more.
-    fn take_terminal_back(&mut self) {
-        let in_use = self.stopped || self.uses_terminal();
-        let lent = |terminal: &&mut Terminal| terminal.is_lent() && !in_use;
-        if let Some(terminal) = self.terminal.as_mut().filter(lent) {
-            terminal.take_back(self.pid);
-            self.forget_screen();
-            // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
-            tree::signal_group(self.pid, libc::SIGSTOP);
-            tree::signal_group(self.pid, libc::SIGCONT);
-            (self.notify)(Notice::TakenBack);
         }
     }
 
