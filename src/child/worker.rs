@@ -34,6 +34,8 @@ const UNDER_WAY: usize = 1024 * 1024;
 /// A channel that gave less than this is left alone for [`PAUSE`]: lines come in batches, and the child is not slowed by
 /// a wake-up of ours for each of them.
 const FULL_READ: usize = 48 * 1024;
+/// So much later nothing waits any more for more of what was begun.
+const READS_ALL: Duration = Duration::from_mins(1);
 /// Less than the fastest writer takes to fill the pipe, or it would wait for us.
 const PAUSE: Duration = Duration::from_micros(200);
 #[expect(
@@ -188,6 +190,9 @@ impl<'a> Worker<'a> {
                 // Once the child is gone nobody would take it back.
                 Order::Lend if self.drain.is_some() => (self.notify)(Notice::Lent(false)),
                 Order::Lend => {
+                    // Or a question on the line of a meter would take it back.
+                    self.dialects.settle(Instant::now() + READS_ALL);
+                    self.report_dialects();
                     let lent = self.lend();
                     tree::signal_group(self.pid, libc::SIGCONT);
                     if lent {

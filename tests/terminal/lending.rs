@@ -1,6 +1,7 @@
 //! The terminal, lent to a child that wants it, and back with its settings on every way out.
 
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -213,6 +214,23 @@ fn a_meter_takes_the_terminal_back_too() {
     terminal.go();
     assert_eq!(terminal.ends(), End::Status(0));
     assert_eq!(terminal.screen(), "name? Ada\n60%\njob: completed in _s");
+}
+
+#[test]
+fn a_question_on_the_line_of_a_meter_takes_nothing() {
+    let mut terminal = terminal().job(
+        r"sleep 0.3; for n in 1 2 3 4; do printf '\r%s0%% of it\033[K' $n; sleep 0.1; done
+          printf '\r50%% sure?'; read -r word; say $word; pause",
+    );
+    terminal.shows("50% sure?");
+    eventually("lent", || terminal.foreground() != terminal.leader());
+    let sent = terminal.bytes.len();
+    std::thread::sleep(Duration::from_millis(200));
+    terminal.types("yes\r");
+    assert_eq!(terminal.hears(), "yes");
+    terminal.shows("yes");
+    assert_eq!(terminal.screen(), "50% sure?yes");
+    assert_eq!(String::from_utf8_lossy(&terminal.bytes[sent..]), "yes\r\n");
 }
 
 #[test]
