@@ -36,8 +36,9 @@ use crate::reports::Reports;
 use self::worker::Worker;
 
 pub use self::launch_error::{LaunchError, advice};
-pub use self::signals::{Stopped, block, die_by, is_ignored, stop_by, unblock};
+pub use self::signals::{Whom, block, die_by, is_ignored, stop_by, unblock};
 pub use self::socket::{Socket, SocketFiles};
+pub use self::terminal::has_terminal;
 
 /// What to start, and how its streams are connected.
 #[derive(Debug)]
@@ -115,6 +116,8 @@ pub enum Notice {
     Asked(Asked),
     /// After [`Asked::AtReport`]: the report is there.
     Reported,
+    /// The child died of a Ctrl-C that went to it alone, for it had the terminal.
+    Interrupted,
     /// The child is gone, but others kept this stream open, and it was read no further.
     Held {
         /// Which stream.

@@ -397,7 +397,7 @@ pub fn main() -> ! {
             for error in outcome.errors {
                 complain(&error);
             }
-            run::end(outcome.ending)
+            run::end_all(outcome.ending, outcome.whom)
         }
         Err(error) => {
             let mut causes = error.chain().filter_map(<dyn Error>::downcast_ref);

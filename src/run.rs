@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
+use crate::child::{self, Control, Launch, LaunchError, Notice, Order, Whom};
 use crate::credit::Credit;
 use crate::dialect::{FILES, Selection};
 use crate::event::{Asked, Ending, Event, Exit, FileRead, Final, Reason, Step, Stream, Summary};
@@ -32,7 +32,7 @@ use self::ending::Losses;
 use self::job::Job;
 use self::ladder::{Action, Ladder};
 
-pub use self::ending::{FAILED, end};
+pub use self::ending::{FAILED, end, end_all};
 pub use self::ladder::Limits;
 
 /// How late the run loop is only if it was stopped.
@@ -66,6 +66,8 @@ pub struct Settings {
 pub struct Outcome {
     /// How progrun is to end.
     pub ending: Ending,
+    /// Whether the rest of our process group is to end so as well.
+    pub whom: Whom,
     /// What progrun itself has to say about it.
     pub errors: Vec<String>,
 }
@@ -158,6 +160,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         exit: None,
         launch_error: None,
         file: None,
+        whom: Whom::Us,
         gave_up: false,
         losses: Losses::new(chosen.narrates),
     };
@@ -184,6 +187,8 @@ struct Run<'a> {
     launch_error: Option<LaunchError>,
     /// How far the command had read which file when it was last seen.
     file: Option<FileRead>,
+    /// Who is to hear of the Ctrl-C that we end by.
+    whom: Whom,
     gave_up: bool,
     losses: Losses,
 }
@@ -427,6 +432,14 @@ impl Run<'_> {
                     self.act(action);
                 }
             }
+            Notice::Interrupted => {
+                let now = self.elapsed();
+                if self.ladder.interrupted(now) {
+                    self.future.cancel();
+                    // The script around us would have heard of it as well.
+                    self.whom = Whom::Group;
+                }
+            }
             Notice::Held { stream, holders } => {
                 let who = if holders.is_empty() {
                     "another process".to_owned()
@@ -451,7 +464,11 @@ impl Run<'_> {
 
     fn signal(&mut self, signal: i32) {
         let reason = match signal {
-            libc::SIGINT => Reason::Interrupt,
+            libc::SIGINT => {
+                // Our group has that one from whom we have it.
+                self.whom = Whom::Us;
+                Reason::Interrupt
+            }
             libc::SIGTERM => Reason::Terminate,
             libc::SIGHUP => Reason::Hangup,
             libc::SIGTSTP => {
@@ -501,7 +518,8 @@ impl Run<'_> {
                     self.control_job(actions);
                 }
                 job::Action::Paused => {
-                    if self.ladder.reason().is_none() {
+                    // Where there is no terminal nobody pressed a key, and nobody will continue it with one.
+                    if self.ladder.reason().is_none() && child::has_terminal() {
                         self.stage.borrow_mut().stop_clock();
                     }
                     self.tell(&Event::Paused(true));
@@ -607,7 +625,11 @@ impl Run<'_> {
         };
         let (ending, mut errors) = self.losses.end(ending);
         errors.extend(error);
-        Outcome { ending, errors }
+        Outcome {
+            ending,
+            whom: self.whom,
+            errors,
+        }
     }
 
     /// Waits until everything is written, unless somebody is tired of that too. Gives whether it is.

@@ -99,15 +99,16 @@ pub(super) fn reset() {
     }
 }
 
-/// Ends this process as `signal` does by default. Returns only if it does not: for the first process of a container.
-pub fn die_by(signal: i32) {
+/// Ends this process, or its group, as `signal` does by default. Returns only if it does not: for the first process of a
+/// container.
+pub fn die_by(signal: i32, whom: Whom) {
     // SAFETY: as above; a default action runs no code of ours.
     unsafe {
         let mut default: libc::sigaction = std::mem::zeroed();
         default.sa_sigaction = libc::SIG_DFL;
         libc::sigaction(signal, &raw const default, std::ptr::null_mut());
         unblock(&[signal]);
-        libc::kill(libc::getpid(), signal);
+        libc::kill(whom.pid(), signal);
     }
 }
 
@@ -118,14 +119,24 @@ extern "C" fn note_continued(_: libc::c_int) {
     CONTINUED.store(true, Ordering::SeqCst);
 }
 
-/// Who is to be stopped.
+/// Who is to be stopped, or to die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
+pub enum Whom {
     /// This process alone: the others of its group know already, or are not meant.
     Us,
     /// The whole group, as the terminal does it: or the script that we are part of would wait for us while its own
     /// shell waits for the script.
     Group,
+}
+
+impl Whom {
+    fn pid(self) -> libc::pid_t {
+        match self {
+            // SAFETY: gives a plain number.
+            Self::Us => unsafe { libc::getpid() },
+            Self::Group => 0,
+        }
+    }
 }
 
 /// Stops this process, or its group, as `signal` does by default, and returns when it is continued: how long that took.
@@ -136,7 +147,7 @@ pub enum Stopped {
 ///
 /// The other threads have SIGCONT blocked (see [`block`]), so that it comes to this one, and before `kill` returns.
 #[must_use]
-pub fn stop_by(signal: i32, whom: Stopped) -> Option<Duration> {
+pub fn stop_by(signal: i32, whom: Whom) -> Option<Duration> {
     let before = Instant::now();
     // SAFETY: as above; the handlers that are put back are those that were there, and ours only stores a flag.
     unsafe {
@@ -157,10 +168,7 @@ pub fn stop_by(signal: i32, whom: Stopped) -> Option<Duration> {
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
         // One of earlier, which waited, has arrived by now.
         CONTINUED.store(false, Ordering::SeqCst);
-        match whom {
-            Stopped::Us => libc::kill(libc::getpid(), signal),
-            Stopped::Group => libc::kill(0, signal),
-        };
+        libc::kill(whom.pid(), signal);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
         libc::sigaction(signal, &raw const on_stop, std::ptr::null_mut());
         libc::sigaction(libc::SIGCONT, &raw const on_continue, std::ptr::null_mut());

@@ -251,6 +251,24 @@ fn prepare(descriptors: &[Option<(RawFd, RawFd)>], parent: u32) -> io::Result<()
     Ok(())
 }
 
+/// Reaps the orphans that come to the first process of a container, and to nobody else. While `child` waits to be reaped,
+/// the others wait with it.
+pub(super) fn reap_orphans(child: Pid) {
+    while std::process::id() == 1 {
+        // SAFETY: plain data of ours, for which all-zero bytes are valid, and which is there as long as the calls.
+        unsafe {
+            let mut ended: libc::siginfo_t = std::mem::zeroed();
+            let look = libc::WEXITED | libc::WNOHANG;
+            libc::waitid(libc::P_ALL, 0, &raw mut ended, look | libc::WNOWAIT);
+            let pid = ended.si_pid();
+            let is_orphan = pid != 0 && pid != child.as_raw_nonzero().get();
+            if !is_orphan || libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) != pid {
+                return;
+            }
+        }
+    }
+}
+
 /// Reaps a child that has ended. From here on its number may belong to a stranger: nothing may be signalled any more.
 pub(super) fn reap(pid: Pid) -> io::Result<Exit> {
     let mut status: libc::c_int = 0;

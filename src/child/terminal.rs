@@ -31,6 +31,12 @@ pub(super) struct Terminal {
     copied: bool,
 }
 
+/// Whether we have a controlling terminal.
+#[must_use]
+pub fn has_terminal() -> bool {
+    Terminal::open().is_some()
+}
+
 impl Terminal {
     /// None where there is no controlling terminal.
     pub(super) fn open() -> Option<Self> {
@@ -122,6 +128,12 @@ impl Terminal {
         }
     }
 
+    /// Whether somebody reads there key by key.
+    pub(super) fn reads_keys(&self) -> bool {
+        let by_line = |settings: Termios| settings.local_modes.contains(LocalModes::ICANON);
+        tcgetattr(&self.tty).is_ok_and(|settings| !by_line(settings))
+    }
+
     /// Whether the child has it.
     pub(super) fn is_lent(&self) -> bool {
         self.lent
@@ -162,10 +174,13 @@ impl Terminal {
         self.copied = copied;
     }
 
-    /// Takes the terminal back from a child that is gone, whatever it left behind.
-    pub(super) fn take_back_for_good(&mut self, leader: Pid) {
+    /// Takes the terminal back from a child that is gone, whatever it left behind. Says whether what was typed went there
+    /// instead of to our group.
+    pub(super) fn take_back_for_good(&mut self, leader: Pid) -> bool {
+        let had_keys = self.has_child(leader);
         self.take_back(leader);
         self.restore();
+        had_keys && self.has_us()
     }
 
     fn restore(&self) {

@@ -22,9 +22,11 @@ use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
 mod asking;
 mod keys;
+mod lending;
 mod pty;
 
 use self::keys::Keys;
+use self::lending::Meters;
 use self::pty::{Pty, Taking};
 
 /// How much a read takes at most: half of what a pipe holds, so that the child fills one half while we empty the other.
@@ -34,6 +36,8 @@ const UNDER_WAY: usize = 1024 * 1024;
 /// A channel that gave less than this is left alone for [`PAUSE`]: lines come in batches, and the child is not slowed by
 /// a wake-up of ours for each of them.
 const FULL_READ: usize = 48 * 1024;
+/// So much later nothing waits any more for more of what was begun.
+const READS_ALL: Duration = Duration::from_mins(1);
 /// Less than the fastest writer takes to fill the pipe, or it would wait for us.
 const PAUSE: Duration = Duration::from_micros(200);
 #[expect(
@@ -62,6 +66,7 @@ pub(super) struct Worker<'a> {
     ptys: [Option<Pty>; 2],
     taking: Taking,
     keys: Keys,
+    meters: Meters,
     /// A question to the terminal, until it is known who is to answer it.
     held: Option<(Stream, Vec<u8>)>,
     buffer: Vec<u8>,
@@ -121,6 +126,7 @@ impl<'a> Worker<'a> {
             ptys: spawned.terminals.map(|settings| settings.map(Pty::new)),
             taking: Taking::default(),
             keys: Keys::default(),
+            meters: Meters::default(),
             held: None,
             buffer: Vec::with_capacity(READ),
             pieces: Vec::new(),
@@ -188,6 +194,9 @@ impl<'a> Worker<'a> {
                 // Once the child is gone nobody would take it back.
                 Order::Lend if self.drain.is_some() => (self.notify)(Notice::Lent(false)),
                 Order::Lend => {
+                    // Or a question on the line of a meter would take it back.
+                    self.dialects.settle(Instant::now() + READS_ALL);
+                    self.report_dialects();
                     let lent = self.lend();
                     tree::signal_group(self.pid, libc::SIGCONT);
                     if lent {
@@ -210,10 +219,14 @@ impl<'a> Worker<'a> {
     fn watch(&mut self) -> io::Result<()> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
         let leader = self.pid;
+        spawn::reap_orphans(leader);
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
             let signal = change.stopping_signal().map(|signal| self.meant(signal));
             self.stopped = signal.is_some();
+            if matches!(signal, Some(libc::SIGTTIN | libc::SIGTTOU)) {
+                self.meters.terminal_is_wanted(Instant::now());
+            }
             (self.notify)(match signal {
                 Some(signal) => Notice::Stopped {
                     signal,
@@ -225,10 +238,8 @@ impl<'a> Worker<'a> {
             });
         }
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        if waitid(WaitId::Pid(self.pid), ended)?.is_some() {
-            if let Some(terminal) = &mut self.terminal {
-                terminal.take_back_for_good(self.pid);
-            }
+        if let Some(ended) = waitid(WaitId::Pid(self.pid), ended)? {
+            self.take_terminal_back_for_good(&ended);
             self.drain = Some(Drain::new(Instant::now()));
         }
         Ok(())
@@ -371,10 +382,14 @@ impl<'a> Worker<'a> {
             }
         }
         // Reports last: a report takes the terminal back, and what was printed before it belongs above the bars.
+        // Whoever was stopped after a report stays so, or a Ctrl-Z would come to nothing.
+        if self.is_lent() {
+            self.watch()?;
+        }
         let is_report = |source: &Source| matches!(source, Source::Channel | Source::Call(_));
         let (reports, rest): (Vec<_>, Vec<_>) = readable.into_iter().partition(is_report);
         for source in rest.into_iter().chain(reports) {
-            self.read(source)?;
+            self.read(source);
         }
         if self.dialects.deadline().is_some() {
             self.dialects.settle(Instant::now());
@@ -386,7 +401,7 @@ impl<'a> Worker<'a> {
 
     /// When the child is to be looked at. Not while it cannot move, or has the screen.
     fn observe_at(&self) -> Option<Instant> {
-        let lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
+        let lent = self.is_lent();
         let observer = self.observer.as_ref()?;
         (!self.stopped && !lent && self.drain.is_none()).then(|| observer.due())
     }
@@ -403,32 +418,25 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn read(&mut self, source: Source) -> io::Result<()> {
+    fn read(&mut self, source: Source) {
         match source {
             Source::Outer => {
                 self.outer = None;
                 (self.notify)(Notice::OuterClosed);
             }
             Source::Keys => self.key_typed(),
-            Source::Channel => {
-                // Whoever was stopped after the report stays so, or a Ctrl-Z would come to nothing.
-                if self.terminal.as_ref().is_some_and(Terminal::is_lent) {
-                    self.watch()?;
-                }
-                self.read_channel();
-            }
+            Source::Channel => self.read_channel(),
             Source::Zig => self.read_zig(),
             Source::Call(call) => {
                 let heard = self.callers.hear(call, &mut self.buffer);
                 if heard.spoke {
-                    self.take_terminal_back();
+                    self.take_terminal_back_at(&heard.reports);
                     self.dialects.overrule();
                 }
                 let _ = self.report(heard.reports);
             }
             Source::Output(stream) => self.read_output(stream),
         }
-        Ok(())
     }
 
     /// Reads the channel once and hands on what came.
@@ -446,11 +454,11 @@ impl<'a> Worker<'a> {
             self.collector.finish();
             self.finish_dialects(Place::Channel);
         } else {
-            self.take_terminal_back();
             if !self.channel_was_used() {
                 self.foreign_channel = self.dialects.claims_channel(&self.buffer);
             }
             if self.foreign_channel {
+                self.take_terminal_back();
                 self.dialects
                     .feed(Place::Channel, &self.buffer, Instant::now());
             } else {
@@ -465,22 +473,11 @@ impl<'a> Worker<'a> {
             self.report_dialects();
         } else {
             let reports = self.collector.take();
+            if read > 0 {
+                self.take_terminal_back_at(&reports);
+            }
             // After a cancel request reports are dropped, as in the library: the run loop has no use for them.
             let _ = self.report(reports);
-        }
-    }
-
-    /// The child reports: it is at work again. If it wants the terminal once more, it stops once more.
-    fn take_terminal_back(&mut self) {
-        let in_use = self.stopped || self.uses_terminal();
-        let lent = |terminal: &&mut Terminal| terminal.is_lent() && !in_use;
-        if let Some(terminal) = self.terminal.as_mut().filter(lent) {
-            terminal.take_back(self.pid);
-            self.forget_screen();
-            // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
-            tree::signal_group(self.pid, libc::SIGSTOP);
-            tree::signal_group(self.pid, libc::SIGCONT);
-            (self.notify)(Notice::TakenBack);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::child::{self, LaunchError};
+use crate::child::{self, LaunchError, Whom};
 use crate::event::{Ending, Final, Reason, Summary};
 
 /// A timeout was reached, as in coreutils.
@@ -77,6 +77,11 @@ impl Losses {
 
 /// Ends the process.
 pub fn end(ending: Ending) -> ! {
+    end_all(ending, Whom::Us)
+}
+
+/// Ends the process, and if it is to end by a signal, whoever else is to.
+pub fn end_all(ending: Ending, whom: Whom) -> ! {
     match ending {
         Ending::Status(status) => std::process::exit(status),
         Ending::Signal(signal) => {
@@ -90,7 +95,7 @@ pub fn end(ending: Ending) -> ! {
             let _ = rustix::process::set_dumpable_behavior(
                 rustix::process::DumpableBehavior::NotDumpable,
             );
-            child::die_by(signal);
+            child::die_by(signal, whom);
             // The first process of a container cannot be killed by a signal from inside.
             std::process::exit(128 + signal)
         }

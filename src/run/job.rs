@@ -8,7 +8,7 @@
 //! What is told here was seen a moment ago. A stop that was seen before the child was continued is history, and acting
 //! on it would stop everything again after an `fg`, or take the terminal from a shell that has just made it its own.
 
-use crate::child::Stopped;
+use crate::child::Whom;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Action {
     /// Send the child this signal.
     Signal(i32),
     /// Stop ourselves as this signal does.
-    Stop(i32, Stopped),
+    Stop(i32, Whom),
     /// Somebody stopped the child alone: no time passes for it.
     Paused,
     /// The child is stopped because it waits for a terminal that it cannot get.
@@ -50,7 +50,7 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     Lend,
-    Stop(i32, Stopped, Wanted),
+    Stop(i32, Whom, Wanted),
 }
 
 /// Whether the child wants the terminal when we are back.
@@ -77,16 +77,16 @@ impl Job {
         let wants = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
         match self.0 {
             State::Ours if wants && lendable => self.clear(Then::Lend),
-            State::Ours if wants => self.clear(Then::Stop(signal, Stopped::Group, Wanted::Yes)),
+            State::Ours if wants => self.clear(Then::Stop(signal, Whom::Group, Wanted::Yes)),
             // We were stopped as well, without notice, and the shell above has given the terminal to us; or a shell
             // below the child has made it its own, and died with it.
             State::Lent if wants && lendable => vec![self.lend()],
             State::Lent => {
                 let then = if wants {
                     // The progrun that we run under has taken it back, and lends it again when we stop for wanting it.
-                    Then::Stop(signal, Stopped::Group, Wanted::Yes)
+                    Then::Stop(signal, Whom::Group, Wanted::Yes)
                 } else {
-                    Then::Stop(libc::SIGTSTP, Stopped::Group, Wanted::Again)
+                    Then::Stop(libc::SIGTSTP, Whom::Group, Wanted::Again)
                 };
                 self.0 = State::TakingBack(then);
                 vec![Action::TakeBack]
@@ -114,16 +114,16 @@ impl Job {
         match self.0 {
             State::Ours => {
                 let mut actions = vec![Action::Signal(signal)];
-                actions.extend(self.clear(Then::Stop(signal, Stopped::Us, Wanted::No)));
+                actions.extend(self.clear(Then::Stop(signal, Whom::Us, Wanted::No)));
                 actions
             }
             State::Lending | State::Lent => {
-                self.0 = State::TakingBack(Then::Stop(signal, Stopped::Us, Wanted::Again));
+                self.0 = State::TakingBack(Then::Stop(signal, Whom::Us, Wanted::Again));
                 vec![Action::TakeBack, Action::Signal(signal)]
             }
             // The child is stopped already, and gets what it wants when we are back.
             State::Clearing(Then::Lend) => {
-                self.0 = State::Clearing(Then::Stop(signal, Stopped::Us, Wanted::Again));
+                self.0 = State::Clearing(Then::Stop(signal, Whom::Us, Wanted::Again));
                 Vec::new()
             }
             State::TakingBack(_) | State::Clearing(_) | State::Stopping(_) => Vec::new(),
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(job.taken_back(), Some(Action::Clear));
         assert_eq!(
             job.cleared(),
-            Some(Action::Stop(libc::SIGTTIN, Stopped::Group))
+            Some(Action::Stop(libc::SIGTTIN, Whom::Group))
         );
         assert_eq!(job.resumed(true), [Action::Lend]);
     }
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(job.child_stopped(libc::SIGTTIN, false), [Action::Clear]);
         assert_eq!(
             job.cleared(),
-            Some(Action::Stop(libc::SIGTTIN, Stopped::Group))
+            Some(Action::Stop(libc::SIGTTIN, Whom::Group))
         );
         assert_eq!(job.resumed(true), [Action::Lend]);
         assert_eq!(job.lent(false), Some(Action::Draw));
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(job.asked_to_stop(), [Action::Signal(tstp), Action::Clear]);
         assert_eq!(job.child_stopped(tstp, true), []);
         assert_eq!(job.asked_to_stop(), []);
-        assert_eq!(job.cleared(), Some(Action::Stop(tstp, Stopped::Us)));
+        assert_eq!(job.cleared(), Some(Action::Stop(tstp, Whom::Us)));
         assert_eq!(
             job.resumed(true),
             [Action::Signal(libc::SIGCONT), Action::Draw]
@@ -273,7 +273,7 @@ mod tests {
         job.lent(true);
         assert_eq!(job.child_stopped(libc::SIGTSTP, false), [Action::TakeBack]);
         assert_eq!(job.taken_back(), Some(Action::Clear));
-        let stop = Action::Stop(libc::SIGTSTP, Stopped::Group);
+        let stop = Action::Stop(libc::SIGTSTP, Whom::Group);
         assert_eq!(job.cleared(), Some(stop));
         assert_eq!(job.resumed(true), [Action::Lend]);
     }
@@ -312,7 +312,7 @@ mod tests {
             [Action::TakeBack, Action::Signal(tstp)]
         );
         assert_eq!(job.taken_back(), Some(Action::Clear));
-        assert_eq!(job.cleared(), Some(Action::Stop(tstp, Stopped::Us)));
+        assert_eq!(job.cleared(), Some(Action::Stop(tstp, Whom::Us)));
         assert_eq!(job.resumed(true), [Action::Lend]);
         // We were stopped before we could be told that the child was.
         assert_eq!(job.child_stopped(tstp, false), []);
@@ -325,7 +325,7 @@ mod tests {
         let mut job = Job::new();
         job.child_stopped(libc::SIGTTIN, true);
         assert_eq!(job.asked_to_stop(), []);
-        let stop = Action::Stop(libc::SIGTSTP, Stopped::Us);
+        let stop = Action::Stop(libc::SIGTSTP, Whom::Us);
         assert_eq!(job.cleared(), Some(stop));
         assert_eq!(job.resumed(true), [Action::Lend]);
     }

@@ -76,15 +76,31 @@ impl Ladder {
 
     /// The user asks to stop, for the first time or again.
     pub(super) fn request(&mut self, reason: Reason, now: Duration) -> Option<Action> {
-        if self.reason.is_none() {
-            self.reason = Some(reason);
-            self.taken = now;
+        if self.request_first(reason, now) {
             return Some(Action::Cancel);
         }
         if now < self.taken + SAME_PRESS {
             return None;
         }
         self.next(Cause::Again, now)
+    }
+
+    /// The child died of a Ctrl-C that went to it alone. Says whether the run ends of that: not if somebody had asked before.
+    pub(super) fn interrupted(&mut self, now: Duration) -> bool {
+        let first = self.request_first(Reason::Interrupt, now);
+        if first {
+            self.step = Some(Step::Signal(libc::SIGINT));
+        }
+        first
+    }
+
+    fn request_first(&mut self, reason: Reason, now: Duration) -> bool {
+        let first = self.reason.is_none();
+        if first {
+            self.reason = Some(reason);
+            self.taken = now;
+        }
+        first
     }
 
     /// The channel is closed, or cannot be: `asked` says what the child will see of the request.
@@ -130,9 +146,7 @@ impl Ladder {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return None;
         }
-        if self.reason.is_none() {
-            self.reason = Some(Reason::Timeout);
-            self.taken = now;
+        if self.request_first(Reason::Timeout, now) {
             return Some(Action::Cancel);
         }
         let patience = self.patience()?;
@@ -321,6 +335,20 @@ mod tests {
             Some(Action::Next(Cause::Reported, Step::Kill))
         );
         assert!(ladder.killed());
+    }
+
+    #[test]
+    fn a_child_that_died_of_a_ctrl_c_of_its_own_had_its_first_step_unless_somebody_had_asked_before()
+     {
+        let mut ladder = Ladder::new(LIMITS);
+        assert!(ladder.interrupted(at(1.0)));
+        assert_eq!(ladder.reason(), Some(Reason::Interrupt));
+        assert_eq!(ladder.asked(Asked::Nothing, at(1.0)), None);
+        assert_eq!(
+            ladder.request(Reason::Interrupt, at(2.0)),
+            Some(Action::Next(Cause::Again, Step::Terminate))
+        );
+        assert!(!ladder.interrupted(at(3.0)));
     }
 
     #[test]

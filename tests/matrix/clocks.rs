@@ -59,12 +59,20 @@ fn no_clock_runs_while_progrun_is_stopped() {
     assert_no_timeout(run, &mut gate);
 }
 
+/// Where there is one, see the tests on a terminal.
 #[test]
-fn no_clock_runs_while_the_command_is_stopped() {
-    let mut gate = Gate::new();
-    let (run, command) = waiting(&gate);
-    stop_for_long(command);
-    assert_no_timeout(run, &mut gate);
+fn where_there_is_no_terminal_the_clock_of_a_command_that_is_stopped_goes_on() {
+    let command = [
+        "--quiet",
+        "--timeout=100ms",
+        "--",
+        "sh",
+        "-c",
+        "kill -STOP $$",
+    ];
+    progrun(&command)
+        .inside("sh", r#"exec setsid --wait "$@""#)
+        .status(124);
 }
 
 #[test]

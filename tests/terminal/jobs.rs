@@ -1,6 +1,7 @@
 //! Job control: an interactive bash above progrun, and who is stopped when.
 
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -345,6 +346,20 @@ fn no_clock_runs_while_we_are_stopped() {
     terminal.shows("33%  1/3");
     terminal.go();
     terminal.shows("job: failed with exit status 3 after _s, 1/3\nready>");
+}
+
+#[test]
+fn no_clock_runs_while_somebody_has_stopped_the_child_alone() {
+    let mut terminal =
+        terminal().job_with(&["--timeout", "3"], "say $$; echo 1/3 >&3; pause; exit 3");
+    let child: i32 = terminal.hears().parse().unwrap();
+    terminal.shows(BAR);
+    kill(child, Signal::STOP);
+    eventually("it is stopped", || is_stopped(child));
+    std::thread::sleep(Duration::from_millis(3500));
+    kill(child, Signal::CONT);
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(3));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The terminal, lent to a child that wants it, and back with its settings on every way out.
 
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -126,11 +127,131 @@ fn a_child_that_asked_and_reports_again_is_cancelled_cooperatively() {
     );
 }
 
+/// A script that goes on after a command whose question was answered, and which then waits.
+fn loop_around(command: &str) -> String {
+    format!(
+        r#"for turn in 1 2; do
+               {} --name job --json=events -- {command} 'printf "name? "; read -r name; echo asked >said; exec sleep 1000'
+               echo next
+           done"#,
+        env!("CARGO_BIN_EXE_progrun")
+    )
+}
+
+/// Answers the question, and then types Ctrl-C, which the command alone gets.
+#[track_caller]
+fn assert_interrupted(shell: &str, script: &str) {
+    let mut terminal = terminal().job_of(&[shell, "script"], script);
+    terminal.shows("name?");
+    terminal.types("Ada\r");
+    assert_eq!(terminal.hears(), "asked");
+    terminal.types(CTRL_C);
+    assert_eq!(terminal.ends(), End::Signal(libc::SIGINT), "{shell}");
+    let screen = terminal.screen();
+    assert!(
+        screen.contains("job: cancelled after _s (SIGINT)"),
+        "{screen}"
+    );
+    assert!(!screen.contains("next"), "{shell}: {screen}");
+    let events = fs::read_to_string(terminal.folder.path().join("events")).unwrap();
+    let last = events.lines().last().unwrap();
+    assert!(last.contains(r#""state":"cancelled""#), "{last}");
+    assert!(last.contains(r#""reason":"interrupt""#), "{last}");
+}
+
+#[test]
+fn a_ctrl_c_that_a_command_died_of_which_had_the_terminal_stops_the_script_around_as_well() {
+    for shell in ["bash", "dash", "zsh", "mksh", "ksh"] {
+        if installed(shell) {
+            assert_interrupted(shell, &loop_around("sh -c"));
+        }
+    }
+}
+
+#[test]
+fn it_stops_all_scripts_around_nested_runs() {
+    let progrun = env!("CARGO_BIN_EXE_progrun");
+    let inner = format!(r#"bash -c '{progrun} --name inner -- sh -c "$1"; echo next' bash"#);
+    for shell in ["bash", "dash"] {
+        if installed(shell) {
+            assert_interrupted(shell, &loop_around(&inner));
+        }
+    }
+}
+
+#[test]
+fn a_ctrl_c_that_the_command_catches_is_its_own() {
+    let mut terminal = terminal().job(
+        "trap 'exit 7' INT; printf 'name? '; read -r name; say asked; while :; do sleep 0.01; done",
+    );
+    terminal.shows("name?");
+    terminal.types("Ada\r");
+    assert_eq!(terminal.hears(), "asked");
+    terminal.types(CTRL_C);
+    assert_eq!(terminal.ends(), End::Status(7));
+    terminal.until("end", |screen| {
+        screen.ends_with("job: failed with exit status 7 after _s")
+    });
+}
+
+#[test]
+fn a_meter_takes_the_terminal_back_too() {
+    let mut terminal = terminal().job(
+        r"say $$; printf 'name? '; read -r name; printf '\r10%%\033[K' >&2; pause
+          printf '\r50%%\033[K' >&2; pause; printf '\r60%%\033[K\n' >&2",
+    );
+    let child: i32 = terminal.hears().parse().unwrap();
+    terminal.shows("name?");
+    eventually("lent", || terminal.foreground() == child);
+    terminal.types("Ada\r");
+    terminal.until("meter", |screen| screen == "name? Ada\n10%");
+    assert_eq!(terminal.foreground(), child);
+    terminal.go();
+    terminal.until("bar", |screen| {
+        screen.starts_with("name? Ada\njob ━━━━━━━╸───────  50%")
+    });
+    assert_eq!(terminal.foreground(), terminal.leader());
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert_eq!(terminal.screen(), "name? Ada\n60%\njob: completed in _s");
+}
+
+#[test]
+fn a_question_on_the_line_of_a_meter_takes_nothing() {
+    let mut terminal = terminal().job(
+        r"sleep 0.3; for n in 1 2 3 4; do printf '\r%s0%% of it\033[K' $n; sleep 0.1; done
+          printf '\r50%% sure?'; read -r word; say $word; pause",
+    );
+    terminal.shows("50% sure?");
+    eventually("lent", || terminal.foreground() != terminal.leader());
+    let sent = terminal.bytes.len();
+    std::thread::sleep(Duration::from_millis(200));
+    terminal.types("yes\r");
+    assert_eq!(terminal.hears(), "yes");
+    terminal.shows("yes");
+    assert_eq!(terminal.screen(), "50% sure?yes");
+    assert_eq!(String::from_utf8_lossy(&terminal.bytes[sent..]), "yes\r\n");
+}
+
+#[test]
+fn a_meter_of_who_reads_keys_takes_nothing() {
+    let mut terminal = terminal().job(
+        r"say $$; stty -icanon; for n in 1 2 3 4 5; do printf '\r%s0%%\033[K' $n >&2; pause; done",
+    );
+    let child: i32 = terminal.hears().parse().unwrap();
+    for percentage in ["10%", "20%", "30%", "40%", "50%"] {
+        terminal.until(percentage, |screen| screen == percentage);
+        assert_eq!(terminal.foreground(), child);
+        terminal.go();
+    }
+    assert_eq!(terminal.ends(), End::Status(0));
+}
+
 /// What has to hold after a run of a script that has the terminal with echo off when `leave` makes it end.
 fn ends_well(options: &str, script: &str, leave: impl Fn(&mut Terminal, i32, i32), status: i32) {
     // A shell without job control puts nothing right by itself.
     let outer = format!(
-        "{} {options} --name job -- sh script; echo status $?; read -r word; echo got $word",
+        "trap : INT; {} {options} --name job -- sh script; echo status $?; read -r word; echo got $word",
         env!("CARGO_BIN_EXE_progrun")
     );
     let mut terminal = terminal().job_of(&["sh", "-c", &outer], script);

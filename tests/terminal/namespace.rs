@@ -45,6 +45,22 @@ fn in_a_namespace_the_terminal_is_lent_and_taken_back_as_ever() {
 }
 
 #[test]
+fn the_first_process_reaps_the_orphans_that_come_to_it() {
+    let Some(mut command) = unshare() else { return };
+    let progrun = env!("CARGO_BIN_EXE_progrun");
+    command.extend(["--kill-child", progrun, "--", "sh", "script"]);
+    let mut terminal = terminal().job_of(
+        &command,
+        "orphan=$(sh -c '(read -r _ <go) >/dev/null & echo $!'); say waits
+         while [ -e /proc/$orphan ]; do :; done; say reaped",
+    );
+    assert_eq!(terminal.hears(), "waits");
+    terminal.go();
+    assert_eq!(terminal.hears(), "reaped");
+    assert_eq!(terminal.ends(), End::Status(0));
+}
+
+#[test]
 fn a_job_whose_group_has_no_number_is_drawn_and_cancelled_at_once_but_cannot_be_given_the_terminal()
 {
     let Some(mut command) = unshare() else { return };

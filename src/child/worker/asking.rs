@@ -69,6 +69,9 @@ impl Worker<'_> {
     /// the request delivered instead.
     pub(super) fn report_dialects(&mut self) {
         let reports = self.dialects.take();
+        if !reports.is_empty() {
+            self.take_terminal_back_at_meter();
+        }
         if self.report(reports).is_err() && std::mem::take(&mut self.awaits_report) {
             (self.notify)(Notice::Reported);
         }

@@ -60,7 +60,7 @@ pub(super) struct Taking {
     /// Since when the child reads key by key from a terminal of ours.
     reads_since: Option<Instant>,
     /// Whether the terminal is wanted, or lent, for that.
-    lent: bool,
+    pub(super) lent: bool,
     /// When the terminal is taken back from a child that has left the screen.
     over_at: Option<Instant>,
 }
