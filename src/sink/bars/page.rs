@@ -594,21 +594,18 @@ impl Page {
         let row = &self.rows[0];
         let shown = std::mem::take(&mut self.shown);
         let mut line = Vec::new();
-        match &row.written {
-            Some(written) => {
-                if shown == 0 && row.style != self.left {
-                    line.extend_from_slice(OFF);
-                    line.extend_from_slice(&row.style);
-                }
-                line.extend_from_slice(&written[shown..]);
+        if let Some(written) = &row.written {
+            if shown == 0 && row.style != self.left {
+                line.extend_from_slice(OFF);
+                line.extend_from_slice(&row.style);
             }
-            None => {
-                // It has its colors in its columns, and leaves none on.
-                if !row.style.is_empty() || !self.left.is_empty() {
-                    line.extend_from_slice(OFF);
-                }
-                line.append(&mut row.cells.rendered());
+            line.extend_from_slice(&written[shown..]);
+        } else {
+            // It has its colors in its columns, and leaves none on.
+            if !row.style.is_empty() || !self.left.is_empty() {
+                line.extend_from_slice(OFF);
             }
+            line.append(&mut row.cells.rendered());
         }
         line
     }
@@ -637,7 +634,11 @@ impl Page {
     fn take_back(&mut self, from: usize, change: &mut Change) {
         // Whichever of the styles was on there: it is switched off before anything else is given out.
         let has_style = !self.left.is_empty() || memchr::memchr(ESCAPE, &self.tail).is_some();
-        self.left = has_style.then(|| OFF.into()).unwrap_or_default();
+        self.left = if has_style {
+            OFF.into()
+        } else {
+            Style::default()
+        };
         let back = self.tail.split_off(from);
         let unseen = back.len().min(change.done.len());
         change.done.truncate(change.done.len() - unseen);
