@@ -184,10 +184,11 @@ impl Bars {
     }
 
     /// Draws nothing before the first report if `so`: where another program shows what the child prints, a mere spinner
-    /// would only be in its way.
+    /// would only be in its way. It may have taken the keyboard before us, as less does, and it is not ours then.
     #[must_use]
     pub(super) fn after_first_report(mut self, so: bool) -> Self {
         self.awaits_report = so;
+        self.by_lines |= so;
         self
     }
 

@@ -21,6 +21,7 @@ pub(super) struct Modes {
     splitter: Splitter,
     /// In the order in which it was changed.
     changed: Vec<Mode>,
+    /// The colors and attributes that are on.
     style: Style,
 }
 
@@ -51,6 +52,7 @@ impl Modes {
         let mut rest = bytes;
         while let Some(piece) = self.splitter.next(&mut rest) {
             match piece {
+                Piece::Escape(b"c") => *style = Style::default(),
                 Piece::Escape(b"=") => set(Mode::Keypad, true),
                 Piece::Escape(b">") => set(Mode::Keypad, false),
                 Piece::Csi { parameters, last } => match (parameters, last) {

@@ -15,6 +15,9 @@ const LONGEST: usize = 32;
 
 /// What is on after a sequence with these parameters, where `style` was.
 pub(super) fn restyle(style: &Style, parameters: &[u8]) -> Style {
+    if matches!(parameters, b"" | b"0") {
+        return Style::default();
+    }
     let before = style.get(2..style.len().max(3) - 1).unwrap_or(b"0");
     // Each with the number that ends it.
     let mut on: Vec<(u16, Vec<u8>)> = Vec::new();
@@ -55,11 +58,16 @@ pub(super) fn restyle(style: &Style, parameters: &[u8]) -> Style {
     [b"\x1b[", &words.join(&b';')[..], b"m"].concat().into()
 }
 
-/// The number that a word begins with; what is none or missing is 0.
+/// The number that a word begins with: 0 if it is missing, and one without a meaning if it is none.
 fn number(word: &[u8]) -> u16 {
-    let digits = word.split(|byte| *byte == b':').next();
-    let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    let digits = word.split(|byte| *byte == b':').next().unwrap_or(word);
+    if digits.is_empty() {
+        return 0;
+    }
+    let digits = std::str::from_utf8(digits).ok();
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(u16::MAX)
 }
 
 /// Which number switches off what this one switches on; none if it switches nothing on.
@@ -103,6 +111,7 @@ mod tests {
         );
         assert_eq!(after(&["38:2::1:2:3;4:3", "7;39"]), "\x1b[4:3;7m");
         assert_eq!(after(&["31", "0;32"]), "\x1b[32m");
+        assert_eq!(after(&["31", "?4"]), "\x1b[31m");
     }
 
     #[test]

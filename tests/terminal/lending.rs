@@ -707,3 +707,20 @@ fn nothing_is_drawn_over_a_program_that_took_the_terminal_without_being_lent_it(
     });
     assert_eq!(terminal.foreground(), terminal.leader());
 }
+
+#[test]
+fn nothing_is_drawn_over_a_pager_at_the_other_end_of_a_pipe_that_was_there_first() {
+    let progrun = env!("CARGO_BIN_EXE_progrun");
+    let line = format!("stty -icanon; {progrun} -- sh ./script | (trap '' INT; cat)");
+    let mut terminal = terminal().job_of(
+        &["sh", "-c", &line],
+        "trap '' INT; echo 1/3 >&3; echo line >&2; pause",
+    );
+    terminal.shows("line");
+    // What is said of it comes with a frame, which would have a bar below it.
+    terminal.types("\x03");
+    terminal.shows("Ctrl-C again");
+    terminal.go();
+    terminal.shows("sh: cancelled");
+    assert!(!terminal.was_sent("━"));
+}

@@ -15,8 +15,10 @@ use std::sync::Arc;
 
 use crate::vt::{Piece, Splitter, numbers};
 
-use self::row::{Cells, tab};
+use self::row::{Cells, Row, tab};
 use super::super::{OFF, Style, restyle};
+
+pub(super) use self::row::rows_of;
 
 /// How many lines are kept back at most: no program redraws more than a screen.
 const MOST_ROWS: usize = 128;
@@ -28,42 +30,6 @@ const GATHER: usize = 64 * 1024;
 const BELL: u8 = 0x07;
 const BACKSPACE: u8 = 0x08;
 const ESCAPE: u8 = 0x1b;
-
-/// A line.
-#[derive(Debug, Default)]
-struct Row {
-    /// The style in which it began.
-    style: Style,
-    /// As it was written; none when it was redrawn.
-    written: Option<Vec<u8>>,
-    cells: Cells,
-}
-
-impl Row {
-    /// A line that begins with this, in this style.
-    fn new(begin: &[u8], style: &Style) -> Self {
-        Self {
-            style: Arc::clone(style),
-            written: Some(begin.to_vec()),
-            cells: Cells::default(),
-        }
-    }
-
-    /// Makes it one of columns. Gives the column after what was written, if it was none.
-    fn draw(&mut self) -> Option<usize> {
-        let line = self.written.take()?;
-        let (cells, column) = Cells::of(&line, Arc::clone(&self.style));
-        self.cells = cells;
-        Some(column)
-    }
-
-    fn text(&self) -> String {
-        match &self.written {
-            Some(line) => Cells::of(line, Arc::clone(&self.style)).0.text(),
-            None => self.cells.text(),
-        }
-    }
-}
 
 /// One stream.
 #[derive(Debug)]
@@ -561,7 +527,11 @@ impl Page {
         }
         self.row = self.saved.0.min(self.rows.len() - 1);
         self.column = self.saved.1;
-        self.style = Arc::clone(&self.saved.2);
+        let style = Arc::clone(&self.saved.2);
+        if style != self.style {
+            self.keep(&[OFF, &style].concat());
+            self.style = style;
+        }
     }
 
     fn erase_below(&mut self, change: &mut Change) {
@@ -591,23 +561,8 @@ impl Page {
 
     /// The first line as it is shown, without what is shown of it already.
     fn first(&mut self) -> Vec<u8> {
-        let row = &self.rows[0];
         let shown = std::mem::take(&mut self.shown);
-        let mut line = Vec::new();
-        if let Some(written) = &row.written {
-            if shown == 0 && row.style != self.left {
-                line.extend_from_slice(OFF);
-                line.extend_from_slice(&row.style);
-            }
-            line.extend_from_slice(&written[shown..]);
-        } else {
-            // It has its colors in its columns, and leaves none on.
-            if !row.style.is_empty() || !self.left.is_empty() {
-                line.extend_from_slice(OFF);
-            }
-            line.append(&mut row.cells.rendered());
-        }
-        line
+        self.rows[0].rendered(shown, &self.left)
     }
 
     /// Gives out the first line of several.
@@ -687,14 +642,6 @@ fn whole_characters(bytes: &[u8]) -> usize {
     } else {
         bytes.len()
     }
-}
-
-/// How many rows of a terminal with so many columns the bytes of some lines take.
-pub(super) fn rows_of(lines: &[u8], width: usize) -> usize {
-    lines
-        .split(|byte| *byte == b'\n')
-        .map(|line| Cells::of(line, Style::default()).1.div_ceil(width).max(1))
-        .sum()
 }
 
 #[cfg(test)]

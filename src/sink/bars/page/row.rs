@@ -1,4 +1,4 @@
-//! A line that is redrawn: characters in columns, with their colors, as a terminal keeps them.
+//! A line: as it was written, or redrawn, as characters in columns with their colors, as a terminal keeps them.
 
 use std::sync::Arc;
 
@@ -10,6 +10,61 @@ use super::{OFF, Style, restyle};
 
 /// No terminal is wider; what is written beyond is lost.
 const WIDEST: usize = 1024;
+
+/// A line.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    /// The style in which it began.
+    pub(super) style: Style,
+    /// As it was written; none when it was redrawn.
+    pub(super) written: Option<Vec<u8>>,
+    pub(super) cells: Cells,
+}
+
+impl Row {
+    /// A line that begins with this, in this style.
+    pub(super) fn new(begin: &[u8], style: &Style) -> Self {
+        Self {
+            style: Arc::clone(style),
+            written: Some(begin.to_vec()),
+            cells: Cells::default(),
+        }
+    }
+
+    /// Makes it one of columns. Gives the column after what was written, if it was none.
+    pub(super) fn draw(&mut self) -> Option<usize> {
+        let line = self.written.take()?;
+        let (cells, column) = Cells::of(&line, Arc::clone(&self.style));
+        self.cells = cells;
+        Some(column)
+    }
+
+    pub(super) fn text(&self) -> String {
+        match &self.written {
+            Some(line) => Cells::of(line, Arc::clone(&self.style)).0.text(),
+            None => self.cells.text(),
+        }
+    }
+
+    /// What makes a terminal show it that has the style `left` on; the first bytes are shown already.
+    pub(super) fn rendered(&self, shown: usize, left: &Style) -> Vec<u8> {
+        let mut line = Vec::new();
+        if let Some(written) = &self.written {
+            if shown == 0 && self.style != *left {
+                line.extend_from_slice(OFF);
+                line.extend_from_slice(&self.style);
+            }
+            line.extend_from_slice(&written[shown..]);
+        } else {
+            // It has its colors in its columns, and leaves none on.
+            if !self.style.is_empty() || !left.is_empty() {
+                line.extend_from_slice(OFF);
+            }
+            line.append(&mut self.cells.rendered());
+        }
+        line
+    }
+}
 
 /// One column.
 #[derive(Clone, Debug)]
@@ -166,6 +221,14 @@ impl Cells {
 /// The next stop of the tabulator.
 pub(super) fn tab(column: usize) -> usize {
     (column / 8 + 1) * 8
+}
+
+/// How many rows of a terminal with so many columns the bytes of some lines take.
+pub(in super::super) fn rows_of(lines: &[u8], width: usize) -> usize {
+    lines
+        .split(|byte| *byte == b'\n')
+        .map(|line| Cells::of(line, Style::default()).1.div_ceil(width).max(1))
+        .sum()
 }
 
 #[cfg(test)]
