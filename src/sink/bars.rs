@@ -65,8 +65,9 @@ pub(super) struct Bars {
     shows: [bool; 2],
     taskbar: Taskbar,
     parts: Parts,
-    /// In which format the child reports, if it is not ours.
+    /// In which format the child reports, if it is not ours, and since when.
     source: Option<&'static str>,
+    since: Duration,
     /// What is shown instead as long as there is no report.
     silent: Option<Silent>,
     output: Output,
@@ -78,8 +79,9 @@ pub(super) struct Bars {
     /// Whether bars are on the screen.
     drawn: bool,
     news: bool,
-    /// How many failed parts were told of since the last frame.
-    failures: usize,
+    /// Lines about parts that failed, and when the first of them did. What that was read in comes before.
+    failures: Vec<String>,
+    failed: Duration,
     warned: bool,
     /// Whether nothing is drawn before the first report.
     awaits_report: bool,
@@ -164,6 +166,7 @@ impl Bars {
             },
             parts: Parts::default(),
             source: None,
+            since: Duration::ZERO,
             silent: Some(Silent::default()),
             output: Output::new(width),
             modes: Modes::default(),
@@ -171,7 +174,8 @@ impl Bars {
             last_frame: None,
             drawn: false,
             news: false,
-            failures: 0,
+            failures: Vec::new(),
+            failed: Duration::ZERO,
             warned: false,
             awaits_report: false,
             lent: false,
@@ -192,15 +196,19 @@ impl Bars {
         self.news = true;
         self.awaits_report = false;
         self.silent = None;
-        self.source = reports.source;
+        if self.source != reports.source {
+            (self.source, self.since) = (reports.source, elapsed);
+            self.output.decide(false, elapsed);
+        }
         for report in &reports.parts {
             if let Some(part) = self.parts.apply(report, reports.source, elapsed)
                 && part.known.status == Some(Status::Failed)
-                && self.failures < narration::FAILURES
+                && self.failures.len() < narration::FAILURES
             {
-                self.failures += 1;
-                let text = narration::part_failed(&part);
-                self.say(&text);
+                if self.failures.is_empty() {
+                    self.failed = elapsed;
+                }
+                self.failures.push(narration::part_failed(&part));
             }
         }
         if let Some(bad) = &reports.first_malformed
@@ -208,6 +216,12 @@ impl Bars {
         {
             self.warned = true;
             self.say(&narration::malformed(bad));
+        }
+    }
+
+    fn tell_failures(&mut self) {
+        for text in std::mem::take(&mut self.failures) {
+            self.say(&text);
         }
     }
 
@@ -220,8 +234,17 @@ impl Bars {
 
     fn frame(&mut self, elapsed: Duration) {
         self.last_frame = Some(elapsed);
-        self.failures = 0;
+        let draws = self.is_ours() && !self.output.line_open();
+        // A bar that is over at once has shown nothing, as after the answer of a server that looks like a report.
+        if draws && elapsed >= self.since + SHOW_AFTER {
+            self.output.decide(true, elapsed);
+        } else if !draws && self.output.keeps() {
+            self.output.decide(false, elapsed);
+        }
         self.output.open_old_lines(elapsed);
+        if elapsed >= self.failed + FRAME {
+            self.tell_failures();
+        }
         if self.output.has_something() {
             self.clear();
             self.write_output();
@@ -354,6 +377,7 @@ impl Bars {
             self.output.line_was_ended();
         }
         self.screen.write(&self.modes.undo(summary.state));
+        self.tell_failures();
         if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
         }
@@ -443,7 +467,8 @@ impl Sink for Bars {
         let Some(last) = self.last_frame else {
             return Some(SHOW_AFTER).filter(|_| !self.awaits_report);
         };
-        let wait = if self.news || self.output.is_waiting() || !self.outlet.is_idle() {
+        let waits = self.news || self.output.is_waiting() || !self.failures.is_empty();
+        let wait = if waits || !self.outlet.is_idle() {
             FRAME
         } else if self.output.line_open() {
             return None;
@@ -566,6 +591,7 @@ mod tests {
     use super::*;
     use crate::credit::Credit;
     use crate::event::{Final, Stream};
+    use crate::protocol::Progress;
     use std::io::Read;
     use std::num::NonZeroU16;
 
@@ -600,13 +626,8 @@ mod tests {
         everything(&mut parser)
     }
 
-    /// A run whose stdout is written in these pieces, a tenth of a second apart; what the terminal shows after each, and
-    /// at the end.
-    fn run(pieces: &[&[u8]]) -> (Vec<Vec<String>>, Vec<String>) {
-        let named = tempfile::NamedTempFile::new().unwrap();
-        let mut file = named.reopen().unwrap();
-        let outlet = Outlet::new(named.into_file().into(), Box::new(|_| ()));
-        let mut bars = Bars::new(
+    fn bars(outlet: Outlet) -> Bars {
+        Bars::new(
             outlet,
             "job".to_owned(),
             false,
@@ -617,7 +638,16 @@ mod tests {
                 newline_returns: true,
                 by_lines: true,
             },
-        );
+        )
+    }
+
+    /// A run whose stdout is written in these pieces, a tenth of a second apart; what the terminal shows after each, and
+    /// at the end.
+    fn run(pieces: &[&[u8]]) -> (Vec<Vec<String>>, Vec<String>) {
+        let named = tempfile::NamedTempFile::new().unwrap();
+        let mut file = named.reopen().unwrap();
+        let outlet = Outlet::new(named.into_file().into(), Box::new(|_| ()));
+        let mut bars = bars(outlet);
         let mut now = Duration::from_millis(300);
         let credit = Credit::new(1 << 20, || ());
         let mut parser = emulator();
@@ -664,6 +694,27 @@ mod tests {
         let last = all.pop().unwrap();
         assert!(last.starts_with("job: completed"), "{last:?} {all:?}");
         (pictures, all)
+    }
+
+    #[test]
+    fn what_failed_is_told_of_a_frame_later_when_the_lines_that_say_so_are_there() {
+        let outlet = Outlet::new(tempfile::tempfile().unwrap().into(), Box::new(|_| ()));
+        let mut bars = bars(outlet);
+        let part = Progress {
+            id: Some("1".into()),
+            status: Some(Status::Failed),
+            ..Progress::default()
+        };
+        let reports = Reports {
+            parts: vec![part],
+            source: Some("tap"),
+            ..Reports::default()
+        };
+        bars.event(&Event::Progress(&reports), SHOW_AFTER);
+        bars.frame(SHOW_AFTER);
+        assert_eq!(bars.failures.len(), 1);
+        bars.frame(SHOW_AFTER + FRAME);
+        assert_eq!(bars.failures.len(), 0);
     }
 
     #[test]
