@@ -182,6 +182,13 @@ impl Parts {
         self.live.len()
     }
 
+    /// How many live parts were reported in somebody else's format.
+    #[must_use]
+    pub fn of_others(&self) -> usize {
+        let parts = self.live.iter();
+        parts.filter(|part| part.source.is_some()).count()
+    }
+
     /// The first `at_most` live parts as a tree, in the order in which they began: each with its depth, 1 for a part of
     /// the task itself. A part whose parent is not live stands at the top.
     #[must_use]

@@ -2,7 +2,8 @@
 //!
 //! `tests/corpus` holds streams that were recorded from real programs, cut to what matters: `PROGRAM/CASE.CHANNEL`, the
 //! channel being `stdout`, `stderr`, `tty` (both on a terminal) or `fd3` (the channel, or what `ZIG_PROGRESS` names). A
-//! stream is added by adding its file, and a line in [`TRUTHS`] unless there is no progress to find in it. What is found
+//! stream is added by adding its file, and a line in [`TRUTHS`] unless there is no progress to find in it. When its lines
+//! were printed is not recorded: one after the other, but those of `CASE`s that begin with `table_` at once. What is found
 //! is compared with `docs/formats.md`, which `PROGRUN_BLESS=1 cargo test --test corpus` writes.
 //!
 //! `PROGRUN_CORPUS=DIRECTORY cargo test --test corpus -- --nocapture` reads a larger collection and prints its table.
@@ -16,7 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use progrun::dialect::{Dialects, Place, Selection};
 use progrun::reports::VerbatimLine;
@@ -163,6 +164,9 @@ const NEAR: f64 = 1.6;
 /// How many records may be passed over before one is taken to be about something else, if it can be.
 const AHEAD: usize = 2;
 
+/// How much time passes from line to line: when they were printed is not recorded.
+const LINE: Duration = Duration::from_millis(60);
+
 /// What was found in a stream.
 #[derive(Default)]
 struct Found {
@@ -182,17 +186,34 @@ fn place(path: &Path) -> Place {
     }
 }
 
-fn read(place: Place, stream: &[u8], pieces: &mut dyn Iterator<Item = &[u8]>) -> Found {
-    let now = Instant::now();
+/// A table is printed at once.
+fn pace(name: &str) -> Duration {
+    if name.contains("/table_") {
+        Duration::ZERO
+    } else {
+        LINE
+    }
+}
+
+fn read(
+    place: Place,
+    stream: &[u8],
+    pieces: &mut dyn Iterator<Item = &[u8]>,
+    line: Duration,
+) -> Found {
+    let mut now = Instant::now();
     let mut found = Found::default();
     let mut dialects = Dialects::new(Selection::Auto, true);
     if place == Place::Channel {
         // A line is one write, and comes in one piece.
         dialects.claims_channel(stream);
     }
-    for piece in pieces {
+    for piece in pieces.flat_map(|piece| piece.split_inclusive(|byte| *byte == b'\n')) {
         dialects.feed(place, piece, now);
         found.take(&mut dialects);
+        if piece.ends_with(b"\n") {
+            now += line;
+        }
     }
     dialects.finish(place, now);
     found.take(&mut dialects);
@@ -423,7 +444,7 @@ fn table(root: &Path) -> String {
     );
     for (name, file) in streams(root) {
         let stream = fs::read(&file).unwrap();
-        let found = read(place(&file), &stream, &mut stream.chunks(1));
+        let found = read(place(&file), &stream, &mut stream.chunks(1), pace(&name));
         let _ = writeln!(table, "{}", row(&name, &stream, &found));
     }
     table
@@ -475,11 +496,12 @@ fn a_stream_says_the_same_wherever_it_is_cut() {
     for (name, file) in streams(&corpus()) {
         let stream = fs::read(&file).unwrap();
         let place = place(&file);
-        let whole = read(place, &stream, &mut std::iter::once(&stream[..])).reports;
-        let bytes = read(place, &stream, &mut stream.chunks(1)).reports;
+        let line = pace(&name);
+        let whole = read(place, &stream, &mut std::iter::once(&stream[..]), line).reports;
+        let bytes = read(place, &stream, &mut stream.chunks(1), line).reports;
         assert!(whole == bytes, "{name}: byte by byte");
         for seed in 1..=3 {
-            let pieces = read(place, &stream, &mut Pieces(&stream, seed)).reports;
+            let pieces = read(place, &stream, &mut Pieces(&stream, seed), line).reports;
             assert!(whole == pieces, "{name}: cut with seed {seed}");
         }
     }

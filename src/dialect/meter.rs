@@ -2,7 +2,8 @@
 //! more in what they draw, and is silent where numbers are something else.
 //!
 //! A number is progress by how it moves. The text before it, without what moves with it, is its *shape*; each shape is a
-//! meter of its own, and is believed only after a few records of which at least one rose and hardly any fell. The first
+//! meter of its own, and is believed only after a few records of which at least one rose and hardly any fell; of plain lines
+//! more is asked, and what is no text is not read. The first
 //! shape has the bar of the task. One that follows it takes the bar over: a phase. One that goes on beside it is a part.
 //!
 //! The end of the child is not known here, and 100 is never said: what a meter shows when it is full is
@@ -10,10 +11,13 @@
 
 mod candidates;
 mod label;
+mod plain;
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use candidates::{Kind, Value};
+use plain::Plain;
 
 pub(super) use candidates::{sign, word};
 
@@ -39,9 +43,15 @@ const DIP: f64 = 5.0;
 const FORGIVEN: u64 = 6;
 /// From here on, a meter is taken to be full.
 const FULL: f64 = 99.5;
+/// A record with so much that is no UTF-8 is no text; a name in another encoding has less.
+const FOREIGN: usize = 4;
 
 /// Reads the meters of one stream.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one stream"
+)]
 pub(super) struct Meter {
     shapes: Vec<Shape>,
     /// The number of the shape that has the bar of the task.
@@ -50,6 +60,12 @@ pub(super) struct Meter {
     said_unit: bool,
     /// How many values were read; also gives shapes their numbers.
     count: u64,
+    /// When what is read came.
+    now: Option<Instant>,
+    /// Whether the last report was made of plain lines.
+    plain: bool,
+    /// Whether the stream is no text.
+    binary: bool,
 }
 
 /// One meter.
@@ -58,6 +74,7 @@ struct Shape {
     number: u64,
     id: String,
     redrawn: bool,
+    plain: Plain,
     records: u64,
     rises: u64,
     falls: u64,
@@ -69,9 +86,23 @@ struct Shape {
 }
 
 impl Meter {
+    /// What is read from now on came at this time.
+    pub(super) fn at(&mut self, now: Instant) {
+        self.now = Some(now);
+    }
+
+    /// Whether the last report was made of plain lines: nobody knows when the next one comes.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// Reads a record.
     pub(super) fn read(&mut self, record: Record<'_>, each: Each<'_>) {
-        if !candidates::worth(record.text) || is_table(record.text) || is_data(record.text) {
+        if self.binary || !candidates::worth(record.text) {
+            return;
+        }
+        self.binary = is_binary(record.text);
+        if self.binary || is_table(record.text) || is_data(record.text) {
             return;
         }
         let mut end = 0;
@@ -97,11 +128,15 @@ impl Meter {
         let previous = shape.moved;
         if !record.again {
             shape.take_in(value.percentage, self.count);
+            if let Some(now) = self.now.filter(|_| !record.redrawn) {
+                shape.plain.take_in(&value, record.text, now);
+            }
         }
         let ends = record.redrawn && record.stays && shape.is_full();
         if !shape.is_evident() || record.again && !(ends && shape.is_part) {
             return;
         }
+        self.plain = !record.redrawn;
         let begins = self.assign(index, previous);
         let shape = &self.shapes[index];
         let has_task = self.task == Some(shape.number);
@@ -177,6 +212,7 @@ impl Meter {
             number: self.count,
             id,
             redrawn,
+            plain: Plain::Nothing,
             records: 0,
             rises: 0,
             falls: 0,
@@ -209,14 +245,28 @@ impl Shape {
     }
 
     fn is_evident(&self) -> bool {
-        let enough = if self.redrawn { 2 } else { 3 };
-        self.records >= enough && self.rises > 0 && self.falls * FORGIVEN <= self.records
+        // That one rose takes two records.
+        let moves = if self.redrawn {
+            self.rises > 0
+        } else {
+            self.plain.is_believed()
+        };
+        moves && self.falls * FORGIVEN <= self.records
     }
 }
 
 fn is_table(text: &[u8]) -> bool {
     let characters = text.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
     characters > LONGEST || memchr::memchr_iter(b'%', text).count() >= TABLE
+}
+
+/// What no program draws for people, such as an archive.
+fn is_binary(text: &[u8]) -> bool {
+    let foreign = || {
+        text.utf8_chunks()
+            .filter(|chunk| !chunk.invalid().is_empty())
+    };
+    memchr::memchr(0, text).is_some() || foreign().nth(FOREIGN - 1).is_some()
 }
 
 /// JSON that no dialect knows.
@@ -243,6 +293,8 @@ fn progress(value: Value) -> Progress<'static> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// Reads lines, each redrawn over the last.
@@ -251,9 +303,17 @@ mod tests {
     }
 
     fn read(redrawn: bool, records: &[&str]) -> Vec<String> {
+        paced(redrawn, records, 50)
+    }
+
+    /// So many milliseconds pass from one to the next.
+    fn paced(redrawn: bool, records: &[&str], pace: u64) -> Vec<String> {
         let mut meter = Meter::default();
         let mut seen = Vec::new();
+        let mut now = Instant::now();
         for text in records {
+            now += Duration::from_millis(pace);
+            meter.at(now);
             let stays = !redrawn || text.ends_with('\n');
             let record = Record {
                 text: text.trim_end().as_bytes(),
@@ -273,10 +333,82 @@ mod tests {
     }
 
     #[test]
-    fn of_plain_lines_one_more_is_needed() {
-        let lines = ["[1/9] cc a", "[2/9] cc b", "[3/9] cc c"];
-        let expected = [r#"{"progress":3,"total":9,"message":"cc c"}"#];
-        assert_eq!(read(false, &lines), expected);
+    fn of_plain_lines_one_more_is_needed_and_two_where_the_number_is_in_no_usual_place() {
+        for (needed, lines) in [
+            (3, ["[41/90] a", "[42/90] b", "[43/90] c", "[44/90] d"]),
+            (
+                3,
+                [
+                    "a.py .. [ 41%]",
+                    "b.py .. [ 42%]",
+                    "c.py . [ 43%]",
+                    "d.py . [ 44%]",
+                ],
+            ),
+            (
+                3,
+                [
+                    "Sum: 4/9 MB (44%)",
+                    "Sum: 5/9 MB (56%)",
+                    "Sum: 6/9 MB (67%)",
+                    "Sum: 7/9 MB (78%)",
+                ],
+            ),
+            (3, ["1/4 one", "2/4 two", "3/4 three", "4/4 four"]),
+            (3, ["  5% a", "  6% b", "  7% c", "  8% d"]),
+            (
+                4,
+                ["page 1 of 4", "page 2 of 4", "page 3 of 4", "page 4 of 4"],
+            ),
+            (4, ["at 5%", "at 6%", "at 7%", "at 8%"]),
+        ] {
+            assert_eq!(read(false, &lines[..needed - 1]), [""; 0], "{lines:?}");
+            assert_eq!(read(false, &lines[..needed]).len(), 1, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn plain_lines_that_come_at_once_are_a_table() {
+        let lines = [
+            "[1/9] a", "[2/9] b", "[3/9] c", "[4/9] d", "[5/9] e", "[6/9] f",
+        ];
+        assert_eq!(paced(false, &lines, 0), [""; 0]);
+        assert_eq!(paced(false, &lines, 49).len(), 2, "every second one counts");
+        assert_eq!(paced(true, &lines, 0).len(), 5);
+    }
+
+    #[test]
+    fn plain_lines_with_numbers_that_begin_high_or_fall_or_are_of_another_total_are_no_meter() {
+        for lines in [
+            ["at 45%", "at 46%", "at 47%", "at 48%", "at 49%", "at 50%"],
+            ["at 3%", "at 2%", "at 5%", "at 7%", "at 6%", "at 9%"],
+            ["at 1/7", "at 2/8", "at 3/9", "at 4/7", "at 5/8", "at 6/9"],
+            [
+                "[1/7] a", "[2/8] b", "[3/9] c", "[4/7] d", "[5/8] e", "[6/9] f",
+            ],
+        ] {
+            assert_eq!(read(false, &lines), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_has_no_meters_any_more() {
+        let reports = |first: &[u8]| {
+            let (mut meter, mut reports) = (Meter::default(), 0);
+            for text in [first, b"a: 10%", b"a: 20%", b"a: 30%"] {
+                let record = Record {
+                    text,
+                    redrawn: true,
+                    stays: false,
+                    again: false,
+                };
+                meter.read(record, &mut |_, _| reports += 1);
+            }
+            reports
+        };
+        assert_eq!(reports(b"\0 5%"), 0);
+        assert_eq!(reports(b"\xff\xfe\xff\xfe 5%"), 0);
+        assert_eq!(reports(b"\xfc\xdf.mp3: 5%"), 2, "a name in Latin-1");
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Lines for Own {
         if !line.starts_with('{') {
             return false;
         }
-        if let Some(report) = report(line) {
+        if let Some((report, _)) = report(line) {
             each(FORMAT.name, &report);
             return true;
         }
@@ -61,7 +61,7 @@ impl Lines for Own {
 pub enum Shown<'a> {
     /// The line itself: it is no line of ours.
     AsIs,
-    /// Nothing: it is progress, and a bar shows it.
+    /// Nothing where a bar shows it: it is progress, and says nothing else.
     Nothing,
     /// This instead, to the byte: what it tells of.
     Text(Cow<'a, [u8]>),
@@ -76,17 +76,17 @@ pub(super) fn shown(line: &[u8]) -> Shown<'_> {
     let Ok(line) = std::str::from_utf8(line) else {
         return Shown::AsIs;
     };
-    if report(line).is_some() {
-        return Shown::Nothing;
+    if let Some((_, all)) = report(line) {
+        // What else it says would be seen nowhere.
+        return if all { Shown::Nothing } else { Shown::AsIs };
     }
-    match remote::Event::parse(line).map(remote::Event::text) {
-        None => Shown::AsIs,
-        Some(None) => Shown::Nothing,
-        Some(Some(text)) => Shown::Text(Cow::Owned(text)),
-    }
+    remote::Event::parse(line).map_or(Shown::AsIs, |event| {
+        Shown::Text(Cow::Owned(event.text().unwrap_or_default()))
+    })
 }
 
-fn report(line: &str) -> Option<Progress<'_>> {
+/// A report of ours, and whether all of its fields are.
+fn report(line: &str) -> Option<(Progress<'_>, bool)> {
     let report = protocol::read_object(line).ok()?;
     let counts = report.progress.is_some() || report.percentage.is_some();
     let ends = report.status.is_some() && report.id.is_some();
@@ -95,11 +95,10 @@ fn report(line: &str) -> Option<Progress<'_>> {
     }
     let fields: Map<String, Value> = serde_json::from_str(line).ok()?;
     let is_number = |name: &&str| fields.get(*name).is_some_and(Value::is_number);
-    let is_ours = ENOUGH.iter().any(is_number)
-        || fields
-            .keys()
-            .all(|name| ENOUGH.contains(&name.as_str()) || OTHERS.contains(&name.as_str()));
-    is_ours.then_some(report)
+    let all = fields
+        .keys()
+        .all(|name| ENOUGH.contains(&name.as_str()) || OTHERS.contains(&name.as_str()));
+    (all || ENOUGH.iter().any(is_number)).then_some((report, all))
 }
 
 /// The fields of which one is enough to make an object ours.
@@ -175,17 +174,23 @@ mod tests {
         for (line, expected) in [
             ("plain text\n", Shown::AsIs),
             ("{\"progress\":3}\r\n", Shown::Nothing),
+            (r#"{"id":7,"progress":3,"total":9}"#, Shown::Nothing),
+            (
+                r#"{"id":7,"progress":3,"total":9,"owner":"bob"}"#,
+                Shown::AsIs,
+            ),
+            (r#"{"percentage":40,"name":"battery"}"#, Shown::AsIs),
             (
                 r#"{"event":"started","task":1,"elapsed":0.001,"name":"x"}"#,
-                Shown::Nothing,
+                text(""),
             ),
             (
                 r#"{"event":"progress","task":1,"elapsed":0.2,"info":{"progress":3}}"#,
-                Shown::Nothing,
+                text(""),
             ),
             (
                 r#"{"event":"finished","task":1,"elapsed":0.2,"state":"completed","exit_status":0}"#,
-                Shown::Nothing,
+                text(""),
             ),
             (
                 r#"{"event":"output","task":1,"elapsed":0.2,"stream":"stderr","text":"half a line: \u001b[1mé"}"#,

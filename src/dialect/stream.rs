@@ -105,6 +105,9 @@ impl Stream {
     pub(super) fn feed(&mut self, mut bytes: &[u8], now: Instant, each: Each<'_>) {
         if !bytes.is_empty() {
             self.heard = Some(now);
+            if let Some(meter) = &mut self.readers.meter {
+                meter.at(now);
+            }
         }
         while let Some(&first) = bytes.first() {
             if first == ESCAPE || self.splitter.is_within() {
@@ -175,6 +178,12 @@ impl Stream {
         for dialect in &mut self.readers.lines {
             dialect.end(each);
         }
+    }
+
+    /// Whether what was last read of meters was made of plain lines.
+    #[must_use]
+    pub(super) fn is_plain(&self) -> bool {
+        self.readers.meter.as_ref().is_some_and(Meter::is_plain)
     }
 
     /// How much is held.

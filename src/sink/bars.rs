@@ -65,8 +65,9 @@ pub(super) struct Bars {
     shows: [bool; 2],
     taskbar: Taskbar,
     parts: Parts,
-    /// In which format the child reports, if it is not ours.
+    /// In which format the child reports, if it is not ours, and since when.
     source: Option<&'static str>,
+    since: Duration,
     /// What is shown instead as long as there is no report.
     silent: Option<Silent>,
     output: Output,
@@ -80,8 +81,9 @@ pub(super) struct Bars {
     /// Whether the colors that the child has on are off for the time being.
     plain: bool,
     news: bool,
-    /// How many failed parts were told of since the last frame.
-    failures: usize,
+    /// Lines about parts that failed, and when the first of them did. What that was read in comes before.
+    failures: Vec<String>,
+    failed: Duration,
     warned: bool,
     /// Whether nothing is drawn before the first report.
     awaits_report: bool,
@@ -166,6 +168,7 @@ impl Bars {
             },
             parts: Parts::default(),
             source: None,
+            since: Duration::ZERO,
             silent: Some(Silent::default()),
             output: Output::new(width),
             modes: Modes::default(),
@@ -174,7 +177,8 @@ impl Bars {
             drawn: false,
             plain: false,
             news: false,
-            failures: 0,
+            failures: Vec::new(),
+            failed: Duration::ZERO,
             warned: false,
             awaits_report: false,
             lent: false,
@@ -196,15 +200,19 @@ impl Bars {
         self.news = true;
         self.awaits_report = false;
         self.silent = None;
-        self.source = reports.source;
+        if self.source != reports.source {
+            (self.source, self.since) = (reports.source, elapsed);
+            self.output.decide(false, elapsed);
+        }
         for report in &reports.parts {
             if let Some(part) = self.parts.apply(report, reports.source, elapsed)
                 && part.known.status == Some(Status::Failed)
-                && self.failures < narration::FAILURES
+                && self.failures.len() < narration::FAILURES
             {
-                self.failures += 1;
-                let text = narration::part_failed(&part);
-                self.say(&text);
+                if self.failures.is_empty() {
+                    self.failed = elapsed;
+                }
+                self.failures.push(narration::part_failed(&part));
             }
         }
         if let Some(bad) = &reports.first_malformed
@@ -212,6 +220,12 @@ impl Bars {
         {
             self.warned = true;
             self.say(&narration::malformed(bad));
+        }
+    }
+
+    fn tell_failures(&mut self) {
+        for text in std::mem::take(&mut self.failures) {
+            self.say(&text);
         }
     }
 
@@ -228,8 +242,17 @@ impl Bars {
 
     fn frame(&mut self, elapsed: Duration) {
         self.last_frame = Some(elapsed);
-        self.failures = 0;
+        let draws = self.is_ours() && !self.output.line_open();
+        // A bar that is over at once has shown nothing, as after the answer of a server that looks like a report.
+        if draws && elapsed >= self.since + SHOW_AFTER {
+            self.output.decide(true, elapsed);
+        } else if !draws && self.output.keeps() {
+            self.output.decide(false, elapsed);
+        }
         self.output.open_old_lines(elapsed);
+        if elapsed >= self.failed + FRAME {
+            self.tell_failures();
+        }
         if self.output.has_something() {
             self.clear();
             self.write_output();
@@ -378,6 +401,7 @@ impl Bars {
         }
         self.be_plain(false);
         self.screen.write(&self.modes.undo(summary.state));
+        self.tell_failures();
         if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
             self.be_plain(false);
@@ -467,7 +491,8 @@ impl Sink for Bars {
         let Some(last) = self.last_frame else {
             return Some(SHOW_AFTER).filter(|_| !self.awaits_report);
         };
-        let wait = if self.news || self.output.is_waiting() || !self.outlet.is_idle() {
+        let waits = self.news || self.output.is_waiting() || !self.failures.is_empty();
+        let wait = if waits || !self.outlet.is_idle() {
             FRAME
         } else if self.output.line_open() {
             return None;
@@ -590,6 +615,7 @@ mod tests {
     use super::*;
     use crate::credit::Credit;
     use crate::event::{Final, Stream};
+    use crate::protocol::Progress;
     use std::io::Read;
     use std::num::NonZeroU16;
 
@@ -651,11 +677,8 @@ mod tests {
         (pictures, all)
     }
 
-    fn run_on_terminal(pieces: &[&[u8]]) -> (Vec<Vec<String>>, vt100::Parser) {
-        let named = tempfile::NamedTempFile::new().unwrap();
-        let mut file = named.reopen().unwrap();
-        let outlet = Outlet::new(named.into_file().into(), Box::new(|_| ()));
-        let mut bars = Bars::new(
+    fn bars(outlet: Outlet) -> Bars {
+        Bars::new(
             outlet,
             "job".to_owned(),
             false,
@@ -666,7 +689,14 @@ mod tests {
                 newline_returns: true,
                 by_lines: true,
             },
-        );
+        )
+    }
+
+    fn run_on_terminal(pieces: &[&[u8]]) -> (Vec<Vec<String>>, vt100::Parser) {
+        let named = tempfile::NamedTempFile::new().unwrap();
+        let mut file = named.reopen().unwrap();
+        let outlet = Outlet::new(named.into_file().into(), Box::new(|_| ()));
+        let mut bars = bars(outlet);
         let mut now = Duration::from_millis(300);
         let credit = Credit::new(1 << 20, || ());
         let mut parser = emulator();
@@ -710,6 +740,27 @@ mod tests {
         bars.event(&Event::Finished(&summary), now);
         show(&mut parser);
         (pictures, parser)
+    }
+
+    #[test]
+    fn what_failed_is_told_of_a_frame_later_when_the_lines_that_say_so_are_there() {
+        let outlet = Outlet::new(tempfile::tempfile().unwrap().into(), Box::new(|_| ()));
+        let mut bars = bars(outlet);
+        let part = Progress {
+            id: Some("1".into()),
+            status: Some(Status::Failed),
+            ..Progress::default()
+        };
+        let reports = Reports {
+            parts: vec![part],
+            source: Some("tap"),
+            ..Reports::default()
+        };
+        bars.event(&Event::Progress(&reports), SHOW_AFTER);
+        bars.frame(SHOW_AFTER);
+        assert_eq!(bars.failures.len(), 1);
+        bars.frame(SHOW_AFTER + FRAME);
+        assert_eq!(bars.failures.len(), 0);
     }
 
     #[test]

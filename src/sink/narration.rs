@@ -109,10 +109,18 @@ pub(super) fn label(part: &Part) -> String {
     escape(name).into_owned()
 }
 
-/// How many parts are over, of how many; empty where there are none.
-pub(super) fn tally(parts: &Parts) -> String {
-    let over = parts.ended.well + parts.ended.badly;
-    let begun = over + u64::try_from(parts.live()).unwrap_or(0);
+/// How many parts are over, of how many; empty where there are none. Other programs end few of theirs: the command's success
+/// does.
+pub(super) fn tally(parts: &Parts, succeeded: bool) -> String {
+    let count = |parts: usize| u64::try_from(parts).unwrap_or(0);
+    let ended = parts.ended.well + parts.ended.badly;
+    let begun = ended + count(parts.live());
+    let over = ended
+        + if succeeded {
+            count(parts.of_others())
+        } else {
+            0
+        };
     match (begun, parts.ended.badly) {
         (0, _) => String::new(),
         (begun, 0) => format!("{over} of {begun} parts"),
@@ -146,7 +154,7 @@ pub(super) fn finished(
     let mut facts = vec![
         outcome(summary, elapsed),
         amount(&parts.task.known),
-        tally(parts),
+        tally(parts, summary.state == Final::Completed),
         malformed,
     ];
     facts.retain(|fact| !fact.is_empty());

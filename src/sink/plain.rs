@@ -159,7 +159,7 @@ fn describe(parts: &Parts, elapsed: Duration) -> String {
     let mut words = Vec::new();
     words.extend(share(task));
     words.push(amount(&task.known));
-    words.push(narration::tally(parts));
+    words.push(narration::tally(parts, false));
     if let Some(left) = task.remaining(elapsed).filter(|left| !left.is_zero()) {
         words.push(format!("ETA {}", clock(left)));
     }

@@ -38,7 +38,24 @@ fn waiting(options: &[&str], script: &str, gate: &Gate, signal: Signal) -> Runni
     }
 }
 
+/// Lines that are a meter and are not redrawn.
+const LINES: &str = "
+    trap '' USR1
+    for n in 1 2 3; do echo \"[$n/9] cc\"; sleep 0.06; done
+    read -r _ <\"$1\" || :";
+
 const PATIENT: [&str; 2] = ["--grace=1h", "--kill-after=1h"];
+
+#[test]
+fn after_a_meter_of_plain_lines_nothing_is_waited_for() {
+    let gate = Gate::new();
+    let command = ["--json", "--", "bash", "-c", LINES, "bash", gate.path()];
+    let mut run = progrun(&[&PATIENT[..], &command].concat()).start();
+    assert_eq!(run.event("progress")["source"], "meter");
+    run.signal(Signal::INT);
+    assert_eq!(run.event("signal")["signal"], "SIGINT");
+    assert_eq!(run.finish().finished()["state"], "cancelled");
+}
 
 #[test]
 fn it_gets_the_signal_when_its_next_report_comes() {

@@ -67,6 +67,67 @@ fn a_color_goes_on_after_the_bars_and_at_the_end_but_not_in_what_is_ours() {
 }
 
 #[test]
+fn what_looks_like_a_report_is_seen_of_a_command_that_is_over_before_a_bar_shows_it() {
+    for line in [
+        r#"{"progress":100,"message":"job 9 failed: no space left","state":"error"}"#,
+        r#"{"id":7,"progress":30,"total":100}"#,
+    ] {
+        let mut terminal = terminal().job(&format!("echo before; echo '{line}'; echo after"));
+        assert_eq!(terminal.ends(), End::Status(0));
+        let screen = terminal.screen();
+        let seen = format!("before\n{line}\nafter");
+        assert!(screen.starts_with(&seen), "{screen}");
+    }
+}
+
+#[test]
+fn of_a_report_with_more_in_it_than_a_bar_shows_the_line_is_seen_too() {
+    let mut terminal = terminal()
+        .job(r#"echo '{"percentage":30}'; echo '{"percentage":40,"name":"battery"}'; pause"#);
+    let line = r#"{"percentage":40,"name":"battery"}"#;
+    terminal.until("line and bar", |screen| {
+        screen.starts_with(line) && screen.contains("\njob ") && screen.contains("  40%")
+    });
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert_eq!(terminal.screen(), format!("{line}\njob: completed in _s"));
+}
+
+#[test]
+fn a_test_that_failed_is_told_of_below_the_lines_that_say_so() {
+    let mut terminal =
+        terminal().job("pause; printf '1..2\\nnot ok 1 - a\\n# got 3\\n'; pause; echo ok 2 - b");
+    terminal.shows("job");
+    terminal.go();
+    terminal.shows("job: test 1 failed: a");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    let end = "1..2\nnot ok 1 - a\n# got 3\njob: test 1 failed: a\nok 2 - b\njob: completed in _s";
+    let screen = terminal.screen();
+    assert!(screen.starts_with(end), "{screen}");
+}
+
+#[test]
+fn two_bars_of_another_program_are_over_when_it_has_succeeded() {
+    for (status, end) in [
+        (0, "job: completed in _s, 4/9, 1 of 1 parts"),
+        (
+            3,
+            "job: failed with exit status 3 after _s, 4/9, 0 of 1 parts",
+        ),
+    ] {
+        let mut terminal = terminal().job(&format!(
+            r"draw() {{ printf '\router: %s\n\rinner: %s\033[A' $1 $2; }}
+              draw 0/9 0/9; draw 1/9 2/9; draw 3/9 4/9; draw 4/9 5/9; pause; exit {status}"
+        ));
+        terminal.shows("4/9");
+        terminal.go();
+        assert_eq!(terminal.ends(), End::Status(status));
+        assert!(terminal.screen().contains(end), "{}", terminal.screen());
+    }
+}
+
+#[test]
 fn a_last_line_without_a_newline_is_kept() {
     let mut terminal = terminal().job("echo 1/2 >&3; pause; printf 'no newline'");
     terminal.shows("1/2");
@@ -155,7 +216,7 @@ fn a_stopped_terminal_does_not_stop_the_child_and_shows_the_newest_state_when_it
 fn a_meter_in_output_that_is_not_shown_is_the_bar() {
     let mut terminal = terminal().job_with(
         &["--output", "none"],
-        "echo 10%; echo 20%; echo 30%; pause; echo words; pause",
+        r"printf '\r10%%\r20%%\r30%%\r'; pause; echo words; pause",
     );
     terminal.until("bar", |screen| {
         screen.starts_with("job ━━━━╸") && screen.contains("  30%")

@@ -42,7 +42,7 @@ pub(super) struct Open {
     pub(super) number: i32,
     pub(super) path: PathBuf,
     pub(super) position: u64,
-    /// Whether it can be read.
+    /// Whether it is there to be read, and nothing else: what is written too, or has no name any more, is scratch paper.
     pub(super) reads: bool,
 }
 
@@ -102,11 +102,12 @@ pub(super) fn open_files(pid: i32, descriptors: &mut usize) -> Vec<Open> {
             && let Some(info) = read(&format!("/proc/{pid}/fdinfo/{number}"))
             && let Some((position, reads)) = position(&info)
         {
+            let deleted = path.as_os_str().as_encoded_bytes().ends_with(b" (deleted)");
             files.push(Open {
                 number,
                 path,
                 position,
-                reads,
+                reads: reads && !deleted,
             });
         }
     }
@@ -177,12 +178,13 @@ fn amounts(io: &str) -> ([u64; 2], [u64; 2]) {
     )
 }
 
-/// The position in the text of `fdinfo`, and whether the file can be read through this descriptor.
+/// The position in the text of `fdinfo`, and whether the file can only be read through this descriptor.
 fn position(fdinfo: &str) -> Option<(u64, bool)> {
-    const WRITE_ONLY: u32 = 1;
+    const ACCESS: u32 = 3;
+    const READ_ONLY: u32 = 0;
     let position = value(fdinfo, "pos")?.parse().ok()?;
     let flags = u32::from_str_radix(value(fdinfo, "flags")?, 8).ok()?;
-    Some((position, flags & 3 != WRITE_ONLY))
+    Some((position, flags & ACCESS == READ_ONLY))
 }
 
 #[cfg(test)]
@@ -211,11 +213,11 @@ mod tests {
     }
 
     #[test]
-    fn the_position_in_a_file_is_read_and_whether_it_can_be_read() {
+    fn the_position_in_a_file_is_read_and_whether_it_can_only_be_read() {
         let open = |flags| format!("pos:\t52428800\nflags:\t{flags}\nmnt_id:\t29\nino:\t12\n");
         assert_eq!(position(&open("0104000")), Some((52_428_800, true)));
         assert_eq!(position(&open("0100001")), Some((52_428_800, false)));
-        assert_eq!(position(&open("02")), Some((52_428_800, true)));
+        assert_eq!(position(&open("02")), Some((52_428_800, false)));
         assert_eq!(position("pos:\t7\n"), None);
         assert_eq!(position("pos:\t-1\nflags:\t0\n"), None);
     }
@@ -225,18 +227,26 @@ mod tests {
     fn our_own_files_are_found_with_position_and_size() {
         use std::io::{Seek, SeekFrom};
         use std::os::fd::AsRawFd;
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.as_file().set_len(3_000_000).unwrap();
+        let written = tempfile::NamedTempFile::new().unwrap();
+        written.as_file().set_len(3_000_000).unwrap();
+        let mut file = File::open(written.path()).unwrap();
         file.seek(SeekFrom::Start(1_000_000)).unwrap();
         let pid = std::process::id().try_into().unwrap();
-        let number = file.as_file().as_raw_fd();
+        let number = file.as_raw_fd();
         let mut descriptors = 10_000;
         let files = open_files(pid, &mut descriptors);
-        let open = files.iter().find(|open| open.number == number).unwrap();
-        assert_eq!(open.path, file.path());
+        let of = |files: &[Open], number| {
+            let mut files = files.iter();
+            files.find(|open| open.number == number).unwrap().clone()
+        };
+        let open = of(&files, number);
+        assert_eq!(open.path, written.path());
         assert_eq!((open.position, open.reads), (1_000_000, true));
+        assert!(!of(&files, written.as_file().as_raw_fd()).reads);
         assert_eq!(size(pid, number), Some(3_000_000));
         assert!(descriptors < 10_000);
+        drop(written);
+        assert!(!of(&open_files(pid, &mut 10_000), number).reads, "deleted");
         assert!(open_files(pid, &mut 0).is_empty());
     }
 

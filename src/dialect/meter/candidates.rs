@@ -48,9 +48,11 @@ const MEASURES: &[&str] = &[
     "volume",
 ];
 
-/// Words before an amount that is no progress: which one of several that are all there at the same time.
+/// Words before an amount that is no progress: which one of several that are all there at the same time, or which one more
+/// of what is best not repeated.
 const MEMBERS: &[&str] = &[
-    "core", "gpu", "member", "node", "rank", "replica", "shard", "thread", "worker",
+    "attempt", "core", "gpu", "member", "node", "rank", "replica", "retry", "shard", "thread",
+    "try", "worker",
 ];
 
 /// How a value was written.
@@ -330,7 +332,14 @@ fn is_member(text: &[u8], start: usize) -> bool {
 
 fn words_before(text: &[u8], start: usize) -> impl Iterator<Item = &[u8]> {
     let before = text[..start].trim_ascii_end();
-    let before = before.strip_suffix(b":").unwrap_or(before);
+    // `Accuracy: 9394/10000 (94%)`
+    let is_amount = |byte: &u8| byte.is_ascii_digit() || b" (/.:".contains(byte);
+    let amount = before
+        .iter()
+        .rev()
+        .take_while(|byte| is_amount(byte))
+        .count();
+    let before = &before[..before.len() - amount];
     before.rsplit(|byte| !byte.is_ascii_alphabetic())
 }
 

@@ -78,7 +78,7 @@ impl Layout {
         if let Some(message) = message.filter(|_| rows[0].message.is_empty()) {
             escape(message).trim().clone_into(&mut rows[0].message);
         }
-        let tally = narration::tally(parts);
+        let tally = narration::tally(parts, false);
         let line = silent.map_or(String::new(), Silent::line);
         rows[0].message = [tally.as_str(), &rows[0].message, &line]
             .join("  ")

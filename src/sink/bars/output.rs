@@ -53,18 +53,32 @@ impl Output {
     pub(super) fn add(
         &mut self,
         stream: usize,
-        source: Option<&str>,
+        source: Option<&'static str>,
         bytes: &[u8],
         elapsed: Duration,
     ) {
         let mut sieve = std::mem::take(&mut self.sieves[stream]);
-        sieve.sift(source, bytes, elapsed, |seen| {
+        sieve.sift(source, bytes, elapsed, &mut |seen| {
             self.write(stream, seen, elapsed);
         });
         self.sieves[stream] = sieve;
     }
 
+    /// What is written for machines is shown by a bar from now on, or what came of it so far is to be seen as it is.
+    pub(super) fn decide(&mut self, drawn: bool, elapsed: Duration) {
+        for stream in 0..2 {
+            let mut sieve = std::mem::take(&mut self.sieves[stream]);
+            sieve.decide(drawn, elapsed, &mut |seen| {
+                self.write(stream, seen, elapsed);
+            });
+            self.sieves[stream] = sieve;
+        }
+    }
+
     fn write(&mut self, stream: usize, bytes: &[u8], elapsed: Duration) {
+        if bytes.is_empty() {
+            return;
+        }
         let waited = self.pages[stream].has_open();
         let mut change = Change::default();
         self.pages[stream].write(bytes, &mut change);
@@ -106,11 +120,17 @@ impl Output {
         self.show(&change.done);
     }
 
+    /// Whether something is kept until it is decided.
+    pub(super) fn keeps(&self) -> bool {
+        self.sieves.iter().any(Sieve::keeps)
+    }
+
     /// Whether something may have to be shown soon.
     pub(super) fn is_waiting(&self) -> bool {
         let waits = |page: &Page| page.has_open() || page.has_lines();
         let holds = |sieve: &Sieve| sieve.since().is_some();
-        self.has_something() || self.pages.iter().any(waits) || self.sieves.iter().any(holds)
+        let pages = self.pages.iter().any(waits);
+        self.has_something() || self.keeps() || pages || self.sieves.iter().any(holds)
     }
 
     /// Shows this as it is.
@@ -142,6 +162,7 @@ impl Output {
 
     /// Shows everything as it is now.
     pub(super) fn open_all_lines(&mut self, elapsed: Duration) {
+        self.decide(false, elapsed);
         for stream in 0..2 {
             self.release(stream, elapsed);
             let mut change = Change::default();
@@ -152,7 +173,7 @@ impl Output {
 
     fn release(&mut self, stream: usize, elapsed: Duration) {
         let mut sieve = std::mem::take(&mut self.sieves[stream]);
-        sieve.release(|seen| self.write(stream, seen, elapsed));
+        sieve.release(&mut |seen| self.write(stream, seen, elapsed));
         self.sieves[stream] = sieve;
     }
 

@@ -1,7 +1,8 @@
 //! Takes out of what the child prints the lines that are written for machines and shown as a bar: sixty lines of JSON a
 //! second would scroll everything else away.
 //!
-//! It holds a begun line that may be one until its end, and refuses to know what such lines mean.
+//! It holds a begun line that may be one until its end; and as long as no bar has shown what they say, everything from the
+//! first one on, for a command that is over before that has no other screen than this. Refuses to know what such lines mean.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use memchr::memchr;
 
 use crate::dialect::{Shown, shown};
 
-/// A longer line is nobody's. A line for machines may hold what another program printed in one piece.
+/// A longer line is nobody's: a line for machines may hold what another program printed in one piece. No more is kept.
 const LONGEST: usize = 1024 * 1024;
 /// How such a line begins, whatever comes before it to erase the line that was there.
 const BEGIN: [&[u8]; 2] = [b"{", b"@nix {"];
@@ -22,19 +23,56 @@ pub(super) struct Sieve {
     since: Duration,
     /// Whether what comes next belongs to a line that has been let through.
     within: bool,
+    /// In which format the child reports.
+    source: Option<&'static str>,
+    bar: Bar,
+    /// What follows on the first line that a bar would show, and that line.
+    kept: Vec<u8>,
+}
+
+/// Whether what is written for machines has been shown by a bar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Bar {
+    /// It may be soon.
+    #[default]
+    Soon,
+    Drawn,
+    None,
 }
 
 impl Sieve {
     /// Lets through what is to be seen of these bytes; all of it if the child reports in no format.
     pub(super) fn sift(
         &mut self,
-        source: Option<&str>,
+        source: Option<&'static str>,
         bytes: &[u8],
         elapsed: Duration,
-        mut show: impl FnMut(&[u8]),
+        show: &mut dyn FnMut(&[u8]),
     ) {
-        let Some(source) = source else {
-            self.release(&mut show);
+        self.source = source;
+        if self.kept.is_empty() {
+            self.pass(bytes, elapsed, show);
+            return;
+        }
+        self.kept.extend_from_slice(bytes);
+        if self.kept.len() > LONGEST {
+            self.decide(false, elapsed, show);
+        }
+    }
+
+    /// What was kept is shown by a bar from now on, or not.
+    pub(super) fn decide(&mut self, drawn: bool, elapsed: Duration, show: &mut dyn FnMut(&[u8])) {
+        self.bar = if drawn { Bar::Drawn } else { Bar::None };
+        let kept = std::mem::take(&mut self.kept);
+        self.pass(&kept, elapsed, show);
+        if !drawn {
+            self.bar = Bar::Soon;
+        }
+    }
+
+    fn pass(&mut self, bytes: &[u8], elapsed: Duration, show: &mut dyn FnMut(&[u8])) {
+        let Some(source) = self.source else {
+            self.release(show);
             show(bytes);
             self.within = bytes.last().map_or(self.within, |last| *last != b'\n');
             return;
@@ -64,17 +102,26 @@ impl Sieve {
             if end.is_some() {
                 let line = std::mem::take(&mut self.held);
                 match shown(source, &line) {
-                    Shown::AsIs => show(&line),
-                    Shown::Nothing => {}
+                    Shown::Nothing if self.bar == Bar::Soon => {
+                        self.kept = [&line, &bytes[at..]].concat();
+                        return;
+                    }
+                    Shown::Nothing if self.bar == Bar::Drawn => {}
+                    Shown::AsIs | Shown::Nothing => show(&line),
                     Shown::Text(text) => show(&text),
                 }
             } else if self.held.len() > LONGEST {
-                self.release(&mut show);
+                self.release(show);
             }
         }
         if passing < bytes.len() {
             show(&bytes[passing..]);
         }
+    }
+
+    /// Whether something is kept until it is known whether a bar shows it.
+    pub(super) fn keeps(&self) -> bool {
+        !self.kept.is_empty()
     }
 
     /// Since when a line is held; none if none is.
@@ -83,7 +130,7 @@ impl Sieve {
     }
 
     /// Lets the held line through, as far as it goes.
-    pub(super) fn release(&mut self, mut show: impl FnMut(&[u8])) {
+    pub(super) fn release(&mut self, show: &mut dyn FnMut(&[u8])) {
         if !self.held.is_empty() {
             show(&std::mem::take(&mut self.held));
             self.within = true;
@@ -103,13 +150,48 @@ mod tests {
 
     const NOW: Duration = Duration::ZERO;
 
-    fn sifted(source: Option<&str>, pieces: &[&[u8]]) -> String {
+    /// What is seen where a bar shows the reports.
+    fn sifted(source: Option<&'static str>, pieces: &[&[u8]]) -> String {
         let (mut sieve, mut seen) = (Sieve::default(), Vec::new());
+        let show = &mut |bytes: &[u8]| seen.extend_from_slice(bytes);
+        sieve.decide(true, NOW, show);
         for piece in pieces {
-            sieve.sift(source, piece, NOW, |bytes| seen.extend_from_slice(bytes));
+            sieve.sift(source, piece, NOW, show);
         }
-        sieve.release(|bytes| seen.extend_from_slice(bytes));
+        sieve.release(show);
         String::from_utf8(seen).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_taken_out_before_a_bar_shows_it() {
+        const TEXT: &str = "before\n{\"progress\":1}\nbetween\n{\"progress\":2}\nopen";
+        for (drawn, expected) in [(true, "between\nopen"), (false, &TEXT["before\n".len()..])] {
+            let mut sieve = Sieve::default();
+            let mut seen = Vec::new();
+            for byte in TEXT.as_bytes() {
+                sieve.sift(Some("progrun"), &[*byte], NOW, &mut |bytes| {
+                    seen.extend_from_slice(bytes);
+                });
+            }
+            assert_eq!(seen, b"before\n");
+            assert!(sieve.keeps());
+            seen.clear();
+            sieve.decide(drawn, NOW, &mut |bytes| seen.extend_from_slice(bytes));
+            assert_eq!(String::from_utf8(seen).unwrap(), expected);
+            assert!(!sieve.keeps());
+        }
+    }
+
+    #[test]
+    fn so_much_is_kept_and_no_more() {
+        let mut sieve = Sieve::default();
+        let mut seen = 0;
+        let line = b"{\"progress\":1}\n";
+        for _ in 0..=LONGEST / line.len() {
+            sieve.sift(Some("progrun"), line, NOW, &mut |bytes| seen += bytes.len());
+            assert!(sieve.kept.len() <= LONGEST);
+        }
+        assert!(seen > LONGEST);
     }
 
     #[test]
@@ -139,12 +221,12 @@ mod tests {
     #[test]
     fn a_held_line_is_let_through_when_it_stays_open_and_the_rest_of_it_follows() {
         let (mut sieve, mut seen) = (Sieve::default(), Vec::new());
-        sieve.sift(Some("progrun"), b"{\"progress\"", NOW, |_| {
+        sieve.sift(Some("progrun"), b"{\"progress\"", NOW, &mut |_| {
             panic!("too early")
         });
         assert_eq!(sieve.since(), Some(NOW));
-        sieve.release(|bytes| seen.extend_from_slice(bytes));
-        sieve.sift(Some("progrun"), b":1}\n", NOW, |bytes| {
+        sieve.release(&mut |bytes| seen.extend_from_slice(bytes));
+        sieve.sift(Some("progrun"), b":1}\n", NOW, &mut |bytes| {
             seen.extend_from_slice(bytes);
         });
         assert_eq!(seen, b"{\"progress\":1}\n");
