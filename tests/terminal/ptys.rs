@@ -253,7 +253,7 @@ fn whoever_is_killed_with_the_whole_screen_leaves_the_terminal_as_it_was() {
         terminal.go();
         assert_eq!(terminal.ends(), End::Signal(libc::SIGKILL));
         assert_eq!(terminal.screen(), end);
-        let undone = "\x1b[m\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l";
+        let undone = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[0m";
         assert!(terminal.was_sent(undone));
     }
 }
