@@ -105,6 +105,7 @@ impl Modes {
             Mode::OtherKeys => "\x1b[>4m".to_owned(),
         });
         let mut off = off.collect::<String>().into_bytes();
+        // Last, for a screen that is left brings back the colors of when it was entered.
         if !std::mem::take(&mut self.style).is_empty() {
             off.extend_from_slice(PLAIN);
         }
