@@ -8,6 +8,7 @@ mod ending;
 mod job;
 mod ladder;
 mod signals;
+mod stage;
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -20,17 +21,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::child::{self, Control, Launch, LaunchError, Notice, Order, Whom};
-use crate::credit::Credit;
 use crate::dialect::{FILES, Selection};
 use crate::event::{Asked, Ending, Event, Exit, FileRead, Final, Reason, Step, Stream, Summary};
 use crate::executor::Builder;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
 use crate::reports::Reports;
-use crate::sink::{Display, Gone, Sink, choose};
+use crate::sink::{Display, Gone, choose};
 
 use self::ending::Losses;
 use self::job::Job;
 use self::ladder::{Action, Ladder};
+use self::stage::Stage;
 
 pub use self::ending::{FAILED, end, end_all};
 pub use self::ladder::Limits;
@@ -121,13 +122,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         observe: chosen.observe && settings.from.reads(FILES) || settings.from.asks_for(FILES),
         outer: chosen.outer,
     };
-    let stage = Rc::new(RefCell::new(Stage {
-        sinks: chosen.sinks,
-        started,
-        stopped: None,
-        reports: 0,
-        malformed: 0,
-    }));
+    let stage = Rc::new(RefCell::new(Stage::new(chosen.sinks, started)));
 
     let (control, orders) = child::line().context("making a pipe")?;
     let (ping, notices) = (inbox.clone(), inbox.clone());
@@ -191,83 +186,6 @@ struct Run<'a> {
     whom: Whom,
     gave_up: bool,
     losses: Losses,
-}
-
-/// The sinks, and what is counted for them.
-struct Stage {
-    sinks: Vec<Box<dyn Sink>>,
-    started: Instant,
-    /// Since when no time passes.
-    stopped: Option<Instant>,
-    reports: u64,
-    malformed: u64,
-}
-
-impl Stage {
-    fn elapsed(&self) -> Duration {
-        let now = self.stopped.unwrap_or_else(Instant::now);
-        now.saturating_duration_since(self.started)
-    }
-
-    fn tell(&mut self, event: &Event<'_>) {
-        let elapsed = self.elapsed();
-        for sink in &mut self.sinks {
-            sink.event(event, elapsed);
-        }
-    }
-
-    fn reports(&mut self, reports: &Reports) {
-        self.reports += reports.count;
-        self.malformed += reports.malformed_count;
-        self.tell(&Event::Progress(reports));
-    }
-
-    /// No clock runs while we are stopped.
-    fn pause(&mut self, stopped: Duration) {
-        self.started += stopped;
-    }
-
-    /// Nor while the child is.
-    fn stop_clock(&mut self) {
-        self.stopped.get_or_insert_with(Instant::now);
-    }
-
-    fn start_clock(&mut self) {
-        if let Some(since) = self.stopped.take() {
-            self.started += since.elapsed();
-        }
-    }
-
-    /// Puts an input into the channel when all that the sinks were given is written.
-    fn flush(
-        &mut self,
-        inbox: &Sender<Input>,
-        flushed: impl Fn() -> Input + Send + Sync + 'static,
-    ) {
-        let inbox = inbox.clone();
-        let under_way = Credit::new(1, move || {
-            let _ = inbox.send(flushed());
-        });
-        let charge = under_way.charge(1);
-        for sink in &mut self.sinks {
-            sink.flush(&charge);
-        }
-    }
-
-    fn counts(&self) -> (u64, u64) {
-        (self.reports, self.malformed)
-    }
-
-    fn due(&self) -> Option<Duration> {
-        self.sinks.iter().filter_map(|sink| sink.due()).min()
-    }
-
-    fn tick(&mut self) {
-        let elapsed = self.elapsed();
-        for sink in &mut self.sinks {
-            sink.tick(elapsed);
-        }
-    }
 }
 
 impl Run<'_> {
@@ -503,9 +421,7 @@ impl Run<'_> {
             match action {
                 job::Action::Clear => {
                     self.tell(&Event::Terminal { ours: false });
-                    self.stage
-                        .borrow_mut()
-                        .flush(&self.inbox, || Input::Cleared);
+                    self.send_when_written(|| Input::Cleared);
                 }
                 job::Action::Draw => self.tell(&Event::Terminal { ours: true }),
                 job::Action::Lend => self.control.order(Order::Lend),
@@ -612,10 +528,10 @@ impl Run<'_> {
         // Before the end is told, because what could not be written belongs before it.
         let mut written = self.flush(inputs);
         let (ended, finished) = (self.elapsed(), Event::Finished(&summary));
-        let sinks = self.stage.borrow().sinks.len();
+        let sinks = self.stage.borrow().count();
         for index in 0..sinks {
             // One after the other: hidden output stands above the last line, which another sink writes.
-            self.stage.borrow_mut().sinks[index].event(&finished, ended);
+            self.stage.borrow_mut().tell_one(index, &finished, ended);
             written = written && self.flush(inputs);
         }
         let killed = self.ladder.killed();
@@ -632,11 +548,17 @@ impl Run<'_> {
         }
     }
 
+    /// Puts an input into the channel when all that the sinks were given is written.
+    fn send_when_written(&self, input: impl Fn() -> Input + Send + Sync + 'static) {
+        let inbox = self.inbox.clone();
+        self.stage.borrow_mut().flush(move || {
+            let _ = inbox.send(input());
+        });
+    }
+
     /// Waits until everything is written, unless somebody is tired of that too. Gives whether it is.
     fn flush(&mut self, inputs: &Receiver<Input>) -> bool {
-        self.stage
-            .borrow_mut()
-            .flush(&self.inbox, || Input::Flushed);
+        self.send_when_written(|| Input::Flushed);
         loop {
             let input = if self.gave_up {
                 inputs.recv_timeout(LAST_WORDS)

@@ -494,10 +494,11 @@ mod tests {
     fn a_dialect_that_is_amid_something_has_the_next_line_whatever_it_is() {
         let mut heard = Heard::new();
         heard.stream = Stream::new(true, false, vec![Box::<Quote>::default()]);
-        let heard = heard.feed(b"<\n10%\n20%\n30%\n40%\n>\n");
+        let heard = heard.feed(b"<\n10%\r20%\r30%\r40%\n>\n");
         assert_eq!(heard.seen, [""; 0]);
-        let seen = heard.feed(b"10%\n20%\n30%\n").finish();
-        assert_eq!(seen, [r#"meter {"percentage":30}"#]);
+        let seen = heard.feed(b"10%\r20%\r30%\r").finish();
+        let meter = [20, 30].map(|percentage| format!("meter {{\"percentage\":{percentage}}}"));
+        assert_eq!(seen, meter);
     }
 
     #[test]
