@@ -132,8 +132,7 @@ pub enum Whom {
 impl Whom {
     fn pid(self) -> libc::pid_t {
         match self {
-            // SAFETY: gives a plain number.
-            Self::Us => unsafe { libc::getpid() },
+            Self::Us => rustix::process::getpid().as_raw_pid(),
             Self::Group => 0,
         }
     }

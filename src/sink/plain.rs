@@ -9,7 +9,7 @@ use crate::parts::{Part, Parts};
 use crate::protocol::Status;
 use crate::reports::Reports;
 
-use super::text::{amount, clock, escape, share};
+use super::text::{amount, clock, escape, eta, share};
 use super::{Outlet, Sink, narration};
 
 /// How long news waits at most.
@@ -161,7 +161,7 @@ fn describe(parts: &Parts, elapsed: Duration) -> String {
     words.push(amount(&task.known));
     words.push(narration::tally(parts, false));
     if let Some(left) = task.remaining(elapsed).filter(|left| !left.is_zero()) {
-        words.push(format!("ETA {}", clock(left)));
+        words.push(eta(left));
     }
     if let Some(message) = &task.known.message {
         words.push(escape(message).trim().to_owned());

@@ -161,6 +161,12 @@ fn percent(fraction: f64) -> String {
     format!("{:.0}%", (fraction * 100.0).floor())
 }
 
+/// How much time is left, as it is shown. A second that has begun counts: while there is something to do it is not 0.
+pub(super) fn eta(left: Duration) -> String {
+    let whole = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    format!("ETA {}", clock(Duration::from_secs(whole)))
+}
+
 /// `3s`, `1m05s`, `2h03m`, `4d05h`: what a bar shows.
 #[must_use]
 pub(super) fn clock(time: Duration) -> String {
@@ -295,6 +301,8 @@ mod tests {
         assert_eq!(clock(seconds(65.0)), "1m05s");
         assert_eq!(clock(seconds(7380.0)), "2h03m");
         assert_eq!(clock(seconds(363_600.0)), "4d05h");
+        assert_eq!(eta(seconds(0.2)), "ETA 1s");
+        assert_eq!(eta(seconds(65.0)), "ETA 1m05s");
         assert_eq!(took(seconds(0.354)), "0.35s");
         assert_eq!(took(seconds(9.999)), "10.0s");
         assert_eq!(took(seconds(65.0)), "1m05s");

@@ -356,6 +356,7 @@ fn no_clock_runs_while_somebody_has_stopped_the_child_alone() {
     terminal.shows(BAR);
     kill(child, Signal::STOP);
     eventually("it is stopped", || is_stopped(child));
+    // Longer than the timeout: what is tested is that this time does not count.
     std::thread::sleep(Duration::from_millis(3500));
     kill(child, Signal::CONT);
     terminal.go();

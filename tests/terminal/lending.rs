@@ -225,6 +225,7 @@ fn a_question_on_the_line_of_a_meter_takes_nothing() {
     terminal.shows("50% sure?");
     eventually("lent", || terminal.foreground() != terminal.leader());
     let sent = terminal.bytes.len();
+    // Time for what must not happen, for nothing tells of that; whatever does happen is waited for otherwise.
     std::thread::sleep(Duration::from_millis(200));
     terminal.types("yes\r");
     assert_eq!(terminal.hears(), "yes");

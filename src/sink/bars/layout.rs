@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::parts::{Part, Parts};
 
 use super::super::narration;
-use super::super::text::{amount, clock, columns, escape, fit, rate, share};
+use super::super::text::{amount, clock, columns, escape, eta, fit, rate, share};
 use super::SPIN;
 use super::silent::Silent;
 
@@ -181,7 +181,7 @@ impl Row {
         let eta = part
             .remaining(elapsed)
             .filter(|left| !left.is_zero() && *left < FAR)
-            .map(|left| format!("ETA {}", clock(left)));
+            .map(eta);
         let mut message = escape(known.message.as_deref().unwrap_or("")).into_owned();
         if let Some(silence) = part.stale(elapsed) {
             message = format!("{}  no news for {}", message.trim(), clock(silence));
