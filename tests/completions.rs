@@ -6,11 +6,6 @@
 //!
 //! Where a shell is missing its test passes with a note; with `PROGRUN_TEST_ALL=1` it fails.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

@@ -4,14 +4,9 @@
 //! channel being `stdout`, `stderr`, `tty` (both on a terminal) or `fd3` (the channel, or what `ZIG_PROGRESS` names). A
 //! stream is added by adding its file, and a line in [`TRUTHS`] unless there is no progress to find in it. When its lines
 //! were printed is not recorded: one after the other, but those of `CASE`s that begin with `table_` at once. What is found
-//! is compared with `docs/formats.md`, which `PROGRUN_BLESS=1 cargo test --test corpus` writes.
+//! is compared with `docs/formats.md`, which `PROGRUN_BLESS=1 cargo test --test suite corpus` writes.
 //!
-//! `PROGRUN_CORPUS=DIRECTORY cargo test --test corpus -- --nocapture` reads a larger collection and prints its table.
-
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
+//! `PROGRUN_CORPUS=DIRECTORY cargo test --test suite corpus -- --nocapture` reads a larger collection and prints its table.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -464,7 +459,7 @@ fn what_is_found_in_the_streams_is_what_the_table_says() {
     const ABOUT: &str = "\
 # What is found in what programs print
 
-Made from the streams in `tests/corpus` by `PROGRUN_BLESS=1 cargo test --test corpus`.
+Made from the streams in `tests/corpus` by `PROGRUN_BLESS=1 cargo test --test suite corpus`.
 
 *Right*: most of what there is to find is found, and nothing else. *Silent*: there is nothing to find, and nothing is
 found. *Partial*, *missed*: too little of it, nothing of it. *Wrong*: something that is no progress is taken for it. The
@@ -486,7 +481,7 @@ streams are cut to a few kilobytes, so that few of them come to their end.
     }
     assert!(
         fs::read_to_string(&file).unwrap_or_default() == text,
-        "docs/formats.md is stale: PROGRUN_BLESS=1 cargo test --test corpus"
+        "docs/formats.md is stale: PROGRUN_BLESS=1 cargo test --test suite corpus"
     );
     assert!(!table.contains("| wrong |"), "{table}");
 }

@@ -2,20 +2,11 @@
 //!
 //! 100 runs each; 500 with `PROGRUN_TEST_ALL=1`.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
-
-#[expect(dead_code, reason = "what other test programs need of it")]
-#[path = "run/support.rs"]
-mod support;
-
 use std::fmt::Write;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
-use self::support::{Gate, Lifeline, Signal, assert_text, progrun, state_of, text, until};
+use crate::support::{Gate, Lifeline, Signal, assert_text, progrun, state_of, text, until};
 
 /// How many times the same thing is done.
 fn runs() -> usize {

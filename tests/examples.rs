@@ -8,11 +8,6 @@
 //! Where an interpreter or the C compiler is missing, the tests of that language pass with a note;
 //! with `PROGRUN_TEST_ALL=1` they fail.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
-
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;

@@ -8,11 +8,6 @@
 //! - `test_submit_from_background_thread`: does not compile; a doc test of `executor` holds it to that.
 //! - The runs with an external pool and with processes: an executor owns its threads, and only threads.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy does not know that the helpers of tests are tests"
-)]
-
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;

@@ -1,13 +1,8 @@
 //! The man page and the completions are made from the command line's definition, and committed.
 //!
-//! Responsible for their being fresh: each is made anew and compared. `PROGRUN_BLESS=1 cargo test --test generated`
+//! Responsible for their being fresh: each is made anew and compared. `PROGRUN_BLESS=1 cargo test --test suite generated`
 //! writes them. What clap cannot know is in `tests/generated/`: text for the man page. Whether the
 //! completions complete anything is for `tests/completions.rs` to say.
-
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +24,7 @@ fn assert_fresh(path: &str, expected: &str) {
     let committed = fs::read_to_string(&file).unwrap_or_default();
     assert!(
         committed == expected,
-        "{path} is stale: PROGRUN_BLESS=1 cargo test --test generated"
+        "{path} is stale: PROGRUN_BLESS=1 cargo test --test suite generated"
     );
 }
 
@@ -95,7 +90,7 @@ fn page(command: Command, title: &str, before: &str, after: &str) -> String {
     let mut title = Vec::new();
     man.render_title(&mut title).unwrap();
     [
-        ".\\\" Made by `PROGRUN_BLESS=1 cargo test --test generated`.\n",
+        ".\\\" Made by `PROGRUN_BLESS=1 cargo test --test suite generated`.\n",
         &String::from_utf8(title).unwrap(),
         before,
         &options,

@@ -1,11 +1,6 @@
 //! What is read of the JSON that other programs print, from streams recorded of the real ones where there are any. The
 //! others are samples from their documentation.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -1,21 +1,12 @@
 //! progrun under progrun: the inner one is a part of the outer one's run.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
-
-#[expect(dead_code, reason = "what other test programs need of it")]
-#[path = "run/support.rs"]
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::{Value, json};
 
-use self::support::{
-    Ended, Gate, Lifeline, Progrun, Running, Signal, child, pid_in, progrun, text,
+use crate::support::{
+    self, Ended, Gate, Lifeline, Progrun, Running, Signal, child, pid_in, progrun, text,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_progrun");

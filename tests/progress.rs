@@ -7,11 +7,6 @@
 //! - `CallFuture`, `IterationFuture` and subclasses, for which the common tests are run there: there is one
 //!   future here. Its custom messages are the reports, so the tests of `BaseFuture` are about those.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy does not know that the helpers of tests are tests"
-)]
-
 use std::cell::{Cell, RefCell};
 use std::num::{NonZeroUsize, ParseIntError};
 use std::panic::{AssertUnwindSafe, catch_unwind};

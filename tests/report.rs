@@ -1,15 +1,5 @@
 //! `progrun report` and the socket: the channel for whoever cannot write to a descriptor.
 
-#![cfg(target_os = "linux")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
-
-#[expect(dead_code, reason = "what other test programs need of it")]
-#[path = "run/support.rs"]
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
@@ -24,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::geteuid;
 use serde_json::{Value, json};
 
-use self::support::{Ended, Gate, Lifeline, Progrun, Running, Signal, child, progrun, text};
+use crate::support::{self, Ended, Gate, Lifeline, Progrun, Running, Signal, child, progrun, text};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_progrun");
 

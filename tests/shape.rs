@@ -2,11 +2,6 @@
 //!
 //! Reads text, not Rust: it looks for paths that begin with `crate::`, which is how the house names its parts.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,21 +1,16 @@
 //! Many runs: nothing is left over, and none hangs.
 //!
 //! 200 in a row and 20 at once; 2,000 and 50 with `PROGRUN_TEST_ALL=1`.
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
 
-#[expect(dead_code, reason = "what other test programs need of it")]
-#[path = "run/support.rs"]
-mod support;
+#[cfg(target_os = "linux")]
+mod library;
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::thread;
 
-use self::support::{Progrun, progrun, text, until};
+use crate::support::{Progrun, progrun, text, until};
 
 fn scaled(all: usize, some: usize) -> usize {
     let wanted = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
@@ -60,7 +55,7 @@ fn run_and_check(folder: &Path, number: usize) {
     };
     assert_eq!([text(&output.stdout), text(&output.stderr)], shown);
     let events = fs::read_to_string(folder.join("events")).unwrap();
-    let last = support::valid_event(events.lines().last().unwrap());
+    let last = crate::support::valid_event(events.lines().last().unwrap());
     assert_eq!(
         (&last["event"], &last["reports"]),
         (&"finished".into(), &20.into())

@@ -2,18 +2,9 @@
 //!
 //! Everybody in a tree holds a lifeline, so that a test sees when nobody is left.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
-
-#[expect(dead_code, reason = "what other test programs need of it")]
-#[path = "run/support.rs"]
-mod support;
-
 use rustix::process::test_kill_process;
 
-use self::support::{Gate, Lifeline, Progrun, Running, Signal, progrun, state_of, until};
+use crate::support::{Gate, Lifeline, Progrun, Running, Signal, progrun, state_of, until};
 
 /// A script under `progrun --json` that only signals stop; `$1` is the lifeline, which it holds as descriptor 4. It
 /// ignores what asks it to end, and so does whomever it starts.

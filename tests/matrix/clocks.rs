@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, kill_process};
 
-use super::support::{Gate, Running, Signal, pid_in, progrun, state_of, until};
+use crate::support::{Gate, Running, Signal, pid_in, progrun, state_of, until};
 
 /// What runs out if it runs, and what would have to pass for that. The runs themselves need a fraction of a second.
 const TIMEOUT: &str = "--timeout=3s";

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::process::Pid;
 
-use super::support::{Gate, Running, pid_in, progrun, until};
+use crate::support::{Gate, Running, pid_in, progrun, until};
 
 /// Says who it is and waits at the gate `$1`.
 const WAITS: &str = r#"echo "{\"pid\": $$}" >&3; read -r _ <"$1""#;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::OnceLock;
 
 use super::scene::{Phase, SIGNALS, Wrapper, measure};
-use super::support::assert_text;
+use crate::support::assert_text;
 
 /// One phase, measured: a line for each signal, with what the command received, what was told, and how progrun ended.
 pub(crate) fn table(phase: Phase) -> &'static str {

@@ -13,7 +13,7 @@ use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::{Gate, Signal, state_of, valid_event};
+use crate::support::{Gate, Signal, state_of, valid_event};
 
 /// The rows, in this order everywhere.
 pub(crate) const SIGNALS: [(&str, Signal); 9] = [

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::support::{Lifeline, Running, Signal, progrun};
 use super::work::installed;
+use crate::support::{Lifeline, Running, Signal, progrun};
 
 const SSHD: &str = "/usr/sbin/sshd";
 

@@ -2,8 +2,8 @@
 
 use super::copies::{FILES, REPOSITORY};
 use super::server::serve;
-use super::terminal::{End, Terminal, terminal};
 use super::work::{environment, installed};
+use crate::pty::{End, Terminal, terminal};
 
 /// Runs a script on a terminal; its last command is the one under progrun.
 fn shown(script: &str, command: &str) -> Terminal {

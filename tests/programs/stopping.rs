@@ -10,8 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::copies::{FILES, REPOSITORY};
-use super::support::{Ended, Signal, progrun, text};
 use super::work::{environment, installed};
+use crate::support::{Ended, Signal, progrun, text};
 
 /// A folder in which a script has made what there is before.
 fn given(script: &str) -> TempDir {

@@ -11,8 +11,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::{progrun, text, valid_event};
-use super::terminal;
+use crate::pty;
+use crate::support::{progrun, text, valid_event};
 
 /// Keeps what the program writes on each stream, and hands it on. Its status is the program's.
 const OWN: &str = r#"
@@ -22,7 +22,7 @@ set -o pipefail
 
 /// Whether all of these are here, by name or by path.
 pub(super) fn installed(programs: &[&str]) -> bool {
-    programs.iter().all(|program| terminal::installed(program))
+    programs.iter().all(|program| pty::installed(program))
 }
 
 /// The Python that has what is tested of `PyPI`.

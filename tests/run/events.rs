@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::support::{Ended, Gate, Lifeline, Signal, progrun, text, valid_event};
+use crate::support::{Ended, Gate, Lifeline, Signal, progrun, text, valid_event};
 
 fn names(ended: &Ended) -> Vec<&str> {
     let names = ended.events.iter();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::kill_process;
 
-use super::support::{Gate, Running, Signal, progrun};
+use crate::support::{Gate, Running, Signal, progrun};
 
 /// The next report is not waited for when the last one is so old.
 const FRESH: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::support::progrun;
+use crate::support::progrun;
 
 #[test]
 fn reports_of_another_program_have_its_name_and_its_lines_are_still_output() {

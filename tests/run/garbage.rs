@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Pid;
 
-use super::support::{Ended, Gate, progrun};
+use crate::support::{Ended, Gate, progrun};
 
 /// Runs a script that writes to the channel and ends with status 7, which must be ours.
 fn run(script: &str) -> Ended {
@@ -173,7 +173,7 @@ fn a_million_reports_are_counted() {
     let events = fs::read_to_string(folder.path().join("events")).unwrap();
     let progress = |line: &&str| line.starts_with(r#"{"event":"progress""#);
     assert_eq!(events.lines().filter(progress).count(), 1_000_000);
-    let finished = super::support::valid_event(events.lines().next_back().unwrap());
+    let finished = crate::support::valid_event(events.lines().next_back().unwrap());
     assert_eq!(finished["reports"], 1_000_000);
     assert_eq!(finished["malformed"], 0);
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use rustix::process::Pid;
 
-use super::support::{Signal, progrun, state_of, text, until};
+use crate::support::{Signal, progrun, state_of, text, until};
 
 /// Where nothing can be written; Linux and some others have it.
 const FULL: &str = "/dev/full";

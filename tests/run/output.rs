@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use rustix::process::{Pid, kill_process};
 
-use super::support::{Gate, Signal, assert_text, progrun, state_of, text, until, valid_event};
+use crate::support::{Gate, Signal, assert_text, progrun, state_of, text, until, valid_event};
 
 /// So much that no pipe holds it.
 fn many_lines() -> String {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::support::{Gate, Running, Signal, assert_text, child, progrun, until};
+use crate::support::{Gate, Running, Signal, assert_text, child, progrun, until};
 
 /// A script under progrun, which waits at the gate before each report.
 fn stepwise(gate: &Gate, steps: &str) -> Running {

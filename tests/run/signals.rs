@@ -1,6 +1,6 @@
 //! Signals that are no request to stop, and those that progrun found ignored or blocked.
 
-use super::support::{Signal, progrun};
+use crate::support::{Signal, progrun};
 
 #[test]
 fn sigusr1_and_sigusr2_are_handed_on() {

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use super::support::{Gate, Progrun, Signal, assert_text, child, progrun, text};
+use crate::support::{Gate, Progrun, Signal, assert_text, child, progrun, text};
 
 /// Writes a file that is there to be run.
 fn file(folder: &Path, name: &str, content: &str, mode: u32) {

@@ -7,12 +7,12 @@ use std::thread;
 use rustix::process::{getpgid, test_kill_process};
 use serde_json::{Value, json};
 
-use super::support::{
+use crate::support::{
     Ended, Gate, Lifeline, Running, Signal, child, pid_in, progrun, state_of, until,
 };
 
 /// A script under `progrun --json` with so much patience that only signals move the ladder.
-fn patient(command: &[&str]) -> super::support::Progrun {
+fn patient(command: &[&str]) -> crate::support::Progrun {
     let options = ["--json", "--grace=1h", "--kill-after=1h", "--"];
     progrun(&[&options[..], command].concat())
 }

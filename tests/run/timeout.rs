@@ -2,7 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 
-use super::support::{Signal, assert_text, progrun, text};
+use crate::support::{Signal, assert_text, progrun, text};
 
 /// On a busy machine a short time may be over before the command was even started, which is another story. Gives what
 /// `run` makes of the shortest time that is long enough.

@@ -1,6 +1,6 @@
 //! The picture.
 
-use super::terminal::{End, steady, terminal};
+use crate::pty::{End, steady, terminal};
 
 #[test]
 fn a_bar_moves_with_count_percentage_and_message_and_leaves_one_line() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::terminal::{End, Terminal, eventually, installed, is_stopped, kill, terminal};
+use crate::pty::{End, Terminal, eventually, installed, is_stopped, kill, terminal};
 
 const CTRL_C: &str = "\x03";
 const CTRL_Z: &str = "\x1a";

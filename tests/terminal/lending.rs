@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::jobs::numbers;
-use super::terminal::{End, Terminal, eventually, installed, kill, terminal};
+use crate::pty::{End, Terminal, eventually, installed, kill, terminal};
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";

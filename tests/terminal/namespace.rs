@@ -2,16 +2,16 @@
 
 use std::process::Command;
 
-use super::terminal::{End, installed, possible, terminal};
+use crate::pty::{End, installed, possible, terminal};
 
 const CTRL_C: &str = "\x03";
 
 /// The tests in which somebody looks at who is above us.
 const LENDING: [&str; 4] = [
-    "jobs::a_nested_run_whose_terminal_a_report_of_another_took_asks_for_it_again",
-    "lending::a_question_is_asked_without_bars_and_they_come_back_with_the_next_report",
-    "lending::a_shell_that_takes_the_terminal_by_itself_leaves_it_to_us",
-    "lending::who_waits_for_a_shell_that_died_with_the_terminal_has_it_next",
+    "terminal::jobs::a_nested_run_whose_terminal_a_report_of_another_took_asks_for_it_again",
+    "terminal::lending::a_question_is_asked_without_bars_and_they_come_back_with_the_next_report",
+    "terminal::lending::a_shell_that_takes_the_terminal_by_itself_leaves_it_to_us",
+    "terminal::lending::who_waits_for_a_shell_that_died_with_the_terminal_has_it_next",
 ];
 
 /// The command that runs another one in a namespace, where we may make one.

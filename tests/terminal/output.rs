@@ -1,6 +1,6 @@
 //! What the child prints, beside the picture.
 
-use super::terminal::{End, terminal};
+use crate::pty::{End, terminal};
 
 #[test]
 fn what_the_child_prints_scrolls_above_the_bars() {

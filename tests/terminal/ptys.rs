@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::terminal::{End, eventually, installed, terminal};
+use crate::pty::{End, eventually, installed, terminal};
 
 /// Without bars in the way.
 const PLAIN: [&str; 1] = ["--quiet"];

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::terminal::{End, installed, terminal};
+use crate::pty::{End, installed, terminal};
 
 /// Moves on and on in a large file, which takes no time, until the test has `seen` that; then stands at its half until
 /// the test says `go`.

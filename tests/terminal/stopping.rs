@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::terminal::{End, terminal};
+use crate::pty::{End, terminal};
 
 const CTRL_C: &str = "\x03";
 

@@ -1,15 +1,10 @@
 //! Many tasks of one executor: no thread, descriptor or child is left over.
 //!
-//! The only test of its program, because it counts what the whole process has.
-
-#![cfg(target_os = "linux")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
+//! Runs in a process of its own, because it counts what the whole process has.
 
 use std::fs;
 use std::num::NonZeroUsize;
+use std::process::Command;
 use std::time::Duration;
 
 use progrun::executor::Builder;
@@ -25,8 +20,27 @@ fn belongings() -> (usize, usize, String) {
     (count("/proc/self/task"), count("/proc/self/fd"), children)
 }
 
+/// In the environment of the process that runs the test.
+const ALONE: &str = "PROGRUN_TEST_ALONE";
+
 #[test]
 fn many_tasks_of_one_executor_leave_nothing() {
+    if std::env::var_os(ALONE).is_some() {
+        return leave_nothing();
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "soak::library::many_tasks_of_one_executor_leave_nothing",
+        ])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("\ntest result: ok. 1 passed;"), "{text}");
+}
+
+fn leave_nothing() {
     let before = belongings();
     let executor: ProgressExecutor<usize, usize> =
         Builder::new(NonZeroUsize::new(4).unwrap()).build();

@@ -10,18 +10,9 @@
 //! Different on purpose: 10 (a caller's ignored SIGPIPE would take the cancellation away), 5 and 25 (signal 0 and
 //! real-time signals are refused), 16 (the inner one is asked before anything is sent).
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
-
-#[expect(dead_code, reason = "what other test programs need of it")]
-#[path = "../run/support.rs"]
-mod support;
-
 use std::process::Stdio;
 
-use self::support::{Lifeline, Progrun, Signal, assert_text, progrun, text};
+use crate::support::{Lifeline, Progrun, Signal, assert_text, progrun, text};
 
 /// `progrun --quiet` with these options and this command.
 fn quiet(options: &[&str], command: &[&str]) -> Progrun {

@@ -3,11 +3,6 @@
 //! Tests wait for facts (an event, a line, a pipe that everybody let go of) and never for time to pass. Needs sh, bash
 //! and the usual small commands.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
-
 mod channel;
 mod events;
 mod foreign;
@@ -19,5 +14,4 @@ mod plain;
 mod signals;
 mod status;
 mod stopping;
-mod support;
 mod timeout;

@@ -2,17 +2,9 @@
 //!
 //! Prints the same for its peers, measured, and keeps `docs/process-control.md` true. Beside that: the clocks of a run
 //! that was stopped, and who holds the ends of the channel. Needs Linux, bash and the usual small commands.
-#![cfg(target_os = "linux")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy.toml lets tests unwrap, but not what they call"
-)]
 
 mod clocks;
 mod ends;
 mod page;
 mod phases;
 mod scene;
-#[expect(dead_code, reason = "it serves other tests, too")]
-#[path = "../run/support.rs"]
-mod support;

@@ -358,7 +358,7 @@ impl Ended {
 #[track_caller]
 pub(crate) fn valid_event(line: &str) -> Value {
     static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
-        let schema = include_str!("../../docs/events.schema.json");
+        let schema = include_str!("../docs/events.schema.json");
         jsonschema::draft202012::new(&serde_json::from_str(schema).unwrap()).unwrap()
     });
     let event = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));

@@ -1,0 +1,35 @@
+//! All tests that do not stand beside the code they test, as one program: linking two dozen took most of the building.
+//!
+//! `cargo test`, or `cargo test --test suite lending::` for a part.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml lets tests unwrap, but not what they call"
+)]
+
+mod completions;
+mod corpus;
+mod drain;
+mod examples;
+mod executor;
+mod generated;
+mod json_dialects;
+#[cfg(target_os = "linux")]
+mod matrix;
+mod nested;
+#[cfg(target_os = "linux")]
+mod programs;
+mod progress;
+mod protocol;
+mod pty;
+#[cfg(target_os = "linux")]
+mod report;
+mod run;
+mod schema;
+mod shape;
+mod soak;
+mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
+mod timeout;
+mod tree;
