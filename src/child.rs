@@ -9,6 +9,8 @@
 //! always: see the end with `WNOWAIT`, read the pipes to their end, send the last signals, reap.
 
 mod drain;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod holders;
 mod launch_error;
 mod observe;

@@ -12,6 +12,8 @@ mod curl;
 mod dpkg;
 mod e2fsck;
 mod ffmpeg;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gpg;
 pub mod json;
 #[cfg(test)]

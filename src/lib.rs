@@ -114,9 +114,27 @@ pub mod run;
 pub mod sink;
 pub mod vt;
 
+/// The way to what the targets in `fuzz/` try. `cargo fuzz` sets `fuzzing`: to all others this is not there.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz {
+    pub use crate::child::fuzz::listener;
+    pub use crate::dialect::fuzz::{dialects, zig};
+    pub use crate::protocol::fuzz::{decoder, object};
+    pub use crate::sink::fuzz::{bars, page, text};
+}
+
 pub use executor::{Executor, ExecutorState, StateChange};
 pub use progress::{
     BackgroundProgress, FutureState, ProgressBackgroundTask, ProgressCancelled, ProgressExecutor,
     ProgressFuture, ProgressReporter, submit_progress,
 };
 pub use protocol::PROGRESS;
+
+/// The inputs of a fuzz target that failed once, for its tests.
+#[cfg(test)]
+fn regressions(target: &str) -> impl Iterator<Item = Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/regressions");
+    let files = std::fs::read_dir(format!("{folder}/{target}")).unwrap();
+    files.map(|file| std::fs::read(file.unwrap().path()).unwrap())
+}

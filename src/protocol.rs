@@ -9,6 +9,8 @@
 //! reason, the next line is read as if nothing had happened, and memory stays below [`LINE_LIMIT`].
 
 mod decoder;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod object;
 #[cfg(test)]
 mod properties;

@@ -7,6 +7,8 @@
 mod bars;
 mod choice;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod json;
 mod log;
 mod modes;

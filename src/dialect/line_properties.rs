@@ -90,7 +90,7 @@ fn a_dialect_is_silent_on_the_recorded_streams_of_all_other_programs() {
 }
 
 /// Text that comes close to what is read.
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     let token = prop_oneof![
         any::<String>(),
         prop::sample::select(vec![

@@ -51,7 +51,7 @@ fn read(pieces: &[&[u8]]) -> Vec<(&'static str, String)> {
 }
 
 /// Bytes that come close to what we know.
-fn output() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn output() -> impl Strategy<Value = Vec<u8>> {
     let token = prop_oneof![
         1 => vec(any::<u8>(), 0..6),
         1 => (0..=101_u32).prop_map(|number| number.to_string().into_bytes()),

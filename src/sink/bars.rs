@@ -5,6 +5,8 @@
 //! Whatever the child printed is written in order and byte for byte: complete lines above the bars, and a line that the
 //! child leaves open, such as a question, after a moment as it is, with the bars out of the way until it is complete.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod layout;
 mod output;
 mod page;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::vt::{Piece, Splitter, numbers};
 
-use self::row::{Cells, Row, tab};
+use self::row::{Cells, Row, WIDEST, tab};
 use super::super::{OFF, Style, restyle};
 
 pub(super) use self::row::rows_of;
@@ -282,7 +282,7 @@ impl Page {
                 self.column = self.column.saturating_sub(1);
             }
             BELL => change.aside.push(control),
-            b'\t' if !self.is_at_end() => self.column = tab(self.column),
+            b'\t' if !self.is_at_end() => self.column = tab(self.column).min(WIDEST),
             _ => self.keep(&[control]),
         }
     }
@@ -318,7 +318,7 @@ impl Page {
             (_, b'G' | b'`') => self.go_to(many - 1, change),
             (_, b'C') => {
                 self.draw(change);
-                self.column = self.column.saturating_add(many);
+                self.column = self.column.saturating_add(many).min(WIDEST);
             }
             (_, b'D') => {
                 self.draw(change);
@@ -338,7 +338,7 @@ impl Page {
             }
             (_, b'H' | b'f') => {
                 self.elsewhere = Some(many - 1);
-                self.column = given.next().unwrap_or(0).max(1) - 1;
+                self.column = (given.next().unwrap_or(0).max(1) - 1).min(WIDEST);
             }
             (_, b'd') => self.elsewhere = Some(many - 1),
             // Where lines of state have their place, or have it no more.
@@ -441,7 +441,7 @@ impl Page {
 
     fn go_to(&mut self, column: usize, change: &mut Change) {
         self.draw(change);
-        self.column = column;
+        self.column = column.min(WIDEST);
     }
 
     fn line_feed(&mut self, change: &mut Change) {

@@ -9,7 +9,7 @@ use crate::vt::{Piece, Splitter};
 use super::{OFF, Style, restyle};
 
 /// No terminal is wider; what is written beyond is lost.
-const WIDEST: usize = 1024;
+pub(super) const WIDEST: usize = 1024;
 
 /// A line.
 #[derive(Debug, Default)]
