@@ -21,6 +21,7 @@ mod socket;
 mod spawn;
 mod terminal;
 mod tree;
+mod watcher;
 mod worker;
 
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::credit::Charge;
 use crate::dialect::Selection;
@@ -68,6 +70,8 @@ pub struct Launch {
     pub observe: bool,
     /// The write end of a pipe that tells of a stop when its reader closes it.
     pub outer: Option<OwnedFd>,
+    /// How long the child's group lives on if we are killed; none: for ever.
+    pub kill_after: Option<Duration>,
 }
 
 /// What the worker tells the run loop, beside the reports. Unlike these it also arrives after a cancel request.

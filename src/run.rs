@@ -121,6 +121,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         wait_output: settings.wait_output,
         observe: chosen.observe && settings.from.reads(FILES) || settings.from.asks_for(FILES),
         outer: chosen.outer,
+        kill_after: settings.limits.kill_after,
     };
     let stage = Rc::new(RefCell::new(Stage::new(chosen.sinks, started)));
 

@@ -8,6 +8,8 @@ mod events;
 mod foreign;
 mod formats;
 mod garbage;
+#[cfg(target_os = "linux")]
+mod killed;
 mod loss;
 mod output;
 mod plain;

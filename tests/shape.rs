@@ -25,7 +25,12 @@ const KEPT: [(&str, &[&str]); 4] = [
     ("ctrlc", &["run/signals.rs"]),
     (
         "unsafe",
-        &["child/signals.rs", "child/spawn.rs", "groups.rs"],
+        &[
+            "child/signals.rs",
+            "child/spawn.rs",
+            "child/watcher.rs",
+            "groups.rs",
+        ],
     ),
 ];
 

@@ -1,6 +1,6 @@
 //! Masks and dispositions of signals, and stopping ourselves.
 //!
-//! One of the three files with `unsafe` code (the others are `spawn.rs` and `groups.rs`): none of the crates that we have offers a safe
+//! One of the four files with `unsafe` code (the others are `spawn.rs`, `watcher.rs` and `groups.rs`): none of the crates that we have offers a safe
 //! interface to the mask of a thread and the disposition of a signal. All that is handed to the system here is plain
 //! data of this file's own, for which all-zero bytes are valid.
 #![expect(

@@ -1,6 +1,6 @@
 //! Makes a child: the channel, the fork, the exec; and buries it: `wait4`.
 //!
-//! One of the three files with `unsafe` code (the others are `signals.rs` and `groups.rs`): code that runs between fork and exec cannot be
+//! One of the four files with `unsafe` code (the others are `signals.rs`, `watcher.rs` and `groups.rs`): code that runs between fork and exec cannot be
 //! had without it, nor can what a single child used. What runs between fork and exec is async-signal-safe: plain system
 //! calls on numbers that were made before the fork, no allocation and no lock.
 #![expect(

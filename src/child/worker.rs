@@ -18,6 +18,7 @@ use super::drain::Drain;
 use super::observe::Observer;
 use super::socket::{Call, Callers};
 use super::terminal::Terminal;
+use super::watcher::Watcher;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
 mod asking;
@@ -77,6 +78,8 @@ pub(super) struct Worker<'a> {
     cancel_seen: bool,
     /// What the environments of the child's descendants have, and of nobody else.
     mark: String,
+    /// Kills the group if we are killed.
+    watcher: Watcher,
     /// Whether what is left of the group is killed when the leader is gone.
     terminated: bool,
     /// Whether what left the group is killed as well.
@@ -133,6 +136,7 @@ impl<'a> Worker<'a> {
             reports_credit: Credit::new(UNDER_WAY, move || reports_wake.wake()),
             output_credit: Credit::new(UNDER_WAY, move || output_wake.wake()),
             cancel_seen: false,
+            watcher: Watcher::new(spawned.pid, launch.kill_after),
             terminated: false,
             killed: false,
             wait_output: launch.wait_output,
@@ -350,6 +354,7 @@ impl<'a> Worker<'a> {
             self.look_at(now),
             self.dialects.deadline(),
             self.observe_at(),
+            self.watcher.due(),
         ]
         .into_iter()
         .flatten()
@@ -362,6 +367,9 @@ impl<'a> Worker<'a> {
         }
         let ready = |descriptor: &PollFd<'_>| !descriptor.revents().is_empty();
         let woken = ready(&descriptors[0]);
+        let heard = descriptors[1..]
+            .iter()
+            .any(|descriptor| descriptor.revents().contains(PollFlags::IN));
         let readable: Vec<_> = descriptors[1..]
             .iter()
             .zip(&sources)
@@ -374,6 +382,10 @@ impl<'a> Worker<'a> {
             } else if polled_all {
                 drain.empty(Instant::now());
             }
+        }
+        self.watcher.look(Instant::now());
+        if heard {
+            self.watcher.heard_of_child();
         }
         self.woken = woken;
         if woken {
@@ -573,6 +585,7 @@ impl<'a> Worker<'a> {
         } else if self.terminated {
             tree::kill_group(self.pid);
         }
+        drop(self.watcher);
         let exit = spawn::reap(self.pid)?;
         (self.notify)(Notice::Ended(exit));
         match exit.ending {

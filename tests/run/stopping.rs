@@ -328,29 +328,6 @@ fn a_command_that_is_stopped_ends_at_sigterm() {
 }
 
 #[test]
-fn a_command_that_reports_ends_at_its_next_write_when_progrun_is_killed() {
-    let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
-    let mut run = patient(&["sh", &child("orphan.sh"), gate.path(), lifeline.path()]).start();
-    run.event("progress");
-    run.signal(Signal::KILL);
-    run.wait();
-    gate.open();
-    assert_eq!(lifeline.last_words(), "cancelled\n");
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_silent_command_gets_sigterm_when_progrun_is_killed() {
-    let lifeline = Lifeline::new();
-    let script = r#"exec 4>"$1"; echo up; exec sleep 1000"#;
-    let mut run = patient(&["sh", "-c", script, "sh", lifeline.path()]).start();
-    run.event("output");
-    run.signal(Signal::KILL);
-    run.wait();
-    assert_eq!(lifeline.last_words(), "");
-}
-
-#[test]
 fn the_command_leads_a_group_of_its_own_which_is_empty_at_the_end() {
     let mut run = patient(&["sleep", "1000"]).start();
     let pid = run.child();

@@ -1,0 +1,206 @@
+//! The watcher: a tiny process that outlives us only if we are killed, and then kills what is left of the child's group.
+//!
+//! When we are killed, the kernel closes the channel and sends the child SIGTERM (`PR_SET_PDEATHSIG`). A child that
+//! ignores both would run on unseen, and so would what it started. The watcher is a member of the child's group, so that
+//! the number of the group cannot come to belong to a stranger, and holds the read end of a pipe whose write end only we
+//! have. When the pipe hangs up, the watcher continues the group, for a stopped process acts on no SIGTERM, gives it its
+//! time, and kills it. Only Linux has one.
+//!
+//! It is a fork that never runs a program: it makes plain system calls, and has a memory of its own, for the kernel's
+//! OOM killer kills all processes that share one. It holds no descriptor but the pipe and a handle of the leader, so that
+//! no end of file waits for it. All signals are blocked in it: only SIGKILL and SIGSTOP reach it, and none makes it leave
+//! a core. Its exit signal is 0, so that no `wait` finds it but the one in this file.
+//!
+//! A fork is dear for a command that is over in a millisecond. So there is a watcher once the child was heard of, or has
+//! run for [`SHORT`].
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+/// A silent command that is over before that has no watcher.
+const SHORT: Duration = Duration::from_millis(3);
+
+/// The watcher of one child's group. When the value is dropped, the watcher is gone and the group as it was.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    leader: Pid,
+    /// From the hang-up to the killing.
+    patience: Duration,
+    /// When the watcher is started; none once that was tried, or if nothing is ever killed.
+    due: Option<Instant>,
+    #[cfg(target_os = "linux")]
+    process: Option<linux::Process>,
+}
+
+impl Watcher {
+    /// For the group of `leader`. Without a time nothing is killed.
+    pub(super) fn new(leader: Pid, patience: Option<Duration>) -> Self {
+        let due = Instant::now() + SHORT;
+        Self {
+            leader,
+            patience: patience.unwrap_or_default(),
+            due: patience.filter(|_| cfg!(target_os = "linux")).map(|_| due),
+            #[cfg(target_os = "linux")]
+            process: None,
+        }
+    }
+
+    /// When [`look`](Self::look) is to be called next.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Starts the watcher if its time has come. The leader must not have been reaped.
+    pub(super) fn look(&mut self, now: Instant) {
+        if self.due.is_some_and(|due| due <= now) {
+            self.start();
+        }
+    }
+
+    /// The child wrote something: whoever sees it may rely on the watcher from then on.
+    pub(super) fn heard_of_child(&mut self) {
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        // Its last words need none.
+        if self.due.is_some() && matches!(waitid(WaitId::Pid(self.leader), ended), Ok(None)) {
+            self.start();
+        }
+    }
+
+    fn start(&mut self) {
+        self.due = None;
+        #[cfg(target_os = "linux")]
+        {
+            self.process = linux::Process::start(self.leader, self.patience);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    #![expect(unsafe_code, reason = "a fork without a program has no safe interface")]
+
+    use std::ffi::CStr;
+    use std::io;
+    use std::mem::MaybeUninit;
+    use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+    use std::time::{Duration, Instant};
+
+    use rustix::process::Pid;
+
+    use super::super::signals::Blocked;
+
+    /// How often the watcher looks whether anything is left of the group, once its time runs.
+    const LOOK: Duration = Duration::from_millis(20);
+
+    /// Not after us: `pkill -9 progrun` is one of the cases that it is there for.
+    const NAME: &CStr = c"run-watcher";
+
+    /// The process. It leaves when the value is dropped.
+    #[derive(Debug)]
+    pub(super) struct Process {
+        pid: libc::pid_t,
+        /// Hangs up when we are gone, whatever we died of.
+        _end: OwnedFd,
+    }
+
+    impl Process {
+        /// None where the system has no room for one: a run without a watcher is better than none.
+        pub(super) fn start(leader: Pid, patience: Duration) -> Option<Self> {
+            let (hang_up, end) = io::pipe().ok()?;
+            let leader = leader.as_raw_nonzero().get();
+            // A signal in the watcher would run our handlers, and write into our self-pipes.
+            let blocked = Blocked::all();
+            // SAFETY: a fork, with no flag and no signal at its end. The new process has one thread, which makes system
+            // calls on plain numbers and never returns; it takes no lock that another thread may have held.
+            let pid = unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) };
+            if pid == 0 {
+                watch(hang_up.as_raw_fd(), leader, patience);
+            }
+            drop(blocked);
+            let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0)?;
+            Some(Self {
+                pid,
+                _end: end.into(),
+            })
+        }
+    }
+
+    impl Drop for Process {
+        fn drop(&mut self) {
+            // SAFETY: the number is our child's until it is reaped here, and the place is ours.
+            unsafe {
+                libc::kill(self.pid, libc::SIGKILL);
+                let mut status = MaybeUninit::<libc::c_int>::uninit();
+                while libc::waitpid(self.pid, status.as_mut_ptr(), libc::__WALL) < 0
+                    && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+                {
+                }
+            }
+        }
+    }
+
+    /// What the watcher does.
+    fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
+        // SAFETY: system calls on plain numbers, each of them async-signal-safe.
+        unsafe {
+            let is_member = libc::setpgid(0, leader) == 0;
+            libc::dup2(hang_up, 0);
+            if libc::syscall(libc::SYS_close_range, 1, libc::c_uint::MAX, 0) != 0 {
+                // Linux before 5.9. A watcher that keeps all our descriptors open does more harm than none.
+                libc::_exit(0);
+            }
+            // For a leader that leaves its group: a handle, because its number may be a stranger's one day.
+            let handle = libc::syscall(libc::SYS_pidfd_open, leader, 0);
+            let handle = RawFd::try_from(handle).unwrap_or(-1);
+            libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
+            while !is_ready(0, -1) {}
+            if is_member {
+                libc::kill(0, libc::SIGCONT);
+            }
+            let deadline = Instant::now().checked_add(patience);
+            loop {
+                let left = deadline.map_or(LOOK, |at| at.saturating_duration_since(Instant::now()));
+                let leader_is_gone = handle < 0 || is_ready(handle, 0);
+                if leader_is_gone && (!is_member || is_alone(leader)) {
+                    libc::_exit(0);
+                }
+                if left.is_zero() {
+                    break;
+                }
+                let wait = left.min(LOOK).as_millis() + 1;
+                libc::poll(std::ptr::null_mut(), 0, i32::try_from(wait).unwrap_or(1));
+            }
+            if handle >= 0 {
+                libc::syscall(libc::SYS_pidfd_send_signal, handle, libc::SIGKILL, 0, 0);
+            }
+            if is_member {
+                libc::kill(0, libc::SIGKILL);
+            }
+            libc::_exit(0)
+        }
+    }
+
+    /// Whether there is something to read, an end of file included, within so many milliseconds.
+    fn is_ready(descriptor: RawFd, milliseconds: libc::c_int) -> bool {
+        let mut polled = libc::pollfd {
+            fd: descriptor,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one place of ours.
+        unsafe { libc::poll(&raw mut polled, 1, milliseconds) > 0 }
+    }
+
+    /// Whether the group of `leader` has no member but this process, which looks from outside and is a member again
+    /// afterwards.
+    fn is_alone(leader: libc::pid_t) -> bool {
+        // SAFETY: system calls on plain numbers.
+        unsafe {
+            libc::setpgid(0, 0);
+            let is_empty = libc::kill(-leader, 0) < 0
+                && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+            is_empty || libc::setpgid(0, leader) != 0
+        }
+    }
+}
