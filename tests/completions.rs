@@ -4,7 +4,7 @@
 //! for `tests/generated.rs` to say. bash and zsh complete on a terminal only, so they get one; fish
 //! can be asked. PowerShell and elvish are not tried here.
 //!
-//! Where a shell is missing its test passes with a note; with `PROGRUN_TEST_ALL=1` it fails.
+//! Where a shell is missing, its test is ignored; with `PROGRUN_TEST_ALL=1` it fails.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +13,8 @@ use std::process::Command;
 
 use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
+
+use crate::harness::needs;
 
 /// For a shell that hangs; nothing is measured by it.
 const TOO_LONG: u64 = 60_000;
@@ -23,24 +25,6 @@ fn script(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "completions", name]
         .iter()
         .collect()
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "a test that tested nothing has to say so"
-)]
-fn installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
-    let all = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
-    assert!(
-        found || !all,
-        "{program} is not installed, but PROGRUN_TEST_ALL=1 asks for it"
-    );
-    if !found {
-        eprintln!("not tested: {program} is not installed");
-    }
-    found
 }
 
 /// A directory with a file `events.jsonl`, which is where the shell is, and [`COMMAND`] in its PATH.
@@ -117,9 +101,7 @@ fn completes_what_it_should(session: &mut PtySession) {
 
 #[test]
 fn bash_completes_options_values_files_and_the_command() {
-    if !installed("bash") {
-        return;
-    }
+    needs(&["bash"]);
     let mut shell = Command::new("bash");
     shell.args(["--norc", "--noprofile", "-i"]);
     let setup = format!(
@@ -133,9 +115,7 @@ fn bash_completes_options_values_files_and_the_command() {
 
 #[test]
 fn bash_leaves_the_command_to_bash_completion_where_that_is_loaded() {
-    if !installed("bash") {
-        return;
-    }
+    needs(&["bash"]);
     let mut shell = Command::new("bash");
     shell.args(["--norc", "--noprofile", "-i"]);
     let setup = format!(
@@ -149,9 +129,7 @@ fn bash_leaves_the_command_to_bash_completion_where_that_is_loaded() {
 
 #[test]
 fn zsh_completes_options_values_files_and_the_command() {
-    if !installed("zsh") {
-        return;
-    }
+    needs(&["zsh"]);
     let mut shell = Command::new("zsh");
     shell.args(["-f", "-i"]);
     let folder = script("");
@@ -166,9 +144,7 @@ fn zsh_completes_options_values_files_and_the_command() {
 
 #[test]
 fn fish_completes_options_values_files_and_the_command() {
-    if !installed("fish") {
-        return;
-    }
+    needs(&["fish"]);
     for (line, expected) in [
         ("progrun --ou", "--output"),
         ("progrun --output ", "none on-failure stream"),

@@ -6,12 +6,12 @@ use std::fmt::Write;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
+use crate::harness::everything;
 use crate::support::{Gate, Lifeline, Signal, assert_text, progrun, state_of, text, until};
 
 /// How many times the same thing is done.
 fn runs() -> usize {
-    let all = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
-    if all { 500 } else { 100 }
+    if everything() { 500 } else { 100 }
 }
 
 /// 200 kB whose every line is different.

@@ -114,7 +114,11 @@ fn the_man_page_names_every_variable_that_is_read() {
     let page = man_page();
     for argument in cli::command().get_opts() {
         if let Some(variable) = argument.get_env() {
-            assert!(page.contains(variable.to_str().unwrap()), "{variable:?}");
+            assert!(
+                page.contains(variable.to_str().unwrap()),
+                "{}",
+                variable.display()
+            );
         }
     }
 }

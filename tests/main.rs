@@ -7,12 +7,17 @@
     reason = "clippy.toml lets tests unwrap, but not what they call"
 )]
 
+// Before the `#[test]` of the standard library, in every file.
+#[macro_use]
+extern crate progrun_test_attribute;
+
 mod completions;
 mod corpus;
 mod drain;
 mod examples;
 mod executor;
 mod generated;
+mod harness;
 mod json_dialects;
 #[cfg(target_os = "linux")]
 mod matrix;
@@ -33,3 +38,7 @@ mod support;
 mod terminal;
 mod timeout;
 mod tree;
+
+fn main() -> std::process::ExitCode {
+    harness::main()
+}

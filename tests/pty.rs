@@ -375,27 +375,6 @@ pub(super) fn kill(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-/// Whether a program is here.
-pub(super) fn installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
-    possible(found, program)
-}
-
-/// What a test needs; where it is not there, the test passes with a note, or fails with `PROGRUN_TEST_ALL=1`.
-#[expect(
-    clippy::print_stderr,
-    reason = "a test that tested nothing has to say so"
-)]
-pub(super) fn possible(possible: bool, what: &str) -> bool {
-    let all = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
-    assert!(possible || !all, "PROGRUN_TEST_ALL=1 asks for {what}");
-    if !possible {
-        eprintln!("not tested: {what}");
-    }
-    possible
-}
-
 /// Text with everything that time alone changes made the same: a time is `_s`, a rate `_/s`, a spinner `⣾`.
 pub(super) fn steady(text: &str) -> String {
     let word = |word: &str| {

@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::geteuid;
 use serde_json::{Value, json};
 
+use crate::harness::{needs, needs_that};
 use crate::support::{self, Ended, Gate, Lifeline, Progrun, Running, Signal, child, progrun, text};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_progrun");
@@ -63,25 +64,6 @@ fn heard(mut socket: UnixStream) -> String {
     let mut answer = String::new();
     let _ = socket.read_to_string(&mut answer);
     answer
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "a test that tested nothing has to say so"
-)]
-fn possible(possible: bool, what: &str) -> bool {
-    let all = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
-    assert!(possible || !all, "PROGRUN_TEST_ALL=1 asks for {what}");
-    if !possible {
-        eprintln!("not tested: {what}");
-    }
-    possible
-}
-
-fn installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
-    possible(found, program)
 }
 
 // What is said.
@@ -367,9 +349,8 @@ fn a_full_channel_is_waited_for() {
 
 #[test]
 fn who_became_another_user_on_the_way_reports_by_the_descriptor() {
-    if !possible(geteuid().is_root(), "other users (as root)") {
-        return;
-    }
+    needs(&["runuser"]);
+    needs_that(geteuid().is_root(), "other users (as root)");
     // Where everybody can reach it.
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     let copy = folder.path().join("progrun");
@@ -618,9 +599,7 @@ fn who_connects_and_says_nothing_does_not_hold_up_the_end() {
 
 #[test]
 fn what_was_written_just_before_the_end_is_heard_without_waiting_for_the_answer() {
-    if !installed("python3") {
-        return;
-    }
+    needs(&["python3"]);
     let mut gate = Gate::new();
     let script = r#"exec 3>&-; echo ready; read -r _ <"$1"; exec python3 -c '
 import os, socket
@@ -820,10 +799,8 @@ fn a_progrun_that_is_killed_leaves_a_socket_that_leads_nowhere() {
 
 #[test]
 fn somebody_elses_process_is_refused() {
-    let able = geteuid().is_root() && installed("python3");
-    if !possible(able, "other users (as root)") {
-        return;
-    }
+    needs(&["python3"]);
+    needs_that(geteuid().is_root(), "other users (as root)");
     let mut gate = Gate::new();
     let (run, path) = waiting(&gate);
     let ask = |message: &str| {
@@ -854,9 +831,7 @@ except OSError as error:
 
 /// Runs a program that starts `sh`, which reports, is cancelled, and says so.
 fn behind(launcher: &[&str]) {
-    if !installed(launcher[0]) {
-        return;
-    }
+    needs(&[launcher[0]]);
     let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
     let script = r#"
         exec 4>"$2"; [ ! -p /dev/fd/3 ] || exit
@@ -890,17 +865,13 @@ fn behind_nodes_child_process_reports_arrive_and_cancellation_too() {
 
 #[test]
 fn behind_sudo_reports_arrive_and_cancellation_too() {
-    if !possible(geteuid().is_root(), "sudo (as root)") {
-        return;
-    }
+    needs_that(geteuid().is_root(), "sudo (as root)");
     behind(&["sudo", "-n", "--preserve-env=PROGRUN_SOCK,progrun"]);
 }
 
 #[test]
 fn in_a_pane_of_tmux_reports_arrive() {
-    if !installed("tmux") {
-        return;
-    }
+    needs(&["tmux"]);
     let folder = tempfile::tempdir().unwrap();
     // A server whose last pane is gone while somebody still waits does not always end.
     let script = r#"

@@ -1,4 +1,5 @@
-//! Holds the source to the picture of the house: which file may name which, and who alone knows what.
+//! Holds the source to the picture of the house: which file may name which, and who alone knows what; and the tests to
+//! being run.
 //!
 //! Reads text, not Rust: it looks for paths that begin with `crate::`, which is how the house names its parts.
 
@@ -212,6 +213,30 @@ fn every_part_on_a_floor_is_there() {
         .collect();
     for part in FLOORS.concat() {
         assert!(parts.contains(part), "{part}");
+    }
+}
+
+/// A file that tests/main.rs does not name is not even compiled.
+#[cfg(target_os = "linux")]
+#[test]
+fn every_test_that_is_written_is_run() {
+    let run = crate::harness::all();
+    let mut files = Vec::new();
+    collect(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"),
+        &mut files,
+    );
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for after in text.split("#[test]\n").skip(1) {
+            let (_, function) = after.split_once("fn ").unwrap();
+            // In a macro it has no name yet.
+            let Some(name) = word(function) else { continue };
+            let listed = run
+                .iter()
+                .any(|(path, _)| path.ends_with(&format!("::{name}")));
+            assert!(listed, "{name} in {} does not run", file.display());
+        }
     }
 }
 

@@ -10,11 +10,11 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
+use crate::harness::everything;
 use crate::support::{Progrun, progrun, text, until};
 
 fn scaled(all: usize, some: usize) -> usize {
-    let wanted = std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1");
-    if wanted { all } else { some }
+    if everything() { all } else { some }
 }
 
 /// A run that uses everything: the channel, both streams, as pipes and as terminals, a file of events, a log, a spool, and

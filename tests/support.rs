@@ -10,7 +10,6 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::LazyLock;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -20,9 +19,6 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use rustix::process::Signal;
-
-/// No run here takes a hundredth of this. What still hangs then takes the whole test program with it.
-const HANGS: Duration = Duration::from_mins(5);
 
 /// A run to be started: `progrun(&["--timeout", "1h", "--", "make"])`.
 pub(crate) fn progrun(arguments: &[&str]) -> Progrun {
@@ -170,23 +166,8 @@ impl Progrun {
             stderr: process.stderr.take().map(BufReader::new),
             process,
             events: Vec::new(),
-            _watchdog: watchdog(),
         }
     }
-}
-
-/// Ends the test program if the other end is not dropped in time.
-fn watchdog() -> Sender<()> {
-    let (sender, receiver) = mpsc::channel();
-    let test = thread::current().name().unwrap_or_default().to_owned();
-    thread::spawn(move || {
-        if receiver.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout) {
-            // Not through the macro, whose words libtest keeps until the test ends.
-            let _ = writeln!(std::io::stderr(), "{test} hangs");
-            std::process::exit(101);
-        }
-    });
-    sender
 }
 
 /// A run that is under way. If the test fails it is killed, and its child with it.
@@ -195,7 +176,6 @@ pub(crate) struct Running {
     stdout: Option<BufReader<ChildStdout>>,
     stderr: Option<BufReader<ChildStderr>>,
     events: Vec<Value>,
-    _watchdog: Sender<()>,
 }
 
 /// What came of a run whose stdout was read as events.

@@ -1,13 +1,12 @@
 //! Backups: restic, borg.
 
 use super::copies::FILES;
-use super::work::{installed, work};
+use super::work::work;
+use crate::harness::needs;
 
 #[test]
 fn a_bar_for_a_backup_of_restic() {
-    if !installed(&["restic"]) {
-        return;
-    }
+    needs(&["restic"]);
     let given = format!("{FILES}\nrestic --quiet --repo repository init");
     let script = "
         cp -r ../given/repository .
@@ -31,9 +30,7 @@ fn a_bar_for_a_backup_of_restic() {
 
 #[test]
 fn borg_that_creates_counts_and_borg_that_extracts_has_a_bar() {
-    if !installed(&["borg"]) {
-        return;
-    }
+    needs(&["borg"]);
     let given = format!("{FILES}\nborg init --encryption none repository");
     let script = "
         cp -r ../given/repository .

@@ -1,12 +1,11 @@
 //! zig, whose progress is a tree.
 
-use super::work::{installed, python, work};
+use super::work::{python, work};
+use crate::harness::needs;
 
 #[test]
 fn a_tree_of_bars_for_zig() {
-    if !installed(&[&python()]) {
-        return;
-    }
+    needs(&[&python()]);
     let seen = work(
         "echo 'pub fn main() u8 { return 7; }' >seven.zig; mkdir cache",
         "export ZIG_GLOBAL_CACHE_DIR=$PWD/../given/cache ZIG_LOCAL_CACHE_DIR=$PWD/cache
@@ -24,9 +23,7 @@ fn a_tree_of_bars_for_zig() {
 
 #[test]
 fn zig_that_fails_says_why() {
-    if !installed(&[&python()]) {
-        return;
-    }
+    needs(&[&python()]);
     let script = "
         export ZIG_GLOBAL_CACHE_DIR=$PWD/cache ZIG_LOCAL_CACHE_DIR=$PWD/cache
         mkdir result

@@ -1,7 +1,8 @@
 //! Files that come from elsewhere: rsync, git, curl.
 
 use super::server::serve;
-use super::work::{installed, work};
+use super::work::work;
+use crate::harness::needs;
 
 /// Some large files and many small ones, of which nothing can be left out.
 pub(super) const FILES: &str = "
@@ -22,9 +23,7 @@ pub(super) const REPOSITORY: &str = "
 
 #[test]
 fn a_bar_for_rsync() {
-    if !installed(&["rsync"]) {
-        return;
-    }
+    needs(&["rsync"]);
     let seen = work(
         FILES,
         "rsync --archive --info=progress2 ../given/files/ result",
@@ -40,9 +39,7 @@ fn a_bar_for_rsync() {
 
 #[test]
 fn rsync_that_copies_a_part_only_still_says_so() {
-    if !installed(&["rsync"]) {
-        return;
-    }
+    needs(&["rsync"]);
     let seen = work(
         FILES,
         "rsync --archive --info=progress2 ../given/files ../given/none result",
@@ -55,9 +52,7 @@ fn rsync_that_copies_a_part_only_still_says_so() {
 
 #[test]
 fn a_bar_for_git_clone() {
-    if !installed(&["git"]) {
-        return;
-    }
+    needs(&["git"]);
     let given = format!("{FILES}{REPOSITORY}");
     let seen = work(
         &given,
@@ -79,9 +74,7 @@ fn a_bar_for_git_clone() {
 
 #[test]
 fn a_bar_for_both_meters_of_curl() {
-    if !installed(&["curl", "pv"]) {
-        return;
-    }
+    needs(&["curl", "pv"]);
     for (meter, source) in [("", "curl"), ("--progress-bar", "meter")] {
         let script =
             format!(r#"mkdir result; curl {meter} --output result/file "$(<../given/url)/file""#);
@@ -95,9 +88,7 @@ fn a_bar_for_both_meters_of_curl() {
 
 #[test]
 fn curl_that_fails_fails() {
-    if !installed(&["curl", "pv"]) {
-        return;
-    }
+    needs(&["curl", "pv"]);
     let work = work(
         "",
         r#"mkdir result; curl --fail --output result/file "$(<../given/url)/file""#,

@@ -1,6 +1,7 @@
 //! ffmpeg, with its own meter and with `-progress`; and e2fsck.
 
-use super::work::{installed, work};
+use super::work::work;
+use crate::harness::needs;
 
 const FILM: &str = "
     ffmpeg -nostdin -loglevel error -f lavfi -i testsrc=duration=6:size=640x480:rate=25 -c:v mpeg4 film.avi";
@@ -13,9 +14,7 @@ const CONVERT: &str = "
 
 #[test]
 fn a_bar_for_the_meter_of_ffmpeg() {
-    if !installed(&["ffmpeg"]) {
-        return;
-    }
+    needs(&["ffmpeg"]);
     let seen = work(FILM, &CONVERT.replace("OPTIONS", "")).compared("ffmpeg");
     assert!(seen.stderr.contains("time=00:00:06.00"), "{}", seen.stderr);
     assert_eq!(seen.rises("ffmpeg", None), "100");
@@ -23,9 +22,7 @@ fn a_bar_for_the_meter_of_ffmpeg() {
 
 #[test]
 fn a_bar_for_what_ffmpeg_writes_on_the_channel() {
-    if !installed(&["ffmpeg"]) {
-        return;
-    }
+    needs(&["ffmpeg"]);
     let script = CONVERT.replace("OPTIONS", "-nostats -progress pipe:3");
     let seen = work(FILM, &script).compared("ffmpeg");
     assert_eq!(seen.rises("ffmpeg", None), "100");
@@ -33,9 +30,7 @@ fn a_bar_for_what_ffmpeg_writes_on_the_channel() {
 
 #[test]
 fn a_bar_for_the_passes_of_e2fsck() {
-    if !installed(&["/usr/sbin/mke2fs"]) {
-        return;
-    }
+    needs(&["/usr/sbin/mke2fs"]);
     let seen = work(
         "mke2fs -q -F disk 32M",
         "mkdir result; cp ../given/disk disk; e2fsck -f -n -C 3 disk | tee result/said",

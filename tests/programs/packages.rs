@@ -3,7 +3,8 @@
 use std::fs;
 
 use super::server::serve;
-use super::work::{Work, installed, python, work};
+use super::work::{Work, python, work};
+use crate::harness::needs;
 
 /// Three packages of Debian's kind, and what apt has to be told in order to know no others.
 pub(super) const DEBIAN: &str = r#"
@@ -46,9 +47,7 @@ fn served(given: &str, rate: &'static str, script: &str) -> Work {
 
 #[test]
 fn a_bar_for_what_apt_get_writes_on_the_channel() {
-    if !installed(&["apt-get", "dpkg-deb", "pv"]) {
-        return;
-    }
+    needs(&["apt-get", "dpkg-deb", "pv"]);
     let script = r#"
         mkdir -p result cache/archives/partial
         echo "deb [trusted=yes] $(<../given/url) ./" >../given/sources
@@ -69,9 +68,7 @@ fn a_bar_for_what_apt_get_writes_on_the_channel() {
 
 #[test]
 fn a_count_for_what_dpkg_writes_on_the_channel() {
-    if !installed(&["dpkg", "dpkg-deb"]) {
-        return;
-    }
+    needs(&["dpkg", "dpkg-deb"]);
     let script = "
         mkdir -p result/var/lib/dpkg/{updates,info}
         touch result/var/lib/dpkg/status
@@ -92,9 +89,7 @@ fn a_count_for_what_dpkg_writes_on_the_channel() {
 
 #[test]
 fn a_bar_for_a_download_of_pip() {
-    if !installed(&[&python(), "pv"]) {
-        return;
-    }
+    needs(&[&python(), "pv"]);
     let wheel = r#"
         mkdir -p folder pr/pr-1.dist-info
         cd pr

@@ -1,15 +1,14 @@
 //! Packers, and a loop in Python: zstd, 7z, tqdm.
 
-use super::work::{installed, python, work};
+use super::work::{python, work};
+use crate::harness::needs;
 
 /// What takes a packer some time.
 const HARD: &str = "head -c 3000000 /dev/urandom | base64 >file";
 
 #[test]
 fn a_bar_for_zstd() {
-    if !installed(&["zstd"]) {
-        return;
-    }
+    needs(&["zstd"]);
     let seen = work(
         HARD,
         "mkdir result; zstd --progress -19 ../given/file -o result/file.zst",
@@ -21,9 +20,7 @@ fn a_bar_for_zstd() {
 
 #[test]
 fn a_bar_for_7z() {
-    if !installed(&["7z"]) {
-        return;
-    }
+    needs(&["7z"]);
     // It says how far it is only now and then.
     let given = "head -c 6000000 /dev/urandom | base64 >file";
     let seen = work(given, "7z a -bsp1 -mx=9 file.7z ../given/file")
@@ -35,9 +32,7 @@ fn a_bar_for_7z() {
 
 #[test]
 fn a_bar_for_tqdm() {
-    if !installed(&[&python()]) {
-        return;
-    }
+    needs(&[&python()]);
     let script = "mkdir result; seq 200000 | $PYTHON -m tqdm --total 200000 --mininterval 0.01 >result/lines";
     let seen = work("", script).compared("meter");
     assert!(seen.stderr.contains("200000/200000"), "{}", seen.stderr);

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::work::installed;
+use crate::harness::needs;
 use crate::support::{Lifeline, Running, Signal, progrun};
 
 const SSHD: &str = "/usr/sbin/sshd";
@@ -81,9 +81,7 @@ impl Drop for Server {
 
 #[test]
 fn a_run_at_the_other_end_of_ssh_is_shown_at_this_one() {
-    if !installed(&["ssh", SSHD]) {
-        return;
-    }
+    needs(&["ssh", SSHD]);
     let server = Server::start();
     let script = r#"
         echo 1/3 >&3
@@ -120,9 +118,7 @@ fn a_run_at_the_other_end_of_ssh_is_shown_at_this_one() {
 
 #[test]
 fn a_run_at_the_other_end_of_ssh_on_a_terminal_is_cancelled_with_the_connection() {
-    if !installed(&["ssh", SSHD]) {
-        return;
-    }
+    needs(&["ssh", SSHD]);
     let server = Server::start();
     let lifeline = Lifeline::new();
     let script = format!(

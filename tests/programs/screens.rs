@@ -2,7 +2,8 @@
 
 use super::copies::{FILES, REPOSITORY};
 use super::server::serve;
-use super::work::{environment, installed};
+use super::work::environment;
+use crate::harness::needs;
 use crate::pty::{End, Terminal, terminal};
 
 /// Runs a script on a terminal; its last command is the one under progrun.
@@ -40,9 +41,7 @@ fn left(mut terminal: Terminal) -> String {
 
 #[test]
 fn rsync_leaves_its_last_line() {
-    if !installed(&["rsync"]) {
-        return;
-    }
+    needs(&["rsync"]);
     let command = "rsync --archive --bwlimit=4m --info=progress2 files/ result";
     let mut terminal = shown(FILES, command);
     bar(&mut terminal);
@@ -53,9 +52,7 @@ fn rsync_leaves_its_last_line() {
 
 #[test]
 fn git_clone_leaves_a_line_for_each_phase() {
-    if !installed(&["git", "pv"]) {
-        return;
-    }
+    needs(&["git", "pv"]);
     let slow = r#"
         printf '#!/bin/sh\ngit-upload-pack "$@" | pv --quiet --rate-limit 4m\n' >slow
         chmod +x slow"#;
@@ -82,9 +79,7 @@ fn git_clone_leaves_a_line_for_each_phase() {
 
 #[test]
 fn curl_leaves_its_table() {
-    if !installed(&["curl", "pv"]) {
-        return;
-    }
+    needs(&["curl", "pv"]);
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), vec![b'x'; 5_000_000]).unwrap();
     let url = serve(folder.path(), "2m");
@@ -99,9 +94,7 @@ fn curl_leaves_its_table() {
 
 #[test]
 fn ctrl_c_stops_rsync_and_the_terminal_is_as_it_was() {
-    if !installed(&["rsync"]) {
-        return;
-    }
+    needs(&["rsync"]);
     let command = "rsync --archive --bwlimit=1m --info=progress2 files/ result";
     let mut terminal = shown(FILES, command);
     bar(&mut terminal);

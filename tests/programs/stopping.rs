@@ -10,7 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::copies::{FILES, REPOSITORY};
-use super::work::{environment, installed};
+use super::work::environment;
+use crate::harness::needs;
 use crate::support::{Ended, Signal, progrun, text};
 
 /// A folder in which a script has made what there is before.
@@ -63,9 +64,7 @@ fn interrupted(folder: &Path, from: &str, script: &str, is_so: impl Fn(&Value) -
 
 #[test]
 fn rsync_says_that_it_was_interrupted_and_leaves_no_half_file() {
-    if !installed(&["rsync"]) {
-        return;
-    }
+    needs(&["rsync"]);
     let folder = given(FILES);
     let script = "rsync --archive --bwlimit=2m --info=progress2 files/ result";
     let ended = interrupted(folder.path(), "auto", script, |_| true);
@@ -83,9 +82,7 @@ fn rsync_says_that_it_was_interrupted_and_leaves_no_half_file() {
 
 #[test]
 fn git_clone_takes_its_half_repository_away() {
-    if !installed(&["git", "pv"]) {
-        return;
-    }
+    needs(&["git", "pv"]);
     let slow = r#"
         printf '#!/bin/sh\ngit-upload-pack "$@" | pv --quiet --rate-limit 2m\n' >slow
         chmod +x slow"#;
@@ -99,9 +96,7 @@ fn git_clone_takes_its_half_repository_away() {
 
 #[test]
 fn restic_takes_its_lock_away_and_its_repository_is_whole() {
-    if !installed(&["restic"]) {
-        return;
-    }
+    needs(&["restic"]);
     let folder = given(&format!("{FILES}\nrestic --quiet --repo repository init"));
     let script = "restic --repo repository backup --json --limit-upload 1000 files";
     let ended = interrupted(folder.path(), "auto", script, |_| true);
@@ -123,9 +118,7 @@ fn restic_takes_its_lock_away_and_its_repository_is_whole() {
 
 #[test]
 fn borg_takes_its_lock_away_and_its_repository_is_whole() {
-    if !installed(&["borg"]) {
-        return;
-    }
+    needs(&["borg"]);
     // So much that it is not done before, and of which no byte is seen twice.
     let folder = given(&format!(
         "{FILES}\nhead -c 30000000 /dev/urandom | base64 >files/z; borg init --encryption none repository"
@@ -159,7 +152,7 @@ fn a_writer_of_dpkgs_kind_ends_at_a_package_that_is_done() {
             if [ \"$stop\" ]; then echo pr-$package is the last one; exit 100; fi
         done";
     fs::write(&path, writer).unwrap();
-    let ended = interrupted(folder.path(), "dpkg", "dash writer", |_| true);
+    let ended = interrupted(folder.path(), "dpkg", "sh writer", |_| true);
     assert_eq!(ended.finished()["exit_status"], 100);
     let done = fs::read_to_string(folder.path().join("done")).unwrap();
     let last = done.lines().last().unwrap();
@@ -172,9 +165,7 @@ fn a_writer_of_dpkgs_kind_ends_at_a_package_that_is_done() {
 
 #[test]
 fn apt_get_keeps_what_it_has_of_a_file() {
-    if !installed(&["apt-get", "dpkg-deb", "pv"]) {
-        return;
-    }
+    needs(&["apt-get", "dpkg-deb", "pv"]);
     let folder = given(super::packages::DEBIAN);
     let url = super::server::serve(&folder.path().join("folder"), "500k");
     let before = format!(

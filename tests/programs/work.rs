@@ -11,7 +11,6 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::pty;
 use crate::support::{progrun, text, valid_event};
 
 /// Keeps what the program writes on each stream, and hands it on. Its status is the program's.
@@ -19,11 +18,6 @@ const OWN: &str = r#"
 set -o pipefail
 { bash -e -c "$1" 2>&1 1>&4 4>&- | tee own.stderr >&2 4>&-; } 4>&1 | tee own.stdout
 "#;
-
-/// Whether all of these are here, by name or by path.
-pub(super) fn installed(programs: &[&str]) -> bool {
-    programs.iter().all(|program| pty::installed(program))
-}
 
 /// The Python that has what is tested of `PyPI`.
 pub(super) fn python() -> String {

@@ -1,10 +1,7 @@
 //! Many tasks of one executor: no thread, descriptor or child is left over.
-//!
-//! Runs in a process of its own, because it counts what the whole process has.
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::process::Command;
 use std::time::Duration;
 
 use progrun::executor::Builder;
@@ -20,27 +17,8 @@ fn belongings() -> (usize, usize, String) {
     (count("/proc/self/task"), count("/proc/self/fd"), children)
 }
 
-/// In the environment of the process that runs the test.
-const ALONE: &str = "PROGRUN_TEST_ALONE";
-
 #[test]
 fn many_tasks_of_one_executor_leave_nothing() {
-    if std::env::var_os(ALONE).is_some() {
-        return leave_nothing();
-    }
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "soak::library::many_tasks_of_one_executor_leave_nothing",
-        ])
-        .env(ALONE, "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("\ntest result: ok. 1 passed;"), "{text}");
-}
-
-fn leave_nothing() {
     let before = belongings();
     let executor: ProgressExecutor<usize, usize> =
         Builder::new(NonZeroUsize::new(4).unwrap()).build();

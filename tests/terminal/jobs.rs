@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::pty::{End, Terminal, eventually, installed, is_stopped, kill, terminal};
+use crate::harness::needs;
+use crate::pty::{End, Terminal, eventually, is_stopped, kill, terminal};
 
 const CTRL_C: &str = "\x03";
 const CTRL_Z: &str = "\x1a";
@@ -118,9 +119,7 @@ fn ctrl_z_at_a_question_stops_both_and_fg_asks_again() {
 
 #[test]
 fn ctrl_z_in_vim_and_fg() {
-    if !installed("vi") {
-        return;
-    }
+    needs(&["vi"]);
     let mut terminal = terminal().shell(
         "say $PPID $$; echo 1/3 >&3; pause
          vi -u NONE -i NONE -n file >/dev/tty; echo 2/3 >&3; pause",

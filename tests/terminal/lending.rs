@@ -6,7 +6,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::jobs::numbers;
-use crate::pty::{End, Terminal, eventually, installed, kill, terminal};
+use crate::harness::{needs, needs_that};
+use crate::pty::{End, Terminal, eventually, kill, terminal};
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
@@ -127,6 +128,19 @@ fn a_child_that_asked_and_reports_again_is_cancelled_cooperatively() {
     );
 }
 
+/// A test for each of these shells.
+macro_rules! in_each {
+    ($test:ident, $($shell:ident $command:literal),*) => {
+        mod $test {
+            $(#[test]
+            fn $shell() {
+                crate::harness::needs(&[stringify!($shell)]);
+                super::$test($command);
+            })*
+        }
+    };
+}
+
 /// A script that goes on after a command whose question was answered, and which then waits.
 fn loop_around(command: &str) -> String {
     format!(
@@ -159,24 +173,21 @@ fn assert_interrupted(shell: &str, script: &str) {
     assert!(last.contains(r#""reason":"interrupt""#), "{last}");
 }
 
-#[test]
-fn a_ctrl_c_that_a_command_died_of_which_had_the_terminal_stops_the_script_around_as_well() {
-    for shell in ["bash", "dash", "zsh", "mksh", "ksh"] {
-        if installed(shell) {
-            assert_interrupted(shell, &loop_around("sh -c"));
-        }
-    }
+in_each!(
+    a_ctrl_c_that_a_command_died_of_which_had_the_terminal_stops_the_script_around_as_well,
+    bash "bash", dash "dash", mksh "mksh", zsh "zsh"
+);
+fn a_ctrl_c_that_a_command_died_of_which_had_the_terminal_stops_the_script_around_as_well(
+    shell: &str,
+) {
+    assert_interrupted(shell, &loop_around("sh -c"));
 }
 
-#[test]
-fn it_stops_all_scripts_around_nested_runs() {
+in_each!(it_stops_all_scripts_around_nested_runs, bash "bash", dash "dash");
+fn it_stops_all_scripts_around_nested_runs(shell: &str) {
     let progrun = env!("CARGO_BIN_EXE_progrun");
     let inner = format!(r#"bash -c '{progrun} --name inner -- sh -c "$1"; echo next' bash"#);
-    for shell in ["bash", "dash"] {
-        if installed(shell) {
-            assert_interrupted(shell, &loop_around(&inner));
-        }
-    }
+    assert_interrupted(shell, &loop_around(&inner));
 }
 
 #[test]
@@ -455,9 +466,7 @@ fn assert_bash_has_jobs(options: &[&str], redirected: &str) {
 
 #[test]
 fn an_interactive_zsh_has_the_terminal_with_its_jobs() {
-    if !installed("zsh") {
-        return;
-    }
+    needs(&["zsh"]);
     let mut terminal = terminal().env("PS1", "inner> ").job(
         "echo 1/3 >&3; pause
          zsh -f -i; echo status $?; echo 2/3 >&3; pause",
@@ -480,56 +489,46 @@ fn an_interactive_zsh_has_the_terminal_with_its_jobs() {
     assert_eq!(terminal.settings(), before);
 }
 
-#[test]
-fn interactive_shells_stop_their_jobs_and_bring_them_back() {
-    for shell in [
-        "bash --norc --noprofile -i",
-        "busybox sh -i",
-        "dash -i",
-        "fish --no-config -i",
-        "mksh -i",
-        "zsh -f -i",
-    ] {
-        if !installed(shell.split(' ').next().unwrap()) {
-            continue;
-        }
-        let mut terminal = terminal().env("PS1", "inner> ").env("HOME", ".").job(&format!(
-            "say $$; echo 1/3 >&3; pause; {shell} >/dev/tty 2>&1; say $?; pause; echo 2/3 >&3; pause"
-        ));
-        let child: i32 = terminal.hears().parse().unwrap();
-        let before = terminal.settings();
-        terminal.shows("1/3");
-        terminal.go();
-        terminal.until("prompt", |screen| screen.ends_with(['>', '#']));
-        let inner = terminal.foreground();
-        assert_ne!(inner, child);
-        terminal.types("sh -c \"echo 'cat' comes; exec cat\"\r");
-        terminal.shows("cat comes");
-        assert_ne!(terminal.foreground(), inner);
-        terminal.types(CTRL_Z);
-        eventually("back at the prompt", || terminal.foreground() == inner);
-        terminal.types("fg\r");
-        eventually("in its job", || {
-            terminal.foreground() != inner && terminal.echoes()
-        });
-        terminal.types("to cat\n");
-        terminal.shows("to cat\nto cat");
-        terminal.types(CTRL_D);
-        eventually("at the prompt again", || terminal.foreground() == inner);
-        terminal.types("exit 5\r");
-        assert_eq!(terminal.hears(), "5", "{shell}");
-        terminal.go();
-        terminal.shows(TWO_THIRDS);
-        assert_eq!(terminal.foreground(), terminal.leader());
-        assert_eq!(terminal.settings(), before, "{shell}");
-    }
+in_each!(
+    an_interactive_shell_stops_its_jobs_and_brings_them_back,
+    bash "bash --norc --noprofile -i", busybox "busybox sh -i", dash "dash -i",
+    fish "fish --no-config -i", mksh "mksh -i", zsh "zsh -f -i"
+);
+fn an_interactive_shell_stops_its_jobs_and_brings_them_back(shell: &str) {
+    let mut terminal = terminal().env("PS1", "inner> ").env("HOME", ".").job(&format!(
+        "say $$; echo 1/3 >&3; pause; {shell} >/dev/tty 2>&1; say $?; pause; echo 2/3 >&3; pause"
+    ));
+    let child: i32 = terminal.hears().parse().unwrap();
+    let before = terminal.settings();
+    terminal.shows("1/3");
+    terminal.go();
+    terminal.until("prompt", |screen| screen.ends_with(['>', '#']));
+    let inner = terminal.foreground();
+    assert_ne!(inner, child);
+    terminal.types("sh -c \"echo 'cat' comes; exec cat\"\r");
+    terminal.shows("cat comes");
+    assert_ne!(terminal.foreground(), inner);
+    terminal.types(CTRL_Z);
+    eventually("back at the prompt", || terminal.foreground() == inner);
+    terminal.types("fg\r");
+    eventually("in its job", || {
+        terminal.foreground() != inner && terminal.echoes()
+    });
+    terminal.types("to cat\n");
+    terminal.shows("to cat\nto cat");
+    terminal.types(CTRL_D);
+    eventually("at the prompt again", || terminal.foreground() == inner);
+    terminal.types("exit 5\r");
+    assert_eq!(terminal.hears(), "5", "{shell}");
+    terminal.go();
+    terminal.shows(TWO_THIRDS);
+    assert_eq!(terminal.foreground(), terminal.leader());
+    assert_eq!(terminal.settings(), before, "{shell}");
 }
 
 #[test]
 fn an_interactive_python_answers() {
-    if !installed("python3") {
-        return;
-    }
+    needs(&["python3"]);
     let mut terminal = terminal().job("echo 1/3 >&3; pause; python3 -q; echo 2/3 >&3; pause");
     let before = terminal.settings();
     terminal.shows("1/3");
@@ -544,9 +543,7 @@ fn an_interactive_python_answers() {
 
 #[test]
 fn getpass_of_python_asks_without_echo() {
-    if !installed("python3") {
-        return;
-    }
+    needs(&["python3"]);
     let ask = r#"python3 -c 'import getpass; print("it was", getpass.getpass("secret? "))'"#;
     let mut terminal = terminal().job(&format!("echo 1/3 >&3; pause; {ask}; echo 2/3 >&3; pause"));
     let before = terminal.settings();
@@ -560,34 +557,25 @@ fn getpass_of_python_asks_without_echo() {
     assert_eq!(terminal.settings(), before);
 }
 
-/// sudo as somebody who has to give a password, if there is such a one.
-#[expect(
-    clippy::print_stderr,
-    reason = "a test that tested nothing has to say so"
-)]
-fn sudo_that_asks() -> Option<&'static str> {
-    if !installed("sudo") {
-        return None;
-    }
+/// sudo as a user who has to give a password.
+fn sudo_that_asks() -> &'static str {
+    needs(&["sudo"]);
     if rustix::process::geteuid().is_root() {
-        return Some("setpriv --reuid nobody --regid nogroup --clear-groups sudo");
+        return "setpriv --reuid nobody --regid nogroup --clear-groups sudo";
     }
-    let asks_nothing = std::process::Command::new("sudo")
+    let mut unasked = std::process::Command::new("sudo");
+    let asks = !unasked
         .args(["-k", "-n", "true"])
         .status()
         .unwrap()
         .success();
-    if asks_nothing {
-        eprintln!("not tested: sudo does not ask for a password");
-    }
-    (!asks_nothing).then_some("sudo -k")
+    needs_that(asks, "a sudo that asks for a password");
+    "sudo -k"
 }
 
 #[test]
 fn sudo_asks_for_a_password_without_echo() {
-    let Some(sudo) = sudo_that_asks() else {
-        return;
-    };
+    let sudo = sudo_that_asks();
     let script = format!("say $PPID $$; pause; exec {sudo} -p 'password? ' true");
     let mut terminal = terminal().job(&script);
     let before = terminal.settings();
@@ -605,9 +593,7 @@ fn sudo_asks_for_a_password_without_echo() {
 #[test]
 fn ssh_asks_for_a_passphrase_without_echo() {
     // The question of ssh itself, without a server.
-    if !installed("ssh-keygen") {
-        return;
-    }
+    needs(&["ssh-keygen"]);
     let mut terminal = terminal().job(
         "ssh-keygen -q -t ed25519 -N secret -f key -C test; echo 1/3 >&3; pause
          ssh-keygen -y -f key >public; echo 2/3 >&3; pause",
@@ -627,9 +613,7 @@ fn ssh_asks_for_a_passphrase_without_echo() {
 
 #[test]
 fn vim_edits_a_file() {
-    if !installed("vi") {
-        return;
-    }
+    needs(&["vi"]);
     let mut terminal = terminal().job(
         "echo above; echo 1/3 >&3; pause
          vi -u NONE -i NONE -n file >/dev/tty; echo 2/3 >&3; pause",
@@ -650,9 +634,7 @@ fn vim_edits_a_file() {
 
 #[test]
 fn less_pages() {
-    if !installed("less") {
-        return;
-    }
+    needs(&["less"]);
     let mut terminal = terminal().job(
         "seq 100 >numbers; echo above; echo 1/3 >&3; pause
          less numbers >/dev/tty; echo 2/3 >&3; pause",
@@ -671,9 +653,7 @@ fn less_pages() {
 
 #[test]
 fn tmux_has_the_terminal() {
-    if !installed("tmux") {
-        return;
-    }
+    needs(&["tmux"]);
     let mut terminal = terminal().job(
         "echo above; echo 1/3 >&3; pause
          tmux -S socket -f /dev/null new 'echo in tmux; read -r word; echo $word >word' >/dev/tty

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::pty::{End, installed, possible, terminal};
+use crate::harness::{needs, needs_that, one};
+use crate::pty::{End, terminal};
 
 const CTRL_C: &str = "\x03";
 
@@ -15,38 +16,37 @@ const LENDING: [&str; 4] = [
 ];
 
 /// The command that runs another one in a namespace, where we may make one.
-fn unshare() -> Option<Vec<&'static str>> {
+fn unshare() -> Vec<&'static str> {
+    needs(&["unshare"]);
     let mut unshare = vec!["unshare", "--pid", "--fork", "--mount-proc"];
     if !rustix::process::geteuid().is_root() {
         unshare.push("--map-root-user");
     }
-    let works = || {
-        let output = Command::new("unshare")
-            .args(&unshare[1..])
-            .arg("true")
-            .output();
-        possible(output.unwrap().status.success(), "a PID namespace")
-    };
-    (installed("unshare") && works()).then_some(unshare)
+    let tried = Command::new("unshare")
+        .args(&unshare[1..])
+        .arg("true")
+        .output();
+    needs_that(tried.unwrap().status.success(), "a PID namespace");
+    unshare
 }
 
 #[test]
 fn in_a_namespace_the_terminal_is_lent_and_taken_back_as_ever() {
-    let Some(unshare) = unshare() else { return };
-    let output = Command::new("unshare")
-        .args(&unshare[1..])
-        .arg(std::env::current_exe().unwrap())
-        .arg("--exact")
-        .args(LENDING)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("\ntest result: ok. 4 passed;"), "{text}");
+    let unshare = unshare();
+    for name in LENDING {
+        let test = one(name);
+        let status = Command::new("unshare")
+            .args(&unshare[1..])
+            .arg(test.get_program())
+            .args(test.get_args())
+            .status();
+        assert!(status.unwrap().success(), "{name}");
+    }
 }
 
 #[test]
 fn the_first_process_reaps_the_orphans_that_come_to_it() {
-    let Some(mut command) = unshare() else { return };
+    let mut command = unshare();
     let progrun = env!("CARGO_BIN_EXE_progrun");
     command.extend(["--kill-child", progrun, "--", "sh", "script"]);
     let mut terminal = terminal().job_of(
@@ -63,7 +63,7 @@ fn the_first_process_reaps_the_orphans_that_come_to_it() {
 #[test]
 fn a_job_whose_group_has_no_number_is_drawn_and_cancelled_at_once_but_cannot_be_given_the_terminal()
 {
-    let Some(mut command) = unshare() else { return };
+    let mut command = unshare();
     command.extend([
         env!("CARGO_BIN_EXE_progrun"),
         "--name",

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::pty::{End, eventually, installed, terminal};
+use crate::harness::needs;
+use crate::pty::{End, eventually, terminal};
 
 /// Without bars in the way.
 const PLAIN: [&str; 1] = ["--quiet"];
@@ -99,9 +100,7 @@ fn colors_and_columns_are_as_without_progrun() {
 
 #[test]
 fn lines_of_python_come_as_they_are_printed() {
-    if !installed("python3") {
-        return;
-    }
+    needs(&["python3"]);
     let mut terminal = terminal().run(&[
         env!("CARGO_BIN_EXE_progrun"),
         "--name",
@@ -294,9 +293,7 @@ fn a_report_does_not_take_the_screen_from_who_has_it() {
 
 #[test]
 fn htop_runs_and_goes() {
-    if !installed("htop") {
-        return;
-    }
+    needs(&["htop"]);
     let mut terminal = terminal().job("echo above; echo 1/3 >&3; pause; htop; echo 2/3 >&3; pause");
     let before = terminal.settings();
     terminal.shows("1/3");
@@ -311,9 +308,7 @@ fn htop_runs_and_goes() {
 
 #[test]
 fn less_reads_its_keys_also_where_it_finds_a_terminal_of_ours() {
-    if !installed("less") {
-        return;
-    }
+    needs(&["less"]);
     for options in ["", "-X"] {
         let mut terminal = terminal().job(&format!(
             "seq 100 >numbers; echo 1/3 >&3; pause; less {options} numbers; echo 2/3 >&3; pause"
@@ -335,9 +330,7 @@ fn less_reads_its_keys_also_where_it_finds_a_terminal_of_ours() {
 /// It waits for a key on its stdin, and then reads it from its stderr.
 #[test]
 fn more_reads_its_keys_where_it_looks_for_them() {
-    if !installed("more") {
-        return;
-    }
+    needs(&["more"]);
     for command in ["more numbers", "cat numbers | more"] {
         let mut terminal = terminal().job(&format!(
             "seq 100 >numbers; echo 1/3 >&3; pause; {command}; echo 2/3 >&3; pause"
@@ -376,9 +369,7 @@ fn what_is_written_to_stdout_and_stderr_stays_in_order() {
 
 #[test]
 fn ctrl_z_stops_less_and_us_and_fg_brings_both_back() {
-    if !installed("less") {
-        return;
-    }
+    needs(&["less"]);
     let mut terminal = terminal().shell("seq 100 >numbers; exec less numbers");
     terminal.types("progrun -- sh script\r");
     terminal.until("first page", |screen| screen.ends_with("23\nnumbers"));

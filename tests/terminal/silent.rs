@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::pty::{End, installed, terminal};
+use crate::harness::needs;
+use crate::pty::{End, terminal};
 
 /// Moves on and on in a large file, which takes no time, until the test has `seen` that; then stands at its half until
 /// the test says `go`.
@@ -23,9 +24,7 @@ fn words(screen: &str) -> Vec<&str> {
 
 #[test]
 fn a_file_that_is_read_through_is_a_bar_marked_as_an_estimate_until_it_is_closed() {
-    if !installed("perl") {
-        return;
-    }
+    needs(&["perl"]);
     let script = format!("{READS_ONE_HALF} pause");
     let mut terminal = terminal().job(&script);
     terminal.shows("reading big.iso");
@@ -45,9 +44,7 @@ fn a_file_that_is_read_through_is_a_bar_marked_as_an_estimate_until_it_is_closed
 
 #[test]
 fn a_report_takes_the_place_of_the_estimate_at_once() {
-    if !installed("perl") {
-        return;
-    }
+    needs(&["perl"]);
     let script = format!("{READS_ONE_HALF} echo '3/10 a.jpg' >&3; pause");
     let mut terminal = terminal().job(&script);
     terminal.shows("reading big.iso");
