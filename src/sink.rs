@@ -9,6 +9,7 @@ mod choice;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod guard;
 mod json;
 mod log;
 mod modes;
@@ -27,6 +28,7 @@ use crate::credit::Charge;
 use crate::event::Event;
 
 use self::bars::Bars;
+use self::guard::Guard;
 use self::json::Json;
 use self::log::Log;
 use self::modes::Modes;
@@ -55,4 +57,11 @@ pub trait Sink {
 
     /// Holds `charge` until everything that this sink has to write is written: the program ends only then.
     fn flush(&mut self, charge: &Charge);
+
+    /// What takes its place after it has panicked: something simpler, that still shows what the child prints if this sink
+    /// did. None: nothing.
+    #[must_use]
+    fn fall_back(self: Box<Self>) -> Option<Box<dyn Sink>> {
+        None
+    }
 }

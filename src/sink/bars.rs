@@ -10,10 +10,12 @@ pub(super) mod fuzz;
 mod layout;
 mod output;
 mod page;
+mod raw;
 mod screen;
 mod sieve;
 mod silent;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +31,7 @@ use crate::reports::Reports;
 
 use self::layout::{Layout, Line};
 use self::output::Output;
+use self::raw::Raw;
 use self::screen::Screen;
 use self::silent::Silent;
 use super::text::escape;
@@ -521,6 +524,27 @@ impl Sink for Bars {
     fn flush(&mut self, charge: &Charge) {
         self.outlet.flush(charge.clone());
     }
+
+    /// What the child prints goes on, without bars.
+    fn fall_back(mut self: Box<Self>) -> Option<Box<dyn Sink>> {
+        self.screen.write(b"\r\x1b[0m\x1b[J");
+        let mut kept = || {
+            self.output.open_all_lines(Duration::ZERO);
+            self.output.take()
+        };
+        let kept = catch_unwind(AssertUnwindSafe(&mut kept)).unwrap_or_default();
+        self.screen.write(&kept);
+        let sentence =
+            "a fault of progrun itself, see above: no bars from now on; the command goes on";
+        self.screen
+            .write(format!("\r\n{}: {sentence}\r\n", escape(&self.name)).as_bytes());
+        self.outlet
+            .send(self.screen.take(), std::mem::take(&mut self.charges));
+        Some(Box::new(Raw {
+            outlet: self.outlet,
+            shows: self.shows,
+        }))
+    }
 }
 
 impl Row {
@@ -618,7 +642,7 @@ mod tests {
     use crate::credit::Credit;
     use crate::event::{Final, Stream};
     use crate::protocol::Progress;
-    use std::io::Read;
+    use std::io::{Read, Seek};
     use std::num::NonZeroU16;
 
     fn emulator() -> vt100::Parser {
@@ -742,6 +766,32 @@ mod tests {
         bars.event(&Event::Finished(&summary), now);
         show(&mut parser);
         (pictures, parser)
+    }
+
+    #[test]
+    fn bars_that_fail_leave_what_the_child_prints_on_the_terminal() {
+        let mut file = tempfile::tempfile().unwrap();
+        let outlet = Outlet::new(file.try_clone().unwrap().into(), Box::new(|_| ()));
+        let mut bars = bars(outlet);
+        let credit = Credit::new(1 << 20, || ());
+        let output = |text: &str| Arc::new(text.as_bytes().to_vec());
+        let tell = |sink: &mut dyn Sink, text| {
+            let event = Event::Output {
+                stream: Stream::Stdout,
+                bytes: &output(text),
+                charge: &credit.charge(1),
+            };
+            sink.event(&event, SHOW_AFTER);
+        };
+        bars.tick(SHOW_AFTER);
+        tell(&mut bars, "before\nopen");
+        let mut sink: Box<dyn Sink> = Box::new(bars).fall_back().unwrap();
+        tell(sink.as_mut(), "after\n");
+        file.rewind().unwrap();
+        let mut written = String::new();
+        file.read_to_string(&mut written).unwrap();
+        let end = "before\nopen\r\njob: a fault of progrun itself, see above: no bars from now on; the command goes on\r\nafter\n";
+        assert!(written.ends_with(end), "{written:?}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::groups;
 use super::bars::Setup;
 use super::files::{self, copy};
 use super::outer::Outer;
-use super::{Bars, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
+use super::{Bars, Guard, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
 
 /// What the user wants to see.
 #[derive(Clone, Debug)]
@@ -205,8 +205,9 @@ pub fn choose(
         let outlet = Outlet::new(copy(channel)?, ignore());
         sinks.push(Box::new(Outer::new(outlet, &display.name)));
     }
+    let guarded = |sink| Box::new(Guard::new(sink)) as Box<dyn Sink>;
     Ok(Chosen {
-        sinks,
+        sinks: sinks.into_iter().map(guarded).collect(),
         routes,
         shows_progress,
         narrates: bars || plain || words,

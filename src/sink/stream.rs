@@ -62,6 +62,11 @@ impl Sink for Streams {
         }
     }
 
+    fn fall_back(self: Box<Self>) -> Option<Box<dyn Sink>> {
+        // What the child does to the terminal was too much to follow.
+        Some(Box::new(Self::new(self.places, [false; 2])))
+    }
+
     fn flush(&mut self, charge: &Charge) {
         for outlet in self.places.iter_mut().flatten() {
             outlet.flush(charge.clone());

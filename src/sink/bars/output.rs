@@ -38,15 +38,17 @@ pub(super) struct Output {
 impl Output {
     /// For a screen of so many columns.
     pub(super) fn new(width: usize) -> Self {
-        Self {
-            width,
-            ..Self::default()
-        }
+        let mut output = Self::default();
+        output.resize(width);
+        output
     }
 
     /// The screen has so many columns now.
     pub(super) fn resize(&mut self, width: usize) {
         self.width = width;
+        for page in &mut self.pages {
+            page.resize(width);
+        }
     }
 
     /// Takes in what a stream of the child printed, which reports in the format `source` if in any.
@@ -206,9 +208,14 @@ impl Output {
     }
 
     /// What a line that is being redrawn says.
-    pub(super) fn message(&self) -> Option<&str> {
-        let other = self.pages[1 - self.latest].message();
-        self.pages[self.latest].message().or(other)
+    pub(super) fn message(&mut self) -> Option<&str> {
+        let [out, err] = &mut self.pages;
+        let (latest, other) = if self.latest == 0 {
+            (out, err)
+        } else {
+            (err, out)
+        };
+        latest.message().or(other.message())
     }
 
     /// Whether there is something for the screen.

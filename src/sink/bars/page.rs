@@ -9,11 +9,13 @@
 //! Refuses to know when anything is drawn, and bars.
 
 mod row;
+mod sequence;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::vt::{Piece, Splitter, numbers};
+use crate::vt::{Piece, Splitter};
 
 use self::row::{Cells, Row, WIDEST, tab};
 use super::super::{OFF, Style, restyle};
@@ -26,6 +28,8 @@ const MOST_ROWS: usize = 128;
 const TAIL: usize = 16 * 1024;
 /// How much of a line that is not complete is gathered.
 const GATHER: usize = 64 * 1024;
+/// No program redraws a longer line than this: it is given out when it is complete, with all above it.
+const LONGEST: usize = 4096;
 
 const BELL: u8 = 0x07;
 const BACKSPACE: u8 = 0x08;
@@ -59,8 +63,13 @@ pub(super) struct Page {
     places: Vec<(usize, Cells)>,
     /// What a line of state says that is written beside the lines.
     state: Option<String>,
-    /// What the redrawn line said last.
+    /// Whether there is text in the only line that is not shown.
+    has_text: bool,
+    /// How many columns the screen has.
+    width: usize,
+    /// What the redrawn line said when it was last asked for, and whether something was written since.
     message: Option<String>,
+    changed: bool,
 }
 
 impl Default for Page {
@@ -81,7 +90,10 @@ impl Default for Page {
             elsewhere: None,
             places: Vec::new(),
             state: None,
+            has_text: false,
+            width: WIDEST + 1,
             message: None,
+            changed: false,
         }
     }
 }
@@ -108,27 +120,35 @@ impl Page {
         }
     }
 
+    /// The screen has so many columns.
+    pub(super) fn resize(&mut self, width: usize) {
+        self.width = width.clamp(1, WIDEST + 1);
+    }
+
     /// Takes in what the child wrote.
     pub(super) fn write(&mut self, bytes: &[u8], change: &mut Change) {
         if self.is_plain() && memchr::memchr3(b'\r', BACKSPACE, ESCAPE, bytes).is_none() {
             self.write_lines(bytes, change);
         } else {
             self.write_pieces(bytes, change);
-            self.message = self.live_text();
+            self.changed = true;
         }
-        if self.rows[self.row]
-            .written
-            .as_ref()
-            .is_some_and(|line| line.len() > GATHER)
-        {
+        if self.rows[self.row].length() > GATHER {
             self.flush(change);
         }
-        let excess = self.tail.len().saturating_sub(TAIL);
-        self.tail.drain(..excess);
+        // Not at each write, for what stays is moved to the front.
+        if self.tail.len() > 2 * TAIL {
+            let begin = end_of(&self.tail).start;
+            self.tail.drain(..begin);
+        }
     }
 
-    /// What a line that is being redrawn says now.
-    pub(super) fn message(&self) -> Option<&str> {
+    /// What a line that is being redrawn says now. It is found when it is asked for, once a frame, and not at each write: a
+    /// program may write byte by byte, below many lines that are kept back.
+    pub(super) fn message(&mut self) -> Option<&str> {
+        if std::mem::take(&mut self.changed) {
+            self.message = self.live_text();
+        }
         self.message.as_deref()
     }
 
@@ -140,8 +160,7 @@ impl Page {
     /// Whether there is text that is not shown, and nobody has redrawn.
     pub(super) fn has_open(&self) -> bool {
         // One that ends with a carriage return will be redrawn, unless that is half of its end.
-        let open = self.open().filter(|_| !self.returned);
-        open.is_some_and(|line| has_text(&line[self.shown..]))
+        self.has_text && !self.returned && self.open().is_some()
     }
 
     /// Shows that.
@@ -151,6 +170,7 @@ impl Page {
         };
         let length = line.len();
         let rest = self.first();
+        self.has_text = false;
         self.shown = length;
         self.left = Arc::clone(&self.style);
         self.give(&rest, change);
@@ -171,7 +191,7 @@ impl Page {
         while self.has_lines() {
             self.give_first(change);
         }
-        self.message = self.live_text();
+        self.changed = true;
     }
 
     /// Gives out everything, as it is now.
@@ -197,6 +217,7 @@ impl Page {
         change.done.extend_from_slice(&last);
         *self = Self {
             depth: self.depth,
+            width: self.width,
             ..Self::in_style(&self.style)
         };
     }
@@ -224,14 +245,13 @@ impl Page {
             change.done.extend_from_slice(&line);
             change.done.extend_from_slice(&bytes[..complete]);
             self.rows[0] = Row::new(b"", &self.style);
+            self.has_text = false;
             self.left = Arc::clone(&self.style);
             let given = &change.done[start..];
-            self.tail
-                .extend_from_slice(&given[given.len().saturating_sub(TAIL)..]);
+            self.tail.extend_from_slice(&given[end_of(given)]);
         }
-        if let Some(line) = &mut self.rows[0].written {
-            line.extend_from_slice(&bytes[complete..]);
-        }
+        self.has_text |= has_text(&bytes[complete..]);
+        self.rows[0].push(&bytes[complete..]);
     }
 
     fn write_pieces(&mut self, bytes: &[u8], change: &mut Change) {
@@ -261,6 +281,7 @@ impl Page {
 
     fn text(&mut self, text: &[u8]) {
         if self.is_at_end() {
+            self.has_text = true;
             self.keep(text);
             return;
         }
@@ -282,119 +303,15 @@ impl Page {
                 self.column = self.column.saturating_sub(1);
             }
             BELL => change.aside.push(control),
-            b'\t' if !self.is_at_end() => self.column = tab(self.column).min(WIDEST),
+            b'\t' if !self.is_at_end() => self.column = tab(self.column),
             _ => self.keep(&[control]),
-        }
-    }
-
-    fn csi(&mut self, parameters: &[u8], last: u8, change: &mut Change) {
-        let mut given = numbers(parameters);
-        let first = given.next().unwrap_or(0);
-        let many = first.max(1);
-        match (parameters, last) {
-            (_, b'm') if !parameters.starts_with(b">") => {
-                self.style = restyle(&self.style, parameters);
-                self.keep(&[b"\x1b[", parameters, b"m"].concat());
-            }
-            (b"" | b"0", b'K') if self.is_at_end() => self.keep(b"\x1b[K"),
-            (_, b'K') => {
-                self.draw(change);
-                let column = self.column;
-                match first {
-                    0 => self.cells().erase(column, usize::MAX),
-                    1 => self.cells().erase(0, column + 1),
-                    _ => self.cells().erase(0, usize::MAX),
-                }
-            }
-            (b"" | b"0", b'J') if self.elsewhere != Some(0) || self.column > 0 => {
-                self.erase_below(change);
-            }
-            (b"" | b"0" | b"2" | b"3", b'J') => self.clear(change),
-            (_, b'X') => {
-                self.draw(change);
-                let column = self.column;
-                self.cells().erase(column, column.saturating_add(many));
-            }
-            (_, b'G' | b'`') => self.go_to(many - 1, change),
-            (_, b'C') => {
-                self.draw(change);
-                self.column = self.column.saturating_add(many).min(WIDEST);
-            }
-            (_, b'D') => {
-                self.draw(change);
-                self.column = self.column.saturating_sub(many);
-            }
-            (_, b'A' | b'F') => {
-                self.up(many, change);
-                if last == b'F' {
-                    self.column = 0;
-                }
-            }
-            (_, b'B' | b'E') => {
-                self.down(many, change);
-                if last == b'E' {
-                    self.column = 0;
-                }
-            }
-            (_, b'H' | b'f') => {
-                self.elsewhere = Some(many - 1);
-                self.column = (given.next().unwrap_or(0).max(1) - 1).min(WIDEST);
-            }
-            (_, b'd') => self.elsewhere = Some(many - 1),
-            // Where lines of state have their place, or have it no more.
-            (_, b'r') => self.state = None,
-            (b"", b's') => self.save(),
-            (b"", b'u') => self.restore(),
-            // The cursor's looks, how lines break and keys are sent, and the window's title.
-            (b"?1" | b"?7" | b"?12" | b"?25" | b"?1004" | b"?2004", b'h' | b'l') | (_, b'q')
-                if !parameters.starts_with(b">") =>
-            {
-                let sequence = [b"\x1b[", parameters, &[last]].concat();
-                change.aside.extend_from_slice(&sequence);
-            }
-            (_, b't') if first == 22 || first == 23 => {
-                let sequence = [b"\x1b[", parameters, b"t"].concat();
-                change.aside.extend_from_slice(&sequence);
-            }
-            // Questions, which others answer, and what would leave marks on our part of the screen.
-            _ => {}
-        }
-    }
-
-    fn escape(&mut self, sequence: &[u8], change: &mut Change) {
-        match sequence {
-            b"7" => self.save(),
-            b"8" => self.restore(),
-            b"M" => self.up(1, change),
-            b"D" | b"E" => self.line_feed(change),
-            b"=" | b">" => change
-                .aside
-                .extend_from_slice(&[b"\x1b", sequence].concat()),
-            b"(B" | b"(0" => self.keep(&[b"\x1b", sequence].concat()),
-            _ => {}
-        }
-    }
-
-    fn string(&mut self, content: &[u8], written: &[u8], change: &mut Change) {
-        let asks =
-            content.ends_with(b";?") || content.starts_with(b"P+q") || content.starts_with(b"P$q");
-        // Progress of the terminal: two writers would fight.
-        if asks || content.starts_with(b"]9;4") {
-            return;
-        }
-        if content.starts_with(b"]") && !content.starts_with(b"]8;") {
-            change.aside.extend_from_slice(written);
-        } else {
-            self.keep(written);
         }
     }
 
     /// Keeps a sequence that has no width where it stands, in a line that is given out as it was written.
     fn keep(&mut self, sequence: &[u8]) {
-        if let Some(line) = &mut self.rows[self.row].written
-            && self.elsewhere.is_none()
-        {
-            line.extend_from_slice(sequence);
+        if self.elsewhere.is_none() {
+            self.rows[self.row].push(sequence);
         }
     }
 
@@ -434,14 +351,12 @@ impl Page {
             let last = self.places.len() - 1;
             return &mut self.places[last].1;
         }
-        let row = &mut self.rows[self.row];
-        row.draw();
-        &mut row.cells
+        self.rows[self.row].cells()
     }
 
     fn go_to(&mut self, column: usize, change: &mut Change) {
         self.draw(change);
-        self.column = column.min(WIDEST);
+        self.column = column.min(self.width - 1);
     }
 
     fn line_feed(&mut self, change: &mut Change) {
@@ -451,10 +366,7 @@ impl Page {
             places.sort_unstable_by_key(|(row, _)| *row);
             if !places.is_empty() {
                 self.draw(change);
-                let lines = places.into_iter().map(|(_, cells)| Row {
-                    cells,
-                    ..Row::default()
-                });
+                let lines = places.into_iter().map(|(_, cells)| Row::of(cells));
                 self.rows.extend(lines);
                 self.row = self.rows.len() - 1;
             }
@@ -468,9 +380,11 @@ impl Page {
             return;
         }
         self.partial.clear();
+        let is_long = self.rows[self.row].length() > LONGEST;
         self.rows.push_back(Row::new(b"", &self.style));
+        self.has_text = false;
         self.row += 1;
-        let kept = if shown { 0 } else { self.depth };
+        let kept = if shown || is_long { 0 } else { self.depth };
         while self.row > kept {
             self.give_first(change);
         }
@@ -555,6 +469,7 @@ impl Page {
         let splitter = std::mem::take(&mut self.splitter);
         *self = Self {
             splitter,
+            width: self.width,
             ..Self::in_style(&self.style)
         };
     }
@@ -615,7 +530,17 @@ impl Page {
             .filter(|_| is_live)
             .map(Row::text)
             .find(|text| !text.trim().is_empty())
+            .map(str::to_owned)
     }
+}
+
+/// The last of these bytes, as far as they are kept: whole lines, if it holds any.
+fn end_of(bytes: &[u8]) -> Range<usize> {
+    let begin = bytes.len().saturating_sub(TAIL);
+    let newline = memchr::memchr(b'\n', &bytes[begin..]).filter(|_| begin > 0);
+    let cut = newline.map_or(0, |newline| newline + 1);
+    let is_last = begin + cut == bytes.len();
+    begin + if is_last { 0 } else { cut }..bytes.len()
 }
 
 /// Whether there is anything to be seen.
@@ -741,6 +666,64 @@ mod tests {
         assert_eq!(back, "");
         assert!(done.starts_with("a\n\x1b[0m\x1b[H\x1b[2J"), "{done:?}");
         assert!(done.ends_with("b\n"), "{done:?}");
+    }
+
+    #[test]
+    fn no_number_in_a_sequence_moves_the_cursor_beyond_all_columns() {
+        let most = usize::MAX;
+        for motion in ["C", "G", "`", "X", "B", "E", "A", "F", "D", "d", "P", "@"] {
+            for column in [
+                format!("{most}"),
+                format!("1{most}"),
+                format!("{most};{most}"),
+            ] {
+                let mut page = Page::default();
+                let written =
+                    format!("a\r\x1b[{column}{motion}x\t\x1b[1K\x1b[{most}Xy\t\x08z\x1b[K\n");
+                change(&mut page, written.as_bytes());
+                assert!(page.column <= WIDEST, "{motion}");
+                let places =
+                    format!("\x1b[{most};{most}Hx\x1b[1K\x1b[{most}C\t\x1b7\x1b8\x1b[1Ky\n");
+                change(&mut page, places.as_bytes());
+                page.flush(&mut Change::default());
+            }
+        }
+        // A fuzzer found this one first.
+        let mut page = Page::default();
+        let written = b"hello\r\x1b[18446744073709551615Cx\nworld\n";
+        assert_eq!(change(&mut page, written), pair("", "hello\nworld\n"));
+        page.resize(8);
+        let right = "\r\x1b[99Cx\r\x1b[99GX\n";
+        assert_eq!(change(&mut page, right.as_bytes()), pair("", "       X\n"));
+    }
+
+    #[test]
+    fn many_small_writes_below_many_long_lines_are_each_a_small_matter() {
+        let mut page = Page::default();
+        let mut write = |bytes: &[u8]| {
+            page.write(bytes, &mut Change::default());
+            let kept: usize = page.rows.iter().map(Row::length).sum();
+            assert!(kept <= GATHER + MOST_ROWS * LONGEST, "{kept}");
+            page.has_open()
+        };
+        write(&[b'\n'; MOST_ROWS - 1]);
+        write(b"\x1b[127A");
+        let line = [&vec![b' '; 60_000][..], b"\n"].concat();
+        for _ in 0..260 {
+            write(&line);
+        }
+        let line = [&[b' '; LONGEST][..], b"\n"].concat();
+        for _ in 0..2 * MOST_ROWS {
+            write(&line);
+        }
+        // One by one these would take hours if each decoded the lines above.
+        for _ in 0..50_000 {
+            write(b"\r");
+        }
+        write(b"\n");
+        for _ in 0..GATHER / 8 {
+            write(b"\x1b[1;31m");
+        }
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! A line: as it was written, or redrawn, as characters in columns with their colors, as a terminal keeps them.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use unicode_width::UnicodeWidthChar;
@@ -8,7 +9,8 @@ use crate::vt::{Piece, Splitter};
 
 use super::{OFF, Style, restyle};
 
-/// No terminal is wider; what is written beyond is lost.
+/// No terminal is wider; what is written beyond is lost. No column is greater, so that sums of columns stay small whatever
+/// number a sequence gives.
 pub(super) const WIDEST: usize = 1024;
 
 /// A line.
@@ -18,7 +20,9 @@ pub(super) struct Row {
     pub(super) style: Style,
     /// As it was written; none when it was redrawn.
     pub(super) written: Option<Vec<u8>>,
-    pub(super) cells: Cells,
+    cells: Cells,
+    /// What is to be seen of it, once that was asked for and until it changes.
+    text: OnceCell<String>,
 }
 
 impl Row {
@@ -27,8 +31,36 @@ impl Row {
         Self {
             style: Arc::clone(style),
             written: Some(begin.to_vec()),
-            cells: Cells::default(),
+            ..Self::default()
         }
+    }
+
+    /// A line that was drawn in these columns.
+    pub(super) fn of(cells: Cells) -> Self {
+        Self {
+            cells,
+            ..Self::default()
+        }
+    }
+
+    /// How many bytes of it are kept as they were written.
+    pub(super) fn length(&self) -> usize {
+        self.written.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Adds to the line, if it is as it was written.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if let Some(line) = &mut self.written {
+            self.text.take();
+            line.extend_from_slice(bytes);
+        }
+    }
+
+    /// The columns, to be changed.
+    pub(super) fn cells(&mut self) -> &mut Cells {
+        self.draw();
+        self.text.take();
+        &mut self.cells
     }
 
     /// Makes it one of columns. Gives the column after what was written, if it was none.
@@ -39,11 +71,12 @@ impl Row {
         Some(column)
     }
 
-    pub(super) fn text(&self) -> String {
-        match &self.written {
+    /// What is to be seen, without colors.
+    pub(super) fn text(&self) -> &str {
+        self.text.get_or_init(|| match &self.written {
             Some(line) => Cells::of(line, Arc::clone(&self.style)).0.text(),
             None => self.cells.text(),
-        }
+        })
     }
 
     /// What makes a terminal show it that has the style `left` on; the first bytes are shown already.
@@ -126,7 +159,8 @@ impl Cells {
     }
 
     /// Writes over what is there from `column` on; gives the column after it.
-    pub(super) fn write(&mut self, mut column: usize, text: &str, style: &Style) -> usize {
+    pub(super) fn write(&mut self, column: usize, text: &str, style: &Style) -> usize {
+        let mut column = column.min(WIDEST);
         for character in text.chars() {
             let width = character.width().unwrap_or(0);
             if width == 0 {
@@ -220,7 +254,7 @@ impl Cells {
 
 /// The next stop of the tabulator.
 pub(super) fn tab(column: usize) -> usize {
-    (column / 8 + 1) * 8
+    ((column / 8 + 1) * 8).min(WIDEST)
 }
 
 /// How many rows of a terminal with so many columns the bytes of some lines take.
@@ -277,7 +311,9 @@ mod tests {
     fn no_column_is_beyond_the_widest_terminal() {
         let mut cells = Cells::default();
         cells.write(0, &"x".repeat(2 * WIDEST), &plain());
-        cells.write(usize::MAX / 2, "x", &plain());
+        cells.write(usize::MAX, "x", &plain());
+        cells.erase(usize::MAX, usize::MAX);
         assert_eq!(cells.0.len(), WIDEST);
+        assert_eq!(Cells::of(&[b'\t'; 4096], plain()).1, WIDEST);
     }
 }
