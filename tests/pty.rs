@@ -19,8 +19,8 @@ use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Action, LocalModes, Winsize, tcflow, tcgetattr, tcgetpgrp, tcsetwinsize};
 use tempfile::TempDir;
 
-/// Nothing takes that long; it only keeps a broken test from hanging.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Nothing takes that long; it only lets a broken test say what it waits for.
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Written when all is over, for what a process wrote arrives after its death.
 const LAST: &[u8] = b"\x01the last of it\x01";
 

@@ -130,7 +130,8 @@ fn many_runs_that_are_stopped_leave_nothing() {
             0.0005 * f64::from(u32::try_from(number % 20).unwrap() + 1)
         );
         let script = "echo 1/2 >&3; sleep 1000 & sleep 1000";
-        let run = progrun(&["--quiet", &time, "--grace=1ms", "--", "sh", "-c", script]);
+        let options = ["--quiet", &time, "--grace=1ms", "--kill-after=1h"];
+        let run = progrun(&[&options[..], &["--", "sh", "-c", script]].concat());
         let output = marked(run, folder.path()).output();
         assert_eq!(output.status.code(), Some(124), "{output:?}");
     }

@@ -160,7 +160,7 @@ fn scenario_06_a_caller_that_ignores_sigchld_changes_nothing() {
     quiet(&["--timeout=0.01"], &LONG)
         .inside("sh", r#"trap '' CHLD; exec "$@""#)
         .status(124);
-    quiet(&["--timeout=10"], &["sh", "-c", "exit 2"])
+    quiet(&["--timeout=1h"], &["sh", "-c", "exit 2"])
         .inside("sh", r#"trap '' CHLD; exec "$@""#)
         .status(2);
 }
@@ -249,10 +249,10 @@ fn scenario_12_what_is_no_time_and_no_signal_is_125() {
 
 #[test]
 fn scenario_12_a_directory_is_126_and_a_missing_command_127() {
-    progrun(&["--timeout=10", "--", "/"])
+    progrun(&["--timeout=1h", "--", "/"])
         .stderr("progrun: cannot run /: it is a directory\n")
         .status(126);
-    progrun(&["--timeout=10", "--", "no-such-command-1"])
+    progrun(&["--timeout=1h", "--", "no-such-command-1"])
         .stderr("progrun: cannot run no-such-command-1: no such command in PATH\n")
         .status(127);
 }
