@@ -14,7 +14,8 @@ use std::thread;
 use crate::harness::everything;
 use crate::support::{Progrun, progrun, text, until};
 
-fn scaled(all: usize, some: usize) -> usize {
+/// How many times the same thing is done.
+pub(crate) fn scaled(all: usize, some: usize) -> usize {
     if everything() { all } else { some }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::harness::needs;
 use crate::pty::{End, eventually, terminal};
+use crate::soak::scaled;
 
 /// Without bars in the way.
 const PLAIN: [&str; 1] = ["--quiet"];
@@ -171,7 +172,7 @@ fn not_a_byte_is_lost_at_a_fast_end_on_a_terminal() {
     // 10 of one digit, 90 of two, ..., each with its end.
     let length = 10 * 2 + 90 * 3 + 900 * 4 + 9_000 * 5 + 20_000 * 6;
     let script = "seq 0 29999 >&2 & seq 0 29999; wait";
-    for _ in 0..20 {
+    for _ in 0..scaled(20, 4) {
         let mut terminal = terminal().job_with(&["--log", "log"], script);
         assert_eq!(terminal.ends(), End::Status(0));
         let log = fs::read_to_string(terminal.folder.path().join("log")).unwrap();
