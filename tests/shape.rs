@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// From the ground up. A file names only what is below it. `lib` and `main` stand above, and name whatever they like.
 const FLOORS: [&[&str]; 6] = [
@@ -238,6 +239,31 @@ fn every_test_that_is_written_is_run() {
             assert!(listed, "{name} in {} does not run", file.display());
         }
     }
+}
+
+#[test]
+fn a_test_that_cannot_run_here_is_ignored_or_fails_where_each_has_to_run() {
+    let name = "completions::zsh_completes_options_values_files_and_the_command";
+    let run = |everything: &str| {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env("PATH", "/no/such/folder")
+            .env("PROGRUN_TEST_ALL", everything)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let ignored = run("0");
+    assert!(ignored.contains(" ... ignored (needs zsh)\n"), "{ignored}");
+    let counted = "test result: ok. 0 passed; 0 failed; 1 ignored;";
+    assert!(ignored.contains(counted), "{ignored}");
+    let failed = run("1");
+    assert!(
+        failed.contains("PROGRUN_TEST_ALL=1 asks for zsh\n"),
+        "{failed}"
+    );
+    let counted = "test result: FAILED. 0 passed; 1 failed; 0 ignored;";
+    assert!(failed.contains(counted), "{failed}");
 }
 
 #[test]
