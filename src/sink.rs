@@ -36,7 +36,7 @@ use self::outlet::{OnGone, Outlet};
 use self::plain::Plain;
 use self::spool::Spool;
 use self::stream::Streams;
-use self::style::{OFF, Style, restyle};
+use self::style::Style;
 
 pub use self::text::escape;
 

@@ -1,11 +1,13 @@
 //! Splits what is written to a terminal into text, control characters and sequences.
 //!
-//! Responsible for the grammar of ECMA-48 as terminals understand it, also where a piece is cut into several writes.
+//! Responsible for the grammar of ECMA-48 as terminals understand it, also where a piece is cut into several writes and
+//! where a control character of 8 bits stands for two of 7: as U+0080 to U+009F in UTF-8, and CSI as a lone byte 9B. The
+//! other lone bytes are no control characters in UTF-8, and letters in many older character sets.
 //! Refuses to know what any of it means: the child's worker listens for questions to the terminal, the screen for what
-//! moves the cursor. Memory is bounded: a string that is too long is swallowed to its end.
+//! moves the cursor. Memory is bounded: a string that is too long is given in parts, as it comes.
 
-/// No sequence with a meaning for us is longer; a hyperlink or a title may be.
-const LONGEST: usize = 4096;
+/// No sequence with a meaning for us is longer, a link of several KiB included; an image may be.
+const LONGEST: usize = 16 * 1024;
 
 /// A piece of what is written to a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,28 +32,42 @@ pub enum Piece<'a> {
         /// All of it, with what ends it.
         written: &'a [u8],
     },
+    /// Part of a string that is too long to be kept.
+    Long {
+        /// Whether it is the first.
+        begins: bool,
+        /// The part. The last one ends the string, also if it was cut short.
+        written: &'a [u8],
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
     Text,
+    /// After a byte that begins a control character in UTF-8, or an ordinary one.
+    Lead,
     Escape,
     Csi,
     String,
     /// In a string, after an escape character that probably ends it.
     StringEscape,
+    /// In a string that is too long.
+    Long,
+    LongEscape,
 }
 
-/// A sequence that is complete.
+/// A sequence that is complete, or part of one.
 #[derive(Clone, Copy, Debug)]
-enum Whole {
+enum Whole<'bytes> {
     Escape,
     Csi,
-    /// With how many bytes end it.
-    String {
-        mark: usize,
-    },
+    String,
+    /// What is kept of a string that is too long.
+    LongBegins,
+    /// More of it, kept or from what is being written.
+    LongKept,
+    Long(&'bytes [u8]),
 }
 
 /// The character that every sequence begins with.
@@ -59,13 +75,27 @@ pub const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
 const CANCEL: u8 = 0x18;
 const SUBSTITUTE: u8 = 0x1a;
+/// Ends a string.
+const TERMINATOR: &[u8] = b"\x1b\\";
+/// The first byte of U+0080 to U+00BF.
+const LEAD: u8 = 0xc2;
+/// CSI as one byte.
+const CSI: u8 = 0x9b;
+
+/// Ends whatever is begun, in every terminal: CAN drops a sequence, and ST is for those that take it as part of a string.
+pub const END_ANY: &[u8] = b"\x18\x1b\\";
 
 /// The state between two writes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Splitter {
     state: State,
-    /// The begun sequence as it was written.
+    /// The begun sequence as it was written, with two characters for a control character of 8 bits.
     sequence: Vec<u8>,
+    /// How many more bytes the last character of the text has.
+    missing: u8,
+    /// Of a string that is too long: whether it may hold line ends, and whether a doubled escape character is part of it.
+    lines: bool,
+    wrapped: bool,
 }
 
 impl Splitter {
@@ -75,10 +105,14 @@ impl Splitter {
         self.state != State::Text
     }
 
-    /// The sequence that is begun, as far as it was written.
+    /// The sequence that is begun, as far as it was written and not given.
     #[must_use]
     pub fn written(&self) -> &[u8] {
-        &self.sequence
+        if self.state == State::Long {
+            &[]
+        } else {
+            &self.sequence
+        }
     }
 
     /// Takes the next piece off `rest`; none if there is no whole one.
@@ -90,17 +124,47 @@ impl Splitter {
             if self.state == State::Text {
                 self.sequence.clear();
                 let bytes = *rest;
-                let text = bytes.iter().position(|byte| is_control(*byte));
-                let text = text.unwrap_or(bytes.len());
+                let text = self.text(bytes);
                 if text > 0 {
                     *rest = &bytes[text..];
                     return Some(Piece::Text(&bytes[..text]));
                 }
                 let (&control, after) = bytes.split_first()?;
-                if control != ESCAPE {
-                    *rest = after;
-                    return Some(Piece::Control(control));
+                match control {
+                    ESCAPE => {}
+                    LEAD => {
+                        *rest = after;
+                        self.go_on(LEAD, State::Lead);
+                    }
+                    CSI => {
+                        *rest = after;
+                        self.begin_with(b'[', State::Csi);
+                    }
+                    _ => {
+                        *rest = after;
+                        return Some(Piece::Control(control));
+                    }
                 }
+            }
+            if self.state == State::Lead {
+                let (&byte, after) = rest.split_first()?;
+                if !matches!(byte, 0x80..=0x9f) {
+                    // An ordinary character, or none.
+                    self.state = State::Text;
+                    self.missing = 1;
+                    return Some(Piece::Text(&[LEAD]));
+                }
+                *rest = after;
+                self.begin();
+                let mut second: &[u8] = &[byte - 0x40];
+                if let Some(whole) = self.finish(&mut second) {
+                    // Not one of a string, which is not complete with its beginning.
+                    return Some(match whole {
+                        Whole::Escape => Piece::Escape(&self.sequence[1..]),
+                        _ => self.piece(Whole::LongKept),
+                    });
+                }
+                continue;
             }
             if let Some(whole) = self.finish(rest) {
                 return Some(self.piece(whole));
@@ -113,14 +177,64 @@ impl Splitter {
 
     /// Takes a sequence off `rest`, which begins with an escape character or goes on with what is begun. None if it is
     /// not complete, and if it is none: then what is no part of it is left in `rest`.
-    pub fn sequence(&mut self, rest: &mut &[u8]) -> Option<Piece<'_>> {
+    pub fn sequence<'piece, 'bytes: 'piece>(
+        &'piece mut self,
+        rest: &mut &'bytes [u8],
+    ) -> Option<Piece<'piece>> {
         let whole = self.finish(rest)?;
         Some(self.piece(whole))
     }
 
-    fn finish(&mut self, rest: &mut &[u8]) -> Option<Whole> {
+    /// How many of these bytes are text.
+    fn text(&mut self, bytes: &[u8]) -> usize {
+        for (at, &byte) in bytes.iter().enumerate() {
+            match byte {
+                0x80..=0xbf if self.missing > 0 => self.missing -= 1,
+                CSI => return at,
+                LEAD if !matches!(bytes.get(at + 1), Some(0xa0..)) => {
+                    self.missing = 0;
+                    return at;
+                }
+                0xc2..=0xdf => self.missing = 1,
+                0xe0..=0xef => self.missing = 2,
+                0xf0..=0xf4 => self.missing = 3,
+                _ if is_control(byte) => {
+                    self.missing = 0;
+                    return at;
+                }
+                _ => self.missing = 0,
+            }
+        }
+        bytes.len()
+    }
+
+    fn finish<'bytes>(&mut self, rest: &mut &'bytes [u8]) -> Option<Whole<'bytes>> {
         while let Some((&byte, after)) = rest.split_first() {
-            if let (State::StringEscape, true) = (self.state, byte != b'\\') {
+            if self.state == State::Long {
+                return Some(self.long(rest));
+            }
+            if self.state == State::LongEscape {
+                if byte != b'\\' && !self.wrapped {
+                    // Cut short by another sequence: that one is for a terminal that is in no string any more.
+                    self.begin();
+                    return Some(Whole::Long(TERMINATOR));
+                }
+                let state = if byte == b'\\' {
+                    State::Text
+                } else {
+                    State::Long
+                };
+                self.sequence = vec![ESCAPE, byte];
+                self.state = state;
+                *rest = after;
+                return Some(Whole::LongKept);
+            }
+            if self.state == State::StringEscape && byte != b'\\' {
+                if is_wrapped(&self.sequence) {
+                    self.go_on(byte, State::String);
+                    *rest = after;
+                    continue;
+                }
                 // The string was cut short by another sequence.
                 self.begin();
             }
@@ -143,28 +257,85 @@ impl Splitter {
                     *rest = after;
                     return Some(Whole::Csi);
                 }
+                (State::String, BELL) if is_wrapped(&self.sequence) => {
+                    self.go_on(byte, State::String);
+                }
                 (State::String, BELL) | (State::StringEscape, _) => {
                     self.go_on(byte, State::Text);
                     *rest = after;
-                    // What is too long has no end here, and is no string to anybody.
-                    let mark = if byte == BELL { 1 } else { 2 };
-                    return (self.sequence.len() < LONGEST).then_some(Whole::String { mark });
+                    return Some(Whole::String);
                 }
-                // No string holds a line end. What looks like the beginning of one is often binary rubbish, and it would
-                // be a pity if all that follows were lost in it.
+                // ST as U+009C.
+                (State::String, 0x9c) if self.sequence.last() == Some(&LEAD) => {
+                    self.sequence.pop();
+                    self.sequence.extend_from_slice(TERMINATOR);
+                    self.state = State::Text;
+                    *rest = after;
+                    return Some(Whole::String);
+                }
+                (State::String, b'\n' | b'\r') if holds_lines(&self.sequence) => {
+                    self.go_on(byte, State::String);
+                }
+                // Of other strings none holds a line end. What looks like the beginning of one is often binary rubbish, and it
+                // would be a pity if all that follows were lost in it.
                 (State::String, b'\n' | b'\r' | CANCEL | SUBSTITUTE)
-                | (State::Text | State::Escape | State::Csi, _) => {
+                | (
+                    State::Text
+                    | State::Lead
+                    | State::Escape
+                    | State::Csi
+                    | State::Long
+                    | State::LongEscape,
+                    _,
+                ) => {
                     self.state = State::Text;
                     return None;
                 }
                 (State::String, _) => self.go_on(byte, State::String),
             }
             *rest = after;
+            if self.state == State::String && self.sequence.len() >= LONGEST {
+                self.state = State::Long;
+                self.lines = holds_lines(&self.sequence);
+                self.wrapped = is_wrapped(&self.sequence);
+                return Some(Whole::LongBegins);
+            }
         }
         None
     }
 
-    fn piece(&self, whole: Whole) -> Piece<'_> {
+    /// The next part of a string that is too long.
+    fn long<'bytes>(&mut self, rest: &mut &'bytes [u8]) -> Whole<'bytes> {
+        let bytes = *rest;
+        let (lines, wrapped) = (self.lines, self.wrapped);
+        let ends = |byte: &u8| match *byte {
+            ESCAPE | CANCEL | SUBSTITUTE => true,
+            BELL => !wrapped,
+            b'\n' | b'\r' => !lines,
+            _ => false,
+        };
+        let end = bytes.iter().position(ends).unwrap_or(bytes.len());
+        if end > 0 {
+            *rest = &bytes[end..];
+            return Whole::Long(&bytes[..end]);
+        }
+        self.state = State::Text;
+        match bytes[0] {
+            ESCAPE => {
+                *rest = &bytes[1..];
+                self.sequence = vec![ESCAPE];
+                self.state = State::LongEscape;
+                Whole::Long(&[])
+            }
+            BELL => {
+                *rest = &bytes[1..];
+                Whole::Long(&bytes[..1])
+            }
+            _ => Whole::Long(TERMINATOR),
+        }
+    }
+
+    fn piece<'piece, 'bytes: 'piece>(&'piece self, whole: Whole<'bytes>) -> Piece<'piece> {
         let written = &self.sequence[..];
         match whole {
             Whole::Escape => Piece::Escape(&written[1..]),
@@ -172,8 +343,23 @@ impl Splitter {
                 parameters: &written[2..written.len() - 1],
                 last: written[written.len() - 1],
             },
-            Whole::String { mark } => Piece::String {
-                content: &written[1..written.len() - mark],
+            Whole::String => {
+                let mark = if written.ends_with(TERMINATOR) { 2 } else { 1 };
+                Piece::String {
+                    content: &written[1..written.len() - mark],
+                    written,
+                }
+            }
+            Whole::LongBegins => Piece::Long {
+                begins: true,
+                written,
+            },
+            Whole::LongKept => Piece::Long {
+                begins: false,
+                written,
+            },
+            Whole::Long(written) => Piece::Long {
+                begins: false,
                 written,
             },
         }
@@ -184,12 +370,42 @@ impl Splitter {
         self.go_on(ESCAPE, State::Escape);
     }
 
+    fn begin_with(&mut self, second: u8, state: State) {
+        self.begin();
+        self.go_on(second, state);
+    }
+
     fn go_on(&mut self, byte: u8, state: State) {
-        if self.sequence.len() < LONGEST {
+        // With what ends it.
+        if self.sequence.len() < LONGEST + 2 {
             self.sequence.push(byte);
         }
         self.state = state;
     }
+}
+
+/// Whether a string that begins so may hold line ends: images and what is copied are written in lines by some programs.
+fn holds_lines(begin: &[u8]) -> bool {
+    is_image(begin.get(1..).unwrap_or_default())
+        || begin.starts_with(b"\x1b]52;")
+        || is_wrapped(begin)
+}
+
+/// Whether a string is for the terminal around tmux: there every escape character is doubled, and ends nothing.
+fn is_wrapped(begin: &[u8]) -> bool {
+    begin.starts_with(b"\x1bPtmux;")
+}
+
+/// Whether a string that begins so is an image: sixels, or in the protocols that iTerm and kitty began.
+#[must_use]
+pub fn is_image(content: &[u8]) -> bool {
+    let is_parameter = |byte: &&u8| matches!(byte, b'0'..=b'9' | b';');
+    let sixels = |rest: &[u8]| rest.iter().find(|byte| !is_parameter(byte)) == Some(&b'q');
+    let files: [&[u8]; 4] = [b"File=", b"MultipartFile=", b"FilePart=", b"FileEnd"];
+    let iterm = |rest: &[u8]| files.iter().any(|file| rest.starts_with(file));
+    content.starts_with(b"_G")
+        || content.strip_prefix(b"P").is_some_and(sixels)
+        || content.strip_prefix(b"]1337;").is_some_and(iterm)
 }
 
 fn is_control(byte: u8) -> bool {
@@ -229,6 +445,7 @@ mod tests {
                     Piece::String { content, .. } => {
                         format!("string {}", String::from_utf8_lossy(content))
                     }
+                    Piece::Long { written, .. } => format!("long {}", written.len()),
                 });
             }
         }
@@ -278,11 +495,83 @@ mod tests {
     }
 
     #[test]
-    fn a_string_that_is_too_long_is_swallowed_to_its_end() {
+    fn a_string_that_is_too_long_is_given_in_parts_to_its_end() {
         let mut written = b"\x1b]52;c;".to_vec();
         written.resize(2 * LONGEST, b'x');
-        written.extend_from_slice(b"\x07after");
-        assert_eq!(pieces(&[&written]), ["text after"]);
+        for (end, given) in [
+            (&b"\x07"[..], &b"\x07"[..]),
+            (b"\x1b\\", b"\x1b\\"),
+            // Cut short, it is ended.
+            (b"\x1b[m", b"\x1b\\"),
+            (b"\x18", b"\x1b\\"),
+        ] {
+            let all = [&written[..], end, b"after"].concat();
+            for size in [1, 100, 4 * LONGEST] {
+                let mut splitter = Splitter::default();
+                let (mut long, mut begun, mut after) = (Vec::new(), 0, Vec::new());
+                for mut rest in all.chunks(size) {
+                    while let Some(piece) = splitter.next(&mut rest) {
+                        match piece {
+                            Piece::Long { begins, written } => {
+                                begun += u32::from(begins);
+                                long.extend_from_slice(written);
+                            }
+                            Piece::Text(text) => after.extend_from_slice(text),
+                            _ => {}
+                        }
+                    }
+                    assert!(splitter.sequence.len() <= LONGEST + 2);
+                }
+                assert!(long == [&written[..], given].concat(), "{end:?} by {size}");
+                assert_eq!((begun, &after[..]), (1, &b"after"[..]), "{end:?} by {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_may_be_written_in_lines_and_a_string_for_another_terminal_holds_sequences() {
+        for string in [
+            "P0;1;0q\"1;1;2;2#0\n-\r\n",
+            "_Ga=T,f=100;aaaa\nbbbb",
+            "]1337;File=inline=1:aaaa\nbbbb",
+            "]52;c;aaaa\nbbbb",
+            "Ptmux;\x1b\x1b]52;c;aaaa\x1b\x1b\\",
+            "Ptmux;\x1b\x1b]52;c;aaaa\x07",
+        ] {
+            let written = format!("\x1b{string}\x1b\\after");
+            for cut in [0, 1, 7, written.len() - 7, written.len() - 6] {
+                let (one, other) = written.as_bytes().split_at(cut);
+                let expected = [format!("string {string}"), "text after".to_owned()];
+                assert_eq!(pieces(&[one, other]), expected, "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn control_characters_of_8_bits_are_those_of_7_and_letters_are_letters() {
+        for (written, expected) in [
+            ("a\u{9b}6nb".as_bytes(), vec!["text a", "csi 6 n", "text b"]),
+            (b"a\x9b6nb", vec!["text a", "csi 6 n", "text b"]),
+            (
+                "\u{9d}11;?\u{9c}b".as_bytes(),
+                vec!["string ]11;?", "text b"],
+            ),
+            ("\u{90}$qm\x1b\\b".as_bytes(), vec!["string P$qm", "text b"]),
+            ("\u{85}b".as_bytes(), vec!["escape E", "text b"]),
+            (
+                "日本ü\u{c2}\u{a0}\u{d7}".as_bytes(),
+                vec!["text 日本ü\u{c2}\u{a0}\u{d7}"],
+            ),
+        ] {
+            for cut in 0..written.len() {
+                let found = pieces(&[&written[..cut], &written[cut..]]).concat();
+                let texts = |all: &str| all.replace("text ", "");
+                if std::str::from_utf8(&written[..cut]).is_ok() || written.contains(&0x1b) {
+                    assert_eq!(texts(&found), texts(&expected.concat()), "{cut}");
+                }
+            }
+            assert_eq!(pieces(&[written]), expected);
+        }
     }
 
     #[test]

@@ -367,7 +367,7 @@ fn moves(sequence: Piece<'_>) -> bool {
             b'K' => !matches!(parameters, b"" | b"0"),
             _ => true,
         },
-        Piece::Text(_) | Piece::Control(_) | Piece::String { .. } => false,
+        Piece::Text(_) | Piece::Control(_) | Piece::String { .. } | Piece::Long { .. } => false,
     }
 }
 

@@ -35,7 +35,7 @@ use self::raw::Raw;
 use self::screen::Screen;
 use self::silent::Silent;
 use super::text::escape;
-use super::{Modes, OFF, Outlet, Sink, narration};
+use super::{Modes, Outlet, Sink, narration};
 
 /// A fast command stays silent.
 const SHOW_AFTER: Duration = Duration::from_millis(200);
@@ -320,8 +320,9 @@ impl Bars {
     /// Switches the colors off that the child has on, for what is ours, or on again.
     fn be_plain(&mut self, plain: bool) {
         let style = self.modes.style();
-        if self.plain != plain && !style.is_empty() {
-            self.screen.write(if plain { OFF } else { style });
+        if self.plain != plain && !style.is_usual() {
+            let bytes = if plain { style.off() } else { style.on() };
+            self.screen.write(&bytes);
             self.plain = plain;
         }
     }
@@ -404,12 +405,11 @@ impl Bars {
         if self.modes.is_elsewhere() {
             self.output.end_line();
         }
-        self.be_plain(false);
+        // What is left on is off for us, and for who writes next.
         self.screen.write(&self.modes.undo(summary.state));
         self.tell_failures();
         if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
-            self.be_plain(false);
         }
         self.send();
     }
@@ -928,8 +928,8 @@ mod tests {
         ] {
             let mut alone = emulator();
             alone.process(written.as_bytes());
-            // Of the line of state nothing stays.
-            let (mut expected, next) = in_colors(&alone);
+            // Of the line of state nothing stays, and of the colors.
+            let (mut expected, _) = in_colors(&alone);
             expected[23].clear();
             for size in [1, 3, 7, 1000] {
                 let pieces: Vec<_> = written.as_bytes().chunks(size).collect();
@@ -940,8 +940,8 @@ mod tests {
                 assert!(ours.starts_with(plain), "{ours} of {written:?} by {size}");
                 ours.clear();
                 assert_eq!(
-                    (rows, last),
-                    (expected.clone(), next.clone()),
+                    (rows, last.as_str()),
+                    (expected.clone(), "\x1b[m"),
                     "{written:?} by {size}"
                 );
             }

@@ -5,7 +5,7 @@
 use crate::event::Final;
 use crate::vt::{ESCAPE, Piece, Splitter, numbers};
 
-use super::{OFF as PLAIN, Style, restyle};
+use super::Style;
 
 /// Modes that are off as a rule: keys and colors of another kind, the alternate screen, reports of the mouse and of focus,
 /// marks around what is pasted, and frames that are held back.
@@ -21,7 +21,7 @@ pub(super) struct Modes {
     splitter: Splitter,
     /// In the order in which it was changed.
     changed: Vec<Mode>,
-    /// The colors and attributes that are on.
+    /// The colors, link and character set that are on.
     style: Style,
 }
 
@@ -38,7 +38,9 @@ enum Mode {
 impl Modes {
     /// Takes in what is written to the terminal.
     pub(super) fn note(&mut self, bytes: &[u8]) {
-        if !self.splitter.is_within() && memchr::memchr(ESCAPE, bytes).is_none() {
+        // Where nothing begins that a terminal remembers, of 7 bits or of 8.
+        let begins = |byte: &u8| matches!(*byte, ESCAPE | 0x0e | 0x0f | 0xc2 | 0x9b);
+        if !self.splitter.is_within() && !bytes.iter().any(begins) {
             return;
         }
         let (changed, style) = (&mut self.changed, &mut self.style);
@@ -51,8 +53,10 @@ impl Modes {
         };
         let mut rest = bytes;
         while let Some(piece) = self.splitter.next(&mut rest) {
+            if style.note(&piece).is_some() {
+                continue;
+            }
             match piece {
-                Piece::Escape(b"c") => *style = Style::default(),
                 Piece::Escape(b"=") => set(Mode::Keypad, true),
                 Piece::Escape(b">") => set(Mode::Keypad, false),
                 Piece::Csi { parameters, last } => match (parameters, last) {
@@ -68,9 +72,6 @@ impl Modes {
                     ([b'>', b'4', how @ ..], b'm') => {
                         set(Mode::OtherKeys, numbers(how).any(|number| number > 0));
                     }
-                    (b"" | [b'0'..=b'9' | b';', ..], b'm') => {
-                        *style = restyle(style, parameters);
-                    }
                     ([b'>', ..], b'u') => set(Mode::Keys, true),
                     ([b'<', ..], b'u') => set(Mode::Keys, false),
                     _ => {}
@@ -80,7 +81,7 @@ impl Modes {
         }
     }
 
-    /// The colors and attributes that are on.
+    /// The colors, link and character set that are on.
     pub(super) fn style(&self) -> &Style {
         &self.style
     }
@@ -92,10 +93,11 @@ impl Modes {
     }
 
     /// What makes everything as usual at the end of the command: the last that was changed first. A command that ended well
-    /// may have meant what it left, but for a screen that nobody can leave any more.
+    /// may have meant to hide the cursor, as tput does; but for a screen that nobody can leave any more.
     pub(super) fn undo(&mut self, end: Final) -> Vec<u8> {
         if end == Final::Completed && !self.is_elsewhere() {
-            return Vec::new();
+            self.changed
+                .retain(|mode| !matches!(mode, Mode::Private(number) if ON.contains(number)));
         }
         let off = self.changed.drain(..).rev().map(|mode| match mode {
             Mode::Private(number) if ON.contains(&number) => format!("\x1b[?{number}h"),
@@ -106,9 +108,7 @@ impl Modes {
         });
         let mut off = off.collect::<String>().into_bytes();
         // Last, for a screen that is left brings back the colors of when it was entered.
-        if !std::mem::take(&mut self.style).is_empty() {
-            off.extend_from_slice(PLAIN);
-        }
+        off.extend(std::mem::take(&mut self.style).off());
         off
     }
 }
@@ -147,11 +147,20 @@ mod tests {
     }
 
     #[test]
-    fn who_ended_well_may_leave_what_he_likes_but_no_screen() {
+    fn links_and_character_sets_end_with_the_command() {
+        assert_eq!(
+            undone(&["\x1b]8;;http://a\x1b\\text\x1b(0\x1b[31m"]),
+            "\x1b[0m\x1b(B\x1b]8;;\x1b\\"
+        );
+        assert_eq!(undone(&["\x0e"]), "\x0f");
+    }
+
+    #[test]
+    fn a_command_that_ends_well_may_hide_the_cursor_but_leave_no_screen() {
         let mut modes = Modes::default();
-        modes.note(b"\x1b[?25l");
-        assert_eq!(modes.undo(Final::Completed), b"");
-        modes.note(b"\x1b[?1049h");
+        modes.note(b"\x1b[?25l\x1b[?1004h\x1b[31m");
+        assert_eq!(modes.undo(Final::Completed), b"\x1b[?1004l\x1b[0m");
+        modes.note(b"\x1b[?25l\x1b[?1049h");
         assert_eq!(modes.undo(Final::Completed), b"\x1b[?1049l\x1b[?25h");
     }
 }

@@ -208,14 +208,9 @@ impl Output {
     }
 
     /// What a line that is being redrawn says.
-    pub(super) fn message(&mut self) -> Option<&str> {
-        let [out, err] = &mut self.pages;
-        let (latest, other) = if self.latest == 0 {
-            (out, err)
-        } else {
-            (err, out)
-        };
-        latest.message().or(other.message())
+    pub(super) fn message(&self) -> Option<&str> {
+        let other = self.pages[1 - self.latest].message();
+        self.pages[self.latest].message().or(other)
     }
 
     /// Whether there is something for the screen.

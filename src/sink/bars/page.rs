@@ -11,14 +11,14 @@
 mod row;
 mod sequence;
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
 
 use crate::vt::{Piece, Splitter};
 
 use self::row::{Cells, Row, WIDEST, tab};
-use super::super::{OFF, Style, restyle};
+use super::super::Style;
 
 pub(super) use self::row::rows_of;
 
@@ -31,8 +31,11 @@ const GATHER: usize = 64 * 1024;
 /// No program redraws a longer line than this: it is given out when it is complete, with all above it.
 const LONGEST: usize = 4096;
 
+const ENQUIRY: u8 = 0x05;
 const BELL: u8 = 0x07;
 const BACKSPACE: u8 = 0x08;
+const SHIFT_OUT: u8 = 0x0e;
+const SHIFT_IN: u8 = 0x0f;
 const ESCAPE: u8 = 0x1b;
 
 /// One stream.
@@ -63,13 +66,14 @@ pub(super) struct Page {
     places: Vec<(usize, Cells)>,
     /// What a line of state says that is written beside the lines.
     state: Option<String>,
+    /// Whether the string that is too long, and is being written, is for the terminal.
+    passes: bool,
     /// Whether there is text in the only line that is not shown.
     has_text: bool,
     /// How many columns the screen has.
     width: usize,
-    /// What the redrawn line said when it was last asked for, and whether something was written since.
-    message: Option<String>,
-    changed: bool,
+    /// What the redrawn line says, if that was asked for since something was written.
+    message: OnceCell<Option<String>>,
 }
 
 impl Default for Page {
@@ -90,10 +94,10 @@ impl Default for Page {
             elsewhere: None,
             places: Vec::new(),
             state: None,
+            passes: false,
             has_text: false,
             width: WIDEST + 1,
-            message: None,
-            changed: false,
+            message: OnceCell::new(),
         }
     }
 }
@@ -114,8 +118,8 @@ impl Page {
     fn in_style(style: &Style) -> Self {
         Self {
             rows: VecDeque::from([Row::new(b"", style)]),
-            style: Arc::clone(style),
-            left: Arc::clone(style),
+            style: style.clone(),
+            left: style.clone(),
             ..Self::default()
         }
     }
@@ -127,11 +131,11 @@ impl Page {
 
     /// Takes in what the child wrote.
     pub(super) fn write(&mut self, bytes: &[u8], change: &mut Change) {
-        if self.is_plain() && memchr::memchr3(b'\r', BACKSPACE, ESCAPE, bytes).is_none() {
+        if self.is_plain() && is_plain(bytes) {
             self.write_lines(bytes, change);
         } else {
             self.write_pieces(bytes, change);
-            self.changed = true;
+            self.message.take();
         }
         if self.rows[self.row].length() > GATHER {
             self.flush(change);
@@ -145,16 +149,20 @@ impl Page {
 
     /// What a line that is being redrawn says now. It is found when it is asked for, once a frame, and not at each write: a
     /// program may write byte by byte, below many lines that are kept back.
-    pub(super) fn message(&mut self) -> Option<&str> {
-        if std::mem::take(&mut self.changed) {
-            self.message = self.live_text();
-        }
-        self.message.as_deref()
+    pub(super) fn message(&self) -> Option<&str> {
+        self.message.get_or_init(|| self.live_text()).as_deref()
     }
 
     /// Whether a sequence is begun.
     pub(super) fn is_within(&self) -> bool {
         self.splitter.is_within()
+    }
+
+    /// Gives this out as it is, after all that is there. It cannot be taken back.
+    fn give_as_is(&mut self, bytes: &[u8], change: &mut Change) {
+        self.flush(change);
+        change.done.extend_from_slice(bytes);
+        self.tail.clear();
     }
 
     /// Whether there is text that is not shown, and nobody has redrawn.
@@ -172,7 +180,7 @@ impl Page {
         let rest = self.first();
         self.has_text = false;
         self.shown = length;
-        self.left = Arc::clone(&self.style);
+        self.left = self.style.clone();
         self.give(&rest, change);
     }
 
@@ -191,7 +199,7 @@ impl Page {
         while self.has_lines() {
             self.give_first(change);
         }
-        self.changed = true;
+        self.message.take();
     }
 
     /// Gives out everything, as it is now.
@@ -209,7 +217,7 @@ impl Page {
         }
         last.append(&mut self.partial);
         if self.rows[0].written.is_none() {
-            last.extend_from_slice(&self.style);
+            last.extend(self.style.on());
         }
         if self.splitter.is_within() {
             last.extend_from_slice(self.splitter.written());
@@ -217,6 +225,7 @@ impl Page {
         change.done.extend_from_slice(&last);
         *self = Self {
             depth: self.depth,
+            passes: self.passes,
             width: self.width,
             ..Self::in_style(&self.style)
         };
@@ -246,7 +255,7 @@ impl Page {
             change.done.extend_from_slice(&bytes[..complete]);
             self.rows[0] = Row::new(b"", &self.style);
             self.has_text = false;
-            self.left = Arc::clone(&self.style);
+            self.left = self.style.clone();
             let given = &change.done[start..];
             self.tail.extend_from_slice(&given[end_of(given)]);
         }
@@ -268,12 +277,17 @@ impl Page {
                 }
                 self.returned = false;
             }
+            if let Some(written) = self.style.note(&piece) {
+                self.keep(&written);
+                continue;
+            }
             match piece {
                 Piece::Text(text) => self.text(text),
                 Piece::Control(control) => self.control(control, change),
                 Piece::Csi { parameters, last } => self.csi(parameters, last, change),
                 Piece::Escape(sequence) => self.escape(sequence, change),
                 Piece::String { content, written } => self.string(content, written, change),
+                Piece::Long { begins, written } => self.long(begins, written, change),
             }
         }
         self.splitter = splitter;
@@ -289,7 +303,7 @@ impl Page {
         let bytes = std::mem::take(&mut self.partial);
         let (whole, cut) = bytes.split_at(whole_characters(&bytes));
         self.partial.extend_from_slice(cut);
-        let (text, style) = (String::from_utf8_lossy(whole), Arc::clone(&self.style));
+        let (text, style) = (String::from_utf8_lossy(whole), self.style.clone());
         let column = self.column;
         self.column = self.cells().write(column, &text, &style);
     }
@@ -303,6 +317,8 @@ impl Page {
                 self.column = self.column.saturating_sub(1);
             }
             BELL => change.aside.push(control),
+            // Asks the terminal who it is.
+            ENQUIRY => {}
             b'\t' if !self.is_at_end() => self.column = tab(self.column),
             _ => self.keep(&[control]),
         }
@@ -430,7 +446,7 @@ impl Page {
     }
 
     fn save(&mut self) {
-        self.saved = (self.row, self.column, Arc::clone(&self.style));
+        self.saved = (self.row, self.column, self.style.clone());
     }
 
     fn restore(&mut self) {
@@ -441,9 +457,9 @@ impl Page {
         }
         self.row = self.saved.0.min(self.rows.len() - 1);
         self.column = self.saved.1;
-        let style = Arc::clone(&self.saved.2);
+        let style = self.saved.2.clone();
         if style != self.style {
-            self.keep(&[OFF, &style].concat());
+            self.keep(&self.style.to(&style));
             self.style = style;
         }
     }
@@ -463,8 +479,8 @@ impl Page {
     /// Clears the screen, and what is drawn on it.
     fn clear(&mut self, change: &mut Change) {
         // In the color that is on now, whatever is dropped with the lines.
-        change.done.extend_from_slice(OFF);
-        change.done.extend_from_slice(&self.style);
+        change.done.extend_from_slice(b"\x1b[0m");
+        change.done.extend(self.left.to(&self.style));
         change.done.extend_from_slice(b"\x1b[H\x1b[2J");
         let splitter = std::mem::take(&mut self.splitter);
         *self = Self {
@@ -487,7 +503,7 @@ impl Page {
         let first = self.rows.pop_front();
         let is_drawn = first.is_some_and(|row| row.written.is_none());
         self.left = match self.rows.front() {
-            Some(next) if !is_drawn => Arc::clone(&next.style),
+            Some(next) if !is_drawn => next.style.clone(),
             _ => Style::default(),
         };
         self.row = self.row.saturating_sub(1);
@@ -503,12 +519,13 @@ impl Page {
     /// Takes back what was given out, from this byte of the tail on.
     fn take_back(&mut self, from: usize, change: &mut Change) {
         // Whichever of the styles was on there: it is switched off before anything else is given out.
-        let has_style = !self.left.is_empty() || memchr::memchr(ESCAPE, &self.tail).is_some();
-        self.left = if has_style {
-            OFF.into()
+        let has_style = !self.left.is_usual();
+        let written = if has_style {
+            &self.tail[..]
         } else {
-            Style::default()
+            &self.tail[from..]
         };
+        self.left = Style::of_unknown(written);
         let back = self.tail.split_off(from);
         let unseen = back.len().min(change.done.len());
         change.done.truncate(change.done.len() - unseen);
@@ -541,6 +558,26 @@ fn end_of(bytes: &[u8]) -> Range<usize> {
     let cut = newline.map_or(0, |newline| newline + 1);
     let is_last = begin + cut == bytes.len();
     begin + if is_last { 0 } else { cut }..bytes.len()
+}
+
+/// Whether these bytes are nothing but lines of text.
+fn is_plain(bytes: &[u8]) -> bool {
+    let is_other = |byte: &u8| {
+        matches!(
+            *byte,
+            b'\r' | BACKSPACE | ESCAPE | ENQUIRY | SHIFT_OUT | SHIFT_IN
+        )
+    };
+    // Not bytes that are no characters, either: one of them may be a control character of 8 bits.
+    let is_text = || {
+        let text = std::str::from_utf8(bytes);
+        text.is_ok_and(|text| {
+            !text
+                .chars()
+                .any(|character| matches!(character, '\u{80}'..='\u{9f}'))
+        })
+    };
+    !bytes.iter().any(is_other) && (bytes.is_ascii() || is_text())
 }
 
 /// Whether there is anything to be seen.
@@ -655,7 +692,7 @@ mod tests {
     #[test]
     fn a_style_that_is_on_goes_on_after_a_redrawn_line() {
         let mut page = Page::default();
-        let done = "\x1b[32mb\x1b[0m\n\x1b[0m\x1b[32mgreen\n";
+        let done = "\x1b[32mb\x1b[0m\n\x1b[32mgreen\n";
         assert_eq!(change(&mut page, b"\x1b[32ma\rb\ngreen\n"), pair("", done));
     }
 

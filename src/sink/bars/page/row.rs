@@ -1,13 +1,12 @@
 //! A line: as it was written, or redrawn, as characters in columns with their colors, as a terminal keeps them.
 
 use std::cell::OnceCell;
-use std::sync::Arc;
 
 use unicode_width::UnicodeWidthChar;
 
 use crate::vt::{Piece, Splitter};
 
-use super::{OFF, Style, restyle};
+use super::Style;
 
 /// No terminal is wider; what is written beyond is lost. No column is greater, so that sums of columns stay small whatever
 /// number a sequence gives.
@@ -29,7 +28,7 @@ impl Row {
     /// A line that begins with this, in this style.
     pub(super) fn new(begin: &[u8], style: &Style) -> Self {
         Self {
-            style: Arc::clone(style),
+            style: style.clone(),
             written: Some(begin.to_vec()),
             ..Self::default()
         }
@@ -66,7 +65,7 @@ impl Row {
     /// Makes it one of columns. Gives the column after what was written, if it was none.
     pub(super) fn draw(&mut self) -> Option<usize> {
         let line = self.written.take()?;
-        let (cells, column) = Cells::of(&line, Arc::clone(&self.style));
+        let (cells, column) = Cells::of(&line, self.style.clone());
         self.cells = cells;
         Some(column)
     }
@@ -74,7 +73,7 @@ impl Row {
     /// What is to be seen, without colors.
     pub(super) fn text(&self) -> &str {
         self.text.get_or_init(|| match &self.written {
-            Some(line) => Cells::of(line, Arc::clone(&self.style)).0.text(),
+            Some(line) => Cells::of(line, self.style.clone()).0.text(),
             None => self.cells.text(),
         })
     }
@@ -83,16 +82,13 @@ impl Row {
     pub(super) fn rendered(&self, shown: usize, left: &Style) -> Vec<u8> {
         let mut line = Vec::new();
         if let Some(written) = &self.written {
-            if shown == 0 && self.style != *left {
-                line.extend_from_slice(OFF);
-                line.extend_from_slice(&self.style);
+            if shown == 0 {
+                line.extend(left.to(&self.style));
             }
             line.extend_from_slice(&written[shown..]);
         } else {
             // It has its colors in its columns, and leaves none on.
-            if !self.style.is_empty() || !left.is_empty() {
-                line.extend_from_slice(OFF);
-            }
+            line.extend(left.off());
             line.append(&mut self.cells.rendered());
         }
         line
@@ -119,7 +115,7 @@ impl Cell {
     }
 
     fn is_blank(&self) -> bool {
-        self.character == Some(' ') && self.style.is_empty()
+        self.character == Some(' ') && self.style.is_usual()
     }
 }
 
@@ -138,20 +134,19 @@ impl Cells {
         while let Some(piece) = splitter.next(&mut rest) {
             match piece {
                 Piece::Text(bytes) => text.extend_from_slice(bytes),
-                Piece::Csi {
-                    parameters,
-                    last: b'm',
-                } => {
-                    column = cells.write(column, &String::from_utf8_lossy(&text), &style);
-                    text.clear();
-                    style = restyle(&style, parameters);
-                }
                 Piece::Control(b'\t') => {
                     column = cells.write(column, &String::from_utf8_lossy(&text), &style);
                     text.clear();
                     column = tab(column);
                 }
-                _ => {}
+                piece => {
+                    let mut next = style.clone();
+                    if next.note(&piece).is_some() {
+                        column = cells.write(column, &String::from_utf8_lossy(&text), &style);
+                        text.clear();
+                        style = next;
+                    }
+                }
             }
         }
         column = cells.write(column, &String::from_utf8_lossy(&text), &style);
@@ -183,7 +178,7 @@ impl Cells {
                 self.0[column + part] = Cell {
                     character: (part == 0).then_some(character),
                     marks: String::new(),
-                    style: Arc::clone(style),
+                    style: style.clone(),
                 };
             }
             column += width;
@@ -233,11 +228,8 @@ impl Cells {
         let mut style = Style::default();
         for cell in &self.0[..used.map_or(0, |last| last + 1)] {
             if cell.style != style {
-                if !style.is_empty() {
-                    bytes.extend_from_slice(OFF);
-                }
-                bytes.extend_from_slice(&cell.style);
-                style = Arc::clone(&cell.style);
+                bytes.extend(style.to(&cell.style));
+                style = cell.style.clone();
             }
             let mut buffer = [0; 4];
             if let Some(character) = cell.character {
@@ -245,9 +237,7 @@ impl Cells {
             }
             bytes.extend_from_slice(cell.marks.as_bytes());
         }
-        if !style.is_empty() {
-            bytes.extend_from_slice(OFF);
-        }
+        bytes.extend(style.off());
         bytes
     }
 }
