@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::LazyLock;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jsonschema::Validator;
 use rustix::process::{Pid, kill_process, kill_process_group};
@@ -366,9 +366,15 @@ pub(crate) fn pid_in(number: &Value) -> Pid {
     Pid::from_raw(i32::try_from(number).unwrap()).unwrap()
 }
 
-/// Waits until something is true of which nobody tells.
+/// Nothing takes that long; it only lets a broken test say what it waits for.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Waits until something is true of which nothing tells.
+#[track_caller]
 pub(crate) fn until(mut true_at_last: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
     while !true_at_last() {
+        assert!(Instant::now() < end, "waited in vain");
         thread::yield_now();
     }
 }
