@@ -124,6 +124,8 @@ pub enum Notice {
     Reported,
     /// The child died of a Ctrl-C that went to it alone, for it had the terminal.
     Interrupted,
+    /// The child is gone. What it printed may still be on its way.
+    Exited,
     /// The child is gone, but others kept this stream open, and it was read no further.
     Held {
         /// Which stream.
@@ -146,6 +148,8 @@ pub enum Order {
     Kill,
     /// Nobody reads this stream any more: let the child know in the usual way.
     Close(Stream),
+    /// Once the child is gone, read no further: those who are to have it take nothing.
+    Discard,
     /// Lend the terminal to the child, if it is ours, and continue the child.
     Lend,
     /// Take the terminal back because everything is about to stop.

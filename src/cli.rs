@@ -15,11 +15,13 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
 use crate::run::{self, FAILED, Limits, Settings};
-use crate::sink::{Display, JsonPlace, Progress, Show, Tty, escape};
+use crate::sink::{Display, JsonPlace, Patient, Progress, Show, Tty, escape};
 
 use self::report::Report;
 use self::shell::is_interactive_bash;
@@ -390,12 +392,15 @@ pub fn main() -> ! {
         Err(error) => refuse(&error, &words),
     };
     if arguments.list_formats {
-        end_written(formats::list(&mut io::stdout()));
+        let mut stdout = io::BufWriter::new(Patient(io::stdout()));
+        end_written(formats::list(&mut stdout).and_then(|()| stdout.flush()));
     }
     match run::run(&settings(*arguments)) {
         Ok(outcome) => {
             for error in outcome.errors {
-                complain(&error);
+                if !outcome.unread || takes_words() {
+                    complain(&error);
+                }
             }
             run::end_all(outcome.ending, outcome.whom)
         }
@@ -506,7 +511,15 @@ fn unknown(error: &clap::Error) -> Option<&str> {
 
 /// The program's own last words. Nobody is left to tell if stderr is gone.
 fn complain(sentence: &str) {
-    let _ = writeln!(io::stderr(), "progrun: {}", escape(sentence));
+    let line = format!("progrun: {}\n", escape(sentence));
+    let _ = Patient(io::stderr()).write_all(line.as_bytes());
+}
+
+/// Whether stderr takes something at once. It may be what was not read: a terminal that Ctrl-S has stopped, say.
+fn takes_words() -> bool {
+    let stderr = io::stderr();
+    let mut ready = [PollFd::new(&stderr, PollFlags::OUT)];
+    poll(&mut ready, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
 fn settings(arguments: Arguments) -> Settings {

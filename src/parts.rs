@@ -220,7 +220,9 @@ impl Parts {
     }
 }
 
-fn clipped(text: &str) -> &str {
+/// As much of a text as is kept.
+#[must_use]
+pub fn clipped(text: &str) -> &str {
     &text[..text.floor_char_boundary(TEXT_LIMIT)]
 }
 

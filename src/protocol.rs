@@ -75,6 +75,19 @@ impl Progress<'_> {
         *self == Progress::default()
     }
 
+    /// How many bytes its texts are.
+    #[must_use]
+    pub fn text_length(&self) -> usize {
+        let texts = [
+            &self.unit,
+            &self.message,
+            &self.id,
+            &self.parent,
+            &self.title,
+        ];
+        texts.into_iter().flatten().map(|text| text.len()).sum()
+    }
+
     /// The same report, free of the bytes that it was read from.
     #[must_use]
     pub fn into_owned(self) -> Progress<'static> {

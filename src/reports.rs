@@ -10,6 +10,9 @@ use std::ops::Range;
 use crate::credit::Charge;
 use crate::protocol::{Content, Decoder, Line, Progress};
 
+/// How much of a malformed line the warning about it is made of, in bytes.
+const EXCERPT: usize = 256;
+
 /// Everything that one read of the channel brought.
 #[derive(Debug, Default)]
 pub struct Reports {
@@ -20,7 +23,7 @@ pub struct Reports {
     pub count: u64,
     /// How many lines were malformed.
     pub malformed_count: u64,
-    /// The first malformed line of this read.
+    /// The first malformed line of this read, with the head of its text.
     pub first_malformed: Option<BadLine>,
     /// Every line that was not empty, in order, if asked for.
     pub verbatim: Verbatim,
@@ -79,6 +82,13 @@ impl Verbatim {
     }
 }
 
+/// By how many bytes text grows when it is written into JSON, at most: a control character becomes six.
+#[must_use]
+pub fn escaped(text: &[u8]) -> usize {
+    let controls = text.iter().map(|byte| usize::from(*byte < b' '));
+    5 * controls.sum::<usize>()
+}
+
 impl Reports {
     /// One report that was not written for us, for those who want it verbatim too.
     #[must_use]
@@ -96,7 +106,13 @@ impl Reports {
     #[must_use]
     pub fn weight(&self) -> usize {
         const EVENT: usize = 128;
-        self.verbatim.text.len() + (self.verbatim.lines.len() + self.parts.len()) * EVENT
+        let lines = self.verbatim.lines.iter().map(|entry| match entry {
+            Entry::Info(_) => EVENT,
+            // With its reason, and as it is written out.
+            Entry::Malformed(bad) => 2 * EVENT + bad.text.len() + escaped(&bad.text),
+        });
+        let parts = self.parts.iter().map(|part| EVENT + part.text_length());
+        self.verbatim.text.len() + lines.sum::<usize>() + parts.sum::<usize>()
     }
 
     /// Whether there is nothing to hand on.
@@ -198,19 +214,18 @@ impl Fold {
             Content::Short(progress) => self.report(progress),
             Content::Malformed(malformed) => {
                 self.reports.malformed_count += 1;
-                if !self.keep_verbatim && self.reports.first_malformed.is_some() {
-                    return;
-                }
-                let bad = BadLine {
+                let bad = |text: &[u8]| BadLine {
                     number: line.number,
-                    text: line.text.to_vec(),
+                    text: text.to_vec(),
                     error: malformed.to_string(),
                 };
+                let head = &line.text[..line.text.len().min(EXCERPT)];
+                let first = &mut self.reports.first_malformed;
+                first.get_or_insert_with(|| bad(head));
                 if self.keep_verbatim {
-                    let lines = &mut self.reports.verbatim.lines;
-                    lines.push(Entry::Malformed(bad.clone()));
+                    let entry = Entry::Malformed(bad(line.text));
+                    self.reports.verbatim.lines.push(entry);
                 }
-                self.reports.first_malformed.get_or_insert(bad);
             }
         }
     }

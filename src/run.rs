@@ -1,10 +1,12 @@
 //! One run from its start to its end: one channel in, futures and sinks out, an exit status at last.
 //!
 //! One thread owns the truth. Messages of the task, notices of its worker, signals and the passing of time are taken
-//! from one channel in one order; the future and the ladder say what follows, and the sinks are told. Nothing
-//! here waits for anything but that channel, so Ctrl-C is obeyed at once whatever a terminal or a reader does.
+//! from one inbox; the future and the ladder say what follows, and the sinks are told. Nothing here waits for anything
+//! but that inbox, and signals go before what the child prints, so Ctrl-C is obeyed at once whatever a terminal or a
+//! reader does, and however much the child prints. A reader that takes nothing keeps a run only until it is stopped.
 
 mod ending;
+mod inbox;
 mod job;
 mod ladder;
 mod signals;
@@ -15,7 +17,7 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::rc::Rc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -28,7 +30,8 @@ use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_prog
 use crate::reports::Reports;
 use crate::sink::{Display, Gone, choose};
 
-use self::ending::Losses;
+use self::ending::{Losses, TIMED_OUT};
+use self::inbox::{Inbox, Inputs, inbox};
 use self::job::Job;
 use self::ladder::{Action, Ladder};
 use self::stage::Stage;
@@ -40,7 +43,7 @@ pub use self::ladder::Limits;
 const LATE: Duration = Duration::from_secs(1);
 /// How often we look at the clock while some time is running out, so as to see how long we were stopped.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long the writing of the last words is waited for after giving up.
+/// How long the writing of the last words is waited for at least, after giving up and after a stop.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What to run, how to stop it, and what to show.
@@ -71,6 +74,8 @@ pub struct Outcome {
     pub whom: Whom,
     /// What progrun itself has to say about it.
     pub errors: Vec<String>,
+    /// Whether something was not read by those who it was for: where stderr takes nothing either, nothing is said.
+    pub unread: bool,
 }
 
 /// Everything that the run loop takes from its channel.
@@ -95,11 +100,11 @@ enum Input {
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
 pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let (inbox, inputs) = mpsc::channel();
+    let (inbox, inputs) = inbox();
     signals::open_mask();
     let gone = inbox.clone();
     let chosen = choose(&settings.display, &settings.from, move |what| {
-        let _ = gone.send(Input::Gone(what));
+        gone.send(Input::Gone(what));
     })?;
     signals::hold();
     // The files go when this function returns, also if the worker never ends.
@@ -129,12 +134,16 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let (ping, notices) = (inbox.clone(), inbox.clone());
     let executor: ProgressExecutor<Reports, ()> = Builder::new(NonZeroUsize::MIN)
         .on_message(move || {
-            let _ = ping.send(Input::Message);
+            ping.send(Input::Message);
         })
         .build();
     let future = submit_progress(&executor, move |reporter| {
         child::run(&launch, &orders, reporter, &|notice| {
-            let _ = notices.send(Input::Notice(notice));
+            if goes_first(&notice) {
+                notices.send_first(Input::Notice(notice));
+            } else {
+                notices.send(Input::Notice(notice));
+            }
         })
     })?;
     // Only now: the child is on its way meanwhile.
@@ -153,11 +162,13 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         is_stuck: false,
         ladder: Ladder::new(settings.limits),
         pid: None,
+        exited: None,
         exit: None,
         launch_error: None,
         file: None,
         whom: Whom::Us,
         gave_up: false,
+        discarded: false,
         losses: Losses::new(chosen.narrates),
     };
     run.follow(&inputs)?;
@@ -173,12 +184,14 @@ struct Run<'a> {
     future: ProgressFuture<Reports, ()>,
     control: Control,
     stage: Rc<RefCell<Stage>>,
-    inbox: Sender<Input>,
+    inbox: Inbox<Input>,
     job: Job,
     /// The child waits for a terminal that it cannot be given.
     is_stuck: bool,
     ladder: Ladder,
     pid: Option<i32>,
+    /// When the child was gone. What it printed may be read later.
+    exited: Option<Duration>,
     exit: Option<Exit>,
     launch_error: Option<LaunchError>,
     /// How far the command had read which file when it was last seen.
@@ -186,12 +199,23 @@ struct Run<'a> {
     /// Who is to hear of the Ctrl-C that we end by.
     whom: Whom,
     gave_up: bool,
+    /// Whether what was not read is waited for no longer.
+    discarded: bool,
     losses: Losses,
+}
+
+/// Whether a notice goes before what the child prints: those that the ladder needs to do its next step.
+fn goes_first(notice: &Notice) -> bool {
+    matches!(
+        notice,
+        // The answers come after the start.
+        Notice::Started { .. } | Notice::NotStarted(_) | Notice::Asked(_) | Notice::Reported
+    )
 }
 
 impl Run<'_> {
     /// Until the future is done, or nobody waits for it any more.
-    fn follow(&mut self, inputs: &Receiver<Input>) -> anyhow::Result<()> {
+    fn follow(&mut self, inputs: &Inputs<Input>) -> anyhow::Result<()> {
         // Read once a round, so that a stop shows wherever in the round it came.
         let mut now = self.elapsed();
         while !self.future.done() && !self.gave_up {
@@ -201,8 +225,13 @@ impl Run<'_> {
             if let Some(input) = input {
                 self.take_in(input)?;
             }
-            if let Some(action) = self.ladder.tick(now) {
+            if self.deadline().is_some()
+                && let Some(action) = self.ladder.tick(now)
+            {
                 self.act(action);
+            }
+            if self.discard_at().is_some_and(|time| time <= now) {
+                self.discard();
             }
             self.stage.borrow_mut().tick();
         }
@@ -217,8 +246,9 @@ impl Run<'_> {
     fn wake(&self, now: Duration) -> Option<Duration> {
         let due = self.stage.borrow().due();
         let look = |deadline: Duration| deadline.min(now + LOOK);
-        let deadline = self.ladder.deadline().map(look);
-        [due, deadline].into_iter().flatten().min()
+        let deadline = self.deadline().map(look);
+        let discard = self.discard_at().map(look);
+        [due, deadline, discard].into_iter().flatten().min()
     }
 
     /// What time it is. SIGSTOP cannot be caught, but it shows: nothing else makes us so late. The time is not the
@@ -233,27 +263,43 @@ impl Run<'_> {
         now.saturating_sub(late)
     }
 
-    /// The next input; none when it is time to look at the clock.
+    /// The next input; none when it is time to look at the clock. Without a time to wake there are no wake-ups at all.
     fn next(
         &self,
-        inputs: &Receiver<Input>,
+        inputs: &Inputs<Input>,
         wake: Option<Duration>,
     ) -> anyhow::Result<Option<Input>> {
-        match inputs.try_recv() {
-            Ok(input) => return Ok(Some(input)),
-            Err(TryRecvError::Empty) => {}
-            Err(TryRecvError::Disconnected) => anyhow::bail!("the worker is gone"),
-        }
-        let received = match wake {
-            // Nothing to draw and nothing to wait for: no wake-ups at all.
-            None => inputs.recv().map_err(RecvTimeoutError::from),
-            Some(wake) => inputs.recv_timeout(wake.saturating_sub(self.elapsed())),
-        };
-        match received {
+        let at_most = wake.map(|wake| wake.saturating_sub(self.elapsed()));
+        match inputs.next(at_most) {
             Ok(input) => Ok(Some(input)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the worker is gone"),
         }
+    }
+
+    /// When time alone takes the next step of a stop. A child that is gone needs none, or one that ended by SIGTERM would be
+    /// called killed because its output is not read.
+    fn deadline(&self) -> Option<Duration> {
+        let stops = self.ladder.reason().is_some();
+        self.ladder
+            .deadline()
+            .filter(|_| !(stops && self.exited.is_some()))
+    }
+
+    /// When a run that is to stop waits no longer for what its readers have not taken. Without a request a slow reader is
+    /// waited for however long it takes, as in every pipeline.
+    fn discard_at(&self) -> Option<Duration> {
+        self.ladder.reason().filter(|_| !self.discarded)?;
+        let patience = self.settings.limits.kill_after?.max(LAST_WORDS);
+        let last = self.exited?.max(self.ladder.taken());
+        last.checked_add(patience)
+    }
+
+    /// Waits no longer for readers who take nothing.
+    fn discard(&mut self) {
+        self.discarded = true;
+        self.control.order(Order::Discard);
+        self.stage.borrow_mut().abandon();
     }
 
     fn take_in(&mut self, input: Input) -> anyhow::Result<()> {
@@ -374,6 +420,7 @@ impl Run<'_> {
                     "{stream} is still held by {who}; what it writes now is lost{advice}"
                 ));
             }
+            Notice::Exited => self.exited = Some(self.elapsed()),
             Notice::Ended(exit) => {
                 self.stage.borrow_mut().start_clock();
                 self.exit = Some(exit);
@@ -501,7 +548,7 @@ impl Run<'_> {
     }
 
     /// Tells the end, and sees that all of it is written.
-    fn finish(&mut self, inputs: &Receiver<Input>) -> Outcome {
+    fn finish(&mut self, inputs: &Inputs<Input>) -> Outcome {
         let state = match self.future.state() {
             FutureState::Completed => Final::Completed,
             FutureState::Failed => Final::Failed,
@@ -546,6 +593,7 @@ impl Run<'_> {
             ending,
             whom: self.whom,
             errors,
+            unread: self.discarded || self.gave_up,
         }
     }
 
@@ -553,20 +601,18 @@ impl Run<'_> {
     fn send_when_written(&self, input: impl Fn() -> Input + Send + Sync + 'static) {
         let inbox = self.inbox.clone();
         self.stage.borrow_mut().flush(move || {
-            let _ = inbox.send(input());
+            inbox.send(input());
         });
     }
 
-    /// Waits until everything is written, unless somebody is tired of that too. Gives whether it is.
-    fn flush(&mut self, inputs: &Receiver<Input>) -> bool {
+    /// Waits until everything is written, unless the user is tired of that too, or time is over. Gives whether it is.
+    fn flush(&mut self, inputs: &Inputs<Input>) -> bool {
         self.send_when_written(|| Input::Flushed);
+        let begun = self.elapsed();
         loop {
-            let input = if self.gave_up {
-                inputs.recv_timeout(LAST_WORDS)
-            } else {
-                inputs.recv().map_err(RecvTimeoutError::from)
-            };
-            match input {
+            let until = self.flushed_at(begun);
+            let at_most = until.map(|until| until.saturating_sub(self.elapsed()));
+            match inputs.next(at_most) {
                 Ok(Input::Flushed) => return true,
                 Ok(Input::Gone(what)) => self.gone(what),
                 Ok(Input::Signal(
@@ -575,9 +621,30 @@ impl Run<'_> {
                     self.losses.note(Ending::Signal(signal), None);
                     return false;
                 }
+                Err(RecvTimeoutError::Timeout) if !self.gave_up && !self.discarded => {
+                    if self.ladder.reason().is_none() {
+                        self.losses.note(Ending::Status(TIMED_OUT), None);
+                    }
+                    self.discard();
+                    // Those that take something are to have it.
+                    self.send_when_written(|| Input::Flushed);
+                }
                 Err(_) => return false,
                 Ok(_) => {}
             }
         }
+    }
+
+    /// Until when the writing is waited for that began at `begun`. The time limit is for the whole run.
+    fn flushed_at(&self, begun: Duration) -> Option<Duration> {
+        let last_words = begun + LAST_WORDS;
+        if self.gave_up || self.discarded {
+            return Some(last_words);
+        }
+        let limit = match self.ladder.reason() {
+            None => self.ladder.deadline(),
+            Some(_) => self.discard_at(),
+        };
+        limit.map(|limit| limit.max(last_words))
     }
 }

@@ -16,6 +16,7 @@ mod modes;
 mod narration;
 mod outer;
 mod outlet;
+mod patient;
 mod plain;
 mod spool;
 mod stream;
@@ -38,6 +39,7 @@ use self::spool::Spool;
 use self::stream::Streams;
 use self::style::Style;
 
+pub use self::patient::Patient;
 pub use self::text::escape;
 
 pub use self::choice::{Chosen, Display, Gone, JsonPlace, Progress, Show, Tty, choose};
@@ -64,4 +66,7 @@ pub trait Sink {
     fn fall_back(self: Box<Self>) -> Option<Box<dyn Sink>> {
         None
     }
+
+    /// Waits no longer for readers who have not taken what was written for them: it is lost, and that is told.
+    fn abandon(&mut self);
 }

@@ -17,3 +17,4 @@ mod signals;
 mod status;
 mod stopping;
 mod timeout;
+mod unread;

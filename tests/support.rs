@@ -266,6 +266,11 @@ impl Running {
         }
     }
 
+    /// Waits for the end, whatever it prints.
+    pub(crate) fn end(mut self) -> ExitStatus {
+        self.read_to_the_end().0
+    }
+
     fn read_to_the_end(&mut self) -> (ExitStatus, Vec<u8>, Vec<u8>) {
         let stderr = self.stderr.take();
         let stderr = thread::spawn(move || rest(stderr));

@@ -19,7 +19,7 @@ use rustix::process::geteuid;
 use crate::client::{CANCELLED, REFUSED, TAKEN};
 use crate::reports::{Collector, Reports};
 
-use super::worker::{is_transient, read_into};
+use super::worker::{is_transient, read_into, reports_at_once};
 
 /// How many connections there are at most. Each may hold the beginning of a line; further ones wait to be accepted.
 const CONNECTIONS: usize = 256;
@@ -193,7 +193,8 @@ impl<'a> Callers<'a> {
         let Some(connection) = &mut self.connections[place] else {
             return Heard::default();
         };
-        let read = match read_into(&connection.stream, buffer) {
+        let at_most = reports_at_once(self.verbatim);
+        let read = match read_into(&connection.stream, buffer, at_most) {
             Ok(read) => read,
             Err(error) if is_transient(error) => return Heard::default(),
             Err(_) => 0,

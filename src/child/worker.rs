@@ -1,7 +1,7 @@
 //! The thread that serves a child: one `poll` over all that can happen to it.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,18 +25,15 @@ mod asking;
 mod keys;
 mod lending;
 mod pty;
+mod reading;
 
 use self::keys::Keys;
 use self::lending::Meters;
 use self::pty::{Pty, Taking};
+use self::reading::{FULL_READ, NOTICE, READ, UNDER_WAY, weight};
 
-/// How much a read takes at most: half of what a pipe holds, so that the child fills one half while we empty the other.
-const READ: usize = 128 * 1024;
-/// How much of what a child wrote may be under way to a slow screen, file or reader.
-const UNDER_WAY: usize = 1024 * 1024;
-/// A channel that gave less than this is left alone for [`PAUSE`]: lines come in batches, and the child is not slowed by
-/// a wake-up of ours for each of them.
-const FULL_READ: usize = 48 * 1024;
+pub(super) use self::reading::{is_transient, read_into, reports_at_once};
+
 /// So much later nothing waits any more for more of what was begun.
 const READS_ALL: Duration = Duration::from_mins(1);
 /// Less than the fastest writer takes to fill the pipe, or it would wait for us.
@@ -75,6 +72,8 @@ pub(super) struct Worker<'a> {
     pieces: Vec<Arc<Vec<u8>>>,
     reports_credit: Credit,
     output_credit: Credit,
+    /// Whether what comes is written out as events.
+    verbatim: bool,
     cancel_seen: bool,
     /// What the environments of the child's descendants have, and of nobody else.
     mark: String,
@@ -85,6 +84,8 @@ pub(super) struct Worker<'a> {
     /// Whether what left the group is killed as well.
     killed: bool,
     wait_output: bool,
+    /// Whether nothing is read any more once the child is gone.
+    discards: bool,
     /// Watched until it breaks.
     outer: Option<&'a OwnedFd>,
     /// Whether something woke us that may have been a change of the child's state.
@@ -135,11 +136,13 @@ impl<'a> Worker<'a> {
             pieces: Vec::new(),
             reports_credit: Credit::new(UNDER_WAY, move || reports_wake.wake()),
             output_credit: Credit::new(UNDER_WAY, move || output_wake.wake()),
+            verbatim: launch.verbatim,
             cancel_seen: false,
             watcher: Watcher::new(spawned.pid, launch.kill_after),
             terminated: false,
             killed: false,
             wait_output: launch.wait_output,
+            discards: false,
             outer: launch.outer.as_ref(),
             woken: true,
             observer: launch.observe.then(|| Observer::new(spawned.pid)).flatten(),
@@ -194,6 +197,7 @@ impl<'a> Worker<'a> {
                         drain.cut_short();
                     }
                 }
+                Order::Discard => self.discards = true,
                 Order::Close(stream) => self.outputs[stream as usize] = None,
                 // Once the child is gone nobody would take it back.
                 Order::Lend if self.drain.is_some() => (self.notify)(Notice::Lent(false)),
@@ -244,6 +248,7 @@ impl<'a> Worker<'a> {
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         if let Some(ended) = waitid(WaitId::Pid(self.pid), ended)? {
             self.take_terminal_back_for_good(&ended);
+            (self.notify)(Notice::Exited);
             self.drain = Some(Drain::new(Instant::now()));
         }
         Ok(())
@@ -260,6 +265,9 @@ impl<'a> Worker<'a> {
         let Some(drain) = &self.drain else {
             return false;
         };
+        if self.discards {
+            return true;
+        }
         // A child that never used its channel is not waited for there: whoever still holds it is a bystander. But look
         // once, for a child may be gone before its first report was read.
         let channel_open =
@@ -456,7 +464,8 @@ impl<'a> Worker<'a> {
         let Some(channel) = &self.channel else {
             return;
         };
-        let read = match read_into(channel, &mut self.buffer) {
+        let at_most = reports_at_once(self.verbatim);
+        let read = match read_into(channel, &mut self.buffer, at_most) {
             Ok(read) => read,
             Err(error) if is_transient(error) => return,
             Err(_) => 0,
@@ -477,7 +486,7 @@ impl<'a> Worker<'a> {
                 self.dialects.overrule();
                 self.collector.feed(&self.buffer);
             }
-            if read < FULL_READ {
+            if read < FULL_READ.min(at_most) {
                 self.pause_until = Some(Instant::now() + PAUSE);
             }
         }
@@ -499,7 +508,7 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         self.observer = None;
-        reports.charge = Some(self.reports_credit.charge(reports.weight()));
+        reports.charge = Some(self.reports_credit.charge(reports.weight() + NOTICE));
         self.reporter.report(reports)
     }
 
@@ -507,7 +516,7 @@ impl<'a> Worker<'a> {
         let Some(output) = &self.outputs[stream as usize] else {
             return;
         };
-        let read = match read_into(output, &mut self.buffer) {
+        let read = match read_into(output, &mut self.buffer, READ) {
             Ok(read) => read,
             Err(error) if is_transient(error) => return,
             Err(_) => 0,
@@ -539,7 +548,7 @@ impl<'a> Worker<'a> {
     }
 
     fn hand_on(&self, stream: Stream, bytes: Arc<Vec<u8>>) {
-        let charge = self.output_credit.charge(bytes.len());
+        let charge = self.output_credit.charge(weight(&bytes, self.verbatim));
         (self.notify)(Notice::Output {
             stream,
             bytes,
@@ -575,6 +584,10 @@ impl<'a> Worker<'a> {
         for stream in [Stream::Stdout, Stream::Stderr] {
             if let Some(output) = self.outputs[stream as usize].take() {
                 let holders = holders::of(&output);
+                // That it was not read to its end is told by the sink that was not read.
+                if self.discards && holders.is_empty() {
+                    continue;
+                }
                 (self.notify)(Notice::Held { stream, holders });
             }
         }
@@ -605,16 +618,6 @@ enum Source {
     Zig,
     Call(Call),
     Output(Stream),
-}
-
-/// Reads once into the empty `buffer`, at most its capacity.
-pub(super) fn read_into(from: &impl AsFd, buffer: &mut Vec<u8>) -> rustix::io::Result<usize> {
-    buffer.clear();
-    rustix::io::read(from, rustix::buffer::spare_capacity(buffer))
-}
-
-pub(super) fn is_transient(error: rustix::io::Errno) -> bool {
-    error == rustix::io::Errno::AGAIN || error == rustix::io::Errno::INTR
 }
 
 fn timespec(duration: Duration) -> Timespec {

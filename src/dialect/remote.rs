@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::parts::clipped;
 use crate::protocol::{self, Progress, Status};
 
 /// How many tasks are followed at once, and how many parts of one are remembered so as to be ended with it.
@@ -82,7 +83,7 @@ pub(super) struct Remote {
 struct Task {
     number: u64,
     name: Option<String>,
-    /// The ids of its live parts among ours.
+    /// The ids of its live parts among ours, as far as they are told apart: a line may hold one of 64 KiB.
     parts: BTreeSet<String>,
 }
 
@@ -146,7 +147,7 @@ impl Remote {
         }
         let task = Task {
             number,
-            name,
+            name: name.map(|name| clipped(&name).to_owned()),
             parts: BTreeSet::new(),
         };
         let begin = task.begin(self.are_parts);
@@ -171,9 +172,9 @@ impl Remote {
         match report.id.as_deref().map(within) {
             Some(id) => {
                 if report.status.is_some() {
-                    task.parts.remove(&id);
+                    task.parts.remove(clipped(&id));
                 } else if task.parts.len() < PARTS {
-                    task.parts.insert(id.clone());
+                    task.parts.insert(clipped(&id).to_owned());
                 }
                 report.id = Some(id.into());
                 let parent = report.parent.as_deref().map(within);

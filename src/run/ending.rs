@@ -6,7 +6,7 @@ use crate::child::{self, LaunchError, Whom};
 use crate::event::{Ending, Final, Reason, Summary};
 
 /// A timeout was reached, as in coreutils.
-const TIMED_OUT: i32 = 124;
+pub(super) const TIMED_OUT: i32 = 124;
 /// progrun itself failed.
 pub const FAILED: i32 = 125;
 const CANNOT_RUN: i32 = 126;

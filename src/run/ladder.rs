@@ -69,6 +69,11 @@ impl Ladder {
         self.reason
     }
 
+    /// When the current step was taken.
+    pub(super) fn taken(&self) -> Duration {
+        self.taken
+    }
+
     /// Whether the child had to be killed.
     pub(super) fn killed(&self) -> bool {
         self.step >= Some(Step::Kill)

@@ -3,19 +3,18 @@
 //! ctrlc for SIGINT; signal-hook for those that ctrlc cannot tell apart. What was ignored when we started stays ignored,
 //! for nohup and `cmd &` mean it, and what was blocked is unblocked.
 
-use std::sync::mpsc::Sender;
 use std::thread;
 
 use anyhow::Context;
 use signal_hook::consts::{
     SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTOU,
-    SIGUSR1, SIGUSR2, SIGWINCH,
+    SIGUSR1, SIGUSR2, SIGWINCH, SIGXFSZ,
 };
 use signal_hook::iterator::Signals;
 
 use crate::child;
 
-use super::Input;
+use super::{Inbox, Input};
 
 /// What ends a process that does not handle it.
 const ENDING: [i32; 6] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2];
@@ -31,6 +30,8 @@ pub(super) fn open_mask() {
     child::block(SIGCONT);
     // We draw, and hand the terminal on, also while the child has it and we are in the background.
     child::block(SIGTTOU);
+    // A log that reaches the limit of a file's size (ulimit -f) is an error to be told, and not the end of us.
+    child::block(SIGXFSZ);
 }
 
 /// From now on, and until [`install`], what would end us waits: there will be something to clear away.
@@ -41,10 +42,10 @@ pub(super) fn hold() {
 }
 
 /// From now on signals are inputs.
-pub(super) fn install(inbox: &Sender<Input>) -> anyhow::Result<()> {
+pub(super) fn install(inbox: &Inbox<Input>) -> anyhow::Result<()> {
     let interrupts = inbox.clone();
     match ctrlc::try_set_handler(move || {
-        let _ = interrupts.send(Input::Signal(SIGINT));
+        interrupts.send_first(Input::Signal(SIGINT));
     }) {
         // Somebody set it before us, to be ignored.
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
@@ -62,7 +63,7 @@ pub(super) fn install(inbox: &Sender<Input>) -> anyhow::Result<()> {
         .name("progrun-signals".to_owned())
         .spawn(move || {
             for signal in signals.forever() {
-                if inbox.send(Input::Signal(signal)).is_err() {
+                if !inbox.send_first(Input::Signal(signal)) {
                     return;
                 }
             }

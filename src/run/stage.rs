@@ -80,6 +80,13 @@ impl Stage {
         }
     }
 
+    /// Waits no longer for readers who take nothing.
+    pub(super) fn abandon(&mut self) {
+        for sink in &mut self.sinks {
+            sink.abandon();
+        }
+    }
+
     /// How many reports there were, and how many lines that are none.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.reports, self.malformed)

@@ -545,6 +545,10 @@ impl Sink for Bars {
             shows: self.shows,
         }))
     }
+
+    fn abandon(&mut self) {
+        self.outlet.abandon();
+    }
 }
 
 impl Row {

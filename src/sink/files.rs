@@ -5,8 +5,10 @@
 //! writes there. What is written is no concern of this file.
 
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -16,7 +18,10 @@ use rustix::stdio::{stderr, stdout};
 
 use crate::client;
 
-/// Somebody who writes to a file.
+/// The mode of a file that is made here: its user reads and writes it.
+const PRIVATE: u32 = 0o600;
+
+/// A writer of a file.
 struct Writer {
     name: &'static str,
     /// Which regular file it is; none for anything else, which can be shared.
@@ -100,12 +105,14 @@ fn inherited(path: &Path) -> Option<io::Result<OwnedFd>> {
     Some(copied.map_or_else(anew, Ok))
 }
 
+/// Everything is appended: a log that another program empties meanwhile, as logrotate's copytruncate does, would begin
+/// with a hole of NUL bytes otherwise. What the command prints, and its arguments, are for no one but the user, unless the
+/// file is there already with another mode.
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create(true)
-        .write(true)
-        // Not before it is known whose it is.
-        .truncate(false)
+        .append(true)
+        .mode(PRIVATE)
         .open(path)
 }
 
@@ -138,11 +145,14 @@ fn unnamed_in(folder: &Path) -> io::Result<File> {
             return Ok(file.into());
         }
     }
-    let path = folder.join(format!("progrun-{}", std::process::id()));
+    // In a folder that others can write to, a name that they can guess could be taken by them.
+    let name = RandomState::new().hash_one(std::process::id());
+    let path = folder.join(format!("progrun-{name:016x}"));
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create_new(true)
+        .mode(PRIVATE)
         .open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)

@@ -57,6 +57,10 @@ impl Sink for Guard {
             self.try_call(|sink| sink.flush(charge));
         }
     }
+
+    fn abandon(&mut self) {
+        self.try_call(|sink| sink.abandon());
+    }
 }
 
 #[cfg(test)]
@@ -83,6 +87,8 @@ mod tests {
         }
 
         fn flush(&mut self, _: &Charge) {}
+
+        fn abandon(&mut self) {}
 
         fn fall_back(self: Box<Self>) -> Option<Box<dyn Sink>> {
             let faults = self.faults - 1;

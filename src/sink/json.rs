@@ -198,6 +198,10 @@ impl Sink for Json {
     fn flush(&mut self, charge: &Charge) {
         self.outlet.flush(charge.clone());
     }
+
+    fn abandon(&mut self) {
+        self.outlet.abandon();
+    }
 }
 
 /// What every event begins with. `task` is 1 for a single run.

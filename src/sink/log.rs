@@ -30,4 +30,8 @@ impl Sink for Log {
     fn flush(&mut self, charge: &Charge) {
         self.0.flush(charge.clone());
     }
+
+    fn abandon(&mut self) {
+        self.0.abandon();
+    }
 }

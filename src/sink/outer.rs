@@ -33,9 +33,11 @@ impl Outer {
     /// Reports to `outlet` as a part called `name`.
     pub(super) fn new(outlet: Outlet, name: &str) -> Self {
         let id = format!("progrun-{}", std::process::id());
+        let mut title = Some(Cow::Owned(name.to_owned()));
+        clip(&mut title);
         let begin = Progress {
             id: Some(Cow::Owned(id.clone())),
-            title: Some(Cow::Owned(name.to_owned())),
+            title,
             ..Progress::default()
         };
         Self {
@@ -60,6 +62,16 @@ impl Outer {
                 });
             }
         }
+        // Here, and not when it is sent: a thousand of them may wait until the outer run reads on.
+        for text in [
+            &mut report.id,
+            &mut report.parent,
+            &mut report.title,
+            &mut report.unit,
+            &mut report.message,
+        ] {
+            clip(text);
+        }
         report
     }
 
@@ -76,16 +88,7 @@ impl Outer {
 
     fn send(&mut self, elapsed: Duration) {
         self.last = Some(elapsed);
-        for mut report in self.pending.drain(..) {
-            for text in [
-                &mut report.id,
-                &mut report.parent,
-                &mut report.title,
-                &mut report.unit,
-                &mut report.message,
-            ] {
-                clip(text);
-            }
+        for report in self.pending.drain(..) {
             let mut line = report.to_json();
             line.push('\n');
             self.outlet.send(line.into_bytes(), Vec::new());
@@ -149,5 +152,9 @@ impl Sink for Outer {
 
     fn flush(&mut self, charge: &Charge) {
         self.outlet.flush(charge.clone());
+    }
+
+    fn abandon(&mut self) {
+        self.outlet.abandon();
     }
 }

@@ -12,10 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, fstat};
 
 use crate::credit::Charge;
+
+use super::patient::Patient;
 
 /// A place to write to.
 #[derive(Debug)]
@@ -34,10 +35,31 @@ enum Kind {
     Changing,
 }
 
-#[derive(Debug, Default)]
 struct State {
     pending: AtomicUsize,
     gone: AtomicBool,
+    on_gone: OnGone,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("pending", &self.pending)
+            .field("gone", &self.gone)
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    fn gone(&self, error: &io::Error) {
+        if !self.gone.swap(true, Ordering::AcqRel) {
+            (self.on_gone)(error);
+        }
+    }
 }
 
 /// Bytes to write, and what is given back when they are written.
@@ -47,18 +69,17 @@ struct Item {
 }
 
 /// Called once, by whichever thread notices that nothing can be written any more.
-pub(super) type OnGone = Box<dyn Fn(&io::Error) + Send>;
+pub(super) type OnGone = Box<dyn Fn(&io::Error) + Send + Sync>;
 
+#[derive(Debug)]
 struct Writer {
-    file: File,
+    file: Patient<File>,
     state: Arc<State>,
-    on_gone: OnGone,
 }
 
-impl std::fmt::Debug for Writer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Writer").field(&self.file).finish()
-    }
+/// Why a place is given up that takes nothing.
+pub(super) fn unread() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "not all of it was read in time")
 }
 
 impl Outlet {
@@ -66,13 +87,16 @@ impl Outlet {
     /// thrown away.
     #[must_use]
     pub(super) fn new(place: OwnedFd, on_gone: OnGone) -> Self {
-        let state = Arc::new(State::default());
+        let state = Arc::new(State {
+            pending: AtomicUsize::new(0),
+            gone: AtomicBool::new(false),
+            on_gone,
+        });
         let regular = fstat(&place)
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
         let writer = Writer {
-            file: File::from(place),
+            file: Patient(File::from(place)),
             state: Arc::clone(&state),
-            on_gone,
         };
         let kind = if regular {
             Kind::Direct(writer)
@@ -85,7 +109,7 @@ impl Outlet {
     /// Sends bytes, and holds `charges` until they are written or thrown away.
     pub(super) fn send(&mut self, bytes: impl Into<Arc<Vec<u8>>>, charges: Vec<Charge>) {
         let bytes = bytes.into();
-        if bytes.is_empty() || self.state.gone.load(Ordering::Acquire) {
+        if bytes.is_empty() || self.state.is_gone() {
             return;
         }
         match &mut self.kind {
@@ -104,9 +128,19 @@ impl Outlet {
         }
     }
 
+    /// Waits no longer for a reader that has not taken all of it: what is left is thrown away, and so is what is sent
+    /// after it. A thread that is stuck in a write stays there; the end of the process takes it along.
+    pub(super) fn abandon(&mut self) {
+        if !self.is_idle() {
+            self.state.gone(&unread());
+        }
+    }
+
     /// Holds `charge` until everything sent before is written or thrown away.
     pub(super) fn flush(&mut self, charge: Charge) {
-        if let Kind::Thread(items) = &self.kind {
+        if let Kind::Thread(items) = &self.kind
+            && !self.state.is_gone()
+        {
             let _ = items.send(Item {
                 bytes: Arc::default(),
                 charges: vec![charge],
@@ -157,24 +191,13 @@ fn take(place: &Mutex<Option<Writer>>) -> Option<Writer> {
 
 impl Writer {
     fn write(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() && !self.state.gone.load(Ordering::Acquire) {
+        while !bytes.is_empty() && !self.state.is_gone() {
             match self.file.write(bytes) {
-                Ok(0) => self.gone(&io::ErrorKind::WriteZero.into()),
+                Ok(0) => self.state.gone(&io::ErrorKind::WriteZero.into()),
                 Ok(written) => bytes = &bytes[written..],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Somebody else who shares the description made it non-blocking: wait as if it were not.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let mut ready = [PollFd::new(&self.file, PollFlags::OUT)];
-                    let _ = poll(&mut ready, None);
-                }
-                Err(error) => self.gone(&error),
+                Err(error) => self.state.gone(&error),
             }
         }
-    }
-
-    fn gone(&self, error: &io::Error) {
-        self.state.gone.store(true, Ordering::Release);
-        (self.on_gone)(error);
     }
 }
 

@@ -207,4 +207,8 @@ impl Sink for Plain {
     fn flush(&mut self, charge: &Charge) {
         self.outlet.flush(charge.clone());
     }
+
+    fn abandon(&mut self) {
+        self.outlet.abandon();
+    }
 }

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use std::time::Duration;
 use crate::credit::Charge;
 use crate::event::{Event, Final, Reason, Stream, Summary};
 
+use super::outlet::unread;
+use super::patient::Patient;
 use super::{OnGone, Sink};
 
 /// What stands before a piece in the file: its stream, and its length in four bytes.
@@ -29,6 +32,30 @@ pub(super) struct Spool {
     kept: Option<Kept>,
     /// Whether it is to be shown.
     wanted: bool,
+    telling: Arc<Telling>,
+}
+
+/// What is told of what could not be shown: once, by the thread that shows it or by the one that waits for it no longer.
+struct Telling {
+    over: AtomicBool,
+    on_gone: OnGone,
+}
+
+impl Telling {
+    /// It is over, with this error if any. Tells of no second one.
+    fn end(&self, error: Option<&io::Error>) {
+        if !self.over.swap(true, Ordering::AcqRel)
+            && let Some(error) = error
+        {
+            (self.on_gone)(error);
+        }
+    }
+}
+
+impl std::fmt::Debug for Telling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Telling").field(&self.over).finish()
+    }
 }
 
 struct Kept {
@@ -42,8 +69,8 @@ struct Kept {
     /// How many bytes that is, and how many are lost before it.
     size: usize,
     lost: usize,
-    places: [File; 2],
-    on_gone: OnGone,
+    places: [Patient<File>; 2],
+    telling: Arc<Telling>,
 }
 
 impl std::fmt::Debug for Kept {
@@ -57,6 +84,10 @@ impl Spool {
     /// could be.
     #[must_use]
     pub(super) fn new(file: File, places: [OwnedFd; 2], on_gone: OnGone) -> Self {
+        let telling = Arc::new(Telling {
+            over: AtomicBool::new(false),
+            on_gone,
+        });
         let kept = Kept {
             file,
             whole: 0,
@@ -64,12 +95,13 @@ impl Spool {
             end: VecDeque::new(),
             size: 0,
             lost: 0,
-            places: places.map(File::from),
-            on_gone,
+            places: places.map(|place| Patient(File::from(place))),
+            telling: Arc::clone(&telling),
         };
         Self {
             kept: Some(kept),
             wanted: false,
+            telling,
         }
     }
 }
@@ -129,9 +161,7 @@ impl Kept {
         // A reader that went away has seen what it wanted.
         let missed = |error: &io::Error| error.kind() != io::ErrorKind::BrokenPipe;
         let mut errors = [read.err(), full, stdout, stderr].into_iter().flatten();
-        if let Some(error) = errors.find(missed) {
-            (self.on_gone)(&error);
-        }
+        self.telling.end(errors.find(missed).as_ref());
     }
 }
 
@@ -193,6 +223,13 @@ impl Sink for Spool {
             work();
         }
     }
+
+    fn abandon(&mut self) {
+        // Only what is being shown can be stuck.
+        if self.kept.is_none() {
+            self.telling.end(Some(&unread()));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -223,6 +260,7 @@ mod tests {
             kept.keep(*stream, bytes);
         }
         kept.show();
+        drop(spool);
         let texts = places.each_mut().map(|place| {
             let mut text = String::new();
             place.rewind().unwrap();

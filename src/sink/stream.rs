@@ -72,4 +72,10 @@ impl Sink for Streams {
             outlet.flush(charge.clone());
         }
     }
+
+    fn abandon(&mut self) {
+        for outlet in self.places.iter_mut().flatten() {
+            outlet.abandon();
+        }
+    }
 }

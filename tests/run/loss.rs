@@ -1,12 +1,14 @@
 //! What cannot be written or kept: that it is said, that no status of 0 hides it, and that nobody's file is spoiled.
 
 use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
 use rustix::process::Pid;
 
-use crate::support::{Signal, progrun, state_of, text, until};
+use crate::support::{Gate, Signal, progrun, state_of, text, until};
 
 /// Where nothing can be written; Linux and some others have it.
 const FULL: &str = "/dev/full";
@@ -183,4 +185,149 @@ fn one_file_for_two_is_refused_before_anything_in_it_is_lost() {
             .status(125);
         assert_eq!(fs::read_to_string(&file).unwrap(), "of yesterday\n");
     }
+}
+
+#[test]
+fn what_another_program_empties_meanwhile_goes_on_at_its_beginning() {
+    for (option, name) in [("--log=file", "log"), ("--json=file", "events")] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gate = Gate::new();
+        let file = folder.path().join("file");
+        let script = r#"echo early; echo 1/2 >&3; read -r _ <"$1"; echo late; echo 2/2 >&3"#;
+        let command = [
+            "--quiet",
+            option,
+            "--",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            gate.path(),
+        ];
+        let run = progrun(&command).in_folder(folder.path()).start();
+        until(|| fs::metadata(&file).is_ok_and(|it| it.len() > 4));
+        // As logrotate's copytruncate does.
+        fs::File::create(&file).unwrap();
+        gate.open();
+        assert_eq!(run.end().code(), Some(0), "{name}");
+        let kept = fs::read(&file).unwrap();
+        assert!(!kept.contains(&0), "{name}: {}", text(&kept));
+        assert!(
+            text(&kept).contains("late") || text(&kept).contains("finished"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_told_and_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = |options: &[&str], status: &str| {
+        let script = format!("head -c 5000 /dev/zero; exit {status}");
+        let command = [options, &["--", "sh", "-c", &script]].concat();
+        progrun(&command)
+            .inside("bash", r#"ulimit -f 1; exec "$@""#)
+            .in_folder(folder.path())
+            .output()
+    };
+    for (option, what) in [
+        ("--log=l", "the log l"),
+        ("--json=l", "the file of events l"),
+    ] {
+        let fill = if option == "--json=l" {
+            "for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do echo $i/16 >&3; done; "
+        } else {
+            ""
+        };
+        let script = format!("{fill}head -c 5000 /dev/zero");
+        let output = progrun(&["--quiet", option, "--", "sh", "-c", &script])
+            .inside("bash", r#"ulimit -f 1; exec "$@""#)
+            .in_folder(folder.path())
+            .output();
+        assert_eq!(output.stdout.len(), 5000, "{option}");
+        let told = format!("progrun: {what} is incomplete: File too large (os error 27)\n");
+        assert_eq!(text(&output.stderr), told);
+        assert_eq!(output.status.code(), Some(125), "{option}");
+    }
+    let hidden = output(&["--quiet", "--output=on-failure"], "3");
+    assert_eq!(hidden.stdout.len(), 5000);
+    assert_eq!(text(&hidden.stderr), "");
+    assert_eq!(hidden.status.code(), Some(3));
+}
+
+#[test]
+fn the_command_dies_of_a_file_that_may_not_grow_as_without_progrun() {
+    let folder = tempfile::tempdir().unwrap();
+    progrun(&[
+        "--quiet",
+        "--",
+        "sh",
+        "-c",
+        "exec head -c 5000 /dev/zero >l",
+    ])
+    .inside("bash", r#"ulimit -c 0 -f 1; exec "$@""#)
+    .in_folder(folder.path())
+    .dies_by(Signal::XFSZ);
+}
+
+#[test]
+fn all_of_it_goes_to_a_place_that_another_program_made_non_blocking() {
+    let numbers: Vec<_> = (0..100_000).map(|number| number.to_string()).collect();
+    let lines = numbers.join("\n") + "\n";
+    let script = "seq 0 99999; exit 3";
+    for options in [
+        &["--output=on-failure"][..],
+        &["--from=meter"],
+        &["--log=/dev/null"],
+    ] {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let command = [&["--quiet"], options, &["--", "sh", "-c", script]].concat();
+        let run = progrun(&command).start_on(writer, Stdio::piped());
+        let mut stdout = String::new();
+        reader.read_to_string(&mut stdout).unwrap();
+        assert!(stdout == lines, "{options:?}: {} bytes", stdout.len());
+        let ended = run.finish();
+        assert_eq!(ended.stderr, "");
+        assert_eq!(ended.status.code(), Some(3));
+    }
+}
+
+#[test]
+fn a_message_is_not_lost_in_a_full_stderr_that_another_program_made_non_blocking() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let full = writer.try_clone().unwrap();
+    rustix::io::ioctl_fionbio(&full, true).unwrap();
+    while rustix::io::write(&full, &[b'x'; 4096]).is_ok() {}
+    drop(full);
+    let run = progrun(&["--", "no-such-command-1"]).start_on(Stdio::piped(), writer);
+    let pid = run.pid();
+    until(|| state_of(pid) == 'S');
+    let mut stderr = String::new();
+    reader.read_to_string(&mut stderr).unwrap();
+    let told = "progrun: cannot run no-such-command-1: no such command in PATH\n";
+    assert_eq!(stderr.trim_start_matches('x'), told);
+    assert_eq!(run.finish().status.code(), Some(127));
+}
+
+#[test]
+fn files_that_are_made_are_for_the_user_alone_and_those_that_are_there_keep_their_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mode = |name: &str| fs::metadata(path(name)).unwrap().permissions().mode() & 0o777;
+    for name in ["old-log", "old-events"] {
+        fs::write(path(name), "").unwrap();
+        fs::set_permissions(path(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    for [log, events] in [["log", "events"], ["old-log", "old-events"]] {
+        let options = [format!("--log={log}"), format!("--json={events}")];
+        let command = ["-q", &options[0], &options[1], "--", "echo", "hi"];
+        progrun(&command)
+            .inside("sh", r#"umask 0; exec "$@""#)
+            .in_folder(folder.path())
+            .stdout("hi\n")
+            .status(0);
+    }
+    assert_eq!([mode("log"), mode("events")], [0o600; 2]);
+    assert_eq!([mode("old-log"), mode("old-events")], [0o644; 2]);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::pty::{End, terminal};
+use crate::pty::{End, eventually, terminal};
 
 const CTRL_C: &str = "\x03";
 
@@ -137,4 +137,19 @@ fn the_settings_of_the_terminal_are_the_same_after_as_before() {
     terminal.go();
     terminal.ends();
     assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn a_time_limit_holds_on_a_terminal_that_ctrl_s_has_stopped() {
+    let options = ["--timeout=0.5", "--signal=KILL", "--kill-after=0.01"];
+    let mut terminal = terminal().job_with(&options, "say begun; yes");
+    terminal.hears();
+    terminal.stop();
+    let leader = terminal.leader();
+    eventually("the end of progrun", || {
+        let stat = fs::read_to_string(format!("/proc/{leader}/stat")).unwrap();
+        stat.contains(") Z ")
+    });
+    terminal.resume();
+    assert_eq!(terminal.ends(), End::Status(137));
 }

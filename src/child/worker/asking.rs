@@ -9,7 +9,7 @@ use crate::dialect::Place;
 use crate::event::Asked;
 
 use super::super::Notice;
-use super::{Worker, is_transient, read_into};
+use super::{READ, Worker, is_transient, read_into};
 
 /// A child whose last report in a format of its own is older than this may be in a phase that has none: no next report is
 /// waited for.
@@ -54,7 +54,7 @@ impl Worker<'_> {
         let Some(zig) = &self.zig else {
             return;
         };
-        match read_into(zig, &mut self.buffer) {
+        match read_into(zig, &mut self.buffer, READ) {
             Err(error) if is_transient(error) => return,
             Ok(0) | Err(_) => {
                 self.zig = None;

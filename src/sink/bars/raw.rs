@@ -31,4 +31,8 @@ impl Sink for Raw {
     fn flush(&mut self, charge: &Charge) {
         self.outlet.flush(charge.clone());
     }
+
+    fn abandon(&mut self) {
+        self.outlet.abandon();
+    }
 }

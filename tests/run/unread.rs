@@ -1,0 +1,130 @@
+//! Readers that take nothing: a run that is to stop does not wait for them, one that is not does.
+
+use std::io::{PipeReader, PipeWriter, Read};
+use std::process::Stdio;
+
+use crate::support::{Gate, Running, Signal, progrun};
+
+/// A pipe that has no room, so that whatever is printed into it is not read.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while rustix::io::write(&writer, &[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    (reader, writer)
+}
+
+/// Prints, and then waits for a signal.
+const PRINTS: &str = r#"echo hi; echo >"$1"; exec sleep 1000"#;
+
+/// A run whose stdout is not read, and that has printed something.
+fn unread(options: &[&str], script: &str) -> (PipeReader, Running) {
+    let mut gate = Gate::new();
+    let (reader, writer) = full_pipe();
+    let command = ["--", "sh", "-c", script, "sh", gate.path()];
+    let command = [options, &command].concat();
+    let run = progrun(&command).start_on(writer, Stdio::piped());
+    gate.wait();
+    (reader, run)
+}
+
+#[test]
+fn a_run_that_is_to_stop_waits_for_no_reader_and_says_what_was_not_read() {
+    let stdout = "cannot write the command's stdout: not all of it was read in time";
+    let events = "the stream of events is incomplete: not all of it was read in time";
+    for (options, told) in [
+        (&["--quiet", "--log=/dev/null"][..], stdout),
+        (&["--quiet", "--from=meter"], stdout),
+        (&["--json"], events),
+    ] {
+        for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+            let options = [options, &["--kill-after=0.01"]].concat();
+            let (_reader, run) = unread(&options, PRINTS);
+            run.signal(signal);
+            let ended = run.finish();
+            assert_eq!(ended.stderr, format!("progrun: {told}\n"), "{options:?}");
+            ended.died_by(signal);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_to_stop_waits_for_no_reader_of_more_than_may_be_under_way() {
+    let script = r#"seq 100; echo >"$1"; exec yes"#;
+    for option in ["--log=/dev/null", "--json"] {
+        let (_reader, run) = unread(&["--quiet", option, "--kill-after=0.01"], script);
+        run.signal(Signal::TERM);
+        let ended = run.finish();
+        assert!(ended.stderr.ends_with(": not all of it was read in time\n"));
+        ended.died_by(Signal::TERM);
+    }
+}
+
+#[test]
+fn hidden_output_that_is_not_read_when_it_is_shown_is_waited_for_no_longer_either() {
+    let options = ["--quiet", "--output=on-failure", "--kill-after=0.01"];
+    let (_reader, run) = unread(&options, PRINTS);
+    run.signal(Signal::TERM);
+    let ended = run.finish();
+    assert_eq!(
+        ended.stderr,
+        "progrun: not all of what the command printed could be shown: not all of it was read in time\n"
+    );
+    ended.died_by(Signal::TERM);
+}
+
+#[test]
+fn a_time_limit_holds_whatever_is_read() {
+    for command in [
+        &["--log=/dev/null", "--", "yes"][..],
+        &["--log=/dev/null", "--", "seq", "1000000"],
+        &["--json", "--", "yes"],
+        // Over at once, but for what nobody reads.
+        &["--log=/dev/null", "--", "echo", "hi"],
+        &["--json", "--", "true"],
+    ] {
+        let limits = [
+            "--quiet",
+            "--timeout=0.5",
+            "--signal=KILL",
+            "--kill-after=0.01",
+        ];
+        let (_reader, writer) = full_pipe();
+        let run = progrun(&[&limits, command].concat()).start_on(writer, Stdio::piped());
+        let ended = run.finish();
+        // The second where it had to be killed.
+        let status = ended.status.code();
+        assert!(matches!(status, Some(124 | 137)), "{command:?}: {status:?}");
+    }
+}
+
+#[test]
+fn a_command_that_ended_by_the_signal_is_not_called_killed_because_nobody_reads() {
+    // So long that the command is gone before.
+    let options = ["--log=/dev/null", "--kill-after=3"];
+    let (_reader, run) = unread(&options, PRINTS);
+    run.signal(Signal::TERM);
+    let ended = run.finish();
+    let lines: Vec<_> = ended.stderr.lines().collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "sh: terminating",
+            "sh: cannot write the command's stdout: not all of it was read in time"
+        ]
+    );
+    assert!(lines[2].ends_with("(SIGTERM)"), "{}", lines[2]);
+    ended.died_by(Signal::TERM);
+}
+
+#[test]
+fn without_a_request_to_stop_a_reader_has_all_the_time_it_wants() {
+    let (mut reader, run) = unread(
+        &["--quiet", "--log=/dev/null", "--kill-after=0.01"],
+        r#"echo hi; echo >"$1""#,
+    );
+    let mut stdout = String::new();
+    reader.read_to_string(&mut stdout).unwrap();
+    assert_eq!(stdout.trim_start_matches('x'), "hi\n");
+    assert_eq!(run.finish().status.code(), Some(0));
+}
