@@ -118,6 +118,7 @@ struct Arguments {
     ///
     /// auto reads what passes through progrun anyway: what the command prints on the terminal beside the bars, or where
     /// --json, --log or --output ask for it. With names, its output is read wherever it goes, and still passes byte for byte.
+    /// progrun's own reports and events are taken out of what it prints only with the name progrun.
     /// --list-formats has the names.
     #[arg(
         long,

@@ -105,7 +105,8 @@ pub const FILES: &str = "files";
 /// Which formats are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Selection {
-    /// Whatever is recognised in what passes through us anyway.
+    /// Whatever is recognised in what passes through us anyway, but for lines of our own: those that are printed may be
+    /// no more than a file that is shown.
     #[default]
     Auto,
     /// Nothing.
@@ -119,7 +120,7 @@ impl Selection {
     #[must_use]
     pub fn reads(&self, name: &str) -> bool {
         match self {
-            Self::Auto => true,
+            Self::Auto => name != own::FORMAT.name,
             Self::None => false,
             Self::Only(names) => names.contains(&name),
         }
@@ -421,7 +422,22 @@ mod tests {
     }
 
     const METER: &[u8] = b"\r 10%\r 20%\r 30%\r";
-    const OBJECT: &[u8] = b"{\"progress\":1,\"total\":2}\n";
+    const OBJECT: &[u8] =
+        b"{\"message_type\":\"status\",\"percent_done\":0.5,\"total_bytes\":2,\"bytes_done\":1}\n";
+    const OWN: &[u8] = b"{\"progress\":1,\"total\":2}\n\
+        {\"event\":\"progress\",\"task\":1,\"elapsed\":0.1,\"info\":{\"progress\":2}}\n";
+
+    #[test]
+    fn what_is_printed_is_taken_for_lines_of_our_own_only_where_they_were_asked_for() {
+        let now = Instant::now();
+        let mut dialects = auto();
+        dialects.feed(Place::Stdout, OWN, now);
+        assert_eq!(said(&mut dialects), (None, Vec::new()));
+        let mut dialects = only(&["progrun"]);
+        dialects.feed(Place::Stdout, OWN, now);
+        let reports = [r#"{"progress":1,"total":2}"#, r#"{"progress":2}"#].map(str::to_owned);
+        assert_eq!(said(&mut dialects), (Some("progrun"), reports.to_vec()));
+    }
 
     #[test]
     fn what_says_exactly_what_it_means_is_believed_before_what_is_drawn_for_people() {
@@ -430,8 +446,8 @@ mod tests {
         assert_eq!(said(&mut dialects).0, Some("meter"));
         dialects.feed(Place::Stdout, OBJECT, now);
         dialects.feed(Place::Stderr, b" 40%\r 50%\r", now);
-        let object = r#"{"progress":1,"total":2}"#.to_owned();
-        assert_eq!(said(&mut dialects), (Some("progrun"), vec![object]));
+        let object = r#"{"progress":1,"total":2,"unit":"bytes"}"#.to_owned();
+        assert_eq!(said(&mut dialects), (Some("restic"), vec![object]));
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! progrun's own lines where they were not written to the channel: objects that a script just prints, and the events of
 //! another progrun, such as one at the other end of ssh.
 //!
-//! What is printed is the child's output first, and many programs print objects. So an object counts only if it stands on
-//! a line of its own, can be read without an error, and could hardly mean anything else:
+//! They are read only where they were asked for by name. A file that the child prints may hold such lines without being
+//! progress: an example in a README, a log, the events of another run. Its events would be shown in place of the file, and
+//! what is in them would reach the terminal.
+//!
+//! What is printed is the child's output also then, and many programs print objects. So an object counts only if it stands
+//! on a line of its own, can be read without an error, and could hardly mean anything else:
 //!
 //! - `progress` (0 or more) or `percentage` (0 to 100) is there: nobody else is known to use these words with a number in
 //!   an object of one level. Other fields may stand beside it.
@@ -13,8 +17,9 @@
 //! A `message` or a `title` alone is a line of a log.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use crate::protocol::{self, Progress};
 
@@ -25,7 +30,7 @@ use super::{Each, Format, Lines, Mark};
 pub(super) const FORMAT: Format = Format {
     name: "progrun",
     about: "reports that are printed, and the events of another progrun, on either stream",
-    switch: "ssh HOST progrun --json -- COMMAND",
+    switch: "progrun --from progrun -- ssh HOST progrun --json -- COMMAND",
 };
 
 /// Reads our own lines in what a child prints.
@@ -63,8 +68,11 @@ pub enum Shown<'a> {
     AsIs,
     /// Nothing where a bar shows it: it is progress, and says nothing else.
     Nothing,
-    /// This instead, to the byte: what it tells of.
+    /// This instead, to the byte: what another progrun's command printed.
     Text(Cow<'a, [u8]>),
+    /// This instead: a sentence of another progrun. Names of files and processes of other users are in it, so it is no more
+    /// fit for a terminal than they are.
+    Sentence(String),
 }
 
 /// What is to be seen of a complete line on a terminal with bars.
@@ -80,9 +88,7 @@ pub(super) fn shown(line: &[u8]) -> Shown<'_> {
         // What else it says would be seen nowhere.
         return if all { Shown::Nothing } else { Shown::AsIs };
     }
-    remote::Event::parse(line).map_or(Shown::AsIs, |event| {
-        Shown::Text(Cow::Owned(event.text().unwrap_or_default()))
-    })
+    remote::Event::parse(line).map_or(Shown::AsIs, remote::Event::shown)
 }
 
 /// A report of ours, and whether all of its fields are.
@@ -93,8 +99,12 @@ fn report(line: &str) -> Option<(Progress<'_>, bool)> {
     if !(counts || ends) {
         return None;
     }
-    let fields: Map<String, Value> = serde_json::from_str(line).ok()?;
-    let is_number = |name: &&str| fields.get(*name).is_some_and(Value::is_number);
+    // Their values are not looked at: what is no number to serde_json, such as 1e999, may stand in a field of others.
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(line).ok()?;
+    let is_number = |name: &&str| {
+        let value = fields.get(*name).map(|value| value.get().as_bytes());
+        matches!(value, Some([b'-' | b'0'..=b'9', ..]))
+    };
     let all = fields
         .keys()
         .all(|name| ENOUGH.contains(&name.as_str()) || OTHERS.contains(&name.as_str()));
@@ -198,11 +208,11 @@ mod tests {
             ),
             (
                 r#"{"event":"warning","task":1,"elapsed":0.2,"message":"pid 5 holds stdout"}"#,
-                text("pid 5 holds stdout\n"),
+                Shown::Sentence("pid 5 holds stdout".to_owned()),
             ),
             (
                 r#"{"event":"finished","task":1,"elapsed":0.2,"state":"failed","error":"cannot run x"}"#,
-                text("cannot run x\n"),
+                Shown::Sentence("cannot run x".to_owned()),
             ),
         ] {
             assert_eq!(shown(line.as_bytes()), expected, "{line}");

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
+use super::Shown;
 use crate::parts::clipped;
 use crate::protocol::{self, Progress, Status};
 
@@ -18,7 +19,7 @@ const PARTS: usize = 1000;
 
 /// One event. Other fields are not looked at.
 #[derive(Debug, Deserialize)]
-pub(super) struct Event {
+pub(super) struct Event<'a> {
     #[serde(rename = "event")]
     kind: Kind,
     task: u64,
@@ -26,7 +27,9 @@ pub(super) struct Event {
     #[serde(rename = "elapsed")]
     _elapsed: f64,
     name: Option<String>,
-    info: Option<Map<String, Value>>,
+    /// As it stands there: our reader takes what `serde_json` has no value for, 128 levels and numbers such as 1e999.
+    #[serde(borrow)]
+    info: Option<&'a RawValue>,
     state: Option<String>,
     text: Option<String>,
     base64: Option<Base64>,
@@ -47,27 +50,29 @@ enum Kind {
     Finished,
 }
 
-impl Event {
+impl<'a> Event<'a> {
     /// Reads a line that may be one.
-    pub(super) fn parse(line: &str) -> Option<Self> {
+    pub(super) fn parse(line: &'a str) -> Option<Self> {
         if !line.contains("\"event\"") {
             return None;
         }
         serde_json::from_str(line).ok()
     }
 
-    /// What somebody at the terminal would have seen of it without us, if anything.
-    pub(super) fn text(self) -> Option<Vec<u8>> {
-        let sentence = match self.kind {
-            Kind::Output => {
-                let text = self.text.map(String::into_bytes);
-                return text.or(self.base64.map(|base64| base64.0));
-            }
-            Kind::Warning => self.message?,
-            Kind::Finished => self.error?,
-            _ => return None,
+    /// What is to be seen of it: what somebody at the terminal would have seen without us.
+    pub(super) fn shown(self) -> Shown<'static> {
+        let output = |text: Option<String>, base64: Option<Base64>| {
+            let text = text.map(String::into_bytes);
+            let bytes = text.or(base64.map(|base64| base64.0));
+            Shown::Text(Cow::Owned(bytes.unwrap_or_default()))
         };
-        Some((sentence + "\n").into_bytes())
+        let sentence = match self.kind {
+            Kind::Warning => self.message,
+            Kind::Finished => self.error,
+            Kind::Output => return output(self.text, self.base64),
+            _ => None,
+        };
+        sentence.map_or_else(|| output(None, None), Shown::Sentence)
     }
 }
 
@@ -103,16 +108,14 @@ impl Task {
 
 impl Remote {
     /// Takes in an event, and gives what becomes of it.
-    pub(super) fn event(&mut self, event: Event, each: &mut dyn FnMut(&Progress<'_>)) {
+    pub(super) fn event(&mut self, event: Event<'_>, each: &mut dyn FnMut(&Progress<'_>)) {
         match event.kind {
             Kind::Started => {
                 self.task(event.task, event.name, each);
             }
             Kind::Progress => {
-                // Cannot fail.
-                let info = serde_json::to_string(&event.info.unwrap_or_default());
-                let info = info.unwrap_or_default();
-                if let Ok(report) = protocol::read_object(&info) {
+                let info = event.info.map(|info| protocol::read_object(info.get()));
+                if let Some(Ok(report)) = info {
                     self.progress(event.task, report, each);
                 }
             }
@@ -281,6 +284,25 @@ mod tests {
                 r#"{"id":"remote-1/dl","status":"cancelled"}"#,
             ]
         );
+    }
+
+    #[test]
+    fn reports_with_fields_that_other_readers_have_no_value_for_are_read() {
+        let deep = format!("{}1{}", r#"{"x":"#.repeat(127), "}".repeat(127));
+        let lines: Vec<_> = [
+            r#"{"progress":1,"x":1e999}"#,
+            r#"{"progress":1,"x":["a",-1e-999]}"#,
+        ]
+        .into_iter()
+        .map(str::to_owned)
+        .chain([format!(r#"{{"progress":1,"x":{deep}}}"#)])
+        .flat_map(|info| {
+            let event = format!(r#"{{"event":"progress","task":1,"elapsed":0,"info":{info}}}"#);
+            [info, event]
+        })
+        .collect();
+        let said = said(&mut Own::default(), &lines.join("\n"));
+        assert_eq!(said, [r#"{"progress":1}"#; 6]);
     }
 
     #[test]

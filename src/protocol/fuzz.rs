@@ -127,9 +127,9 @@ fn is_object(text: &str) -> serde_json::Result<()> {
 /// Numbers of ours, what else they are called, and the most they may be.
 const NUMBERS: [(&str, &str, f64); 4] = [
     ("progress", "current", f64::MAX),
-    ("total", "", f64::MAX),
+    ("total", "total", f64::MAX),
     ("percentage", "percent", 100.0),
-    ("eta", "", f64::MAX),
+    ("eta", "eta", f64::MAX),
 ];
 const TEXTS: [&str; 3] = ["unit", "message", "title"];
 const NAMES: [&str; 2] = ["id", "parent"];
@@ -157,10 +157,9 @@ fn is_field(name: &str, value: &Value) -> bool {
 /// Whether a field of ours may stand there twice: then the last one counts, whatever it is called.
 fn has_doubles(text: &str) -> bool {
     let names = NUMBERS.iter().flat_map(|(one, other, _)| [*one, *other]);
-    let names = names.chain(TEXTS).chain(NAMES).chain([STATUS]);
-    let mut names = names.filter(|name| !name.is_empty());
+    let mut names = names.chain(TEXTS).chain(NAMES).chain([STATUS]);
     let both = |(one, other, _): &(&str, &str, f64)| {
-        !other.is_empty() && text.contains(one) && text.contains(other)
+        one != other && text.contains(one) && text.contains(other)
     };
     text.contains("\\u")
         || NUMBERS.iter().any(both)

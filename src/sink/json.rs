@@ -77,7 +77,7 @@ impl Json {
                 VerbatimLine::Info(info) => {
                     lines.push_str(&head);
                     lines.push_str(",\"info\":");
-                    lines.push_str(info);
+                    push_object(&mut lines, info);
                     lines.push_str("}\n");
                 }
                 VerbatimLine::Malformed(bad) => {
@@ -90,6 +90,17 @@ impl Json {
         }
         let charges = reports.charge.iter().cloned().collect();
         self.outlet.send(lines.into_bytes(), charges);
+    }
+}
+
+/// An object as it was written, but for carriage returns: between two tokens they are blanks, and to readers of text the
+/// end of the line.
+fn push_object(line: &mut String, object: &str) {
+    for (index, piece) in object.split('\r').enumerate() {
+        if index > 0 {
+            line.push(' ');
+        }
+        line.push_str(piece);
     }
 }
 

@@ -17,10 +17,10 @@ reports)
     echo '2/2 behind the gate' 2>/dev/null >&3
     ;;
 prints)
-    echo '{"progress":1,"total":2}'
+    echo '{"message_type":"status","percent_done":0.5}'
     record
     echo 'report' >&5
-    echo '{"progress":2,"total":2}'
+    echo '{"message_type":"status","percent_done":0.9}'
     read -r _ <&4
     ;;
 leaves)

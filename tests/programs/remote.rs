@@ -68,7 +68,7 @@ impl Server {
             env!("CARGO_BIN_EXE_progrun"),
             script_file.display(),
         );
-        progrun(&["--json", "--", "sh", "-c", &ssh]).start()
+        progrun(&["--json", "--from=progrun", "--", "sh", "-c", &ssh]).start()
     }
 }
 

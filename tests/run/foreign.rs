@@ -13,7 +13,7 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Prints a report, and another one whenever the gate `$1` opens. It ends by itself only then.
 const PRINTS: &str = r#"
     trap '' USR1
-    while :; do echo '{"progress":1,"total":2}'; read -r _ <"$1" || :; done"#;
+    while :; do echo '{"message_type":"status","percent_done":0.5}'; read -r _ <"$1" || :; done"#;
 
 /// The same on the channel, as dpkg does it.
 const DPKG: &str = r#"
@@ -117,9 +117,12 @@ fn when_the_grace_is_over_it_gets_the_signal_as_well() {
 #[test]
 fn one_that_ends_before_its_next_report_was_cancelled_all_the_same() {
     // The last words are complete only because nothing follows.
-    for last in ["exit 0", r#"printf '{"progress":2,"total":2}'"#] {
+    for last in [
+        "exit 0",
+        r#"printf '{"message_type":"status","percent_done":0.9}'"#,
+    ] {
         let mut gate = Gate::new();
-        let begin = r#"trap '' USR1; echo '{"progress":1,"total":2}'; read -r _ <"$1"; "#;
+        let begin = r#"trap '' USR1; echo '{"message_type":"status","percent_done":0.5}'; read -r _ <"$1"; "#;
         let run = waiting(&PATIENT, &[begin, last].concat(), &gate, Signal::INT);
         gate.open();
         let ended = run.finish();
@@ -198,9 +201,9 @@ fn the_descriptor_of_zig_is_never_closed_either() {
     let mut gate = Gate::new();
     let script = r#"
         trap '' USR1; trap 'echo PIPE' PIPE; trap 'interrupted=yes; echo INT' INT
-        echo '{"progress":1,"total":2}'
+        echo '{"message_type":"status","percent_done":0.5}'
         read -r _ <"$1"
-        echo '{"progress":1,"total":2}'
+        echo '{"message_type":"status","percent_done":0.5}'
         while [ -z "$interrupted" ]; do :; done
         head -c 1000000 /dev/zero >&$ZIG_PROGRESS || echo failed
         exit 5"#;
@@ -208,7 +211,7 @@ fn the_descriptor_of_zig_is_never_closed_either() {
     gate.open();
     assert_eq!(
         run.event("output")["text"],
-        "{\"progress\":1,\"total\":2}\n"
+        "{\"message_type\":\"status\",\"percent_done\":0.5}\n"
     );
     let ended = run.finish();
     assert!(ended.output("stdout").ends_with("INT\n"));
@@ -221,9 +224,9 @@ fn what_it_prints_after_the_signal_is_all_there() {
     let mut gate = Gate::new();
     let script = r#"
         trap '' USR1; trap 'seq 1 20000; exit 5' INT
-        echo '{"progress":1,"total":2}'
+        echo '{"message_type":"status","percent_done":0.5}'
         read -r _ <"$1"
-        while :; do echo '{"progress":1,"total":2}'; done"#;
+        while :; do echo '{"message_type":"status","percent_done":0.5}'; done"#;
     let run = waiting(&PATIENT, script, &gate, Signal::INT);
     gate.open();
     let ended = run.finish();
@@ -239,9 +242,9 @@ fn what_it_prints_after_the_signal_is_all_there() {
 fn one_that_also_reports_on_the_channel_is_asked_there() {
     let mut gate = Gate::new();
     let script = r#"
-        echo '{"progress":1,"total":2}'; echo 1/2 >&3
+        echo '{"message_type":"status","percent_done":0.5}'; echo 1/2 >&3
         read -r _ <"$1"
-        echo '{"progress":2,"total":2}'; echo 2/2 >&3; exec sleep 1000"#;
+        echo '{"message_type":"status","percent_done":0.9}'; echo 2/2 >&3; exec sleep 1000"#;
     let command = ["--json", "--", "sh", "-c", script, "sh", gate.path()];
     let mut run = progrun(&[&PATIENT[..], &command].concat()).start();
     while run.event("progress")["source"] != serde_json::Value::Null {}
@@ -257,12 +260,13 @@ fn one_that_also_reports_on_the_channel_is_asked_there() {
 #[test]
 fn the_outer_run_that_is_cancelled_reaches_a_command_of_the_inner_one_that_prints() {
     // When the inner one hears of it nobody knows: some report is the next one then.
-    let script = r#"while :; do echo '{"progress":1,"total":2}'; sleep 0.01; done"#;
+    let script =
+        r#"while :; do echo '{"message_type":"status","percent_done":0.5}'; sleep 0.01; done"#;
     let program = env!("CARGO_BIN_EXE_progrun");
     let inner = [
         program,
         "--grace=1h",
-        "--from=progrun",
+        "--from=restic",
         "--",
         "bash",
         "-c",
@@ -273,7 +277,7 @@ fn the_outer_run_that_is_cancelled_reaches_a_command_of_the_inner_one_that_print
     let inner = run.child();
     // Not what the outer one reads itself in what passes through it.
     let by_the_inner = |event: serde_json::Value| {
-        event["info"]["progress"] == 1 && event["source"] == serde_json::Value::Null
+        event["info"]["percentage"] == 50 && event["source"] == serde_json::Value::Null
     };
     while !by_the_inner(run.event("progress")) {}
     run.signal(Signal::INT);

@@ -22,6 +22,36 @@ fn reports_of_another_program_have_its_name_and_its_lines_are_still_output() {
 }
 
 #[test]
+fn what_progrun_passes_on_it_can_read_back() {
+    let deep = format!("{}1{}", r#"{"x":"#.repeat(127), "}".repeat(127));
+    let reports = [
+        r#"{"progress":1,"x":1e999}"#.to_owned(),
+        format!(r#"{{"progress":2,"x":{deep}}}"#),
+        "{\r\"progress\":\r3,\r\"x\":[\r]}".to_owned(),
+        r#"{"progress":4,"x":"\ud83d\ude00"}"#.to_owned(),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("reports"), reports.join("\n")).unwrap();
+    let first = progrun(&["--json=events", "-q", "--", "sh", "-c", "cat reports >&3"]);
+    first.in_folder(folder.path()).status(0);
+    let second = ["--json", "--from=progrun", "--", "cat", "events"];
+    let ended = progrun(&second).in_folder(folder.path()).start().finish();
+    let progress = ended.all("progress");
+    let infos: Vec<_> = progress
+        .iter()
+        .map(|event| event["info"].to_string())
+        .collect();
+    let expected = [
+        r#"{"title":"sh"}"#,
+        r#"{"progress":1}"#,
+        r#"{"progress":2}"#,
+        r#"{"progress":3}"#,
+        r#"{"progress":4}"#,
+    ];
+    assert_eq!(infos, expected);
+}
+
+#[test]
 fn nothing_is_read_if_so_wanted_nor_what_was_not_named() {
     let script = r#"echo '{"progress":1,"total":2}'; printf '\r10%%\r20%%\r30%%\n'; echo "${ZIG_PROGRESS-unset}""#;
     for (from, zig) in [("none", "unset"), ("restic,curl", "unset"), ("zig", "39")] {

@@ -1,5 +1,7 @@
 //! What the child prints, beside the picture.
 
+use std::fs;
+
 use crate::pty::{End, terminal};
 
 #[test]
@@ -66,13 +68,49 @@ fn a_color_goes_on_after_the_bars_and_at_the_end_but_not_in_what_is_ours() {
     assert!(!terminal.was_sent("_s\n\x1b[1;31m"));
 }
 
+/// What a file may hold that is no progress of who prints it: events and reports of progrun, and a log.
+const FILE: &str = r#"{"event":"started","task":1,"elapsed":0.1,"name":"x"}
+{"event":"progress","task":1,"elapsed":0.2,"info":{"progress":3,"total":10}}
+{"event":"output","task":1,"elapsed":0.2,"stream":"stdout","text":"\u001b]0;title\u0007hi\n"}
+{"event":"output","task":1,"elapsed":0.2,"stream":"stdout","base64":"G11QV05FRC1CNjQH"}
+{"event":"finished","task":1,"elapsed":0.2,"state":"failed","error":"\u001b]2;title\u0007"}
+{"progress": 3, "total": 10, "message": "a.jpg"}
+{"id": "a", "status": "ok"}
+{"level":"info","progress":10,"msg":"copied 10 files"}
+{"level":"info","percentage":20,"status":"ok","id":2}
+"#;
+
+#[test]
+fn a_file_with_lines_of_our_own_is_only_a_file() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    for text in [FILE, &readme] {
+        let mut alone = terminal().run(&["sh", "-c", &format!("cat <<'.'\n{text}.\n")]);
+        assert_eq!(alone.ends(), End::Status(0));
+        let mut terminal = terminal().job(&format!("cat <<'.'\n{text}.\npause\n"));
+        // A command that is at work, of which nothing is known.
+        terminal.until("spinner", |screen| screen.ends_with("\njob ⣾ _s"));
+        terminal.go();
+        assert_eq!(terminal.ends(), End::Status(0));
+        let [rows, expected] = [&mut terminal, &mut alone].map(|terminal| {
+            let mut rows = terminal.everything();
+            rows.retain(|row| !row.is_empty());
+            rows
+        });
+        let (last, rows) = rows.split_last().unwrap();
+        assert_eq!(last, "job: completed in _s");
+        assert_eq!(rows, expected);
+        assert!(text.len() > 4000 || terminal.was_sent(&text.replace('\n', "\r\n")));
+    }
+}
+
 #[test]
 fn what_looks_like_a_report_is_seen_of_a_command_that_is_over_before_a_bar_shows_it() {
     for line in [
         r#"{"progress":100,"message":"job 9 failed: no space left","state":"error"}"#,
         r#"{"id":7,"progress":30,"total":100}"#,
     ] {
-        let mut terminal = terminal().job(&format!("echo before; echo '{line}'; echo after"));
+        let script = format!("echo before; echo '{line}'; echo after");
+        let mut terminal = terminal().job_with(&["--from=progrun"], &script);
         assert_eq!(terminal.ends(), End::Status(0));
         let screen = terminal.screen();
         let seen = format!("before\n{line}\nafter");
@@ -82,8 +120,10 @@ fn what_looks_like_a_report_is_seen_of_a_command_that_is_over_before_a_bar_shows
 
 #[test]
 fn of_a_report_with_more_in_it_than_a_bar_shows_the_line_is_seen_too() {
-    let mut terminal = terminal()
-        .job(r#"echo '{"percentage":30}'; echo '{"percentage":40,"name":"battery"}'; pause"#);
+    let mut terminal = terminal().job_with(
+        &["--from=progrun"],
+        r#"echo '{"percentage":30}'; echo '{"percentage":40,"name":"battery"}'; pause"#,
+    );
     let line = r#"{"percentage":40,"name":"battery"}"#;
     terminal.until("line and bar", |screen| {
         screen.starts_with(line) && screen.contains("\njob ") && screen.contains("  40%")

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use memchr::memchr;
 
+use super::super::text::escape;
 use crate::dialect::{Shown, shown};
 
 /// A longer line is nobody's: a line for machines may hold what another program printed in one piece. No more is kept.
@@ -109,6 +110,9 @@ impl Sieve {
                     Shown::Nothing if self.bar == Bar::Drawn => {}
                     Shown::AsIs | Shown::Nothing => show(&line),
                     Shown::Text(text) => show(&text),
+                    Shown::Sentence(sentence) => {
+                        show(format!("{}\n", escape(&sentence)).as_bytes());
+                    }
                 }
             } else if self.held.len() > LONGEST {
                 self.release(show);
@@ -216,6 +220,17 @@ mod tests {
         let line =
             br#"{"event":"output","task":1,"elapsed":0.1,"stream":"stdout","text":"hello\n"}"#;
         assert_eq!(sifted(Some("progrun"), &[line, b"\n"]), "hello\n");
+    }
+
+    #[test]
+    fn what_a_remote_progrun_says_of_a_hostile_name_is_escaped() {
+        for line in [
+            r#"{"event":"warning","task":1,"elapsed":0.1,"message":"held by \u001b]2;evil\u0007 (5)"}"#,
+            r#"{"event":"finished","task":1,"elapsed":0.1,"state":"failed","error":"held by \u001b]2;evil\u0007 (5)"}"#,
+        ] {
+            let seen = sifted(Some("progrun"), &[line.as_bytes(), b"\n"]);
+            assert_eq!(seen, "held by ^[]2;evil^G (5)\n");
+        }
     }
 
     #[test]
