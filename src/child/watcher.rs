@@ -81,7 +81,7 @@ mod linux {
     #![expect(unsafe_code, reason = "a fork without a program has no safe interface")]
 
     use std::ffi::CStr;
-    use std::io;
+    use std::io::{self, Read};
     use std::mem::MaybeUninit;
     use std::os::fd::{AsRawFd, OwnedFd, RawFd};
     use std::time::{Duration, Instant};
@@ -108,6 +108,7 @@ mod linux {
         /// None where the system has no room for one: a run without a watcher is better than none.
         pub(super) fn start(leader: Pid, patience: Duration) -> Option<Self> {
             let (hang_up, end) = io::pipe().ok()?;
+            let (mut ready, open) = io::pipe().ok()?;
             let leader = leader.as_raw_nonzero().get();
             // A signal in the watcher would run our handlers, and write into our self-pipes.
             let blocked = Blocked::all();
@@ -119,6 +120,10 @@ mod linux {
             }
             drop(blocked);
             let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0)?;
+            // Until the watcher runs it has the read end of the channel, too: on a busy machine a write of the child after
+            // a cancel request succeeded. The end of file comes when it has let go of everything.
+            drop(open);
+            let _ = ready.read_to_end(&mut Vec::new());
             Some(Self {
                 pid,
                 _end: end.into(),
