@@ -304,7 +304,7 @@ fn streams_that_are_told_apart_or_end_apart_stay_so() {
 #[cfg(target_os = "linux")]
 #[test]
 fn hidden_output_is_kept_in_memory_where_no_folder_can_be_written_to() {
-    let alone = r#"unshare -rm sh -c 'mount -t tmpfs -o ro none /tmp && exec "$@"' sh "$@""#;
+    let alone = r#"unshare -rm sh -c 'mount --bind -o ro /tmp /tmp && exec "$@"' sh "$@""#;
     let tried = progrun(&["-q", "--", "true"]).inside("sh", alone).output();
     needs_that(tried.status.success(), "a mount namespace");
     let command = ["sh", "-c", "echo out; exit 3"];
