@@ -12,6 +12,7 @@ mod drain;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod holders;
+mod inherited;
 mod launch_error;
 mod observe;
 mod pty;
@@ -39,6 +40,7 @@ use crate::reports::Reports;
 
 use self::worker::Worker;
 
+pub use self::inherited::channel;
 pub use self::launch_error::{LaunchError, advice};
 pub use self::signals::{Whom, block, die_by, is_ignored, stop_by, unblock};
 pub use self::socket::{Socket, SocketFiles};

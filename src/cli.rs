@@ -246,7 +246,9 @@ struct Arguments {
 
     /// The descriptor on which the command reports, 3 to 255
     ///
-    /// For scripts that use 3 themselves. dash and mksh know none above 9.
+    /// For scripts that use 3 themselves. dash and mksh know none above 9. A file that was open under the number is not there for
+    /// the command, but for make's jobserver (MAKEFLAGS) and the sockets of LISTEN_FDS: the next free number is taken then, which
+    /// PROGRUN_FD has in any case, and progrun says so.
     #[arg(
         long,
         value_name = "N",

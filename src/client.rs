@@ -8,13 +8,18 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 #[cfg(target_os = "linux")]
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, getpid, getppid, pidfd_getfd, pidfd_open};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
+#[cfg(target_os = "linux")]
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, geteuid, getpid, getppid, pidfd_getfd, pidfd_open,
+};
 
 /// The longest report, newline included: what a pipe takes in one piece, whoever else writes into it.
 pub const REPORT_LIMIT: usize = 4096;
@@ -111,9 +116,63 @@ pub fn inherited(_number: u32) -> Option<OwnedFd> {
 }
 
 /// A connection to the socket of the progrun that we run under. None if there is none, or none any more: a path that
-/// was left behind leads nowhere.
+/// was left behind leads nowhere. Nor if somebody else listens there, who would learn what is reported, and could end a
+/// script by saying that it is cancelled: it has to be our user, root, or an ancestor of ours, from whom we have the path.
 fn socket() -> Option<UnixStream> {
-    UnixStream::connect(std::env::var_os(SOCKET)?).ok()
+    let socket = connect(Path::new(&std::env::var_os(SOCKET)?)).ok()?;
+    (is_trusted(&socket) || is_ancestors(&socket)).then_some(socket)
+}
+
+/// Whether anybody listens there, who need not have time for us.
+#[must_use]
+pub fn is_listened_at(path: &Path) -> bool {
+    try_to_connect(path).map_err(|error| error.kind()) != Err(io::ErrorKind::ConnectionRefused)
+}
+
+/// Connects to a socket. One whose queue is full is waited for no longer than for an answer.
+#[cfg(target_os = "linux")]
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    use rustix::net::sockopt::{Timeout, set_socket_timeout};
+
+    let socket = new_socket(SocketFlags::empty())?;
+    set_socket_timeout(&socket, Timeout::Send, Some(PATIENCE))?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
+}
+
+#[cfg(target_os = "linux")]
+fn try_to_connect(path: &Path) -> io::Result<()> {
+    let socket = new_socket(SocketFlags::NONBLOCK)?;
+    Ok(rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?)
+}
+
+#[cfg(target_os = "linux")]
+fn new_socket(flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
+    let flags = flags | SocketFlags::CLOEXEC;
+    socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn try_to_connect(path: &Path) -> io::Result<()> {
+    UnixStream::connect(path).map(drop)
+}
+
+/// Whether who listens is our user, or root.
+#[cfg(target_os = "linux")]
+fn is_trusted(socket: &UnixStream) -> bool {
+    rustix::net::sockopt::socket_peercred(socket)
+        .is_ok_and(|them| them.uid == geteuid() || them.uid.is_root())
+}
+
+/// Nobody tells here; the folder of the socket has to do.
+#[cfg(not(target_os = "linux"))]
+fn is_trusted(_socket: &UnixStream) -> bool {
+    true
 }
 
 /// Whether who listens on the other side is an ancestor of ours.

@@ -101,6 +101,7 @@ enum Input {
 pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let (inbox, inputs) = inbox();
+    let (channel, moved) = child::channel(settings.channel);
     signals::open_mask();
     let gone = inbox.clone();
     let chosen = choose(&settings.display, &settings.from, move |what| {
@@ -108,10 +109,10 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     })?;
     signals::hold();
     // The files go when this function returns, also if the worker never ends.
-    let (socket, _files) = child::Socket::open(settings.channel).unzip();
+    let (socket, _files) = child::Socket::open(channel).unzip();
     let launch = Launch {
         command: settings.command.clone(),
-        channel: settings.channel,
+        channel,
         socket,
         stdout: chosen.routes[Stream::Stdout as usize],
         stderr: chosen.routes[Stream::Stderr as usize],
@@ -170,6 +171,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         gave_up: false,
         discarded: false,
         losses: Losses::new(chosen.narrates),
+        moved,
     };
     run.follow(&inputs)?;
     let outcome = run.finish(&inputs);
@@ -202,6 +204,8 @@ struct Run<'a> {
     /// Whether what was not read is waited for no longer.
     discarded: bool,
     losses: Losses,
+    /// That the channel has another number than it was to have, until it is told.
+    moved: Option<String>,
 }
 
 /// Whether a notice goes before what the child prints: those that the ladder needs to do its next step.
@@ -336,6 +340,9 @@ impl Run<'_> {
                 self.ladder.started(self.elapsed());
                 let command = &self.settings.command;
                 self.tell(&Event::Started { command, pid });
+                if let Some(moved) = self.moved.take() {
+                    self.warn(&moved);
+                }
             }
             Notice::NotStarted(error) => self.launch_error = Some(error),
             Notice::Output {

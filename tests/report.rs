@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::geteuid;
@@ -45,8 +45,14 @@ fn infos(ended: &Ended) -> Vec<&Value> {
 
 /// A run that waits until the gate opens, and its socket.
 fn waiting(gate: &Gate) -> (Running, PathBuf) {
+    waiting_in("", gate)
+}
+
+/// The same, with the socket in a place.
+fn waiting_in(place: &str, gate: &Gate) -> (Running, PathBuf) {
     let script = r#"printf %s "$PROGRUN_SOCK"; read -r _ <"$1""#;
-    let mut run = run(script, &[gate.path()]).start();
+    let run = run(script, &[gate.path()]);
+    let mut run = run.variable("XDG_RUNTIME_DIR", place).start();
     let path = run.event("output")["text"].as_str().unwrap().into();
     (run, path)
 }
@@ -794,11 +800,76 @@ fn a_progrun_that_is_killed_leaves_a_socket_that_leads_nowhere() {
     run.wait();
     assert_eq!(entries(), 1);
     report(&["1/2"], &[("PROGRUN_SOCK", &socket)]).status(0);
-    // The next one finds a place beside it.
+    // The next one removes it.
     progrun(&["-q", "--", "true"])
         .variable("XDG_RUNTIME_DIR", place.path().to_str().unwrap())
         .status(0);
-    assert_eq!(entries(), 1);
+    assert_eq!(entries(), 0);
+}
+
+#[test]
+fn a_folder_that_others_own_or_may_write_to_or_a_link_is_no_place_for_it() {
+    needs_that(geteuid().is_root(), "other users (as root)");
+    let folder = tempfile::tempdir().unwrap();
+    let [others, open, link] = ["others", "open", "link"].map(|name| folder.path().join(name));
+    fs::create_dir(&others).unwrap();
+    std::os::unix::fs::chown(&others, Some(65534), None).unwrap();
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    std::os::unix::fs::symlink(&open, &link).unwrap();
+    for place in [&others, &open, &link] {
+        for variable in ["TMPDIR", "XDG_RUNTIME_DIR"] {
+            let script = r#"case $PROGRUN_SOCK in "$1"*) exit 1;; esac; [ -S "$PROGRUN_SOCK" ]"#;
+            let place = place.to_str().unwrap();
+            progrun(&["-q", "--", "sh", "-c", script, "sh", place])
+                .variable(variable, place)
+                .status(0);
+        }
+    }
+    // Nor is a folder of the right name in a place of ours, if it is not ours or others may enter.
+    let ours = tempfile::tempdir().unwrap();
+    let taken = ours.path().join("progrun-0");
+    std::os::unix::fs::symlink(&others, &taken).unwrap();
+    let script = r#"case $PROGRUN_SOCK in "$TMPDIR"*) exit 1;; esac; [ -S "$PROGRUN_SOCK" ]"#;
+    let run = || {
+        progrun(&["-q", "--", "sh", "-c", script])
+            .variable("TMPDIR", ours.path().to_str().unwrap())
+            .status(0);
+    };
+    run();
+    fs::remove_file(&taken).unwrap();
+    fs::create_dir(&taken).unwrap();
+    fs::set_permissions(&taken, Permissions::from_mode(0o755)).unwrap();
+    run();
+    assert_eq!(fs::read_dir(&others).unwrap().count(), 0);
+}
+
+#[test]
+fn nothing_is_reported_to_a_listener_of_another_user() {
+    needs(&["python3"]);
+    needs_that(geteuid().is_root(), "other users (as root)");
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(65534), None).unwrap();
+    let path = folder.path().join("sock");
+    let script = "import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+print('listening', flush=True)
+c, _ = s.accept()
+print(c.recv(100))";
+    let mut listener = Command::new("/usr/bin/env")
+        .args(["python3", "-I", "-c", script])
+        .arg(&path)
+        .uid(65534)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(listener.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "listening");
+    report(&["1/2"], &[("PROGRUN_SOCK", path.to_str().unwrap())]).status(0);
+    assert_eq!(said.next().unwrap().unwrap(), "b''");
+    listener.wait().unwrap();
 }
 
 #[test]
@@ -806,7 +877,9 @@ fn somebody_elses_process_is_refused() {
     needs(&["python3"]);
     needs_that(geteuid().is_root(), "other users (as root)");
     let mut gate = Gate::new();
-    let (run, path) = waiting(&gate);
+    let (place, _) = place();
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    let (run, path) = waiting_in(place.path().to_str().unwrap(), &gate);
     let ask = |message: &str| {
         let script = "import socket, sys
 s = socket.socket(socket.AF_UNIX)

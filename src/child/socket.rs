@@ -5,18 +5,19 @@
 //! that the child is cancelled; so are all when a cancel is requested, and they are hung up on. The worker says when to
 //! look; who may stop the child, and when, is not known here.
 
-use std::fs::{DirBuilder, remove_dir, remove_file};
+use std::fs::{DirBuilder, remove_dir};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionread};
-use rustix::process::geteuid;
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, unlinkat};
+use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionread};
+use rustix::process::{Pid, geteuid, test_kill_process};
 
-use crate::client::{CANCELLED, REFUSED, TAKEN};
+use crate::client::{self, CANCELLED, REFUSED, TAKEN};
 use crate::reports::{Collector, Reports};
 
 use super::worker::{is_transient, read_into, reports_at_once};
@@ -31,30 +32,29 @@ pub struct Socket {
     path: PathBuf,
 }
 
-/// The files of a [`Socket`]: they are there as long as this value lives. Who is killed leaves them behind; then nobody
-/// listens there, and whoever connects is refused.
+/// The file of a [`Socket`]: it is there as long as this value lives. Who is killed leaves it behind; then nobody listens
+/// there, whoever connects is refused, and the next run removes it.
 #[derive(Debug)]
-pub struct SocketFiles(PathBuf);
+pub struct SocketFiles {
+    /// Held open: what is removed is in this very folder, wherever a name may lead by then.
+    folder: OwnedFd,
+    path: PathBuf,
+}
 
 impl Socket {
-    /// Makes the socket in a directory that only we can enter. The descriptor is above the low numbers and above
+    /// Makes the socket in a folder that only we can enter. The descriptor is above the low numbers and above
     /// `number`, which belongs to the child.
     ///
     /// None if there is no place for it: a run goes on without.
     #[must_use]
     pub fn open(number: RawFd) -> Option<(Self, SocketFiles)> {
-        let name = format!(
-            "progrun-{}-{:08x}",
-            std::process::id(),
-            // Of the 64 bits, which nobody can guess.
-            RandomState::new().hash_one(()) >> 32
-        );
-        let (listener, files) = places().find_map(|place| bind(place.join(&name)).ok())?;
+        let lowest = number.max(9) + 1;
+        let (listener, files) = places().find_map(|place| bind(&place, lowest).ok())?;
         listener.set_nonblocking(true).ok()?;
-        let listener = fcntl_dupfd_cloexec(&listener, number.max(9) + 1).ok()?;
+        let listener = fcntl_dupfd_cloexec(&listener, lowest).ok()?;
         let socket = Self {
             listener: listener.into(),
-            path: files.path(),
+            path: files.path.clone(),
         };
         Some((socket, files))
     }
@@ -68,14 +68,17 @@ impl Socket {
 /// Where files that live no longer than a run belong, best first.
 fn places() -> impl Iterator<Item = PathBuf> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    // After sudo it is somebody else's, who may do there as they like.
+    // After sudo it is somebody else's, who may do there as they like: put another folder in the place of ours, for instance.
     let is_ours = |place: &PathBuf| {
-        std::fs::metadata(place).is_ok_and(|meta| meta.uid() == geteuid().as_raw())
+        std::fs::symlink_metadata(place).is_ok_and(|meta| {
+            meta.is_dir() && meta.uid() == geteuid().as_raw() && meta.mode() & 0o022 == 0
+        })
     };
     [
         variable("XDG_RUNTIME_DIR").filter(is_ours),
-        variable("TMPDIR"),
-        // In memory: a directory that comes and goes on a disk costs more than all the rest of a short run.
+        variable("TMPDIR").filter(is_ours),
+        // In memory: a directory that comes and goes on a disk costs more than all the rest of a short run. In both of
+        // these nobody but its owner can remove or rename a folder.
         cfg!(target_os = "linux").then(|| "/dev/shm".into()),
         Some("/tmp".into()),
     ]
@@ -85,24 +88,77 @@ fn places() -> impl Iterator<Item = PathBuf> {
     .filter(|place| place.is_absolute())
 }
 
-/// A path that is too long for a socket is an error here.
-fn bind(folder: PathBuf) -> io::Result<(UnixListener, SocketFiles)> {
-    // Fails if the name is taken: what is ours is fresh.
-    DirBuilder::new().mode(0o700).create(&folder)?;
-    let files = SocketFiles(folder);
-    Ok((UnixListener::bind(files.path())?, files))
+/// Makes a socket in our folder in `place`. A path that is too long for one is an error.
+fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> {
+    let us = geteuid().as_raw();
+    let name = format!(
+        "{}-{:08x}",
+        std::process::id(),
+        // Of the 64 bits, which nobody can guess.
+        RandomState::new().hash_one(()) >> 32
+    );
+    let folder = place.join(format!("progrun-{us}"));
+    let path = folder.join(&name);
+    // The last run that ends removes the folder, which may be just now.
+    for _ in 0..ATTEMPTS {
+        let made = DirBuilder::new().mode(0o700).create(&folder);
+        made.or_else(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Ok(()),
+            _ => Err(error),
+        })?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = match open(&folder, flags, Mode::empty()) {
+            Err(Errno::NOENT) => continue,
+            opened => fcntl_dupfd_cloexec(opened?, lowest)?,
+        };
+        let stat = fstat(&opened)?;
+        if stat.st_uid != us || stat.st_mode & 0o077 != 0 {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        remove_remains(&opened, &folder);
+        match UnixListener::bind(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            listener => {
+                let files = SocketFiles {
+                    folder: opened,
+                    path,
+                };
+                return Ok((listener?, files));
+            }
+        }
+    }
+    Err(ErrorKind::ResourceBusy.into())
 }
 
-impl SocketFiles {
-    fn path(&self) -> PathBuf {
-        self.0.join("sock")
+/// How often a folder that vanishes is made again.
+const ATTEMPTS: usize = 100;
+
+/// Removes the sockets of runs that were killed: their process is gone, and nobody listens.
+fn remove_remains(folder: &OwnedFd, path: &Path) {
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.split_once('-'));
+        let pid = pid.and_then(|(pid, _)| pid.parse().ok());
+        let is_gone = pid
+            .and_then(Pid::from_raw)
+            .is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
+        // In another PID namespace the number may be a living one's, or that of a run there nobody's here.
+        if is_gone && !client::is_listened_at(&entry.path()) {
+            let _ = unlinkat(folder, &name, AtFlags::empty());
+        }
     }
 }
 
 impl Drop for SocketFiles {
     fn drop(&mut self) {
-        let _ = remove_file(self.path());
-        let _ = remove_dir(&self.0);
+        if let (Some(name), Some(folder)) = (self.path.file_name(), self.path.parent()) {
+            let _ = unlinkat(&self.folder, name, AtFlags::empty());
+            // Not while there are other runs.
+            let _ = remove_dir(folder);
+        }
     }
 }
 

@@ -13,7 +13,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::fstat;
@@ -25,7 +26,7 @@ use crate::client;
 use crate::event::{Ending, Exit, Route};
 
 use super::signals::{self, Blocked};
-use super::{Launch, LaunchError, pty};
+use super::{Launch, LaunchError, inherited, pty};
 
 /// The variable that says which file the channel is.
 const IDENTITY: &str = "PROGRUN_FD_ID";
@@ -58,8 +59,7 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .map_err(io::Error::from)
         .map_err(internal("making the channel"))?;
     let zig_number = if launch.channel == ZIG { ZIG + 1 } else { ZIG };
-    let (zig, zig_end) = launch
-        .zig
+    let (zig, zig_end) = (launch.zig && inherited::owner(zig_number).is_none())
         .then(|| zig_pipe(launch.channel.max(zig_number) + 1))
         .flatten()
         .unzip();
@@ -86,34 +86,14 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .stdout(stdout.childs.map_or_else(Stdio::inherit, Stdio::from))
         .stderr(stderr.childs.map_or_else(Stdio::inherit, Stdio::from))
         .process_group(0);
-    let parent = std::process::id();
-    let mut descriptors = [Some((write_end.as_raw_fd(), launch.channel)), None];
+    let mut numbers = vec![(write_end.as_raw_fd(), launch.channel)];
     if let Some(end) = &zig_end {
         command.env("ZIG_PROGRESS", zig_number.to_string());
-        descriptors[1] = Some((end.as_raw_fd(), zig_number));
+        numbers.push((end.as_raw_fd(), zig_number));
     }
-    // SAFETY: the closure runs in the child between fork and exec and makes only async-signal-safe system calls.
-    unsafe {
-        command.pre_exec(move || prepare(&descriptors, parent));
-    }
-
-    // If a number were free, std's own exec-error pipe could get it, `prepare` would overwrite that pipe, and a
-    // missing program would look like one that started.
-    let reserve = |number| occupy(number).map_err(internal("reserving a descriptor's number"));
-    let placeholders = [
-        reserve(launch.channel)?,
-        zig_end
-            .as_ref()
-            .map(|_| reserve(zig_number))
-            .transpose()?
-            .flatten(),
-    ];
-    // A signal between fork and exec would run our handlers in the child, and write into our self-pipes.
-    let blocked = Blocked::all();
-    let spawned = command.spawn();
-    drop(blocked);
-    drop(placeholders);
-    let child = spawned.map_err(|error| LaunchError::new(program, error))?;
+    let child = start(&mut command, &numbers)
+        .map_err(internal("reserving a descriptor's number"))?
+        .map_err(|error| LaunchError::new(program, error))?;
     let pid = i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
@@ -126,6 +106,77 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         outputs: [stdout.ours, stderr.ours],
         terminals: [stdout.settings, stderr.settings],
     })
+}
+
+/// Starts the command, with descriptors of ours under the numbers that they have in the child; gives whether it could be
+/// started.
+///
+/// The pipe by which std learns that a program is missing is made in between, and may get one of these numbers if it is
+/// free. It would be overwritten in the child, and a missing program would look like one that started. So each number
+/// is kept in use; where it is in use by another thread of ours, which may let go of it at any time, the child looks whether it
+/// still is what it was, and if not, it is started again.
+fn start(command: &mut Command, numbers: &[(RawFd, RawFd)]) -> io::Result<io::Result<Child>> {
+    let parent = std::process::id();
+    let first = Arc::new(Mutex::new(Vec::new()));
+    let moves = Arc::clone(&first);
+    // SAFETY: the closure runs in the child between fork and exec and makes only async-signal-safe system calls. The lock is
+    // nobody's there: the only thread that takes it is the one that forks.
+    unsafe {
+        command.pre_exec(move || match moves.try_lock() {
+            Ok(moves) => prepare(&moves, parent),
+            Err(_) => Err(io::Error::from_raw_os_error(CHANGED)),
+        });
+    }
+    for _ in 0..ATTEMPTS {
+        let mut placeholders = Vec::new();
+        let mut moves = Vec::new();
+        for &(from, to) in numbers {
+            let placeholder = occupy(to)?;
+            let was = if placeholder.is_some() {
+                None
+            } else {
+                Some(identity(to))
+            };
+            placeholders.extend(placeholder);
+            moves.push(Move { from, to, was });
+        }
+        *first.lock().unwrap_or_else(PoisonError::into_inner) = moves;
+        let spawned = children::spawn(command);
+        drop(placeholders);
+        match spawned {
+            Err(error) if error.raw_os_error() == Some(CHANGED) => {}
+            spawned => return Ok(spawned),
+        }
+    }
+    Err(io::ErrorKind::ResourceBusy.into())
+}
+
+/// How often a command is started until no number has changed its meaning meanwhile. Other threads would have to take it and
+/// let it go at just the wrong moment each time.
+const ATTEMPTS: usize = 1000;
+
+/// What the child says if a number has changed its meaning. No `exec` ends so.
+const CHANGED: i32 = libc::ENOTUNIQ;
+
+/// A descriptor of ours, and the number that it has in the child.
+struct Move {
+    from: RawFd,
+    to: RawFd,
+    /// What had that number before, if it was not kept in use by us.
+    was: Option<Identity>,
+}
+
+/// Which file a descriptor is; none if the number is free.
+type Identity = Option<(libc::dev_t, libc::ino_t)>;
+
+fn identity(number: RawFd) -> Identity {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: a system call on a number and a place of ours, of which all-zero bytes are a valid value.
+    unsafe {
+        let found = libc::fstat(number, stat.as_mut_ptr()) == 0;
+        let stat = stat.assume_init();
+        found.then_some((stat.st_dev, stat.st_ino))
+    }
 }
 
 /// A pipe whose ends are close-on-exec and away from the low numbers and from `number`: if an end had the channel's own
@@ -228,10 +279,14 @@ fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
 }
 
 /// What the child does between fork and exec: gives descriptors their numbers, and binds its life to ours.
-fn prepare(descriptors: &[Option<(RawFd, RawFd)>], parent: u32) -> io::Result<()> {
+fn prepare(moves: &[Move], parent: u32) -> io::Result<()> {
     // SAFETY: system calls on numbers.
     unsafe {
-        for &(from, to) in descriptors.iter().flatten() {
+        let is_as_it_was = |to: &Move| to.was.is_none_or(|was| identity(to.to) == was);
+        if !moves.iter().all(is_as_it_was) {
+            return Err(io::Error::from_raw_os_error(CHANGED));
+        }
+        for &Move { from, to, .. } in moves {
             if libc::dup2(from, to) < 0 {
                 return Err(io::Error::last_os_error());
             }
@@ -251,26 +306,75 @@ fn prepare(descriptors: &[Option<(RawFd, RawFd)>], parent: u32) -> io::Result<()
     Ok(())
 }
 
-/// Reaps the orphans that come to the first process of a container, and to nobody else. While `child` waits to be reaped,
-/// the others wait with it.
-pub(super) fn reap_orphans(child: Pid) {
-    while std::process::id() == 1 {
-        // SAFETY: plain data of ours, for which all-zero bytes are valid, and which is there as long as the calls.
-        unsafe {
-            let mut ended: libc::siginfo_t = std::mem::zeroed();
-            let look = libc::WEXITED | libc::WNOHANG;
-            libc::waitid(libc::P_ALL, 0, &raw mut ended, look | libc::WNOWAIT);
-            let pid = ended.si_pid();
-            let is_orphan = pid != 0 && pid != child.as_raw_nonzero().get();
-            if !is_orphan || libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) != pid {
-                return;
+/// The children of ours that were not reaped yet.
+///
+/// As the first process of a container we are also given orphans, and have to reap them. An orphan is who is none of these. So
+/// the list is locked while a child is made and entered, and while one is reaped and taken out: a child that ends before it is
+/// in the list, or is reaped by another thread, would lose its exit status.
+mod children {
+    use super::{Blocked, Child, Command, Pid, io};
+    use std::collections::BTreeSet;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    static KNOWN: Mutex<BTreeSet<libc::pid_t>> = Mutex::new(BTreeSet::new());
+
+    fn known() -> MutexGuard<'static, BTreeSet<libc::pid_t>> {
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a command. Also one that cannot be started has been a child for a moment, which std reaps.
+    pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+        // Nobody else is given orphans, and needs to wait for other threads.
+        let mut list = (std::process::id() == 1).then(known);
+        // A signal between fork and exec would run our handlers in the child, and write into our self-pipes.
+        let blocked = Blocked::all();
+        let spawned = command.spawn();
+        drop(blocked);
+        if let (Some(list), Ok(child)) = (&mut list, &spawned) {
+            list.extend(i32::try_from(child.id()));
+        }
+        spawned
+    }
+
+    /// Has a child reaped that has ended.
+    pub(super) fn reaped<T>(child: Pid, reap: impl FnOnce() -> T) -> T {
+        let mut list = known();
+        let result = reap();
+        list.remove(&child.as_raw_nonzero().get());
+        result
+    }
+
+    /// Reaps the orphans that come to the first process of a container, and to nobody else. While a child waits to be reaped,
+    /// others may wait with it.
+    pub(in super::super) fn reap_orphans() {
+        if std::process::id() != 1 {
+            return;
+        }
+        let list = known();
+        loop {
+            // SAFETY: plain data of ours, for which all-zero bytes are valid, and which is there as long as the calls.
+            unsafe {
+                let mut ended: libc::siginfo_t = std::mem::zeroed();
+                let look = libc::WEXITED | libc::WNOHANG;
+                libc::waitid(libc::P_ALL, 0, &raw mut ended, look | libc::WNOWAIT);
+                let pid = ended.si_pid();
+                let is_orphan = pid != 0 && !list.contains(&pid);
+                if !is_orphan || libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) != pid {
+                    return;
+                }
             }
         }
     }
 }
 
+pub(super) use self::children::reap_orphans;
+
 /// Reaps a child that has ended. From here on its number may belong to a stranger: nothing may be signalled any more.
 pub(super) fn reap(pid: Pid) -> io::Result<Exit> {
+    children::reaped(pid, || wait(pid))
+}
+
+fn wait(pid: Pid) -> io::Result<Exit> {
     let mut status: libc::c_int = 0;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     let usage = loop {

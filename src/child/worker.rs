@@ -227,7 +227,7 @@ impl<'a> Worker<'a> {
     fn watch(&mut self) -> io::Result<()> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
         let leader = self.pid;
-        spawn::reap_orphans(leader);
+        spawn::reap_orphans();
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
             let signal = change.stopping_signal().map(|signal| self.meant(signal));

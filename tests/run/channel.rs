@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, getpgid};
 
-use crate::support::{Gate, Running, Signal, progrun};
+use crate::support::{Gate, Running, Signal, progrun, text};
 
 /// `cat` under progrun, running and waiting for input that never comes.
 fn waiting_cat(gate: &mut Gate) -> (Running, Pid) {
@@ -180,4 +180,100 @@ fn a_bystander_that_holds_the_channel_is_not_waited_for() {
     let script = r#"echo 1/2 >&3; cat "$1" >/dev/null 2>&1 &"#;
     let command = ["sh", "-c", script, "sh", gate.path()];
     progrun(&[&["--quiet", "--"][..], &command].concat()).status(0);
+}
+
+/// What many children of one process came to, in a debugging build as in this one.
+fn many_children(before: &[&str], words: &[&str]) -> String {
+    let test = std::env::current_exe().unwrap();
+    // target/PROFILE/deps/suite-HASH -> target/PROFILE/examples/many-children
+    let program = test.ancestors().nth(2).unwrap();
+    let program = program.join("examples/many-children");
+    let command = [before, &[program.to_str().unwrap()], words].concat();
+    let output = Command::new(command[0]).args(&command[1..]).output();
+    text(&output.unwrap().stdout)
+}
+
+#[test]
+fn a_missing_program_never_looks_like_one_that_started_whatever_other_threads_open() {
+    let counts = many_children(&[], &["16", "600", "/none"]);
+    assert!(
+        counts.ends_with("\"not started\": 600}\n") && !counts.contains("\"started\""),
+        "{counts}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_first_process_of_a_container_reaps_orphans_and_takes_no_status_from_its_children() {
+    crate::harness::needs(&["unshare"]);
+    let mut unshare = vec!["unshare", "--pid", "--fork", "--mount-proc"];
+    if !rustix::process::geteuid().is_root() {
+        unshare.push("--map-root-user");
+    }
+    let leaves_orphans = ["8", "200", "sh", "-c", "(sleep 0 &); (sleep 0 &); exit 7"];
+    assert_eq!(
+        many_children(&unshare, &leaves_orphans),
+        "{\"ended\": 200, \"exit status 7\": 200, \"started\": 200}\n"
+    );
+}
+
+/// A run that says on which descriptor it reports, and what it finds on 3.
+fn with_descriptors(before: &str) -> Running {
+    let says = r#"echo "$PROGRUN_FD $(readlink /proc/self/fd/3)" >&"$PROGRUN_FD""#;
+    progrun(&["--json", "--", "sh", "-c", says])
+        .inside("bash", &format!(r#"{before} exec "$@""#))
+        .start()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_jobserver_and_the_sockets_of_a_service_are_left_alone_and_progrun_says_so() {
+    for (before, number, owner) in [
+        (
+            "exec 3</dev/null 4>/dev/zero; export MAKEFLAGS=' -j3 --jobserver-auth=3,4';",
+            5,
+            "make's jobserver",
+        ),
+        (
+            "exec 3</dev/null 5>/dev/zero; export MAKEFLAGS='w --jobserver-fds=3,5';",
+            4,
+            "make's jobserver",
+        ),
+        (
+            "exec 3</dev/null 4>/dev/zero; export LISTEN_FDS=2;",
+            5,
+            "a socket of LISTEN_FDS",
+        ),
+        (
+            "exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$;",
+            4,
+            "a socket of LISTEN_FDS",
+        ),
+    ] {
+        let ended = with_descriptors(before).finish();
+        let said = format!("{number} /dev/null");
+        assert_eq!(
+            ended.all("progress")[0]["info"]["message"],
+            said.as_str(),
+            "{before}"
+        );
+        let sentence = format!(
+            "descriptor 3 is {owner}: the command reports on {number} (PROGRUN_FD has the number)"
+        );
+        let warnings = ended.all("warning");
+        assert_eq!(warnings.len(), 1);
+        assert_eq!(warnings[0]["message"], sentence.as_str());
+    }
+    // Not open, not for us, or a file that a shell happens to have there.
+    for before in [
+        "exec 3<&- 4<&-; export MAKEFLAGS=' -j3 --jobserver-auth=3,4';",
+        "exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=1;",
+        "exec 3</dev/null; export MAKEFLAGS='-j3 --jobserver-auth=fifo:/x';",
+        "exec 3</dev/null;",
+    ] {
+        let ended = with_descriptors(before).finish();
+        let message = ended.all("progress")[0]["info"]["message"].to_string();
+        assert!(message.starts_with("\"3 pipe:"), "{before} {message}");
+        assert_eq!(ended.all("warning").len(), 0);
+    }
 }

@@ -1,0 +1,105 @@
+//! Descriptors that were handed to us on purpose, for the command: make's jobserver, and the sockets of a service.
+//!
+//! The channel takes the place of whatever has its number, for scripts write to 3 and nowhere else; a file that a shell
+//! happens to have open there is one of those. These are not: without its jobserver make builds with one job, and a
+//! service without its socket serves nobody. So the channel goes out of their way.
+
+use std::os::fd::RawFd;
+use std::path::Path;
+
+/// What the environment says of descriptors.
+#[derive(Debug, Default)]
+struct Said {
+    /// `MAKEFLAGS`
+    make: Option<String>,
+    /// `LISTEN_FDS`, if it was meant for us: with `LISTEN_PID` that is ours, or without.
+    listen: Option<String>,
+}
+
+impl Said {
+    fn by_environment() -> Self {
+        let variable = |name| std::env::var(name).ok();
+        let ours = std::process::id().to_string();
+        let is_ours = variable("LISTEN_PID").is_none_or(|pid| pid == ours);
+        Self {
+            make: variable("MAKEFLAGS"),
+            listen: variable("LISTEN_FDS").filter(|_| is_ours),
+        }
+    }
+
+    /// Whose the number is, if anybody's.
+    fn owner(&self, number: RawFd) -> Option<&'static str> {
+        let pipes = ["--jobserver-auth=", "--jobserver-fds="];
+        let words = self.make.iter().flat_map(|make| make.split_whitespace());
+        let mut servers =
+            words.filter_map(|word| pipes.iter().find_map(|name| word.strip_prefix(name)));
+        // Of several the last one counts, as to make.
+        let server = servers.next_back().and_then(|pair| pair.split_once(','));
+        let is = |text: &str| text.parse() == Ok(number);
+        if server.is_some_and(|(read, write)| is(read) || is(write)) {
+            return Some("make's jobserver");
+        }
+        let sockets = self.listen.as_ref().and_then(|count| count.parse().ok());
+        let sockets = 3..3_i32.saturating_add(sockets.unwrap_or(0));
+        sockets
+            .contains(&number)
+            .then_some("a socket of LISTEN_FDS")
+    }
+}
+
+/// Whose the descriptor is, if it was handed to us on purpose and is open.
+pub(super) fn owner(number: RawFd) -> Option<&'static str> {
+    let owner = Said::by_environment().owner(number)?;
+    is_open(number).then_some(owner)
+}
+
+fn is_open(number: RawFd) -> bool {
+    Path::new("/dev/fd").join(number.to_string()).exists()
+}
+
+/// The number of the channel where `wanted` was asked for: that, or the next one that is free if it was handed to us on
+/// purpose, with a sentence that says so. To be asked before descriptors of our own have taken low numbers.
+#[must_use]
+pub fn channel(wanted: RawFd) -> (RawFd, Option<String>) {
+    let Some(owner) = owner(wanted) else {
+        return (wanted, None);
+    };
+    // As far as `--fd` goes.
+    let free = (wanted + 1..=255).find(|number| !is_open(*number));
+    let number = free.unwrap_or(wanted);
+    let sentence = format!(
+        "descriptor {wanted} is {owner}: the command reports on {number} (PROGRUN_FD has the number)"
+    );
+    (number, Some(sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owners(make: &str, listen: &str) -> Vec<RawFd> {
+        let said = Said {
+            make: Some(make.to_owned()),
+            listen: Some(listen.to_owned()),
+        };
+        (0..10)
+            .filter(|number| said.owner(*number).is_some())
+            .collect()
+    }
+
+    #[test]
+    fn a_jobserver_has_two_descriptors_and_a_service_some_from_3_on() {
+        assert_eq!(owners(" -j3 --jobserver-auth=3,4 -- A=b", ""), [3, 4]);
+        assert_eq!(owners("w -j --jobserver-fds=5,7", ""), [5, 7]);
+        assert_eq!(
+            owners("--jobserver-auth=3,4 --jobserver-auth=8,9", ""),
+            [8, 9]
+        );
+        assert_eq!(owners("-j --jobserver-auth=fifo:/tmp/GMfifo1", ""), [0; 0]);
+        assert_eq!(owners("--jobserver-auth=-2,-2", ""), [0; 0]);
+        assert_eq!(owners("--jobserver-auth=3", "x"), [0; 0]);
+        assert_eq!(owners("", "2"), [3, 4]);
+        assert_eq!(owners("", "0"), [0; 0]);
+        assert_eq!(owners("", "99999999999"), [0; 0]);
+    }
+}

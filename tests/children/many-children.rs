@@ -1,0 +1,70 @@
+//! Runs a command many times, by so many workers of one process: `many-children WORKERS TIMES COMMAND [ARG]...`. Prints how many
+//! started, how many did not, how many ended, and what they ended by.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+
+use progrun::child::{self, Launch, Notice};
+use progrun::dialect::Selection;
+use progrun::event::Route;
+use progrun::reports::Reports;
+use progrun::{ProgressExecutor, submit_progress};
+
+fn launch(command: Vec<OsString>) -> Launch {
+    Launch {
+        command,
+        channel: 3,
+        socket: None,
+        stdout: Route::Discard,
+        stderr: Route::Discard,
+        verbatim: false,
+        from: Selection::None,
+        zig: false,
+        wait_output: false,
+        observe: false,
+        outer: None,
+        kill_after: None,
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "it is a program")]
+fn main() -> anyhow::Result<()> {
+    let words: Vec<String> = std::env::args().collect();
+    let (workers, times): (NonZeroUsize, usize) = (words[1].parse()?, words[2].parse()?);
+    let command: Vec<OsString> = words[3..].iter().map(Into::into).collect();
+    // As the run does.
+    child::block(libc::SIGCHLD);
+    let executor: ProgressExecutor<Reports, ()> = ProgressExecutor::new(workers);
+    let counts = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
+    let mut futures = Vec::new();
+    for _ in 0..times {
+        let (command, counts) = (command.clone(), Arc::clone(&counts));
+        futures.push(submit_progress(&executor, move |reporter| {
+            let count = |what: &str| {
+                let mut counts = counts.lock().expect("no thread has panicked");
+                *counts.entry(what.to_owned()).or_default() += 1;
+            };
+            let (_control, orders) = child::line()?;
+            let result = child::run(
+                &launch(command),
+                &orders,
+                reporter,
+                &|notice| match notice {
+                    Notice::Started { .. } => count("started"),
+                    Notice::NotStarted(_) => count("not started"),
+                    Notice::Ended(_) => count("ended"),
+                    _ => {}
+                },
+            );
+            if let Err(error) = &result {
+                count(&format!("{error:#}"));
+            }
+            result
+        })?);
+    }
+    executor.route_until(|| futures.iter().all(progrun::ProgressFuture::done), None)?;
+    println!("{:?}", counts.lock().expect("no thread has panicked"));
+    Ok(())
+}
