@@ -247,8 +247,8 @@ struct Arguments {
     /// The descriptor on which the command reports, 3 to 255
     ///
     /// For scripts that use 3 themselves. dash and mksh know none above 9. A file that was open under the number is not there for
-    /// the command, but for make's jobserver (MAKEFLAGS) and the sockets of LISTEN_FDS: the next free number is taken then, which
-    /// PROGRUN_FD has in any case, and progrun says so.
+    /// the command, but for make's jobserver and the sockets that a service is handed: the next free number is taken then, as
+    /// the environment of the command says, and progrun too.
     #[arg(
         long,
         value_name = "N",
