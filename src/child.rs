@@ -45,6 +45,7 @@ pub use self::launch_error::{LaunchError, advice};
 pub use self::signals::{Whom, block, die_by, is_ignored, stop_by, unblock};
 pub use self::socket::{Socket, SocketFiles};
 pub use self::terminal::has_terminal;
+pub use self::tree::ignores;
 
 /// What to start, and how its streams are connected.
 #[derive(Debug)]
@@ -72,6 +73,8 @@ pub struct Launch {
     pub observe: bool,
     /// The write end of a pipe that tells of a stop when its reader closes it.
     pub outer: Option<OwnedFd>,
+    /// Where events are written, if their reader is our link to our caller: a pipe or a socket.
+    pub reader: Option<OwnedFd>,
     /// How long the child's group lives on if we are killed; none: for ever.
     pub kill_after: Option<Duration>,
 }
@@ -119,11 +122,11 @@ pub enum Notice {
     Acknowledged,
     /// The reader of [`Launch::outer`] closed it.
     OuterClosed,
+    /// The reader of [`Launch::reader`] is gone.
+    ReaderGone,
     /// A cancel was requested, and the channel closed unless it is read in another program's format: what the child will
     /// see of it.
     Asked(Asked),
-    /// After [`Asked::AtReport`]: the report is there.
-    Reported,
     /// The child died of a Ctrl-C that went to it alone, for it had the terminal.
     Interrupted,
     /// The child is gone. What it printed may still be on its way.

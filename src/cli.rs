@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -200,7 +201,9 @@ struct Arguments {
     )]
     timeout: Option<Time>,
 
-    /// How long the command has from being asked to SIGTERM; 0: for ever
+    /// How long the command has from being asked to SIGINT; 0: for ever
+    ///
+    /// After SIGTERM, SIGHUP or a timeout it is that signal instead.
     #[arg(
         long,
         value_name = "TIME",
@@ -214,6 +217,9 @@ struct Arguments {
     grace: Time,
 
     /// How long it has from a signal to the next harder one; 0: for ever
+    ///
+    /// Unless given, only where no user is there to press Ctrl-C again: after a timeout, SIGTERM, SIGHUP, or a request of
+    /// an outer progrun. It is also how long the command and its group live on if progrun itself is killed (Linux).
     #[arg(
         long,
         value_name = "TIME",
@@ -225,6 +231,10 @@ struct Arguments {
         value_hint = ValueHint::Other
     )]
     kill_after: Time,
+
+    /// Whether it was given.
+    #[arg(skip)]
+    kill_after_given: bool,
 
     /// What a timeout sends to a command that cannot be asked
     ///
@@ -431,7 +441,9 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
     if let Some((_, report)) = matches.subcommand() {
         return Report::from_arg_matches(report).map(Parsed::Report);
     }
-    let arguments = Arguments::from_arg_matches(&matches)?;
+    let mut arguments = Arguments::from_arg_matches(&matches)?;
+    arguments.kill_after_given =
+        matches.value_source("kill_after") != Some(ValueSource::DefaultValue);
     formats::check(&arguments.from, matches.value_source("from"))?;
     Ok(Parsed::Run(Box::new(arguments)))
 }
@@ -535,6 +547,7 @@ fn settings(arguments: Arguments) -> Settings {
             timeout: arguments.timeout.and_then(|time| time.0),
             grace: arguments.grace.0,
             kill_after: arguments.kill_after.0,
+            kills_after_interrupt: arguments.kill_after_given,
             timeout_signal: arguments.signal,
         },
         preserve_status: arguments.preserve_status,

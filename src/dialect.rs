@@ -251,17 +251,6 @@ impl Dialects {
         self.channel.is_some()
     }
 
-    /// Whether something was reported within the time `within` before `now` by somebody who will go on: what is redrawn, and
-    /// what is written for machines. After a plain line that people read, such as a test's, anything may come.
-    #[must_use]
-    pub fn has_reported_since(&self, now: Instant, within: Duration) -> bool {
-        let Believed { heard, source, .. } = self.believed;
-        let mut streams = [&self.stdout, &self.stderr].into_iter().flatten();
-        let is_plain = source == Some(tap::FORMAT.name)
-            || source == Some(meter::FORMAT.name) && streams.any(Stream::is_plain);
-        !is_plain && heard.is_some_and(|heard| now.saturating_duration_since(heard) < within)
-    }
-
     /// Takes in the next bytes of a place.
     pub fn feed(&mut self, place: Place, bytes: &[u8], now: Instant) {
         if place == Place::Zig {
@@ -462,43 +451,6 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_fresh_for_a_while() {
-        let (mut dialects, now) = (auto(), Instant::now());
-        assert!(!dialects.has_reported_since(now, QUIET));
-        dialects.feed(Place::Stdout, b"no report\n", now);
-        assert!(!dialects.has_reported_since(now, QUIET));
-        dialects.feed(Place::Stdout, OBJECT, now);
-        let just_before = now + Duration::from_millis(2999);
-        assert!(dialects.has_reported_since(just_before, QUIET));
-        assert!(!dialects.has_reported_since(now + QUIET, QUIET));
-    }
-
-    #[test]
-    fn after_a_meter_of_plain_lines_or_a_test_no_next_report_is_expected() {
-        let now = Instant::now();
-        let line = |number: u32| format!("[{number}/9] cc\n");
-        for (redrawn, expected) in [(false, false), (true, true)] {
-            let mut dialects = auto();
-            for number in 1..4 {
-                let begin: &[u8] = if redrawn { b"\r" } else { b"" };
-                let at = now + number * Duration::from_millis(100);
-                dialects.feed(
-                    Place::Stdout,
-                    &[begin, line(number).as_bytes()].concat(),
-                    at,
-                );
-            }
-            assert_eq!(said(&mut dialects).0, Some("meter"));
-            let soon = now + Duration::from_secs(1);
-            assert_eq!(dialects.has_reported_since(soon, QUIET), expected);
-        }
-        let mut dialects = auto();
-        dialects.feed(Place::Stdout, b"1..3\nok 1\nok 2\n", now);
-        assert_eq!(said(&mut dialects).0, Some("tap"));
-        assert!(!dialects.has_reported_since(now, QUIET));
-    }
-
-    #[test]
     fn binary_data_holds_no_progress() {
         let (mut dialects, now) = (auto(), Instant::now());
         let mut state = 1_u64;
@@ -525,7 +477,6 @@ mod tests {
         dialects.overrule();
         dialects.feed(Place::Stdout, OBJECT, now);
         assert_eq!(said(&mut dialects).1.len(), 0);
-        assert!(!dialects.has_reported_since(now, QUIET));
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub enum Event<'a> {
         reason: Reason,
         /// What happens next.
         step: Step,
+        /// How long it has until time alone takes the next one; none if for ever.
+        left: Option<Duration>,
     },
     /// The next step of a stop that was requested before.
     Stopping {
@@ -48,6 +50,8 @@ pub enum Event<'a> {
         cause: Cause,
         /// What happens next.
         step: Step,
+        /// As for [`Cancelling`](Self::Cancelling).
+        left: Option<Duration>,
     },
     /// A signal was sent to the child.
     Signal {
@@ -165,8 +169,8 @@ pub enum Cause {
     Again,
     /// The child had this long, and is still there.
     NoReaction(Duration),
-    /// The report came that was waited for.
-    Reported,
+    /// `--timeout` is over, and a stop had been requested before.
+    TimedOut,
 }
 
 /// By what a child that is to stop can be asked to.
@@ -174,9 +178,6 @@ pub enum Cause {
 pub enum Asked {
     /// By the channel, which is closed now: its next write fails.
     Channel,
-    /// By a signal when its next report comes, for it reports in a format of its own, on descriptors that must not be
-    /// closed: in the midst of their work dpkg, git and restic would die of that.
-    AtReport,
     /// By nothing but a signal.
     Nothing,
 }
@@ -186,8 +187,6 @@ pub enum Asked {
 pub enum Step {
     /// The channel is closed: the child's next progress write fails.
     Ask,
-    /// The child's next report is waited for, and this signal sent when it comes.
-    AtReport(i32),
     /// There is no progress write to wait for: this signal instead.
     Signal(i32),
     /// SIGTERM.

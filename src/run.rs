@@ -9,6 +9,7 @@ mod ending;
 mod inbox;
 mod job;
 mod ladder;
+mod requests;
 mod signals;
 mod stage;
 
@@ -127,6 +128,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         wait_output: settings.wait_output,
         observe: chosen.observe && settings.from.reads(FILES) || settings.from.asks_for(FILES),
         outer: chosen.outer,
+        reader: chosen.reader,
         kill_after: settings.limits.kill_after,
     };
     let stage = Rc::new(RefCell::new(Stage::new(chosen.sinks, started)));
@@ -213,7 +215,11 @@ fn goes_first(notice: &Notice) -> bool {
     matches!(
         notice,
         // The answers come after the start.
-        Notice::Started { .. } | Notice::NotStarted(_) | Notice::Asked(_) | Notice::Reported
+        Notice::Started { .. }
+            | Notice::NotStarted(_)
+            | Notice::Asked(_)
+            | Notice::OuterClosed
+            | Notice::ReaderGone
     )
 }
 
@@ -373,6 +379,10 @@ impl Run<'_> {
                 self.control_job(actions);
             }
             Notice::OuterClosed => self.request(Reason::Outer),
+            Notice::ReaderGone => {
+                self.warn("the reader of the events is gone");
+                self.hang_up();
+            }
             Notice::Continued => {
                 self.stage.borrow_mut().start_clock();
                 self.is_stuck = false;
@@ -395,12 +405,6 @@ impl Run<'_> {
                 let asked = if self.is_stuck { Asked::Nothing } else { asked };
                 let now = self.elapsed();
                 if let Some(action) = self.ladder.asked(asked, now) {
-                    self.act(action);
-                }
-            }
-            Notice::Reported => {
-                let now = self.elapsed();
-                if let Some(action) = self.ladder.reported(now) {
                     self.act(action);
                 }
             }
@@ -433,35 +437,6 @@ impl Run<'_> {
                 self.exit = Some(exit);
             }
         }
-    }
-
-    fn signal(&mut self, signal: i32) {
-        let reason = match signal {
-            libc::SIGINT => {
-                // Our group has that one from whom we have it.
-                self.whom = Whom::Us;
-                Reason::Interrupt
-            }
-            libc::SIGTERM => Reason::Terminate,
-            libc::SIGHUP => Reason::Hangup,
-            libc::SIGTSTP => {
-                let actions = self.job.asked_to_stop();
-                self.control_job(actions);
-                return;
-            }
-            other => {
-                self.control.order(Order::Signal(other));
-                self.tell(&match other {
-                    libc::SIGWINCH => Event::Resized,
-                    signal => Event::Signal {
-                        signal,
-                        forwarded: true,
-                    },
-                });
-                return;
-            }
-        };
-        self.request(reason);
     }
 
     fn request(&mut self, reason: Reason) {
@@ -515,11 +490,13 @@ impl Run<'_> {
                 self.future.cancel();
             }
             Action::Begin(reason, step) => {
-                self.tell(&Event::Cancelling { reason, step });
+                let left = self.ladder.patience();
+                self.tell(&Event::Cancelling { reason, step, left });
                 self.take(step);
             }
             Action::Next(cause, step) => {
-                self.tell(&Event::Stopping { cause, step });
+                let left = self.ladder.patience();
+                self.tell(&Event::Stopping { cause, step, left });
                 self.take(step);
             }
         }
@@ -527,15 +504,16 @@ impl Run<'_> {
 
     fn take(&mut self, step: Step) {
         let (order, signal) = match step {
-            Step::Ask | Step::AtReport(_) => return,
+            Step::Ask => return,
             Step::Signal(signal) => (Order::Stop(signal), signal),
             Step::Terminate => (Order::Stop(libc::SIGTERM), libc::SIGTERM),
             Step::Kill => (Order::Kill, libc::SIGKILL),
             Step::GiveUp => {
                 self.gave_up = true;
-                if let Some(pid) = self.pid {
-                    self.warn(&format!("pid {pid} is still running"));
-                }
+                self.warn(&match self.pid {
+                    Some(pid) => format!("giving up; pid {pid} is still running"),
+                    None => "giving up".to_owned(),
+                });
                 return;
             }
         };

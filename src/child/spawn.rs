@@ -244,10 +244,7 @@ fn stdio(route: Route, lowest: RawFd) -> io::Result<Ends> {
             });
         }
         (Route::Inherit | Route::Joined, _) => (None, None),
-        (Route::Discard, _) => {
-            let nowhere = File::options().write(true).open("/dev/null")?;
-            (Some(nowhere.into()), None)
-        }
+        (Route::Discard, _) => (Some(nowhere()?.into()), None),
         (Route::Piped | Route::Terminal, _) => {
             let (read, write) = io::pipe()?;
             ioctl_fionbio(&read, true)?;
@@ -272,9 +269,15 @@ fn explain(error: rustix::io::Errno) -> io::Error {
     }
 }
 
+/// What swallows everything. Some containers have none: then its name is the first thing to know.
+fn nowhere() -> io::Result<File> {
+    let opened = File::options().write(true).open("/dev/null");
+    opened.map_err(|error| io::Error::new(error.kind(), format!("/dev/null: {error}")))
+}
+
 /// Keeps `number` in use until the value is dropped, if it was free.
 fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
-    let placeholder = fcntl_dupfd_cloexec(File::open("/dev/null")?, number).map_err(explain)?;
+    let placeholder = fcntl_dupfd_cloexec(nowhere()?, number).map_err(explain)?;
     Ok((placeholder.as_raw_fd() == number).then_some(placeholder))
 }
 

@@ -2,31 +2,40 @@
 //!
 //! A group signal misses everything that called setsid. Where the system lets us find descendants (Linux) they are
 //! killed too, but only in the last step of a stop: a normal end leaves daemons alone, for `progrun -- start-daemon`
-//! must work. Out of reach stay those that run as somebody else, and orphans that gave up our environment as well.
+//! must work. Out of reach stay those that run as another user, and orphans that gave up our environment before they were
+//! seen below the child. What we adopt beside them is left alone: a daemon that was started before `exec progrun` is our
+//! sibling's child, and its orphans come to us while we look for the child's.
 
 use std::iter;
 
-use rustix::process::{Pid, Signal, getppid, kill_process_group};
+use rustix::process::{Pid, Signal, getppid, kill_process, kill_process_group};
 
 use crate::groups;
 
-/// Sends `signal` to the group of `leader`, which must not have been reaped. SIGCONT follows whatever asks a process to
-/// end, because a stopped group acts on nothing before that.
+/// Sends `signal` to the group of `leader`, which must not have been reaped, and to a leader that has left its group.
+/// SIGCONT follows whatever asks a process to end, because a stopped group acts on nothing before that.
 pub(super) fn signal_group(leader: Pid, signal: i32) {
     let Some(signal) = Signal::from_named_raw(signal) else {
         return;
     };
-    // An error means that nobody is left, or that nobody may be signalled: there is nothing to be done about either.
-    let _ = kill_process_group(leader, signal);
+    send(leader, signal);
     let asks_to_end = [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT].contains(&signal);
     if asks_to_end {
-        let _ = kill_process_group(leader, Signal::CONT);
+        send(leader, Signal::CONT);
     }
 }
 
-/// Kills what is left of the group of `leader`, which must not have been reaped.
+fn send(leader: Pid, signal: Signal) {
+    // An error means that nobody is left, or that nobody may be signalled: there is nothing to be done about either.
+    let _ = kill_process_group(leader, signal);
+    if groups::of(leader) != Some(leader) {
+        let _ = kill_process(leader, signal);
+    }
+}
+
+/// Kills what is left of the group of `leader`, which must not have been reaped, and the leader wherever it is.
 pub(super) fn kill_group(leader: Pid) {
-    let _ = kill_process_group(leader, Signal::KILL);
+    send(leader, Signal::KILL);
 }
 
 /// Kills the group of `leader` and, on Linux, its descendants wherever they are. Those that nothing connects to it any
@@ -96,29 +105,21 @@ mod linux {
             return;
         };
         let us = getpid();
-        // Other children that we may have are nobody's orphans.
-        let siblings: HashSet<Pid> = processes()
-            .filter(|process| process.parent == Some(us))
-            .map(|process| process.pid)
-            .collect();
-        // From now on orphans become our children instead of init's, and we know whose they are.
+        // From now on orphans become our children instead of init's, and are found again.
         let _ = set_child_subreaper(Some(us));
+        let mut seen = HashSet::new();
         let mut out_of_reach = HashSet::new();
         let mut quiet = 0;
         for _ in 0..ROUNDS {
             kill_group(leader);
-            // Whoever is older than the leader cannot descend from it.
+            // What is older than the leader cannot descend from it.
             let all: Vec<_> = processes()
                 .filter(|process| process.started >= since && process.pid != us)
                 .collect();
             let mut tree = HashSet::from([leader]);
             tree.extend(
                 all.iter()
-                    .filter(|process| {
-                        let adopted =
-                            process.parent == Some(us) && !siblings.contains(&process.pid);
-                        adopted || is_marked(process.pid, mark)
-                    })
+                    .filter(|process| seen.contains(&process.id()) || is_marked(process.pid, mark))
                     .map(|process| process.pid),
             );
             let mut known = 0;
@@ -131,6 +132,8 @@ mod linux {
                 }
             }
             tree.remove(&leader);
+            let below = all.iter().filter(|process| tree.contains(&process.pid));
+            seen.extend(below.map(Process::id));
             quiet += 1;
             for process in all.iter().filter(|process| tree.contains(&process.pid)) {
                 if process.is_dead {
@@ -186,6 +189,11 @@ mod linux {
             })
         }
 
+        /// What no other process ever has.
+        fn id(&self) -> (Pid, u64) {
+            (self.pid, self.started)
+        }
+
         fn kill(&self) -> rustix::io::Result<()> {
             let handle = match pidfd_open(self.pid, PidfdFlags::empty()) {
                 // Before Linux 5.3 there is a moment in which the number may come to belong to somebody else.
@@ -199,12 +207,23 @@ mod linux {
         }
     }
 }
+
 /// Whether the process has a handler of its own for `signal`; not known everywhere.
 pub(super) fn catches(pid: Pid, signal: i32) -> bool {
+    is_in("SigCgt:", pid, signal)
+}
+
+/// Whether the process ignores `signal`, as under nohup; not known everywhere.
+#[must_use]
+pub fn ignores(pid: i32, signal: i32) -> bool {
+    Pid::from_raw(pid).is_some_and(|pid| is_in("SigIgn:", pid, signal))
+}
+
+/// Whether `signal` is in this mask of the process.
+fn is_in(mask: &str, pid: Pid, signal: i32) -> bool {
     let path = format!("/proc/{}/status", pid.as_raw_nonzero());
     let status = std::fs::read_to_string(path).unwrap_or_default();
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    caught
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+    let mask = status.lines().find_map(|line| line.strip_prefix(mask));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }

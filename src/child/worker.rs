@@ -24,6 +24,7 @@ use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 mod asking;
 mod keys;
 mod lending;
+mod observing;
 mod pty;
 mod reading;
 
@@ -55,8 +56,6 @@ pub(super) struct Worker<'a> {
     /// Whether the channel is read as one of them. Then it is never closed before the child is gone.
     foreign_channel: bool,
     zig: Option<OwnedFd>,
-    /// Whether the run loop waits for a report in a format of its own.
-    awaits_report: bool,
     /// When the channel is looked at again after a small read.
     pause_until: Option<Instant>,
     outputs: [Option<OwnedFd>; 2],
@@ -88,6 +87,8 @@ pub(super) struct Worker<'a> {
     discards: bool,
     /// Watched until it breaks.
     outer: Option<&'a OwnedFd>,
+    /// Likewise.
+    reader: Option<&'a OwnedFd>,
     /// Whether something woke us that may have been a change of the child's state.
     woken: bool,
     /// Looks at the child as long as it has reported nothing, if anybody wants to know.
@@ -124,7 +125,6 @@ impl<'a> Worker<'a> {
             dialects: Dialects::new(launch.from.clone(), launch.verbatim),
             foreign_channel: false,
             zig: spawned.zig,
-            awaits_report: false,
             pause_until: None,
             outputs: spawned.outputs,
             ptys: spawned.terminals.map(|settings| settings.map(Pty::new)),
@@ -144,6 +144,7 @@ impl<'a> Worker<'a> {
             wait_output: launch.wait_output,
             discards: false,
             outer: launch.outer.as_ref(),
+            reader: launch.reader.as_ref(),
             woken: true,
             observer: launch.observe.then(|| Observer::new(spawned.pid)).flatten(),
             stopped: false,
@@ -303,10 +304,12 @@ impl<'a> Worker<'a> {
         let mut descriptors = Vec::with_capacity(6);
         let mut sources = Vec::with_capacity(5);
         descriptors.push(PollFd::new(&self.orders.woken, PollFlags::IN));
-        if let Some(outer) = self.outer {
-            // Nothing is asked for; what is told anyway is that it broke.
-            descriptors.push(PollFd::new(outer, PollFlags::empty()));
-            sources.push(Source::Outer);
+        for (end, source) in [(self.outer, Source::Outer), (self.reader, Source::Reader)] {
+            if let Some(end) = end {
+                // Nothing is asked for; what is told anyway is that it broke.
+                descriptors.push(PollFd::new(end, PollFlags::empty()));
+                sources.push(source);
+            }
         }
         if let Some(keys) = self.keys() {
             descriptors.push(PollFd::new(keys, PollFlags::IN));
@@ -419,30 +422,15 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// When the child is to be looked at. Not while it cannot move, or has the screen.
-    fn observe_at(&self) -> Option<Instant> {
-        let lent = self.is_lent();
-        let observer = self.observer.as_ref()?;
-        (!self.stopped && !lent && self.drain.is_none()).then(|| observer.due())
-    }
-
-    fn observe(&mut self) {
-        let Some(due) = self.observe_at() else {
-            return;
-        };
-        let now = Instant::now();
-        if due <= now
-            && let Some(observed) = self.observer.as_mut().and_then(|it| it.sample(now))
-        {
-            (self.notify)(Notice::Observed(observed));
-        }
-    }
-
     fn read(&mut self, source: Source) {
         match source {
             Source::Outer => {
                 self.outer = None;
                 (self.notify)(Notice::OuterClosed);
+            }
+            Source::Reader => {
+                self.reader = None;
+                (self.notify)(Notice::ReaderGone);
             }
             Source::Keys => self.key_typed(),
             Source::Channel => self.read_channel(),
@@ -613,6 +601,7 @@ impl<'a> Worker<'a> {
 #[derive(Clone, Copy)]
 enum Source {
     Outer,
+    Reader,
     Keys,
     Channel,
     Zig,

@@ -48,10 +48,6 @@ const FOREIGN: usize = 4;
 
 /// Reads the meters of one stream.
 #[derive(Debug, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts about one stream"
-)]
 pub(super) struct Meter {
     shapes: Vec<Shape>,
     /// The number of the shape that has the bar of the task.
@@ -62,8 +58,6 @@ pub(super) struct Meter {
     count: u64,
     /// When what is read came.
     now: Option<Instant>,
-    /// Whether the last report was made of plain lines.
-    plain: bool,
     /// Whether the stream is no text.
     binary: bool,
 }
@@ -89,11 +83,6 @@ impl Meter {
     /// What is read from now on came at this time.
     pub(super) fn at(&mut self, now: Instant) {
         self.now = Some(now);
-    }
-
-    /// Whether the last report was made of plain lines: nobody knows when the next one comes.
-    pub(super) fn is_plain(&self) -> bool {
-        self.plain
     }
 
     /// Reads a record.
@@ -136,7 +125,6 @@ impl Meter {
         if !shape.is_evident() || record.again && !(ends && shape.is_part) {
             return;
         }
-        self.plain = !record.redrawn;
         let begins = self.assign(index, previous);
         let shape = &self.shapes[index];
         let has_task = self.task == Some(shape.number);

@@ -180,12 +180,6 @@ impl Stream {
         }
     }
 
-    /// Whether what was last read of meters was made of plain lines.
-    #[must_use]
-    pub(super) fn is_plain(&self) -> bool {
-        self.readers.meter.as_ref().is_some_and(Meter::is_plain)
-    }
-
     /// How much is held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {

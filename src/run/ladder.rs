@@ -1,7 +1,12 @@
-//! The ladder: when a run is stopped, and how hard. Asking, SIGTERM, SIGKILL, giving up.
+//! The ladder: when a run is stopped, and how hard. Asking, a signal, SIGTERM, SIGKILL, giving up.
 //!
 //! A state machine without clock, process or terminal: it is told what happened and when, and says what to do. Times are
 //! what has passed since the run began.
+//!
+//! **Time alone never goes further than a bare Ctrl-C would have**: a program that finishes something before it ends, in the
+//! midst of a disk for instance, must not be killed ten seconds after one key press, and the user is there to press the key
+//! again. Time goes on to SIGKILL only if no user is there (a time limit, a supervisor, a closed terminal), or if
+//! `--kill-after` was given.
 
 use std::time::Duration;
 
@@ -16,10 +21,12 @@ const SAME_PRESS: Duration = Duration::from_millis(150);
 pub struct Limits {
     /// From the start of the child to the first request.
     pub timeout: Option<Duration>,
-    /// From asking to SIGTERM.
+    /// From asking to the signal that a child gets that cannot be asked.
     pub grace: Option<Duration>,
-    /// From SIGTERM, or another signal, to SIGKILL.
+    /// From a signal to the next harder one.
     pub kill_after: Option<Duration>,
+    /// Whether that also holds after a Ctrl-C.
+    pub kills_after_interrupt: bool,
     /// What a timeout sends to a child that cannot be asked.
     pub timeout_signal: i32,
 }
@@ -45,6 +52,10 @@ pub(super) struct Ladder {
     step: Option<Step>,
     /// When the current step was taken.
     taken: Duration,
+    /// Whether the timeout is over.
+    timed_out: bool,
+    /// Whether time goes on beyond the first signal.
+    climbs: bool,
 }
 
 impl Ladder {
@@ -55,6 +66,8 @@ impl Ladder {
             reason: None,
             step: None,
             taken: Duration::ZERO,
+            timed_out: false,
+            climbs: limits.kills_after_interrupt,
         }
     }
 
@@ -64,7 +77,7 @@ impl Ladder {
         self.started = Some(now);
     }
 
-    /// Who asked first, if anybody did.
+    /// What the first request came from, if there was one.
     pub(super) fn reason(&self) -> Option<Reason> {
         self.reason
     }
@@ -79,7 +92,7 @@ impl Ladder {
         self.step >= Some(Step::Kill)
     }
 
-    /// The user asks to stop, for the first time or again.
+    /// A stop is requested, for the first time or again.
     pub(super) fn request(&mut self, reason: Reason, now: Duration) -> Option<Action> {
         if self.request_first(reason, now) {
             return Some(Action::Cancel);
@@ -90,7 +103,8 @@ impl Ladder {
         self.next(Cause::Again, now)
     }
 
-    /// The child died of a Ctrl-C that went to it alone. Says whether the run ends of that: not if somebody had asked before.
+    /// The child died of a Ctrl-C that went to it alone. Says whether the run ends of that: not if a stop was requested
+    /// before.
     pub(super) fn interrupted(&mut self, now: Duration) -> bool {
         let first = self.request_first(Reason::Interrupt, now);
         if first {
@@ -100,6 +114,8 @@ impl Ladder {
     }
 
     fn request_first(&mut self, reason: Reason, now: Duration) -> bool {
+        // Also where it comes so soon that it is no step: a terminal that closes after a Ctrl-C takes its user away.
+        self.climbs |= reason != Reason::Interrupt;
         let first = self.reason.is_none();
         if first {
             self.reason = Some(reason);
@@ -111,84 +127,86 @@ impl Ladder {
     /// The channel is closed, or cannot be: `asked` says what the child will see of the request.
     pub(super) fn asked(&mut self, asked: Asked, now: Duration) -> Option<Action> {
         let reason = self.reason.filter(|_| self.step.is_none())?;
-        let signal = match reason {
-            Reason::Interrupt | Reason::Outer => libc::SIGINT,
-            Reason::Terminate => libc::SIGTERM,
-            Reason::Hangup => libc::SIGHUP,
-            Reason::Timeout => self.limits.timeout_signal,
-        };
         let step = match asked {
             Asked::Channel => Step::Ask,
-            Asked::AtReport => Step::AtReport(signal),
-            Asked::Nothing => by(signal),
+            Asked::Nothing => self.signal_of(reason),
         };
         self.step = Some(step);
         self.taken = now;
         Some(Action::Begin(reason, step))
     }
 
-    /// A report came from a child that is to get its signal then.
-    pub(super) fn reported(&mut self, now: Duration) -> Option<Action> {
-        match self.step {
-            Some(Step::AtReport(_)) => self.next(Cause::Reported, now),
-            _ => None,
+    /// The step that does what the request would have done to a child without us.
+    fn signal_of(&self, reason: Reason) -> Step {
+        match reason {
+            Reason::Interrupt | Reason::Outer => Step::Signal(libc::SIGINT),
+            Reason::Terminate => Step::Signal(libc::SIGTERM),
+            Reason::Hangup => Step::Signal(libc::SIGHUP),
+            Reason::Timeout => match self.limits.timeout_signal {
+                libc::SIGKILL => Step::Kill,
+                signal => Step::Signal(signal),
+            },
         }
     }
 
-    /// When time alone takes the next step.
+    /// When time alone does something.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        match self.step {
-            None if self.reason.is_none() => self.started?.checked_add(self.limits.timeout?),
-            None | Some(Step::Kill | Step::GiveUp) => None,
-            Some(_) => self
-                .patience()
-                .and_then(|patience| self.taken.checked_add(patience)),
+        [self.timeout(), self.next_at()].into_iter().flatten().min()
+    }
+
+    /// When the timeout is over. After a request by Ctrl-C it goes on, for nothing else may end the run.
+    fn timeout(&self) -> Option<Duration> {
+        let is_over = self.timed_out || self.killed();
+        self.started
+            .filter(|_| !is_over)?
+            .checked_add(self.limits.timeout?)
+    }
+
+    /// When time alone takes the next step.
+    fn next_at(&self) -> Option<Duration> {
+        self.taken.checked_add(self.patience()?)
+    }
+
+    /// How long the current step has; none if for ever.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        match self.step? {
+            Step::Ask => self.limits.grace,
+            Step::Signal(_) | Step::Terminate => self.limits.kill_after.filter(|_| self.climbs),
+            Step::Kill | Step::GiveUp => None,
         }
     }
 
     /// Time has passed.
     pub(super) fn tick(&mut self, now: Duration) -> Option<Action> {
-        if self.deadline().is_none_or(|deadline| now < deadline) {
-            return None;
+        if self.timeout().is_some_and(|over| over <= now) {
+            self.timed_out = true;
+            if self.request_first(Reason::Timeout, now) {
+                return Some(Action::Cancel);
+            }
+            if matches!(self.step, Some(Step::Ask | Step::Signal(_))) {
+                return self.next(Cause::TimedOut, now);
+            }
         }
-        if self.request_first(Reason::Timeout, now) {
-            return Some(Action::Cancel);
+        if self.next_at().is_none_or(|at| now < at) {
+            return None;
         }
         let patience = self.patience()?;
         self.next(Cause::NoReaction(patience), now)
     }
 
-    /// How long the current step has.
-    fn patience(&self) -> Option<Duration> {
-        match self.step {
-            Some(Step::Ask | Step::AtReport(_)) => self.limits.grace,
-            _ => self.limits.kill_after,
-        }
-    }
-
     fn next(&mut self, cause: Cause, now: Duration) -> Option<Action> {
         let step = match (self.step, cause) {
-            // Whoever asks again, or has waited for long, gets what a Ctrl-C would have done without us.
-            (Some(Step::AtReport(signal)), _) => by(signal),
+            (Some(Step::Ask), Cause::NoReaction(_)) => self.signal_of(self.reason?),
             (Some(Step::Signal(libc::SIGTERM) | Step::Terminate), _) => Step::Kill,
             // Also after a signal that had no effect: some shells lose a SIGINT between fork and exec.
             (Some(Step::Ask | Step::Signal(_)), _) => Step::Terminate,
             // Without a step the worker itself hangs: an exec on a dead network drive does that.
             (None | Some(Step::Kill), Cause::Again) => Step::GiveUp,
-            (None | Some(Step::Kill), Cause::NoReaction(_) | Cause::Reported)
-            | (Some(Step::GiveUp), _) => return None,
+            (None | Some(Step::Kill | Step::GiveUp), _) => return None,
         };
         self.step = Some(step);
         self.taken = now;
         Some(Action::Next(cause, step))
-    }
-}
-
-/// The step of sending `signal` where nothing milder is left.
-fn by(signal: i32) -> Step {
-    match signal {
-        libc::SIGKILL => Step::Kill,
-        signal => Step::Signal(signal),
     }
 }
 
@@ -200,6 +218,7 @@ mod tests {
         timeout: None,
         grace: Some(Duration::from_secs(10)),
         kill_after: Some(Duration::from_secs(5)),
+        kills_after_interrupt: false,
         timeout_signal: libc::SIGTERM,
     };
 
@@ -207,24 +226,37 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
-    fn asked() -> Ladder {
-        let mut ladder = Ladder::new(LIMITS);
-        ladder.request(Reason::Interrupt, at(1.0));
-        ladder.asked(Asked::Channel, at(1.0));
+    fn requested(limits: Limits, reason: Reason, asked: Asked) -> Ladder {
+        let mut ladder = Ladder::new(limits);
+        assert_eq!(ladder.request(reason, at(1.0)), Some(Action::Cancel));
+        let step = match asked {
+            Asked::Channel => Step::Ask,
+            Asked::Nothing => ladder.signal_of(reason),
+        };
+        let begin = Some(Action::Begin(reason, step));
+        assert_eq!(ladder.asked(asked, at(1.0)), begin);
         ladder
     }
 
+    /// What time alone does, and when.
+    fn alone(ladder: &mut Ladder) -> Vec<(f64, Cause, Step)> {
+        let mut done = Vec::new();
+        while let Some(deadline) = ladder.deadline() {
+            assert_eq!(ladder.tick(deadline.saturating_sub(at(0.1))), None);
+            match ladder.tick(deadline) {
+                Some(Action::Next(cause, step)) => done.push((deadline.as_secs_f64(), cause, step)),
+                other => panic!("{other:?}"),
+            }
+        }
+        done
+    }
+
+    const GRACE: Cause = Cause::NoReaction(Duration::from_secs(10));
+    const KILL_AFTER: Cause = Cause::NoReaction(Duration::from_secs(5));
+
     #[test]
     fn a_child_that_reports_is_asked_then_terminated_then_killed_then_given_up() {
-        let mut ladder = Ladder::new(LIMITS);
-        assert_eq!(
-            ladder.request(Reason::Interrupt, at(1.0)),
-            Some(Action::Cancel)
-        );
-        assert_eq!(
-            ladder.asked(Asked::Channel, at(1.0)),
-            Some(Action::Begin(Reason::Interrupt, Step::Ask))
-        );
+        let mut ladder = requested(LIMITS, Reason::Interrupt, Asked::Channel);
         let mut again = |time| ladder.request(Reason::Interrupt, at(time));
         assert_eq!(
             again(2.0),
@@ -236,114 +268,78 @@ mod tests {
     }
 
     #[test]
-    fn time_alone_takes_the_same_steps_but_never_gives_up() {
-        let mut ladder = asked();
-        assert_eq!(ladder.deadline(), Some(at(11.0)));
-        assert_eq!(ladder.tick(at(10.9)), None);
+    fn after_a_ctrl_c_time_alone_goes_no_further_than_a_bare_ctrl_c() {
+        let mut ladder = requested(LIMITS, Reason::Interrupt, Asked::Channel);
+        assert_eq!(ladder.patience(), Some(at(10.0)));
         assert_eq!(
-            ladder.tick(at(11.0)),
-            Some(Action::Next(Cause::NoReaction(at(10.0)), Step::Terminate))
+            alone(&mut ladder),
+            [(11.0, GRACE, Step::Signal(libc::SIGINT))]
         );
-        assert_eq!(ladder.deadline(), Some(at(16.0)));
-        assert_eq!(
-            ladder.tick(at(16.0)),
-            Some(Action::Next(Cause::NoReaction(at(5.0)), Step::Kill))
-        );
-        assert!(ladder.killed());
-        assert_eq!(ladder.deadline(), None);
-        assert_eq!(ladder.tick(at(1000.0)), None);
-    }
-
-    #[test]
-    fn a_child_that_never_reported_gets_the_signal_at_once_and_then_the_harder_ones() {
-        for (reason, signal, harder) in [
-            (Reason::Interrupt, libc::SIGINT, Step::Terminate),
-            (Reason::Terminate, libc::SIGTERM, Step::Kill),
-            (Reason::Hangup, libc::SIGHUP, Step::Terminate),
-        ] {
-            let mut ladder = Ladder::new(LIMITS);
-            ladder.request(reason, at(1.0));
-            assert_eq!(
-                ladder.asked(Asked::Nothing, at(1.0)),
-                Some(Action::Begin(reason, Step::Signal(signal)))
-            );
-            assert_eq!(
-                ladder.tick(at(6.0)),
-                Some(Action::Next(Cause::NoReaction(at(5.0)), harder))
-            );
-        }
-    }
-
-    #[test]
-    fn a_child_with_a_format_of_its_own_gets_the_signal_when_its_next_report_comes() {
-        let mut ladder = Ladder::new(LIMITS);
-        assert_eq!(ladder.reported(at(0.5)), None);
-        ladder.request(Reason::Interrupt, at(1.0));
-        assert_eq!(
-            ladder.asked(Asked::AtReport, at(1.0)),
-            Some(Action::Begin(
-                Reason::Interrupt,
-                Step::AtReport(libc::SIGINT)
-            ))
-        );
-        assert_eq!(
-            ladder.reported(at(2.0)),
-            Some(Action::Next(Cause::Reported, Step::Signal(libc::SIGINT)))
-        );
-        assert_eq!(ladder.reported(at(3.0)), None);
+        assert_eq!(ladder.patience(), None);
+        let mut ladder = requested(LIMITS, Reason::Interrupt, Asked::Nothing);
+        assert_eq!(alone(&mut ladder), []);
         assert_eq!(
             ladder.request(Reason::Interrupt, at(3.0)),
             Some(Action::Next(Cause::Again, Step::Terminate))
         );
-    }
-
-    #[test]
-    fn where_its_next_report_does_not_come_it_gets_the_signal_after_the_grace_or_when_asked_again()
-    {
-        let waiting = || {
-            let mut ladder = Ladder::new(LIMITS);
-            ladder.request(Reason::Interrupt, at(1.0));
-            ladder.asked(Asked::AtReport, at(1.0));
-            ladder
-        };
-        let signal = Step::Signal(libc::SIGINT);
-        assert_eq!(waiting().tick(at(10.9)), None);
-        assert_eq!(
-            waiting().tick(at(11.0)),
-            Some(Action::Next(Cause::NoReaction(at(10.0)), signal))
-        );
-        assert_eq!(
-            waiting().request(Reason::Interrupt, at(2.0)),
-            Some(Action::Next(Cause::Again, signal))
-        );
-    }
-
-    #[test]
-    fn a_timeout_that_kills_kills_at_the_next_report() {
-        let mut ladder = Ladder::new(Limits {
-            timeout: Some(at(60.0)),
-            timeout_signal: libc::SIGKILL,
-            ..LIMITS
-        });
-        ladder.started(at(0.0));
-        ladder.tick(at(60.0));
-        assert_eq!(
-            ladder.asked(Asked::AtReport, at(60.0)),
-            Some(Action::Begin(
-                Reason::Timeout,
-                Step::AtReport(libc::SIGKILL)
-            ))
-        );
+        assert_eq!(alone(&mut ladder), []);
         assert!(!ladder.killed());
+    }
+
+    #[test]
+    fn with_kill_after_it_goes_on_to_sigkill_and_never_gives_up() {
+        let limits = Limits {
+            kills_after_interrupt: true,
+            ..LIMITS
+        };
+        let mut ladder = requested(limits, Reason::Interrupt, Asked::Channel);
         assert_eq!(
-            ladder.reported(at(61.0)),
-            Some(Action::Next(Cause::Reported, Step::Kill))
+            alone(&mut ladder),
+            [
+                (11.0, GRACE, Step::Signal(libc::SIGINT)),
+                (16.0, KILL_AFTER, Step::Terminate),
+                (21.0, KILL_AFTER, Step::Kill),
+            ]
         );
         assert!(ladder.killed());
     }
 
     #[test]
-    fn a_child_that_died_of_a_ctrl_c_of_its_own_had_its_first_step_unless_somebody_had_asked_before()
+    fn where_no_user_asked_time_goes_on_to_sigkill() {
+        for (reason, signal) in [
+            (Reason::Terminate, libc::SIGTERM),
+            (Reason::Hangup, libc::SIGHUP),
+            (Reason::Outer, libc::SIGINT),
+            (Reason::Timeout, libc::SIGTERM),
+        ] {
+            let mut ladder = requested(LIMITS, reason, Asked::Channel);
+            let mut steps = vec![(11.0, GRACE, Step::Signal(signal))];
+            if signal == libc::SIGTERM {
+                steps.push((16.0, KILL_AFTER, Step::Kill));
+            } else {
+                steps.push((16.0, KILL_AFTER, Step::Terminate));
+                steps.push((21.0, KILL_AFTER, Step::Kill));
+            }
+            assert_eq!(alone(&mut ladder), steps, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_that_closes_right_after_a_ctrl_c_takes_its_user_away() {
+        let mut ladder = requested(LIMITS, Reason::Interrupt, Asked::Nothing);
+        assert_eq!(ladder.request(Reason::Hangup, at(1.1)), None);
+        assert_eq!(
+            alone(&mut ladder),
+            [
+                (6.0, KILL_AFTER, Step::Terminate),
+                (11.0, KILL_AFTER, Step::Kill)
+            ]
+        );
+        assert_eq!(ladder.reason(), Some(Reason::Interrupt));
+    }
+
+    #[test]
+    fn a_child_that_died_of_a_ctrl_c_of_its_own_had_its_first_step_unless_a_stop_was_requested_before()
      {
         let mut ladder = Ladder::new(LIMITS);
         assert!(ladder.interrupted(at(1.0)));
@@ -368,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_second_signal_within_150_ms_of_a_step_is_the_same_key_press() {
-        let mut ladder = asked();
+        let mut ladder = requested(LIMITS, Reason::Interrupt, Asked::Channel);
         assert_eq!(ladder.request(Reason::Interrupt, at(1.149)), None);
         assert_eq!(
             ladder.request(Reason::Interrupt, at(1.15)),
@@ -377,12 +373,16 @@ mod tests {
         assert_eq!(ladder.request(Reason::Interrupt, at(1.2)), None);
     }
 
+    const MINUTE: Limits = Limits {
+        timeout: Some(Duration::from_mins(1)),
+        ..LIMITS
+    };
+
     #[test]
     fn a_timeout_is_a_first_request_with_a_signal_of_its_own() {
         let mut ladder = Ladder::new(Limits {
-            timeout: Some(at(60.0)),
             timeout_signal: libc::SIGUSR1,
-            ..LIMITS
+            ..MINUTE
         });
         assert_eq!(ladder.tick(at(100.0)), None);
         ladder.started(at(100.0));
@@ -400,9 +400,8 @@ mod tests {
     #[test]
     fn a_timeout_that_kills_is_the_step_of_killing() {
         let mut ladder = Ladder::new(Limits {
-            timeout: Some(at(60.0)),
             timeout_signal: libc::SIGKILL,
-            ..LIMITS
+            ..MINUTE
         });
         ladder.started(at(0.0));
         ladder.tick(at(60.0));
@@ -414,28 +413,34 @@ mod tests {
     }
 
     #[test]
-    fn patience_beyond_all_time_is_patience_for_ever() {
-        let mut ladder = Ladder::new(Limits {
-            grace: Some(Duration::MAX),
-            ..LIMITS
-        });
+    fn a_timeout_holds_after_a_ctrl_c_as_well() {
+        let mut ladder = Ladder::new(MINUTE);
+        ladder.started(at(0.0));
         ladder.request(Reason::Interrupt, at(1.0));
-        ladder.asked(Asked::Channel, at(1.0));
-        assert_eq!(ladder.deadline(), None);
+        ladder.asked(Asked::Nothing, at(1.0));
+        assert_eq!(
+            alone(&mut ladder),
+            [
+                (60.0, Cause::TimedOut, Step::Terminate),
+                (65.0, KILL_AFTER, Step::Kill)
+            ]
+        );
+        assert_eq!(ladder.reason(), Some(Reason::Interrupt));
+        let mut ladder = Ladder::new(MINUTE);
+        ladder.started(at(0.0));
+        ladder.request(Reason::Interrupt, at(1.0));
+        ladder.asked(Asked::Nothing, at(1.0));
+        ladder.request(Reason::Interrupt, at(2.0));
+        assert_eq!(alone(&mut ladder), [(60.0, KILL_AFTER, Step::Kill)]);
     }
 
     #[test]
-    fn after_the_request_of_a_user_there_is_no_timeout_any_more() {
-        let mut ladder = Ladder::new(Limits {
-            timeout: Some(at(60.0)),
-            grace: None,
+    fn patience_beyond_all_time_is_patience_for_ever() {
+        let limits = Limits {
+            grace: Some(Duration::MAX),
             ..LIMITS
-        });
-        ladder.started(at(0.0));
-        ladder.request(Reason::Interrupt, at(1.0));
-        ladder.asked(Asked::Channel, at(1.0));
+        };
+        let ladder = requested(limits, Reason::Interrupt, Asked::Channel);
         assert_eq!(ladder.deadline(), None);
-        assert_eq!(ladder.tick(at(61.0)), None);
-        assert_eq!(ladder.reason(), Some(Reason::Interrupt));
     }
 }

@@ -49,6 +49,10 @@ pub(super) fn install(inbox: &Inbox<Input>) -> anyhow::Result<()> {
     }) {
         // Somebody set it before us, to be ignored.
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
+        // Its own words are "unexpected system error", for a thread that cannot be had under `ulimit -u` as well.
+        Err(ctrlc::Error::System(error)) => {
+            return Err(error).context("starting a thread for Ctrl-C");
+        }
         Err(error) => return Err(error).context("handling Ctrl-C"),
     }
     let wanted = [

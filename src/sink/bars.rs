@@ -14,12 +14,12 @@ mod raw;
 mod screen;
 mod sieve;
 mod silent;
+mod taskbar;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anstyle_progress::{TermProgress, supports_term_progress};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::credit::Charge;
@@ -34,6 +34,8 @@ use self::output::Output;
 use self::raw::Raw;
 use self::screen::Screen;
 use self::silent::Silent;
+use self::taskbar::Taskbar;
+use super::narration::Stop;
 use super::text::escape;
 use super::{Modes, Outlet, Sink, narration};
 
@@ -96,6 +98,8 @@ pub(super) struct Bars {
     lent: bool,
     /// Whether somebody has stopped the child.
     paused: bool,
+    /// Where a stop is that was requested.
+    stop: Option<Stop>,
     /// Whether the terminal is gone: after SIGHUP nothing is drawn.
     hung_up: bool,
 }
@@ -130,13 +134,6 @@ struct Shape {
     color: bool,
 }
 
-/// The terminal's own progress indicator (OSC 9;4).
-#[derive(Debug, Default)]
-struct Taskbar {
-    supported: bool,
-    shown: Option<u8>,
-}
-
 impl Bars {
     /// Draws on the terminal behind `outlet`, whose size `size` gives as columns and rows; `shows` says of stdout and
     /// stderr whether what the child prints there is shown above the bars, `foreground` whether we are the
@@ -167,10 +164,7 @@ impl Bars {
             name,
             color,
             shows,
-            taskbar: Taskbar {
-                supported: supports_term_progress(true),
-                shown: None,
-            },
+            taskbar: Taskbar::new(),
             parts: Parts::default(),
             source: None,
             since: Duration::ZERO,
@@ -188,6 +182,7 @@ impl Bars {
             awaits_report: false,
             lent: false,
             paused: false,
+            stop: None,
             hung_up: false,
         }
     }
@@ -339,9 +334,11 @@ impl Bars {
         let silent = self.silent.as_ref();
         let message = self.output.message();
         let message = message.filter(|_| self.source.is_none_or(redraws_words));
+        let stop = self.stop.map(|stop| stop.state(elapsed));
         let lines = self
             .layout
             .lines(&self.parts, silent, &name, message, size, elapsed);
+        let lines = layout::with_line(lines, stop, size);
         for row in self.rows.drain(lines.len().min(self.rows.len())..) {
             self.multi.remove(&row.bar);
         }
@@ -477,15 +474,27 @@ impl Sink for Bars {
                 }
             }
             Event::Finished(summary) => self.finished(summary, elapsed),
-            event => {
-                if let Some(text) = narration::of(event) {
-                    self.say(&text);
-                    // What a key press does must be seen at once, also where nothing is drawn yet.
-                    if !self.lent {
-                        self.frame(elapsed);
-                    }
+            Event::Warning(text) => {
+                self.say(&escape(text));
+                if !self.lent {
+                    self.frame(elapsed);
                 }
             }
+            Event::Cancelling { .. } | Event::Stopping { .. } => {
+                self.stop = Stop::after(self.stop, event, elapsed);
+                self.news = true;
+                // What a key press does must be seen at once, also where nothing is drawn yet.
+                if !self.lent {
+                    self.frame(elapsed);
+                }
+                if !self.drawn
+                    && let Some(text) = self.stop.and_then(|stop| stop.sentence())
+                {
+                    self.say(&text);
+                    self.send();
+                }
+            }
+            Event::Started { .. } | Event::Signal { .. } => {}
         }
     }
 
@@ -617,27 +626,6 @@ fn style(shape: Shape, texts: &Arc<Mutex<Texts>>) -> ProgressStyle {
                 let _ = right.lock().map(|texts| f.write_str(&texts.right));
             },
         )
-}
-
-impl Taskbar {
-    fn set(&mut self, fraction: Option<f64>) -> Option<String> {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "between 0 and 100"
-        )]
-        let percent = (fraction? * 100.0) as u8;
-        if !self.supported || self.shown == Some(percent) {
-            return None;
-        }
-        self.shown = Some(percent);
-        Some(TermProgress::start().percent(percent).to_string())
-    }
-
-    fn remove(&mut self) -> Option<String> {
-        self.shown.take()?;
-        Some(TermProgress::remove().to_string())
-    }
 }
 
 #[cfg(test)]

@@ -113,6 +113,8 @@ pub struct Chosen {
     pub narrates: bool,
     /// The way to the progrun that we run under, if we report to it: when it breaks, we are cancelled.
     pub outer: Option<OwnedFd>,
+    /// Where the events are written, if their reader is our link to our caller.
+    pub reader: Option<OwnedFd>,
 }
 
 /// Chooses. `from` says which formats are looked for in the child's streams; `gone` is told, by any thread, of what cannot
@@ -205,9 +207,14 @@ pub fn choose(
         let outlet = Outlet::new(copy(channel)?, ignore());
         sinks.push(Box::new(Outer::new(outlet, &display.name)));
     }
+    // A file has no reader, and of a terminal that is gone SIGHUP tells.
+    let reader = (json_on_stdout && is_read(stdout()))
+        .then(|| copy(stdout()))
+        .transpose()?;
     let guarded = |sink| Box::new(Guard::new(sink)) as Box<dyn Sink>;
     Ok(Chosen {
         sinks: sinks.into_iter().map(guarded).collect(),
+        reader,
         routes,
         shows_progress,
         narrates: bars || plain || words,
@@ -302,6 +309,14 @@ fn same_place() -> bool {
 /// Whether somebody else reads this, and may be writing to the terminal.
 fn is_pipe(descriptor: impl AsFd) -> bool {
     fstat(descriptor).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
+}
+
+/// Whether what is written here goes to a process that may go away: a pipe or a socket.
+fn is_read(descriptor: impl AsFd) -> bool {
+    fstat(descriptor).is_ok_and(|stat| {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        matches!(kind, FileType::Fifo | FileType::Socket)
+    })
 }
 
 /// By the conventions of `NO_COLOR` and `CLICOLOR_FORCE`; bars are on a terminal, which understands colors.

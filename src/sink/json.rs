@@ -136,20 +136,20 @@ impl Sink for Json {
                 let bytes = std::mem::replace(cut, rest);
                 self.output(*stream, &bytes, Some(charge), elapsed);
             }
-            Event::Cancelling { reason, step } => {
+            Event::Cancelling { reason, step, .. } => {
                 self.cause = reason_name(*reason);
-                self.asked = matches!(step, Step::Ask | Step::AtReport(_));
+                self.asked = *step == Step::Ask;
                 let fields = [
                     ("state", json!("cancelling")),
                     ("reason", json!(self.cause)),
                 ];
                 self.line("state", elapsed, &fields);
             }
-            Event::Stopping { cause, step: _ } => {
+            Event::Stopping { cause, .. } => {
                 let asked = std::mem::take(&mut self.asked);
                 self.cause = match cause {
-                    Cause::Reported => self.cause,
                     Cause::Again => "interrupt",
+                    Cause::TimedOut => reason_name(Reason::Timeout),
                     Cause::NoReaction(_) if asked => "grace",
                     Cause::NoReaction(_) => "kill-after",
                 };

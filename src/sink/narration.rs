@@ -8,69 +8,128 @@ use crate::reports::BadLine;
 
 use super::text::{amount, clock, escape, fit, outcome};
 
-/// The sentence for an event that is told in words, if it is one.
-pub(super) fn of(event: &Event<'_>) -> Option<String> {
-    Some(match event {
-        Event::Cancelling { reason, step } => cancelling(*reason, *step),
-        Event::Stopping { cause, step } => stopping(*cause, *step),
-        Event::Warning(text) => escape(text).into_owned(),
-        _ => return None,
-    })
+/// Where a stop is, to be said when it gets there, or shown until the next step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stop {
+    reason: Reason,
+    /// When it was requested.
+    requested: Duration,
+    step: Step,
+    /// When the step was taken.
+    taken: Duration,
+    /// When time alone takes the next one.
+    next: Option<Duration>,
+    cause: Option<Cause>,
 }
 
-fn cancelling(reason: Reason, step: Step) -> String {
-    match (reason, step) {
-        (Reason::Interrupt, Step::Ask) => {
-            "cancelling: waiting for the next progress write (Ctrl-C again: SIGTERM)".to_owned()
+impl Stop {
+    /// The stop after this event; `before` is the one before it.
+    pub(super) fn after(
+        before: Option<Self>,
+        event: &Event<'_>,
+        elapsed: Duration,
+    ) -> Option<Self> {
+        let stop = |reason, requested, step, left: Option<Duration>, cause| Self {
+            reason,
+            requested,
+            step,
+            taken: elapsed,
+            next: left.and_then(|left| elapsed.checked_add(left)),
+            cause,
+        };
+        match (event, before) {
+            (Event::Cancelling { reason, step, left }, _) => {
+                Some(stop(*reason, elapsed, *step, *left, None))
+            }
+            (Event::Stopping { cause, step, left }, before) => {
+                let (reason, requested) = before.map_or((Reason::Interrupt, elapsed), |before| {
+                    (before.reason, before.requested)
+                });
+                Some(stop(reason, requested, *step, *left, Some(*cause)))
+            }
+            _ => before,
         }
-        (Reason::Interrupt, Step::AtReport(signal)) => format!(
-            "cancelling: {} at its next report (Ctrl-C again: now)",
-            signal_name(signal)
-        ),
-        (Reason::Interrupt, _) => "interrupting (Ctrl-C again: SIGTERM)".to_owned(),
-        (Reason::Terminate | Reason::Hangup, Step::Ask) => {
-            "terminating: waiting for the next progress write".to_owned()
+    }
+
+    /// What is said of it when it gets there. Nothing of giving up: who is still there is a warning of its own.
+    pub(super) fn sentence(&self) -> Option<String> {
+        let state = self.state(self.taken);
+        Some(match self.cause {
+            _ if self.step == Step::GiveUp => return None,
+            Some(Cause::NoReaction(time)) => format!("no reaction in {}: {state}", duration(time)),
+            _ => state,
+        })
+    }
+
+    /// What is shown of it at this time.
+    pub(super) fn state(&self, elapsed: Duration) -> String {
+        let left = self.next.map(|next| self.countdown(next, elapsed));
+        let waited = elapsed.saturating_sub(self.taken);
+        let mut text = match self.step {
+            Step::Ask => {
+                let at_most = left.as_ref().map(|left| format!(", at most {left}"));
+                format!("stopping at the next report{}", at_most.unwrap_or_default())
+            }
+            Step::Signal(libc::SIGINT) => "interrupted".to_owned(),
+            Step::Signal(libc::SIGTERM) | Step::Terminate => "terminating".to_owned(),
+            Step::Signal(signal) => signal_name(signal),
+            Step::Kill => "killing".to_owned(),
+            Step::GiveUp => "giving up".to_owned(),
+        };
+        if self.step != Step::Ask && waited >= Duration::from_secs(1) {
+            text.push_str("; still running, ");
+            text.push_str(&clock(waited));
         }
-        (Reason::Terminate | Reason::Hangup, Step::AtReport(signal)) => {
-            format!("terminating: {} at its next report", signal_name(signal))
+        if let Some(left) = left.filter(|_| self.step != Step::Ask) {
+            text = format!("{text}; {} in {left}", self.next_step());
         }
-        (Reason::Terminate | Reason::Hangup, _) => "terminating".to_owned(),
-        (Reason::Outer, Step::Ask) => {
-            "cancelled by the outer progrun: waiting for the next progress write".to_owned()
+        text = match self.whose() {
+            Some(whose) => format!("{whose}: {text}"),
+            None => text,
+        };
+        match (self.reason, self.step) {
+            (Reason::Interrupt, Step::Ask | Step::Signal(_) | Step::Terminate) => {
+                format!("{text} (Ctrl-C again: {})", self.next_step())
+            }
+            _ => text,
         }
-        (Reason::Outer, Step::AtReport(signal)) => format!(
-            "cancelled by the outer progrun: {} at its next report",
-            signal_name(signal)
-        ),
-        (Reason::Outer, _) => "cancelled by the outer progrun".to_owned(),
-        (Reason::Timeout, Step::Ask) => "timed out: waiting for the next progress write".to_owned(),
-        (Reason::Timeout, Step::AtReport(signal)) => {
-            format!("timed out: {} at its next report", signal_name(signal))
+    }
+
+    /// How long it is until `next`: whole seconds, and never none, unless the step has less than one.
+    fn countdown(&self, next: Duration, elapsed: Duration) -> String {
+        let whole = next.saturating_sub(self.taken);
+        if whole < Duration::from_secs(1) {
+            return duration(whole);
         }
-        (Reason::Timeout, Step::Signal(signal)) => format!("timed out: {}", signal_name(signal)),
-        (Reason::Timeout, _) => "timed out: killing".to_owned(),
+        let left = next.saturating_sub(elapsed).as_millis().div_ceil(1000);
+        clock(Duration::from_secs(
+            u64::try_from(left.max(1)).unwrap_or(u64::MAX),
+        ))
+    }
+
+    /// What comes after the step.
+    fn next_step(&self) -> &'static str {
+        match self.step {
+            Step::Signal(libc::SIGTERM) | Step::Terminate => "SIGKILL",
+            _ => "SIGTERM",
+        }
+    }
+
+    /// What it was that asked, where it was no key press.
+    fn whose(&self) -> Option<String> {
+        match (self.cause, self.reason) {
+            (Some(Cause::TimedOut), _) => Some(format!("timed out after {}", duration(self.taken))),
+            (_, Reason::Timeout) => Some(format!("timed out after {}", duration(self.requested))),
+            (_, Reason::Outer) => Some("cancelled by the outer progrun".to_owned()),
+            (_, Reason::Interrupt | Reason::Terminate | Reason::Hangup) => None,
+        }
     }
 }
 
-fn stopping(cause: Cause, step: Step) -> String {
-    let what = match step {
-        Step::Ask | Step::AtReport(_) => "asking".to_owned(),
-        Step::Terminate | Step::Signal(libc::SIGTERM) => {
-            "SIGTERM (Ctrl-C again: SIGKILL)".to_owned()
-        }
-        Step::Signal(signal) => format!("{} (Ctrl-C again: SIGTERM)", signal_name(signal)),
-        Step::Kill => "killing".to_owned(),
-        Step::GiveUp => "giving up".to_owned(),
-    };
-    match cause {
-        Cause::Again | Cause::Reported => what,
-        Cause::NoReaction(time) => format!("no reaction in {}: {what}", duration(time)),
-    }
-}
-
+/// In seconds, but exact where it is less than one.
 fn duration(time: Duration) -> String {
-    if time < Duration::from_secs(1) {
-        format!("{}ms", time.as_millis())
+    if time < Duration::from_secs(1) && !time.is_zero() {
+        format!("{}ms", time.as_millis().max(1))
     } else {
         clock(time)
     }
@@ -159,4 +218,80 @@ pub(super) fn finished(
     ];
     facts.retain(|fact| !fact.is_empty());
     Some(facts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn begun(reason: Reason, step: Step, left: Option<u64>) -> Stop {
+        let left = left.map(at);
+        Stop::after(None, &Event::Cancelling { reason, step, left }, at(3)).unwrap()
+    }
+
+    fn then(before: Stop, cause: Cause, step: Step, left: Option<u64>, seconds: u64) -> Stop {
+        let left = left.map(at);
+        let event = Event::Stopping { cause, step, left };
+        Stop::after(Some(before), &event, at(seconds)).unwrap()
+    }
+
+    #[test]
+    fn a_stop_by_ctrl_c_says_what_is_waited_for_and_what_the_key_does_next() {
+        let stop = begun(Reason::Interrupt, Step::Ask, Some(10));
+        assert_eq!(
+            stop.state(at(3)),
+            "stopping at the next report, at most 10s (Ctrl-C again: SIGTERM)"
+        );
+        assert_eq!(
+            stop.state(at(9)),
+            "stopping at the next report, at most 4s (Ctrl-C again: SIGTERM)"
+        );
+        let grace = Cause::NoReaction(at(10));
+        let stop = then(stop, grace, Step::Signal(libc::SIGINT), None, 13);
+        assert_eq!(
+            stop.sentence().unwrap(),
+            "no reaction in 10s: interrupted (Ctrl-C again: SIGTERM)"
+        );
+        assert_eq!(
+            stop.state(at(25)),
+            "interrupted; still running, 12s (Ctrl-C again: SIGTERM)"
+        );
+        let stop = then(stop, Cause::Again, Step::Terminate, None, 30);
+        assert_eq!(stop.state(at(30)), "terminating (Ctrl-C again: SIGKILL)");
+        let stop = then(stop, Cause::Again, Step::Kill, None, 31);
+        assert_eq!(stop.state(at(31)), "killing");
+        assert_eq!(stop.state(at(33)), "killing; still running, 2s");
+        let stop = then(stop, Cause::Again, Step::GiveUp, None, 34);
+        assert_eq!(stop.sentence(), None);
+    }
+
+    #[test]
+    fn a_stop_that_no_user_asked_for_says_what_asked_and_when_time_goes_on() {
+        let stop = begun(Reason::Timeout, Step::Signal(libc::SIGTERM), Some(5));
+        assert_eq!(
+            stop.sentence().unwrap(),
+            "timed out after 3s: terminating; SIGKILL in 5s"
+        );
+        assert_eq!(
+            stop.state(at(5)),
+            "timed out after 3s: terminating; still running, 2s; SIGKILL in 3s"
+        );
+        let stop = begun(Reason::Terminate, Step::Signal(libc::SIGTERM), None);
+        assert_eq!(stop.sentence().unwrap(), "terminating");
+        let stop = begun(Reason::Outer, Step::Ask, None);
+        assert_eq!(
+            stop.sentence().unwrap(),
+            "cancelled by the outer progrun: stopping at the next report"
+        );
+        let stop = begun(Reason::Interrupt, Step::Signal(libc::SIGINT), Some(5));
+        let stop = then(stop, Cause::TimedOut, Step::Terminate, Some(5), 60);
+        assert_eq!(
+            stop.sentence().unwrap(),
+            "timed out after 1m00s: terminating; SIGKILL in 5s (Ctrl-C again: SIGKILL)"
+        );
+    }
 }

@@ -9,6 +9,7 @@ use crate::parts::{Part, Parts};
 use crate::protocol::Status;
 use crate::reports::Reports;
 
+use super::narration::Stop;
 use super::text::{amount, clock, escape, eta, share};
 use super::{Outlet, Sink, narration};
 
@@ -41,6 +42,7 @@ pub(super) struct Plain {
     /// Which streams of the child are written to the same place, as far as we see them, and whether it has a line open there.
     beside: [bool; 2],
     line_open: bool,
+    stop: Option<Stop>,
 }
 
 impl Plain {
@@ -60,6 +62,7 @@ impl Plain {
             warned: false,
             beside: [false; 2],
             line_open: false,
+            stop: None,
         }
     }
 
@@ -179,16 +182,17 @@ impl Sink for Plain {
             Event::Progress(_) | Event::Finished(_) if self.words_only => {}
             Event::Progress(reports) => self.reports(reports, elapsed),
             Event::Finished(summary) => self.finished(summary, elapsed),
-            Event::Output { stream, bytes, .. } => {
-                if self.beside[*stream as usize] {
-                    self.line_open = !bytes.ends_with(b"\n");
-                }
+            Event::Output { stream, bytes, .. } if self.beside[*stream as usize] => {
+                self.line_open = !bytes.ends_with(b"\n");
             }
-            event => {
-                if let Some(text) = narration::of(event) {
+            Event::Warning(text) => self.say(&escape(text)),
+            Event::Cancelling { .. } | Event::Stopping { .. } => {
+                self.stop = Stop::after(self.stop, event, elapsed);
+                if let Some(text) = self.stop.and_then(|stop| stop.sentence()) {
                     self.say(&text);
                 }
             }
+            _ => {}
         }
     }
 

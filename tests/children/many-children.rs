@@ -25,6 +25,7 @@ fn launch(command: Vec<OsString>) -> Launch {
         wait_output: false,
         observe: false,
         outer: None,
+        reader: None,
         kill_after: None,
     }
 }

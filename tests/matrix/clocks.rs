@@ -113,6 +113,6 @@ fn a_stop_of_the_command_is_no_excuse_once_it_was_asked_to_end() {
     until(|| state_of(command) == 'T');
     run.signal(Signal::INT);
     let ended = run.finish();
-    assert_eq!(ended.signals(), ["SIGTERM (grace)"]);
+    assert_eq!(ended.signals(), ["SIGINT (grace)"]);
     ended.died_by(Signal::INT);
 }

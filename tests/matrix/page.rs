@@ -19,7 +19,7 @@ const END: &str = "<!-- measured: end -->\n";
 const PEERS: [Wrapper; 3] = [Wrapper::Timeout, Wrapper::Parallel, Wrapper::Script];
 
 /// The tables of the page; whether the peers are in the same situation.
-const TABLES: [(Phase, bool, &str); 10] = [
+const TABLES: [(Phase, bool, &str); 9] = [
     (
         Phase::Reporting,
         false,
@@ -37,11 +37,6 @@ const TABLES: [(Phase, bool, &str); 10] = [
         Phase::Printing,
         false,
         "The command runs, and reports in a format of another program",
-    ),
-    (
-        Phase::AtReport,
-        false,
-        "It does, and a SIGINT came before: its next report is waited for",
     ),
     (
         Phase::Draining,

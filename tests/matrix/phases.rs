@@ -173,37 +173,19 @@ fn what_was_blocked_at_the_start_does_what_it_does_otherwise() {
 }
 
 #[test]
-fn a_command_that_reports_as_another_program_gets_the_signal_when_its_next_report_comes() {
+fn a_command_that_reports_as_another_program_gets_the_signal_at_once() {
     assert_table(
         Phase::Printing,
         "\
-| INT   | report INT CONT | cancelling (interrupt), SIGINT (interrupt)           | SIGINT             |
-| TERM  | report TERM CONT | cancelling (terminate), SIGTERM (terminate)          | SIGTERM            |
-| HUP   | report HUP CONT | cancelling (hangup), SIGHUP (hangup)                 | SIGHUP             |
+| INT   | INT CONT report | cancelling (interrupt), SIGINT (interrupt)           | SIGINT             |
+| TERM  | TERM CONT report | cancelling (terminate), SIGTERM (terminate)          | SIGTERM            |
+| HUP   | HUP CONT report | cancelling (hangup), SIGHUP (hangup)                 | SIGHUP             |
 | QUIT  | QUIT CONT report | SIGQUIT (forwarded)                                  | 7                  |
 | USR1  | USR1 report    | SIGUSR1 (forwarded)                                  | 7                  |
 | USR2  | USR2 report    | SIGUSR2 (forwarded)                                  | 7                  |
 | WINCH | WINCH report   |                                                      | 7                  |
 | TSTP  | TSTP CONT report |                                                      | stops; then 7      |
 | CONT  | report         |                                                      | 7                  |
-",
-    );
-}
-
-#[test]
-fn a_command_whose_next_report_is_waited_for_gets_the_signal_at_once_from_whatever_asks_again() {
-    assert_table(
-        Phase::AtReport,
-        "\
-| INT   | INT CONT report | SIGINT (interrupt)                                   | SIGINT             |
-| TERM  | INT CONT report | SIGINT (interrupt)                                   | SIGINT             |
-| HUP   | INT CONT report | SIGINT (interrupt)                                   | SIGINT             |
-| QUIT  | QUIT CONT report INT CONT | SIGQUIT (forwarded), SIGINT (interrupt)              | SIGINT             |
-| USR1  | USR1 report INT CONT | SIGUSR1 (forwarded), SIGINT (interrupt)              | SIGINT             |
-| USR2  | USR2 report INT CONT | SIGUSR2 (forwarded), SIGINT (interrupt)              | SIGINT             |
-| WINCH | WINCH report INT CONT | SIGINT (interrupt)                                   | SIGINT             |
-| TSTP  | TSTP CONT report INT CONT | SIGINT (interrupt)                                   | stops; then SIGINT |
-| CONT  | report INT CONT | SIGINT (interrupt)                                   | SIGINT             |
 ",
     );
 }

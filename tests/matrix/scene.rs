@@ -30,8 +30,6 @@ pub(crate) const SIGNALS: [(&str, Signal); 9] = [
 
 /// So soon after a step a second signal is the same key press.
 const SAME_PRESS: Duration = Duration::from_millis(150);
-/// The next report is not waited for when the last one that was printed is so old.
-const FRESH: Duration = Duration::from_secs(5);
 /// GNU parallel polls, and kills in steps of 200 ms by its own clock: it never settles. Only what is printed depends on
 /// this, no test.
 const PEERS_TAKE_THEIR_TIME: Duration = Duration::from_millis(700);
@@ -58,13 +56,11 @@ pub(crate) enum Phase {
     Blocked,
     /// The command prints reports in a format of another program.
     Printing,
-    /// It does, and a SIGINT has come: it is to get that when its next report comes.
-    AtReport,
 }
 
 impl Phase {
     fn prints(self) -> bool {
-        matches!(self, Self::Printing | Self::AtReport)
+        self == Self::Printing
     }
 }
 
@@ -123,11 +119,10 @@ impl Cell {
 /// Measures one cell.
 pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
     loop {
-        let start = Instant::now();
         let scene = Scene::start(wrapper, phase);
         let first = Instant::now();
         let asks = match phase {
-            Phase::Cancelling | Phase::SamePress | Phase::AtReport => 1,
+            Phase::Cancelling | Phase::SamePress => 1,
             Phase::Terminating => 2,
             _ => 0,
         };
@@ -142,9 +137,6 @@ pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
         scene.signal(signal);
         if phase == Phase::SamePress && first.elapsed() >= SAME_PRESS {
             // The machine was too busy for a double key press: once more.
-            continue;
-        }
-        if phase.prints() && start.elapsed() >= FRESH {
             continue;
         }
         let mut cell = scene.end(&before);
@@ -179,7 +171,7 @@ impl Scene {
         let mode = match phase {
             Phase::Silent | Phase::Ignored | Phase::Blocked => "silent",
             Phase::Draining => "leaves",
-            Phase::Printing | Phase::AtReport => "prints",
+            Phase::Printing => "prints",
             _ => "reports",
         };
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/matrix/recorder.bash");

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{getpgid, test_kill_process};
 use serde_json::{Value, json};
@@ -190,24 +192,30 @@ fn the_fourth_request_gives_up() {
     let ended = run.finish();
     assert_eq!(
         ended.all("warning")[0]["message"],
-        format!("pid {pid} is still running")
+        format!("giving up; pid {pid} is still running")
     );
     assert_ending(&ended, None, None);
     ended.died_by(Signal::INT);
 }
 
 #[test]
-fn when_the_grace_is_over_sigterm_follows() {
+fn when_the_grace_is_over_the_signal_follows_that_was_asked_by() {
     let gate = Gate::new();
     let command = ["sh", &child("steps.sh"), gate.path()];
     let options = ["--json", "--grace=0.01", "--kill-after=1h", "--"];
-    let mut run = progrun(&[&options[..], &command].concat()).start();
-    run.event("progress");
-    run.signal(Signal::INT);
-    let ended = run.finish();
-    assert_eq!(ended.signals(), ["SIGTERM (grace)"]);
-    assert_ending(&ended, None, Some("SIGTERM"));
-    ended.died_by(Signal::INT);
+    for (signal, name) in [
+        (Signal::INT, "SIGINT"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::HUP, "SIGHUP"),
+    ] {
+        let mut run = progrun(&[&options[..], &command].concat()).start();
+        run.event("progress");
+        run.signal(signal);
+        let ended = run.finish();
+        assert_eq!(ended.signals(), [format!("{name} (grace)")]);
+        assert_ending(&ended, None, Some(name));
+        ended.died_by(signal);
+    }
 }
 
 #[test]
@@ -219,13 +227,38 @@ fn when_kill_after_is_over_too_sigkill_follows() {
     run.event("progress");
     run.signal(Signal::INT);
     let ended = run.finish();
-    assert_eq!(ended.signals(), ["SIGTERM (grace)", "SIGKILL (kill-after)"]);
+    assert_eq!(
+        ended.signals(),
+        [
+            "SIGINT (grace)",
+            "SIGTERM (kill-after)",
+            "SIGKILL (kill-after)"
+        ]
+    );
     assert_ending(&ended, None, Some("SIGKILL"));
     ended.died_by(Signal::INT);
 }
 
 #[test]
-fn a_silent_command_that_ignores_the_signal_is_terminated_and_then_killed() {
+fn after_ctrl_c_time_alone_sends_nothing_to_a_command_that_never_reported() {
+    let mut gate = Gate::new();
+    // As in the midst of a disk: what is begun is finished. The default of --kill-after would be 5 s.
+    let script = r#"trap 'echo heard' INT; echo up; until read -r _ <"$1"; do :; done; exit 7"#;
+    let options = ["--json", "--grace=10ms", "--", "bash", "-c", script];
+    let mut run = progrun(&[&options[..], &["bash", gate.path()]].concat()).start();
+    run.event("output");
+    run.signal(Signal::INT);
+    run.event("output");
+    thread::sleep(Duration::from_millis(5500));
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(ended.signals(), ["SIGINT (interrupt)"]);
+    assert_ending(&ended, Some(7), None);
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn with_kill_after_given_time_goes_on_after_ctrl_c_as_well() {
     let script = "trap '' INT TERM; echo up; exec sleep 1000";
     let mut run = progrun(&["--json", "--kill-after=10ms", "--", "sh", "-c", script]).start();
     run.event("output");
@@ -240,6 +273,74 @@ fn a_silent_command_that_ignores_the_signal_is_terminated_and_then_killed() {
         ]
     );
     assert_ending(&ended, None, Some("SIGKILL"));
+    ended.died_by(Signal::INT);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_that_ignores_sighup_gets_it_and_lives_on() {
+    let mut gate = Gate::new();
+    let script = r#"trap '' HUP; echo up; read -r _ <"$1"; exit 7"#;
+    let options = ["--json", "--kill-after=10ms", "--", "sh", "-c", script];
+    let mut run = progrun(&[&options[..], &["sh", gate.path()]].concat()).start();
+    run.event("output");
+    run.signal(Signal::HUP);
+    assert_eq!(run.event("signal")["reason"], "forwarded");
+    // What comes after it shows that no step was taken.
+    run.signal(Signal::WINCH);
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(ended.signals(), ["SIGHUP (forwarded)"]);
+    assert_eq!(ended.finished()["state"], "failed");
+    assert_eq!(ended.status.code(), Some(7));
+}
+
+#[test]
+fn when_the_reader_of_the_events_is_gone_that_is_a_hang_up_also_for_a_silent_command() {
+    for script in ["echo up; exec sleep 1000", "while :; do echo up; done"] {
+        let lifeline = Lifeline::new();
+        let script = format!("exec 4>\"$1\"; {script}");
+        let command = ["sh", "-c", &script, "sh", lifeline.path()];
+        let mut run = patient(&command).start();
+        run.event("output");
+        run.close_stdout();
+        assert_eq!(run.wait().signal(), Some(Signal::HUP.as_raw()));
+        assert_eq!(lifeline.last_words(), "");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn events_in_a_file_have_no_reader_that_could_go() {
+    let (mut gate, folder) = (Gate::new(), tempfile::tempdir().unwrap());
+    let events = format!("--json={}", folder.path().join("events").display());
+    let script = r#"read -r _ <"$1"; exit 7"#;
+    let mut run = progrun(&[&events, "--", "sh", "-c", script, "sh", gate.path()]).start();
+    run.close_stdout();
+    gate.open();
+    assert_eq!(run.wait().code(), Some(7));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_that_left_its_group_is_killed_by_its_number() {
+    let lifeline = Lifeline::new();
+    let script = r#"
+        use POSIX;
+        $SIG{INT} = $SIG{TERM} = "IGNORE";
+        open(F, ">", $ARGV[0]);
+        setpgrp(0, getpgrp(getppid()));
+        $| = 1; print "up\n"; sleep 1000"#;
+    let command = ["perl", "-e", script, lifeline.path()];
+    let options = ["--json", "--kill-after=10ms", "--"];
+    let mut run = progrun(&[&options[..], &command].concat())
+        .in_own_group()
+        .start();
+    run.event("output");
+    run.signal(Signal::TERM);
+    let ended = run.finish();
+    assert_ending(&ended, None, Some("SIGKILL"));
+    assert_eq!(lifeline.last_words(), "");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn told(options: &[&str], shell: &str, status: i32) -> String {
             .inside("sh", shell)
             .output();
         let stderr = text(&output.stderr);
-        let started = stderr.contains("SIGTERM");
+        let started = stderr.contains("terminating");
         assert!(!started || output.status.code() == Some(status), "{stderr}");
         started.then_some(stderr)
     })
@@ -32,7 +32,7 @@ fn a_command_that_takes_too_long_is_124() {
     assert_text(
         &told(&[], r#"exec "$@""#, 124),
         "\
-sleep: timed out: SIGTERM
+sleep: timed out after [..]: terminating; SIGKILL in 5s
 sleep: timed out after [..]s (SIGTERM)
 ",
     );
@@ -43,8 +43,8 @@ fn a_command_that_had_to_be_killed_is_137() {
     assert_text(
         &told(&["--kill-after=10ms"], r#"trap '' TERM; exec "$@""#, 137),
         "\
-sleep: timed out: SIGTERM
-sleep: no reaction in 10ms: killing
+sleep: timed out after [..]: terminating; SIGKILL in 10ms
+sleep: no reaction in 10ms: timed out after [..]: killing
 sleep: timed out after [..]s (SIGKILL)
 ",
     );

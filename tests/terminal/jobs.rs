@@ -382,7 +382,7 @@ fn a_nested_run_gets_the_terminal_for_its_child() {
     assert_eq!(terminal.hears(), "Ada");
     terminal.shows("66%");
     terminal.types(CTRL_C);
-    terminal.shows("cancelling");
+    terminal.shows("stopping at the next report");
     terminal.go();
     terminal.shows("job: cancelled");
     terminal.shows("\nready>");

@@ -118,7 +118,7 @@ fn a_child_that_asked_and_reports_again_is_cancelled_cooperatively() {
     terminal.types("Ada\r");
     terminal.shows(TWO_THIRDS);
     terminal.types(CTRL_C);
-    terminal.shows("job: cancelling: waiting for the next progress write (Ctrl-C again: SIGTERM)");
+    terminal.shows("  stopping at the next report, at most _s (Ctrl-C again: SIGTERM)");
     terminal.go();
     assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
     let screen = terminal.screen();

@@ -1,7 +1,7 @@
 //! What the worker does about a cancel request, and for a child that reports in another program's format.
 
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -10,10 +10,6 @@ use crate::event::Asked;
 
 use super::super::Notice;
 use super::{READ, Worker, is_transient, read_into};
-
-/// A child whose last report in a format of its own is older than this may be in a phase that has none: no next report is
-/// waited for.
-const FRESH: Duration = Duration::from_secs(5);
 
 impl Worker<'_> {
     /// The cancel request: the read end goes, and the child's next write fails. What is still in the channel goes with
@@ -41,9 +37,6 @@ impl Worker<'_> {
         self.callers.cancel();
         let asked = if closed || called {
             Asked::Channel
-        } else if !gone && self.dialects.has_reported_since(Instant::now(), FRESH) {
-            self.awaits_report = true;
-            Asked::AtReport
         } else {
             Asked::Nothing
         };
@@ -65,20 +58,16 @@ impl Worker<'_> {
         self.report_dialects();
     }
 
-    /// Hands on what was read in formats of other programs. After a cancel request it is dropped as every report is, and
-    /// the request delivered instead.
+    /// Hands on what was read in formats of other programs. After a cancel request it is dropped, as every report is.
     pub(super) fn report_dialects(&mut self) {
         let reports = self.dialects.take();
         if !reports.is_empty() {
             self.take_terminal_back_at_meter();
         }
-        if self.report(reports).is_err() && std::mem::take(&mut self.awaits_report) {
-            (self.notify)(Notice::Reported);
-        }
+        let _ = self.report(reports);
     }
 
-    /// A place is at its end. What is a report only by that is none that a cancel request has waited for: most likely the
-    /// child is gone.
+    /// A place is at its end.
     pub(super) fn finish_dialects(&mut self, place: Place) {
         self.dialects.finish(place, Instant::now());
         let reports = self.dialects.take();

@@ -201,6 +201,26 @@ impl Row {
     }
 }
 
+/// The picture with a line of its own below the task's, if there is one; instead of it where there is room for one only.
+pub(super) fn with_line(
+    mut lines: Vec<Line>,
+    text: Option<String>,
+    (width, at_most): (usize, usize),
+) -> Vec<Line> {
+    if let Some(text) = text {
+        let text = format!("  {text}");
+        let line = Line {
+            left: fit(&text, width.saturating_sub(1)).into_owned(),
+            bar: 0,
+            fraction: 0.0,
+            right: String::new(),
+        };
+        lines.truncate(at_most.saturating_sub(1));
+        lines.insert(lines.len().min(1), line);
+    }
+    lines
+}
+
 fn pad(text: &mut String, width: usize) {
     let missing = width.saturating_sub(columns(text));
     text.extend(std::iter::repeat_n(' ', missing));
