@@ -26,7 +26,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --output 'What is shown of what the command prints'
             cand --log 'Write everything that the command prints to FILE, too'
             cand --tty 'Whether the command''s output is a terminal to it where it goes through progrun'
-            cand --timeout 'Stop the command after this time, such as 90s or 1h30m'
+            cand --timeout 'Stop the command after this time, such as 90s or 1h30m; 0: never'
             cand --grace 'How long the command has from being asked to SIGINT; 0: for ever'
             cand --kill-after 'How long it has from a signal to the next harder one; 0: for ever'
             cand --signal 'What a timeout sends to a command that cannot be asked'

@@ -70,7 +70,7 @@ complete -c progrun -n "__fish_progrun_needs_command" -l log -d 'Write everythin
 complete -c progrun -n "__fish_progrun_needs_command" -l tty -d 'Whether the command\'s output is a terminal to it where it goes through progrun' -r -f -a "auto\t'Where it is shown on a terminal'
 always\t'Also where it is hidden, kept in a file, or part of the events'
 never\t'Nowhere: it is a pipe'"
-complete -c progrun -n "__fish_progrun_needs_command" -l timeout -d 'Stop the command after this time, such as 90s or 1h30m' -r -f
+complete -c progrun -n "__fish_progrun_needs_command" -l timeout -d 'Stop the command after this time, such as 90s or 1h30m; 0: never' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l grace -d 'How long the command has from being asked to SIGINT; 0: for ever' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l kill-after -d 'How long it has from a signal to the next harder one; 0: for ever' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l signal -d 'What a timeout sends to a command that cannot be asked' -r -f -a "TERM\t''

@@ -29,7 +29,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What is shown of what the command prints')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'Write everything that the command prints to FILE, too')
             [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Whether the command''s output is a terminal to it where it goes through progrun')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Stop the command after this time, such as 90s or 1h30m')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Stop the command after this time, such as 90s or 1h30m; 0: never')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'How long the command has from being asked to SIGINT; 0: for ever')
             [CompletionResult]::new('--kill-after', '--kill-after', [CompletionResultType]::ParameterName, 'How long it has from a signal to the next harder one; 0: for ever')
             [CompletionResult]::new('--signal', '--signal', [CompletionResultType]::ParameterName, 'What a timeout sends to a command that cannot be asked')

@@ -22,7 +22,7 @@ use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
 use crate::run::{self, FAILED, Limits, Settings};
-use crate::sink::{Display, JsonPlace, Patient, Progress, Show, Tty, escape};
+use crate::sink::{Display, JsonPlace, Patient, Progress, STDOUT, Show, Tty, escape};
 
 use self::report::Report;
 use self::shell::is_interactive_bash;
@@ -140,7 +140,8 @@ struct Arguments {
     /// Print what happens as JSON, one event a line, on stdout or into FILE
     ///
     /// On stdout, what the command prints becomes events too, and no progress is shown unless --progress asks for it.
-    /// With a FILE, which is emptied first, the command keeps its streams. progrun-protocol(5) describes the events.
+    /// With a FILE, which is emptied first, the command keeps its streams. A FIFO waits for its reader, as long as --timeout
+    /// lets it. progrun-protocol(5) describes the events.
     #[arg(
         long,
         value_name = "FILE",
@@ -164,7 +165,7 @@ struct Arguments {
 
     /// Write everything that the command prints to FILE, too
     ///
-    /// FILE is emptied first. /dev/stdout, /dev/stderr and /dev/fd/N are not: there it is written as if by the command.
+    /// FILE is emptied first; - is /dev/stdout, ./- a file of that name. /dev/stdout, /dev/stderr and /dev/fd/N are not: there it is written as if by the command.
     // No default from the environment: a progrun inside this one would write over the same file.
     #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
     log: Option<PathBuf>,
@@ -189,7 +190,7 @@ struct Arguments {
     #[arg(long, help_heading = "Output")]
     wait_output: bool,
 
-    /// Stop the command after this time, such as 90s or 1h30m
+    /// Stop the command after this time, such as 90s or 1h30m; 0: never
     #[arg(
         long,
         value_name = "TIME",
@@ -220,6 +221,9 @@ struct Arguments {
     ///
     /// Unless given, only where no user is there to press Ctrl-C again: after a timeout, SIGTERM, SIGHUP, or a request of
     /// an outer progrun. It is also how long the command and its group live on if progrun itself is killed (Linux).
+    ///
+    /// After a request to stop, and once the command is gone, readers of its output have so long to take what is left of it, a
+    /// second at least. Then it is discarded, which is told.
     #[arg(
         long,
         value_name = "TIME",
@@ -238,7 +242,8 @@ struct Arguments {
 
     /// What a timeout sends to a command that cannot be asked
     ///
-    /// One that never reported, or has closed its descriptor. A name or a number.
+    /// One that never reported, or has closed its descriptor. A name, with SIG before it or without, RTMIN+1 and RTMAX-1
+    /// among them, or a number from 1 to 64. 0, which sends nothing, is none.
     #[arg(
         long,
         value_name = "SIGNAL",
@@ -348,20 +353,57 @@ fn parse_channel(text: &str) -> Result<i32, &'static str> {
         .ok_or("expected a number from 3 to 255")
 }
 
+/// The last signal there is.
+#[cfg(target_os = "linux")]
+const LAST_SIGNAL: i32 = 64;
+#[cfg(not(target_os = "linux"))]
+const LAST_SIGNAL: i32 = 31;
+
+/// A name with SIG before it or without, or a number.
 fn parse_signal(text: &str) -> Result<i32, String> {
     let upper = text.to_uppercase();
-    let name = if upper.starts_with("SIG") {
-        upper
-    } else {
-        format!("SIG{upper}")
-    };
-    let known = |signal: &i32| signal_hook::low_level::signal_name(*signal).is_some();
-    let by_name = |signal: &i32| signal_hook::low_level::signal_name(*signal) == Some(&name);
-    text.parse()
-        .ok()
-        .filter(known)
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let full = format!("SIG{name}");
+    let by_name = |signal: &i32| signal_hook::low_level::signal_name(*signal) == Some(&full);
+    let number = name.parse().ok();
+    number
+        .filter(|number| (1..=LAST_SIGNAL).contains(number))
         .or_else(|| (1..32).find(by_name))
-        .ok_or_else(|| "expected a signal such as TERM, INT or 15".to_owned())
+        .or_else(|| system_signal(name))
+        .ok_or_else(|| match number {
+            Some(0) => "0 sends nothing; for a run without a limit, leave --timeout out".to_owned(),
+            _ => format!(
+                "expected a name such as TERM or RTMIN+1, or a number from 1 to {LAST_SIGNAL}"
+            ),
+        })
+}
+
+/// Those that only Linux has, or that have a second name there.
+#[cfg(target_os = "linux")]
+fn system_signal(name: &str) -> Option<i32> {
+    let (first, last) = (libc::SIGRTMIN(), libc::SIGRTMAX());
+    let by = |text: &str, sign: char| match text {
+        "" => Some(0),
+        text => text.strip_prefix(sign)?.parse::<u8>().ok().map(i32::from),
+    };
+    let signal = match name {
+        "POLL" => libc::SIGPOLL,
+        "PWR" => libc::SIGPWR,
+        "STKFLT" => libc::SIGSTKFLT,
+        "IOT" => libc::SIGIOT,
+        "CLD" => libc::SIGCHLD,
+        name => match name.strip_prefix("RTMIN") {
+            Some(rest) => first + by(rest, '+')?,
+            None => last - by(name.strip_prefix("RTMAX")?, '-')?,
+        },
+    };
+    (1..32).chain(first..=last).find(|known| *known == signal)
+}
+
+/// None here.
+#[cfg(not(target_os = "linux"))]
+fn system_signal(_name: &str) -> Option<i32> {
+    None
 }
 
 /// Takes a signal in any form, and tells completions the usual names.
@@ -456,6 +498,10 @@ fn answered(sent: Result<Delivery, String>) -> ! {
     });
     run::end(Ending::Status(match delivery {
         Delivery::Done => 0,
+        Delivery::Late => {
+            complain("report: not delivered: the progrun that this runs under takes nothing");
+            0
+        }
         Delivery::Cancelled => CANCELLED,
     }))
 }
@@ -574,7 +620,13 @@ fn settings(arguments: Arguments) -> Settings {
                     JsonPlace::File(path)
                 }
             }),
-            log: arguments.log,
+            log: arguments.log.map(|path| {
+                if path.as_os_str() == "-" {
+                    PathBuf::from(STDOUT)
+                } else {
+                    path
+                }
+            }),
             output: match arguments.output {
                 OutputArgument::Stream => Show::Stream,
                 OutputArgument::OnFailure => Show::OnFailure,
@@ -668,7 +720,25 @@ mod tests {
         for text in USUAL_SIGNALS {
             assert!(parse_signal(text).is_ok(), "{text}");
         }
-        for wrong in ["", "0", "-9", "BOOM", "999"] {
+        #[cfg(target_os = "linux")]
+        for (text, number) in [
+            ("40", 40),
+            ("64", 64),
+            ("SIG42", 42),
+            ("RTMIN", 34),
+            ("sigrtmin+1", 35),
+            ("RTMAX-2", 62),
+            ("RTMAX", 64),
+            ("PWR", 30),
+            ("POLL", 29),
+        ] {
+            assert_eq!(parse_signal(text), Ok(number), "{text}");
+        }
+        let zero = "0 sends nothing; for a run without a limit, leave --timeout out";
+        assert_eq!(parse_signal("0"), Err(zero.to_owned()));
+        for wrong in [
+            "", "-9", "BOOM", "65", "999", "RTMIN+31", "RTMAX-31", "RTMIN-1",
+        ] {
             assert!(parse_signal(wrong).is_err(), "{wrong}");
         }
     }

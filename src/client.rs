@@ -9,9 +9,9 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 #[cfg(target_os = "linux")]
@@ -32,8 +32,10 @@ pub const CANCELLED: &str = "cancelled\n";
 /// What is answered there to somebody else's processes.
 pub const REFUSED: &str = "refused\n";
 
-/// How long an answer is waited for. The report is on its way by then, and a progrun that is stopped must not stop us.
+/// How long the other end is waited for, in all: a progrun that is stopped must not stop us.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for a progrun that only looks whether it runs under another.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// What became of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,18 +44,24 @@ pub enum Delivery {
     Done,
     /// We are cancelled.
     Cancelled,
+    /// The other end has taken nothing for five seconds: it is stopped, or stuck.
+    Late,
 }
 
 /// Sends a line, which has its newline and is no longer than [`REPORT_LIMIT`], to the progrun that we run under. It is
 /// done at once if there is none.
 #[must_use]
 pub fn send(line: &[u8]) -> Delivery {
+    let begun = Instant::now();
     let sent = if let Some(channel) = channel() {
         write(&channel, line)
-    } else if let Some(socket) = socket() {
-        ask(socket, line)
     } else {
-        return Delivery::Done;
+        match socket(PATIENCE) {
+            Ok(socket) => ask(socket, line, begun),
+            // Its queue of connections is full.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Delivery::Late),
+            Err(_) => return Delivery::Done,
+        }
     };
     match sent.map_err(|error| error.kind()) {
         Ok(delivery) => delivery,
@@ -69,7 +77,7 @@ pub fn send(line: &[u8]) -> Delivery {
 #[must_use]
 pub fn outer() -> Option<OwnedFd> {
     channel().or_else(|| {
-        let socket = socket().filter(is_ancestors)?;
+        let socket = socket(GLANCE).ok().filter(is_ancestors)?;
         socket.set_nonblocking(true).ok()?;
         fcntl_dupfd_cloexec(&socket, 10).ok()
     })
@@ -118,9 +126,17 @@ pub fn inherited(_number: u32) -> Option<OwnedFd> {
 /// A connection to the socket of the progrun that we run under. None if there is none, or none any more: a path that
 /// was left behind leads nowhere. Nor if somebody else listens there, who would learn what is reported, and could end a
 /// script by saying that it is cancelled: it has to be our user, root, or an ancestor of ours, from whom we have the path.
-fn socket() -> Option<UnixStream> {
-    let socket = connect(Path::new(&std::env::var_os(SOCKET)?)).ok()?;
-    (is_trusted(&socket) || is_ancestors(&socket)).then_some(socket)
+///
+/// # Errors
+/// `WouldBlock` if its queue stays full for so long.
+fn socket(patience: Duration) -> io::Result<UnixStream> {
+    let path = std::env::var_os(SOCKET).ok_or(io::ErrorKind::NotFound)?;
+    let socket = connect(Path::new(&path), patience)?;
+    if is_trusted(&socket) || is_ancestors(&socket) {
+        Ok(socket)
+    } else {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
 }
 
 /// Whether anybody listens there, who need not have time for us.
@@ -129,13 +145,13 @@ pub fn is_listened_at(path: &Path) -> bool {
     try_to_connect(path).map_err(|error| error.kind()) != Err(io::ErrorKind::ConnectionRefused)
 }
 
-/// Connects to a socket. One whose queue is full is waited for no longer than for an answer.
+/// Connects to a socket. One whose queue is full is waited for no longer than this.
 #[cfg(target_os = "linux")]
-fn connect(path: &Path) -> io::Result<UnixStream> {
+fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
     let socket = new_socket(SocketFlags::empty())?;
-    set_socket_timeout(&socket, Timeout::Send, Some(PATIENCE))?;
+    set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket.into())
 }
@@ -153,7 +169,7 @@ fn new_socket(flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn connect(path: &Path) -> io::Result<UnixStream> {
+fn connect(path: &Path, _patience: Duration) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 
@@ -202,7 +218,14 @@ fn write(channel: &OwnedFd, line: &[u8]) -> io::Result<Delivery> {
         match rustix::io::write(channel, line) {
             Ok(_) => return Ok(Delivery::Done),
             Err(Errno::AGAIN | Errno::INTR) => {
-                poll(&mut [PollFd::new(channel, PollFlags::OUT)], None)?;
+                let patience = Timespec {
+                    tv_sec: 5,
+                    tv_nsec: 0,
+                };
+                let mut room = [PollFd::new(channel, PollFlags::OUT)];
+                if poll(&mut room, Some(&patience)) == Ok(0) {
+                    return Ok(Delivery::Late);
+                }
             }
             Err(error) => return Err(error.into()),
         }
@@ -210,8 +233,10 @@ fn write(channel: &OwnedFd, line: &[u8]) -> io::Result<Delivery> {
 }
 
 /// Sends everything, says that this was all, and listens.
-fn ask(mut socket: UnixStream, line: &[u8]) -> io::Result<Delivery> {
-    socket.set_read_timeout(Some(PATIENCE))?;
+fn ask(mut socket: UnixStream, line: &[u8], begun: Instant) -> io::Result<Delivery> {
+    let left = PATIENCE.saturating_sub(begun.elapsed());
+    // None would be for ever.
+    socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
     let written = socket
         .write_all(line)
         .and_then(|()| socket.shutdown(Shutdown::Write));

@@ -112,6 +112,7 @@ pub mod protocol;
 pub mod reports;
 pub mod run;
 pub mod sink;
+pub mod standard;
 pub mod vt;
 
 /// The way to what the targets in `fuzz/` try. `cargo fuzz` sets `fuzzing`: to all others this is not there.

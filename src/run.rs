@@ -9,6 +9,7 @@ mod ending;
 mod inbox;
 mod job;
 mod ladder;
+mod readers;
 mod requests;
 mod signals;
 mod stage;
@@ -29,7 +30,7 @@ use crate::event::{Asked, Ending, Event, Exit, FileRead, Final, Reason, Step, St
 use crate::executor::Builder;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
 use crate::reports::Reports;
-use crate::sink::{Display, Gone, choose};
+use crate::sink::{Display, Gone, NoReader, choose};
 
 use self::ending::{Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs, inbox};
@@ -44,8 +45,6 @@ pub use self::ladder::Limits;
 const LATE: Duration = Duration::from_secs(1);
 /// How often we look at the clock while some time is running out, so as to see how long we were stopped.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long the writing of the last words is waited for at least, after giving up and after a stop.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What to run, how to stop it, and what to show.
 #[derive(Clone, Debug)]
@@ -105,9 +104,21 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let (channel, moved) = child::channel(settings.channel);
     signals::open_mask();
     let gone = inbox.clone();
-    let chosen = choose(&settings.display, &settings.from, move |what| {
+    let patience = settings.limits.timeout;
+    let chosen = choose(&settings.display, &settings.from, patience, move |what| {
         gone.send(Input::Gone(what));
-    })?;
+    });
+    let chosen = match chosen {
+        Err(error) if error.is::<NoReader>() => {
+            return Ok(Outcome {
+                ending: Ending::Status(TIMED_OUT),
+                whom: Whom::Us,
+                errors: vec![format!("{error:#}")],
+                unread: false,
+            });
+        }
+        chosen => chosen?,
+    };
     signals::hold();
     // The files go when this function returns, also if the worker never ends.
     let (socket, _files) = child::Socket::open(channel).unzip();
@@ -163,7 +174,11 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         inbox: inbox.clone(),
         job: Job::new(),
         is_stuck: false,
-        ladder: Ladder::new(settings.limits),
+        ladder: Ladder::new(Limits {
+            // The limit is for the whole run, and a file that waited for its reader has had some of it.
+            timeout: patience.map(|patience| patience.saturating_sub(chosen.waited)),
+            ..settings.limits
+        }),
         pid: None,
         exited: None,
         exit: None,
@@ -294,22 +309,6 @@ impl Run<'_> {
         self.ladder
             .deadline()
             .filter(|_| !(stops && self.exited.is_some()))
-    }
-
-    /// When a run that is to stop waits no longer for what its readers have not taken. Without a request a slow reader is
-    /// waited for however long it takes, as in every pipeline.
-    fn discard_at(&self) -> Option<Duration> {
-        self.ladder.reason().filter(|_| !self.discarded)?;
-        let patience = self.settings.limits.kill_after?.max(LAST_WORDS);
-        let last = self.exited?.max(self.ladder.taken());
-        last.checked_add(patience)
-    }
-
-    /// Waits no longer for readers who take nothing.
-    fn discard(&mut self) {
-        self.discarded = true;
-        self.control.order(Order::Discard);
-        self.stage.borrow_mut().abandon();
     }
 
     fn take_in(&mut self, input: Input) -> anyhow::Result<()> {
@@ -580,56 +579,5 @@ impl Run<'_> {
             errors,
             unread: self.discarded || self.gave_up,
         }
-    }
-
-    /// Puts an input into the channel when all that the sinks were given is written.
-    fn send_when_written(&self, input: impl Fn() -> Input + Send + Sync + 'static) {
-        let inbox = self.inbox.clone();
-        self.stage.borrow_mut().flush(move || {
-            inbox.send(input());
-        });
-    }
-
-    /// Waits until everything is written, unless the user is tired of that too, or time is over. Gives whether it is.
-    fn flush(&mut self, inputs: &Inputs<Input>) -> bool {
-        self.send_when_written(|| Input::Flushed);
-        let begun = self.elapsed();
-        loop {
-            let until = self.flushed_at(begun);
-            let at_most = until.map(|until| until.saturating_sub(self.elapsed()));
-            match inputs.next(at_most) {
-                Ok(Input::Flushed) => return true,
-                Ok(Input::Gone(what)) => self.gone(what),
-                Ok(Input::Signal(
-                    signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
-                )) => {
-                    self.losses.note(Ending::Signal(signal), None);
-                    return false;
-                }
-                Err(RecvTimeoutError::Timeout) if !self.gave_up && !self.discarded => {
-                    if self.ladder.reason().is_none() {
-                        self.losses.note(Ending::Status(TIMED_OUT), None);
-                    }
-                    self.discard();
-                    // Those that take something are to have it.
-                    self.send_when_written(|| Input::Flushed);
-                }
-                Err(_) => return false,
-                Ok(_) => {}
-            }
-        }
-    }
-
-    /// Until when the writing is waited for that began at `begun`. The time limit is for the whole run.
-    fn flushed_at(&self, begun: Duration) -> Option<Duration> {
-        let last_words = begun + LAST_WORDS;
-        if self.gave_up || self.discarded {
-            return Some(last_words);
-        }
-        let limit = match self.ladder.reason() {
-            None => self.ladder.deadline(),
-            Some(_) => self.discard_at(),
-        };
-        limit.map(|limit| limit.max(last_words))
     }
 }

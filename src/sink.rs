@@ -39,6 +39,7 @@ use self::spool::Spool;
 use self::stream::Streams;
 use self::style::Style;
 
+pub use self::files::{NoReader, STDOUT};
 pub use self::patient::Patient;
 pub use self::text::escape;
 

@@ -11,7 +11,7 @@ use std::process::Command;
 /// From the ground up. A file names only what is below it. `lib` and `main` stand above, and name whatever they like.
 const FLOORS: [&[&str]; 6] = [
     &[
-        "client", "credit", "estimate", "executor", "groups", "protocol", "vt",
+        "client", "credit", "estimate", "executor", "groups", "protocol", "standard", "vt",
     ],
     &["parts", "progress", "reports"],
     &["dialect", "event"],
@@ -32,6 +32,8 @@ const KEPT: [(&str, &[&str]); 4] = [
             "child/spawn.rs",
             "child/watcher.rs",
             "groups.rs",
+            // What runs before `main`.
+            "standard.rs",
         ],
     ),
 ];

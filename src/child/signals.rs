@@ -11,6 +11,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
 /// The last of the classic signals; the real-time ones have no handlers of ours.
 const LAST: i32 = 31;
 
@@ -96,6 +98,14 @@ pub(super) fn reset() {
         let mut mask: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut mask);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
+    }
+}
+
+/// Sends a real-time signal to the group of `leader`, which must not have been reaped. rustix knows only those with a name.
+pub(super) fn send_real_time(leader: Pid, signal: i32) {
+    // SAFETY: sends a signal to a group of the child's, or is an error.
+    unsafe {
+        libc::kill(-leader.as_raw_nonzero().get(), signal);
     }
 }
 

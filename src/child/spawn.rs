@@ -24,6 +24,7 @@ use rustix::termios::Termios;
 
 use crate::client;
 use crate::event::{Ending, Exit, Route};
+use crate::standard;
 
 use super::signals::{self, Blocked};
 use super::{Launch, LaunchError, inherited, pty};
@@ -91,7 +92,17 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         command.env("ZIG_PROGRESS", zig_number.to_string());
         numbers.push((end.as_raw_fd(), zig_number));
     }
-    let child = start(&mut command, &numbers)
+    // A stream that is closed for us is closed for the child; ours is /dev/null by now.
+    let is_ours = [
+        true,
+        launch.stdout == Route::Inherit,
+        launch.stderr == Route::Inherit,
+    ];
+    let closed = [0, 1, 2].map(|number: RawFd| {
+        let ours = usize::try_from(number).is_ok_and(|index| is_ours[index]);
+        (ours && standard::was_closed(number)).then_some(number)
+    });
+    let child = start(&mut command, &numbers, closed)
         .map_err(internal("reserving a descriptor's number"))?
         .map_err(|error| LaunchError::new(program, error))?;
     let pid = i32::try_from(child.id())
@@ -115,7 +126,11 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
 /// free. It would be overwritten in the child, and a missing program would look like one that started. So each number
 /// is kept in use; where it is in use by another thread of ours, which may let go of it at any time, the child looks whether it
 /// still is what it was, and if not, it is started again.
-fn start(command: &mut Command, numbers: &[(RawFd, RawFd)]) -> io::Result<io::Result<Child>> {
+fn start(
+    command: &mut Command,
+    numbers: &[(RawFd, RawFd)],
+    closed: [Option<RawFd>; 3],
+) -> io::Result<io::Result<Child>> {
     let parent = std::process::id();
     let first = Arc::new(Mutex::new(Vec::new()));
     let moves = Arc::clone(&first);
@@ -123,7 +138,7 @@ fn start(command: &mut Command, numbers: &[(RawFd, RawFd)]) -> io::Result<io::Re
     // nobody's there: the only thread that takes it is the one that forks.
     unsafe {
         command.pre_exec(move || match moves.try_lock() {
-            Ok(moves) => prepare(&moves, parent),
+            Ok(moves) => prepare(&moves, &closed, parent),
             Err(_) => Err(io::Error::from_raw_os_error(CHANGED)),
         });
     }
@@ -282,7 +297,7 @@ fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
 }
 
 /// What the child does between fork and exec: gives descriptors their numbers, and binds its life to ours.
-fn prepare(moves: &[Move], parent: u32) -> io::Result<()> {
+fn prepare(moves: &[Move], closed: &[Option<RawFd>], parent: u32) -> io::Result<()> {
     // SAFETY: system calls on numbers.
     unsafe {
         let is_as_it_was = |to: &Move| to.was.is_none_or(|was| identity(to.to) == was);
@@ -293,6 +308,9 @@ fn prepare(moves: &[Move], parent: u32) -> io::Result<()> {
             if libc::dup2(from, to) < 0 {
                 return Err(io::Error::last_os_error());
             }
+        }
+        for &number in closed.iter().flatten() {
+            libc::close(number);
         }
         #[cfg(target_os = "linux")]
         {

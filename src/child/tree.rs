@@ -12,10 +12,13 @@ use rustix::process::{Pid, Signal, getppid, kill_process, kill_process_group};
 
 use crate::groups;
 
+use super::signals;
+
 /// Sends `signal` to the group of `leader`, which must not have been reaped, and to a leader that has left its group.
 /// SIGCONT follows whatever asks a process to end, because a stopped group acts on nothing before that.
 pub(super) fn signal_group(leader: Pid, signal: i32) {
     let Some(signal) = Signal::from_named_raw(signal) else {
+        signals::send_real_time(leader, signal);
         return;
     };
     send(leader, signal);

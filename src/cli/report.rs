@@ -24,7 +24,8 @@ A file name that may begin with a dash stands behind `--`:
 
 Exit status:
     0  it was delivered, or nobody wants it: progrun is not there.
-       Also if it makes no report, as 120% does; that is only said
+       Also if it makes no report, as 120% does, and if progrun takes
+       nothing for five seconds; that is only said
   130  cancelled: `set -e` or `|| exit` ends the script here
   125  called wrongly";
 

@@ -4,7 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::bail;
 use rustix::fs::{FileType, fstat};
 use rustix::stdio::{stderr, stdout};
 use rustix::termios::{
@@ -15,6 +17,7 @@ use crate::client;
 use crate::dialect::Selection;
 use crate::event::{Route, Stream};
 use crate::groups;
+use crate::standard;
 
 use super::bars::Setup;
 use super::files::{self, copy};
@@ -111,13 +114,15 @@ pub struct Chosen {
     pub observe: bool,
     /// Whether somebody is told on stderr of what the user should know.
     pub narrates: bool,
+    /// How long a file waited for its reader.
+    pub waited: Duration,
     /// The way to the progrun that we run under, if we report to it: when it breaks, we are cancelled.
     pub outer: Option<OwnedFd>,
     /// Where the events are written, if their reader is our link to our caller.
     pub reader: Option<OwnedFd>,
 }
 
-/// Chooses. `from` says which formats are looked for in the child's streams; `gone` is told, by any thread, of what cannot
+/// Chooses. A file that waits for its reader, a FIFO, is waited for no longer than `patience`. `from` says which formats are looked for in the child's streams; `gone` is told, by any thread, of what cannot
 /// be written to any more.
 ///
 /// # Errors
@@ -125,6 +130,7 @@ pub struct Chosen {
 pub fn choose(
     display: &Display,
     from: &Selection,
+    patience: Option<Duration>,
     gone: impl Fn(Gone) + Send + Sync + 'static,
 ) -> anyhow::Result<Chosen> {
     let gone: Arc<dyn Fn(Gone) + Send + Sync> = Arc::new(gone);
@@ -157,7 +163,12 @@ pub fn choose(
         _ => None,
     };
     let log = display.log.as_deref();
-    let [events_file, log_file] = files::open([("--json", events), ("--log", log)])?;
+    if json_on_stdout && log == Some(Path::new(files::STDOUT)) {
+        bail!("--log and --json both write to stdout; each needs its own place");
+    }
+    let opened = files::open([("--json", events), ("--log", log)], patience)?;
+    let waited = opened.waited;
+    let [events_file, log_file] = opened.files;
     let incomplete = |what: &str, path: Option<&Path>| {
         let path = path.unwrap_or(Path::new("")).display();
         told(format!("{what} {path} is incomplete"), None, true, &gone)
@@ -220,6 +231,7 @@ pub fn choose(
         narrates: bars || plain || words,
         outer,
         verbatim: display.json.is_some(),
+        waited,
         observe: bars && !awaits_report,
     })
 }
@@ -273,10 +285,18 @@ fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2]
         (_, Tty::Auto) if visible && terminal => Route::Terminal,
         (_, Tty::Auto | Tty::Never) => Route::Piped,
     };
-    [
+    let routes = [
         route(shared[0], isatty(stdout())),
         route(shared[1], isatty(stderr())),
-    ]
+    ];
+    // A stream that is closed for us is closed for the command, whatever else is wanted of it: it has to see that.
+    [(1, routes[0]), (2, routes[1])].map(|(number, route)| {
+        if standard::was_closed(number) {
+            Route::Inherit
+        } else {
+            route
+        }
+    })
 }
 
 fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {

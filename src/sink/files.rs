@@ -10,6 +10,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use rustix::fs::{Dev, FileType, fstat, ftruncate};
@@ -21,6 +24,28 @@ use crate::client;
 /// The mode of a file that is made here: its user reads and writes it.
 const PRIVATE: u32 = 0o600;
 
+/// The name for our stdout; written as if by the command.
+pub const STDOUT: &str = "/dev/stdout";
+
+/// A file that waits for its reader, such as a FIFO, has waited in vain.
+#[derive(Clone, Copy, Debug)]
+pub struct NoReader;
+
+impl std::fmt::Display for NoReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no process has opened it to read, and the time is over")
+    }
+}
+
+impl std::error::Error for NoReader {}
+
+/// Files that are open.
+pub(super) struct Opened {
+    pub(super) files: [Option<OwnedFd>; 2],
+    /// How long they waited for readers.
+    pub(super) waited: Duration,
+}
+
 /// A writer of a file.
 struct Writer {
     name: &'static str,
@@ -30,13 +55,15 @@ struct Writer {
     alone: bool,
 }
 
-/// Opens the files that these options name, and empties them.
+/// Opens the files that these options name, and empties them. None is waited for longer than `patience`.
 ///
 /// # Errors
-/// If one cannot be opened, or is the file of another option or of our own stdout or stderr.
+/// If one cannot be opened or waited for any longer, or is the file of another option or of our own stdout or stderr.
 pub(super) fn open(
     wanted: [(&'static str, Option<&Path>); 2],
-) -> anyhow::Result<[Option<OwnedFd>; 2]> {
+    patience: Option<Duration>,
+) -> anyhow::Result<Opened> {
+    let mut spent = Duration::ZERO;
     let mut writers = vec![
         Writer::new("stdout", stdout(), false),
         Writer::new("stderr", stderr(), false),
@@ -48,8 +75,9 @@ pub(super) fn open(
         };
         let inherited = inherited(path);
         let alone = inherited.is_none();
+        let left = patience.map(|patience| patience.saturating_sub(spent));
         let file = inherited
-            .unwrap_or_else(|| Ok(create(path)?.into()))
+            .map_or_else(|| create(path, left, &mut spent), Ok)
             .with_context(|| format!("cannot write {}", path.display()))?;
         let writer = Writer::new(option, &file, alone);
         if let Some(other) = writers.iter().find(|other| writer.spoils(other)) {
@@ -67,7 +95,10 @@ pub(super) fn open(
                 .with_context(|| format!("cannot empty the file of {}", writer.name))?;
         }
     }
-    Ok(files)
+    Ok(Opened {
+        files,
+        waited: spent,
+    })
 }
 
 impl Writer {
@@ -91,29 +122,49 @@ impl Writer {
 
 /// A copy of the descriptor that a path like `/dev/stdout` or `/dev/fd/5` means. Opened anew, a file would be written
 /// from its beginning whatever is there.
-fn inherited(path: &Path) -> Option<io::Result<OwnedFd>> {
+fn inherited(path: &Path) -> Option<OwnedFd> {
     let number = match path.to_str()? {
-        "/dev/stdout" => "1",
+        STDOUT => "1",
         "/dev/stderr" => "2",
         path => ["/dev/fd/", "/proc/self/fd/"]
             .iter()
             .find_map(|folder| path.strip_prefix(folder))?,
     };
-    let copied = client::inherited(number.parse().ok()?);
-    // Where the system does not give it, nothing is overwritten at least.
-    let anew = || Ok(OpenOptions::new().append(true).open(path)?.into());
-    Some(copied.map_or_else(anew, Ok))
+    // Where the system does not give it, it is opened anew: nothing is overwritten at least.
+    client::inherited(number.parse().ok()?)
 }
 
 /// Everything is appended: a log that another program empties meanwhile, as logrotate's copytruncate does, would begin
 /// with a hole of NUL bytes otherwise. What the command prints, and its arguments, are for no one but the user, unless the
 /// file is there already with another mode.
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(PRIVATE)
-        .open(path)
+fn create(
+    path: &Path,
+    patience: Option<Duration>,
+    spent: &mut Duration,
+) -> anyhow::Result<OwnedFd> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(PRIVATE);
+    // A descriptor by its number is not made if it is not there.
+    let is_number = ["/dev/fd/", "/proc/self/fd/"];
+    options.create(!is_number.iter().any(|folder| path.starts_with(folder)));
+    if !std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        return Ok(options.open(path)?.into());
+    }
+    // A FIFO is open only when it has a reader, a serial line when the other end is there. The system cannot be told how
+    // long to wait, and has no event for it.
+    let before = Instant::now();
+    let (sender, opened) = mpsc::channel();
+    let path = path.to_owned();
+    thread::Builder::new()
+        .name("progrun-open".to_owned())
+        .stack_size(64 * 1024)
+        .spawn(move || sender.send(options.open(path)))?;
+    let opened = match patience {
+        None => opened.recv().map_err(RecvTimeoutError::from),
+        Some(patience) => opened.recv_timeout(patience),
+    };
+    *spent += before.elapsed();
+    Ok(opened.map_err(|_| NoReader)??.into())
 }
 
 /// A copy of a descriptor away from the low numbers, which belong to the child's redirections.

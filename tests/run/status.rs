@@ -295,7 +295,7 @@ fn a_variable_with_a_wrong_value_is_named() {
         ("PROGRUN_KILL_AFTER", times),
         (
             "PROGRUN_SIGNAL",
-            "': expected a signal such as TERM, INT or 15",
+            "': expected a name such as TERM or RTMIN+1, or a number from 1 to 64",
         ),
         ("PROGRUN_CHANNEL", "': expected a number from 3 to 255"),
     ] {
@@ -337,5 +337,122 @@ fn a_file_of_json_without_the_equals_sign_is_told_where_it_belongs() {
         .status(125);
     progrun(&["--quiet", "--json", "a/b.jsonl", "--grace=1", "--", "true"])
         .stderr("progrun: the file of --json stands behind an equals sign: --json=a/b.jsonl\n")
+        .status(125);
+}
+
+#[test]
+fn a_standard_stream_that_is_closed_is_closed_for_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = "for i in 0 1 2; do [ -e /dev/fd/$i ] && echo $i is open >>open; done; exit 0";
+    for options in [
+        &["--quiet"][..],
+        &["--quiet", "--log=log"],
+        &["--quiet", "--tty=always"],
+    ] {
+        for (closed, others) in [
+            ("<&-", "1 is open\n2 is open\n"),
+            (">&-", "0 is open\n2 is open\n"),
+            ("2>&-", "0 is open\n1 is open\n"),
+        ] {
+            let file = folder.path().join("open");
+            let _ = fs::remove_file(&file);
+            progrun(&[options, &["--", "sh", "-c", open]].concat())
+                .inside("sh", &format!(r#"exec "$@" {closed}"#))
+                .in_folder(folder.path())
+                .status(0);
+            // The file itself is opened with the free number and moved.
+            assert_eq!(
+                fs::read_to_string(&file).unwrap(),
+                others,
+                "{options:?} {closed}"
+            );
+        }
+    }
+    progrun(&["--quiet", "--", "sh", "-c", "echo hi"])
+        .inside("sh", r#""$@" >&- 2>/dev/null; echo $?"#)
+        .stdout("1\n")
+        .status(0);
+}
+
+#[test]
+fn a_standard_stream_that_goes_to_dev_null_is_open_for_the_command() {
+    progrun(&["--quiet", "--", "sh", "-c", "cat; echo hi && echo hi >&2"])
+        .inside("sh", r#"exec "$@" 0<>/dev/null 1<>/dev/null 2<>/dev/null"#)
+        .status(0);
+}
+
+#[test]
+fn nothing_of_progruns_own_goes_where_a_closed_stderr_was() {
+    let folder = tempfile::tempdir().unwrap();
+    for progress in ["--progress=plain", "--progress=bars"] {
+        progrun(&[
+            progress,
+            "--log=log",
+            "--json=events",
+            "--",
+            "sh",
+            "-c",
+            "echo 1/2 >&3; exit 3",
+        ])
+        .inside("sh", r#"exec "$@" 2>&-"#)
+        .in_folder(folder.path())
+        .status(3);
+        assert_eq!(fs::read_to_string(folder.path().join("log")).unwrap(), "");
+        let events = fs::read_to_string(folder.path().join("events")).unwrap();
+        assert!(
+            events.lines().all(|line| line.starts_with("{\"event\"")),
+            "{events}"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_timeout_sends_any_signal_that_there_is() {
+    for signal in ["RTMIN+1", "SIGRTMIN+1", "35"] {
+        let option = format!("--signal={signal}");
+        let mut gate = Gate::new();
+        let script = r#"trap 'echo got it; exit 7' RTMIN+1; echo >"$1"; while :; do read -r -t 1000 _ <"$1"; done"#;
+        let command = [
+            "--quiet",
+            "--preserve-status",
+            "--timeout=0.5",
+            "--kill-after=0",
+            &option,
+        ];
+        let run = progrun(
+            &[
+                &command[..],
+                &["--", "bash", "-c", script, "bash", gate.path()],
+            ]
+            .concat(),
+        );
+        let run = run.start();
+        gate.wait();
+        drop(gate);
+        assert_eq!(run.end().code(), Some(7), "{signal}");
+    }
+}
+
+#[test]
+fn a_log_called_dash_is_stdout() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "echo out; echo err >&2";
+    progrun(&[
+        "--quiet",
+        "--output=none",
+        "--log",
+        "-",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ])
+    .in_folder(folder.path())
+    .stdout("out\nerr\n")
+    .status(0);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    progrun(&["--json", "--log=-", "--", "true"])
+        .stderr("progrun: --log and --json both write to stdout; each needs its own place\n")
         .status(125);
 }

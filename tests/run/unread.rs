@@ -1,9 +1,13 @@
 //! Readers that take nothing: a run that is to stop does not wait for them, one that is not does.
 
+use std::fs;
 use std::io::{PipeReader, PipeWriter, Read};
-use std::process::Stdio;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Command, Stdio};
 
-use crate::support::{Gate, Running, Signal, progrun};
+use rustix::process::Pid;
+
+use crate::support::{Gate, Running, Signal, progrun, state_of, until};
 
 /// A pipe that has no room, so that whatever is printed into it is not read.
 fn full_pipe() -> (PipeReader, PipeWriter) {
@@ -109,7 +113,7 @@ fn a_command_that_ended_by_the_signal_is_not_called_killed_because_nobody_reads(
     assert_eq!(
         lines[..2],
         [
-            "sh: terminating",
+            "sh: terminating; SIGKILL in 3s",
             "sh: cannot write the command's stdout: not all of it was read in time"
         ]
     );
@@ -127,4 +131,89 @@ fn without_a_request_to_stop_a_reader_has_all_the_time_it_wants() {
     reader.read_to_string(&mut stdout).unwrap();
     assert_eq!(stdout.trim_start_matches('x'), "hi\n");
     assert_eq!(run.finish().status.code(), Some(0));
+}
+
+#[test]
+fn a_fifo_that_no_process_reads_is_waited_for_within_the_time_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new("mkfifo")
+        .arg(folder.path().join("fifo"))
+        .status();
+    assert!(made.unwrap().success());
+    for option in ["--log=fifo", "--json=fifo"] {
+        progrun(&["--timeout=0.1", option, "--", "echo", "hi"])
+            .in_folder(folder.path())
+            .stderr(
+                "progrun: cannot write fifo: no process has opened it to read, and the time is over\n",
+            )
+            .status(124);
+    }
+    progrun(&["--quiet", "--timeout=1h", "--log=fifo", "--", "echo", "hi"])
+        .inside("sh", r#"cat fifo & "$@"; wait"#)
+        .in_folder(folder.path())
+        .stdout("hi\nhi\n")
+        .status(0);
+}
+
+#[test]
+fn a_report_waits_for_a_progrun_that_takes_nothing_and_says_that_it_was_not_delivered() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    // As short as a queue can be, and then full.
+    rustix::net::listen(&listener, 0).unwrap();
+    let _waiting = UnixStream::connect(&path).unwrap();
+    progrun(&["report", "3/10"])
+        .variable("PROGRUN_SOCK", path.to_str().unwrap())
+        .stderr("progrun: report: not delivered: the progrun that this runs under takes nothing\n")
+        .status(0);
+    // One that only looks whether it runs under another looks no longer than a moment.
+    progrun(&["--", "echo", "hi"])
+        .variable("PROGRUN_SOCK", path.to_str().unwrap())
+        .stdout("hi\n")
+        .status(0);
+}
+
+/// The largest resident set so far, in KiB.
+fn high_water_mark(pid: Pid) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.unwrap().split_whitespace().next().unwrap();
+    number.parse().unwrap()
+}
+
+#[test]
+fn what_is_under_way_to_a_reader_that_pauses_is_bounded_by_its_size() {
+    let message =
+        r#"m=$(head -c 60000 /dev/zero | tr '\000' m); yes "{\"id\": 1, \"message\": \"$m\"}""#;
+    let controls = r#"m=$(head -c 65000 /dev/zero | tr '\000' '\001'); yes "{$m""#;
+    for flood in [
+        &format!("{controls} >&3"),
+        &format!("{message} >&3"),
+        "yes '{' >&3",
+        "yes 5 >&3",
+        "cat /dev/zero",
+        "yes",
+    ] {
+        let (_reader, writer) = std::io::pipe().unwrap();
+        let command = ["--quiet", "--json", "--", "bash", "-c", flood];
+        let run = progrun(&command).start_on(writer, Stdio::null());
+        let pid = run.pid();
+        // What is under way is at its most when nothing moves any more, for as long as a second of a processor takes here.
+        let work = || {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+            let (_, rest) = stat.rsplit_once(") ").unwrap();
+            let fields: Vec<_> = rest.split(' ').map(str::to_owned).collect();
+            [fields[11].clone(), fields[12].clone()]
+        };
+        let mut before = work();
+        until(|| {
+            let spin: u64 = (0..20_000_000).map(std::hint::black_box).sum();
+            assert!(spin > 0);
+            let now = work();
+            std::mem::replace(&mut before, now.clone()) == now && state_of(pid) == 'S'
+        });
+        let used = high_water_mark(pid);
+        assert!(used < 16 * 1024, "{used} KiB: {flood}");
+    }
 }

@@ -1,0 +1,93 @@
+//! How long a run waits for those who read what is written: a terminal, a pipe, a FIFO.
+//!
+//! Without a request to stop it waits as long as it takes, as in every pipeline. A run that is to stop and whose child is
+//! gone waits a little, and then discards what was not read, or a reader that takes nothing would keep it for ever, its
+//! time limit notwithstanding.
+
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+use crate::child::Order;
+use crate::event::Ending;
+
+use super::ending::TIMED_OUT;
+use super::inbox::Inputs;
+use super::{Input, Run};
+
+/// How long the writing of the last words is waited for at least, after giving up and after a stop.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long those are waited for who took everything until then, when others took nothing: on a busy machine the last words
+/// take a while.
+const OTHERS: Duration = Duration::from_secs(5);
+
+impl Run<'_> {
+    /// When a run that is to stop waits no longer for what its readers have not taken. Without a request a slow reader is
+    /// waited for however long it takes, as in every pipeline.
+    pub(super) fn discard_at(&self) -> Option<Duration> {
+        self.ladder.reason().filter(|_| !self.discarded)?;
+        let patience = self.settings.limits.kill_after?.max(LAST_WORDS);
+        let last = self.exited?.max(self.ladder.taken());
+        last.checked_add(patience)
+    }
+
+    /// Waits no longer for readers who take nothing.
+    pub(super) fn discard(&mut self) {
+        self.discarded = true;
+        self.control.order(Order::Discard);
+        self.stage.borrow_mut().abandon();
+    }
+
+    /// Puts an input into the channel when all that the sinks were given is written.
+    pub(super) fn send_when_written(&self, input: impl Fn() -> Input + Send + Sync + 'static) {
+        let inbox = self.inbox.clone();
+        self.stage.borrow_mut().flush(move || {
+            inbox.send(input());
+        });
+    }
+
+    /// Waits until everything is written, unless the user is tired of that too, or time is over. Gives whether it is.
+    pub(super) fn flush(&mut self, inputs: &Inputs<Input>) -> bool {
+        self.send_when_written(|| Input::Flushed);
+        let begun = self.elapsed();
+        loop {
+            let until = self.flushed_at(begun);
+            let at_most = until.map(|until| until.saturating_sub(self.elapsed()));
+            match inputs.next(at_most) {
+                Ok(Input::Flushed) => return true,
+                Ok(Input::Gone(what)) => self.gone(what),
+                Ok(Input::Signal(
+                    signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
+                )) => {
+                    self.losses.note(Ending::Signal(signal), None);
+                    return false;
+                }
+                Err(RecvTimeoutError::Timeout) if !self.gave_up && !self.discarded => {
+                    if self.ladder.reason().is_none() {
+                        self.losses.note(Ending::Status(TIMED_OUT), None);
+                    }
+                    self.discard();
+                    // Those that take something are to have it.
+                    self.send_when_written(|| Input::Flushed);
+                }
+                Err(_) => return false,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Until when the writing is waited for that began at `begun`. The time limit is for the whole run.
+    fn flushed_at(&self, begun: Duration) -> Option<Duration> {
+        let last_words = begun + LAST_WORDS;
+        if self.gave_up {
+            return Some(last_words);
+        }
+        if self.discarded {
+            return Some(begun + OTHERS);
+        }
+        let limit = match self.ladder.reason() {
+            None => self.ladder.deadline(),
+            Some(_) => self.discard_at(),
+        };
+        limit.map(|limit| limit.max(last_words))
+    }
+}
