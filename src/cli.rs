@@ -520,10 +520,18 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
     {
         answered(Err(format!("{word}: an amount cannot be negative")));
     } else {
-        let printed = error.print();
         if !error.use_stderr() {
-            end_written(printed);
+            end_written(error.print());
         }
+        let text = error.to_string();
+        let safe: Vec<_> = text.lines().map(escape).collect();
+        // Arguments and variables stand in it as they came. What would do something in the terminal is made visible, and then
+        // there are no colors either.
+        let _ = if text.lines().eq(safe.iter()) {
+            error.print()
+        } else {
+            writeln!(io::stderr(), "{}", safe.join("\n"))
+        };
     }
     run::end(Ending::Status(FAILED))
 }

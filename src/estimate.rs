@@ -17,6 +17,9 @@
 
 use std::time::Duration;
 
+/// How much longer a silence lasts at least than two usual ones before it is a stall.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Estimates the rate and the remaining time of one part of the work.
 ///
 /// All times are those since the part began, with pauses left out; the caller has the clock. A time
@@ -94,6 +97,17 @@ impl Estimate {
         let overdue = elapsed.saturating_sub(self.last).as_secs_f64() - self.silence / self.time;
         let age = elapsed.saturating_sub(self.first?).as_secs_f64();
         credible(self.work / (self.time + overdue.max(0.0) * age))
+    }
+
+    /// For how long there has been no progress, if that is longer than to be expected after what has been measured. A stall
+    /// has no rate, and no end that anything is known of.
+    #[must_use]
+    pub fn stalled(&self, elapsed: Duration) -> Option<Duration> {
+        self.first?;
+        let silence = elapsed.saturating_sub(self.last);
+        let usual = Duration::try_from_secs_f64(self.silence / self.time).unwrap_or_default();
+        let patience = usual.saturating_mul(2).saturating_add(PATIENCE);
+        (silence >= patience).then_some(silence)
     }
 
     /// The time left until `total` units are done, or `None` if there is nothing to tell it from.
@@ -197,6 +211,15 @@ mod tests {
         assert_eq!(stalled.rate(at(30)), Some(1.0));
         // 300 weighted units in 300 weighted seconds, and 10 seconds overdue at the age of 40.
         assert_eq!(stalled.rate(at(40)), Some(300.0 / 700.0));
+    }
+
+    #[test]
+    fn a_silence_is_a_stall_when_it_is_much_longer_than_usual() {
+        let estimate = after(&[(0, 0.0), (10, 10.0), (20, 20.0)]);
+        let shown = [20, 30, 41, 42, 60].map(|now| estimate.stalled(at(now)));
+        assert_eq!(shown, [None, None, None, Some(at(22)), Some(at(40))]);
+        assert_eq!(after(&[]).stalled(at(100)), None);
+        assert_eq!(after(&[(1, 3.0)]).stalled(at(3)), Some(at(2)));
     }
 
     #[test]

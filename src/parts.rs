@@ -5,7 +5,8 @@
 //! of each, the rest is counted. Time comes from outside, as what has passed since the run began.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::estimate::Estimate;
@@ -13,8 +14,10 @@ use crate::protocol::{Progress, Status};
 
 /// How many parts may be live at once; further ones are counted and not kept.
 pub const LIVE_PARTS: usize = 1000;
-/// Somebody else's format that was silent for so long may be at its end, or stuck: what it said last is not news.
+/// What was silent for so long may be at its end, or stuck: what it said last is not news.
 const STALE: Duration = Duration::from_secs(10);
+/// How many of the names of parts beyond the live ones are remembered, as numbers.
+const NAMES: usize = 100_000;
 /// How much of each text is kept, in bytes: no line of a terminal shows more.
 const TEXT_LIMIT: usize = 1024;
 
@@ -29,6 +32,9 @@ pub struct Part {
     updated: Duration,
     eta_given: Duration,
     estimate: Estimate,
+    /// How many parts of it were named, and how many of these are over.
+    named: u64,
+    over: u64,
 }
 
 impl Part {
@@ -58,18 +64,38 @@ impl Part {
     }
 
     /// How much of the whole is done, from 0 to 1. Who reports to us says when all is done; in somebody else's format a
-    /// full count proves nothing.
+    /// full count proves nothing. What has no amount of its own has that of its parts: those that are over, out of all named.
     #[must_use]
     pub fn fraction(&self) -> Option<f64> {
         let most = if self.source.is_some() { 0.99 } else { 1.0 };
-        self.known.fraction().map(|fraction| fraction.min(most))
+        let own = self.known.fraction();
+        own.or_else(|| self.of_parts())
+            .map(|fraction| fraction.min(most))
     }
 
-    /// For how long there has been no news, if that makes what is known doubtful.
+    #[expect(clippy::cast_precision_loss, reason = "a share of a bar")]
+    fn of_parts(&self) -> Option<f64> {
+        let has_amount = self.known.progress.is_some() || self.known.percentage.is_some();
+        (!has_amount && self.named > 0).then(|| self.over as f64 / self.named as f64)
+    }
+
+    /// How many parts are over of how many, where that is all the amount that is known.
+    #[must_use]
+    pub fn tally(&self) -> Option<(u64, u64)> {
+        self.of_parts().map(|_| (self.over, self.named))
+    }
+
+    /// For how long there has been no news, if that makes what is known doubtful: it is long, and longer than usual.
     #[must_use]
     pub fn stale(&self, elapsed: Duration) -> Option<Duration> {
-        self.source?;
-        Some(elapsed.saturating_sub(self.updated)).filter(|silence| *silence >= STALE)
+        let silence = elapsed.saturating_sub(self.updated);
+        let is_usual = self.source.is_none() && self.estimate.stalled(elapsed).is_none();
+        (silence >= STALE && !is_usual).then_some(silence)
+    }
+
+    /// Whether what was measured says nothing about now.
+    fn is_stalled(&self, elapsed: Duration) -> bool {
+        self.stale(elapsed).is_some() || self.estimate.stalled(elapsed).is_some()
     }
 
     /// How long the part has been going on.
@@ -81,12 +107,15 @@ impl Part {
     /// What is left: the child's own estimate, counted down since it gave it, or ours.
     #[must_use]
     pub fn remaining(&self, elapsed: Duration) -> Option<Duration> {
-        if self.stale(elapsed).is_some() {
+        if self.source.is_some() && self.stale(elapsed).is_some() {
             return None;
         }
         if let Some(eta) = self.known.eta {
             let given = Duration::try_from_secs_f64(eta).ok()?;
             return Some(given.saturating_sub(elapsed.saturating_sub(self.eta_given)));
+        }
+        if self.is_stalled(elapsed) {
+            return None;
         }
         let total = match (self.known.progress, self.known.total) {
             (Some(_), total) => total?,
@@ -98,7 +127,7 @@ impl Part {
     /// Units in a second; none for a part that gives only percentages.
     #[must_use]
     pub fn rate(&self, elapsed: Duration) -> Option<f64> {
-        if self.stale(elapsed).is_some() {
+        if self.is_stalled(elapsed) {
             return None;
         }
         self.known.progress?;
@@ -115,8 +144,39 @@ pub struct Parts {
     by_id: HashMap<String, usize>,
     /// How many parts are over, and how.
     pub ended: Ended,
-    /// How many reports were about parts beyond [`LIVE_PARTS`].
-    pub beyond: u64,
+    beyond: Beyond,
+    parents: Parents,
+}
+
+/// The parts beyond [`LIVE_PARTS`] that are not over: only how many there are is known, by numbers that stand for names.
+#[derive(Debug, Default)]
+struct Beyond {
+    names: HashSet<u64>,
+    hasher: RandomState,
+    /// Whether there are more.
+    more: bool,
+}
+
+impl Beyond {
+    fn add(&mut self, id: &str) {
+        let name = self.hasher.hash_one(id);
+        if self.names.len() < NAMES {
+            self.names.insert(name);
+        } else {
+            self.more |= !self.names.contains(&name);
+        }
+    }
+
+    fn remove(&mut self, id: &str) -> bool {
+        !self.names.is_empty() && self.names.remove(&self.hasher.hash_one(id))
+    }
+}
+
+/// Whether more than one part has parts of its own: then the name of a part alone does not say which it is.
+#[derive(Debug, Default)]
+struct Parents {
+    first: Option<String>,
+    several: bool,
 }
 
 /// How many parts are over.
@@ -126,6 +186,15 @@ pub struct Ended {
     pub well: u64,
     /// Those that failed or were cancelled.
     pub badly: u64,
+}
+
+impl Parents {
+    fn note(&mut self, parent: &str) {
+        match &self.first {
+            None => self.first = Some(parent.to_owned()),
+            Some(first) => self.several |= first != parent,
+        }
+    }
 }
 
 impl Parts {
@@ -141,10 +210,31 @@ impl Parts {
             return None;
         };
         let id = clipped(id);
-        let index = match self.by_id.get(id) {
-            Some(&index) => index,
+        if let Some(parent) = report.parent.as_deref() {
+            self.parents.note(clipped(parent));
+        }
+        let index = self.by_id.get(id).copied();
+        let known = match index {
+            Some(index) => self.live[index].known.parent.clone(),
+            None => None,
+        };
+        let parent = report.parent.as_deref().map(clipped);
+        let parent = parent.or(known.as_deref());
+        let is_new = index.is_none() && !self.beyond.remove(id);
+        let whole = self.whole(parent);
+        whole.updated = elapsed;
+        // Other programs name their parts as they come to them.
+        if source.is_none() {
+            whole.named += u64::from(is_new);
+            whole.over += u64::from(report.status.is_some());
+        }
+        self.task.updated = elapsed;
+        let index = match index {
+            Some(index) => index,
             None if self.live.len() == LIVE_PARTS => {
-                self.beyond += 1;
+                if report.status.is_none() {
+                    self.beyond.add(id);
+                }
                 self.count(report.status);
                 return None;
             }
@@ -168,6 +258,27 @@ impl Parts {
         Some(part)
     }
 
+    /// What a part belongs to: a live part, or the task itself.
+    fn whole(&mut self, parent: Option<&str>) -> &mut Part {
+        match parent.and_then(|parent| self.by_id.get(parent)) {
+            Some(&index) => &mut self.live[index],
+            None => &mut self.task,
+        }
+    }
+
+    /// The part that this one belongs to, if its own name does not say which it is: as it is known, or by its id alone.
+    #[must_use]
+    pub fn owner<'a>(&'a self, part: &'a Part) -> Option<&'a str> {
+        let parent = part
+            .known
+            .parent
+            .as_deref()
+            .filter(|_| self.parents.several)?;
+        let live = self.by_id.get(parent).map(|index| &self.live[*index]);
+        live.and_then(|owner| owner.known.title.as_deref())
+            .or(Some(parent))
+    }
+
     fn count(&mut self, status: Option<Status>) {
         match status {
             None => {}
@@ -176,10 +287,10 @@ impl Parts {
         }
     }
 
-    /// How many parts are live.
+    /// How many parts are not over, and whether there are more than can be counted.
     #[must_use]
-    pub fn live(&self) -> usize {
-        self.live.len()
+    pub fn live(&self) -> (usize, bool) {
+        (self.live.len() + self.beyond.names.len(), self.beyond.more)
     }
 
     /// How many live parts were reported in somebody else's format.
@@ -311,20 +422,127 @@ mod tests {
         parts.apply(&over("b", Status::Skipped), None, NOW);
         parts.apply(&over("never began", Status::Ok), None, NOW);
         assert_eq!(parts.ended, Ended { well: 2, badly: 1 });
-        assert_eq!(parts.live(), 0);
+        assert_eq!(parts.live(), (0, false));
         parts.apply(&report("b", None), None, NOW);
         assert_eq!(shape(&parts), [line(1, "b")]);
     }
 
-    #[test]
-    fn parts_beyond_the_limit_are_counted_and_not_kept() {
-        let mut parts = Parts::default();
-        for number in 0..LIVE_PARTS + 5 {
-            let mut part = report("", None);
-            part.id = Some(Cow::Owned(number.to_string()));
-            parts.apply(&part, None, NOW);
+    fn numbered(number: usize, status: Option<Status>) -> Progress<'static> {
+        Progress {
+            id: Some(Cow::Owned(number.to_string())),
+            status,
+            ..Progress::default()
         }
-        assert_eq!((parts.live(), parts.beyond), (LIVE_PARTS, 5));
+    }
+
+    #[test]
+    fn parts_beyond_the_limit_are_counted_once_each_and_not_kept() {
+        let mut parts = Parts::default();
+        for _ in 0..3 {
+            for number in 0..3000 {
+                parts.apply(&numbered(number, None), None, NOW);
+            }
+        }
+        assert_eq!(
+            (parts.live.len(), parts.live()),
+            (LIVE_PARTS, (3000, false))
+        );
+        assert_eq!(parts.task.tally(), Some((0, 3000)));
+        for number in (0..3000).rev() {
+            parts.apply(&numbered(number, Some(Status::Ok)), None, NOW);
+        }
+        assert_eq!((parts.live(), parts.ended.well), ((0, false), 3000));
+        assert_eq!(parts.task.tally(), Some((3000, 3000)));
+        for number in 0..2 * NAMES {
+            parts.apply(&numbered(number, None), None, NOW);
+        }
+        assert_eq!(parts.live(), (LIVE_PARTS + NAMES, true));
+    }
+
+    #[test]
+    fn a_whole_without_an_amount_has_that_of_its_parts() {
+        let mut parts = Parts::default();
+        for (id, parent) in [
+            ("a", None),
+            ("b", None),
+            ("a1", Some("a")),
+            ("a2", Some("a")),
+        ] {
+            parts.apply(&report(id, parent), None, NOW);
+        }
+        parts.apply(&over("a1", Status::Ok), None, NOW);
+        assert_eq!(parts.tree(1)[0].1.fraction(), Some(0.5));
+        assert_eq!(parts.task.fraction(), Some(0.0));
+        parts.apply(&over("b", Status::Failed), None, NOW);
+        assert_eq!(
+            (parts.task.fraction(), parts.task.tally()),
+            (Some(0.5), Some((1, 2)))
+        );
+        let own = Progress {
+            progress: Some(3.0),
+            ..Progress::default()
+        };
+        parts.apply(&own, None, NOW);
+        assert_eq!((parts.task.fraction(), parts.task.tally()), (None, None));
+        // Another program names its parts as it comes to them.
+        let mut parts = Parts::default();
+        parts.apply(&report("a", None), Some("tool"), NOW);
+        assert_eq!(parts.task.fraction(), None);
+    }
+
+    #[test]
+    fn whose_part_it_is_is_told_where_several_have_parts() {
+        let mut parts = Parts::default();
+        let mut server = report("s1", None);
+        server.title = Some(Cow::Borrowed("server one"));
+        parts.apply(&server, None, NOW);
+        parts.apply(&report("disk 3", Some("s1")), None, NOW);
+        let disk = parts.tree(2)[1].1.clone();
+        assert_eq!(parts.owner(&disk), None);
+        parts.apply(&report("disk 4", Some("s2")), None, NOW);
+        assert_eq!(parts.owner(&disk), Some("server one"));
+        let other = parts.tree(3)[2].1.clone();
+        assert_eq!(parts.owner(&other), Some("s2"));
+    }
+
+    #[test]
+    fn a_stall_has_no_rate_no_time_left_and_is_told() {
+        let at = Duration::from_secs;
+        let report = |progress: u32| Progress {
+            progress: Some(progress.into()),
+            total: Some(100.0),
+            ..Progress::default()
+        };
+        let mut parts = Parts::default();
+        for second in 0..=30 {
+            let progress = u32::try_from(second).unwrap();
+            parts.apply(&report(progress), None, at(second));
+        }
+        let said = |parts: &Parts, now| {
+            let task = &parts.task;
+            (
+                task.rate(at(now)).is_some(),
+                task.remaining(at(now)).is_some(),
+                task.stale(at(now)),
+            )
+        };
+        assert_eq!(said(&parts, 33), (true, true, None));
+        assert_eq!(said(&parts, 34), (false, false, None));
+        assert_eq!(said(&parts, 42), (false, false, Some(at(12))));
+        // A part that moves is news of the whole.
+        let part = Progress {
+            id: Some(Cow::Borrowed("a")),
+            ..Progress::default()
+        };
+        parts.apply(&part, None, at(42));
+        assert_eq!(said(&parts, 43), (false, false, None));
+        // Steps that are slow as a rule are no stall.
+        let mut slow = Parts::default();
+        for step in 0..3 {
+            slow.apply(&report(step), None, at(u64::from(step) * 30));
+        }
+        assert_eq!(said(&slow, 115), (true, true, None));
+        assert_eq!(said(&slow, 122), (false, false, Some(at(62))));
     }
 
     #[test]
@@ -358,7 +576,8 @@ mod tests {
         assert_eq!((part.remaining(at(11)), part.rate(at(11))), (None, None));
         part.apply(&full(None), None, at(12));
         assert_eq!(part.fraction(), Some(1.0));
-        assert_eq!(part.stale(at(100)), None);
+        assert_eq!(part.stale(at(21)), None);
+        assert_eq!(part.stale(at(100)), Some(at(88)));
     }
 
     #[test]

@@ -3,24 +3,26 @@
 //! Everything is drawn from the picture in [`Parts`], at most twenty times a second and not at all when nothing changed.
 //! A frame is made in memory and leaves as one write; while the terminal has not taken the last one, none is made.
 //! Whatever the child printed is written in order and byte for byte: complete lines above the bars, and a line that the
-//! child leaves open, such as a question, after a moment as it is, with the bars out of the way until it is complete.
+//! child leaves open, such as a question, after a moment as it is, with the bars out of the way at first and then below it.
+//! Nothing is drawn in the middle of a sequence, and what the child has on, such as colors and links, is off in what is ours.
 
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzz;
 mod layout;
+mod open_line;
 mod output;
 mod page;
 mod raw;
+mod row;
 mod screen;
 mod sieve;
 mod silent;
 mod taskbar;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use crate::credit::Charge;
 use crate::dialect::{FILES, redraws_words};
@@ -29,14 +31,16 @@ use crate::parts::Parts;
 use crate::protocol::Status;
 use crate::reports::Reports;
 
-use self::layout::{Layout, Line};
+use self::layout::Layout;
+use self::open_line::Cursor;
 use self::output::Output;
 use self::raw::Raw;
+use self::row::Row;
 use self::screen::Screen;
 use self::silent::Silent;
 use self::taskbar::Taskbar;
 use super::narration::Stop;
-use super::text::escape;
+use super::text::{ascii, escape};
 use super::{Modes, Outlet, Sink, narration};
 
 /// A fast command stays silent.
@@ -47,8 +51,6 @@ const SPIN: Duration = Duration::from_millis(125);
 const SECOND: Duration = Duration::from_secs(1);
 /// How much output is gathered between frames.
 const GATHER: usize = 64 * 1024;
-/// Of this many steps an indicatif bar is made.
-const STEPS: u64 = 10_000;
 
 /// Bars on a terminal.
 #[derive(Debug)]
@@ -68,6 +70,8 @@ pub(super) struct Bars {
     layout: Layout,
     name: String,
     color: bool,
+    /// Whether the terminal knows no other characters.
+    ascii: bool,
     /// Which streams of the child are ours to show.
     shows: [bool; 2],
     taskbar: Taskbar,
@@ -83,8 +87,9 @@ pub(super) struct Bars {
     /// For what the child printed, and held until it is written or known to be redrawn.
     charges: Vec<Charge>,
     last_frame: Option<Duration>,
-    /// Whether bars are on the screen.
+    /// Whether bars are on the screen, and below which line that the child has open.
     drawn: bool,
+    below: Option<Cursor>,
     /// Whether the colors that the child has on are off for the time being.
     plain: bool,
     news: bool,
@@ -111,27 +116,6 @@ pub(super) struct Setup {
     pub(super) newline_returns: bool,
     /// Whether what is typed is read line by line.
     pub(super) by_lines: bool,
-}
-
-/// A line of the picture: texts that the bar's style reads when it draws.
-#[derive(Debug)]
-struct Row {
-    bar: ProgressBar,
-    texts: Arc<Mutex<Texts>>,
-    shape: Shape,
-}
-
-#[derive(Debug, Default)]
-struct Texts {
-    left: String,
-    right: String,
-}
-
-/// What the style of a row depends on: the columns of its bar, 0 for none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shape {
-    bar: usize,
-    color: bool,
 }
 
 impl Bars {
@@ -163,6 +147,7 @@ impl Bars {
             layout: Layout::default(),
             name,
             color,
+            ascii: false,
             shows,
             taskbar: Taskbar::new(),
             parts: Parts::default(),
@@ -174,6 +159,7 @@ impl Bars {
             charges: Vec::new(),
             last_frame: None,
             drawn: false,
+            below: None,
             plain: false,
             news: false,
             failures: Vec::new(),
@@ -196,6 +182,13 @@ impl Bars {
         self
     }
 
+    /// Draws in ASCII if `so`.
+    #[must_use]
+    pub(super) fn ascii(mut self, so: bool) -> Self {
+        self.ascii = so;
+        self
+    }
+
     fn reports(&mut self, reports: &Reports, elapsed: Duration) {
         self.news = true;
         self.awaits_report = false;
@@ -212,7 +205,8 @@ impl Bars {
                 if self.failures.is_empty() {
                     self.failed = elapsed;
                 }
-                self.failures.push(narration::part_failed(&part));
+                self.failures
+                    .push(narration::part_failed(&part, &self.parts));
             }
         }
         if let Some(bad) = &reports.first_malformed
@@ -232,17 +226,23 @@ impl Bars {
     /// A line of ours above the bars.
     fn say(&mut self, text: &str) {
         self.clear();
+        self.output.cut_sequence();
         self.write_output();
         self.be_plain(true);
         let open = if self.output.end_line() { "\r\n" } else { "" };
         let line = format!("{open}{}: {text}\r\n", escape(&self.name));
+        let line = if self.ascii {
+            ascii(&line)
+        } else {
+            line.into()
+        };
         self.screen.write(line.as_bytes());
         self.news = true;
     }
 
     fn frame(&mut self, elapsed: Duration) {
         self.last_frame = Some(elapsed);
-        let draws = self.is_ours() && !self.output.line_open();
+        let draws = self.is_ours() && self.has_place(elapsed);
         // A bar that is over at once has shown nothing, as after the answer of a server that looks like a report.
         if draws && elapsed >= self.since + SHOW_AFTER {
             self.output.decide(true, elapsed);
@@ -259,11 +259,16 @@ impl Bars {
         }
         if !self.is_ours() {
             self.drawn = false;
-        } else if !self.output.line_open() {
+        } else if self.has_place(elapsed) {
             self.draw(elapsed);
         }
         self.news = false;
         self.send();
+    }
+
+    /// Whether bars can be drawn where the cursor is: below complete lines, or below an open one that is there for a while.
+    fn has_place(&self, elapsed: Duration) -> bool {
+        self.output.bars_from().is_some_and(|time| time <= elapsed)
     }
 
     fn send(&mut self) {
@@ -306,10 +311,32 @@ impl Bars {
     /// Takes the bars away, if there are any.
     fn clear(&mut self) {
         // There are none on somebody else's terminal: whoever has it now has written over them.
+        let below = self.below.take();
         if self.drawn && self.is_ours() {
-            self.screen.erase();
+            match below {
+                None => self.screen.erase(),
+                Some(cursor) => {
+                    self.be_plain(true);
+                    if cursor.last.is_some() {
+                        self.screen.write(b"\r\n\x1b[J");
+                        self.go_back(&cursor);
+                    } else {
+                        self.screen.write(b"\x1b[J");
+                    }
+                }
+            }
         }
         self.drawn = false;
+    }
+
+    /// Moves the cursor from the line below to where the child has left it.
+    fn go_back(&mut self, cursor: &Cursor) {
+        self.screen.write(b"\x1b[A");
+        self.screen.write(&cursor.forward());
+        if let Some(last) = &cursor.last {
+            self.be_plain(false);
+            self.screen.write(last.as_bytes());
+        }
     }
 
     /// Switches the colors off that the child has on, for what is ours, or on again.
@@ -343,20 +370,28 @@ impl Bars {
             self.multi.remove(&row.bar);
         }
         while self.rows.len() < lines.len() {
-            let bar = self.multi.add(ProgressBar::new(STEPS));
+            let bar = self.multi.add(Row::bar());
             self.rows.push(Row::new(bar));
         }
         for (row, line) in self.rows.iter_mut().zip(lines) {
-            row.set(line, self.color);
+            row.set(line, self.color, self.ascii);
         }
         self.be_plain(true);
+        let cursor = self.output.cursor();
+        if cursor.is_some() {
+            self.screen.write(b"\r\n");
+        }
         let first = self.rows.first();
         self.screen.picture(|| {
             if let Some(row) = first {
-                row.bar.force_draw();
+                row.draw();
             }
         });
         self.drawn = true;
+        if let Some(cursor) = &cursor {
+            self.go_back(cursor);
+        }
+        self.below = cursor;
         let fraction = self.fraction();
         if let Some(sequence) = self.taskbar.set(fraction) {
             self.screen.write(sequence.as_bytes());
@@ -382,6 +417,7 @@ impl Bars {
         self.output.open_all_lines(elapsed);
         self.write_output();
         self.be_plain(false);
+        self.output.expect_question();
         self.last_frame.get_or_insert(elapsed);
         self.lent = true;
         self.send();
@@ -448,7 +484,7 @@ impl Sink for Bars {
             } => {
                 self.charges.push((*charge).clone());
                 if self.lent || self.awaits_report {
-                    self.output.show(bytes);
+                    self.output.show(*stream as usize, bytes, elapsed);
                 } else {
                     self.output
                         .add(*stream as usize, self.source, bytes, elapsed);
@@ -508,8 +544,8 @@ impl Sink for Bars {
         let waits = self.news || self.output.is_waiting() || !self.failures.is_empty();
         let wait = if waits || !self.outlet.is_idle() {
             FRAME
-        } else if self.output.line_open() {
-            return None;
+        } else if self.output.line_open() && !self.drawn {
+            return self.output.bars_from().map(|time| time.max(last + FRAME));
         } else if self.fraction().is_none() {
             SPIN
         } else {
@@ -560,74 +596,6 @@ impl Sink for Bars {
     }
 }
 
-impl Row {
-    fn new(bar: ProgressBar) -> Self {
-        Self {
-            bar,
-            texts: Arc::default(),
-            shape: Shape {
-                bar: usize::MAX,
-                color: false,
-            },
-        }
-    }
-
-    fn set(&mut self, line: Line, color: bool) {
-        let shape = Shape {
-            bar: line.bar,
-            color,
-        };
-        if let Ok(mut texts) = self.texts.lock() {
-            texts.left = line.left;
-            texts.right = line.right;
-        }
-        if shape != self.shape {
-            self.shape = shape;
-            self.bar.set_style(style(shape, &self.texts));
-        }
-        self.bar.update(|state| state.set_pos(steps(line.fraction)));
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a fraction of 10,000"
-)]
-fn steps(fraction: f64) -> u64 {
-    (fraction * STEPS as f64) as u64
-}
-
-fn style(shape: Shape, texts: &Arc<Mutex<Texts>>) -> ProgressStyle {
-    let (on, off) = if shape.color {
-        ("\x1b[36m", "\x1b[0m")
-    } else {
-        ("", "")
-    };
-    let template = match shape.bar {
-        0 => "{left} {right}".to_owned(),
-        columns => format!("{{left}} {on}{{bar:{columns}}}{off} {{right}}"),
-    };
-    let (left, right) = (Arc::clone(texts), Arc::clone(texts));
-    // The template is ours and correct; a plain bar is better than none if it ever is not.
-    ProgressStyle::with_template(&template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
-        .with_key(
-            "left",
-            move |_: &ProgressState, f: &mut dyn std::fmt::Write| {
-                let _ = left.lock().map(|texts| f.write_str(&texts.left));
-            },
-        )
-        .with_key(
-            "right",
-            move |_: &ProgressState, f: &mut dyn std::fmt::Write| {
-                let _ = right.lock().map(|texts| f.write_str(&texts.right));
-            },
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -636,6 +604,7 @@ mod tests {
     use crate::protocol::Progress;
     use std::io::{Read, Seek};
     use std::num::NonZeroU16;
+    use std::sync::Arc;
 
     fn emulator() -> vt100::Parser {
         let size = |number| NonZeroU16::new(number).unwrap();
@@ -824,6 +793,108 @@ mod tests {
     fn a_sequence_that_the_child_has_not_ended_does_not_swallow_our_last_words() {
         for begun in [&b"hello\x1b]0;title"[..], b"hello\x1bPq", b"hello\x1b["] {
             assert_eq!(run(&[begun]).1, ["hello"]);
+        }
+    }
+
+    #[test]
+    fn bars_are_below_a_line_that_stays_open_and_its_rest_is_put_at_its_end() {
+        let wide = "w".repeat(79);
+        for begin in [
+            "big.iso:",
+            "\x1b[32mgreen \u{65e5}",
+            &wide,
+            &"x".repeat(200),
+            "a\tb",
+        ] {
+            for (rest, more) in [
+                (".", "."),
+                ("yz", "\x1b[31mred"),
+                ("\u{672c}", "!"),
+                ("\tt", "-"),
+            ] {
+                let mut pieces = vec![b"before\n".to_vec(), begin.as_bytes().to_vec()];
+                pieces.extend(vec![Vec::new(); 14]);
+                for piece in [rest, more, "\nafter\nopen ", "again"] {
+                    pieces.push(piece.as_bytes().to_vec());
+                    pieces.extend(vec![Vec::new(); 3]);
+                }
+                let pieces: Vec<_> = pieces.iter().map(|piece| &piece[..]).collect();
+                let (pictures, end) = run(&pieces);
+                let shown = alone(format!("before\r\n{begin}").as_bytes());
+                // Not at first, for it may be a question.
+                assert_eq!(pictures[5], shown, "{begin:?}");
+                let mut below = pictures[15].clone();
+                assert!(below.pop().unwrap().starts_with("job "), "{begin:?}");
+                assert_eq!(below, shown, "{begin:?}");
+                let shown = alone(format!("before\r\n{begin}{rest}{more}").as_bytes());
+                let mut below = pictures[23].clone();
+                assert!(
+                    below.pop().unwrap().starts_with("job "),
+                    "{begin:?}{rest:?}"
+                );
+                assert_eq!(below, shown, "{begin:?}{rest:?}");
+                let all = format!("before\r\n{begin}{rest}{more}\r\nafter\r\nopen again");
+                assert_eq!(end, alone(all.as_bytes()));
+            }
+        }
+    }
+
+    #[test]
+    fn no_bar_is_drawn_in_the_middle_of_a_sequence_and_one_that_does_not_end_is_ended() {
+        for (half, other_half) in [
+            ("\x1b[3", "1mred"),
+            ("\x1b]0;ti", "tle\x07red"),
+            ("\x1bPq#0", "~~\x1b\\red"),
+            ("\x1b", "[mred"),
+        ] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            let outlet = Outlet::new(file.reopen().unwrap().into(), Box::new(|_| ()));
+            let mut bars = bars(outlet).after_first_report(true);
+            let credit = Credit::new(1 << 20, || ());
+            let print = |bars: &mut Bars, text: &str, now| {
+                let event = Event::Output {
+                    stream: Stream::Stderr,
+                    bytes: &Arc::new(text.as_bytes().to_vec()),
+                    charge: &credit.charge(1),
+                };
+                bars.event(&event, now);
+                bars.tick(now);
+            };
+            let mut written = |since: &mut usize| {
+                let mut all = String::new();
+                file.rewind().unwrap();
+                file.read_to_string(&mut all).unwrap();
+                let new = all[*since..].to_owned();
+                *since = all.len();
+                new
+            };
+            let at = Duration::from_millis;
+            let mut since = 0;
+            print(&mut bars, half, at(300));
+            let report = Progress {
+                percentage: Some(50.0),
+                ..Progress::default()
+            };
+            let reports = Reports {
+                parts: vec![report],
+                ..Reports::default()
+            };
+            bars.event(&Event::Progress(&reports), at(400));
+            bars.tick(at(500));
+            bars.tick(at(2000));
+            assert_eq!(written(&mut since), half);
+            bars.tick(at(2500));
+            let ended = written(&mut since);
+            assert!(ended.starts_with("\x18\x1b\\"), "{ended:?}");
+            assert!(ended.contains("job "), "{ended:?}");
+            // The rest comes too late to be anything.
+            print(&mut bars, other_half, at(3000));
+            print(&mut bars, "\n", at(3100));
+            let late = written(&mut since);
+            assert!(
+                late.contains("red\n") && !late.contains("1m") && !late.contains("tle"),
+                "{half:?} {late:?}"
+            );
         }
     }
 

@@ -182,7 +182,10 @@ pub fn choose(
     if let Some((place, on_gone)) = events {
         let outlet = Outlet::new(place, on_gone);
         let name = display.name.clone();
-        sinks.push(Box::new(Json::new(outlet, name, json_on_stdout)));
+        let json = Json::new(outlet, name, json_on_stdout);
+        sinks.push(Box::new(
+            json.on_terminal(json_on_stdout && isatty(stdout())),
+        ));
     }
     if let Some(file) = log_file {
         let outlet = Outlet::new(file, incomplete("the log", log));
@@ -204,6 +207,7 @@ pub fn choose(
         let color = display.color.unwrap_or_else(color_by_environment);
         let name = display.name.clone();
         let bars = Bars::new(terminal, name, color, shows, size, foreground, setup);
+        let bars = bars.ascii(!is_utf_8());
         sinks.push(Box::new(bars.after_first_report(awaits_report)));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
@@ -303,11 +307,7 @@ fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {
     match progress {
         Progress::Bars => true,
         Progress::Plain | Progress::None => false,
-        Progress::Auto => {
-            !json_on_stdout
-                && isatty(stderr())
-                && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-        }
+        Progress::Auto => !json_on_stdout && isatty(stderr()) && !is_dumb(),
     }
 }
 
@@ -339,11 +339,24 @@ fn is_read(descriptor: impl AsFd) -> bool {
     })
 }
 
+/// Whether the terminal is one that understands no sequences. One without a name is taken for such.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
+/// Whether the character set of the locale is UTF-8, by the variables that setlocale(3) reads.
+fn is_utf_8() -> bool {
+    let mut names = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = names.find_map(set).unwrap_or_default().to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
 /// By the conventions of `NO_COLOR` and `CLICOLOR_FORCE`; bars are on a terminal, which understands colors.
 fn color_by_environment() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    set("CLICOLOR_FORCE") || !no_color && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    set("CLICOLOR_FORCE") || !no_color && !is_dumb()
 }
 
 /// Columns and rows of the terminal; what every terminal once had, where it does not say.

@@ -12,6 +12,7 @@ use crate::event::{Cause, Ending, Event, Final, Reason, Step, Stream, signal_nam
 use crate::protocol::PROGRESS;
 use crate::reports::{Reports, VerbatimLine};
 
+use super::text::escape_json;
 use super::{Outlet, Sink};
 
 /// The stream of `--json`.
@@ -25,6 +26,8 @@ pub(super) struct Json {
     cause: &'static str,
     /// Whether the child was asked and has not been sent a signal since.
     asked: bool,
+    /// Whether the stream is read on a terminal.
+    on_terminal: bool,
     /// The head of a character that a read cut in two, for each stream.
     cut: [Vec<u8>; 2],
 }
@@ -40,8 +43,25 @@ impl Json {
             with_output,
             cause: "",
             asked: false,
+            on_terminal: false,
             cut: [Vec::new(), Vec::new()],
         }
+    }
+
+    /// For a terminal if `so`: characters that do something there are escaped.
+    #[must_use]
+    pub(super) fn on_terminal(mut self, so: bool) -> Self {
+        self.on_terminal = so;
+        self
+    }
+
+    fn send(&mut self, lines: String, charges: Vec<Charge>) {
+        let lines = if self.on_terminal {
+            escape_json(&lines).into_owned()
+        } else {
+            lines
+        };
+        self.outlet.send(lines.into_bytes(), charges);
     }
 
     fn line(&mut self, event: &str, elapsed: Duration, fields: &[(&str, Value)]) {
@@ -50,7 +70,7 @@ impl Json {
             let _ = write!(line, ",\"{name}\":{}", json_of(value));
         }
         line.push_str("}\n");
-        self.outlet.send(line.into_bytes(), Vec::new());
+        self.send(line, Vec::new());
     }
 
     fn output(&mut self, stream: Stream, bytes: &[u8], charge: Option<&Charge>, elapsed: Duration) {
@@ -61,8 +81,7 @@ impl Json {
         let _ = write!(line, ",\"stream\":\"{stream}\"");
         push_text(&mut line, bytes);
         line.push_str("}\n");
-        self.outlet
-            .send(line.into_bytes(), charge.into_iter().cloned().collect());
+        self.send(line, charge.into_iter().cloned().collect());
     }
 
     fn progress(&mut self, reports: &Reports, elapsed: Duration) {
@@ -89,7 +108,7 @@ impl Json {
             }
         }
         let charges = reports.charge.iter().cloned().collect();
-        self.outlet.send(lines.into_bytes(), charges);
+        self.send(lines, charges);
     }
 }
 

@@ -151,9 +151,14 @@ pub(super) fn malformed(bad: &BadLine) -> String {
 /// counted.
 pub(super) const FAILURES: usize = 20;
 
-/// The line that stays of a part that failed.
-pub(super) fn part_failed(part: &Part) -> String {
-    let mut text = format!("{} failed", label(part));
+/// The line that stays of a part that failed, one of these.
+pub(super) fn part_failed(part: &Part, parts: &Parts) -> String {
+    let mut text = String::new();
+    if let Some(owner) = parts.owner(part) {
+        text = format!("{}: ", escape(owner));
+    }
+    text.push_str(&label(part));
+    text.push_str(" failed");
     if let Some(message) = &part.known.message {
         text.push_str(": ");
         text.push_str(&escape(message));
@@ -173,7 +178,9 @@ pub(super) fn label(part: &Part) -> String {
 pub(super) fn tally(parts: &Parts, succeeded: bool) -> String {
     let count = |parts: usize| u64::try_from(parts).unwrap_or(0);
     let ended = parts.ended.well + parts.ended.badly;
-    let begun = ended + count(parts.live());
+    let (live, more) = parts.live();
+    let begun = ended + count(live);
+    let more = if more { "+" } else { "" };
     let over = ended
         + if succeeded {
             count(parts.of_others())
@@ -182,8 +189,8 @@ pub(super) fn tally(parts: &Parts, succeeded: bool) -> String {
         };
     match (begun, parts.ended.badly) {
         (0, _) => String::new(),
-        (begun, 0) => format!("{over} of {begun} parts"),
-        (begun, failed) => format!("{over} of {begun} parts, {failed} failed"),
+        (begun, 0) => format!("{over} of {begun}{more} parts"),
+        (begun, failed) => format!("{over} of {begun}{more} parts, {failed} failed"),
     }
 }
 

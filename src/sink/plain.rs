@@ -143,7 +143,7 @@ impl Plain {
         }
         if part.known.status == Some(Status::Failed) && self.failures < narration::FAILURES {
             self.failures += 1;
-            let text = narration::part_failed(part);
+            let text = narration::part_failed(part, &self.parts);
             self.say(&text);
         }
     }
@@ -160,7 +160,8 @@ impl Plain {
 fn describe(parts: &Parts, elapsed: Duration) -> String {
     let task = &parts.task;
     let mut words = Vec::new();
-    words.extend(share(task));
+    // What is that of its parts is told as theirs.
+    words.extend(share(task).filter(|_| task.tally().is_none()));
     words.push(amount(&task.known));
     words.push(narration::tally(parts, false));
     if let Some(left) = task.remaining(elapsed).filter(|left| !left.is_zero()) {

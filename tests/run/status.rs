@@ -137,6 +137,26 @@ For more information, try '--help'.
 }
 
 #[test]
+fn what_cannot_be_understood_is_told_without_what_a_terminal_obeys() {
+    let bad = "x\u{9b}31m\u{202e}\x1b]2;title\x07";
+    for run in [
+        progrun(&["--timeout", bad, "--", "true"]),
+        progrun(&[&format!("--{bad}"), "--", "true"]),
+        progrun(&["--", "true"]).env("PROGRUN_OUTPUT", bad),
+    ] {
+        let output = run.output();
+        assert_eq!(output.status.code(), Some(125));
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("x<U+009B>31m<U+202E>^[]2;title^G"),
+            "{said:?}"
+        );
+        let is_harmless = |character: char| character == '\n' || !character.is_control();
+        assert!(said.chars().all(is_harmless), "{said:?}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_written_is_125_and_the_command_is_not_run() {
     progrun(&["--log=/no/such/folder/log", "--", "echo", "ran"])
         .stderr(

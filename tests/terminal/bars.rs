@@ -298,3 +298,42 @@ fn taskbar(bytes: &[u8]) -> Vec<String> {
         .map(|rest| rest.split(['\x07', '\x1b']).next().unwrap().to_owned())
         .collect()
 }
+
+#[test]
+fn a_terminal_that_is_not_utf_8_gets_bars_in_ascii() {
+    let setup = terminal().env("LC_ALL", "C");
+    let mut terminal = setup.job("echo '3/10 größe' >&3; pause");
+    terminal.until("bar", |screen| {
+        screen == "job ====>----------  30%  3/10  _s  gr??e"
+    });
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(terminal.bytes.is_ascii());
+}
+
+#[test]
+fn a_terminal_without_a_name_gets_plain_lines() {
+    let mut terminal = terminal().env("TERM", "").job("echo 1/2 >&3; pause");
+    terminal.shows("job: 50%, 1/2");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(!terminal.was_sent("\x1b"));
+}
+
+#[test]
+fn three_thousand_parts_are_counted_and_a_failed_one_says_whose_it_is() {
+    let mut terminal = terminal().size(6, 80).job(
+        r#"i=0
+           while [ $i -lt 3000 ]; do i=$((i + 1)); echo "{\"id\": $i}"; done >&3
+           pause
+           echo '{"id": "a", "title": "server a"}
+{"id": "a3", "parent": "a", "title": "disk 3"}
+{"id": "b3", "parent": "b", "title": "disk 3"}
+{"id": 1, "status": "ok"}
+{"id": "b3", "parent": "b", "title": "disk 3", "status": "failed"}' >&3; pause"#,
+    );
+    terminal.shows("0 of 3000 parts");
+    terminal.go();
+    terminal.shows("job: b: disk 3 failed");
+    terminal.shows("2 of 3003 parts, 1 failed");
+}

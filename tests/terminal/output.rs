@@ -266,3 +266,56 @@ fn a_meter_in_output_that_is_not_shown_is_the_bar() {
     assert_eq!(terminal.ends(), End::Status(0));
     assert!(!terminal.was_sent("words"));
 }
+
+#[test]
+fn bars_are_drawn_below_a_line_that_stays_open_and_its_rest_is_put_at_its_end() {
+    let mut terminal = terminal().job(
+        "echo 1/2 >&3; pause
+         printf 'big.iso: '; pause
+         printf ' 45.2%%'; pause
+         printf '\nnext\n'; pause",
+    );
+    let bar = "job ━━━━━━━╸───────  50%  1/2  _s";
+    terminal.shows("1/2");
+    terminal.go();
+    terminal.until("bar below", |screen| screen == format!("big.iso:\n{bar}"));
+    assert_eq!(terminal.cursor(), (0, 9));
+    terminal.go();
+    terminal.until("rest of the line", |screen| {
+        screen == format!("big.iso:  45.2%\n{bar}")
+    });
+    terminal.go();
+    terminal.until("complete line", |screen| {
+        screen == format!("big.iso:  45.2%\nnext\n{bar}")
+    });
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert_eq!(
+        terminal.screen(),
+        "big.iso:  45.2%\nnext\njob: completed in _s, 1/2"
+    );
+}
+
+#[test]
+fn an_open_link_and_a_character_set_end_before_the_bars_and_with_progrun() {
+    let mut terminal = terminal().job(
+        r"printf '\033]8;;http://a\033\\link\033(0\n'; echo 1/2 >&3; pause; printf 'more\n'; pause",
+    );
+    terminal.shows("1/2");
+    let on = "\x1b(0\x1b]8;;http://a\x1b\\";
+    let off = "\x1b(B\x1b]8;;\x1b\\";
+    assert!(terminal.was_sent(off));
+    terminal.go();
+    terminal.shows("1/2");
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(terminal.was_sent(&format!("{on}more\r\n{off}")));
+    assert!(terminal.was_sent(&format!("{off}job: completed in")));
+}
+
+#[test]
+fn events_on_a_terminal_hold_nothing_that_the_terminal_obeys() {
+    let mut terminal = terminal().job_with(&["--json"], r"printf 'a\302\2336n\342\200\256b\n'");
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert!(terminal.was_sent(r#""text":"a\u009b6n\u202eb\n"#));
+}

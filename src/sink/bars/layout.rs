@@ -84,6 +84,8 @@ impl Layout {
             .join("  ")
             .trim()
             .into();
+        // The tally of all parts says more.
+        rows[0].facts[AMOUNT] = amount(&task.known);
         for (depth, part) in parts.tree(at_most.saturating_sub(1)) {
             let indent = " ".repeat((depth * 2).min(self.label_limit() / 2));
             let label = indent + &narration::label(part);
@@ -184,14 +186,15 @@ impl Row {
             .map(eta);
         let mut message = escape(known.message.as_deref().unwrap_or("")).into_owned();
         if let Some(silence) = part.stale(elapsed) {
-            message = format!("{}  no news for {}", message.trim(), clock(silence));
+            message = format!("{}  no update for {}", message.trim(), clock(silence));
         }
         Self {
             label: label.to_owned(),
             fraction: part.fraction(),
             facts: [
                 percent.unwrap_or_default(),
-                amount(known),
+                part.tally()
+                    .map_or_else(|| amount(known), |(over, named)| format!("{over}/{named}")),
                 rate.unwrap_or_default(),
                 clock(time),
                 eta.unwrap_or_default(),
@@ -284,7 +287,7 @@ mod tests {
         );
         assert_eq!(
             row(&Parts::default(), Some(&silent), 17),
-            "job ~42%  42.0 MiB/100.0 MiB  17s  reading big.iso  no news for 15s"
+            "job ~42%  42.0 MiB/100.0 MiB  17s  reading big.iso  no update for 15s"
         );
     }
 
@@ -297,6 +300,9 @@ mod tests {
         };
         parts.apply(&full, Some("tool"), Duration::from_secs(1));
         assert_eq!(row(&parts, None, 10), "job  99%  10s");
-        assert_eq!(row(&parts, None, 71), "job  99%  1m11s  no news for 1m10s");
+        assert_eq!(
+            row(&parts, None, 71),
+            "job  99%  1m11s  no update for 1m10s"
+        );
     }
 }

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use super::page::{Change, Page, has_text, rows_of};
+use crate::vt::END_ANY;
+
+use super::open_line::{Cursor, OpenLine};
+use super::page::{Change, Page, rows_of};
 use super::sieve::Sieve;
 
 /// How long a line may stay open before it is shown as it is.
@@ -31,8 +34,9 @@ pub(super) struct Output {
     /// Since when the begun line of each stream waits, and when anything was written.
     since: [Duration; 2],
     changed: [Duration; 2],
-    /// Whether the last line on the screen is not complete: then there is no place for bars.
-    line_open: bool,
+    /// What is on the screen after the last line end.
+    line: OpenLine,
+    now: Duration,
 }
 
 impl Output {
@@ -46,6 +50,7 @@ impl Output {
     /// The screen has so many columns now.
     pub(super) fn resize(&mut self, width: usize) {
         self.width = width;
+        self.line.resize(width);
         for page in &mut self.pages {
             page.resize(width);
         }
@@ -59,6 +64,15 @@ impl Output {
         bytes: &[u8],
         elapsed: Duration,
     ) {
+        self.now = elapsed;
+        let mut bytes = bytes;
+        // Of a sequence that was begun when it all went to the screen as it is.
+        if self.latest == stream && !self.pages[stream].is_within() {
+            bytes = self.line.without_cut(bytes);
+            let (rest, after) = bytes.split_at(self.line.rest(bytes));
+            self.put(rest);
+            bytes = after;
+        }
         let mut sieve = std::mem::take(&mut self.sieves[stream]);
         sieve.sift(source, bytes, elapsed, &mut |seen| {
             self.write(stream, seen, elapsed);
@@ -68,6 +82,7 @@ impl Output {
 
     /// What is written for machines is shown by a bar from now on, or what came of it so far is to be seen as it is.
     pub(super) fn decide(&mut self, drawn: bool, elapsed: Duration) {
+        self.now = elapsed;
         for stream in 0..2 {
             let mut sieve = std::mem::take(&mut self.sieves[stream]);
             sieve.decide(drawn, elapsed, &mut |seen| {
@@ -90,7 +105,7 @@ impl Output {
         }
         self.changed[stream] = elapsed;
         self.apply(stream, &change);
-        if self.line_open {
+        if self.line.is_open() {
             // The line is on the screen already, and what follows belongs to it.
             self.open_line(stream);
         }
@@ -116,10 +131,10 @@ impl Output {
                 let rows = rows_of(seen, self.width.max(1)) - 1;
                 self.erase = Some(self.erase.unwrap_or(0) + rows);
             }
-            self.line_open = false;
+            self.line.end();
         }
         self.aside.extend_from_slice(&change.aside);
-        self.show(&change.done);
+        self.put(&change.done);
     }
 
     /// Whether something is kept until it is decided.
@@ -132,20 +147,29 @@ impl Output {
         let waits = |page: &Page| page.has_open() || page.has_lines();
         let holds = |sieve: &Sieve| sieve.since().is_some();
         let pages = self.pages.iter().any(waits);
-        self.has_something() || self.keeps() || pages || self.sieves.iter().any(holds)
+        let within = self.line.is_within();
+        self.has_something() || self.keeps() || within || pages || self.sieves.iter().any(holds)
     }
 
-    /// Shows this as it is.
-    pub(super) fn show(&mut self, bytes: &[u8]) {
+    /// Shows this of a stream as it is.
+    pub(super) fn show(&mut self, stream: usize, bytes: &[u8], elapsed: Duration) {
+        self.now = elapsed;
+        self.latest = stream;
+        self.put(bytes);
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        let bytes = self.line.note(bytes, self.now);
         self.ready.extend_from_slice(bytes);
-        let last_line = memchr::memrchr(b'\n', bytes).map(|newline| newline + 1);
-        self.line_open =
-            self.line_open && last_line.is_none() || has_text(&bytes[last_line.unwrap_or(0)..]);
     }
 
     /// Lines that stayed open for long are probably questions, and are shown as they are; complete ones that were not
     /// redrawn for long are probably done.
     pub(super) fn open_old_lines(&mut self, elapsed: Duration) {
+        self.now = elapsed;
+        if self.line.is_stuck(elapsed) {
+            self.cut_sequence();
+        }
         for stream in 0..2 {
             let since = self.sieves[stream].since();
             if since.is_some_and(|since| elapsed >= since + OPEN_LINE) {
@@ -164,6 +188,7 @@ impl Output {
 
     /// Shows everything as it is now.
     pub(super) fn open_all_lines(&mut self, elapsed: Duration) {
+        self.now = elapsed;
         self.decide(false, elapsed);
         for stream in 0..2 {
             self.release(stream, elapsed);
@@ -181,11 +206,15 @@ impl Output {
 
     /// Shows everything, for the child is gone. A sequence that it has begun and not ended would swallow what follows.
     pub(super) fn end(&mut self, elapsed: Duration) {
-        const CANCEL: u8 = 0x18;
-        let is_within = self.pages.iter().any(Page::is_within);
         self.open_all_lines(elapsed);
-        if is_within {
-            self.ready.push(CANCEL);
+        self.cut_sequence();
+    }
+
+    /// Ends a sequence in the middle of which the screen is. What is still to come of it is left out.
+    pub(super) fn cut_sequence(&mut self) {
+        if self.line.is_within() {
+            self.ready.extend_from_slice(END_ANY);
+            self.line.cut();
         }
     }
 
@@ -194,12 +223,38 @@ impl Output {
         for page in &mut self.pages {
             page.is_covered();
         }
-        std::mem::take(&mut self.line_open)
+        let was_open = self.line.is_open();
+        self.line.end();
+        was_open
     }
 
-    /// Whether the last line on the screen is not complete: then there is no place for bars.
+    /// Whether the last line on the screen is not complete.
     pub(super) fn line_open(&self) -> bool {
-        self.line_open
+        self.line.is_open()
+    }
+
+    /// From when on there is a place for bars; none: not before something else is written.
+    pub(super) fn bars_from(&self) -> Option<Duration> {
+        if self.line.is_within() {
+            None
+        } else if self.line.is_open() {
+            self.line.bars_from()
+        } else {
+            Some(Duration::ZERO)
+        }
+    }
+
+    /// Where the cursor is, if it is in an open line, below which bars are drawn.
+    pub(super) fn cursor(&mut self) -> Option<Cursor> {
+        self.line.is_open().then(|| {
+            self.line.has_bars(true);
+            self.line.cursor()
+        })
+    }
+
+    /// The next open line is to stand alone for a while, for it may be a question.
+    pub(super) fn expect_question(&mut self) {
+        self.line.has_bars(false);
     }
 
     /// How many bytes wait for the screen.

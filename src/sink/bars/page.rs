@@ -581,14 +581,14 @@ fn is_plain(bytes: &[u8]) -> bool {
 }
 
 /// Whether there is anything to be seen.
-pub(super) fn has_text(bytes: &[u8]) -> bool {
+fn has_text(bytes: &[u8]) -> bool {
     let (mut splitter, mut rest) = (Splitter::default(), bytes);
     std::iter::from_fn(|| Some(matches!(splitter.next(&mut rest)?, Piece::Text(_))))
         .any(|is_text| is_text)
 }
 
 /// How many of these bytes are whole characters, or none at all.
-fn whole_characters(bytes: &[u8]) -> usize {
+pub(super) fn whole_characters(bytes: &[u8]) -> usize {
     let last = bytes.iter().rposition(|byte| byte & 0xc0 != 0x80);
     let Some(last) = last.filter(|last| bytes.len() - last < 4) else {
         return bytes.len();

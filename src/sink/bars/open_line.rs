@@ -1,0 +1,250 @@
+//! What stands on the screen after the last line end: whether the child has a line open there, where it ends, and whether it
+//! ends in the middle of a sequence. Refuses to know bars, and what is still on its way.
+
+use std::time::Duration;
+
+use unicode_width::UnicodeWidthChar;
+
+use crate::vt::{Piece, Splitter, is_image};
+
+use super::page::whole_characters;
+
+/// How long a line is open before bars are drawn below it: who is asked something is to see nothing else at first.
+const ALONE: Duration = Duration::from_secs(1);
+/// How long the rest of a sequence is waited for. Until then no bar is drawn: its first letter would end the sequence.
+const REST: Duration = Duration::from_secs(2);
+/// How many bytes of the last character are kept, with its marks.
+const MARKS: usize = 64;
+
+/// The last line on the screen, as far as it was written there.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one line"
+)]
+pub(super) struct OpenLine {
+    splitter: Splitter,
+    /// The first bytes of a character.
+    partial: Vec<u8>,
+    width: usize,
+    /// How many columns of its last row it takes, and whether it has others.
+    column: usize,
+    wraps: bool,
+    /// The last character.
+    last: String,
+    is_open: bool,
+    /// Whether something was written of which we do not know how it moves the cursor.
+    is_obscure: bool,
+    /// Since when it is open.
+    since: Duration,
+    /// When anything was written last.
+    written: Duration,
+    /// Whether bars were below the last line: then they are below the next as well.
+    has_bars: bool,
+    /// Whether we have ended the sequence: the rest of it is left out.
+    is_cut: bool,
+}
+
+/// Where the cursor is in the row of an open line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cursor {
+    pub(super) column: usize,
+    /// The last character, if the row is full: only when it is written does the terminal break the line before the next.
+    pub(super) last: Option<String>,
+}
+
+impl OpenLine {
+    /// The screen has so many columns.
+    pub(super) fn resize(&mut self, width: usize) {
+        let width = width.max(1);
+        // Where a terminal breaks a line again differs.
+        self.is_obscure |= self.width != width && (self.wraps || self.column >= width);
+        self.width = width;
+    }
+
+    /// Takes in what goes to the screen; gives what is to go there of it.
+    pub(super) fn note<'a>(&mut self, mut bytes: &'a [u8], now: Duration) -> &'a [u8] {
+        if bytes.is_empty() {
+            return bytes;
+        }
+        bytes = self.without_cut(bytes);
+        self.written = now;
+        let mut rest = bytes;
+        let is_text = !self.splitter.is_within() && !bytes.contains(&0x1b);
+        if is_text && let Some(newline) = memchr::memrchr(b'\n', bytes) {
+            self.end();
+            rest = &bytes[newline + 1..];
+        }
+        let mut splitter = std::mem::take(&mut self.splitter);
+        while let Some(piece) = splitter.next(&mut rest) {
+            self.piece(&piece);
+        }
+        self.splitter = splitter;
+        bytes
+    }
+
+    fn piece(&mut self, piece: &Piece<'_>) {
+        match *piece {
+            Piece::Text(text) => self.text(text),
+            Piece::Control(b'\n') => self.end(),
+            Piece::Control(b'\t') => {
+                let stop = (self.column / 8 + 1) * 8;
+                self.column = stop.min(self.width - 1).max(self.column);
+                " ".clone_into(&mut self.last);
+            }
+            // A bell, and what chooses characters.
+            Piece::Control(0 | 7 | 0x0e | 0x0f)
+            | Piece::Csi {
+                last: b'm' | b'K', ..
+            }
+            | Piece::Escape([b'(' | b')' | b'*' | b'+', ..]) => {}
+            Piece::String { content, .. } if !is_image(content) => {}
+            Piece::Long { begins, written } => {
+                let content = written.get(1..).unwrap_or_default();
+                if begins && is_image(content) {
+                    self.open();
+                    self.is_obscure = true;
+                }
+            }
+            Piece::String { .. } => {
+                self.open();
+                self.is_obscure = true;
+            }
+            _ => self.is_obscure = true,
+        }
+    }
+
+    fn open(&mut self) {
+        if !self.is_open {
+            self.since = self.written;
+        }
+        self.is_open = true;
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        self.open();
+        self.partial.extend_from_slice(text);
+        let bytes = std::mem::take(&mut self.partial);
+        let (whole, cut) = bytes.split_at(whole_characters(&bytes));
+        self.partial.extend_from_slice(cut);
+        for character in String::from_utf8_lossy(whole).chars() {
+            let width = character.width().unwrap_or(0);
+            if width == 0 {
+                if self.last.len() < MARKS {
+                    self.last.push(character);
+                }
+                continue;
+            }
+            if self.column + width > self.width {
+                self.column = 0;
+                self.wraps = true;
+            }
+            self.column += width;
+            self.last = character.to_string();
+        }
+    }
+
+    /// The line is over, or what is written next is on a line of its own.
+    pub(super) fn end(&mut self) {
+        self.column = 0;
+        self.wraps = false;
+        self.last.clear();
+        self.partial.clear();
+        self.is_open = false;
+        self.is_obscure = false;
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether what is on the screen ends within a sequence.
+    pub(super) fn is_within(&self) -> bool {
+        self.splitter.is_within() && !self.is_cut
+    }
+
+    /// Whether the rest of a sequence does not come.
+    pub(super) fn is_stuck(&self, now: Duration) -> bool {
+        self.is_within() && now >= self.written + REST
+    }
+
+    /// The sequence is ended by us.
+    pub(super) fn cut(&mut self) {
+        self.is_cut = self.is_within();
+    }
+
+    /// These bytes without the rest of a sequence that was cut.
+    pub(super) fn without_cut<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if !self.is_cut {
+            return bytes;
+        }
+        let mut splitter = std::mem::take(&mut self.splitter);
+        let rest = rest(&mut splitter, bytes);
+        if splitter.is_within() {
+            self.splitter = splitter;
+        } else {
+            self.is_cut = false;
+        }
+        &bytes[rest..]
+    }
+
+    /// How many of these bytes belong to the sequence that is begun on the screen.
+    pub(super) fn rest(&self, bytes: &[u8]) -> usize {
+        if self.is_within() {
+            rest(&mut self.splitter.clone(), bytes)
+        } else {
+            0
+        }
+    }
+
+    /// From when on bars can be drawn below the open line; none: not at all.
+    pub(super) fn bars_from(&self) -> Option<Duration> {
+        if self.is_obscure {
+            return None;
+        }
+        Some(if self.has_bars {
+            self.since
+        } else {
+            self.since + ALONE
+        })
+    }
+
+    /// Whether there are bars below it now, or the next line is to be alone again.
+    pub(super) fn has_bars(&mut self, so: bool) {
+        self.has_bars = so;
+    }
+
+    pub(super) fn cursor(&self) -> Cursor {
+        let is_full = self.column >= self.width;
+        let last = is_full.then(|| self.last.clone());
+        let wide = self.last.chars().next().and_then(UnicodeWidthChar::width);
+        let back = if is_full { wide.unwrap_or(1) } else { 0 };
+        Cursor {
+            column: self.column - back,
+            last,
+        }
+    }
+}
+
+/// How many of these bytes belong to the sequence that is begun.
+fn rest(splitter: &mut Splitter, bytes: &[u8]) -> usize {
+    for at in 0..bytes.len() {
+        let mut byte = &bytes[at..=at];
+        let _ = splitter.sequence(&mut byte);
+        if !splitter.is_within() {
+            // What ends it may be no part of it.
+            return at + usize::from(byte.is_empty());
+        }
+    }
+    bytes.len()
+}
+
+impl Cursor {
+    /// What moves it there from the beginning of the row.
+    pub(super) fn forward(&self) -> Vec<u8> {
+        match self.column {
+            0 => Vec::new(),
+            columns => format!("\x1b[{columns}C").into_bytes(),
+        }
+    }
+}
