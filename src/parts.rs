@@ -232,11 +232,15 @@ impl Parts {
         let index = match index {
             Some(index) => index,
             None if self.live.len() == LIVE_PARTS => {
+                self.count(report.status);
                 if report.status.is_none() {
                     self.beyond.add(id);
+                    return None;
                 }
-                self.count(report.status);
-                return None;
+                // What failed is told, also if nothing more was known of it.
+                let mut part = Part::default();
+                part.apply(report, source, elapsed);
+                return Some(part);
             }
             None => {
                 self.by_id.insert(id.to_owned(), self.live.len());

@@ -278,7 +278,7 @@ fn bars_are_drawn_below_a_line_that_stays_open_and_its_rest_is_put_at_its_end() 
     let bar = "job ━━━━━━━╸───────  50%  1/2  _s";
     terminal.shows("1/2");
     terminal.go();
-    terminal.until("bar below", |screen| screen == format!("big.iso:\n{bar}"));
+    terminal.until("bar below", |screen| screen == format!("big.iso: \n{bar}"));
     assert_eq!(terminal.cursor(), (0, 9));
     terminal.go();
     terminal.until("rest of the line", |screen| {
