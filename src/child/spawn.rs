@@ -287,7 +287,13 @@ fn explain(error: rustix::io::Errno) -> io::Error {
 /// What swallows everything. Some containers have none: then its name is the first thing to know.
 fn nowhere() -> io::Result<File> {
     let opened = File::options().write(true).open("/dev/null");
-    opened.map_err(|error| io::Error::new(error.kind(), format!("/dev/null: {error}")))
+    // Too many open files are no fault of this one, and have a remedy of their own.
+    opened.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            io::Error::new(error.kind(), format!("/dev/null: {error}"))
+        }
+        _ => error,
+    })
 }
 
 /// Keeps `number` in use until the value is dropped, if it was free.

@@ -180,26 +180,6 @@ fn a_character_that_is_cut_between_two_writes_arrives_whole() {
     run.finish();
 }
 
-#[test]
-fn when_the_reader_goes_away_the_run_goes_on() {
-    let mut gate = Gate::new();
-    let folder = tempfile::tempdir().unwrap();
-    let script = r#"
-        echo 1/2 >&3; read -r _ <"$1"
-        echo 2/2 >&3; echo out; echo err >&2; seq 1 100000 >&3; echo done >"$2"; exit 7"#;
-    let result = folder.path().join("result");
-    let arguments = ["sh", gate.path(), result.to_str().unwrap()];
-    let command = ["--json", "--", "sh", "-c", script];
-    let mut run = progrun(&[&command[..], &arguments].concat()).start();
-    run.event("progress");
-    run.close_stdout();
-    gate.open();
-    let ended = run.finish();
-    assert_eq!(ended.status.code(), Some(7));
-    assert_eq!(ended.stderr, "");
-    assert_eq!(fs::read_to_string(result).unwrap(), "done\n");
-}
-
 /// A pipe that nobody reads, and that is full: whoever writes to it waits.
 fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();

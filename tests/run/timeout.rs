@@ -159,7 +159,7 @@ fn what_is_no_signal_is_125() {
             text(&output.stderr),
             format!(
                 "\
-error: invalid value '{signal}' for '--signal <SIGNAL>': expected a signal such as TERM, INT or 15
+error: invalid value '{signal}' for '--signal <SIGNAL>': expected a name such as TERM or RTMIN+1, or a number from 1 to 64
 
 For more information, try '--help'.
 "
