@@ -47,6 +47,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn text_that_once_took_more_columns_than_it_was_cut_to_takes_no_more() {
+        for input in crate::regressions("text") {
+            text(&input);
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
