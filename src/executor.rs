@@ -161,12 +161,19 @@ impl fmt::Display for SubmitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRunning(error) => error.fmt(f),
-            Self::NoWorker(error) => write!(f, "cannot start a worker thread: {error}"),
+            Self::NoWorker(_) => write!(f, "cannot start a worker thread"),
         }
     }
 }
 
-impl Error for SubmitError {}
+impl Error for SubmitError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotRunning(_) => None,
+            Self::NoWorker(error) => Some(error),
+        }
+    }
+}
 
 /// Why dispatching ended early. Everything can go on from there: call it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

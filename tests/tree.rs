@@ -2,7 +2,9 @@
 //!
 //! Everybody in a tree holds a lifeline, so that a test sees when nobody is left.
 
-use rustix::process::test_kill_process;
+use std::fs;
+
+use rustix::process::{Pid, kill_process, test_kill_process};
 
 use crate::support::{Gate, Lifeline, Progrun, Running, Signal, progrun, state_of, until};
 
@@ -230,4 +232,32 @@ fn a_signal_that_comes_after_the_end_of_the_command_changes_nothing() {
     let ended = run.finish();
     assert_eq!(ended.finished()["state"], "failed");
     assert_eq!(ended.status.code(), Some(7));
+}
+
+/// A shell starts a process that goes on and on starting helpers, which are orphans at once, and becomes progrun itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_killing_leaves_the_orphans_of_a_process_that_was_there_before_alone() {
+    let (lifeline, folder) = (Lifeline::new(), tempfile::tempdir().unwrap());
+    let before = r#"
+        while [ ! -e over ]; do
+            sh -c 'sleep 1000 >sleep.out 2>&1 & echo $!' >>helpers
+        done >loop.out 2>&1 &
+        echo $! >loop; exec "$@""#;
+    let run = deaf("echo 1/2 >&3; sleep 1000", &lifeline)
+        .inside("bash", before)
+        .in_folder(folder.path());
+    kill(run.start());
+    assert_eq!(lifeline.last_words(), "");
+    fs::write(folder.path().join("over"), "").unwrap();
+    let pid = |line: &str| Pid::from_raw(line.trim().parse().unwrap()).unwrap();
+    let the_loop = pid(&fs::read_to_string(folder.path().join("loop")).unwrap());
+    until(|| matches!(state_of(the_loop), 'X' | 'Z'));
+    let helpers = fs::read_to_string(folder.path().join("helpers")).unwrap();
+    let helpers: Vec<_> = helpers.lines().map(pid).collect();
+    assert!(helpers.len() > 10, "{}", helpers.len());
+    let killed = helpers
+        .iter()
+        .filter(|helper| kill_process(**helper, Signal::KILL).is_err());
+    assert_eq!(killed.count(), 0, "of {}", helpers.len());
 }

@@ -99,6 +99,8 @@ impl LaunchError {
 pub fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE) => ": raise the limit of open files (ulimit -n)",
+        // The system's words, "Resource temporarily unavailable", do not say that a thread or a process is meant.
+        Some(libc::EAGAIN) => ": raise the limit of processes (ulimit -u)",
         _ => "",
     }
 }

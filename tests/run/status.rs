@@ -6,6 +6,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
 
+use rustix::process::geteuid;
+
+use crate::harness::{needs, needs_that};
 use crate::support::{Gate, Progrun, Signal, assert_text, child, progrun, text};
 
 /// Writes a file that is there to be run.
@@ -207,6 +210,53 @@ fn a_limit_of_open_files_that_is_too_low_is_named_with_the_remedy() {
             assert!(words.ends_with("(ulimit -n)\n"), "{limit}: {words}");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_of_processes_that_is_too_low_is_named_with_the_remedy() {
+    // The limit does not hold for root, so root becomes another user, who has no process yet.
+    needs_that(geteuid().is_root(), "root, for a user without processes");
+    needs(&["setpriv"]);
+    let user = r#"exec setpriv --reuid=64123 --clear-groups bash -c "$0" bash "$@""#;
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = folder.path().join("progrun");
+    fs::copy(env!("CARGO_BIN_EXE_progrun"), &copy).unwrap();
+    let mut failures = 0;
+    for limit in 1..8 {
+        let script = format!("ulimit -u {limit}; exec \"$@\"");
+        let output = std::process::Command::new("bash")
+            .args(["-c", user, &script])
+            .arg(&copy)
+            .args(["--", "true"])
+            .output()
+            .unwrap();
+        let words = text(&output.stderr);
+        if output.status.success() {
+            assert_eq!(words, "");
+        } else {
+            failures += 1;
+            assert_eq!(output.status.code(), Some(125), "{limit}: {words}");
+            assert!(words.ends_with("(ulimit -u)\n"), "{limit}: {words}");
+        }
+    }
+    assert!((1..7).contains(&failures), "{failures}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_missing_dev_null_is_named() {
+    needs(&["unshare"]);
+    let made = std::process::Command::new("unshare")
+        .args(["-rm", "true"])
+        .status()
+        .unwrap();
+    needs_that(made.success(), "a mount namespace");
+    progrun(&["--", "true"])
+        .inside("sh", r#"exec unshare -rm sh -c 'mount -t tmpfs none /dev && exec "$@"' sh "$@""#)
+        .stderr("progrun: reserving a descriptor's number failed: /dev/null: No such file or directory (os error 2)\n")
+        .status(125);
 }
 
 #[test]
