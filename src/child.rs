@@ -22,6 +22,7 @@ mod socket;
 mod spawn;
 mod terminal;
 mod tree;
+mod waiting;
 mod watcher;
 mod worker;
 
@@ -69,6 +70,8 @@ pub struct Launch {
     pub zig: bool,
     /// Whether stdout and stderr are read to their end however long somebody holds them after the child.
     pub wait_output: bool,
+    /// Whether the terminal shows any of it: then the child is lent it when it takes the screen or the keyboard.
+    pub on_screen: bool,
     /// Whether a child that reports nothing is looked at from outside.
     pub observe: bool,
     /// The write end of a pipe that tells of a stop when its reader closes it.

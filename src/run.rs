@@ -30,7 +30,7 @@ use crate::event::{Asked, Ending, Event, Exit, FileRead, Final, Reason, Step, St
 use crate::executor::Builder;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
 use crate::reports::Reports;
-use crate::sink::{Display, Gone, NoReader, choose};
+use crate::sink::{Display, Gone, NoReader, choose, is_on_screen};
 
 use self::ending::{Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs, inbox};
@@ -137,6 +137,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         },
         zig: chosen.shows_progress && settings.from.reads("zig"),
         wait_output: settings.wait_output,
+        on_screen: is_on_screen(&settings.display),
         observe: chosen.observe && settings.from.reads(FILES) || settings.from.asks_for(FILES),
         outer: chosen.outer,
         reader: chosen.reader,

@@ -43,7 +43,9 @@ pub use self::files::{NoReader, STDOUT};
 pub use self::patient::Patient;
 pub use self::text::escape;
 
-pub use self::choice::{Chosen, Display, Gone, JsonPlace, Progress, Show, Tty, choose};
+pub use self::choice::{
+    Chosen, Display, Gone, JsonPlace, Progress, Show, Tty, choose, is_on_screen,
+};
 
 /// Something that events are given to.
 pub trait Sink {

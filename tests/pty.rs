@@ -336,6 +336,28 @@ impl Terminal {
         }
     }
 
+    /// Waits for something that cannot be seen on the screen, and reads meanwhile what is written, for progrun waits until
+    /// its bars are cleared.
+    pub(super) fn eventually(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !is_so(self) {
+            let screen = self.screen();
+            assert!(Instant::now() < end, "waited in vain: {what}:\n{screen}");
+            let mut master = self.master.as_ref().unwrap();
+            let mut polled = [PollFd::new(master, PollFlags::IN)];
+            let soon = Timespec {
+                tv_sec: 0,
+                tv_nsec: 2_000_000,
+            };
+            if poll(&mut polled, Some(&soon)).unwrap() > 0 {
+                let mut buffer = [0; 16 * 1024];
+                let length = master.read(&mut buffer).unwrap();
+                self.bytes.extend_from_slice(&buffer[..length]);
+                self.emulate();
+            }
+        }
+    }
+
     fn emulate(&mut self) {
         self.screen.process(&self.bytes[self.emulated..]);
         self.emulated = self.bytes.len();

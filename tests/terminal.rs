@@ -6,5 +6,7 @@ mod lending;
 mod namespace;
 mod output;
 mod ptys;
+mod questions;
 mod silent;
 mod stopping;
+mod stops;

@@ -241,7 +241,7 @@ fn copied(pid: i32, file: &Open, open: &[Open]) -> Option<u64> {
 }
 
 /// How long this thread has been at work.
-fn processor_time() -> Duration {
+pub(super) fn processor_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 

@@ -8,13 +8,15 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, open};
-use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionbio, ioctl_fionread};
+use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionbio};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::stdio::{stderr, stdin, stdout};
 use rustix::termios::{
-    LocalModes, OptionalActions, OutputModes, QueueSelector, Termios, Winsize, tcflush, tcgetattr,
-    tcgetwinsize, tcsetattr, tcsetwinsize,
+    LocalModes, OptionalActions, OutputModes, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr,
+    tcsetwinsize,
 };
+
+use super::waiting::Place;
 
 /// What every terminal once had, where ours does not say.
 const USUAL: Winsize = Winsize {
@@ -57,14 +59,9 @@ pub(super) fn make(lowest: i32) -> io::Result<Pty> {
     })
 }
 
-/// How much of what was typed into a pseudo-terminal its child has not read.
-pub(super) fn unread(master: impl AsFd) -> io::Result<u64> {
-    Ok(ioctl_fionread(open_slave(&master)?)?)
-}
-
-/// Forgets it.
-pub(super) fn forget_unread(master: impl AsFd) -> io::Result<()> {
-    Ok(tcflush(open_slave(&master)?, QueueSelector::IFlush)?)
+/// What the child's end is for others.
+pub(super) fn place(master: impl AsFd) -> Option<Place> {
+    Place::of(open_slave(master).ok()?)
 }
 
 fn open_slave(master: impl AsFd) -> io::Result<OwnedFd> {

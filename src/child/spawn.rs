@@ -27,7 +27,7 @@ use crate::event::{Ending, Exit, Route};
 use crate::standard;
 
 use super::signals::{self, Blocked};
-use super::{Launch, LaunchError, inherited, pty};
+use super::{Launch, LaunchError, inherited, pty, terminal, tree};
 
 /// The variable that says which file the channel is.
 const IDENTITY: &str = "PROGRUN_FD_ID";
@@ -85,8 +85,7 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         .envs(socket)
         .stdin(Stdio::inherit())
         .stdout(stdout.childs.map_or_else(Stdio::inherit, Stdio::from))
-        .stderr(stderr.childs.map_or_else(Stdio::inherit, Stdio::from))
-        .process_group(0);
+        .stderr(stderr.childs.map_or_else(Stdio::inherit, Stdio::from));
     let mut numbers = vec![(write_end.as_raw_fd(), launch.channel)];
     if let Some(end) = &zig_end {
         command.env("ZIG_PROGRESS", zig_number.to_string());
@@ -131,6 +130,12 @@ fn start(
     numbers: &[(RawFd, RawFd)],
     closed: [Option<RawFd>; 3],
 ) -> io::Result<io::Result<Child>> {
+    // A stop that would be discarded for us (SIGTSTP, SIGTTIN, SIGTTOU) has to be discarded for the child as well, or it
+    // stays stopped for ever. A group of our session that we are the parent of is not orphaned; one of another session is.
+    let session = !terminal::has_terminal() && tree::is_orphaned();
+    if !session {
+        command.process_group(0);
+    }
     let parent = std::process::id();
     let first = Arc::new(Mutex::new(Vec::new()));
     let moves = Arc::clone(&first);
@@ -138,7 +143,7 @@ fn start(
     // nobody's there: the only thread that takes it is the one that forks.
     unsafe {
         command.pre_exec(move || match moves.try_lock() {
-            Ok(moves) => prepare(&moves, &closed, parent),
+            Ok(moves) => prepare(&moves, &closed, parent, session),
             Err(_) => Err(io::Error::from_raw_os_error(CHANGED)),
         });
     }
@@ -303,9 +308,12 @@ fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
 }
 
 /// What the child does between fork and exec: gives descriptors their numbers, and binds its life to ours.
-fn prepare(moves: &[Move], closed: &[Option<RawFd>], parent: u32) -> io::Result<()> {
+fn prepare(moves: &[Move], closed: &[Option<RawFd>], parent: u32, session: bool) -> io::Result<()> {
     // SAFETY: system calls on numbers.
     unsafe {
+        if session && libc::setsid() < 0 {
+            return Err(io::Error::last_os_error());
+        }
         let is_as_it_was = |to: &Move| to.was.is_none_or(|was| identity(to.to) == was);
         if !moves.iter().all(is_as_it_was) {
             return Err(io::Error::from_raw_os_error(CHANGED));

@@ -68,7 +68,12 @@ impl Terminal {
             return false;
         }
         self.keep_settings();
-        if tcsetpgrp(&self.tty, leader).is_err() {
+        self.give(leader)
+    }
+
+    /// Makes `group` the foreground group. Says whether it is now.
+    pub(super) fn give(&mut self, group: Pid) -> bool {
+        if tcsetpgrp(&self.tty, group).is_err() {
             return false;
         }
         if let Some(settings) = self.childs.take() {
@@ -130,8 +135,32 @@ impl Terminal {
 
     /// Whether somebody reads there key by key.
     pub(super) fn reads_keys(&self) -> bool {
-        let by_line = |settings: Termios| settings.local_modes.contains(LocalModes::ICANON);
-        tcgetattr(&self.tty).is_ok_and(|settings| !by_line(settings))
+        self.is_without(LocalModes::ICANON)
+    }
+
+    /// Whether keys mean nothing there, Ctrl-C included: who set it up so gets them all.
+    pub(super) fn passes_all(&self) -> bool {
+        self.is_without(LocalModes::ISIG)
+    }
+
+    fn is_without(&self, mode: LocalModes) -> bool {
+        tcgetattr(&self.tty).is_ok_and(|settings| !settings.local_modes.contains(mode))
+    }
+
+    /// Whether the child has left the keyboard as it was.
+    pub(super) fn is_untouched(&self) -> bool {
+        let keyboard = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+        let (Some(before), Ok(now)) = (&self.settings, tcgetattr(&self.tty)) else {
+            return true;
+        };
+        (before.local_modes ^ now.local_modes)
+            .intersection(keyboard)
+            .is_empty()
+    }
+
+    /// The foreground group.
+    pub(super) fn foreground(&self) -> Option<Pid> {
+        tcgetpgrp(&self.tty).ok()
     }
 
     /// Whether the child has it.
@@ -139,8 +168,18 @@ impl Terminal {
         self.lent
     }
 
-    /// Makes us the foreground group again. The child keeps the settings that it made, for it goes on.
-    pub(super) fn take_back(&mut self, leader: Pid) {
+    /// Makes us the foreground group again. The child keeps the settings that it made, for it goes on; but with those in
+    /// which Ctrl-C is a key like others we would not hear it, and the child has them again with the next lending.
+    pub(super) fn take_back_from_work(&mut self, leader: Pid) {
+        if self.passes_all() {
+            self.take_back_to_stop(leader);
+        } else {
+            self.take_back(leader);
+        }
+    }
+
+    /// Makes us the foreground group again.
+    fn take_back(&mut self, leader: Pid) {
         if self.has_child(leader) {
             if let Some(us) = groups::own() {
                 let _ = tcsetpgrp(&self.tty, us);

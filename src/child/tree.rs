@@ -62,6 +62,17 @@ pub(super) fn is_above(group: Pid) -> bool {
         .any(|process| started_by == Some(process) || groups::of(process) == Some(group))
 }
 
+/// Whether our process group is orphaned: none of its parents is in another group of our session, and so nobody could
+/// continue it, for which reason the system discards what would stop it (SIGTSTP, SIGTTIN, SIGTTOU).
+pub(super) fn is_orphaned() -> bool {
+    let above = iter::successors(getppid(), |process| parent(*process))
+        .find(|process| groups::of(*process) != groups::own());
+    match above {
+        Some(above) => groups::session(Some(above)) != groups::session(None),
+        None => cfg!(target_os = "linux"),
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn parent(process: Pid) -> Option<Pid> {
     linux::Process::read(process)?.parent

@@ -2,7 +2,7 @@
 //!
 //! When we are killed, the kernel closes the channel and sends the child SIGTERM (`PR_SET_PDEATHSIG`). A child that
 //! ignores both would run on unseen, and so would what it started. The watcher is a member of the child's group, so that
-//! the number of the group cannot come to belong to a stranger, and holds the read end of a pipe whose write end only we
+//! the number of the group cannot come to belong to a stranger (unless the child has a session of its own), and holds the read end of a pipe whose write end only we
 //! have. When the pipe hangs up, the watcher continues the group, for a stopped process acts on no SIGTERM, gives it its
 //! time, and kills it. Only Linux has one.
 //!
@@ -150,6 +150,11 @@ mod linux {
         // SAFETY: system calls on plain numbers, each of them async-signal-safe.
         unsafe {
             let is_member = libc::setpgid(0, leader) == 0;
+            // Of a session of its own (see `spawn.rs`) we cannot be a member. Nor shall what kills our group kill us then.
+            let is_session = !is_member && libc::getsid(leader) == leader;
+            if is_session {
+                libc::setsid();
+            }
             libc::dup2(hang_up, 0);
             if libc::syscall(libc::SYS_close_range, 1, libc::c_uint::MAX, 0) != 0 {
                 // Linux before 5.9. A watcher that keeps all our descriptors open does more harm than none.
@@ -160,14 +165,20 @@ mod linux {
             let handle = RawFd::try_from(handle).unwrap_or(-1);
             libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
             while !is_ready(0, -1) {}
-            if is_member {
-                libc::kill(0, libc::SIGCONT);
+            if is_member || is_session {
+                libc::kill(-leader, libc::SIGCONT);
             }
             let deadline = Instant::now().checked_add(patience);
             loop {
                 let left = deadline.map_or(LOOK, |at| at.saturating_duration_since(Instant::now()));
                 let leader_is_gone = handle < 0 || is_ready(handle, 0);
-                if leader_is_gone && (!is_member || is_alone(leader)) {
+                let is_over = match (is_member, is_session) {
+                    (true, _) => is_alone(leader),
+                    // Nothing pins the number once the group is empty: it is looked often enough to see that first.
+                    (_, true) => is_empty(leader),
+                    (false, false) => true,
+                };
+                if leader_is_gone && is_over {
                     libc::_exit(0);
                 }
                 if left.is_zero() {
@@ -179,8 +190,8 @@ mod linux {
             if handle >= 0 {
                 libc::syscall(libc::SYS_pidfd_send_signal, handle, libc::SIGKILL, 0, 0);
             }
-            if is_member {
-                libc::kill(0, libc::SIGKILL);
+            if is_member || is_session {
+                libc::kill(-leader, libc::SIGKILL);
             }
             libc::_exit(0)
         }
@@ -203,9 +214,14 @@ mod linux {
         // SAFETY: system calls on plain numbers.
         unsafe {
             libc::setpgid(0, 0);
-            let is_empty = libc::kill(-leader, 0) < 0
-                && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
-            is_empty || libc::setpgid(0, leader) != 0
+            is_empty(leader) || libc::setpgid(0, leader) != 0
         }
+    }
+
+    /// Whether the group of `leader` has no member.
+    fn is_empty(leader: libc::pid_t) -> bool {
+        // SAFETY: a system call on a plain number.
+        let kill = unsafe { libc::kill(-leader, 0) };
+        kill < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
     }
 }

@@ -27,13 +27,15 @@ mod lending;
 mod observing;
 mod pty;
 mod reading;
+mod stops;
 
 use self::keys::Keys;
-use self::lending::Meters;
+use self::lending::{Lending, Meters};
 use self::pty::{Pty, Taking};
 use self::reading::{FULL_READ, NOTICE, READ, UNDER_WAY, weight};
 
 pub(super) use self::reading::{is_transient, read_into, reports_at_once};
+use self::stops::Continued;
 
 /// So much later nothing waits any more for more of what was begun.
 const READS_ALL: Duration = Duration::from_mins(1);
@@ -64,6 +66,10 @@ pub(super) struct Worker<'a> {
     taking: Taking,
     keys: Keys,
     meters: Meters,
+    lending: Lending,
+    continued: Continued,
+    /// Whether what the child printed last is an open line.
+    line_open: bool,
     /// A question to the terminal, until it is known who is to answer it.
     held: Option<(Stream, Vec<u8>)>,
     buffer: Vec<u8>,
@@ -85,6 +91,7 @@ pub(super) struct Worker<'a> {
     wait_output: bool,
     /// Whether nothing is read any more once the child is gone.
     discards: bool,
+    on_screen: bool,
     /// Watched until it breaks.
     outer: Option<&'a OwnedFd>,
     /// Likewise.
@@ -131,6 +138,9 @@ impl<'a> Worker<'a> {
             taking: Taking::default(),
             keys: Keys::default(),
             meters: Meters::default(),
+            lending: Lending::default(),
+            continued: Continued::default(),
+            line_open: false,
             held: None,
             buffer: Vec::with_capacity(READ),
             pieces: Vec::new(),
@@ -143,6 +153,7 @@ impl<'a> Worker<'a> {
             killed: false,
             wait_output: launch.wait_output,
             discards: false,
+            on_screen: launch.on_screen,
             outer: launch.outer.as_ref(),
             reader: launch.reader.as_ref(),
             woken: true,
@@ -209,6 +220,7 @@ impl<'a> Worker<'a> {
                     let lent = self.lend();
                     tree::signal_group(self.pid, libc::SIGCONT);
                     if lent {
+                        self.lending.begin(Instant::now());
                         self.let_question_go();
                     }
                     (self.notify)(Notice::Lent(lent));
@@ -227,24 +239,10 @@ impl<'a> Worker<'a> {
     /// Looks what became of the child: stopped, continued, ended.
     fn watch(&mut self) -> io::Result<()> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
-        let leader = self.pid;
         spawn::reap_orphans();
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
-            let signal = change.stopping_signal().map(|signal| self.meant(signal));
-            self.stopped = signal.is_some();
-            if matches!(signal, Some(libc::SIGTTIN | libc::SIGTTOU)) {
-                self.meters.terminal_is_wanted(Instant::now());
-            }
-            (self.notify)(match signal {
-                Some(signal) => Notice::Stopped {
-                    signal,
-                    lendable: self
-                        .terminal()
-                        .is_some_and(|terminal| terminal.is_lendable(leader)),
-                },
-                None => Notice::Continued,
-            });
+            self.stopped_or_continued(change.stopping_signal());
         }
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         if let Some(ended) = waitid(WaitId::Pid(self.pid), ended)? {
@@ -253,13 +251,6 @@ impl<'a> Worker<'a> {
             self.drain = Some(Drain::new(Instant::now()));
         }
         Ok(())
-    }
-
-    fn terminal(&mut self) -> Option<&mut Terminal> {
-        if self.terminal.is_none() {
-            self.terminal = Terminal::open();
-        }
-        self.terminal.as_mut()
     }
 
     fn is_drained(&self) -> bool {
@@ -518,6 +509,7 @@ impl<'a> Worker<'a> {
             self.finish_dialects(place);
             return;
         }
+        self.line_open = self.buffer.last() != Some(&b'\n');
         self.let_question_go();
         self.dialects.feed(place, &self.buffer, Instant::now());
         // Before what was printed: a line that is written for machines is not shown where a bar shows what it says.

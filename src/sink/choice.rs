@@ -147,7 +147,7 @@ pub fn choose(
             other => other == Progress::Plain,
         };
 
-    let visible = !json_on_stdout && display.output == Show::Stream;
+    let visible = is_visible(display);
     let awaits_report = is_pipe(stdout());
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
     // Whoever presses Ctrl-C wants to know what it does; the reader of the events may be gone by then.
@@ -279,7 +279,7 @@ fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
 /// The same, as if each were alone.
 fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     let json_on_stdout = display.json == Some(JsonPlace::Stdout);
-    let visible = !json_on_stdout && display.output == Show::Stream;
+    let visible = is_visible(display);
     let needed =
         display.log.is_some() || display.output == Show::OnFailure || json_on_stdout || reads;
     let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
@@ -301,6 +301,17 @@ fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2]
             route
         }
     })
+}
+
+/// Whether a terminal shows what the child prints.
+#[must_use]
+pub fn is_on_screen(display: &Display) -> bool {
+    is_visible(display) && (isatty(stdout()) || isatty(stderr()))
+}
+
+/// Whether what the child prints is shown as it comes.
+fn is_visible(display: &Display) -> bool {
+    display.json != Some(JsonPlace::Stdout) && display.output == Show::Stream
 }
 
 fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {

@@ -22,6 +22,7 @@ fn launch(command: Vec<OsString>) -> Launch {
         verbatim: false,
         from: Selection::None,
         zig: false,
+        on_screen: false,
         wait_output: false,
         observe: false,
         outer: None,

@@ -403,3 +403,23 @@ fn lines_begin_in_the_first_column_also_on_a_terminal_that_the_command_has_set_u
     assert_eq!(terminal.hears(), "done");
     assert_eq!(terminal.ends(), End::Status(0));
 }
+
+#[test]
+fn keys_that_are_typed_while_a_program_is_busy_are_not_lost() {
+    let mut terminal = terminal().job(
+        r#"say $$; exec 4>&1; before=$(stty -g <&4); stty -icanon -echo <&4; pause
+           keys=; for n in 1 2 3 4 5 6; do keys=$keys$(dd bs=1 count=1 2>/dev/null); done
+           stty "$before" <&4; say $keys"#,
+    );
+    let child: i32 = terminal.hears().parse().unwrap();
+    eventually("lent", || {
+        terminal.foreground() == child && !terminal.echoes()
+    });
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        terminal.types(key);
+        // Longer than such keys once waited before they were handed on, and were lost: that they wait is what is tested.
+        std::thread::sleep(std::time::Duration::from_millis(250));
+    }
+    terminal.go();
+    assert_eq!(terminal.hears(), "abcdef");
+}

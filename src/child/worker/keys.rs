@@ -2,42 +2,34 @@
 //!
 //! Programs set up the keyboard by way of their output, and nothing tells from where they will read: dialog and htop from
 //! their stdin, which is the real terminal; less and more from where they write. So they are lent the real one, which is
-//! set up as ours is. A key that nobody reads there for a moment is handed on to ours. If nobody reads it there either,
-//! it was for somebody who was busy, and nothing is handed on any more.
+//! set up as ours is. A key is handed on to ours when a process is seen to wait for it there, and at no other time: who is
+//! busy for a while finds it where it was typed.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::event::Stream;
 
+use super::super::observe::processor_time;
 use super::super::pty;
 use super::super::terminal::Terminal;
+use super::super::waiting::{Place, Waiting};
 use super::Worker;
 use super::pty::Pty;
 
-/// How long a key waits on the real terminal, until it is known who reads: longer than one who reads there is busy.
-const BUSY: Duration = Duration::from_millis(300);
-/// And after that: some look at the real terminal for a key, and then read it from ours.
+/// How long a key is left to who reads the real terminal: some look there for it, and then read it from ours.
 const SEEN: Duration = Duration::from_millis(5);
 /// How often we look whether it still waits.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long a key that was handed on may wait to be read.
-const UNREAD: Duration = Duration::from_millis(500);
-
-/// From where the child reads keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Reader {
-    #[default]
-    Unknown,
-    /// A key was handed on then. Whether it was read is to be looked at next then.
-    Tried(Instant, Instant),
-    Ours,
-    Real,
-}
+/// How long a key waits for a reader that cannot be seen, because it runs as another user or the system does not tell.
+const UNSEEN: Duration = Duration::from_millis(300);
+/// The time between looks is at least so many times the processor time that one took.
+const THRIFT: u32 = 10;
+/// But a key is not kept waiting for longer.
+const AT_MOST: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    reader: Reader,
     /// Since when a key waits on the real terminal, and when we look at it next.
     waits: Option<(Instant, Instant)>,
 }
@@ -45,15 +37,7 @@ pub(super) struct Keys {
 impl Keys {
     /// When something is to be done if nothing happens.
     pub(super) fn look_at(&self) -> Option<Instant> {
-        let tried = match self.reader {
-            Reader::Tried(_, next) => Some(next),
-            _ => None,
-        };
-        self.waits
-            .map(|(_, next)| next)
-            .into_iter()
-            .chain(tried)
-            .min()
+        self.waits.map(|(_, next)| next)
     }
 }
 
@@ -69,63 +53,57 @@ impl Worker<'_> {
 
     /// What tells of a key, if that is of interest.
     pub(super) fn keys(&self) -> Option<&OwnedFd> {
-        let wanted =
-            self.is_lent() && self.keys.waits.is_none() && self.keys.reader != Reader::Real;
-        let terminal = self
-            .terminal
-            .as_ref()
-            .filter(|_| wanted && self.keyboard().is_some());
+        let wanted = self.is_lent() && self.keys.waits.is_none() && self.keyboard().is_some();
+        let terminal = self.terminal.as_ref().filter(|_| wanted);
         terminal.map(Terminal::keys)
     }
 
     /// A key was typed.
     pub(super) fn key_typed(&mut self) {
         let now = Instant::now();
-        let patience = if self.keys.reader == Reader::Ours {
-            SEEN
-        } else {
-            LOOK
-        };
-        self.keys.waits = Some((now, now + patience));
+        self.keys.waits = Some((now, now + SEEN));
     }
 
-    /// Hands on what nobody reads, and looks whether that was right.
+    /// Hands on what is waited for on a terminal of ours.
     pub(super) fn see_to_keys(&mut self, now: Instant) {
-        let Some(stream) = self.keyboard() else {
+        let Some((since, _)) = self.keys.waits.filter(|(_, next)| *next <= now) else {
             return;
         };
-        let (Some(terminal), Some(master)) = (&self.terminal, &self.outputs[stream as usize])
-        else {
+        let (Some(terminal), Some(stream)) = (&self.terminal, self.keyboard()) else {
             return;
         };
-        if let Reader::Tried(at, next) = self.keys.reader
-            && next <= now
-        {
-            self.keys.reader = if pty::unread(master).is_ok_and(|unread| unread == 0) {
-                Reader::Ours
-            } else if at + UNREAD <= now {
-                let _ = pty::forget_unread(master);
-                Reader::Real
-            } else {
-                Reader::Tried(at, now + LOOK)
-            };
-        }
-        let Some((since, next)) = self.keys.waits.filter(|(_, next)| *next <= now) else {
-            return;
-        };
-        if terminal.unread() == 0 || self.keys.reader == Reader::Real {
+        if terminal.unread() == 0 {
             self.keys.waits = None;
-        } else if self.keys.reader != Reader::Ours && now < since + BUSY {
-            self.keys.waits = Some((since, next + LOOK));
-        } else {
-            let mut keys = [0; 256];
-            let typed = terminal.read_keys(self.pid, &mut keys);
-            // It may be somebody else's by now.
-            self.keys.waits = (typed == 0).then(|| (now, now + BUSY));
-            self.type_in(stream, &keys[..typed]);
-            if self.keys.reader == Reader::Unknown && typed > 0 {
-                self.keys.reader = Reader::Tried(now, now + LOOK);
-            }
+            return;
         }
+        let begun = processor_time();
+        let mut typed = 0;
+        if self.reads_from(stream, now - since) {
+            let mut keys = [0; 256];
+            typed = terminal.read_keys(self.pid, &mut keys);
+            self.type_in(stream, &keys[..typed]);
+        }
+        // It may be somebody else's by now.
+        let pause = LOOK.max((processor_time().saturating_sub(begun) * THRIFT).min(AT_MOST));
+        self.keys.waits = (typed == 0).then(|| (since, now + pause));
+    }
+
+    /// Whether keys that have waited for so long are read from this terminal of ours.
+    fn reads_from(&self, stream: Stream, waited: Duration) -> bool {
+        let place = self.outputs[stream as usize].as_ref().and_then(pty::place);
+        let (Some(place), Some(terminal)) = (place, &self.terminal) else {
+            return false;
+        };
+        let groups: Vec<_> = terminal
+            .foreground()
+            .into_iter()
+            .chain([self.pid])
+            .collect();
+        let ours = Waiting::at(place, &groups);
+        if ours.reads || ours.watches {
+            let real = Waiting::at(Place::Controlling, &groups);
+            return !real.reads && !real.watches;
+        }
+        waited >= UNSEEN && (ours.is_hidden || !cfg!(target_os = "linux"))
     }
 }

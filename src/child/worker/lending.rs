@@ -1,7 +1,11 @@
-//! When the worker takes a lent terminal back: at a report, and when the child is gone.
+//! When the worker takes a lent terminal back: at a report, when nobody uses it any more, and when the child is gone.
 //!
-//! Who speaks on the channel or the socket is at work again. A meter says less, for a program may draw one while it reads
-//! keys: the terminal is left to whoever does, and to whoever wants it back at once.
+//! Who speaks on the channel or the socket is at work again. But one process may report while another asks: as long as
+//! one waits for keys the terminal is the child's, and its question stays on the screen. A meter says less, for a program
+//! may draw one while it reads keys: the terminal is left to whoever does, and to whoever wants it back at once. A child
+//! that says nothing has done with it when nobody has waited for a key for a while.
+//!
+//! Nobody is ever stopped to be asked. Who reads from then on is stopped by the system; who reads already gets its line.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +14,71 @@ use rustix::process::WaitIdStatus;
 use crate::protocol::{Progress, Status};
 use crate::reports::Reports;
 
+use super::super::Notice;
+use super::super::observe::processor_time;
 use super::super::terminal::Terminal;
-use super::super::{Notice, tree};
+use super::super::waiting::{Place, Waiting};
 use super::Worker;
 
 /// Who wants the terminal again so soon reads there beside its meter.
 const AT_ONCE: Duration = Duration::from_secs(1);
+/// When we look first: who was stopped for wanting the terminal comes to its read a moment after it goes on.
+const ARRIVAL: Duration = Duration::from_millis(20);
+/// So long it has the terminal also if it has not been seen there.
+const WANTED: Duration = Duration::from_millis(200);
+/// Who has not waited for a key for so long has done with it.
+const IDLE: Duration = Duration::from_secs(1);
+/// How often we look, if a report wants the terminal back.
+const LOOK: Duration = Duration::from_millis(50);
+/// And if none does.
+const GLANCE: Duration = Duration::from_millis(250);
+/// The time between looks is at least so many times the processor time that one took: there may be thousands of processes.
+const THRIFT: u32 = 20;
+/// But who has answered is not kept waiting for longer.
+const AT_MOST: Duration = Duration::from_millis(500);
+
+/// How the child uses a terminal that it was lent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Use {
+    /// Not for a while.
+    Idle,
+    /// Not now, but it may be about to: it has set it up, or has only just done with it.
+    Kept,
+    /// It waits for a key, or has the screen.
+    Waiting,
+}
+
+/// The lending of the terminal to a child that wanted it.
+#[derive(Debug, Default)]
+pub(super) struct Lending {
+    /// Since when.
+    since: Option<Instant>,
+    /// Whether a report wants it back.
+    wanted_back: bool,
+    /// Whether the child has been seen to wait for a key since.
+    has_waited: bool,
+    /// Since when nobody has been seen to use it.
+    idle_since: Option<Instant>,
+    /// When to look next.
+    next: Option<Instant>,
+    /// No look before this time.
+    rest_until: Option<Instant>,
+}
+
+impl Lending {
+    pub(super) fn begin(&mut self, now: Instant) {
+        *self = Self {
+            since: Some(now),
+            next: Some(now + ARRIVAL),
+            rest_until: Some(now + ARRIVAL),
+            ..Self::default()
+        };
+    }
+
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.since.and(self.next)
+    }
+}
 
 /// What meters may do with a lent terminal.
 #[derive(Debug, Default)]
@@ -53,31 +116,130 @@ impl Worker<'_> {
 
     /// A meter has moved, or the like.
     pub(super) fn take_terminal_back_at_meter(&mut self) {
-        if !self.is_lent() {
-            return;
-        }
         let now = Instant::now();
         let reads_keys =
             self.taking.lent || self.terminal.as_ref().is_some_and(Terminal::reads_keys);
-        if !reads_keys && self.meters.wait_until.is_none_or(|time| time <= now) {
-            self.meters.took = self.take_terminal_back().then_some(now);
+        let may = self.meters.wait_until.is_none_or(|time| time <= now);
+        if !reads_keys && self.is_lent() && may {
+            let took = self.take_terminal_back_unless(Use::Waiting);
+            self.meters.took = took.then_some(now);
         }
     }
 
-    /// The child is at work again. If it wants the terminal once more, it stops once more. Says whether it was taken.
-    pub(super) fn take_terminal_back(&mut self) -> bool {
-        let in_use = self.stopped || self.uses_terminal();
-        let lent = |terminal: &&mut Terminal| terminal.is_lent() && !in_use;
-        let Some(terminal) = self.terminal.as_mut().filter(lent) else {
+    /// The child is at work again. If it wants the terminal once more, it stops once more.
+    pub(super) fn take_terminal_back(&mut self) {
+        if self.is_lent() {
+            if !self.lending.wanted_back {
+                self.lending.wanted_back = true;
+                self.lending.next = self.lending.next.min(self.lending.rest_until);
+            }
+            self.take_terminal_back_unless(Use::Waiting);
+        }
+    }
+
+    /// Looks whether the terminal can be taken back by now.
+    pub(super) fn see_to_lending(&mut self) {
+        if !self.is_lent() {
+            self.lending = Lending::default();
+        } else if self.lending.wanted_back {
+            self.take_terminal_back_unless(Use::Waiting);
+        } else {
+            self.take_terminal_back_unless(Use::Kept);
+        }
+    }
+
+    /// Takes the terminal back if it is time to look, and the child is seen to use it less than that. Says whether it was
+    /// taken.
+    fn take_terminal_back_unless(&mut self, used: Use) -> bool {
+        let now = Instant::now();
+        if self.lending.look_at().is_none_or(|next| now < next) || self.use_of_terminal() >= used {
+            return false;
+        }
+        let Some(terminal) = self.terminal.as_mut() else {
             return false;
         };
-        terminal.take_back(self.pid);
+        let foreground = terminal.foreground();
+        terminal.take_back_from_work(self.pid);
+        // Who came to its read between the look and the taking is not stopped any more.
+        if self.use_of_terminal() == Use::Waiting
+            && let (Some(terminal), Some(group)) = (self.terminal.as_mut(), foreground)
+        {
+            terminal.give(group);
+            return false;
+        }
         self.forget_screen();
-        // Also if it reads already: who waits in a read is asked for the terminal only when it starts anew.
-        tree::signal_group(self.pid, libc::SIGSTOP);
-        tree::signal_group(self.pid, libc::SIGCONT);
+        self.lending = Lending::default();
         (self.notify)(Notice::TakenBack);
         true
+    }
+
+    /// Looks how the child uses the terminal.
+    pub(super) fn use_of_terminal(&mut self) -> Use {
+        let begun = processor_time();
+        let used = self.seen_use();
+        let now = Instant::now();
+        let pause = if self.lending.wanted_back {
+            LOOK
+        } else {
+            GLANCE
+        };
+        let rest = (processor_time().saturating_sub(begun) * THRIFT).min(AT_MOST);
+        self.lending.next = Some(now + pause.max(rest));
+        self.lending.rest_until = Some(now + rest);
+        self.lending.has_waited |= used == Use::Waiting;
+        let is_early = |since: Instant| now < since + WANTED;
+        if !self.lending.has_waited && self.lending.since.is_some_and(is_early) {
+            return Use::Waiting;
+        }
+        if used > Use::Idle {
+            self.lending.idle_since = None;
+            return used;
+        }
+        let since = *self.lending.idle_since.get_or_insert(now);
+        if now < since + IDLE {
+            Use::Kept
+        } else {
+            Use::Idle
+        }
+    }
+
+    fn seen_use(&self) -> Use {
+        let Some(terminal) = &self.terminal else {
+            return Use::Idle;
+        };
+        if self.stopped || self.uses_terminal() {
+            return Use::Waiting;
+        }
+        let groups: Vec<_> = terminal
+            .foreground()
+            .into_iter()
+            .chain([self.pid])
+            .collect();
+        let Waiting {
+            reads,
+            watches,
+            is_hidden,
+        } = Waiting::at(Place::Controlling, &groups);
+        let untouched = terminal.is_untouched();
+        let by_key = terminal.reads_keys();
+        if reads || watches && by_key || is_hidden && !untouched && !by_key {
+            // The last is the question for a password of a program that runs as another user.
+            Use::Waiting
+        } else if self.taking.lent || self.has_screen() {
+            Use::Kept
+        } else if is_hidden {
+            // sudo passes on all keys to a terminal of its own, and nobody tells whether one is waited for there. But a
+            // question is an open line.
+            if self.line_open || by_key && !terminal.passes_all() {
+                Use::Kept
+            } else {
+                Use::Idle
+            }
+        } else if untouched {
+            Use::Idle
+        } else {
+            Use::Kept
+        }
     }
 
     /// The child is gone.

@@ -16,6 +16,7 @@ use super::super::terminal::Terminal;
 use super::super::{Notice, pty, tree};
 use super::Worker;
 use super::keys::Keys;
+use super::lending::Use;
 
 /// How often we look at what no event tells of: settings that the child makes, and the size of a lent terminal.
 const LOOK: Duration = Duration::from_millis(200);
@@ -66,6 +67,14 @@ pub(super) struct Taking {
 }
 
 impl Worker<'_> {
+    /// The controlling terminal, if there is one.
+    pub(super) fn terminal(&mut self) -> Option<&mut Terminal> {
+        if self.terminal.is_none() {
+            self.terminal = Terminal::open();
+        }
+        self.terminal.as_mut()
+    }
+
     /// Before a child that ignores the stops of the terminal can have changed them.
     pub(super) fn keep_settings(&mut self) {
         if self.ptys.iter().any(Option::is_some)
@@ -156,13 +165,15 @@ impl Worker<'_> {
     fn take_keys(&mut self) {
         if self.may_want() {
             let lendable = self.is_lendable() && self.lend();
+            self.lending.begin(Instant::now());
             (self.notify)(Notice::TookScreen { lendable });
         }
     }
 
-    /// Whether the child can want a terminal that it does not have yet.
-    fn may_want(&self) -> bool {
-        !self.taking.lent && !self.is_lent() && self.drain.is_none()
+    /// Whether the child can want a terminal that it does not have yet, and there is one.
+    fn may_want(&mut self) -> bool {
+        let wants = !self.taking.lent && !self.is_lent() && self.drain.is_none();
+        wants && self.on_screen && self.terminal().is_some()
     }
 
     fn is_lendable(&mut self) -> bool {
@@ -186,16 +197,25 @@ impl Worker<'_> {
         let look = (self.drain.is_none() && open.next().is_some()).then(|| now + LOOK);
         let reads = self.taking.reads_since.map(|since| since + ASKED);
         let reads = reads.filter(|_| !self.taking.lent);
-        [look, reads, self.taking.over_at, self.keys.look_at()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            look,
+            reads,
+            self.taking.over_at,
+            self.keys.look_at(),
+            self.lending.look_at(),
+            self.continued.look_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Looks after the child's terminals and the lent one: nobody tells us of settings that it makes on its output, which
     /// are for the keyboard, nor of a new size while it has the terminal.
     pub(super) fn look_after_terminals(&mut self) {
         let now = Instant::now();
+        self.see_to_continued(now);
+        self.see_to_lending();
         for (pty, master) in self.ptys.iter_mut().zip(&self.outputs) {
             if let (Some(pty), Some(master)) = (pty, master)
                 && let Ok(settings) = tcgetattr(master)
@@ -206,11 +226,10 @@ impl Worker<'_> {
             }
         }
         let reads = self.ptys.iter().flatten().any(Pty::reads_keys);
-        let draws = |pty: &Pty| pty.listener.has_screen();
         if reads {
             self.let_question_go();
         }
-        let uses = reads || self.ptys.iter().flatten().any(draws);
+        let uses = reads || self.has_screen();
         if !reads {
             self.taking.reads_since = None;
         } else if *self.taking.reads_since.get_or_insert(now) + ASKED <= now {
@@ -230,7 +249,7 @@ impl Worker<'_> {
             self.taking.over_at = None;
             self.lend();
         } else if self.taking.lent && *self.taking.over_at.get_or_insert(now + LEFT) <= now {
-            self.take_screen_back();
+            self.take_screen_back(now);
         }
     }
 
@@ -278,15 +297,25 @@ impl Worker<'_> {
         }
     }
 
-    fn take_screen_back(&mut self) {
+    /// The child has left the screen, and does not read keys any more.
+    fn take_screen_back(&mut self, now: Instant) {
+        if self.use_of_terminal() == Use::Waiting {
+            self.taking.over_at = Some(now + LEFT);
+            return;
+        }
         self.forget_screen();
         if let Some(terminal) = &mut self.terminal {
             terminal.take_back_for_good(self.pid);
         }
-        // As at a report: who waits in a read is asked for the terminal only when it starts anew.
-        tree::signal_group(self.pid, libc::SIGSTOP);
-        tree::signal_group(self.pid, libc::SIGCONT);
         (self.notify)(Notice::TakenBack);
+    }
+
+    /// Whether the child has the whole screen.
+    pub(super) fn has_screen(&self) -> bool {
+        self.ptys
+            .iter()
+            .flatten()
+            .any(|pty| pty.listener.has_screen())
     }
 
     pub(super) fn is_lent(&self) -> bool {
