@@ -105,6 +105,16 @@ impl Splitter {
         self.state != State::Text
     }
 
+    /// Whether `bytes` are text and control characters alone, and neither end nor begin what the splitter has to know.
+    #[must_use]
+    pub fn has_nothing_in(&self, bytes: &[u8]) -> bool {
+        // A byte beyond ASCII may be CSI, or the half of a character that has that byte in it.
+        !self.is_within()
+            && self.missing == 0
+            && bytes.is_ascii()
+            && memchr::memchr(ESCAPE, bytes).is_none()
+    }
+
     /// The sequence that is begun, as far as it was written and not given.
     #[must_use]
     pub fn written(&self) -> &[u8] {

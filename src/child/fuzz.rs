@@ -66,6 +66,9 @@ mod tests {
                 "\x07",
                 "\x1b\\",
                 "\x1bP",
+                "\u{9b}",
+                "\u{26d4}",
+                "6n",
                 "a",
                 "\x1b[",
                 ";",
@@ -73,6 +76,13 @@ mod tests {
             .prop_map(|token| token.as_bytes().to_vec()),
         ];
         vec(token, 0..30).prop_map(|tokens| tokens.concat())
+    }
+
+    #[test]
+    fn what_was_once_heard_otherwise_when_it_was_cut_is_heard_the_same() {
+        for input in crate::regressions("listener") {
+            listener(&input);
+        }
     }
 
     proptest! {

@@ -97,7 +97,7 @@ impl Listener {
     /// What the terminal has to do about `bytes`, in order.
     pub(super) fn listen(&mut self, bytes: &[u8]) -> Vec<Wish> {
         let mut wishes = Vec::new();
-        if !self.splitter.is_within() && memchr::memchr(ESCAPE, bytes).is_none() {
+        if self.splitter.has_nothing_in(bytes) {
             return wishes;
         }
         let mut rest = bytes;
