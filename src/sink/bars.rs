@@ -46,6 +46,8 @@ use super::{Modes, Outlet, Sink, narration};
 /// A fast command stays silent.
 const SHOW_AFTER: Duration = Duration::from_millis(200);
 const FRAME: Duration = Duration::from_millis(50);
+/// The same while the child keeps the terminal busy.
+const BUSY: Duration = Duration::from_millis(500);
 /// How often a picture moves that has no news: the spinner, or the seconds beside a bar.
 const SPIN: Duration = Duration::from_millis(125);
 const SECOND: Duration = Duration::from_secs(1);
@@ -87,6 +89,8 @@ pub(super) struct Bars {
     /// For what the child printed, and held until it is written or known to be redrawn.
     charges: Vec<Charge>,
     last_frame: Option<Duration>,
+    /// When bars were drawn last.
+    pictured: Duration,
     /// Whether bars are on the screen, and below which line that the child has open.
     drawn: bool,
     below: Option<Cursor>,
@@ -158,6 +162,7 @@ impl Bars {
             modes: Modes::default(),
             charges: Vec::new(),
             last_frame: None,
+            pictured: Duration::ZERO,
             drawn: false,
             below: None,
             plain: false,
@@ -266,9 +271,19 @@ impl Bars {
         self.send();
     }
 
+    /// Whether a frame comes with the output: the terminal of a child that writes all the time is never idle. Only there,
+    /// for no output comes once the terminal takes no more, and frames would pile up. Where a stop is, is seen all the time.
+    fn is_due_amid_output(&self, elapsed: Duration) -> bool {
+        !self.lent
+            && self.last_frame.is_some()
+            && (self.stop.is_some() || elapsed >= self.pictured + BUSY)
+    }
+
     /// Whether bars can be drawn where the cursor is: below complete lines, or below an open one that is there for a while.
+    /// What a key press does is not kept back.
     fn has_place(&self, elapsed: Duration) -> bool {
-        self.output.bars_from().is_some_and(|time| time <= elapsed)
+        let from = self.output.bars_from();
+        from.is_some_and(|time| time <= elapsed || self.stop.is_some())
     }
 
     fn send(&mut self) {
@@ -388,6 +403,7 @@ impl Bars {
             }
         });
         self.drawn = true;
+        self.pictured = elapsed;
         if let Some(cursor) = &cursor {
             self.go_back(cursor);
         }
@@ -493,8 +509,12 @@ impl Sink for Bars {
                 let at_once =
                     self.lent || self.last_frame.is_none() || self.output.ready() > GATHER;
                 if at_once && self.output.has_something() {
+                    let is_due = self.is_due_amid_output(elapsed);
                     self.clear();
                     self.write_output();
+                    if is_due && self.is_ours() && self.has_place(elapsed) {
+                        self.draw(elapsed);
+                    }
                     self.send();
                 }
                 self.news = true;

@@ -136,3 +136,13 @@ fn a_time_limit_holds_on_a_terminal_that_ctrl_s_has_stopped() {
     terminal.resume();
     assert_eq!(terminal.ends(), End::Status(137));
 }
+
+#[test]
+fn where_a_stop_is_can_be_seen_below_output_that_never_pauses() {
+    let mut terminal = terminal().job("trap '' INT; yes");
+    terminal.until("output", |screen| screen.contains("y\ny\n"));
+    terminal.types("\x03");
+    terminal.shows("interrupted; still running");
+    terminal.types("\x03");
+    assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
+}
