@@ -2,6 +2,7 @@
 //!
 //! The cost is the processor time of the whole run, which a busy machine does not change much.
 
+use std::fmt::Write;
 use std::fs;
 
 use crate::pty::{End, terminal};
@@ -126,10 +127,12 @@ fn thousands_of_parts_cost_what_their_number_does() {
     let mut number = 0;
     while reports.len() < LONG {
         number += 1;
-        reports += &format!(
-            "{{\"id\":{number},\"parent\":{},\"progress\":1,\"total\":2,\"title\":\"a part\"}}\n",
+        writeln!(
+            reports,
+            "{{\"id\":{number},\"parent\":{},\"progress\":1,\"total\":2,\"title\":\"a part\"}}",
             number / 2
-        );
+        )
+        .unwrap();
     }
     is_linear("reports", reports.as_bytes(), "cat >&3");
     let closed = reports.replace("\"title\"", "\"status\":\"ok\",\"title\"");
