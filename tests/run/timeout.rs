@@ -151,7 +151,16 @@ fn what_is_no_time_is_125() {
 
 #[test]
 fn what_is_no_signal_is_125() {
-    for signal in ["", "0", "-1", "99", "STOPIT", "SIG"] {
+    let unknown = "expected a name such as TERM or RTMIN+1, or a number from 1 to 64";
+    let nothing = "0 sends nothing; for a run without a limit, leave --timeout out";
+    for (signal, why) in [
+        ("", unknown),
+        ("0", nothing),
+        ("-1", unknown),
+        ("99", unknown),
+        ("STOPIT", unknown),
+        ("SIG", unknown),
+    ] {
         let option = format!("--signal={signal}");
         let output = progrun(&[&option, "--", "echo", "ran"]).output();
         assert_eq!(output.status.code(), Some(125), "{option}");
@@ -159,7 +168,7 @@ fn what_is_no_signal_is_125() {
             text(&output.stderr),
             format!(
                 "\
-error: invalid value '{signal}' for '--signal <SIGNAL>': expected a name such as TERM or RTMIN+1, or a number from 1 to 64
+error: invalid value '{signal}' for '--signal <SIGNAL>': {why}
 
 For more information, try '--help'.
 "
