@@ -7,8 +7,8 @@
 //! - `--foreground` in 5 and 14: the terminal is lent to a command that wants it.
 //! - 28, killing a tree on Windows, where progrun does not run.
 //!
-//! Different on purpose: 10 (a caller's ignored SIGPIPE would take the cancellation away), 5 and 25 (signal 0 and
-//! real-time signals are refused), 16 (the inner one is asked before anything is sent).
+//! Different on purpose: 10 (a caller's ignored SIGPIPE would take the cancellation away), 5 (signal 0 is
+//! refused), 16 (the inner one is asked before anything is sent).
 
 use std::process::Stdio;
 
@@ -62,7 +62,7 @@ For more information, try '--help'.
 }
 
 const NO_TIME: &str = "expected a time such as 90s, 1h30m or 0.5";
-const NO_SIGNAL: &str = "expected a signal such as TERM, INT or 15";
+const NO_SIGNAL: &str = "expected a name such as TERM or RTMIN+1, or a number from 1 to 64";
 
 #[test]
 fn scenario_01_a_command_that_ends_in_time_has_its_own_status() {
@@ -152,7 +152,8 @@ fn scenario_05_a_signal_of_kill_is_137_like_any_killing() {
 
 #[test]
 fn scenario_05_no_signal_at_all_is_refused() {
-    assert_refused("--signal", "0", NO_SIGNAL);
+    let sentence = "0 sends nothing; for a run without a limit, leave --timeout out";
+    assert_refused("--signal", "0", sentence);
 }
 
 #[test]
@@ -426,10 +427,12 @@ fn scenario_24_a_grandchild_that_ends_in_the_background_is_not_the_end() {
 }
 
 #[test]
-fn scenario_25_real_time_signals_are_refused() {
+fn scenario_25_real_time_signals_are_sent() {
     for signal in ["RTMIN", "SIGRTMIN", "RTMAX", "RTMIN+1", "34", "64"] {
-        assert_refused("--signal", signal, NO_SIGNAL);
+        let signal = format!("--signal={signal}");
+        quiet(&["--timeout=0.01", &signal], &LONG).status(124);
     }
+    assert_refused("--signal", "RTMIN+31", NO_SIGNAL);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn rsync_says_that_it_was_interrupted_and_leaves_no_half_file() {
     );
     run(
         folder.path(),
-        "for file in result/*; do cmp $file files/${file#result/}; done",
+        "shopt -s nullglob; for file in result/*; do cmp $file files/${file#result/}; done",
     );
 }
 
