@@ -70,8 +70,8 @@ fn assert_holders(command: Pid, reader: Pid, writers: &[Pid]) {
     let channel = channel_of(command);
     until(|| {
         let [readers, writers] = holders(&channel);
-        assert_eq!(readers, BTreeSet::from([number(&reader)]), "who reads");
-        writers == expected
+        // The watcher has a copy for a moment, until it has closed what it was born with.
+        readers == BTreeSet::from([number(&reader)]) && writers == expected
     });
 }
 
