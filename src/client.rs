@@ -124,7 +124,7 @@ pub fn inherited(_number: u32) -> Option<OwnedFd> {
 }
 
 /// A connection to the socket of the progrun that we run under. None if there is none, or none any more: a path that
-/// was left behind leads nowhere. Nor if somebody else listens there, who would learn what is reported, and could end a
+/// was left behind leads nowhere. Nor if another user listens there, who would learn what is reported, and could end a
 /// script by saying that it is cancelled: it has to be our user, root, or an ancestor of ours, from whom we have the path.
 ///
 /// # Errors
@@ -185,7 +185,7 @@ fn is_trusted(socket: &UnixStream) -> bool {
         .is_ok_and(|them| them.uid == geteuid() || them.uid.is_root())
 }
 
-/// Nobody tells here; the folder of the socket has to do.
+/// The system does not tell here; the folder of the socket has to do.
 #[cfg(not(target_os = "linux"))]
 fn is_trusted(_socket: &UnixStream) -> bool {
     true

@@ -2,7 +2,7 @@
 //!
 //! The channel takes the place of whatever has its number, for scripts write to 3 and nowhere else; a file that a shell
 //! happens to have open there is one of those. These are not: without its jobserver make builds with one job, and a
-//! service without its socket serves nobody. So the channel goes out of their way.
+//! service without its socket has no clients. So the channel goes out of their way.
 
 use std::os::fd::RawFd;
 use std::path::Path;

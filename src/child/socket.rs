@@ -32,8 +32,8 @@ pub struct Socket {
     path: PathBuf,
 }
 
-/// The file of a [`Socket`]: it is there as long as this value lives. Who is killed leaves it behind; then nobody listens
-/// there, whoever connects is refused, and the next run removes it.
+/// The file of a [`Socket`]: it is there as long as this value lives. A progrun that is killed leaves it behind. Then no
+/// process listens there, a connection is refused, and the next run removes the file.
 #[derive(Debug)]
 pub struct SocketFiles {
     /// Held open: what is removed is in this very folder, wherever a name may lead by then.
@@ -68,7 +68,7 @@ impl Socket {
 /// Where files that live no longer than a run belong, best first.
 fn places() -> impl Iterator<Item = PathBuf> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    // After sudo it is somebody else's, who may do there as they like: put another folder in the place of ours, for instance.
+    // After sudo the place belongs to another user, who could put another folder in the place of ours.
     let is_ours = |place: &PathBuf| {
         std::fs::symlink_metadata(place).is_ok_and(|meta| {
             meta.is_dir() && meta.uid() == geteuid().as_raw() && meta.mode() & 0o022 == 0
@@ -78,7 +78,7 @@ fn places() -> impl Iterator<Item = PathBuf> {
         variable("XDG_RUNTIME_DIR").filter(is_ours),
         variable("TMPDIR").filter(is_ours),
         // In memory: a directory that comes and goes on a disk costs more than all the rest of a short run. In both of
-        // these nobody but its owner can remove or rename a folder.
+        // these only its owner can remove or rename a folder.
         cfg!(target_os = "linux").then(|| "/dev/shm".into()),
         Some("/tmp".into()),
     ]
@@ -94,7 +94,7 @@ fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> 
     let name = format!(
         "{}-{:08x}",
         std::process::id(),
-        // Of the 64 bits, which nobody can guess.
+        // Of the 64 bits, which cannot be guessed.
         RandomState::new().hash_one(()) >> 32
     );
     let folder = place.join(format!("progrun-{us}"));
@@ -133,7 +133,7 @@ fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> 
 /// How often a folder that vanishes is made again.
 const ATTEMPTS: usize = 100;
 
-/// Removes the sockets of runs that were killed: their process is gone, and nobody listens.
+/// Removes the sockets of runs that were killed: their process is gone, and no process listens.
 fn remove_remains(folder: &OwnedFd, path: &Path) {
     let Ok(entries) = std::fs::read_dir(path) else {
         return;
@@ -330,7 +330,7 @@ fn answer(mut stream: &UnixStream, word: &str) {
     let _ = stream.write_all(word.as_bytes());
 }
 
-/// Whether it is a process of our user, or of root. The directory lets in nobody else, unless somebody opened it.
+/// Whether it is a process of our user, or of root. The directory lets in no other, unless its mode was changed.
 #[cfg(target_os = "linux")]
 fn is_ours(stream: &UnixStream) -> bool {
     let us = geteuid();

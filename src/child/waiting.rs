@@ -2,7 +2,7 @@
 //!
 //! Nothing tells that a process reads from a terminal, and it need not be stopped to be asked: /proc says in which system
 //! call each thread is, and with which descriptor. Refuses to know what follows from that. Only Linux tells; elsewhere
-//! nobody is ever seen to wait, and a child that reads already gets its line though the terminal is ours again.
+//! no process is ever seen to wait, and a child that reads already gets its line though the terminal is ours again.
 
 use std::os::fd::AsFd;
 

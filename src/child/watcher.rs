@@ -58,7 +58,7 @@ impl Watcher {
         }
     }
 
-    /// The child wrote something: whoever sees it may rely on the watcher from then on.
+    /// The child wrote something: a reader of that may rely on the watcher from then on.
     pub(super) fn heard_of_child(&mut self) {
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         // Its last words need none.

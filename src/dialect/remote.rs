@@ -59,7 +59,7 @@ impl<'a> Event<'a> {
         serde_json::from_str(line).ok()
     }
 
-    /// What is to be seen of it: what somebody at the terminal would have seen without us.
+    /// What is to be seen of it: what a user at the terminal would have seen without us.
     pub(super) fn shown(self) -> Shown<'static> {
         let output = |text: Option<String>, base64: Option<Base64>| {
             let text = text.map(String::into_bytes);

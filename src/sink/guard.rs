@@ -1,7 +1,7 @@
 //! Keeps a fault of a sink from ending the run: a sink that panics is replaced by what it falls back to, or by nothing.
 //!
 //! The sinks judge whatever a child prints, and the child's exit status must not depend on that. The message of the panic is
-//! on stderr already, for whoever is to mend it. Refuses to know what any sink does.
+//! on stderr already, for the developer who is to mend it. Refuses to know what any sink does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

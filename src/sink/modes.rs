@@ -93,7 +93,7 @@ impl Modes {
     }
 
     /// What makes everything as usual at the end of the command: the last that was changed first. A command that ended well
-    /// may have meant to hide the cursor, as tput does; but for a screen that nobody can leave any more.
+    /// may have meant to hide the cursor, as tput does; but for a screen that the user cannot leave any more.
     pub(super) fn undo(&mut self, end: Final) -> Vec<u8> {
         if end == Final::Completed && !self.is_elsewhere() {
             self.changed

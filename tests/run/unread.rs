@@ -83,7 +83,7 @@ fn a_time_limit_holds_whatever_is_read() {
         &["--log=/dev/null", "--", "yes"][..],
         &["--log=/dev/null", "--", "seq", "1000000"],
         &["--json", "--", "yes"],
-        // Over at once, but for what nobody reads.
+        // Over at once, but for what is not read.
         &["--log=/dev/null", "--", "echo", "hi"],
         &["--json", "--", "true"],
     ] {

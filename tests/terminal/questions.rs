@@ -152,7 +152,7 @@ fn a_question_that_it_passes_on_keeps_the_bar_away() {
     let child: i32 = terminal.hears().parse().unwrap();
     assert_eq!(terminal.hears(), "asked");
     terminal.until("question", |screen| screen == "sure?");
-    // Longer than what nobody uses is left alone: what is tested is that nothing happens.
+    // Longer than a terminal that no process uses is left alone: what is tested is that nothing happens.
     thread::sleep(std::time::Duration::from_millis(1500));
     assert_eq!(terminal.foreground(), child);
     assert_eq!(terminal.screen(), "sure?");

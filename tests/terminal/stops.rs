@@ -62,7 +62,7 @@ fn sigstop_is_never_discarded() {
     running.wait();
 }
 
-/// The script has job control, so that somebody could continue progrun, and still there is no terminal to be lent.
+/// The script has job control, so that its shell could continue progrun, and still there is no terminal to be lent.
 #[test]
 fn what_wants_a_terminal_on_a_terminal_of_ours_runs_on_where_there_is_no_other() {
     for wants in [

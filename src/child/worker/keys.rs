@@ -83,7 +83,7 @@ impl Worker<'_> {
             typed = terminal.read_keys(self.pid, &mut keys);
             self.type_in(stream, &keys[..typed]);
         }
-        // It may be somebody else's by now.
+        // It may be another process's by now.
         let pause = LOOK.max((processor_time().saturating_sub(begun) * THRIFT).min(AT_MOST));
         self.keys.waits = (typed == 0).then(|| (since, now + pause));
     }

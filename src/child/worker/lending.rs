@@ -1,11 +1,12 @@
-//! When the worker takes a lent terminal back: at a report, when nobody uses it any more, and when the child is gone.
+//! When the worker takes a lent terminal back: at a report, when no process uses it any more, and when the child is gone.
 //!
 //! Who speaks on the channel or the socket is at work again. But one process may report while another asks: as long as
 //! one waits for keys the terminal is the child's, and its question stays on the screen. A meter says less, for a program
-//! may draw one while it reads keys: the terminal is left to whoever does, and to whoever wants it back at once. A child
-//! that says nothing has done with it when nobody has waited for a key for a while.
+//! may draw one while it reads keys: the terminal is left to a process that does, and to one that wants it back at once. A child
+//! that says nothing has done with it when no process has waited for a key for a while.
 //!
-//! Nobody is ever stopped to be asked. Who reads from then on is stopped by the system; who reads already gets its line.
+//! No process is stopped to be asked. One that reads from then on is stopped by the kernel (SIGTTIN); one that reads already
+//! gets its line.
 
 use std::time::{Duration, Instant};
 
@@ -57,7 +58,7 @@ pub(super) struct Lending {
     wanted_back: bool,
     /// Whether the child has been seen to wait for a key since.
     has_waited: bool,
-    /// Since when nobody has been seen to use it.
+    /// Since when no process has been seen to use it.
     idle_since: Option<Instant>,
     /// When to look next.
     next: Option<Instant>,
@@ -228,7 +229,7 @@ impl Worker<'_> {
         } else if self.taking.lent || self.has_screen() {
             Use::Kept
         } else if is_hidden {
-            // sudo passes on all keys to a terminal of its own, and nobody tells whether one is waited for there. But a
+            // sudo passes on all keys to a terminal of its own, and nothing tells whether one is waited for there. But a
             // question is an open line.
             if self.line_open || by_key && !terminal.passes_all() {
                 Use::Kept

@@ -1,6 +1,6 @@
 //! Stops that should not be: one that the system would have discarded without us, and what a stop leaves behind. After
 //! each continue it is looked whether a process was born stopped meanwhile, and that one is continued, too. Who is
-//! stopped in any other way was stopped by somebody, and stays so.
+//! stopped in any other way was stopped on purpose, and stays so.
 
 use std::time::{Duration, Instant};
 
