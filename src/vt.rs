@@ -1,8 +1,8 @@
 //! Splits what is written to a terminal into text, control characters and sequences.
 //!
 //! Responsible for the grammar of ECMA-48 as terminals understand it, also where a piece is cut into several writes and
-//! where a control character of 8 bits stands for two of 7: as U+0080 to U+009F in UTF-8, and CSI as a lone byte 9B. The
-//! other lone bytes are no control characters in UTF-8, and letters in many older character sets.
+//! where a control character of 8 bits stands for two of 7: U+0080 to U+009F in UTF-8. A lone byte of these values is one
+//! only for a terminal whose character set is not UTF-8; in UTF-8 it is text, of an older character set most likely.
 //! Refuses to know what any of it means: the child's worker listens for questions to the terminal, the screen for what
 //! moves the cursor. Memory is bounded: a string that is too long is given in parts, as it comes.
 
@@ -79,8 +79,8 @@ const SUBSTITUTE: u8 = 0x1a;
 const TERMINATOR: &[u8] = b"\x1b\\";
 /// The first byte of U+0080 to U+00BF.
 const LEAD: u8 = 0xc2;
-/// CSI as one byte.
-const CSI: u8 = 0x9b;
+/// ST as one byte.
+const TERMINATOR_8: u8 = 0x9c;
 
 /// Ends whatever is begun, in every terminal: CAN drops a sequence, and ST is for those that take it as part of a string.
 pub const END_ANY: &[u8] = b"\x18\x1b\\";
@@ -93,12 +93,27 @@ pub struct Splitter {
     sequence: Vec<u8>,
     /// How many more bytes the last character of the text has.
     missing: u8,
+    /// Whether a lone byte can be a control character of 8 bits.
+    eight_bits: bool,
     /// Of a string that is too long: whether it may hold line ends, and whether a doubled escape character is part of it.
     lines: bool,
     wrapped: bool,
 }
 
 impl Splitter {
+    /// For a terminal whose character set is not UTF-8 if `so`: there a lone byte of 80 to 9F is a control character.
+    #[must_use]
+    pub fn eight_bits(mut self, so: bool) -> Self {
+        self.eight_bits = so;
+        self
+    }
+
+    /// One for the same terminal that has seen nothing yet.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self::default().eight_bits(self.eight_bits)
+    }
+
     /// Whether a sequence is begun.
     #[must_use]
     pub fn is_within(&self) -> bool {
@@ -108,7 +123,7 @@ impl Splitter {
     /// Whether `bytes` are text and control characters alone, and neither end nor begin what the splitter has to know.
     #[must_use]
     pub fn has_nothing_in(&self, bytes: &[u8]) -> bool {
-        // A byte beyond ASCII may be CSI, or the half of a character that has that byte in it.
+        // A byte beyond ASCII may begin a control character of 8 bits, or a character that another piece ends.
         !self.is_within()
             && self.missing == 0
             && bytes.is_ascii()
@@ -146,9 +161,12 @@ impl Splitter {
                         *rest = after;
                         self.go_on(LEAD, State::Lead);
                     }
-                    CSI => {
+                    0x80..=0x9f => {
                         *rest = after;
-                        self.begin_with(b'[', State::Csi);
+                        if let Some(whole) = self.begin_by_one(control) {
+                            return Some(self.piece(whole));
+                        }
+                        continue;
                     }
                     _ => {
                         *rest = after;
@@ -165,14 +183,8 @@ impl Splitter {
                     return Some(Piece::Text(&[LEAD]));
                 }
                 *rest = after;
-                self.begin();
-                let mut second: &[u8] = &[byte - 0x40];
-                if let Some(whole) = self.finish(&mut second) {
-                    // Not one of a string, which is not complete with its beginning.
-                    return Some(match whole {
-                        Whole::Escape => Piece::Escape(&self.sequence[1..]),
-                        _ => self.piece(Whole::LongKept),
-                    });
+                if let Some(whole) = self.begin_by_one(byte) {
+                    return Some(self.piece(whole));
                 }
                 continue;
             }
@@ -200,7 +212,7 @@ impl Splitter {
         for (at, &byte) in bytes.iter().enumerate() {
             match byte {
                 0x80..=0xbf if self.missing > 0 => self.missing -= 1,
-                CSI => return at,
+                0x80..=0x9f if self.eight_bits => return at,
                 LEAD if !matches!(bytes.get(at + 1), Some(0xa0..)) => {
                     self.missing = 0;
                     return at;
@@ -275,9 +287,11 @@ impl Splitter {
                     *rest = after;
                     return Some(Whole::String);
                 }
-                // ST as U+009C.
-                (State::String, 0x9c) if self.sequence.last() == Some(&LEAD) => {
-                    self.sequence.pop();
+                // Or as U+009C.
+                (State::String, TERMINATOR_8)
+                    if self.eight_bits || self.sequence.last() == Some(&LEAD) =>
+                {
+                    self.sequence.pop_if(|last| *last == LEAD);
                     self.sequence.extend_from_slice(TERMINATOR);
                     self.state = State::Text;
                     *rest = after;
@@ -317,8 +331,9 @@ impl Splitter {
     /// The next part of a string that is too long.
     fn long<'bytes>(&mut self, rest: &mut &'bytes [u8]) -> Whole<'bytes> {
         let bytes = *rest;
-        let (lines, wrapped) = (self.lines, self.wrapped);
+        let (lines, wrapped, eight_bits) = (self.lines, self.wrapped, self.eight_bits);
         let ends = |byte: &u8| match *byte {
+            TERMINATOR_8 => eight_bits,
             ESCAPE | CANCEL | SUBSTITUTE => true,
             BELL => !wrapped,
             b'\n' | b'\r' => !lines,
@@ -337,7 +352,7 @@ impl Splitter {
                 self.state = State::LongEscape;
                 Whole::Long(&[])
             }
-            BELL => {
+            BELL | TERMINATOR_8 => {
                 *rest = &bytes[1..];
                 Whole::Long(&bytes[..1])
             }
@@ -380,9 +395,16 @@ impl Splitter {
         self.go_on(ESCAPE, State::Escape);
     }
 
-    fn begin_with(&mut self, second: u8, state: State) {
+    /// Begins what a control character of 8 bits does, and gives it if that is all.
+    fn begin_by_one(&mut self, control: u8) -> Option<Whole<'static>> {
         self.begin();
-        self.go_on(second, state);
+        let mut second: &[u8] = &[control - 0x40];
+        let whole = self.finish(&mut second)?;
+        // Nothing else is complete with two characters.
+        Some(match whole {
+            Whole::Escape => Whole::Escape,
+            _ => Whole::LongKept,
+        })
     }
 
     fn go_on(&mut self, byte: u8, state: State) {
@@ -438,7 +460,10 @@ mod tests {
 
     /// The pieces of what is written in `writes`, in a form that can be compared.
     fn pieces(writes: &[&[u8]]) -> Vec<String> {
-        let mut splitter = Splitter::default();
+        pieces_by(Splitter::default(), writes)
+    }
+
+    fn pieces_by(mut splitter: Splitter, writes: &[&[u8]]) -> Vec<String> {
         let mut all = Vec::new();
         for write in writes {
             let mut rest = *write;
@@ -561,7 +586,6 @@ mod tests {
     fn control_characters_of_8_bits_are_those_of_7_and_letters_are_letters() {
         for (written, expected) in [
             ("a\u{9b}6nb".as_bytes(), vec!["text a", "csi 6 n", "text b"]),
-            (b"a\x9b6nb", vec!["text a", "csi 6 n", "text b"]),
             (
                 "\u{9d}11;?\u{9c}b".as_bytes(),
                 vec!["string ]11;?", "text b"],
@@ -582,6 +606,32 @@ mod tests {
             }
             assert_eq!(pieces(&[written]), expected);
         }
+    }
+
+    #[test]
+    fn a_lone_byte_is_text_in_utf_8_and_a_control_character_in_a_set_of_8_bits() {
+        let eight_bits = || Splitter::default().eight_bits(true);
+        let lone: &[(&[u8], &[&str])] = &[
+            (b"a\x9b6nb", &["text a", "csi 6 n", "text b"]),
+            (b"\x9d11;?\x9cb", &["string ]11;?", "text b"]),
+            (b"\x90$qm\x1b\\b", &["string P$qm", "text b"]),
+            (b"\x85b", &["escape E", "text b"]),
+            (b"\x9ab", &["escape Z", "text b"]),
+            ("日本ü\u{a0}Ы".as_bytes(), &["text 日本ü\u{a0}Ы"]),
+        ];
+        for (written, expected) in lone {
+            assert_eq!(&pieces_by(eight_bits(), &[written]), expected);
+            let mut splitter = Splitter::default();
+            let mut rest = *written;
+            let first = splitter.next(&mut rest).unwrap();
+            let is_text = |end: usize| first == Piece::Text(&written[..end]);
+            let end = written.iter().position(|byte| *byte == 0x1b);
+            assert!(is_text(end.unwrap_or(written.len())), "{written:?}");
+        }
+        let mut long = b"\x9d52;c;".to_vec();
+        long.resize(2 * LONGEST, b'x');
+        let after = pieces_by(eight_bits(), &[&long, b"\x9cafter"]);
+        assert_eq!(after.last().unwrap(), "text after");
     }
 
     #[test]

@@ -187,10 +187,11 @@ impl Bars {
         self
     }
 
-    /// Draws in ASCII if `so`.
+    /// For a terminal whose character set is not UTF-8 if `so`: what is ours is drawn in ASCII there.
     #[must_use]
     pub(super) fn ascii(mut self, so: bool) -> Self {
         self.ascii = so;
+        self.output.eight_bits(so);
         self
     }
 

@@ -21,7 +21,7 @@ const COLUMNS: u16 = 80;
 const ROWS: u16 = 24;
 
 /// Output of any kind, in any pieces, with any pauses between them, is all written in the end. The first two bytes say how
-/// wide the screen is, and in which format the child reports; then a byte says what happens, and how many of the next are
+/// wide the screen is, in which format the child reports, and whether the terminal's character set is UTF-8; then a byte says what happens, and how many of the next are
 /// written.
 ///
 /// # Panics
@@ -31,8 +31,10 @@ pub fn page(data: &[u8]) {
     let Some((&[width, source], mut script)) = data.split_first_chunk() else {
         return;
     };
+    let eight_bits = source & 4 != 0;
     let source = [None, Some("progrun"), Some("nix"), Some("meter")][usize::from(source & 3)];
     let mut output = Output::new(1 + usize::from(width));
+    output.eight_bits(eight_bits);
     let mut now = Duration::ZERO;
     while let Some((&step, rest)) = script.split_first() {
         let (written, rest) = rest.split_at(rest.len().min(1 + usize::from(step >> 3)));

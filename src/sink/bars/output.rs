@@ -47,6 +47,13 @@ impl Output {
         output
     }
 
+    /// For a terminal whose character set is not UTF-8, if `so`.
+    pub(super) fn eight_bits(&mut self, so: bool) {
+        for page in &mut self.pages {
+            page.eight_bits(so);
+        }
+    }
+
     /// The screen has so many columns now.
     pub(super) fn resize(&mut self, width: usize) {
         self.width = width;

@@ -124,6 +124,11 @@ impl Page {
         }
     }
 
+    /// For a terminal where a lone byte can be a control character, if `so`.
+    pub(super) fn eight_bits(&mut self, so: bool) {
+        self.splitter = Splitter::default().eight_bits(so);
+    }
+
     /// The screen has so many columns.
     pub(super) fn resize(&mut self, width: usize) {
         self.width = width.clamp(1, WIDEST + 1);
@@ -224,6 +229,7 @@ impl Page {
         }
         change.done.extend_from_slice(&last);
         *self = Self {
+            splitter: self.splitter.anew(),
             depth: self.depth,
             passes: self.passes,
             width: self.width,
@@ -568,7 +574,7 @@ fn is_plain(bytes: &[u8]) -> bool {
             b'\r' | BACKSPACE | ESCAPE | ENQUIRY | SHIFT_OUT | SHIFT_IN
         )
     };
-    // Not bytes that are no characters, either: one of them may be a control character of 8 bits.
+    // Not bytes that are no characters, either: they are control characters where the terminal's are not UTF-8.
     let is_text = || {
         let text = std::str::from_utf8(bytes);
         text.is_ok_and(|text| {

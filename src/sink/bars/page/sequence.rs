@@ -345,9 +345,42 @@ mod tests {
         ] {
             assert_eq!(given(asked.as_bytes()), b"", "{asked:?}");
         }
-        assert_eq!(given(b"\x9b6n"), b"");
         let long = format!("\x1b]4;{}?\x07", "1;?;".repeat(10_000));
         assert_eq!(given(long.as_bytes()), b"");
+    }
+
+    #[test]
+    fn a_lone_byte_asks_only_a_terminal_whose_character_set_is_not_utf_8() {
+        for asked in [
+            &b"\x9b6n"[..],
+            b"\x9d11;?\x07",
+            b"\x9d11;?\x9c",
+            b"\x90$qm\x9c",
+            b"\x9a",
+        ] {
+            let (mut page, mut change) = (Page::default(), Change::default());
+            page.eight_bits(true);
+            page.write(asked, &mut change);
+            page.flush(&mut change);
+            assert_eq!([change.aside, change.done].concat(), b"", "{asked:?}");
+        }
+        // Text of another time and place, here "Ä1" in code page 437 and the like.
+        for text in [
+            &b"\x9b6n and \x9d, \x90\x9a\n"[..],
+            b"\x9b31m\r\n",
+            b"a\x9b\rb\x9b\n",
+        ] {
+            let (mut page, mut change) = (Page::default(), Change::default());
+            page.write(text, &mut change);
+            page.flush(&mut change);
+            let shown = [change.aside, change.done].concat();
+            let count = |bytes: &[u8]| bytes.iter().filter(|byte| **byte >= 0x80).count();
+            assert!(count(&shown) > 0 && !shown.contains(&0x1b), "{shown:?}");
+        }
+        assert_eq!(
+            given(b"\x9b6n and \x9d, \x90\x9a\n"),
+            b"\x9b6n and \x9d, \x90\x9a\n"
+        );
     }
 
     #[test]
