@@ -89,14 +89,13 @@ impl Estimate {
         self.done = done;
     }
 
-    /// Units per second, for display, or `None` as long as no progress has been measured.
+    /// Units per second, for display, or `None` as long as no progress has been measured, and in a stall.
     ///
-    /// It falls while a report is overdue.
+    /// It holds while a report is awaited, as the remaining time does: the two must not contradict each other.
     #[must_use]
     pub fn rate(&self, elapsed: Duration) -> Option<f64> {
-        let overdue = elapsed.saturating_sub(self.last).as_secs_f64() - self.silence / self.time;
-        let age = elapsed.saturating_sub(self.first?).as_secs_f64();
-        credible(self.work / (self.time + overdue.max(0.0) * age))
+        let rate = credible(self.work / self.time);
+        rate.filter(|_| self.stalled(elapsed).is_none())
     }
 
     /// For how long there has been no progress, if that is longer than to be expected after what has been measured. A stall
@@ -203,14 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_counts_up_by_a_second_a_second_and_lowers_the_rate() {
+    fn a_stall_counts_up_by_a_second_a_second_and_has_no_rate() {
         let stalled = after(&[(0, 0.0), (10, 10.0), (20, 20.0)]);
         let shown = [20, 30, 40, 50, 140].map(|now| stalled.remaining(at(now), 100.0));
         let expected = [80, 70, 70, 80, 170].map(|left| Some(at(left)));
         assert_eq!(shown, expected);
-        assert_eq!(stalled.rate(at(30)), Some(1.0));
-        // 300 weighted units in 300 weighted seconds, and 10 seconds overdue at the age of 40.
-        assert_eq!(stalled.rate(at(40)), Some(300.0 / 700.0));
+        let rates = [20, 30, 41, 42].map(|now| stalled.rate(at(now)));
+        assert_eq!(rates, [Some(1.0), Some(1.0), Some(1.0), None]);
     }
 
     #[test]

@@ -539,6 +539,7 @@ impl Sink for Bars {
             }
             Event::Cancelling { .. } | Event::Stopping { .. } => {
                 self.stop = Stop::after(self.stop, event, elapsed);
+                self.layout.stop();
                 self.news = true;
                 // What a key press does must be seen at once, also where nothing is drawn yet.
                 if !self.lent {

@@ -21,8 +21,8 @@ const COLUMNS: u16 = 80;
 const ROWS: u16 = 24;
 
 /// Output of any kind, in any pieces, with any pauses between them, is all written in the end. The first two bytes say how
-/// wide the screen is, in which format the child reports, and whether the terminal's character set is UTF-8; then a byte says what happens, and how many of the next are
-/// written.
+/// wide the screen is, in which format the child reports, and whether the terminal's character set is UTF-8. Then a byte
+/// says what happens, and how many of the next are written.
 ///
 /// # Panics
 ///

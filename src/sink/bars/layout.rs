@@ -36,6 +36,8 @@ pub(super) struct Layout {
     /// Whether there ever was a bar, and a message.
     bars: bool,
     messages: bool,
+    /// Whether a stop was requested: no report comes any more, and no rate nor time left is true.
+    stops: bool,
 }
 
 const PERCENT: usize = 0;
@@ -53,6 +55,11 @@ struct Row {
 }
 
 impl Layout {
+    /// A stop was requested.
+    pub(super) fn stop(&mut self) {
+        self.stops = true;
+    }
+
     /// The picture as at most so many lines: the task, and its parts as a tree below it. `message` is the task's if it
     /// gave none itself.
     pub(super) fn lines(
@@ -69,6 +76,7 @@ impl Layout {
         if width != self.width {
             *self = Self {
                 width,
+                stops: self.stops,
                 ..Self::default()
             };
         }
@@ -90,6 +98,12 @@ impl Layout {
             let indent = " ".repeat((depth * 2).min(self.label_limit() / 2));
             let label = indent + &narration::label(part);
             rows.push(Row::new(&label, part, part.elapsed(elapsed), elapsed));
+        }
+        if self.stops {
+            for row in &mut rows {
+                row.facts[RATE].clear();
+                row.facts[ETA].clear();
+            }
         }
         self.widen(&rows);
         let shown = self.shown();
@@ -304,5 +318,32 @@ mod tests {
             row(&parts, None, 71),
             "job  99%  1m11s  no update for 1m10s"
         );
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_has_neither_a_rate_nor_a_time_left() {
+        let mut parts = Parts::default();
+        for seconds in [0_u32, 10] {
+            let progress = Progress {
+                progress: Some(f64::from(seconds)),
+                total: Some(100.0),
+                ..Progress::default()
+            };
+            parts.apply(&progress, None, Duration::from_secs(seconds.into()));
+        }
+        let mut layout = Layout::default();
+        let mut facts = || {
+            let size = (100, 10);
+            let lines = layout.lines(&parts, None, "job", None, size, Duration::from_secs(10));
+            let shown = lines[0]
+                .right
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ");
+            layout.stop();
+            shown
+        };
+        assert_eq!(facts(), "10% 10/100 1.0/s 10s ETA 1m30s");
+        assert_eq!(facts(), "10% 10/100 10s");
     }
 }
