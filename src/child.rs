@@ -72,6 +72,8 @@ pub struct Launch {
     pub wait_output: bool,
     /// Whether the terminal shows any of it: then the child is lent it when it takes the screen or the keyboard.
     pub on_screen: bool,
+    /// Whether the child has the terminal from its start to its end, if it is ours to lend.
+    pub in_foreground: bool,
     /// Whether a child that reports nothing is looked at from outside.
     pub observe: bool,
     /// The write end of a pipe that tells of a stop when its reader closes it.
@@ -130,7 +132,7 @@ pub enum Notice {
     /// A cancel was requested, and the channel closed unless it is read in another program's format: what the child will
     /// see of it.
     Asked(Asked),
-    /// The child died of a Ctrl-C that went to it alone, for it had the terminal.
+    /// The child ended of a Ctrl-C that went to it alone, for it had the terminal.
     Interrupted,
     /// The child is gone. What it printed may still be on its way.
     Exited,

@@ -1,5 +1,6 @@
 //! The command line: options, environment, help, and the first and last words of the program.
 
+mod foreground;
 mod formats;
 mod report;
 mod shell;
@@ -24,6 +25,7 @@ use crate::event::Ending;
 use crate::run::{self, FAILED, Limits, Settings};
 use crate::sink::{Display, JsonPlace, Patient, Progress, STDOUT, Show, Tty, escape};
 
+use self::foreground::draws_only_in_foreground;
 use self::report::Report;
 use self::shell::is_interactive_bash;
 
@@ -276,7 +278,7 @@ struct Arguments {
     fd: i32,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ProgressArgument {
     /// Bars on a terminal, else plain lines; nothing beside --json on stdout, or under another progrun
     Auto,
@@ -592,6 +594,7 @@ fn takes_words() -> bool {
 }
 
 fn settings(arguments: Arguments) -> Settings {
+    let tty = tty(&arguments);
     let name = arguments
         .name
         .unwrap_or_else(|| name_of(&arguments.command));
@@ -640,14 +643,21 @@ fn settings(arguments: Arguments) -> Settings {
                 OutputArgument::OnFailure => Show::OnFailure,
                 OutputArgument::None => Show::None,
             },
-            tty: match arguments.tty {
-                TtyArgument::Auto if is_interactive_bash(&arguments.command) => Tty::Never,
-                TtyArgument::Auto => Tty::Auto,
-                TtyArgument::Always => Tty::Always,
-                TtyArgument::Never => Tty::Never,
-            },
+            tty,
         },
         command: arguments.command,
+    }
+}
+
+/// Where the command's output is a terminal. Without a wish of the user some programs get what they need.
+fn tty(arguments: &Arguments) -> Tty {
+    let is_usual = arguments.progress == ProgressArgument::Auto && arguments.json.is_none();
+    match arguments.tty {
+        TtyArgument::Auto if is_interactive_bash(&arguments.command) => Tty::Never,
+        TtyArgument::Auto if is_usual && draws_only_in_foreground(&arguments.command) => Tty::Own,
+        TtyArgument::Auto => Tty::Auto,
+        TtyArgument::Always => Tty::Always,
+        TtyArgument::Never => Tty::Never,
     }
 }
 

@@ -611,7 +611,7 @@ mod tests {
     #[test]
     fn a_lone_byte_is_text_in_utf_8_and_a_control_character_in_a_set_of_8_bits() {
         let eight_bits = || Splitter::default().eight_bits(true);
-        let lone: &[(&[u8], &[&str])] = &[
+        let cases: &[(&[u8], &[&str])] = &[
             (b"a\x9b6nb", &["text a", "csi 6 n", "text b"]),
             (b"\x9d11;?\x9cb", &["string ]11;?", "text b"]),
             (b"\x90$qm\x1b\\b", &["string P$qm", "text b"]),
@@ -619,7 +619,7 @@ mod tests {
             (b"\x9ab", &["escape Z", "text b"]),
             ("日本ü\u{a0}Ы".as_bytes(), &["text 日本ü\u{a0}Ы"]),
         ];
-        for (written, expected) in lone {
+        for (written, expected) in cases {
             assert_eq!(&pieces_by(eight_bits(), &[written]), expected);
             let mut splitter = Splitter::default();
             let mut rest = *written;

@@ -1,6 +1,7 @@
 //! progrun on a real pseudo-terminal: what a person sees, and what the keys do.
 
 mod bars;
+mod foreground;
 mod hostile;
 mod jobs;
 mod lending;

@@ -27,7 +27,8 @@ use crate::event::{Ending, Exit, Route};
 use crate::standard;
 
 use super::signals::{self, Blocked};
-use super::{Launch, LaunchError, inherited, pty, terminal, tree};
+use super::terminal::{Terminal, has_terminal};
+use super::{Launch, LaunchError, inherited, pty, tree};
 
 /// The variable that says which file the channel is.
 const IDENTITY: &str = "PROGRUN_FD_ID";
@@ -47,8 +48,9 @@ pub(super) struct Spawned {
     pub(super) terminals: [Option<Termios>; 2],
 }
 
-/// Starts the command in a process group of its own, with the channel on the number that was asked for.
-pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
+/// Starts the command in a process group of its own, with the channel on the number that was asked for. With a terminal it
+/// has that from its first moment on, as the foreground group.
+pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spawned, LaunchError> {
     let internal = |what: &'static str| move |source| LaunchError::Internal { what, source };
     let [program, arguments @ ..] = launch.command.as_slice() else {
         let source = io::Error::from(io::ErrorKind::InvalidInput);
@@ -101,7 +103,8 @@ pub(super) fn spawn(launch: &Launch) -> Result<Spawned, LaunchError> {
         let ours = usize::try_from(number).is_ok_and(|index| is_ours[index]);
         (ours && standard::was_closed(number)).then_some(number)
     });
-    let child = start(&mut command, &numbers, closed)
+    let terminal = terminal.map(|terminal| terminal.keys().as_raw_fd());
+    let child = start(&mut command, &numbers, closed, terminal)
         .map_err(internal("reserving a descriptor's number"))?
         .map_err(|error| LaunchError::new(program, error))?;
     let pid = i32::try_from(child.id())
@@ -129,10 +132,11 @@ fn start(
     command: &mut Command,
     numbers: &[(RawFd, RawFd)],
     closed: [Option<RawFd>; 3],
+    terminal: Option<RawFd>,
 ) -> io::Result<io::Result<Child>> {
     // A stop that would be discarded for us (SIGTSTP, SIGTTIN, SIGTTOU) has to be discarded for the child as well, or it
     // stays stopped for ever. A group of our session that we are the parent of is not orphaned; one of another session is.
-    let session = !terminal::has_terminal() && tree::is_orphaned();
+    let session = !has_terminal() && tree::is_orphaned();
     if !session {
         command.process_group(0);
     }
@@ -143,7 +147,7 @@ fn start(
     // nobody's there: the only thread that takes it is the one that forks.
     unsafe {
         command.pre_exec(move || match moves.try_lock() {
-            Ok(moves) => prepare(&moves, &closed, parent, session),
+            Ok(moves) => prepare(&moves, &closed, parent, session, terminal),
             Err(_) => Err(io::Error::from_raw_os_error(CHANGED)),
         });
     }
@@ -308,11 +312,21 @@ fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
 }
 
 /// What the child does between fork and exec: gives descriptors their numbers, and binds its life to ours.
-fn prepare(moves: &[Move], closed: &[Option<RawFd>], parent: u32, session: bool) -> io::Result<()> {
+fn prepare(
+    moves: &[Move],
+    closed: &[Option<RawFd>],
+    parent: u32,
+    session: bool,
+    terminal: Option<RawFd>,
+) -> io::Result<()> {
     // SAFETY: system calls on numbers.
     unsafe {
         if session && libc::setsid() < 0 {
             return Err(io::Error::last_os_error());
+        }
+        if let Some(terminal) = terminal {
+            // SIGTTOU is blocked here. If the terminal is gone there is nothing to be in the foreground of.
+            libc::tcsetpgrp(terminal, libc::getpid());
         }
         let is_as_it_was = |to: &Move| to.was.is_none_or(|was| identity(to.to) == was);
         if !moves.iter().all(is_as_it_was) {

@@ -71,6 +71,25 @@ impl Terminal {
         self.give(leader)
     }
 
+    /// For a command that is to have the terminal from its first moment on: none where it is not ours to lend.
+    pub(super) fn for_the_start() -> Option<Self> {
+        let mut terminal = Self::open().filter(Self::has_us)?;
+        terminal.keep_settings();
+        Some(terminal)
+    }
+
+    /// The child has it: it took it between fork and exec.
+    pub(super) fn was_taken(&mut self) {
+        self.lent = true;
+    }
+
+    /// Takes it back from a child that could not be started.
+    pub(super) fn take_back_from_none(&self) {
+        if let Some(us) = groups::own() {
+            let _ = tcsetpgrp(&self.tty, us);
+        }
+    }
+
     /// Makes `group` the foreground group. Says whether it is now.
     pub(super) fn give(&mut self, group: Pid) -> bool {
         if tcsetpgrp(&self.tty, group).is_err() {

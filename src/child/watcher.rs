@@ -67,7 +67,19 @@ impl Watcher {
         }
     }
 
-    fn start(&mut self) {
+    /// Whether the group got a SIGINT as a whole, as from the terminal, since it has a watcher. None if it has none.
+    pub(super) fn saw_interrupt(&self) -> Option<bool> {
+        #[cfg(target_os = "linux")]
+        return self.process.as_ref()?.saw(libc::SIGINT);
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+
+    /// Starts the watcher unless that was tried before. The leader must not have been reaped.
+    pub(super) fn start(&mut self) {
+        if self.due.is_none() {
+            return;
+        }
         self.due = None;
         #[cfg(target_os = "linux")]
         {
@@ -81,6 +93,7 @@ mod linux {
     #![expect(unsafe_code, reason = "a fork without a program has no safe interface")]
 
     use std::ffi::CStr;
+    use std::fs;
     use std::io::{self, Read};
     use std::mem::MaybeUninit;
     use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -128,6 +141,19 @@ mod linux {
                 pid,
                 _end: end.into(),
             })
+        }
+    }
+
+    impl Process {
+        /// Whether `signal` was sent to it, for it was sent to all members of the group. All signals are blocked there, and
+        /// stay pending.
+        pub(super) fn saw(&self, signal: i32) -> Option<bool> {
+            let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+            let pending = status
+                .lines()
+                .find_map(|line| line.strip_prefix("ShdPnd:"))?;
+            let pending = u64::from_str_radix(pending.trim(), 16).ok()?;
+            Some(pending >> (signal - 1) & 1 == 1)
         }
     }
 

@@ -67,6 +67,8 @@ pub(super) struct Worker<'a> {
     keys: Keys,
     meters: Meters,
     lending: Lending,
+    /// Whether the child keeps the terminal that it was lent to its end.
+    in_foreground: bool,
     continued: Continued,
     /// Whether what the child printed last is an open line.
     line_open: bool,
@@ -115,7 +117,17 @@ impl<'a> Worker<'a> {
         reporter: &'a ProgressReporter<Reports>,
         notify: &'a dyn Fn(Notice),
     ) -> Result<Self, LaunchError> {
-        let spawned = spawn::spawn(launch)?;
+        let mut terminal = launch.in_foreground.then(Terminal::for_the_start).flatten();
+        let spawned = spawn::spawn(launch, terminal.as_ref()).inspect_err(|_| {
+            if let Some(terminal) = &terminal {
+                terminal.take_back_from_none();
+            }
+        })?;
+        let mut watcher = Watcher::new(spawned.pid, launch.kill_after);
+        if let Some(terminal) = &mut terminal {
+            terminal.was_taken();
+            watcher.start();
+        }
         notify(Notice::Started {
             pid: spawned.pid.as_raw_nonzero().get(),
         });
@@ -139,6 +151,7 @@ impl<'a> Worker<'a> {
             keys: Keys::default(),
             meters: Meters::default(),
             lending: Lending::default(),
+            in_foreground: launch.in_foreground,
             continued: Continued::default(),
             line_open: false,
             held: None,
@@ -148,7 +161,7 @@ impl<'a> Worker<'a> {
             output_credit: Credit::new(UNDER_WAY, move || output_wake.wake()),
             verbatim: launch.verbatim,
             cancel_seen: false,
-            watcher: Watcher::new(spawned.pid, launch.kill_after),
+            watcher,
             terminated: false,
             killed: false,
             wait_output: launch.wait_output,
@@ -159,13 +172,16 @@ impl<'a> Worker<'a> {
             woken: true,
             observer: launch.observe.then(|| Observer::new(spawned.pid)).flatten(),
             stopped: false,
-            terminal: None,
+            terminal,
             drain: None,
         })
     }
 
     pub(super) fn serve(mut self) -> anyhow::Result<()> {
         self.keep_settings();
+        if self.is_lent() {
+            (self.notify)(Notice::TookScreen { lendable: true });
+        }
         loop {
             if std::mem::take(&mut self.woken) {
                 self.obey();
@@ -218,6 +234,10 @@ impl<'a> Worker<'a> {
                     self.dialects.settle(Instant::now() + READS_ALL);
                     self.report_dialects();
                     let lent = self.lend();
+                    if lent {
+                        // A member of the group that knows whether a Ctrl-C went there.
+                        self.watcher.start();
+                    }
                     tree::signal_group(self.pid, libc::SIGCONT);
                     if lent {
                         self.lending.begin(Instant::now());

@@ -26,7 +26,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use crate::credit::Charge;
 use crate::dialect::{FILES, redraws_words};
-use crate::event::{Event, Reason, Summary};
+use crate::event::{Event, Final, Reason, Summary};
 use crate::parts::Parts;
 use crate::protocol::Status;
 use crate::reports::Reports;
@@ -454,6 +454,10 @@ impl Bars {
         self.write_output();
         if self.modes.is_elsewhere() {
             self.output.end_line();
+        }
+        // Where the command writes there itself nothing is known of its last line, but that Ctrl-C is echoed in it.
+        if self.lent && !self.shows.contains(&true) && summary.state == Final::Cancelled {
+            self.screen.write(b"\r\n");
         }
         // What is left on is off for us, and for who writes next.
         self.screen.write(&self.modes.undo(summary.state));

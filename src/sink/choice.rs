@@ -86,6 +86,8 @@ pub enum Tty {
     Always,
     /// Nowhere.
     Never,
+    /// Nothing goes through us where it is shown on a terminal: that is the child's own from its start to its end.
+    Own,
 }
 
 /// Something that can be written to no more, and matters to somebody else than the sink.
@@ -203,7 +205,7 @@ pub fn choose(
     }
     if bars {
         let terminal = Outlet::new(copy(stderr())?, ignore());
-        let shows = shared.map(|shared| shared && visible);
+        let shows = [0, 1].map(|stream| visible && through(routes[stream]) && shared[stream]);
         let color = display.color.unwrap_or_else(color_by_environment);
         let name = display.name.clone();
         let bars = Bars::new(terminal, name, color, shows, size, foreground, setup);
@@ -283,11 +285,11 @@ fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2]
     let needed =
         display.log.is_some() || display.output == Show::OnFailure || json_on_stdout || reads;
     let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
-        (Show::None, Tty::Auto | Tty::Never) if !needed => Route::Discard,
-        (Show::Stream, _) if !needed && !shared => Route::Inherit,
+        (Show::None, Tty::Auto | Tty::Never | Tty::Own) if !needed => Route::Discard,
+        (Show::Stream, tty) if !needed && (!shared || tty == Tty::Own) => Route::Inherit,
         (_, Tty::Always) => Route::Terminal,
-        (_, Tty::Auto) if visible && terminal => Route::Terminal,
-        (_, Tty::Auto | Tty::Never) => Route::Piped,
+        (_, Tty::Auto | Tty::Own) if visible && terminal => Route::Terminal,
+        (_, Tty::Auto | Tty::Never | Tty::Own) => Route::Piped,
     };
     let routes = [
         route(shared[0], isatty(stdout())),

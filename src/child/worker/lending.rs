@@ -58,6 +58,10 @@ pub(super) struct Lending {
     wanted_back: bool,
     /// Whether the child has been seen to wait for a key since.
     has_waited: bool,
+    /// Whether a process was seen to wait for one when we last looked.
+    waits: bool,
+    /// Whether another group below the child has been seen in the foreground since.
+    has_others: bool,
     /// Since when no process has been seen to use it.
     idle_since: Option<Instant>,
     /// When to look next.
@@ -187,7 +191,13 @@ impl Worker<'_> {
         let rest = (processor_time().saturating_sub(begun) * THRIFT).min(AT_MOST);
         self.lending.next = Some(now + pause.max(rest));
         self.lending.rest_until = Some(now + rest);
-        self.lending.has_waited |= used == Use::Waiting;
+        self.lending.waits = used == Use::Waiting;
+        self.lending.has_waited |= self.lending.waits;
+        let foreground = self.terminal.as_ref().and_then(Terminal::foreground);
+        self.lending.has_others |= foreground != Some(self.pid);
+        if self.in_foreground {
+            return Use::Waiting;
+        }
         let is_early = |since: Instant| now < since + WANTED;
         if !self.lending.has_waited && self.lending.since.is_some_and(is_early) {
             return Use::Waiting;
@@ -248,10 +258,27 @@ impl Worker<'_> {
         let pid = self.pid;
         let had_keys = |terminal: &mut Terminal| terminal.take_back_for_good(pid);
         let had_keys = self.terminal.as_mut().is_some_and(had_keys);
-        if had_keys && ended.terminating_signal() == Some(libc::SIGINT) {
+        if had_keys && self.ended_of_ctrl_c(ended) {
             // It need not be asked any more.
             self.cancel_seen = true;
             (self.notify)(Notice::Interrupted);
+        }
+    }
+
+    /// Whether a Ctrl-C that went to the child alone was its end. A `kill` of the child was not; nor was a key at which it
+    /// waited for the next one, as an interpreter at its prompt does. What was at work and then ends has been cancelled also
+    /// if it catches the signal and says that all is well: nothing after `&&` may run.
+    fn ended_of_ctrl_c(&self, ended: &WaitIdStatus) -> bool {
+        let died = ended.terminating_signal() == Some(libc::SIGINT);
+        let Lending {
+            waits, has_others, ..
+        } = self.lending;
+        match self.watcher.saw_interrupt() {
+            Some(was_typed) if !has_others => {
+                let says_well = ended.exit_status() == Some(0);
+                was_typed && (died || !waits && (says_well || self.in_foreground))
+            }
+            _ => died,
         }
     }
 }
