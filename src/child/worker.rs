@@ -233,11 +233,10 @@ impl<'a> Worker<'a> {
                     // Or a question on the line of a meter would take it back.
                     self.dialects.settle(Instant::now() + READS_ALL);
                     self.report_dialects();
+                    // A member of the group that knows whether a Ctrl-C went there. Before, because a Ctrl-Z between the lending
+                    // and the SIGCONT would be lost.
+                    self.watcher.start();
                     let lent = self.lend();
-                    if lent {
-                        // A member of the group that knows whether a Ctrl-C went there.
-                        self.watcher.start();
-                    }
                     tree::signal_group(self.pid, libc::SIGCONT);
                     if lent {
                         self.lending.begin(Instant::now());

@@ -24,6 +24,7 @@ fn launch(command: Vec<OsString>) -> Launch {
         zig: false,
         on_screen: false,
         wait_output: false,
+        in_foreground: false,
         observe: false,
         outer: None,
         reader: None,

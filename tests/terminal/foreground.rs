@@ -32,7 +32,7 @@ fn half_a_file() -> String {
             assert!(end.is_some());
             let header = "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n";
             client.write_all(header.as_bytes()).unwrap();
-            client.write_all(&[b'x'; 1_000_000]).unwrap();
+            client.write_all(&vec![b'x'; 1_000_000]).unwrap();
             // Open until it is left.
             let _ = std::io::copy(&mut client, &mut std::io::sink());
         }
@@ -43,8 +43,8 @@ fn half_a_file() -> String {
 #[test]
 fn it_has_the_terminal_itself_from_its_first_moment_to_its_end() {
     let mut terminal = as_lftp(
-        r#"read -r _ _ _ _ group _ _ foreground _ </proc/$$/stat
-           say $group $foreground $([ /dev/fd/2 -ef /dev/fd/0 ] && echo same); pause"#,
+        r"read -r _ _ _ _ group _ _ foreground _ </proc/$$/stat
+           say $group $foreground $([ /dev/fd/2 -ef /dev/fd/0 ] && echo same); pause",
     );
     let said = terminal.hears();
     let words: Vec<_> = said.split(' ').collect();

@@ -51,6 +51,10 @@ pub(super) enum Use {
 
 /// The lending of the terminal to a child that wanted it.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one lending"
+)]
 pub(super) struct Lending {
     /// Since when.
     since: Option<Instant>,
