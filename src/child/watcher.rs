@@ -11,8 +11,12 @@
 //! no end of file waits for it. All signals are blocked in it: only SIGKILL and SIGSTOP reach it, and none makes it leave
 //! a core. Its exit signal is 0, so that no `wait` finds it but the one in this file.
 //!
-//! A fork is dear for a command that is over in a millisecond. So there is a watcher once the child was heard of, or has
-//! run for [`SHORT`].
+//! A fork is dear for a command that is over in a millisecond. So there is a watcher once the child was heard of, has the
+//! terminal, or has run for [`SHORT`]. If we are killed before that there is only the SIGTERM to the child itself; but who
+//! would kill us has to learn our number first, and the child has to ignore SIGTERM by then.
+//!
+//! It has a second use: what is sent to all members of the group stays pending in it, and so tells a Ctrl-C of a terminal that
+//! the child has from a `kill` of the child.
 
 use std::time::{Duration, Instant};
 

@@ -39,7 +39,7 @@ impl Modes {
     /// Takes in what is written to the terminal.
     pub(super) fn note(&mut self, bytes: &[u8]) {
         // Where nothing begins that a terminal remembers, of 7 bits or of 8.
-        let begins = |byte: &u8| matches!(*byte, ESCAPE | 0x0e | 0x0f | 0xc2 | 0x9b);
+        let begins = |byte: &u8| matches!(*byte, ESCAPE | 0x0e | 0x0f | 0xc2);
         if !self.splitter.is_within() && !bytes.iter().any(begins) {
             return;
         }
