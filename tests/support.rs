@@ -475,3 +475,16 @@ fn fifo() -> (TempDir, String) {
     assert!(made.success());
     (folder, path.into_os_string().into_string().unwrap())
 }
+
+/// The process that watches over the group of the command of this progrun.
+pub(crate) fn watcher_of(progrun: Pid) -> Option<Pid> {
+    let tasks = fs::read_dir(format!("/proc/{progrun}/task")).unwrap();
+    let children: String = tasks
+        .map(|task| fs::read_to_string(task.unwrap().path().join("children")).unwrap())
+        .collect();
+    let is_watcher = |pid: &&str| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "run-watcher\n")
+    };
+    let found = children.split_whitespace().find(is_watcher);
+    found.and_then(|pid| Pid::from_raw(pid.parse().unwrap()))
+}

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use rustix::process::{Pid, test_kill_process_group};
+use rustix::process::test_kill_process_group;
 
-use crate::support::{Gate, Lifeline, Running, Signal, child, progrun, until};
+use crate::support::{Gate, Lifeline, Running, Signal, child, progrun, until, watcher_of};
 
 /// A command whose group has next to no time once progrun is gone.
 fn run(command: &[&str]) -> Running {
@@ -103,19 +103,6 @@ fn what_a_command_leaves_in_its_group_is_left_alone_by_a_normal_end() {
     assert_eq!(running.finish().finished()["exit_status"], 0);
     gate.open();
     assert_eq!(lifeline.last_words(), "alive\n");
-}
-
-/// The process that watches over the group of the command of this progrun.
-fn watcher_of(progrun: Pid) -> Option<Pid> {
-    let tasks = fs::read_dir(format!("/proc/{progrun}/task")).unwrap();
-    let children: String = tasks
-        .map(|task| fs::read_to_string(task.unwrap().path().join("children")).unwrap())
-        .collect();
-    let is_watcher = |pid: &&str| {
-        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "run-watcher\n")
-    };
-    let found = children.split_whitespace().find(is_watcher);
-    found.and_then(|pid| Pid::from_raw(pid.parse().unwrap()))
 }
 
 #[test]

@@ -4,9 +4,11 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
+use rustix::process::Pid;
+
 use crate::harness::needs;
 use crate::pty::{End, Terminal, eventually, kill, terminal};
-use crate::support::Signal;
+use crate::support::{Signal, watcher_of};
 
 const PROGRUN: &str = env!("CARGO_BIN_EXE_progrun");
 const CTRL_C: &str = "\x03";
@@ -16,6 +18,12 @@ fn as_lftp(text: &str) -> Terminal {
     let text = format!("say() {{ echo \"$*\" >said; }}; pause() {{ read -r _ <go; }}; {text}");
     let script = r#"ln -s "$(command -v bash)" lftp; exec "$0" --name job -- ./lftp -c "$1""#;
     terminal().run(&["sh", "-c", script, PROGRUN, &text])
+}
+
+/// Waits until the command's group has a watcher. What comes before is known only if the command dies of it.
+fn wait_for_watcher(terminal: &Terminal) {
+    let progrun = Pid::from_raw(terminal.leader()).unwrap();
+    eventually("watcher", || watcher_of(progrun).is_some());
 }
 
 /// A server that sends half of a file of 2 MB. Gives the file's address.
@@ -75,6 +83,7 @@ fn wget_shows_its_meter_writes_no_log_and_is_cancelled_by_ctrl_c() {
     let file = half_a_file();
     let mut terminal = terminal().run(&[PROGRUN, "--name", "job", "--", "wget", &file]);
     terminal.shows(" 50%[");
+    wait_for_watcher(&terminal);
     terminal.types(CTRL_C);
     assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
     let screen = terminal.screen();
@@ -102,6 +111,7 @@ fn what_was_at_work_when_ctrl_c_came_is_cancelled_also_if_it_catches_it() {
         let text = format!("trap 'exit {status}' INT; say ready; while :; do sleep 0.01; done");
         let mut terminal = as_lftp(&text);
         assert_eq!(terminal.hears(), "ready");
+        wait_for_watcher(&terminal);
         terminal.types(CTRL_C);
         assert_eq!(terminal.ends(), End::Signal(libc::SIGINT), "{status}");
         let screen = terminal.screen();
