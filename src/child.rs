@@ -45,7 +45,7 @@ pub use self::inherited::channel;
 pub use self::launch_error::{LaunchError, advice};
 pub use self::signals::{Whom, block, die_by, is_ignored, stop_by, unblock};
 pub use self::socket::{Socket, SocketFiles};
-pub use self::terminal::has_terminal;
+pub use self::terminal::{has_terminal, is_ours_alone};
 pub use self::tree::ignores;
 
 /// What to start, and how its streams are connected.

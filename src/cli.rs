@@ -654,7 +654,13 @@ fn tty(arguments: &Arguments) -> Tty {
     let is_usual = arguments.progress == ProgressArgument::Auto && arguments.json.is_none();
     match arguments.tty {
         TtyArgument::Auto if is_interactive_bash(&arguments.command) => Tty::Never,
-        TtyArgument::Auto if is_usual && draws_only_in_foreground(&arguments.command) => Tty::Own,
+        TtyArgument::Auto
+            if is_usual
+                && draws_only_in_foreground(&arguments.command)
+                && child::is_ours_alone() =>
+        {
+            Tty::Own
+        }
         TtyArgument::Auto => Tty::Auto,
         TtyArgument::Always => Tty::Always,
         TtyArgument::Never => Tty::Never,

@@ -26,13 +26,11 @@ use anyhow::Context;
 
 use crate::child::{self, Control, Launch, LaunchError, Notice, Order, Whom};
 use crate::dialect::{FILES, Selection};
-use crate::event::{
-    Asked, Ending, Event, Exit, FileRead, Final, Reason, Route, Step, Stream, Summary,
-};
+use crate::event::{Asked, Ending, Event, Exit, FileRead, Final, Reason, Step, Stream, Summary};
 use crate::executor::Builder;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
 use crate::reports::Reports;
-use crate::sink::{Display, Gone, NoReader, Tty, choose, is_on_screen};
+use crate::sink::{Display, Gone, NoReader, choose, is_on_screen};
 
 use self::ending::{Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs, inbox};
@@ -124,7 +122,6 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     signals::hold();
     // The files go when this function returns, also if the worker never ends.
     let (socket, _files) = child::Socket::open(channel).unzip();
-    let in_foreground = settings.display.tty == Tty::Own && chosen.routes == [Route::Inherit; 2];
     let launch = Launch {
         command: settings.command.clone(),
         channel,
@@ -141,8 +138,8 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         zig: chosen.shows_progress && settings.from.reads("zig"),
         wait_output: settings.wait_output,
         on_screen: is_on_screen(&settings.display),
-        in_foreground,
-        observe: chosen.observe && settings.from.reads(FILES) && !in_foreground
+        in_foreground: chosen.direct,
+        observe: chosen.observe && settings.from.reads(FILES) && !chosen.direct
             || settings.from.asks_for(FILES),
         outer: chosen.outer,
         reader: chosen.reader,

@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -300,10 +301,13 @@ impl Terminal {
             self.read(true);
         }
         if self.master.is_some() {
-            rustix::io::write(&self.slave, LAST).unwrap();
+            // The terminal may be full of what is not read yet.
+            let mut slave = File::from(self.slave.try_clone().unwrap());
+            let writer = thread::spawn(move || slave.write_all(LAST));
             while !self.bytes.ends_with(LAST) {
                 self.read(false);
             }
+            writer.join().unwrap().unwrap();
             self.bytes.truncate(self.bytes.len() - LAST.len());
         }
         self.emulate();

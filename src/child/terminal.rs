@@ -4,11 +4,12 @@
 //! changes of its settings, stops it; it is made the foreground group, continued, and has all to itself: keyboard,
 //! Ctrl-C and Ctrl-Z. The thread that calls this must have SIGTTOU blocked.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::ioctl_fionread;
 use rustix::process::Pid;
+use rustix::stdio::{stdin, stdout};
 use rustix::termios::{
     LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
     tcsetattr, tcsetpgrp,
@@ -35,6 +36,22 @@ pub(super) struct Terminal {
 #[must_use]
 pub fn has_terminal() -> bool {
     Terminal::open().is_some()
+}
+
+/// Whether the terminal is ours, and needed by no other process of our group: such a one would be in the background while the
+/// child has it, and stopped when it reads there. It may be started after us; but then we are part of a pipeline.
+#[must_use]
+pub fn is_ours_alone() -> bool {
+    let is_pipe = |stream: BorrowedFd<'_>| {
+        fstat(stream).is_ok_and(|stat| {
+            let kind = FileType::from_raw_mode(stat.st_mode);
+            matches!(kind, FileType::Fifo | FileType::Socket)
+        })
+    };
+    !is_pipe(stdin())
+        && !is_pipe(stdout())
+        && Terminal::open().is_some_and(|terminal| terminal.has_us())
+        && !tree::has_companions()
 }
 
 impl Terminal {
@@ -76,6 +93,13 @@ impl Terminal {
         let mut terminal = Self::open().filter(Self::has_us)?;
         terminal.keep_settings();
         Some(terminal)
+    }
+
+    /// Gives it to the group of `leader` again if we have it though it was lent.
+    pub(super) fn lend_again(&mut self, leader: Pid) {
+        if self.lent && self.has_us() {
+            self.give(leader);
+        }
     }
 
     /// The child has it: it took it between fork and exec.

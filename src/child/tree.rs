@@ -8,7 +8,7 @@
 
 use std::iter;
 
-use rustix::process::{Pid, Signal, getppid, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, getpid, getppid, kill_process, kill_process_group};
 
 use crate::groups;
 
@@ -73,6 +73,22 @@ pub(super) fn is_orphaned() -> bool {
     }
 }
 
+/// Whether our process group has other members than us and those above us, which wait for us: the other commands of a
+/// pipeline, or what a script has left running.
+pub(super) fn has_companions() -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        let above: Vec<_> = iter::successors(getppid(), |process| parent(*process)).collect();
+        let is_other = |process: &linux::Process| {
+            !process.is_dead && process.pid != getpid() && !above.contains(&process.pid)
+        };
+        linux::processes()
+            .any(|process| groups::of(process.pid) == groups::own() && is_other(&process))
+    }
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
 #[cfg(target_os = "linux")]
 fn parent(process: Pid) -> Option<Pid> {
     linux::Process::read(process)?.parent
@@ -108,10 +124,10 @@ mod linux {
 
     /// What /proc says about a process. The time of its start tells it from a stranger who has its number later.
     pub(super) struct Process {
-        pid: Pid,
+        pub(super) pid: Pid,
         pub(super) parent: Option<Pid>,
         started: u64,
-        is_dead: bool,
+        pub(super) is_dead: bool,
     }
 
     pub(super) fn kill_descendants(leader: Pid, mark: &str) {
@@ -172,7 +188,7 @@ mod linux {
     }
 
     /// All processes that there are.
-    fn processes() -> impl Iterator<Item = Process> {
+    pub(super) fn processes() -> impl Iterator<Item = Process> {
         let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         numbers
             .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))

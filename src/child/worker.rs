@@ -69,6 +69,8 @@ pub(super) struct Worker<'a> {
     lending: Lending,
     /// Whether the child keeps the terminal that it was lent to its end.
     in_foreground: bool,
+    /// Whether the child has waited for a key after a Ctrl-C that went to it.
+    went_on: bool,
     continued: Continued,
     /// Whether what the child printed last is an open line.
     line_open: bool,
@@ -152,6 +154,7 @@ impl<'a> Worker<'a> {
             meters: Meters::default(),
             lending: Lending::default(),
             in_foreground: launch.in_foreground,
+            went_on: false,
             continued: Continued::default(),
             line_open: false,
             held: None,

@@ -26,7 +26,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use crate::credit::Charge;
 use crate::dialect::{FILES, redraws_words};
-use crate::event::{Event, Final, Reason, Summary};
+use crate::event::{Ending, Event, Final, Reason, Summary};
 use crate::parts::Parts;
 use crate::protocol::Status;
 use crate::reports::Reports;
@@ -101,6 +101,8 @@ pub(super) struct Bars {
     failures: Vec<String>,
     failed: Duration,
     warned: bool,
+    /// Whether the child writes to the terminal itself.
+    is_direct: bool,
     /// Whether nothing is drawn before the first report.
     awaits_report: bool,
     /// Whether the terminal is the child's for the time being.
@@ -170,6 +172,7 @@ impl Bars {
             failures: Vec::new(),
             failed: Duration::ZERO,
             warned: false,
+            is_direct: false,
             awaits_report: false,
             lent: false,
             paused: false,
@@ -184,6 +187,13 @@ impl Bars {
     pub(super) fn after_first_report(mut self, so: bool) -> Self {
         self.awaits_report = so;
         self.by_lines |= so;
+        self
+    }
+
+    /// Beside a child that writes to the terminal itself if `so`.
+    #[must_use]
+    pub(super) fn direct(mut self, so: bool) -> Self {
+        self.is_direct = so;
         self
     }
 
@@ -446,6 +456,13 @@ impl Bars {
         }
     }
 
+    /// Where the child writes to the terminal itself, its last line may be open: a meter, or what is echoed of a key.
+    fn leave_line(&self) {
+        if self.is_direct {
+            self.screen.write(b"\r\n");
+        }
+    }
+
     fn finished(&mut self, summary: &Summary, elapsed: Duration) {
         let shown = self.drawn || self.last_frame.is_some();
         self.clear();
@@ -455,9 +472,9 @@ impl Bars {
         if self.modes.is_elsewhere() {
             self.output.end_line();
         }
-        // Where the command writes there itself nothing is known of its last line, but that Ctrl-C is echoed in it.
-        if self.lent && !self.shows.contains(&true) && summary.state == Final::Cancelled {
-            self.screen.write(b"\r\n");
+        let ending = summary.exit.map(|exit| exit.ending);
+        if summary.state == Final::Cancelled || matches!(ending, Some(Ending::Signal(_))) {
+            self.leave_line();
         }
         // What is left on is off for us, and for who writes next.
         self.screen.write(&self.modes.undo(summary.state));
@@ -552,6 +569,7 @@ impl Sink for Bars {
                 if !self.drawn
                     && let Some(text) = self.stop.and_then(|stop| stop.sentence())
                 {
+                    self.leave_line();
                     self.say(&text);
                     self.send();
                 }

@@ -108,6 +108,8 @@ pub struct Chosen {
     pub sinks: Vec<Box<dyn Sink>>,
     /// How stdout and stderr of the child are connected.
     pub routes: [Route; 2],
+    /// Whether the child is to have the terminal itself, from its start to its end.
+    pub direct: bool,
     /// Whether every line of the channel is wanted.
     pub verbatim: bool,
     /// Whether somebody is shown or told how far the child is.
@@ -158,6 +160,7 @@ pub fn choose(
     // What nobody sees may still say how far the child is.
     let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
     let routes = routes(display, shared, from.reads_streams() || hidden);
+    let direct = display.tty == Tty::Own && routes == [Route::Inherit; 2];
     let through = |route: Route| matches!(route, Route::Piped | Route::Terminal);
 
     let events = match &display.json {
@@ -204,12 +207,8 @@ pub fn choose(
         sinks.push(Box::new(streams(ours, &gone)?));
     }
     if bars {
-        let terminal = Outlet::new(copy(stderr())?, ignore());
-        let shows = [0, 1].map(|stream| visible && through(routes[stream]) && shared[stream]);
-        let color = display.color.unwrap_or_else(color_by_environment);
-        let name = display.name.clone();
-        let bars = Bars::new(terminal, name, color, shows, size, foreground, setup);
-        let bars = bars.ascii(!is_utf_8());
+        let shows = shared.map(|shared| shared && visible);
+        let bars = bars_on_stderr(display, shows)?.direct(direct);
         sinks.push(Box::new(bars.after_first_report(awaits_report)));
     } else if plain {
         let outlet = Outlet::new(copy(stderr())?, ignore());
@@ -237,9 +236,19 @@ pub fn choose(
         narrates: bars || plain || words,
         outer,
         verbatim: display.json.is_some(),
+        direct,
         waited,
         observe: bars && !awaits_report,
     })
+}
+
+/// The bars on our terminal, above which these of the child's streams are shown.
+fn bars_on_stderr(display: &Display, shows: [bool; 2]) -> anyhow::Result<Bars> {
+    let terminal = Outlet::new(copy(stderr())?, ignore());
+    let color = display.color.unwrap_or_else(color_by_environment);
+    let name = display.name.clone();
+    let bars = Bars::new(terminal, name, color, shows, size, foreground, setup);
+    Ok(bars.ascii(!is_utf_8()))
 }
 
 /// Hands on those of the child's streams that are shown and nobody else shows.

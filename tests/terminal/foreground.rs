@@ -6,6 +6,7 @@ use std::net::TcpListener;
 
 use rustix::process::Pid;
 
+use super::jobs::numbers;
 use crate::harness::needs;
 use crate::pty::{End, Terminal, eventually, kill, terminal};
 use crate::support::{Signal, watcher_of};
@@ -133,6 +134,36 @@ fn what_waits_for_a_key_when_ctrl_c_comes_and_goes_on_is_not() {
     terminal.types("word\r");
     assert_eq!(terminal.hears(), "word");
     assert_eq!(terminal.ends(), End::Status(3));
+}
+
+#[test]
+fn in_a_pipeline_and_beside_others_of_a_script_it_is_as_any_command() {
+    for script in [
+        r#""$0" --name job -- ./lftp -c 'echo here' | { read -r name </dev/tty; echo "$name!"; }"#,
+        r#"{ read -r name </dev/tty; echo "$name!"; } & "$0" --name job -- ./lftp -c : ; wait"#,
+    ] {
+        let script = format!(r#"ln -s "$(command -v bash)" lftp; {script}"#);
+        let mut terminal = terminal().run(&["bash", "-c", &script, PROGRUN]);
+        terminal.types("Ada\r");
+        terminal.shows("Ada!");
+        assert_eq!(terminal.ends(), End::Status(0), "{script}");
+    }
+}
+
+#[test]
+fn after_a_sigstop_of_progrun_and_fg_it_has_the_terminal_again() {
+    let mut terminal = terminal().shell("");
+    let stop = r#"ln -s "$(command -v bash)" lftp; clear
+        progrun --name job -- ./lftp -c 'echo $PPID $$ >said; read -r _ <go'"#;
+    terminal.types(&format!("{}\r", stop.replace('\n', ";")));
+    let [progrun, child] = numbers(&mut terminal);
+    terminal.eventually("lent", |terminal| terminal.foreground() == child);
+    kill(progrun, Signal::STOP);
+    terminal.shows("Stopped");
+    terminal.types("fg\r");
+    terminal.eventually("lent again", |terminal| terminal.foreground() == child);
+    terminal.go();
+    terminal.shows("job: completed in _s");
 }
 
 #[test]

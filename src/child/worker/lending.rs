@@ -197,8 +197,16 @@ impl Worker<'_> {
         self.lending.rest_until = Some(now + rest);
         self.lending.waits = used == Use::Waiting;
         self.lending.has_waited |= self.lending.waits;
-        let foreground = self.terminal.as_ref().and_then(Terminal::foreground);
-        self.lending.has_others |= foreground != Some(self.pid);
+        if self.lending.waits && !self.went_on {
+            self.went_on = self.watcher.saw_interrupt() == Some(true);
+        }
+        if let Some(terminal) = &mut self.terminal {
+            if self.in_foreground {
+                // Also after a SIGSTOP of ours, of which we do not hear: the shell has given us the terminal again.
+                terminal.lend_again(self.pid);
+            }
+            self.lending.has_others |= terminal.foreground() != Some(self.pid);
+        }
         if self.in_foreground {
             return Use::Waiting;
         }
@@ -274,13 +282,11 @@ impl Worker<'_> {
     /// if it catches the signal and says that all is well: nothing after `&&` may run.
     fn ended_of_ctrl_c(&self, ended: &WaitIdStatus) -> bool {
         let died = ended.terminating_signal() == Some(libc::SIGINT);
-        let Lending {
-            waits, has_others, ..
-        } = self.lending;
+        let works = !self.lending.waits && !self.went_on;
         match self.watcher.saw_interrupt() {
-            Some(was_typed) if !has_others => {
+            Some(was_typed) if !self.lending.has_others => {
                 let says_well = ended.exit_status() == Some(0);
-                was_typed && (died || !waits && (says_well || self.in_foreground))
+                was_typed && (died || works && (says_well || self.in_foreground))
             }
             _ => died,
         }
