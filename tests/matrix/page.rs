@@ -1,6 +1,6 @@
 //! Keeps the tables of `docs/process-control.md` as they were measured.
 //!
-//! `PROGRUN_PRINT_MATRIX=1 cargo test --test suite page` measures everything, the peers too, prints the tables, and writes
+//! `PROGRUN_PRINT_MATRIX=1 cargo test --test suite matrix::page` measures everything, the peers too, prints the tables, and writes
 //! them into the page. Otherwise only the columns of progrun are compared.
 
 use std::fmt::Write as _;
@@ -75,7 +75,7 @@ fn the_page_says_what_was_measured() {
         for row in table(phase).lines() {
             assert!(
                 section.contains(row),
-                "{title}: the page has no row\n{row}\nPROGRUN_PRINT_MATRIX=1 cargo test --test suite page"
+                "{title}: the page has no row\n{row}\nPROGRUN_PRINT_MATRIX=1 cargo test --test suite matrix::page"
             );
         }
     }
