@@ -85,6 +85,7 @@ fn after_an_answer_the_bar_is_back_also_without_a_report_and_ctrl_c_counts() {
          while :; do sleep 0.01; done",
     );
     let [_, child] = numbers(&mut terminal);
+    terminal.shows("name?");
     eventually("lent", || terminal.foreground() == child);
     terminal.types("Ada\r");
     assert_eq!(terminal.hears(), "Ada");
