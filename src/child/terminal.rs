@@ -206,6 +206,12 @@ impl Terminal {
         tcgetpgrp(&self.tty).ok()
     }
 
+    /// Whether the foreground group is neither that of `leader` nor ours.
+    pub(super) fn has_other(&self, leader: Pid) -> bool {
+        let foreground = self.foreground();
+        foreground != Some(leader) && foreground != groups::own()
+    }
+
     /// Whether the child has it.
     pub(super) fn is_lent(&self) -> bool {
         self.lent

@@ -205,7 +205,7 @@ impl Worker<'_> {
                 // Also after a SIGSTOP of ours, of which we do not hear: the shell has given us the terminal again.
                 terminal.lend_again(self.pid);
             }
-            self.lending.has_others |= terminal.foreground() != Some(self.pid);
+            self.lending.has_others |= terminal.has_other(self.pid);
         }
         if self.in_foreground {
             return Use::Waiting;
