@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use progrun::dialect::{Dialects, Place, Selection};
+use progrun::internals::{Dialects, Place, Selection};
 
 /// What one `read` from a pipe gives.
 const CHUNK: usize = 64 * 1024;

@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-use progrun::estimate::Estimate;
+use progrun::internals::Estimate;
 
 const RUNS: u64 = 20;
 const FRAME: f64 = 0.25;

@@ -1,4 +1,4 @@
-//! Reports read from memory: the decoder against a bare `serde_json` loop over the same lines, and the short forms.
+//! Batch read from memory: the decoder against a bare `serde_json` loop over the same lines, and the short forms.
 
 use std::fmt::Write as _;
 use std::hint::black_box;

@@ -9,15 +9,11 @@
 //! always: see the end with `WNOWAIT`, read the pipes to their end, send the last signals, reap.
 
 mod drain;
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
 mod holders;
 mod inherited;
 mod launch_error;
 mod observe;
 mod pty;
-mod screen;
-mod signals;
 mod socket;
 mod spawn;
 mod terminal;
@@ -33,20 +29,21 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::credit::Charge;
 use crate::dialect::Selection;
-use crate::event::{Asked, Exit, Observed, Route, Stream};
+use crate::event::{CancelMode, Exit, Observed, Stream};
+use crate::flow::Permit;
+use crate::model::batch::Batch;
+use crate::model::route::Route;
 use crate::progress::ProgressReporter;
-use crate::reports::Reports;
 
 use self::worker::Worker;
+use crate::system::signals::unblock;
 
-pub use self::inherited::channel;
-pub use self::launch_error::{LaunchError, advice};
-pub use self::signals::{Whom, block, die_by, is_ignored, stop_by, unblock};
-pub use self::socket::{Socket, SocketFiles};
-pub use self::terminal::{has_terminal, is_ours_alone};
-pub use self::tree::ignores;
+pub(crate) use self::inherited::channel;
+pub(crate) use self::launch_error::{LaunchError, advice};
+pub(crate) use self::socket::Socket;
+pub(crate) use self::terminal::{has_terminal, is_ours_alone};
+pub(crate) use self::tree::ignores;
 
 /// What to start, and how its streams are connected.
 #[derive(Debug)]
@@ -77,7 +74,7 @@ pub struct Launch {
     /// Whether a child that reports nothing is looked at from outside.
     pub observe: bool,
     /// The write end of a pipe that tells of a stop when its reader closes it.
-    pub outer: Option<OwnedFd>,
+    pub parent: Option<OwnedFd>,
     /// Where events are written, if their reader is our link to our caller: a pipe or a socket.
     pub reader: Option<OwnedFd>,
     /// How long the child's group lives on if we are killed; none: for ever.
@@ -101,7 +98,7 @@ pub enum Notice {
         /// What, byte for byte.
         bytes: Arc<Vec<u8>>,
         /// To be dropped when the bytes are written; the worker reads no further while too much is under way.
-        charge: Charge,
+        permit: Permit,
     },
     /// What could be seen of the child, which has reported nothing.
     Observed(Observed),
@@ -125,13 +122,13 @@ pub enum Notice {
     TakenBack,
     /// All orders before [`Order::Acknowledge`] are carried out.
     Acknowledged,
-    /// The reader of [`Launch::outer`] closed it.
-    OuterClosed,
+    /// The reader of [`Launch::parent`] closed it.
+    ParentGone,
     /// The reader of [`Launch::reader`] is gone.
     ReaderGone,
     /// A cancel was requested, and the channel closed unless it is read in another program's format: what the child will
     /// see of it.
-    Asked(Asked),
+    CancelMode(CancelMode),
     /// The child ended of a Ctrl-C that went to it alone, for it had the terminal.
     Interrupted,
     /// The child is gone. What it printed may still be on its way.
@@ -244,7 +241,7 @@ pub fn line() -> io::Result<(Control, Orders)> {
 pub fn run(
     launch: &Launch,
     orders: &Orders,
-    reporter: &ProgressReporter<Reports>,
+    reporter: &ProgressReporter<Batch>,
     notify: &dyn Fn(Notice),
 ) -> anyhow::Result<()> {
     let wake = orders.wake.clone();

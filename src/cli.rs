@@ -22,7 +22,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
-use crate::run::{self, FAILED, Limits, Settings};
+use crate::run::{self, FAILED, Settings, Timeouts};
 use crate::sink::{Display, JsonPlace, Patient, Progress, STDOUT, Show, Tty, escape};
 
 use self::foreground::draws_only_in_foreground;
@@ -459,7 +459,7 @@ pub fn main() -> ! {
                     complain(&error);
                 }
             }
-            run::end_all(outcome.ending, outcome.whom)
+            run::end_all(outcome.ending, outcome.scope)
         }
         Err(error) => {
             let mut causes = error.chain().filter_map(<dyn Error>::downcast_ref);
@@ -600,7 +600,7 @@ fn settings(arguments: Arguments) -> Settings {
         .unwrap_or_else(|| name_of(&arguments.command));
     Settings {
         channel: arguments.fd,
-        limits: Limits {
+        timeouts: Timeouts {
             timeout: arguments.timeout.and_then(|time| time.0),
             grace: arguments.grace.0,
             kill_after: arguments.kill_after.0,

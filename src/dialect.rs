@@ -13,16 +13,16 @@ mod dpkg;
 mod e2fsck;
 mod ffmpeg;
 #[cfg(any(test, fuzzing))]
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod gpg;
-pub mod json;
+pub(crate) mod json;
 #[cfg(test)]
 mod line_properties;
-mod marks;
 mod meter;
 mod osc;
-mod own;
 mod pip;
+mod prefixes;
+mod progrun;
 #[cfg(test)]
 mod properties;
 mod recognise;
@@ -34,16 +34,16 @@ mod zig;
 
 use std::time::{Duration, Instant};
 
+use crate::model::batch::{Batch, Fold};
 use crate::protocol::Progress;
-use crate::reports::{Fold, Reports};
 
 use self::ffmpeg::Ffmpeg;
 use self::json::Json;
 use self::stream::Stream;
 use self::zig::Zig;
 
-pub use self::marks::Mark;
-pub use self::own::Shown;
+pub(crate) use self::prefixes::Mark;
+pub(crate) use self::progrun::Shown;
 
 /// Where a dialect is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub struct Format {
 /// only drawn for people.
 pub fn formats() -> impl Iterator<Item = &'static Format> {
     const FIRST: &[Format] = &[
-        own::FORMAT,
+        progrun::FORMAT,
         apt::FORMAT,
         dpkg::FORMAT,
         e2fsck::FORMAT,
@@ -100,7 +100,7 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
 
 /// The name of what is no format: how far the child has read a file, as the system tells it. An estimate, for there may be
 /// more to do than to read.
-pub const FILES: &str = "files";
+pub(crate) const FILES: &str = "files";
 
 /// Which formats are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Selection {
     #[must_use]
     pub fn reads(&self, name: &str) -> bool {
         match self {
-            Self::Auto => name != own::FORMAT.name,
+            Self::Auto => name != progrun::FORMAT.name,
             Self::None => false,
             Self::Only(names) => names.contains(&name),
         }
@@ -145,7 +145,7 @@ impl Selection {
 }
 
 /// How a dialect gives what it reads: a call for each report, with the name of the format.
-pub type Each<'a> = &'a mut dyn FnMut(&'static str, &Progress<'_>);
+pub(crate) type Each<'a> = &'a mut dyn FnMut(&'static str, &Progress<'_>);
 
 /// The most, in percent, that a meter meant for a screen is taken to say of the whole: its 100 proves nothing, and often
 /// comes once for each file. Only the exit of the child says that it is done.
@@ -284,7 +284,7 @@ impl Dialects {
     }
 
     /// What was found since the last call.
-    pub fn take(&mut self) -> Reports {
+    pub fn take(&mut self) -> Batch {
         let mut reports = self.believed.fold.take();
         reports.source = self.believed.source;
         reports
@@ -317,7 +317,7 @@ fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
             lines.push(dialect);
         }
     };
-    add(&own::FORMAT, Box::<own::Own>::default());
+    add(&progrun::FORMAT, Box::<progrun::Progrun>::default());
     add(&apt::FORMAT, Box::<apt::Apt>::default());
     add(&gpg::FORMAT, Box::<gpg::Gpg>::default());
     add(&ffmpeg::FORMAT, Box::new(ffmpeg.beside()));
@@ -368,16 +368,16 @@ impl Believed {
 
 /// Whether the line that a program redraws says more than the bar that is made of it. curl's columns of figures do not.
 #[must_use]
-pub fn redraws_words(source: &str) -> bool {
+pub(crate) fn redraws_words(source: &str) -> bool {
     source != curl::FORMAT.name
 }
 
 /// What is to be seen of a complete line on a terminal with bars, where the child reports in the format `source`: what is
 /// written for machines, and shown as a bar, need not scroll by.
 #[must_use]
-pub fn shown<'a>(source: &str, line: &'a [u8]) -> Shown<'a> {
-    if source == own::FORMAT.name {
-        return own::shown(line);
+pub(crate) fn shown<'a>(source: &str, line: &'a [u8]) -> Shown<'a> {
+    if source == progrun::FORMAT.name {
+        return progrun::shown(line);
     }
     let is_its = |name: &str| name == source;
     if std::str::from_utf8(line).is_ok_and(|line| json::is_report(line, is_its)) {
@@ -403,8 +403,8 @@ mod tests {
     fn said(dialects: &mut Dialects) -> (Option<&'static str>, Vec<String>) {
         let reports = dialects.take();
         let lines = reports.verbatim.iter().map(|line| match line {
-            crate::reports::VerbatimLine::Info(info) => info.to_owned(),
-            line @ crate::reports::VerbatimLine::Malformed(_) => panic!("{line:?}"),
+            crate::model::batch::VerbatimLine::Info(info) => info.to_owned(),
+            line @ crate::model::batch::VerbatimLine::Malformed(_) => panic!("{line:?}"),
         });
         let lines = lines.collect();
         (reports.source, lines)

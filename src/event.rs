@@ -5,16 +5,62 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::credit::Charge;
+use crate::flow::Permit;
+use crate::model::batch::Batch;
 use crate::protocol::Progress;
-use crate::reports::Reports;
+
+/// The number of a task in its run, from 1, as in `--json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TaskId(NonZeroU32);
+
+impl TaskId {
+    /// The first task of a run, and of a run with one command the only one.
+    pub(crate) const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// The number.
+    #[must_use]
+    pub(crate) fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    /// The task after this one. A run has fewer tasks than there are numbers.
+    #[must_use]
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
 
 /// One thing that happened.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub(crate) struct Event<'a> {
+    /// To which task; none: to the run itself.
+    pub task: Option<TaskId>,
+    /// When: the time that has passed since the run began.
+    pub at: Duration,
+    /// What happened.
+    pub what: What<'a>,
+}
+
+impl<'a> What<'a> {
+    /// The event that this happened to the first task of a run.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn at(self, at: Duration) -> Event<'a> {
+        let task = Some(TaskId::FIRST);
+        Event {
+            task,
+            at,
+            what: self,
+        }
+    }
+}
+
+/// What can happen to a task or a run.
+#[derive(Debug)]
+pub(crate) enum What<'a> {
     /// The child runs.
     Started {
         /// The program and its arguments.
@@ -23,7 +69,7 @@ pub enum Event<'a> {
         pid: i32,
     },
     /// The child said how far it is.
-    Progress(&'a Reports),
+    Progress(&'a Batch),
     /// The child printed something that goes through us.
     Output {
         /// Where it printed it.
@@ -31,13 +77,13 @@ pub enum Event<'a> {
         /// What, byte for byte.
         bytes: &'a Arc<Vec<u8>>,
         /// To be cloned and held until the bytes are written.
-        charge: &'a Charge,
+        permit: &'a Permit,
     },
     /// What could be seen of a child that has reported nothing.
     Observed(&'a Observed),
     /// A stop was requested.
     Cancelling {
-        /// By whom.
+        /// By scope.
         reason: Reason,
         /// What happens next.
         step: Step,
@@ -132,24 +178,9 @@ impl fmt::Display for Stream {
     }
 }
 
-/// How an output stream of the child is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// It is ours: the same descriptor, no copy.
-    Inherit,
-    /// It goes through us.
-    Piped,
-    /// It goes through us, and is a terminal for the child.
-    Terminal,
-    /// It is stderr, and goes where stdout does.
-    Joined,
-    /// It goes nowhere.
-    Discard,
-}
-
 /// Who asked for the stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// Ctrl-C, or SIGINT from elsewhere.
     Interrupt,
     /// SIGTERM.
@@ -157,14 +188,14 @@ pub enum Reason {
     /// SIGHUP: the terminal is gone.
     Hangup,
     /// The progrun that we run under was asked to stop.
-    Outer,
+    Parent,
     /// `--timeout` is over.
     Timeout,
 }
 
 /// Why a stop goes one step further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// The user asked again.
     Again,
     /// The child had this long, and is still there.
@@ -175,16 +206,16 @@ pub enum Cause {
 
 /// By what a child that is to stop can be asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum CancelMode {
     /// By the channel, which is closed now: its next write fails.
     Channel,
     /// By nothing but a signal.
-    Nothing,
+    Signal,
 }
 
 /// The steps of a stop, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
+pub(crate) enum Step {
     /// The channel is closed: the child's next progress write fails.
     Ask,
     /// There is no progress write to wait for: this signal instead.
@@ -221,9 +252,9 @@ pub enum Ending {
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Completed, failed or cancelled: the state of the task's future.
-    pub state: Final,
+    pub state: FinalState,
     /// Who asked for the stop, if anybody did.
     pub reason: Option<Reason>,
     /// How the child ended; none if it never ran, or is still there.
@@ -238,7 +269,7 @@ pub struct Summary {
 
 /// The states in which a run can be over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Final {
+pub(crate) enum FinalState {
     /// The child did what it was to do.
     Completed,
     /// It did not.
@@ -249,7 +280,7 @@ pub enum Final {
 
 /// The name of a signal, `SIGTERM` for 15; `SIG42` for one without a name.
 #[must_use]
-pub fn signal_name(signal: i32) -> String {
+pub(crate) fn signal_name(signal: i32) -> String {
     signal_hook::low_level::signal_name(signal)
         .map_or_else(|| format!("SIG{signal}"), str::to_owned)
 }

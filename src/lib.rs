@@ -1,91 +1,9 @@
-//! Runs long commands, shows how far they are, and stops them politely.
+//! The program `progrun`: runs a command, shows how far along it is, stops it politely, and tells scripts exactly what
+//! happened.
 //!
-//! The program `progrun` is the first user of this library. What the program does with commands, the library
-//! does with callables: it runs them on worker threads, hands their progress to the thread that asked for
-//! it, and stops them when, and only when, they report.
-//!
-//! # The story
-//!
-//! An [`Executor`] owns worker threads. [`submit_progress`] gives it a callable and returns a
-//! [`ProgressFuture`] at once. On a worker, the callable is handed a [`ProgressReporter`]; what it reports
-//! becomes a message. The messages of all tasks wait in one queue, in order, until the owner of the executor
-//! dispatches them: only then do the futures change their state and call their observers. So nothing that
-//! the owner looks at ever changes under its hands, and no observer needs a lock.
-//!
-//! Cancelling goes the other way. [`ProgressFuture::cancel`] raises a flag, and the callable's *next
-//! report* returns [`ProgressCancelled`], before anything is sent. That is the one idea of it all: **every
-//! progress report is also the point at which the task can be cancelled.** The callable passes the
-//! error on with `?` and ends, at a place that it chose itself.
-//!
-//! ```
-//! use progrun::{FutureState, ProgressCancelled, ProgressExecutor, submit_progress};
-//! use std::cell::RefCell;
-//! use std::num::NonZeroUsize;
-//! use std::rc::Rc;
-//!
-//! let executor = ProgressExecutor::new(NonZeroUsize::MIN);
-//!
-//! // A task that would go on for ever: it counts.
-//! let counting = submit_progress(&executor, |progress| -> anyhow::Result<u64> {
-//!     for count in 0.. {
-//!         progress.report(count)?;
-//!     }
-//!     Ok(0)
-//! })?;
-//!
-//! // The foreground looks on, and cancels when it has seen enough.
-//! let seen = Rc::new(RefCell::new(Vec::new()));
-//! counting.on_progress({
-//!     let (seen, counting) = (Rc::clone(&seen), counting.clone());
-//!     move |count| {
-//!         seen.borrow_mut().push(*count);
-//!         if *count == 2 {
-//!             counting.cancel();
-//!         }
-//!     }
-//! });
-//! executor.route_until(|| counting.done(), None)?;
-//! assert_eq!(counting.state(), FutureState::Cancelled);
-//! assert_eq!(*seen.borrow(), [0, 1, 2]);
-//! assert!(counting.result().is_err());
-//!
-//! // One that is left alone ends with a result.
-//! let adding = submit_progress(&executor, |progress| {
-//!     progress.report(1)?;
-//!     Ok(2 + 2)
-//! })?;
-//! executor.route_until(|| adding.done(), None)?;
-//! assert_eq!(adding.result()?, &4);
-//!
-//! // Cancels what is left, and waits for it. Dropping the executor would do as well.
-//! executor.shutdown(None)?;
-//! # Ok::<(), anyhow::Error>(())
-//! ```
-//!
-//! # The life of a future
-//!
-//! ```text
-//! waiting ──> executing ──> completed   it returned a value: result()
-//!    │            ├───────> failed      it returned an error or panicked: exception()
-//!    └──> cancelling <──┘ (cancel)
-//!             └───────────> cancelled   it ended after cancel(), in whatever way
-//! ```
-//!
-//! [`FutureState`] is what the foreground knows. Every task comes to its end: an error, a panic, a task
-//! that never ran and an executor that was dropped all send exactly one final message.
-//!
-//! # The end of an executor
-//!
-//! [`Executor::stop`] cancels everything and returns; [`Executor::shutdown`] waits for the end as well, for a
-//! limited time if wanted; dropping the executor cancels and waits without limit. A callable that never
-//! reports cannot be stopped: it should ask [`ProgressReporter::is_cancelled`] now and then, or have itself
-//! woken with [`ProgressReporter::on_cancel`].
-//!
-//! # When the foreground is slow
-//!
-//! The queue is bounded. When it is full, [`ProgressReporter::report`] waits, and
-//! [`ProgressReporter::report_latest`], for progress that is only drawn, replaces the newest report that is
-//! still unread. Messages about the start and the end of a task always get through.
+//! The program does with commands what the library `progrun-task` does with callables: each command is the body of a task on a worker
+//! thread, its progress lines become reports, and a cancel request reaches it at its next one. The library is re-exported here.
+//! All else is the program's own, and private.
 
 /// The example in the README is code, too.
 #[cfg(doctest)]
@@ -97,41 +15,31 @@ compile_error!(
     "progrun needs descriptors that a child inherits, process groups and signals: it runs on Unix only"
 );
 
-pub mod child;
-pub mod cli;
-pub mod client;
-pub mod credit;
-pub mod dialect;
-pub mod estimate;
-pub mod event;
-pub mod executor;
-pub mod groups;
-pub mod parts;
-pub mod progress;
-pub mod protocol;
-pub mod reports;
-pub mod run;
-pub mod sink;
-pub mod standard;
-pub mod vt;
+mod child;
+mod cli;
+mod dialect;
+mod eta;
+mod event;
+mod flow;
+mod model;
+mod run;
+mod sink;
+mod system;
+mod vt;
+mod wire;
 
-/// The way to what the targets in `fuzz/` try. `cargo fuzz` sets `fuzzing`: to all others this is not there.
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzz {
-    pub use crate::child::fuzz::listener;
-    pub use crate::dialect::fuzz::{dialects, zig};
-    pub use crate::protocol::fuzz::{decoder, object};
-    pub use crate::sink::fuzz::{bars, page, text};
-}
-
-pub use executor::{Executor, ExecutorState, StateChange};
-pub use progress::{
-    BackgroundProgress, FutureState, ProgressBackgroundTask, ProgressCancelled, ProgressExecutor,
-    ProgressFuture, ProgressReporter, submit_progress,
+pub use progrun_task::{
+    BackgroundProgress, Executor, ExecutorState, FutureState, PROGRESS, ProgressBackgroundTask,
+    ProgressCancelled, ProgressExecutor, ProgressFuture, ProgressReporter, StateChange,
+    submit_progress,
 };
-pub use protocol::PROGRESS;
+pub use progrun_task::{client, executor, progress, protocol};
 
+pub use cli::main;
+
+/// What this program's own tests, benchmarks and fuzz targets reach. No part of the interface.
+#[doc(hidden)]
+pub mod internals;
 /// The inputs of a fuzz target that failed once, for its tests.
 #[cfg(test)]
 fn regressions(target: &str) -> impl Iterator<Item = Vec<u8>> {

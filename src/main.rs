@@ -1,5 +1,5 @@
 //! The program `progrun`.
 
 fn main() {
-    progrun::cli::main()
+    progrun::main()
 }

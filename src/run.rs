@@ -7,12 +7,12 @@
 
 mod ending;
 mod inbox;
-mod job;
 mod ladder;
+mod lease;
 mod readers;
 mod requests;
 mod signals;
-mod stage;
+mod sinks;
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -24,22 +24,26 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::child::{self, Control, Launch, LaunchError, Notice, Order, Whom};
+use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
 use crate::dialect::{FILES, Selection};
-use crate::event::{Asked, Ending, Event, Exit, FileRead, Final, Reason, Step, Stream, Summary};
+use crate::event::{
+    CancelMode, Ending, Event, Exit, FileRead, FinalState, Reason, Step, Stream, Summary, TaskId,
+    What,
+};
 use crate::executor::Builder;
+use crate::model::batch::Batch;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
-use crate::reports::Reports;
 use crate::sink::{Display, Gone, NoReader, choose, is_on_screen};
+use crate::system::signals::{Scope, stop_by};
 
 use self::ending::{Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs, inbox};
-use self::job::Job;
 use self::ladder::{Action, Ladder};
-use self::stage::Stage;
+use self::lease::Lease;
+use self::sinks::Sinks;
 
-pub use self::ending::{FAILED, end, end_all};
-pub use self::ladder::Limits;
+pub(crate) use self::ending::{FAILED, end, end_all};
+pub(crate) use self::ladder::Timeouts;
 
 /// How late the run loop is only if it was stopped.
 const LATE: Duration = Duration::from_secs(1);
@@ -48,13 +52,13 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// What to run, how to stop it, and what to show.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The program and its arguments.
     pub command: Vec<OsString>,
     /// The number of the channel in the child.
     pub channel: RawFd,
     /// How long each step of a stop has.
-    pub limits: Limits,
+    pub timeouts: Timeouts,
     /// Whether the child's own status is given even after a stop.
     pub preserve_status: bool,
     /// Whether the child's output is read until nobody holds it any more.
@@ -67,11 +71,11 @@ pub struct Settings {
 
 /// What a run came to.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// How progrun is to end.
     pub ending: Ending,
     /// Whether the rest of our process group is to end so as well.
-    pub whom: Whom,
+    pub scope: Scope,
     /// What progrun itself has to say about it.
     pub errors: Vec<String>,
     /// Whether something was not read by those who it was for: where stderr takes nothing either, nothing is said.
@@ -98,13 +102,13 @@ enum Input {
 ///
 /// # Errors
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
-pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let (inbox, inputs) = inbox();
     let (channel, moved) = child::channel(settings.channel);
     signals::open_mask();
     let gone = inbox.clone();
-    let patience = settings.limits.timeout;
+    let patience = settings.timeouts.timeout;
     let chosen = choose(&settings.display, &settings.from, patience, move |what| {
         gone.send(Input::Gone(what));
     });
@@ -112,7 +116,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         Err(error) if error.is::<NoReader>() => {
             return Ok(Outcome {
                 ending: Ending::Status(TIMED_OUT),
-                whom: Whom::Us,
+                scope: Scope::Process,
                 errors: vec![format!("{error:#}")],
                 unread: false,
             });
@@ -141,15 +145,15 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         in_foreground: chosen.direct,
         observe: chosen.observe && settings.from.reads(FILES) && !chosen.direct
             || settings.from.asks_for(FILES),
-        outer: chosen.outer,
+        parent: chosen.parent,
         reader: chosen.reader,
-        kill_after: settings.limits.kill_after,
+        kill_after: settings.timeouts.kill_after,
     };
-    let stage = Rc::new(RefCell::new(Stage::new(chosen.sinks, started)));
+    let sinks = Rc::new(RefCell::new(Sinks::new(chosen.sinks, started)));
 
     let (control, orders) = child::line().context("making a pipe")?;
     let (ping, notices) = (inbox.clone(), inbox.clone());
-    let executor: ProgressExecutor<Reports, ()> = Builder::new(NonZeroUsize::MIN)
+    let executor: ProgressExecutor<Batch, ()> = Builder::new(NonZeroUsize::MIN)
         .on_message(move || {
             ping.send(Input::Message);
         })
@@ -165,7 +169,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     })?;
     // Only now: the child is on its way meanwhile.
     signals::install(&inbox)?;
-    let audience = Rc::clone(&stage);
+    let audience = Rc::clone(&sinks);
     future.on_progress(move |reports| audience.borrow_mut().reports(reports));
 
     let mut run = Run {
@@ -173,21 +177,21 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         executor,
         future,
         control,
-        stage,
+        sinks,
         inbox: inbox.clone(),
-        job: Job::new(),
+        lease: Lease::new(),
         is_stuck: false,
-        ladder: Ladder::new(Limits {
+        ladder: Ladder::new(Timeouts {
             // The limit is for the whole run, and a file that waited for its reader has had some of it.
             timeout: patience.map(|patience| patience.saturating_sub(chosen.waited)),
-            ..settings.limits
+            ..settings.timeouts
         }),
         pid: None,
         exited: None,
         exit: None,
         launch_error: None,
         file: None,
-        whom: Whom::Us,
+        scope: Scope::Process,
         gave_up: false,
         discarded: false,
         losses: Losses::new(chosen.narrates),
@@ -202,12 +206,12 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
 
 struct Run<'a> {
     settings: &'a Settings,
-    executor: ProgressExecutor<Reports, ()>,
-    future: ProgressFuture<Reports, ()>,
+    executor: ProgressExecutor<Batch, ()>,
+    future: ProgressFuture<Batch, ()>,
     control: Control,
-    stage: Rc<RefCell<Stage>>,
+    sinks: Rc<RefCell<Sinks>>,
     inbox: Inbox<Input>,
-    job: Job,
+    lease: Lease,
     /// The child waits for a terminal that it cannot be given.
     is_stuck: bool,
     ladder: Ladder,
@@ -219,7 +223,7 @@ struct Run<'a> {
     /// How far the command had read which file when it was last seen.
     file: Option<FileRead>,
     /// Who is to hear of the Ctrl-C that we end by.
-    whom: Whom,
+    scope: Scope,
     gave_up: bool,
     /// Whether what was not read is waited for no longer.
     discarded: bool,
@@ -235,8 +239,8 @@ fn goes_first(notice: &Notice) -> bool {
         // The answers come after the start.
         Notice::Started { .. }
             | Notice::NotStarted(_)
-            | Notice::Asked(_)
-            | Notice::OuterClosed
+            | Notice::CancelMode(_)
+            | Notice::ParentGone
             | Notice::ReaderGone
     )
 }
@@ -261,18 +265,18 @@ impl Run<'_> {
             if self.discard_at().is_some_and(|time| time <= now) {
                 self.discard();
             }
-            self.stage.borrow_mut().tick();
+            self.sinks.borrow_mut().tick();
         }
         Ok(())
     }
 
     fn elapsed(&self) -> Duration {
-        self.stage.borrow().elapsed()
+        self.sinks.borrow().elapsed()
     }
 
     /// When there is something to draw or to do even if nothing happens.
     fn wake(&self, now: Duration) -> Option<Duration> {
-        let due = self.stage.borrow().due();
+        let due = self.sinks.borrow().due();
         let look = |deadline: Duration| deadline.min(now + LOOK);
         let deadline = self.deadline().map(look);
         let discard = self.discard_at().map(look);
@@ -287,7 +291,7 @@ impl Run<'_> {
         if late <= LATE {
             return now;
         }
-        self.stage.borrow_mut().pause(late);
+        self.sinks.borrow_mut().pause(late);
         now.saturating_sub(late)
     }
 
@@ -347,7 +351,7 @@ impl Run<'_> {
                 self.pid = Some(pid);
                 self.ladder.started(self.elapsed());
                 let command = &self.settings.command;
-                self.tell(&Event::Started { command, pid });
+                self.tell(What::Started { command, pid });
                 if let Some(moved) = self.moved.take() {
                     self.warn(&moved);
                 }
@@ -356,55 +360,59 @@ impl Run<'_> {
             Notice::Output {
                 stream,
                 bytes,
-                charge,
-            } => self.tell(&Event::Output {
+                permit,
+            } => self.tell(What::Output {
                 stream,
                 bytes: &bytes,
-                charge: &charge,
+                permit: &permit,
             }),
             Notice::Observed(observed) => {
-                self.tell(&Event::Observed(&observed));
+                self.tell(What::Observed(&observed));
                 if self.settings.from.asks_for(FILES) && observed.file != self.file {
                     self.file = observed.file;
                     if let Some(file) = &self.file {
-                        let reports = Reports::of(FILES, &file.progress());
-                        self.stage.borrow_mut().reports(&reports);
+                        let reports = Batch::of(FILES, &file.progress());
+                        self.sinks.borrow_mut().reports(&reports);
                     }
                 }
             }
             Notice::Stopped { signal, lendable } => {
-                let actions = self.job.child_stopped(signal, lendable);
+                let actions = self.lease.child_stopped(signal, lendable);
                 self.control_job(actions);
             }
             Notice::TookScreen { lendable } => {
-                let actions = self.job.child_took_screen(lendable);
+                let actions = self.lease.child_took_screen(lendable);
                 self.control_job(actions);
             }
-            Notice::OuterClosed => self.request(Reason::Outer),
+            Notice::ParentGone => self.request(Reason::Parent),
             Notice::ReaderGone => {
                 self.warn("the reader of the events is gone");
                 self.hang_up();
             }
             Notice::Continued => {
-                self.stage.borrow_mut().start_clock();
+                self.sinks.borrow_mut().start_clock();
                 self.is_stuck = false;
-                self.tell(&Event::Paused(false));
+                self.tell(What::Paused(false));
             }
             Notice::Lent(lent) => {
-                let action = self.job.lent(lent);
+                let action = self.lease.lent(lent);
                 self.control_job(action);
             }
             Notice::TakenBack => {
-                let action = self.job.taken_back();
+                let action = self.lease.taken_back();
                 self.control_job(action);
             }
             Notice::Acknowledged => {
-                let action = self.job.cleared();
+                let action = self.lease.cleared();
                 self.control_job(action);
             }
-            Notice::Asked(asked) => {
+            Notice::CancelMode(asked) => {
                 // Whoever waits for a terminal that it cannot get comes to no report.
-                let asked = if self.is_stuck { Asked::Nothing } else { asked };
+                let asked = if self.is_stuck {
+                    CancelMode::Signal
+                } else {
+                    asked
+                };
                 let now = self.elapsed();
                 if let Some(action) = self.ladder.asked(asked, now) {
                     self.act(action);
@@ -415,7 +423,7 @@ impl Run<'_> {
                 if self.ladder.interrupted(now) {
                     self.future.cancel();
                     // The script around us would have heard of it as well.
-                    self.whom = Whom::Group;
+                    self.scope = Scope::Group;
                 }
             }
             Notice::Held { stream, holders } => {
@@ -435,7 +443,7 @@ impl Run<'_> {
             }
             Notice::Exited => self.exited = Some(self.elapsed()),
             Notice::Ended(exit) => {
-                self.stage.borrow_mut().start_clock();
+                self.sinks.borrow_mut().start_clock();
                 self.exit = Some(exit);
             }
         }
@@ -448,37 +456,37 @@ impl Run<'_> {
         }
     }
 
-    fn control_job(&mut self, actions: impl IntoIterator<Item = job::Action>) {
+    fn control_job(&mut self, actions: impl IntoIterator<Item = lease::Action>) {
         for action in actions {
             match action {
-                job::Action::Clear => {
-                    self.tell(&Event::Terminal { ours: false });
+                lease::Action::Clear => {
+                    self.tell(What::Terminal { ours: false });
                     self.send_when_written(|| Input::Cleared);
                 }
-                job::Action::Draw => self.tell(&Event::Terminal { ours: true }),
-                job::Action::Lend => self.control.order(Order::Lend),
-                job::Action::TakeBack => self.control.order(Order::TakeBack),
-                job::Action::Signal(signal) => self.control.order(Order::Signal(signal)),
-                job::Action::Stop(signal, whom) => {
-                    let stopped = child::stop_by(signal, whom);
-                    self.stage.borrow_mut().pause(stopped.unwrap_or_default());
-                    let actions = self.job.resumed(stopped.is_some());
+                lease::Action::Draw => self.tell(What::Terminal { ours: true }),
+                lease::Action::Lend => self.control.order(Order::Lend),
+                lease::Action::TakeBack => self.control.order(Order::TakeBack),
+                lease::Action::Signal(signal) => self.control.order(Order::Signal(signal)),
+                lease::Action::Stop(signal, scope) => {
+                    let stopped = stop_by(signal, scope);
+                    self.sinks.borrow_mut().pause(stopped.unwrap_or_default());
+                    let actions = self.lease.resumed(stopped.is_some());
                     self.control_job(actions);
                 }
-                job::Action::Paused => {
+                lease::Action::Paused => {
                     // Where there is no terminal nobody pressed a key, and nobody will continue it with one.
                     if self.ladder.reason().is_none() && child::has_terminal() {
-                        self.stage.borrow_mut().stop_clock();
+                        self.sinks.borrow_mut().stop_clock();
                     }
-                    self.tell(&Event::Paused(true));
+                    self.tell(What::Paused(true));
                 }
                 // Here the clock goes on: a timeout may be the only way out.
-                job::Action::Stuck => {
+                lease::Action::Stuck => {
                     self.warn(
                         "the command waits for the terminal, and this job cannot be given it",
                     );
                     self.is_stuck = true;
-                    self.tell(&Event::Paused(true));
+                    self.tell(What::Paused(true));
                 }
             }
         }
@@ -488,17 +496,17 @@ impl Run<'_> {
         match action {
             Action::Cancel => {
                 // That somebody has stopped the child is no excuse any more: it has only so long.
-                self.stage.borrow_mut().start_clock();
+                self.sinks.borrow_mut().start_clock();
                 self.future.cancel();
             }
             Action::Begin(reason, step) => {
                 let left = self.ladder.patience();
-                self.tell(&Event::Cancelling { reason, step, left });
+                self.tell(What::Cancelling { reason, step, left });
                 self.take(step);
             }
             Action::Next(cause, step) => {
                 let left = self.ladder.patience();
-                self.tell(&Event::Stopping { cause, step, left });
+                self.tell(What::Stopping { cause, step, left });
                 self.take(step);
             }
         }
@@ -520,26 +528,26 @@ impl Run<'_> {
             }
         };
         self.control.order(order);
-        self.tell(&Event::Signal {
+        self.tell(What::Signal {
             signal,
             forwarded: false,
         });
     }
 
-    fn tell(&self, event: &Event<'_>) {
-        self.stage.borrow_mut().tell(event);
+    fn tell(&self, what: What<'_>) {
+        self.sinks.borrow_mut().tell(what);
     }
 
     fn warn(&self, sentence: &str) {
-        self.tell(&Event::Warning(sentence));
+        self.tell(What::Warning(sentence));
     }
 
     /// Tells the end, and sees that all of it is written.
     fn finish(&mut self, inputs: &Inputs<Input>) -> Outcome {
         let state = match self.future.state() {
-            FutureState::Completed => Final::Completed,
-            FutureState::Failed => Final::Failed,
-            _ => Final::Cancelled,
+            FutureState::Completed => FinalState::Completed,
+            FutureState::Failed => FinalState::Failed,
+            _ => FinalState::Cancelled,
         };
         let error = match (&self.launch_error, self.exit, self.future.exception()) {
             (Some(error), _, _) => Some(error.to_string()),
@@ -547,7 +555,7 @@ impl Run<'_> {
             (None, None, Ok(error)) => Some(format!("{error:#}")),
             _ => None,
         };
-        let (reports, malformed) = self.stage.borrow().counts();
+        let (reports, malformed) = self.sinks.borrow().counts();
         let summary = Summary {
             state,
             reason: self.ladder.reason(),
@@ -556,29 +564,33 @@ impl Run<'_> {
             reports,
             malformed,
         };
-        if state == Final::Failed {
+        if state == FinalState::Failed {
             // Hidden output may be shown now, and would be written into the picture.
-            self.tell(&Event::Terminal { ours: false });
+            self.tell(What::Terminal { ours: false });
         }
         // Before the end is told, because what could not be written belongs before it.
         let mut written = self.flush(inputs);
-        let (ended, finished) = (self.elapsed(), Event::Finished(&summary));
-        let sinks = self.stage.borrow().count();
+        let finished = Event {
+            task: Some(TaskId::FIRST),
+            at: self.elapsed(),
+            what: What::Finished(&summary),
+        };
+        let sinks = self.sinks.borrow().count();
         for index in 0..sinks {
             // One after the other: hidden output stands above the last line, which another sink writes.
-            self.stage.borrow_mut().tell_one(index, &finished, ended);
+            self.sinks.borrow_mut().tell_one(index, &finished);
             written = written && self.flush(inputs);
         }
         let killed = self.ladder.killed();
         let ending = match (&self.launch_error, state) {
-            (Some(error), Final::Failed) => ending::of_launch(error),
+            (Some(error), FinalState::Failed) => ending::of_launch(error),
             _ => ending::of_run(&summary, killed, self.settings.preserve_status),
         };
         let (ending, mut errors) = self.losses.end(ending);
         errors.extend(error);
         Outcome {
             ending,
-            whom: self.whom,
+            scope: self.scope,
             errors,
             unread: self.discarded || self.gave_up,
         }

@@ -8,49 +8,45 @@ mod bars;
 mod choice;
 mod files;
 #[cfg(any(test, fuzzing))]
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod guard;
 mod json;
 mod log;
-mod modes;
-mod narration;
-mod outer;
-mod outlet;
+mod messages;
+mod parent;
 mod patient;
 mod plain;
 mod spool;
 mod stream;
-mod style;
 mod text;
+mod writer;
 
 use std::time::Duration;
 
-use crate::credit::Charge;
 use crate::event::Event;
+use crate::flow::Permit;
 
 use self::bars::Bars;
 use self::guard::Guard;
 use self::json::Json;
 use self::log::Log;
-use self::modes::Modes;
-use self::outlet::{OnGone, Outlet};
 use self::plain::Plain;
 use self::spool::Spool;
 use self::stream::Streams;
-use self::style::Style;
+use self::writer::{OnGone, Writer};
 
-pub use self::files::{NoReader, STDOUT};
-pub use self::patient::Patient;
-pub use self::text::escape;
+pub(crate) use self::files::{NoReader, STDOUT};
+pub(crate) use self::patient::Patient;
+pub(crate) use self::text::escape;
 
-pub use self::choice::{
-    Chosen, Display, Gone, JsonPlace, Progress, Show, Tty, choose, is_on_screen,
+pub(crate) use self::choice::{
+    Display, Gone, JsonPlace, Progress, Show, Tty, choose, is_on_screen,
 };
 
 /// Something that events are given to.
-pub trait Sink {
+pub(crate) trait Sink {
     /// Takes in an event that happened at `elapsed`.
-    fn event(&mut self, event: &Event<'_>, elapsed: Duration);
+    fn event(&mut self, event: &Event<'_>);
 
     /// When [`tick`](Self::tick) is to be called next if nothing happens; none: not at all.
     fn due(&self) -> Option<Duration> {
@@ -60,8 +56,8 @@ pub trait Sink {
     /// Draws, if it is time to.
     fn tick(&mut self, _elapsed: Duration) {}
 
-    /// Holds `charge` until everything that this sink has to write is written: the program ends only then.
-    fn flush(&mut self, charge: &Charge);
+    /// Holds `permit` until everything that this sink has to write is written: the program ends only then.
+    fn flush(&mut self, permit: &Permit);
 
     /// What takes its place after it has panicked: something simpler, that still shows what the child prints if this sink
     /// did. None: nothing.

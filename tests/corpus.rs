@@ -14,8 +14,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use progrun::dialect::{Dialects, Place, Selection};
-use progrun::reports::VerbatimLine;
+use progrun::internals::VerbatimLine;
+use progrun::internals::{Dialects, Place, Selection};
 use serde_json::Value;
 
 /// What there is to find in the streams whose names begin so; the first line that fits counts. In all others there is

@@ -10,8 +10,8 @@ use std::path::Path;
 use clap::Command;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
-use progrun::cli;
-use progrun::dialect::formats;
+use progrun::internals::command;
+use progrun::internals::formats;
 
 /// Of the last change that a reader of the page would care for.
 const DATE: &str = "2026-11-24";
@@ -43,7 +43,7 @@ fn plain(page: &str) -> String {
 /// What clap makes for a shell, with each of `corrections`, which has to have its place.
 fn completions(shell: Shell, corrections: &[(&str, &str)]) -> String {
     let mut script = Vec::new();
-    generate(shell, &mut cli::command(), "progrun", &mut script);
+    generate(shell, &mut command(), "progrun", &mut script);
     let mut script = String::from_utf8(script).unwrap();
     for (from, to) in corrections {
         assert_eq!(script.matches(from).count(), 1, "{shell}: {from}");
@@ -54,7 +54,7 @@ fn completions(shell: Shell, corrections: &[(&str, &str)]) -> String {
 
 fn man_page() -> String {
     page(
-        cli::command(),
+        command(),
         "PROGRUN",
         include_str!("generated/before-options.roff"),
         include_str!("generated/after-options.roff"),
@@ -62,7 +62,7 @@ fn man_page() -> String {
 }
 
 fn report_page() -> String {
-    let command = cli::command();
+    let command = command();
     page(
         command.find_subcommand("report").unwrap().clone(),
         "PROGRUN-REPORT",
@@ -112,7 +112,7 @@ fn the_man_page_of_report_is_fresh() {
 #[test]
 fn the_man_page_names_every_variable_that_is_read() {
     let page = man_page();
-    for argument in cli::command().get_opts() {
+    for argument in command().get_opts() {
         if let Some(variable) = argument.get_env() {
             assert!(
                 page.contains(variable.to_str().unwrap()),

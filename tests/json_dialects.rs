@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use progrun::dialect::Lines;
-use progrun::dialect::json::{FORMATS, Json, is_report};
+use progrun::internals::Lines;
+use progrun::internals::{FORMATS, Json, is_report};
 use progrun::protocol::Progress;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;

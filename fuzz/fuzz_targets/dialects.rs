@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| progrun::fuzz::dialects(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| progrun::internals::fuzz::dialects(data));

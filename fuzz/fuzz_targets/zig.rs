@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| progrun::fuzz::zig(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| progrun::internals::fuzz::zig(data));

@@ -60,7 +60,7 @@ fn is_open(number: RawFd) -> bool {
 /// The number of the channel where `wanted` was asked for: that, or the next one that is free if it was handed to us on
 /// purpose, with a sentence that says so. To be asked before descriptors of our own have taken low numbers.
 #[must_use]
-pub fn channel(wanted: RawFd) -> (RawFd, Option<String>) {
+pub(crate) fn channel(wanted: RawFd) -> (RawFd, Option<String>) {
     let Some(owner) = owner(wanted) else {
         return (wanted, None);
     };

@@ -96,7 +96,7 @@ impl LaunchError {
 
 /// What to do about an error of the system, to be added to what it says.
 #[must_use]
-pub fn advice(error: &io::Error) -> &'static str {
+pub(crate) fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE) => ": raise the limit of open files (ulimit -n)",
         // The system's words, "Resource temporarily unavailable", do not say that a thread or a process is meant.

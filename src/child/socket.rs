@@ -18,7 +18,7 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionread};
 use rustix::process::{Pid, geteuid, test_kill_process};
 
 use crate::client::{self, CANCELLED, REFUSED, TAKEN};
-use crate::reports::{Collector, Reports};
+use crate::model::batch::{Batch, Collector};
 
 use super::worker::{is_transient, read_into, reports_at_once};
 
@@ -173,10 +173,10 @@ pub(super) enum Call {
 
 /// What a call brought.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct Received {
     /// Whether anything was said, be it an empty line.
     pub(super) spoke: bool,
-    pub(super) reports: Reports,
+    pub(super) reports: Batch,
 }
 
 /// All who are connected.
@@ -185,7 +185,7 @@ pub(super) struct Heard {
     reason = "independent facts about them"
 )]
 #[derive(Debug)]
-pub(super) struct Callers<'a> {
+pub(super) struct Clients<'a> {
     listener: Option<&'a UnixListener>,
     /// A place is empty when its connection is over.
     connections: Vec<Option<Connection>>,
@@ -202,7 +202,7 @@ struct Connection {
     collector: Collector,
 }
 
-impl<'a> Callers<'a> {
+impl<'a> Clients<'a> {
     pub(super) fn new(socket: Option<&'a Socket>, verbatim: bool) -> Self {
         Self {
             listener: socket.map(|socket| &socket.listener),
@@ -238,21 +238,21 @@ impl<'a> Callers<'a> {
     }
 
     /// Takes in what is there, by way of `buffer`.
-    pub(super) fn hear(&mut self, call: Call, buffer: &mut Vec<u8>) -> Heard {
+    pub(super) fn hear(&mut self, call: Call, buffer: &mut Vec<u8>) -> Received {
         let place = match call {
             Call::New => {
                 self.accept();
-                return Heard::default();
+                return Received::default();
             }
             Call::From(place) => place,
         };
         let Some(connection) = &mut self.connections[place] else {
-            return Heard::default();
+            return Received::default();
         };
         let at_most = reports_at_once(self.verbatim);
         let read = match read_into(&connection.stream, buffer, at_most) {
             Ok(read) => read,
-            Err(error) if is_transient(error) => return Heard::default(),
+            Err(error) if is_transient(error) => return Received::default(),
             Err(_) => 0,
         };
         connection.collector.feed(buffer);
@@ -266,7 +266,7 @@ impl<'a> Callers<'a> {
             self.full = false;
         }
         self.spoken |= read > 0;
-        Heard {
+        Received {
             spoke: read > 0,
             reports,
         }
@@ -316,7 +316,7 @@ impl<'a> Callers<'a> {
     }
 
     /// What was said without a newline so far.
-    pub(super) fn end(&mut self) -> impl Iterator<Item = Reports> {
+    pub(super) fn end(&mut self) -> impl Iterator<Item = Batch> {
         let open = self.connections.drain(..).flatten();
         open.map(|mut connection| {
             connection.collector.finish();

@@ -23,12 +23,13 @@ use rustix::process::Pid;
 use rustix::termios::Termios;
 
 use crate::client;
-use crate::event::{Ending, Exit, Route};
-use crate::standard;
+use crate::event::{Ending, Exit};
+use crate::model::route::Route;
+use crate::system::closed;
 
-use super::signals::{self, Blocked};
 use super::terminal::{Terminal, has_terminal};
 use super::{Launch, LaunchError, inherited, pty, tree};
+use crate::system::signals::{self, Blocked};
 
 /// The variable that says which file the channel is.
 const IDENTITY: &str = "PROGRUN_FD_ID";
@@ -101,7 +102,7 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
     ];
     let closed = [0, 1, 2].map(|number: RawFd| {
         let ours = usize::try_from(number).is_ok_and(|index| is_ours[index]);
-        (ours && standard::was_closed(number)).then_some(number)
+        (ours && closed::was_closed(number)).then_some(number)
     });
     let terminal = terminal.map(|terminal| terminal.keys().as_raw_fd());
     let child = start(&mut command, &numbers, closed, terminal)

@@ -15,7 +15,7 @@ use rustix::termios::{
     tcsetattr, tcsetpgrp,
 };
 
-use crate::groups;
+use crate::system::groups;
 
 use super::tree;
 
@@ -34,14 +34,14 @@ pub(super) struct Terminal {
 
 /// Whether we have a controlling terminal.
 #[must_use]
-pub fn has_terminal() -> bool {
+pub(crate) fn has_terminal() -> bool {
     Terminal::open().is_some()
 }
 
 /// Whether the terminal is ours, and needed by no other process of our group: such a one would be in the background while the
 /// child has it, and stopped when it reads there. It may be started after us; but then we are part of a pipeline.
 #[must_use]
-pub fn is_ours_alone() -> bool {
+pub(crate) fn is_ours_alone() -> bool {
     let is_pipe = |stream: BorrowedFd<'_>| {
         fstat(stream).is_ok_and(|stat| {
             let kind = FileType::from_raw_mode(stat.st_mode);
@@ -71,7 +71,7 @@ impl Terminal {
 
     /// Whether we are in the foreground: only then is the terminal ours to lend.
     fn has_us(&self) -> bool {
-        tcgetpgrp(&self.tty).is_ok_and(|foreground| groups::own() == Some(foreground))
+        tcgetpgrp(&self.tty).is_ok_and(|foreground| groups::ours() == Some(foreground))
     }
 
     /// Whether it is ours to lend, or the child's already.
@@ -109,7 +109,7 @@ impl Terminal {
 
     /// Takes it back from a child that could not be started.
     pub(super) fn take_back_from_none(&self) {
-        if let Some(us) = groups::own() {
+        if let Some(us) = groups::ours() {
             let _ = tcsetpgrp(&self.tty, us);
         }
     }
@@ -158,7 +158,7 @@ impl Terminal {
 
     /// Reads what is typed in the child's place: whoever is not in the foreground may not.
     pub(super) fn read_keys(&self, leader: Pid, keys: &mut [u8]) -> usize {
-        let (Ok(foreground), Some(us)) = (tcgetpgrp(&self.tty), groups::own()) else {
+        let (Ok(foreground), Some(us)) = (tcgetpgrp(&self.tty), groups::ours()) else {
             return 0;
         };
         if !self.has_child(leader) || tcsetpgrp(&self.tty, us).is_err() {
@@ -209,7 +209,7 @@ impl Terminal {
     /// Whether the foreground group is neither that of `leader` nor ours.
     pub(super) fn has_other(&self, leader: Pid) -> bool {
         let foreground = self.foreground();
-        foreground != Some(leader) && foreground != groups::own()
+        foreground != Some(leader) && foreground != groups::ours()
     }
 
     /// Whether the child has it.
@@ -230,7 +230,7 @@ impl Terminal {
     /// Makes us the foreground group again.
     fn take_back(&mut self, leader: Pid) {
         if self.has_child(leader) {
-            if let Some(us) = groups::own() {
+            if let Some(us) = groups::ours() {
                 let _ = tcsetpgrp(&self.tty, us);
             }
             // They are kept where the child made them.
@@ -245,7 +245,7 @@ impl Terminal {
     /// it is also asked whether somebody above us took it: a shell while we were stopped, or the progrun that runs us.
     fn has_child(&self, leader: Pid) -> bool {
         tcgetpgrp(&self.tty).is_ok_and(|foreground| {
-            let is_below = || groups::own() != Some(foreground) && !tree::is_above(foreground);
+            let is_below = || groups::ours() != Some(foreground) && !tree::is_above(foreground);
             foreground == leader || self.lent && is_below()
         })
     }

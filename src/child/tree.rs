@@ -10,9 +10,9 @@ use std::iter;
 
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process, kill_process_group};
 
-use crate::groups;
+use crate::system::groups;
 
-use super::signals;
+use crate::system::signals;
 
 /// Sends `signal` to the group of `leader`, which must not have been reaped, and to a leader that has left its group.
 /// SIGCONT follows whatever asks a process to end, because a stopped group acts on nothing before that.
@@ -51,7 +51,7 @@ pub(super) fn kill(leader: Pid, mark: &str) {
     kill_group(leader);
 }
 
-/// Whether a process group is that of somebody whom we descend from, or of another job of a shell among them. Asked only
+/// Whether a process group is that of somebody scope we descend from, or of another job of a shell among them. CancelMode only
 /// of groups of our session.
 pub(super) fn is_above(group: Pid) -> bool {
     let session = groups::session(None);
@@ -66,7 +66,7 @@ pub(super) fn is_above(group: Pid) -> bool {
 /// continue it, for which reason the system discards what would stop it (SIGTSTP, SIGTTIN, SIGTTOU).
 pub(super) fn is_orphaned() -> bool {
     let above = iter::successors(getppid(), |process| parent(*process))
-        .find(|process| groups::of(*process) != groups::own());
+        .find(|process| groups::of(*process) != groups::ours());
     match above {
         Some(above) => groups::session(Some(above)) != groups::session(None),
         None => cfg!(target_os = "linux"),
@@ -83,7 +83,7 @@ pub(super) fn has_companions() -> bool {
             !process.is_dead && process.pid != getpid() && !above.contains(&process.pid)
         };
         linux::processes()
-            .any(|process| groups::of(process.pid) == groups::own() && is_other(&process))
+            .any(|process| groups::of(process.pid) == groups::ours() && is_other(&process))
     }
     #[cfg(not(target_os = "linux"))]
     false
@@ -245,7 +245,7 @@ pub(super) fn catches(pid: Pid, signal: i32) -> bool {
 
 /// Whether the process ignores `signal`, as under nohup; not known everywhere.
 #[must_use]
-pub fn ignores(pid: i32, signal: i32) -> bool {
+pub(crate) fn ignores(pid: i32, signal: i32) -> bool {
     Pid::from_raw(pid).is_some_and(|pid| is_in("SigIgn:", pid, signal))
 }
 

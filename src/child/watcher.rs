@@ -105,7 +105,7 @@ mod linux {
 
     use rustix::process::Pid;
 
-    use super::super::signals::Blocked;
+    use crate::system::signals::Blocked;
 
     /// How often the watcher looks whether anything is left of the group, once its time runs.
     const LOOK: Duration = Duration::from_millis(20);

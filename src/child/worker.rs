@@ -8,28 +8,28 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use crate::credit::Credit;
 use crate::dialect::{Dialects, Place};
 use crate::event::{Ending, Stream};
+use crate::flow::Credit;
+use crate::model::batch::{Batch, Collector};
 use crate::progress::{ProgressCancelled, ProgressReporter};
-use crate::reports::{Collector, Reports};
 
 use super::drain::Drain;
 use super::observe::Observer;
-use super::socket::{Call, Callers};
+use super::socket::{Call, Clients};
 use super::terminal::Terminal;
 use super::watcher::Watcher;
 use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
 
-mod asking;
-mod keys;
+mod cancel;
+mod keyboard;
 mod lending;
 mod observing;
 mod pty;
 mod reading;
 mod stops;
 
-use self::keys::Keys;
+use self::keyboard::Keys;
 use self::lending::{Lending, Meters};
 use self::pty::{Pty, Taking};
 use self::reading::{FULL_READ, NOTICE, READ, UNDER_WAY, weight};
@@ -48,11 +48,11 @@ const PAUSE: Duration = Duration::from_micros(200);
 pub(super) struct Worker<'a> {
     pid: Pid,
     orders: &'a Orders,
-    reporter: &'a ProgressReporter<Reports>,
+    reporter: &'a ProgressReporter<Batch>,
     notify: &'a dyn Fn(Notice),
     channel: Option<OwnedFd>,
     collector: Collector,
-    callers: Callers<'a>,
+    clients: Clients<'a>,
     /// What is read in other programs' formats.
     dialects: Dialects,
     /// Whether the channel is read as one of them. Then it is never closed before the child is gone.
@@ -97,7 +97,7 @@ pub(super) struct Worker<'a> {
     discards: bool,
     on_screen: bool,
     /// Watched until it breaks.
-    outer: Option<&'a OwnedFd>,
+    parent: Option<&'a OwnedFd>,
     /// Likewise.
     reader: Option<&'a OwnedFd>,
     /// Whether something woke us that may have been a change of the child's state.
@@ -116,7 +116,7 @@ impl<'a> Worker<'a> {
     pub(super) fn start(
         launch: &'a Launch,
         orders: &'a Orders,
-        reporter: &'a ProgressReporter<Reports>,
+        reporter: &'a ProgressReporter<Batch>,
         notify: &'a dyn Fn(Notice),
     ) -> Result<Self, LaunchError> {
         let mut terminal = launch.in_foreground.then(Terminal::for_the_start).flatten();
@@ -142,7 +142,7 @@ impl<'a> Worker<'a> {
             notify,
             channel: Some(spawned.channel),
             collector: Collector::new(launch.verbatim),
-            callers: Callers::new(launch.socket.as_ref(), launch.verbatim),
+            clients: Clients::new(launch.socket.as_ref(), launch.verbatim),
             dialects: Dialects::new(launch.from.clone(), launch.verbatim),
             foreign_channel: false,
             zig: spawned.zig,
@@ -170,7 +170,7 @@ impl<'a> Worker<'a> {
             wait_output: launch.wait_output,
             discards: false,
             on_screen: launch.on_screen,
-            outer: launch.outer.as_ref(),
+            parent: launch.parent.as_ref(),
             reader: launch.reader.as_ref(),
             woken: true,
             observer: launch.observe.then(|| Observer::new(spawned.pid)).flatten(),
@@ -286,7 +286,7 @@ impl<'a> Worker<'a> {
         // once, for a child may be gone before its first report was read.
         let channel_open =
             self.channel.is_some() && (self.channel_was_used() || !drain.has_been_empty());
-        let unheard = self.callers.is_open() && !drain.has_been_empty();
+        let unheard = self.clients.is_open() && !drain.has_been_empty();
         if !channel_open && !unheard && !self.outputs_open() {
             return true;
         }
@@ -317,7 +317,7 @@ impl<'a> Worker<'a> {
         let mut descriptors = Vec::with_capacity(6);
         let mut sources = Vec::with_capacity(5);
         descriptors.push(PollFd::new(&self.orders.woken, PollFlags::IN));
-        for (end, source) in [(self.outer, Source::Outer), (self.reader, Source::Reader)] {
+        for (end, source) in [(self.parent, Source::Parent), (self.reader, Source::Reader)] {
             if let Some(end) = end {
                 // Nothing is asked for; what is told anyway is that it broke.
                 descriptors.push(PollFd::new(end, PollFlags::empty()));
@@ -338,7 +338,7 @@ impl<'a> Worker<'a> {
         }
         // Not after a pause: who reports there waits for an answer.
         if !self.reports_credit.exhausted() {
-            for (call, descriptor) in self.callers.descriptors() {
+            for (call, descriptor) in self.clients.descriptors() {
                 descriptors.push(PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
                 sources.push(Source::Call(call));
             }
@@ -417,7 +417,7 @@ impl<'a> Worker<'a> {
             while rustix::io::read(&self.orders.woken, &mut wakes).is_ok_and(|n| n == wakes.len()) {
             }
         }
-        // Reports last: a report takes the terminal back, and what was printed before it belongs above the bars.
+        // Batch last: a report takes the terminal back, and what was printed before it belongs above the bars.
         // Whoever was stopped after a report stays so, or a Ctrl-Z would come to nothing.
         if self.is_lent() {
             self.watch()?;
@@ -437,9 +437,9 @@ impl<'a> Worker<'a> {
 
     fn read(&mut self, source: Source) {
         match source {
-            Source::Outer => {
-                self.outer = None;
-                (self.notify)(Notice::OuterClosed);
+            Source::Parent => {
+                self.parent = None;
+                (self.notify)(Notice::ParentGone);
             }
             Source::Reader => {
                 self.reader = None;
@@ -449,7 +449,7 @@ impl<'a> Worker<'a> {
             Source::Channel => self.read_channel(),
             Source::Zig => self.read_zig(),
             Source::Call(call) => {
-                let heard = self.callers.hear(call, &mut self.buffer);
+                let heard = self.clients.hear(call, &mut self.buffer);
                 if heard.spoke {
                     self.take_terminal_back_at(&heard.reports);
                     self.dialects.overrule();
@@ -504,12 +504,12 @@ impl<'a> Worker<'a> {
     }
 
     /// Hands reports on, whoever made them.
-    fn report(&mut self, mut reports: Reports) -> Result<(), ProgressCancelled> {
+    fn report(&mut self, mut reports: Batch) -> Result<(), ProgressCancelled> {
         if reports.is_empty() {
             return Ok(());
         }
         self.observer = None;
-        reports.charge = Some(self.reports_credit.charge(reports.weight() + NOTICE));
+        reports.permit = Some(self.reports_credit.permit(reports.weight() + NOTICE));
         self.reporter.report(reports)
     }
 
@@ -550,11 +550,11 @@ impl<'a> Worker<'a> {
     }
 
     fn hand_on(&self, stream: Stream, bytes: Arc<Vec<u8>>) {
-        let charge = self.output_credit.charge(weight(&bytes, self.verbatim));
+        let permit = self.output_credit.permit(weight(&bytes, self.verbatim));
         (self.notify)(Notice::Output {
             stream,
             bytes,
-            charge,
+            permit,
         });
     }
 
@@ -579,7 +579,7 @@ impl<'a> Worker<'a> {
             let reports = self.collector.take();
             let _ = self.report(reports);
         }
-        let unfinished: Vec<_> = self.callers.end().collect();
+        let unfinished: Vec<_> = self.clients.end().collect();
         for reports in unfinished {
             let _ = self.report(reports);
         }
@@ -614,7 +614,7 @@ impl<'a> Worker<'a> {
 /// What `poll` may find ready, besides the wake-up pipe.
 #[derive(Clone, Copy)]
 enum Source {
-    Outer,
+    Parent,
     Reader,
     Keys,
     Channel,

@@ -29,7 +29,7 @@ Exit status:
   130  cancelled: `set -e` or `|| exit` ends the script here
   125  called wrongly";
 
-/// Reports to the progrun that this runs under
+/// Batch to the progrun that this runs under
 #[derive(Debug, Parser)]
 #[command(
     name = "report",

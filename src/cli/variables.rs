@@ -1,6 +1,6 @@
 //! The variables that stand for options which are not given.
 //!
-//! Responsible for what clap gets wrong about them: an empty one, and whom it blames for a wrong value.
+//! Responsible for what clap gets wrong about them: an empty one, and scope it blames for a wrong value.
 
 use std::ffi::OsString;
 

@@ -7,8 +7,8 @@
 use std::time::{Duration, Instant};
 
 use super::{Dialects, Place, Selection, formats, shown};
+use crate::model::batch::VerbatimLine;
 use crate::protocol::{Progress, read_object};
-use crate::reports::VerbatimLine;
 
 /// The dialects say the same wherever the output is cut, what they say are numbers in their ranges, and silences anywhere
 /// break nothing. The first three bytes say which formats are read, where, and where the output is cut.
@@ -16,7 +16,7 @@ use crate::reports::VerbatimLine;
 /// # Panics
 ///
 /// If it does not hold.
-pub fn dialects(data: &[u8]) {
+pub(crate) fn dialects(data: &[u8]) {
     let Some((&[first, second, third], bytes)) = data.split_first_chunk() else {
         return;
     };
@@ -57,7 +57,7 @@ pub fn dialects(data: &[u8]) {
 /// # Panics
 ///
 /// If it does not hold.
-pub fn zig(data: &[u8]) {
+pub(crate) fn zig(data: &[u8]) {
     let Some((first, bytes)) = data.split_first() else {
         return;
     };

@@ -16,9 +16,9 @@ use super::dpkg::Dpkg;
 use super::e2fsck::E2fsck;
 use super::ffmpeg::Ffmpeg;
 use super::gpg::Gpg;
-use super::marks::Marks;
-use super::own::Own;
 use super::pip::Pip;
+use super::prefixes::Prefixes;
+use super::progrun::Progrun;
 use super::tap::Tap;
 use super::teamcity::Teamcity;
 use super::{Lines, formats};
@@ -28,7 +28,7 @@ pub(super) fn said(dialect: &mut dyn Lines, text: &str) -> Vec<String> {
     let mut said = Vec::new();
     for line in text.lines() {
         let head = &line.as_bytes()[..line.len().min(64)];
-        let may_be_its = dialect.is_open() || Marks::new([dialect.mark()]).borne(head) != 0;
+        let may_be_its = dialect.is_open() || Prefixes::new([dialect.mark()]).borne(head) != 0;
         let is_its = dialect.line(line, &mut |_, report| said.push(report.to_json()));
         assert!(may_be_its || !is_its, "{line}");
     }
@@ -44,7 +44,7 @@ fn dialects() -> Vec<Box<dyn Lines>> {
         Box::new(E2fsck),
         Box::<Ffmpeg>::default(),
         Box::new(Gpg),
-        Box::<Own>::default(),
+        Box::<Progrun>::default(),
         Box::<Pip>::default(),
         Box::<Tap>::default(),
         Box::<Teamcity>::default(),
@@ -208,9 +208,9 @@ proptest! {
         for line in [bytes.as_slice(), text.as_bytes()] {
             let named = super::recognise::recognise(line);
             prop_assert!(named.is_none_or(|name| formats().any(|format| format.name == name)));
-            let own = super::own::shown(line);
+            let own = super::progrun::shown(line);
             let may_be_ours = line.starts_with(b"{");
-            prop_assert!(may_be_ours || own == super::own::Shown::AsIs);
+            prop_assert!(may_be_ours || own == super::progrun::Shown::AsIs);
         }
     }
 }

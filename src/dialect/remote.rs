@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Shown;
-use crate::parts::clipped;
+use crate::model::parts::clipped;
 use crate::protocol::{self, Progress, Status};
 
 /// How many tasks are followed at once, and how many parts of one are remembered so as to be ended with it.
@@ -257,7 +257,7 @@ fn value(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::super::line_properties::said;
-    use super::super::own::Own;
+    use super::super::progrun::Progrun;
     use super::{PARTS, TASKS};
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
 {"event":"finished","task":1,"elapsed":0.410,"state":"cancelled","exit_status":null,"signal":"SIGPIPE","user_time":0.12,"system_time":0.03,"max_rss":10485760}
 "#;
         assert_eq!(
-            said(&mut Own::default(), lines),
+            said(&mut Progrun::default(), lines),
             [
                 r#"{"title":"backup.sh"}"#,
                 r#"{"progress":3,"total":10,"message":"a.jpg"}"#,
@@ -301,7 +301,7 @@ mod tests {
             [info, event]
         })
         .collect();
-        let said = said(&mut Own::default(), &lines.join("\n"));
+        let said = said(&mut Progrun::default(), &lines.join("\n"));
         assert_eq!(said, [r#"{"progress":1}"#; 6]);
     }
 
@@ -318,7 +318,7 @@ mod tests {
 {"event":"progress","task":3,"elapsed":0,"info":{"progress":8}}
 "#;
         assert_eq!(
-            said(&mut Own::default(), lines),
+            said(&mut Progrun::default(), lines),
             [
                 r#"{"title":"a"}"#,
                 r#"{"id":"remote-1","title":"a"}"#,
@@ -340,13 +340,13 @@ mod tests {
             |id| format!(r#"{{"event":"progress","task":1,"elapsed":0,"info":{{"id":{id}}}}}"#);
         let mut lines: Vec<_> = (0..PARTS + 5).map(progress).collect();
         lines.push(r#"{"event":"finished","task":1,"elapsed":0,"state":"completed"}"#.to_owned());
-        let of_parts = said(&mut Own::default(), &lines.join("\n"));
+        let of_parts = said(&mut Progrun::default(), &lines.join("\n"));
         assert_eq!(of_parts.len(), PARTS + 5 + PARTS);
 
         let started =
             |task| format!(r#"{{"event":"started","task":{task},"elapsed":0,"name":"x"}}"#);
         let lines: Vec<_> = (0..TASKS + 5).map(started).collect();
-        let of_tasks = said(&mut Own::default(), &lines.join("\n"));
+        let of_tasks = said(&mut Progrun::default(), &lines.join("\n"));
         assert_eq!(of_tasks.len(), TASKS + 1);
     }
 }

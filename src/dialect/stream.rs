@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use memchr::{memchr, memchr3};
 
-use super::marks::{self, Marks};
 use super::meter::{self, Meter};
 use super::osc::Osc;
+use super::prefixes::{self, Prefixes};
 use super::{Each, Lines, curl};
 use crate::protocol::LINE_LIMIT;
 use crate::vt::{ESCAPE, Piece, Splitter};
@@ -75,7 +75,7 @@ struct Held {
 /// The dialects that are heard on the stream.
 struct Readers {
     lines: Vec<Box<dyn Lines>>,
-    marks: Marks,
+    marks: Prefixes,
     /// Those that are amid something: a bit for each.
     open: u32,
     meter: Option<Meter>,
@@ -91,7 +91,7 @@ impl Stream {
             splitter: Splitter::default(),
             held: Held::default(),
             readers: Readers {
-                marks: Marks::new(lines.iter().map(|dialect| dialect.mark())),
+                marks: Prefixes::new(lines.iter().map(|dialect| dialect.mark())),
                 open: 0,
                 lines,
                 meter: meter.then(Default::default),
@@ -327,7 +327,7 @@ struct Signs<'a> {
 type Find = fn(&[u8]) -> Option<usize>;
 
 impl<'a> Signs<'a> {
-    const FIND: [Find; 3] = [meter::sign, meter::word, marks::hashes];
+    const FIND: [Find; 3] = [meter::sign, meter::word, prefixes::hashes];
 
     fn new(text: &'a [u8]) -> Self {
         Self {
@@ -390,13 +390,13 @@ mod tests {
         }
     }
 
-    struct Heard {
+    struct Received {
         stream: Stream,
         now: Instant,
         seen: Vec<String>,
     }
 
-    impl Heard {
+    impl Received {
         fn new() -> Self {
             let lines: Vec<Box<dyn Lines>> = vec![Box::new(Word(&["a"])), Box::new(Word(&["ab"]))];
             Self {
@@ -454,7 +454,7 @@ mod tests {
 
     #[test]
     fn the_first_dialect_that_takes_a_line_has_it() {
-        let seen = Heard::new().feed(b"ax\na\nab\nb\n").finish();
+        let seen = Received::new().feed(b"ax\na\nab\nb\n").finish();
         let expected = [
             r#"a {"message":"ax"}"#,
             r#"a {"message":"a"}"#,
@@ -486,7 +486,7 @@ mod tests {
 
     #[test]
     fn a_dialect_that_is_amid_something_has_the_next_line_whatever_it_is() {
-        let mut heard = Heard::new();
+        let mut heard = Received::new();
         heard.stream = Stream::new(true, false, vec![Box::<Quote>::default()]);
         let heard = heard.feed(b"<\n10%\r20%\r30%\r40%\n>\n");
         assert_eq!(heard.seen, [""; 0]);
@@ -499,21 +499,21 @@ mod tests {
     fn what_a_terminal_does_around_a_line_is_no_part_of_it() {
         let bytes = b"ax\r\n\r\x1b[2Kax\r\n\x1b[1max\x1b[m\x1b[K\r\n\x1b]0;title\x07ax";
         assert_eq!(
-            Heard::new().feed(bytes).finish(),
+            Received::new().feed(bytes).finish(),
             [r#"a {"message":"ax"}"#; 4]
         );
     }
 
     #[test]
     fn a_line_that_is_not_utf_8_is_passed_over_and_the_next_one_is_read() {
-        let seen = Heard::new().feed(b"ax\xff\nax\n").finish();
+        let seen = Received::new().feed(b"ax\xff\nax\n").finish();
         assert_eq!(seen, [r#"a {"message":"ax"}"#]);
     }
 
     #[test]
     fn a_long_line_is_held_only_for_a_dialect_that_may_take_it() {
         let long = "x".repeat(30_000);
-        let mut heard = Heard::new().feed(long.as_bytes());
+        let mut heard = Received::new().feed(long.as_bytes());
         assert_eq!(heard.stream.held(), 0);
         heard = heard.feed(b"\na").feed(long.as_bytes());
         assert_eq!(heard.stream.held(), 30_001);
@@ -539,7 +539,7 @@ mod tests {
 
     #[test]
     fn a_record_that_a_dialect_of_lines_did_not_want_after_all_is_read_at_its_end() {
-        let mut heard = Heard::new();
+        let mut heard = Received::new();
         heard.stream = Stream::new(true, false, vec![Box::new(Picky)]);
         let heard = heard.feed(b"\r#1 10%").wait().feed(b"\r#1 20%").wait();
         assert_eq!(heard.stream.deadline(), None);
@@ -550,7 +550,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_on_the_screen_is_read_after_a_silence_and_only_once() {
-        let heard = Heard::new().feed(b"\r 10%\r 20").feed(b"%");
+        let heard = Received::new().feed(b"\r 10%\r 20").feed(b"%");
         let heard = heard.wait();
         assert_eq!(heard.seen, [r#"meter {"percentage":20}"#]);
         assert_eq!(heard.stream.deadline(), None);
@@ -561,13 +561,13 @@ mod tests {
 
     #[test]
     fn a_record_that_ends_with_its_carriage_return_need_not_wait_for_the_next() {
-        let heard = Heard::new().feed(b" 10%\r 20%\r").wait();
+        let heard = Received::new().feed(b" 10%\r 20%\r").wait();
         assert_eq!(heard.seen, [r#"meter {"percentage":20}"#]);
     }
 
     #[test]
     fn there_is_nothing_to_wait_for_in_the_middle_of_a_plain_line() {
-        let heard = Heard::new().feed(b"line\n 10%");
+        let heard = Received::new().feed(b"line\n 10%");
         assert_eq!(heard.stream.deadline(), None);
     }
 
@@ -575,12 +575,12 @@ mod tests {
     fn backspaces_and_cursor_motion_end_a_record_as_well() {
         let bytes = b" 10%\x08\x08\x08\x08 20%\x1b[1G 30%\x1b[A\n 40%\x1b[2K";
         let expected = [20, 30, 40].map(|value| format!(r#"meter {{"percentage":{value}}}"#));
-        assert_eq!(Heard::new().feed(bytes).finish(), expected);
+        assert_eq!(Received::new().feed(bytes).finish(), expected);
     }
 
     #[test]
     fn osc_is_heard_in_the_middle_of_anything() {
-        let seen = Heard::new().feed(b"a\x1b]9;4;1;42\x1b\\x\n").finish();
+        let seen = Received::new().feed(b"a\x1b]9;4;1;42\x1b\\x\n").finish();
         let expected = [r#"osc {"percentage":42}"#, r#"a {"message":"ax"}"#];
         assert_eq!(seen, expected);
     }

@@ -2,13 +2,14 @@
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::child::{self, LaunchError, Whom};
-use crate::event::{Ending, Final, Reason, Summary};
+use crate::child::LaunchError;
+use crate::event::{Ending, FinalState, Reason, Summary};
+use crate::system::signals::{Scope, die_by};
 
 /// A timeout was reached, as in coreutils.
 pub(super) const TIMED_OUT: i32 = 124;
 /// progrun itself failed.
-pub const FAILED: i32 = 125;
+pub(crate) const FAILED: i32 = 125;
 const CANNOT_RUN: i32 = 126;
 const NOT_FOUND: i32 = 127;
 /// What a shell shows for a process that was killed by SIGKILL.
@@ -18,15 +19,15 @@ const KILLED: i32 = 137;
 pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> Ending {
     let own = summary.exit.map(|exit| exit.ending);
     match (summary.state, summary.reason, own) {
-        (Final::Cancelled, Some(_), Some(own)) if preserve_status => own,
-        (Final::Cancelled, Some(Reason::Timeout), _) if killed => Ending::Status(KILLED),
-        (Final::Cancelled, Some(Reason::Timeout), _) => Ending::Status(TIMED_OUT),
+        (FinalState::Cancelled, Some(_), Some(own)) if preserve_status => own,
+        (FinalState::Cancelled, Some(Reason::Timeout), _) if killed => Ending::Status(KILLED),
+        (FinalState::Cancelled, Some(Reason::Timeout), _) => Ending::Status(TIMED_OUT),
         // By the signal itself and not by 128 + N: a bash script goes on after `exit 130`.
-        (Final::Cancelled, Some(Reason::Interrupt | Reason::Outer), _) => {
+        (FinalState::Cancelled, Some(Reason::Interrupt | Reason::Parent), _) => {
             Ending::Signal(libc::SIGINT)
         }
-        (Final::Cancelled, Some(Reason::Terminate), _) => Ending::Signal(libc::SIGTERM),
-        (Final::Cancelled, Some(Reason::Hangup), _) => Ending::Signal(libc::SIGHUP),
+        (FinalState::Cancelled, Some(Reason::Terminate), _) => Ending::Signal(libc::SIGTERM),
+        (FinalState::Cancelled, Some(Reason::Hangup), _) => Ending::Signal(libc::SIGHUP),
         (_, _, Some(own)) => own,
         (_, _, None) => Ending::Status(FAILED),
     }
@@ -76,12 +77,12 @@ impl Losses {
 }
 
 /// Ends the process.
-pub fn end(ending: Ending) -> ! {
-    end_all(ending, Whom::Us)
+pub(crate) fn end(ending: Ending) -> ! {
+    end_all(ending, Scope::Process)
 }
 
 /// Ends the process, and if it is to end by a signal, whoever else is to.
-pub fn end_all(ending: Ending, whom: Whom) -> ! {
+pub(crate) fn end_all(ending: Ending, scope: Scope) -> ! {
     match ending {
         Ending::Status(status) => std::process::exit(status),
         Ending::Signal(signal) => {
@@ -95,7 +96,7 @@ pub fn end_all(ending: Ending, whom: Whom) -> ! {
             let _ = rustix::process::set_dumpable_behavior(
                 rustix::process::DumpableBehavior::NotDumpable,
             );
-            child::die_by(signal, whom);
+            die_by(signal, scope);
             // The first process of a container cannot be killed by a signal from inside.
             std::process::exit(128 + signal)
         }
@@ -108,7 +109,7 @@ mod tests {
     use crate::event::Exit;
     use std::time::Duration;
 
-    fn summary(state: Final, reason: Option<Reason>, ending: Option<Ending>) -> Summary {
+    fn summary(state: FinalState, reason: Option<Reason>, ending: Option<Ending>) -> Summary {
         Summary {
             state,
             reason,
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn the_table_of_exit_statuses_holds() {
         use Ending::{Signal, Status};
-        use Final::{Cancelled, Completed, Failed};
+        use FinalState::{Cancelled, Completed, Failed};
         use Reason::{Hangup, Interrupt, Terminate, Timeout};
         for (state, reason, own, killed, expected) in [
             (Completed, None, Some(Status(0)), false, Status(0)),
@@ -183,7 +184,7 @@ mod tests {
         let reasons = [Reason::Interrupt, Reason::Timeout];
         for reason in reasons.map(Some) {
             for own in [Ending::Status(0), Ending::Status(3), Ending::Signal(15)] {
-                let summary = summary(Final::Cancelled, reason, Some(own));
+                let summary = summary(FinalState::Cancelled, reason, Some(own));
                 assert_eq!(of_run(&summary, false, true), own);
             }
         }

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Asked, Cause, Reason, Step};
+use crate::event::{CancelMode, Cause, Reason, Step};
 
 /// A second signal so soon after a step is the same key press: some parents deliver one Ctrl-C twice, the slowest of
 /// those seen after 47 ms.
@@ -18,7 +18,7 @@ const SAME_PRESS: Duration = Duration::from_millis(150);
 
 /// How long each step has. None: for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Timeouts {
     /// From the start of the child to the first request.
     pub timeout: Option<Duration>,
     /// From asking to the signal that a child gets that cannot be asked.
@@ -45,7 +45,7 @@ pub(super) enum Action {
 /// Where a run is on the ladder.
 #[derive(Debug)]
 pub(super) struct Ladder {
-    limits: Limits,
+    timeouts: Timeouts,
     /// When the child was started.
     started: Option<Duration>,
     reason: Option<Reason>,
@@ -59,15 +59,15 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(timeouts: Timeouts) -> Self {
         Self {
-            limits,
+            timeouts,
             started: None,
             reason: None,
             step: None,
             taken: Duration::ZERO,
             timed_out: false,
-            climbs: limits.kills_after_interrupt,
+            climbs: timeouts.kills_after_interrupt,
         }
     }
 
@@ -125,11 +125,11 @@ impl Ladder {
     }
 
     /// The channel is closed, or cannot be: `asked` says what the child will see of the request.
-    pub(super) fn asked(&mut self, asked: Asked, now: Duration) -> Option<Action> {
+    pub(super) fn asked(&mut self, asked: CancelMode, now: Duration) -> Option<Action> {
         let reason = self.reason.filter(|_| self.step.is_none())?;
         let step = match asked {
-            Asked::Channel => Step::Ask,
-            Asked::Nothing => self.signal_of(reason),
+            CancelMode::Channel => Step::Ask,
+            CancelMode::Signal => self.signal_of(reason),
         };
         self.step = Some(step);
         self.taken = now;
@@ -139,10 +139,10 @@ impl Ladder {
     /// The step that does what the request would have done to a child without us.
     fn signal_of(&self, reason: Reason) -> Step {
         match reason {
-            Reason::Interrupt | Reason::Outer => Step::Signal(libc::SIGINT),
+            Reason::Interrupt | Reason::Parent => Step::Signal(libc::SIGINT),
             Reason::Terminate => Step::Signal(libc::SIGTERM),
             Reason::Hangup => Step::Signal(libc::SIGHUP),
-            Reason::Timeout => match self.limits.timeout_signal {
+            Reason::Timeout => match self.timeouts.timeout_signal {
                 libc::SIGKILL => Step::Kill,
                 signal => Step::Signal(signal),
             },
@@ -159,7 +159,7 @@ impl Ladder {
         let is_over = self.timed_out || self.killed();
         self.started
             .filter(|_| !is_over)?
-            .checked_add(self.limits.timeout?)
+            .checked_add(self.timeouts.timeout?)
     }
 
     /// When time alone takes the next step.
@@ -170,8 +170,8 @@ impl Ladder {
     /// How long the current step has; none if for ever.
     pub(super) fn patience(&self) -> Option<Duration> {
         match self.step? {
-            Step::Ask => self.limits.grace,
-            Step::Signal(_) | Step::Terminate => self.limits.kill_after.filter(|_| self.climbs),
+            Step::Ask => self.timeouts.grace,
+            Step::Signal(_) | Step::Terminate => self.timeouts.kill_after.filter(|_| self.climbs),
             Step::Kill | Step::GiveUp => None,
         }
     }
@@ -214,7 +214,7 @@ impl Ladder {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
+    const LIMITS: Timeouts = Timeouts {
         timeout: None,
         grace: Some(Duration::from_secs(10)),
         kill_after: Some(Duration::from_secs(5)),
@@ -226,12 +226,12 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
-    fn requested(limits: Limits, reason: Reason, asked: Asked) -> Ladder {
-        let mut ladder = Ladder::new(limits);
+    fn requested(timeouts: Timeouts, reason: Reason, asked: CancelMode) -> Ladder {
+        let mut ladder = Ladder::new(timeouts);
         assert_eq!(ladder.request(reason, at(1.0)), Some(Action::Cancel));
         let step = match asked {
-            Asked::Channel => Step::Ask,
-            Asked::Nothing => ladder.signal_of(reason),
+            CancelMode::Channel => Step::Ask,
+            CancelMode::Signal => ladder.signal_of(reason),
         };
         let begin = Some(Action::Begin(reason, step));
         assert_eq!(ladder.asked(asked, at(1.0)), begin);
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_child_that_reports_is_asked_then_terminated_then_killed_then_given_up() {
-        let mut ladder = requested(LIMITS, Reason::Interrupt, Asked::Channel);
+        let mut ladder = requested(LIMITS, Reason::Interrupt, CancelMode::Channel);
         let mut again = |time| ladder.request(Reason::Interrupt, at(time));
         assert_eq!(
             again(2.0),
@@ -269,14 +269,14 @@ mod tests {
 
     #[test]
     fn after_a_ctrl_c_time_alone_goes_no_further_than_a_bare_ctrl_c() {
-        let mut ladder = requested(LIMITS, Reason::Interrupt, Asked::Channel);
+        let mut ladder = requested(LIMITS, Reason::Interrupt, CancelMode::Channel);
         assert_eq!(ladder.patience(), Some(at(10.0)));
         assert_eq!(
             alone(&mut ladder),
             [(11.0, GRACE, Step::Signal(libc::SIGINT))]
         );
         assert_eq!(ladder.patience(), None);
-        let mut ladder = requested(LIMITS, Reason::Interrupt, Asked::Nothing);
+        let mut ladder = requested(LIMITS, Reason::Interrupt, CancelMode::Signal);
         assert_eq!(alone(&mut ladder), []);
         assert_eq!(
             ladder.request(Reason::Interrupt, at(3.0)),
@@ -288,11 +288,11 @@ mod tests {
 
     #[test]
     fn with_kill_after_it_goes_on_to_sigkill_and_never_gives_up() {
-        let limits = Limits {
+        let timeouts = Timeouts {
             kills_after_interrupt: true,
             ..LIMITS
         };
-        let mut ladder = requested(limits, Reason::Interrupt, Asked::Channel);
+        let mut ladder = requested(timeouts, Reason::Interrupt, CancelMode::Channel);
         assert_eq!(
             alone(&mut ladder),
             [
@@ -309,10 +309,10 @@ mod tests {
         for (reason, signal) in [
             (Reason::Terminate, libc::SIGTERM),
             (Reason::Hangup, libc::SIGHUP),
-            (Reason::Outer, libc::SIGINT),
+            (Reason::Parent, libc::SIGINT),
             (Reason::Timeout, libc::SIGTERM),
         ] {
-            let mut ladder = requested(LIMITS, reason, Asked::Channel);
+            let mut ladder = requested(LIMITS, reason, CancelMode::Channel);
             let mut steps = vec![(11.0, GRACE, Step::Signal(signal))];
             if signal == libc::SIGTERM {
                 steps.push((16.0, KILL_AFTER, Step::Kill));
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_terminal_that_closes_right_after_a_ctrl_c_takes_its_user_away() {
-        let mut ladder = requested(LIMITS, Reason::Interrupt, Asked::Nothing);
+        let mut ladder = requested(LIMITS, Reason::Interrupt, CancelMode::Signal);
         assert_eq!(ladder.request(Reason::Hangup, at(1.1)), None);
         assert_eq!(
             alone(&mut ladder),
@@ -344,7 +344,7 @@ mod tests {
         let mut ladder = Ladder::new(LIMITS);
         assert!(ladder.interrupted(at(1.0)));
         assert_eq!(ladder.reason(), Some(Reason::Interrupt));
-        assert_eq!(ladder.asked(Asked::Nothing, at(1.0)), None);
+        assert_eq!(ladder.asked(CancelMode::Signal, at(1.0)), None);
         assert_eq!(
             ladder.request(Reason::Interrupt, at(2.0)),
             Some(Action::Next(Cause::Again, Step::Terminate))
@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_second_signal_within_150_ms_of_a_step_is_the_same_key_press() {
-        let mut ladder = requested(LIMITS, Reason::Interrupt, Asked::Channel);
+        let mut ladder = requested(LIMITS, Reason::Interrupt, CancelMode::Channel);
         assert_eq!(ladder.request(Reason::Interrupt, at(1.149)), None);
         assert_eq!(
             ladder.request(Reason::Interrupt, at(1.15)),
@@ -373,14 +373,14 @@ mod tests {
         assert_eq!(ladder.request(Reason::Interrupt, at(1.2)), None);
     }
 
-    const MINUTE: Limits = Limits {
+    const MINUTE: Timeouts = Timeouts {
         timeout: Some(Duration::from_mins(1)),
         ..LIMITS
     };
 
     #[test]
     fn a_timeout_is_a_first_request_with_a_signal_of_its_own() {
-        let mut ladder = Ladder::new(Limits {
+        let mut ladder = Ladder::new(Timeouts {
             timeout_signal: libc::SIGUSR1,
             ..MINUTE
         });
@@ -391,7 +391,7 @@ mod tests {
         assert_eq!(ladder.tick(at(160.0)), Some(Action::Cancel));
         assert_eq!(ladder.deadline(), None);
         assert_eq!(
-            ladder.asked(Asked::Nothing, at(160.0)),
+            ladder.asked(CancelMode::Signal, at(160.0)),
             Some(Action::Begin(Reason::Timeout, Step::Signal(libc::SIGUSR1)))
         );
         assert_eq!(ladder.reason(), Some(Reason::Timeout));
@@ -399,14 +399,14 @@ mod tests {
 
     #[test]
     fn a_timeout_that_kills_is_the_step_of_killing() {
-        let mut ladder = Ladder::new(Limits {
+        let mut ladder = Ladder::new(Timeouts {
             timeout_signal: libc::SIGKILL,
             ..MINUTE
         });
         ladder.started(at(0.0));
         ladder.tick(at(60.0));
         assert_eq!(
-            ladder.asked(Asked::Nothing, at(60.0)),
+            ladder.asked(CancelMode::Signal, at(60.0)),
             Some(Action::Begin(Reason::Timeout, Step::Kill))
         );
         assert!(ladder.killed());
@@ -417,7 +417,7 @@ mod tests {
         let mut ladder = Ladder::new(MINUTE);
         ladder.started(at(0.0));
         ladder.request(Reason::Interrupt, at(1.0));
-        ladder.asked(Asked::Nothing, at(1.0));
+        ladder.asked(CancelMode::Signal, at(1.0));
         assert_eq!(
             alone(&mut ladder),
             [
@@ -429,18 +429,18 @@ mod tests {
         let mut ladder = Ladder::new(MINUTE);
         ladder.started(at(0.0));
         ladder.request(Reason::Interrupt, at(1.0));
-        ladder.asked(Asked::Nothing, at(1.0));
+        ladder.asked(CancelMode::Signal, at(1.0));
         ladder.request(Reason::Interrupt, at(2.0));
         assert_eq!(alone(&mut ladder), [(60.0, KILL_AFTER, Step::Kill)]);
     }
 
     #[test]
     fn patience_beyond_all_time_is_patience_for_ever() {
-        let limits = Limits {
+        let timeouts = Timeouts {
             grace: Some(Duration::MAX),
             ..LIMITS
         };
-        let ladder = requested(limits, Reason::Interrupt, Asked::Channel);
+        let ladder = requested(timeouts, Reason::Interrupt, CancelMode::Channel);
         assert_eq!(ladder.deadline(), None);
     }
 }

@@ -25,7 +25,7 @@ impl Run<'_> {
     /// waited for however long it takes, as in every pipeline.
     pub(super) fn discard_at(&self) -> Option<Duration> {
         self.ladder.reason().filter(|_| !self.discarded)?;
-        let patience = self.settings.limits.kill_after?.max(LAST_WORDS);
+        let patience = self.settings.timeouts.kill_after?.max(LAST_WORDS);
         let last = self.exited?.max(self.ladder.taken());
         last.checked_add(patience)
     }
@@ -34,13 +34,13 @@ impl Run<'_> {
     pub(super) fn discard(&mut self) {
         self.discarded = true;
         self.control.order(Order::Discard);
-        self.stage.borrow_mut().abandon();
+        self.sinks.borrow_mut().abandon();
     }
 
     /// Puts an input into the channel when all that the sinks were given is written.
     pub(super) fn send_when_written(&self, input: impl Fn() -> Input + Send + Sync + 'static) {
         let inbox = self.inbox.clone();
-        self.stage.borrow_mut().flush(move || {
+        self.sinks.borrow_mut().flush(move || {
             inbox.send(input());
         });
     }

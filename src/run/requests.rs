@@ -1,7 +1,8 @@
 //! What each signal that comes to progrun, and each end of a link to its user, asks of the run.
 
-use crate::child::{self, Order, Whom};
-use crate::event::{Event, Reason};
+use crate::child::{self, Order};
+use crate::event::{Reason, What};
+use crate::system::signals::Scope;
 
 use super::Run;
 
@@ -9,8 +10,8 @@ impl Run<'_> {
     pub(super) fn signal(&mut self, signal: i32) {
         let reason = match signal {
             libc::SIGINT => {
-                // Our group has that one from whom we have it.
-                self.whom = Whom::Us;
+                // Our group has that one from scope we have it.
+                self.scope = Scope::Process;
                 Reason::Interrupt
             }
             libc::SIGTERM => Reason::Terminate,
@@ -19,7 +20,7 @@ impl Run<'_> {
                 return;
             }
             libc::SIGTSTP => {
-                let actions = self.job.asked_to_stop();
+                let actions = self.lease.asked_to_stop();
                 self.control_job(actions);
                 return;
             }
@@ -33,9 +34,9 @@ impl Run<'_> {
 
     pub(super) fn forward(&mut self, signal: i32) {
         self.control.order(Order::Signal(signal));
-        self.tell(&match signal {
-            libc::SIGWINCH => Event::Resized,
-            signal => Event::Signal {
+        self.tell(match signal {
+            libc::SIGWINCH => What::Resized,
+            signal => What::Signal {
                 signal,
                 forwarded: true,
             },

@@ -12,7 +12,7 @@ use signal_hook::consts::{
 };
 use signal_hook::iterator::Signals;
 
-use crate::child;
+use crate::system::signals::{block, is_ignored, unblock};
 
 use super::{Inbox, Input};
 
@@ -21,23 +21,23 @@ const ENDING: [i32; 6] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2];
 
 /// Opens the mask for the signals that we handle. To be called before any thread is started, for they inherit it.
 pub(super) fn open_mask() {
-    child::unblock(&[
+    unblock(&[
         SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
     ]);
     // The worker opens it for itself: any other thread would only be woken to pass it on.
-    child::block(SIGCHLD);
+    block(SIGCHLD);
     // Whoever stops us opens it, so as to know that we were continued. It continues us all the same.
-    child::block(SIGCONT);
+    block(SIGCONT);
     // We draw, and hand the terminal on, also while the child has it and we are in the background.
-    child::block(SIGTTOU);
+    block(SIGTTOU);
     // A log that reaches the limit of a file's size (ulimit -f) is an error to be told, and not the end of us.
-    child::block(SIGXFSZ);
+    block(SIGXFSZ);
 }
 
 /// From now on, and until [`install`], what would end us waits: there will be something to clear away.
 pub(super) fn hold() {
     for signal in ENDING {
-        child::block(signal);
+        block(signal);
     }
 }
 
@@ -58,9 +58,7 @@ pub(super) fn install(inbox: &Inbox<Input>) -> anyhow::Result<()> {
     let wanted = [
         SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH, SIGUSR1, SIGUSR2,
     ];
-    let wanted = wanted
-        .into_iter()
-        .filter(|signal| !child::is_ignored(*signal));
+    let wanted = wanted.into_iter().filter(|signal| !is_ignored(*signal));
     let mut signals = Signals::new(wanted).context("handling signals")?;
     let inbox = inbox.clone();
     thread::Builder::new()
@@ -73,6 +71,6 @@ pub(super) fn install(inbox: &Inbox<Input>) -> anyhow::Result<()> {
             }
         })
         .context("starting a thread for signals")?;
-    child::unblock(&ENDING);
+    unblock(&ENDING);
     Ok(())
 }

@@ -6,17 +6,16 @@
 //! child leaves open, such as a question, after a moment as it is, with the bars out of the way at first and then below it.
 //! Nothing is drawn in the middle of a sequence, and what the child has on, such as colors and links, is off in what is ours.
 
+mod activity;
+mod filter;
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzz;
 mod layout;
 mod open_line;
 mod output;
-mod page;
 mod raw;
 mod row;
 mod screen;
-mod sieve;
-mod silent;
 mod taskbar;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,24 +23,25 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-use crate::credit::Charge;
 use crate::dialect::{FILES, redraws_words};
-use crate::event::{Ending, Event, Final, Reason, Summary};
-use crate::parts::Parts;
+use crate::event::{Ending, Event, FinalState, Reason, Summary, What};
+use crate::flow::Permit;
+use crate::model::batch::Batch;
+use crate::model::parts::Parts;
 use crate::protocol::Status;
-use crate::reports::Reports;
 
+use self::activity::Activity;
 use self::layout::Layout;
 use self::open_line::Cursor;
 use self::output::Output;
 use self::raw::Raw;
 use self::row::Row;
 use self::screen::Screen;
-use self::silent::Silent;
 use self::taskbar::Taskbar;
-use super::narration::Stop;
+use super::messages::Stop;
 use super::text::{ascii, escape};
-use super::{Modes, Outlet, Sink, narration};
+use super::{Sink, Writer, messages};
+use crate::vt::modes::Modes;
 
 /// A fast command stays silent.
 const SHOW_AFTER: Duration = Duration::from_millis(200);
@@ -61,7 +61,7 @@ const GATHER: usize = 64 * 1024;
     reason = "independent facts about one screen"
 )]
 pub(super) struct Bars {
-    outlet: Outlet,
+    writer: Writer,
     screen: Screen,
     foreground: fn() -> bool,
     setup: fn() -> Setup,
@@ -82,12 +82,12 @@ pub(super) struct Bars {
     source: Option<&'static str>,
     since: Duration,
     /// What is shown instead as long as there is no report.
-    silent: Option<Silent>,
+    silent: Option<Activity>,
     output: Output,
     /// What the child has switched on in the terminal.
     modes: Modes,
     /// For what the child printed, and held until it is written or known to be redrawn.
-    charges: Vec<Charge>,
+    permits: Vec<Permit>,
     last_frame: Option<Duration>,
     /// When bars were drawn last.
     pictured: Duration,
@@ -125,12 +125,12 @@ pub(super) struct Setup {
 }
 
 impl Bars {
-    /// Draws on the terminal behind `outlet`, whose size `size` gives as columns and rows; `shows` says of stdout and
+    /// Draws on the terminal behind `writer`, whose size `size` gives as columns and rows; `shows` says of stdout and
     /// stderr whether what the child prints there is shown above the bars, `foreground` whether we are the
     /// terminal's foreground, and `setup` how it is set up.
     #[must_use]
     pub(super) fn new(
-        outlet: Outlet,
+        writer: Writer,
         name: String,
         color: bool,
         shows: [bool; 2],
@@ -143,7 +143,7 @@ impl Bars {
         // indicatif would draw at each change of each row. The frame is forced when the picture is complete.
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 1);
         Self {
-            outlet,
+            writer,
             multi: MultiProgress::with_draw_target(target),
             screen,
             foreground,
@@ -159,10 +159,10 @@ impl Bars {
             parts: Parts::default(),
             source: None,
             since: Duration::ZERO,
-            silent: Some(Silent::default()),
+            silent: Some(Activity::default()),
             output: Output::new(width),
             modes: Modes::default(),
-            charges: Vec::new(),
+            permits: Vec::new(),
             last_frame: None,
             pictured: Duration::ZERO,
             drawn: false,
@@ -205,7 +205,7 @@ impl Bars {
         self
     }
 
-    fn reports(&mut self, reports: &Reports, elapsed: Duration) {
+    fn reports(&mut self, reports: &Batch, elapsed: Duration) {
         self.news = true;
         self.awaits_report = false;
         self.silent = None;
@@ -216,20 +216,20 @@ impl Bars {
         for report in &reports.parts {
             if let Some(part) = self.parts.apply(report, reports.source, elapsed)
                 && part.known.status == Some(Status::Failed)
-                && self.failures.len() < narration::FAILURES
+                && self.failures.len() < messages::FAILURES
             {
                 if self.failures.is_empty() {
                     self.failed = elapsed;
                 }
                 self.failures
-                    .push(narration::part_failed(&part, &self.parts));
+                    .push(messages::part_failed(&part, &self.parts));
             }
         }
         if let Some(bad) = &reports.first_malformed
             && !self.warned
         {
             self.warned = true;
-            self.say(&narration::malformed(bad));
+            self.say(&messages::malformed(bad));
         }
     }
 
@@ -298,8 +298,8 @@ impl Bars {
     }
 
     fn send(&mut self) {
-        let charges = std::mem::take(&mut self.charges);
-        self.outlet.send(self.screen.take(), charges);
+        let permits = std::mem::take(&mut self.permits);
+        self.writer.send(self.screen.take(), permits);
     }
 
     /// Writes what the child printed. apt sets the terminal up so that a newline does not return the cursor, and goes on
@@ -473,13 +473,13 @@ impl Bars {
             self.output.end_line();
         }
         let ending = summary.exit.map(|exit| exit.ending);
-        if summary.state == Final::Cancelled || matches!(ending, Some(Ending::Signal(_))) {
+        if summary.state == FinalState::Cancelled || matches!(ending, Some(Ending::Signal(_))) {
             self.leave_line();
         }
         // What is left on is off for us, and for who writes next.
         self.screen.write(&self.modes.undo(summary.state));
         self.tell_failures();
-        if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
+        if let Some(text) = messages::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
         }
         self.send();
@@ -487,10 +487,11 @@ impl Bars {
 }
 
 impl Sink for Bars {
-    fn event(&mut self, event: &Event<'_>, elapsed: Duration) {
-        match event {
+    fn event(&mut self, event: &Event<'_>) {
+        let elapsed = event.at;
+        match &event.what {
             _ if self.hung_up => {}
-            Event::Cancelling {
+            What::Cancelling {
                 reason: Reason::Hangup,
                 ..
             } => {
@@ -501,26 +502,26 @@ impl Sink for Bars {
                 self.hung_up = true;
             }
             // What was observed is known already; but somebody has asked for it as for a report.
-            Event::Progress(reports) if reports.source == Some(FILES) => self.awaits_report = false,
-            Event::Progress(reports) => self.reports(reports, elapsed),
-            Event::Observed(observed) => {
+            What::Progress(reports) if reports.source == Some(FILES) => self.awaits_report = false,
+            What::Progress(reports) => self.reports(reports, elapsed),
+            What::Observed(observed) => {
                 if let Some(silent) = &mut self.silent {
                     silent.observed(observed, elapsed);
                     self.news = true;
                 }
             }
-            Event::Output { stream, bytes, .. } if !self.shows[*stream as usize] => {
+            What::Output { stream, bytes, .. } if !self.shows[*stream as usize] => {
                 if let Some(silent) = &mut self.silent {
                     silent.printed(*stream, bytes);
                     self.news = true;
                 }
             }
-            Event::Output {
+            What::Output {
                 stream,
                 bytes,
-                charge,
+                permit,
             } => {
-                self.charges.push((*charge).clone());
+                self.permits.push((*permit).clone());
                 if self.lent || self.awaits_report {
                     self.output.show(*stream as usize, bytes, elapsed);
                 } else {
@@ -541,9 +542,9 @@ impl Sink for Bars {
                 }
                 self.news = true;
             }
-            Event::Terminal { ours } => self.terminal_is_ours(*ours, elapsed),
-            Event::Resized => self.news = true,
-            Event::Paused(paused) => {
+            What::Terminal { ours } => self.terminal_is_ours(*ours, elapsed),
+            What::Resized => self.news = true,
+            What::Paused(paused) => {
                 self.paused = *paused;
                 self.news = true;
                 // No time passes while the child is stopped, and so none comes for a frame.
@@ -551,15 +552,15 @@ impl Sink for Bars {
                     self.frame(elapsed);
                 }
             }
-            Event::Finished(summary) => self.finished(summary, elapsed),
-            Event::Warning(text) => {
+            What::Finished(summary) => self.finished(summary, elapsed),
+            What::Warning(text) => {
                 self.say(&escape(text));
                 if !self.lent {
                     self.frame(elapsed);
                 }
             }
-            Event::Cancelling { .. } | Event::Stopping { .. } => {
-                self.stop = Stop::after(self.stop, event, elapsed);
+            What::Cancelling { .. } | What::Stopping { .. } => {
+                self.stop = Stop::after(self.stop, &event.what, elapsed);
                 self.layout.stop();
                 self.news = true;
                 // What a key press does must be seen at once, also where nothing is drawn yet.
@@ -574,7 +575,7 @@ impl Sink for Bars {
                     self.send();
                 }
             }
-            Event::Started { .. } | Event::Signal { .. } => {}
+            What::Started { .. } | What::Signal { .. } => {}
         }
     }
 
@@ -586,7 +587,7 @@ impl Sink for Bars {
             return Some(SHOW_AFTER).filter(|_| !self.awaits_report);
         };
         let waits = self.news || self.output.is_waiting() || !self.failures.is_empty();
-        let wait = if waits || !self.outlet.is_idle() {
+        let wait = if waits || !self.writer.is_idle() {
             FRAME
         } else if self.output.line_open() && !self.drawn {
             return self.output.bars_from().map(|time| time.max(last + FRAME));
@@ -602,7 +603,7 @@ impl Sink for Bars {
         if self.due().is_none_or(|due| due > elapsed) {
             return;
         }
-        if self.outlet.is_idle() {
+        if self.writer.is_idle() {
             self.frame(elapsed);
         } else {
             // Losing a frame is fine; asking again in a moment is enough.
@@ -610,8 +611,8 @@ impl Sink for Bars {
         }
     }
 
-    fn flush(&mut self, charge: &Charge) {
-        self.outlet.flush(charge.clone());
+    fn flush(&mut self, permit: &Permit) {
+        self.writer.flush(permit.clone());
     }
 
     /// What the child prints goes on, without bars.
@@ -627,24 +628,24 @@ impl Sink for Bars {
             "a fault of progrun itself, see above: no bars from now on; the command goes on";
         self.screen
             .write(format!("\r\n{}: {sentence}\r\n", escape(&self.name)).as_bytes());
-        self.outlet
-            .send(self.screen.take(), std::mem::take(&mut self.charges));
+        self.writer
+            .send(self.screen.take(), std::mem::take(&mut self.permits));
         Some(Box::new(Raw {
-            outlet: self.outlet,
+            writer: self.writer,
             shows: self.shows,
         }))
     }
 
     fn abandon(&mut self) {
-        self.outlet.abandon();
+        self.writer.abandon();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credit::Credit;
-    use crate::event::{Final, Stream};
+    use crate::event::{FinalState, Stream};
+    use crate::flow::Credit;
     use crate::protocol::Progress;
     use std::io::{Read, Seek};
     use std::num::NonZeroU16;
@@ -708,9 +709,9 @@ mod tests {
         (pictures, all)
     }
 
-    fn bars(outlet: Outlet) -> Bars {
+    fn bars(writer: Writer) -> Bars {
         Bars::new(
-            outlet,
+            writer,
             "job".to_owned(),
             false,
             [true; 2],
@@ -726,8 +727,8 @@ mod tests {
     fn run_on_terminal(pieces: &[&[u8]]) -> (Vec<Vec<String>>, vt100::Parser) {
         let named = tempfile::NamedTempFile::new().unwrap();
         let mut file = named.reopen().unwrap();
-        let outlet = Outlet::new(named.into_file().into(), Box::new(|_| ()));
-        let mut bars = bars(outlet);
+        let writer = Writer::new(named.into_file().into(), Box::new(|_| ()));
+        let mut bars = bars(writer);
         let mut now = Duration::from_millis(300);
         let credit = Credit::new(1 << 20, || ());
         let mut parser = emulator();
@@ -747,13 +748,13 @@ mod tests {
         bars.tick(now);
         let mut pictures = Vec::new();
         for piece in pieces {
-            let event = Event::Output {
+            let what = What::Output {
                 stream: Stream::Stdout,
                 bytes: &Arc::new(piece.to_vec()),
-                charge: &credit.charge(piece.len()),
+                permit: &credit.permit(piece.len()),
             };
             if !piece.is_empty() {
-                bars.event(&event, now);
+                bars.event(&what.at(now));
             }
             now += Duration::from_millis(100);
             bars.tick(now);
@@ -761,14 +762,14 @@ mod tests {
             pictures.push(everything(&mut parser));
         }
         let summary = Summary {
-            state: Final::Completed,
+            state: FinalState::Completed,
             reason: None,
             exit: None,
             error: None,
             reports: 0,
             malformed: 0,
         };
-        bars.event(&Event::Finished(&summary), now);
+        bars.event(&What::Finished(&summary).at(now));
         show(&mut parser);
         (pictures, parser)
     }
@@ -776,17 +777,17 @@ mod tests {
     #[test]
     fn bars_that_fail_leave_what_the_child_prints_on_the_terminal() {
         let mut file = tempfile::tempfile().unwrap();
-        let outlet = Outlet::new(file.try_clone().unwrap().into(), Box::new(|_| ()));
-        let mut bars = bars(outlet);
+        let writer = Writer::new(file.try_clone().unwrap().into(), Box::new(|_| ()));
+        let mut bars = bars(writer);
         let credit = Credit::new(1 << 20, || ());
         let output = |text: &str| Arc::new(text.as_bytes().to_vec());
         let tell = |sink: &mut dyn Sink, text| {
-            let event = Event::Output {
+            let what = What::Output {
                 stream: Stream::Stdout,
                 bytes: &output(text),
-                charge: &credit.charge(1),
+                permit: &credit.permit(1),
             };
-            sink.event(&event, SHOW_AFTER);
+            sink.event(&what.at(SHOW_AFTER));
         };
         bars.tick(SHOW_AFTER);
         tell(&mut bars, "before\nopen");
@@ -801,19 +802,19 @@ mod tests {
 
     #[test]
     fn what_failed_is_told_of_a_frame_later_when_the_lines_that_say_so_are_there() {
-        let outlet = Outlet::new(tempfile::tempfile().unwrap().into(), Box::new(|_| ()));
-        let mut bars = bars(outlet);
+        let writer = Writer::new(tempfile::tempfile().unwrap().into(), Box::new(|_| ()));
+        let mut bars = bars(writer);
         let part = Progress {
             id: Some("1".into()),
             status: Some(Status::Failed),
             ..Progress::default()
         };
-        let reports = Reports {
+        let reports = Batch {
             parts: vec![part],
             source: Some("tap"),
-            ..Reports::default()
+            ..Batch::default()
         };
-        bars.event(&Event::Progress(&reports), SHOW_AFTER);
+        bars.event(&What::Progress(&reports).at(SHOW_AFTER));
         bars.frame(SHOW_AFTER);
         assert_eq!(bars.failures.len(), 1);
         bars.frame(SHOW_AFTER + FRAME);
@@ -892,16 +893,16 @@ mod tests {
             ("\x1b", "[mred"),
         ] {
             let mut file = tempfile::NamedTempFile::new().unwrap();
-            let outlet = Outlet::new(file.reopen().unwrap().into(), Box::new(|_| ()));
-            let mut bars = bars(outlet).after_first_report(true);
+            let writer = Writer::new(file.reopen().unwrap().into(), Box::new(|_| ()));
+            let mut bars = bars(writer).after_first_report(true);
             let credit = Credit::new(1 << 20, || ());
             let print = |bars: &mut Bars, text: &str, now| {
-                let event = Event::Output {
+                let what = What::Output {
                     stream: Stream::Stderr,
                     bytes: &Arc::new(text.as_bytes().to_vec()),
-                    charge: &credit.charge(1),
+                    permit: &credit.permit(1),
                 };
-                bars.event(&event, now);
+                bars.event(&what.at(now));
                 bars.tick(now);
             };
             let mut written = |since: &mut usize| {
@@ -919,11 +920,11 @@ mod tests {
                 percentage: Some(50.0),
                 ..Progress::default()
             };
-            let reports = Reports {
+            let reports = Batch {
                 parts: vec![report],
-                ..Reports::default()
+                ..Batch::default()
             };
-            bars.event(&Event::Progress(&reports), at(400));
+            bars.event(&What::Progress(&reports).at(at(400)));
             bars.tick(at(500));
             bars.tick(at(2000));
             assert_eq!(written(&mut since), half);

@@ -15,18 +15,19 @@ use rustix::termios::{
 
 use crate::client;
 use crate::dialect::Selection;
-use crate::event::{Route, Stream};
-use crate::groups;
-use crate::standard;
+use crate::event::Stream;
+use crate::model::route::Route;
+use crate::system::closed;
+use crate::system::groups;
 
 use super::bars::Setup;
 use super::files::{self, copy};
-use super::outer::Outer;
-use super::{Bars, Guard, Json, Log, OnGone, Outlet, Plain, Sink, Spool, Streams};
+use super::parent::Parent;
+use super::{Bars, Guard, Json, Log, OnGone, Plain, Sink, Spool, Streams, Writer};
 
 /// What the user wants to see.
 #[derive(Clone, Debug)]
-pub struct Display {
+pub(crate) struct Display {
     /// What the run is called.
     pub name: String,
     /// How progress is shown.
@@ -45,7 +46,7 @@ pub struct Display {
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// As part of the progrun that we run under, if we do; else bars on a terminal, else plain lines; nothing beside
     /// `--json` on stdout.
     Auto,
@@ -59,7 +60,7 @@ pub enum Progress {
 
 /// Where the events go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JsonPlace {
+pub(crate) enum JsonPlace {
     /// To stdout; what the child prints becomes events too.
     Stdout,
     /// To this file; the child keeps its streams.
@@ -68,7 +69,7 @@ pub enum JsonPlace {
 
 /// What is shown of what the child prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Show {
+pub(crate) enum Show {
     /// Everything, as it comes.
     Stream,
     /// Everything at the end, if the child failed.
@@ -79,7 +80,7 @@ pub enum Show {
 
 /// Where what goes through us is a terminal for the child, and not a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tty {
+pub(crate) enum Tty {
     /// Where it is shown on one.
     Auto,
     /// Everywhere.
@@ -92,7 +93,7 @@ pub enum Tty {
 
 /// Something that can be written to no more, and matters to somebody else than the sink.
 #[derive(Debug)]
-pub struct Gone {
+pub(crate) struct Gone {
     /// The child's stream that is to be closed too, if it is our own stdout or stderr.
     pub stream: Option<Stream>,
     /// The sentence that tells of it, if anything is to be said.
@@ -103,7 +104,7 @@ pub struct Gone {
 
 /// The sinks of a run.
 #[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
-pub struct Chosen {
+pub(crate) struct Chosen {
     /// All of them.
     pub sinks: Vec<Box<dyn Sink>>,
     /// How stdout and stderr of the child are connected.
@@ -121,7 +122,7 @@ pub struct Chosen {
     /// How long a file waited for its reader.
     pub waited: Duration,
     /// The way to the progrun that we run under, if we report to it: when it breaks, we are cancelled.
-    pub outer: Option<OwnedFd>,
+    pub parent: Option<OwnedFd>,
     /// Where the events are written, if their reader is our link to our caller.
     pub reader: Option<OwnedFd>,
 }
@@ -131,7 +132,7 @@ pub struct Chosen {
 ///
 /// # Errors
 /// If a file that was asked for cannot be opened.
-pub fn choose(
+pub(crate) fn choose(
     display: &Display,
     from: &Selection,
     patience: Option<Duration>,
@@ -140,14 +141,14 @@ pub fn choose(
     let gone: Arc<dyn Fn(Gone) + Send + Sync> = Arc::new(gone);
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let json_on_stdout = display.json == Some(JsonPlace::Stdout);
-    let outer = match display.progress {
-        Progress::Auto => client::outer(),
+    let parent = match display.progress {
+        Progress::Auto => client::parent(),
         _ => None,
     };
-    let bars = outer.is_none() && draws_bars(display.progress, json_on_stdout);
+    let bars = parent.is_none() && draws_bars(display.progress, json_on_stdout);
     let plain = !bars
         && match display.progress {
-            Progress::Auto => outer.is_none() && !json_on_stdout,
+            Progress::Auto => parent.is_none() && !json_on_stdout,
             other => other == Progress::Plain,
         };
 
@@ -156,7 +157,7 @@ pub fn choose(
     let shared = [bars && same_terminal(), bars && isatty(stderr())];
     // Whoever presses Ctrl-C wants to know what it does; the reader of the events may be gone by then.
     let words = json_on_stdout && display.progress == Progress::Auto && isatty(stderr());
-    let shows_progress = bars || plain || outer.is_some() || display.json.is_some();
+    let shows_progress = bars || plain || parent.is_some() || display.json.is_some();
     // What nobody sees may still say how far the child is.
     let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
     let routes = routes(display, shared, from.reads_streams() || hidden);
@@ -185,16 +186,16 @@ pub fn choose(
         events_file.map(|file| (file, incomplete("the file of events", events)))
     };
     if let Some((place, on_gone)) = events {
-        let outlet = Outlet::new(place, on_gone);
+        let writer = Writer::new(place, on_gone);
         let name = display.name.clone();
-        let json = Json::new(outlet, name, json_on_stdout);
+        let json = Json::new(writer, name, json_on_stdout);
         sinks.push(Box::new(
             json.on_terminal(json_on_stdout && isatty(stdout())),
         ));
     }
     if let Some(file) = log_file {
-        let outlet = Outlet::new(file, incomplete("the log", log));
-        sinks.push(Box::new(Log::new(outlet)));
+        let writer = Writer::new(file, incomplete("the log", log));
+        sinks.push(Box::new(Log::new(writer)));
     }
     if display.output == Show::OnFailure && !json_on_stdout {
         let what = "not all of what the command printed could be shown".to_owned();
@@ -211,17 +212,17 @@ pub fn choose(
         let bars = bars_on_stderr(display, shows)?.direct(direct);
         sinks.push(Box::new(bars.after_first_report(awaits_report)));
     } else if plain {
-        let outlet = Outlet::new(copy(stderr())?, ignore());
-        let plain = Plain::new(outlet, display.name.clone());
+        let writer = Writer::new(copy(stderr())?, ignore());
+        let plain = Plain::new(writer, display.name.clone());
         sinks.push(Box::new(plain.beside([ours[0] && same_place(), ours[1]])));
     } else if words {
-        let outlet = Outlet::new(copy(stderr())?, ignore());
-        let words = Plain::new(outlet, display.name.clone()).words_only();
+        let writer = Writer::new(copy(stderr())?, ignore());
+        let words = Plain::new(writer, display.name.clone()).words_only();
         sinks.push(Box::new(words));
     }
-    if let Some(channel) = &outer {
-        let outlet = Outlet::new(copy(channel)?, ignore());
-        sinks.push(Box::new(Outer::new(outlet, &display.name)));
+    if let Some(channel) = &parent {
+        let writer = Writer::new(copy(channel)?, ignore());
+        sinks.push(Box::new(Parent::new(writer, &display.name)));
     }
     // A file has no reader, and of a terminal that is gone SIGHUP tells.
     let reader = (json_on_stdout && is_read(stdout()))
@@ -234,7 +235,7 @@ pub fn choose(
         routes,
         shows_progress,
         narrates: bars || plain || words,
-        outer,
+        parent,
         verbatim: display.json.is_some(),
         direct,
         waited,
@@ -244,7 +245,7 @@ pub fn choose(
 
 /// The bars on our terminal, above which these of the child's streams are shown.
 fn bars_on_stderr(display: &Display, shows: [bool; 2]) -> anyhow::Result<Bars> {
-    let terminal = Outlet::new(copy(stderr())?, ignore());
+    let terminal = Writer::new(copy(stderr())?, ignore());
     let color = display.color.unwrap_or_else(color_by_environment);
     let name = display.name.clone();
     let bars = Bars::new(terminal, name, color, shows, size, foreground, setup);
@@ -259,7 +260,7 @@ fn streams(ours: [bool; 2], gone: &Arc<dyn Fn(Gone) + Send + Sync>) -> anyhow::R
         }
         let what = format!("cannot write the command's {stream}");
         let on_gone = told(what, Some(stream), false, gone);
-        Ok(Some(Outlet::new(copy(descriptor)?, on_gone)))
+        Ok(Some(Writer::new(copy(descriptor)?, on_gone)))
     };
     let places = [
         place(Stream::Stdout, stdout())?,
@@ -306,7 +307,7 @@ fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2]
     ];
     // A stream that is closed for us is closed for the command, whatever else is wanted of it: it has to see that.
     [(1, routes[0]), (2, routes[1])].map(|(number, route)| {
-        if standard::was_closed(number) {
+        if closed::was_closed(number) {
             Route::Inherit
         } else {
             route
@@ -316,7 +317,7 @@ fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2]
 
 /// Whether a terminal shows what the child prints.
 #[must_use]
-pub fn is_on_screen(display: &Display) -> bool {
+pub(crate) fn is_on_screen(display: &Display) -> bool {
     is_visible(display) && (isatty(stdout()) || isatty(stderr()))
 }
 
@@ -391,7 +392,7 @@ fn size() -> (u16, u16) {
 
 /// Whether we are the foreground of the terminal. Another terminal than our own has no opinion.
 fn foreground() -> bool {
-    tcgetpgrp(stderr()).map_or(true, |foreground| groups::own() == Some(foreground))
+    tcgetpgrp(stderr()).map_or(true, |foreground| groups::ours() == Some(foreground))
 }
 
 /// How the terminal of the bars is set up; as usual where it does not say.

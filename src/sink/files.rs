@@ -25,11 +25,11 @@ use crate::client;
 const PRIVATE: u32 = 0o600;
 
 /// The name for our stdout; written as if by the command.
-pub const STDOUT: &str = "/dev/stdout";
+pub(crate) const STDOUT: &str = "/dev/stdout";
 
 /// A file that waits for its reader, such as a FIFO, has waited in vain.
 #[derive(Clone, Copy, Debug)]
-pub struct NoReader;
+pub(crate) struct NoReader;
 
 impl std::fmt::Display for NoReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -6,8 +6,6 @@
 
 use std::num::NonZeroU16;
 
-pub use super::bars::fuzz::{bars, page};
-
 use super::text::{columns, escape, fit};
 
 /// Foreign text moves no cursor and hides nothing, and takes no more columns of a terminal than it was cut to. The first byte
@@ -16,7 +14,7 @@ use super::text::{columns, escape, fit};
 /// # Panics
 ///
 /// If it does not hold.
-pub fn text(data: &[u8]) {
+pub(crate) fn text(data: &[u8]) {
     let Some((first, bytes)) = data.split_first() else {
         return;
     };

@@ -6,8 +6,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::credit::Charge;
 use crate::event::Event;
+use crate::flow::Permit;
 
 use super::Sink;
 
@@ -35,10 +35,10 @@ impl Guard {
 }
 
 impl Sink for Guard {
-    fn event(&mut self, event: &Event<'_>, elapsed: Duration) {
-        if self.try_call(|sink| sink.event(event, elapsed)).is_none() {
+    fn event(&mut self, event: &Event<'_>) {
+        if self.try_call(|sink| sink.event(event)).is_none() {
             // Some of an output twice is better than none of it.
-            self.try_call(|sink| sink.event(event, elapsed));
+            self.try_call(|sink| sink.event(event));
         }
     }
 
@@ -52,9 +52,9 @@ impl Sink for Guard {
         self.try_call(|sink| sink.tick(elapsed));
     }
 
-    fn flush(&mut self, charge: &Charge) {
-        if self.try_call(|sink| sink.flush(charge)).is_none() {
-            self.try_call(|sink| sink.flush(charge));
+    fn flush(&mut self, permit: &Permit) {
+        if self.try_call(|sink| sink.flush(permit)).is_none() {
+            self.try_call(|sink| sink.flush(permit));
         }
     }
 
@@ -66,6 +66,7 @@ impl Sink for Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::What;
     use std::cell::RefCell;
     use std::rc::Rc;
 
@@ -78,15 +79,15 @@ mod tests {
     }
 
     impl Sink for Faulty {
-        fn event(&mut self, event: &Event<'_>, _: Duration) {
-            let Event::Warning(text) = event else {
+        fn event(&mut self, event: &Event<'_>) {
+            let What::Warning(text) = event.what else {
                 return;
             };
             assert_eq!(self.faults, 0, "this panic is part of a test");
-            self.told.borrow_mut().push((*text).to_owned());
+            self.told.borrow_mut().push(text.to_owned());
         }
 
-        fn flush(&mut self, _: &Charge) {}
+        fn flush(&mut self, _: &Permit) {}
 
         fn abandon(&mut self) {}
 
@@ -110,7 +111,7 @@ mod tests {
                 told: Rc::clone(&told),
             }));
             for text in ["one", "two"] {
-                guard.event(&Event::Warning(text), Duration::ZERO);
+                guard.event(&What::Warning(text).at(Duration::ZERO));
                 guard.tick(Duration::ZERO);
                 assert_eq!(guard.due(), None);
             }

@@ -7,18 +7,20 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::credit::Charge;
-use crate::event::{Cause, Ending, Event, Final, Reason, Step, Stream, signal_name};
+use crate::event::{
+    Cause, Ending, Event, FinalState, Reason, Step, Stream, TaskId, What, signal_name,
+};
+use crate::flow::Permit;
+use crate::model::batch::{Batch, VerbatimLine};
 use crate::protocol::PROGRESS;
-use crate::reports::{Reports, VerbatimLine};
 
 use super::text::escape_json;
-use super::{Outlet, Sink};
+use super::{Sink, Writer};
 
 /// The stream of `--json`.
 #[derive(Debug)]
 pub(super) struct Json {
-    outlet: Outlet,
+    writer: Writer,
     name: String,
     /// Whether what the child prints is in the stream too.
     with_output: bool,
@@ -28,22 +30,25 @@ pub(super) struct Json {
     asked: bool,
     /// Whether the stream is read on a terminal.
     on_terminal: bool,
+    /// Whose event is being written.
+    task: TaskId,
     /// The head of a character that a read cut in two, for each stream.
     cut: [Vec<u8>; 2],
 }
 
 impl Json {
-    /// Writes events to `outlet` as they happen. `name` is the run's; `with_output` if what the child prints is wanted as
+    /// Writes events to `writer` as they happen. `name` is the run's; `with_output` if what the child prints is wanted as
     /// events too.
     #[must_use]
-    pub(super) fn new(outlet: Outlet, name: String, with_output: bool) -> Self {
+    pub(super) fn new(writer: Writer, name: String, with_output: bool) -> Self {
         Self {
-            outlet,
+            writer,
             name,
             with_output,
             cause: "",
             asked: false,
             on_terminal: false,
+            task: TaskId::FIRST,
             cut: [Vec::new(), Vec::new()],
         }
     }
@@ -55,17 +60,17 @@ impl Json {
         self
     }
 
-    fn send(&mut self, lines: String, charges: Vec<Charge>) {
+    fn send(&mut self, lines: String, permits: Vec<Permit>) {
         let lines = if self.on_terminal {
             escape_json(&lines).into_owned()
         } else {
             lines
         };
-        self.outlet.send(lines.into_bytes(), charges);
+        self.writer.send(lines.into_bytes(), permits);
     }
 
     fn line(&mut self, event: &str, elapsed: Duration, fields: &[(&str, Value)]) {
-        let mut line = head(event, elapsed);
+        let mut line = head(event, self.task, elapsed);
         for (name, value) in fields {
             let _ = write!(line, ",\"{name}\":{}", json_of(value));
         }
@@ -73,20 +78,20 @@ impl Json {
         self.send(line, Vec::new());
     }
 
-    fn output(&mut self, stream: Stream, bytes: &[u8], charge: Option<&Charge>, elapsed: Duration) {
+    fn output(&mut self, stream: Stream, bytes: &[u8], permit: Option<&Permit>, elapsed: Duration) {
         if bytes.is_empty() {
             return;
         }
-        let mut line = head("output", elapsed);
+        let mut line = head("output", self.task, elapsed);
         let _ = write!(line, ",\"stream\":\"{stream}\"");
         push_text(&mut line, bytes);
         line.push_str("}\n");
-        self.send(line, charge.into_iter().cloned().collect());
+        self.send(line, permit.into_iter().cloned().collect());
     }
 
-    fn progress(&mut self, reports: &Reports, elapsed: Duration) {
+    fn progress(&mut self, reports: &Batch, elapsed: Duration) {
         // One buffer and one write for all lines of a read: a million reports must not be a million system calls.
-        let mut head = head(PROGRESS, elapsed);
+        let mut head = head(PROGRESS, self.task, elapsed);
         if let Some(source) = reports.source {
             let _ = write!(head, ",\"source\":\"{source}\"");
         }
@@ -100,15 +105,15 @@ impl Json {
                     lines.push_str("}\n");
                 }
                 VerbatimLine::Malformed(bad) => {
-                    lines.push_str(&self::head("malformed", elapsed));
+                    lines.push_str(&self::head("malformed", self.task, elapsed));
                     let _ = write!(lines, ",\"line\":{}", bad.number);
                     push_text(&mut lines, &bad.text);
                     let _ = writeln!(lines, ",\"error\":{}}}", json_of(&bad.error));
                 }
             }
         }
-        let charges = reports.charge.iter().cloned().collect();
-        self.send(lines, charges);
+        let permits = reports.permit.iter().cloned().collect();
+        self.send(lines, permits);
     }
 }
 
@@ -129,9 +134,11 @@ fn json_of(value: &impl Serialize) -> String {
 }
 
 impl Sink for Json {
-    fn event(&mut self, event: &Event<'_>, elapsed: Duration) {
-        match event {
-            Event::Started { command, pid } => {
+    fn event(&mut self, event: &Event<'_>) {
+        let elapsed = event.at;
+        self.task = event.task.unwrap_or(TaskId::FIRST);
+        match &event.what {
+            What::Started { command, pid } => {
                 let command: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
                 let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
                 let fields = [
@@ -142,20 +149,20 @@ impl Sink for Json {
                 ];
                 self.line("started", elapsed, &fields);
             }
-            Event::Progress(reports) => self.progress(reports, elapsed),
-            Event::Output { .. } if !self.with_output => {}
-            Event::Output {
+            What::Progress(reports) => self.progress(reports, elapsed),
+            What::Output { .. } if !self.with_output => {}
+            What::Output {
                 stream,
                 bytes,
-                charge,
+                permit,
             } => {
                 let cut = &mut self.cut[*stream as usize];
                 cut.extend_from_slice(bytes);
                 let rest = cut.split_off(complete(cut));
                 let bytes = std::mem::replace(cut, rest);
-                self.output(*stream, &bytes, Some(charge), elapsed);
+                self.output(*stream, &bytes, Some(permit), elapsed);
             }
-            Event::Cancelling { reason, step, .. } => {
+            What::Cancelling { reason, step, .. } => {
                 self.cause = reason_name(*reason);
                 self.asked = *step == Step::Ask;
                 let fields = [
@@ -164,7 +171,7 @@ impl Sink for Json {
                 ];
                 self.line("state", elapsed, &fields);
             }
-            Event::Stopping { cause, .. } => {
+            What::Stopping { cause, .. } => {
                 let asked = std::mem::take(&mut self.asked);
                 self.cause = match cause {
                     Cause::Again => "interrupt",
@@ -173,7 +180,7 @@ impl Sink for Json {
                     Cause::NoReaction(_) => "kill-after",
                 };
             }
-            Event::Signal { signal, forwarded } => {
+            What::Signal { signal, forwarded } => {
                 let reason = if *forwarded { "forwarded" } else { self.cause };
                 let fields = [
                     ("signal", json!(signal_name(*signal))),
@@ -183,19 +190,19 @@ impl Sink for Json {
             }
             // The terminal is between progrun and the child; it is not part of what happened.
             // Nor is what was seen from outside: who wants that asks for it as reports.
-            Event::Terminal { .. } | Event::Resized | Event::Paused(_) | Event::Observed(_) => {}
-            Event::Warning(message) => {
+            What::Terminal { .. } | What::Resized | What::Paused(_) | What::Observed(_) => {}
+            What::Warning(message) => {
                 self.line("warning", elapsed, &[("message", json!(message))]);
             }
-            Event::Finished(summary) => {
+            What::Finished(summary) => {
                 for stream in [Stream::Stdout, Stream::Stderr] {
                     let cut = std::mem::take(&mut self.cut[stream as usize]);
                     self.output(stream, &cut, None, elapsed);
                 }
                 let state = match summary.state {
-                    Final::Completed => "completed",
-                    Final::Failed => "failed",
-                    Final::Cancelled => "cancelled",
+                    FinalState::Completed => "completed",
+                    FinalState::Failed => "failed",
+                    FinalState::Cancelled => "cancelled",
                 };
                 let (status, signal) = match summary.exit.map(|exit| exit.ending) {
                     None => (None, None),
@@ -225,19 +232,20 @@ impl Sink for Json {
         }
     }
 
-    fn flush(&mut self, charge: &Charge) {
-        self.outlet.flush(charge.clone());
+    fn flush(&mut self, permit: &Permit) {
+        self.writer.flush(permit.clone());
     }
 
     fn abandon(&mut self) {
-        self.outlet.abandon();
+        self.writer.abandon();
     }
 }
 
-/// What every event begins with. `task` is 1 for a single run.
-fn head(event: &str, elapsed: Duration) -> String {
+/// What every event begins with.
+fn head(event: &str, task: TaskId, elapsed: Duration) -> String {
     format!(
-        "{{\"event\":\"{event}\",\"task\":1,\"elapsed\":{}.{:06}",
+        "{{\"event\":\"{event}\",\"task\":{},\"elapsed\":{}.{:06}",
+        task.get(),
         elapsed.as_secs(),
         elapsed.subsec_micros()
     )
@@ -248,7 +256,7 @@ fn reason_name(reason: Reason) -> &'static str {
         Reason::Interrupt => "interrupt",
         Reason::Terminate => "terminate",
         Reason::Hangup => "hangup",
-        Reason::Outer => "outer",
+        Reason::Parent => "outer",
         Reason::Timeout => "timeout",
     }
 }
@@ -310,7 +318,7 @@ mod tests {
     #[test]
     fn a_line_begins_with_the_event_the_task_and_the_time() {
         assert_eq!(
-            head("state", Duration::from_micros(1_000_214)),
+            head("state", TaskId::FIRST, Duration::from_micros(1_000_214)),
             r#"{"event":"state","task":1,"elapsed":1.000214"#
         );
     }

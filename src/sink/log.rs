@@ -1,34 +1,33 @@
 //! Keeps what the child prints in a file, byte for byte, in the order in which it came.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::credit::Charge;
-use crate::event::Event;
+use crate::event::{Event, What};
+use crate::flow::Permit;
 
-use super::{Outlet, Sink};
+use super::{Sink, Writer};
 
 /// The file of `--log`.
 #[derive(Debug)]
-pub(super) struct Log(Outlet);
+pub(super) struct Log(Writer);
 
 impl Log {
     /// Keeps everything in `file`.
     #[must_use]
-    pub(super) fn new(file: Outlet) -> Self {
+    pub(super) fn new(file: Writer) -> Self {
         Self(file)
     }
 }
 
 impl Sink for Log {
-    fn event(&mut self, event: &Event<'_>, _elapsed: Duration) {
-        if let Event::Output { bytes, charge, .. } = event {
-            self.0.send(Arc::clone(bytes), vec![(*charge).clone()]);
+    fn event(&mut self, event: &Event<'_>) {
+        if let What::Output { bytes, permit, .. } = &event.what {
+            self.0.send(Arc::clone(bytes), vec![(*permit).clone()]);
         }
     }
 
-    fn flush(&mut self, charge: &Charge) {
-        self.0.flush(charge.clone());
+    fn flush(&mut self, permit: &Permit) {
+        self.0.flush(permit.clone());
     }
 
     fn abandon(&mut self) {

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 /// Writes as if the place were blocking, whatever it is.
 #[derive(Debug)]
-pub struct Patient<F>(pub F);
+pub(crate) struct Patient<F>(pub F);
 
 impl<F: AsFd> Write for Patient<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use crate::credit::Charge;
-use crate::event::{Event, Summary};
-use crate::parts::{Part, Parts};
+use crate::event::{Event, Summary, What};
+use crate::flow::Permit;
+use crate::model::batch::Batch;
+use crate::model::parts::{Part, Parts};
 use crate::protocol::Status;
-use crate::reports::Reports;
 
-use super::narration::Stop;
+use super::messages::Stop;
 use super::text::{amount, clock, escape, eta, share};
-use super::{Outlet, Sink, narration};
+use super::{Sink, Writer, messages};
 
 /// How long news waits at most.
 const EVERY: Duration = Duration::from_secs(10);
@@ -23,7 +23,7 @@ const EVERY: Duration = Duration::from_secs(10);
     reason = "independent facts about one place"
 )]
 pub(super) struct Plain {
-    outlet: Outlet,
+    writer: Writer,
     name: String,
     parts: Parts,
     /// The tenth that the last line was about.
@@ -46,11 +46,11 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    /// Writes to `outlet`; `name` begins each line.
+    /// Writes to `writer`; `name` begins each line.
     #[must_use]
-    pub(super) fn new(outlet: Outlet, name: String) -> Self {
+    pub(super) fn new(writer: Writer, name: String) -> Self {
         Self {
-            outlet,
+            writer,
             name,
             parts: Parts::default(),
             tenth: None,
@@ -87,10 +87,10 @@ impl Plain {
             ""
         };
         let line = format!("{begin}{}: {text}\n", escape(&self.name));
-        self.outlet.send(line.into_bytes(), Vec::new());
+        self.writer.send(line.into_bytes(), Vec::new());
     }
 
-    fn reports(&mut self, reports: &Reports, elapsed: Duration) {
+    fn reports(&mut self, reports: &Batch, elapsed: Duration) {
         for report in &reports.parts {
             self.news = true;
             if let Some(part) = self.parts.apply(report, reports.source, elapsed) {
@@ -101,7 +101,7 @@ impl Plain {
             && !self.warned
         {
             self.warned = true;
-            self.say(&narration::malformed(bad));
+            self.say(&messages::malformed(bad));
         }
         #[expect(
             clippy::cast_possible_truncation,
@@ -138,19 +138,19 @@ impl Plain {
     }
 
     fn part_ended(&mut self, part: &Part) {
-        if self.outlet.is_idle() {
+        if self.writer.is_idle() {
             self.failures = 0;
         }
-        if part.known.status == Some(Status::Failed) && self.failures < narration::FAILURES {
+        if part.known.status == Some(Status::Failed) && self.failures < messages::FAILURES {
             self.failures += 1;
-            let text = narration::part_failed(part, &self.parts);
+            let text = messages::part_failed(part, &self.parts);
             self.say(&text);
         }
     }
 
     fn finished(&mut self, summary: &Summary, elapsed: Duration) {
         let shown = self.last_line.is_some();
-        if let Some(text) = narration::finished(summary, &self.parts, shown, elapsed) {
+        if let Some(text) = messages::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
         }
     }
@@ -163,7 +163,7 @@ fn describe(parts: &Parts, elapsed: Duration) -> String {
     // What is that of its parts is told as theirs.
     words.extend(share(task).filter(|_| task.tally().is_none()));
     words.push(amount(&task.known));
-    words.push(narration::tally(parts, false));
+    words.push(messages::tally(parts, false));
     if let Some(left) = task.remaining(elapsed).filter(|left| !left.is_zero()) {
         words.push(eta(left));
     }
@@ -178,17 +178,18 @@ fn describe(parts: &Parts, elapsed: Duration) -> String {
 }
 
 impl Sink for Plain {
-    fn event(&mut self, event: &Event<'_>, elapsed: Duration) {
-        match event {
-            Event::Progress(_) | Event::Finished(_) if self.words_only => {}
-            Event::Progress(reports) => self.reports(reports, elapsed),
-            Event::Finished(summary) => self.finished(summary, elapsed),
-            Event::Output { stream, bytes, .. } if self.beside[*stream as usize] => {
+    fn event(&mut self, event: &Event<'_>) {
+        let elapsed = event.at;
+        match &event.what {
+            What::Progress(_) | What::Finished(_) if self.words_only => {}
+            What::Progress(reports) => self.reports(reports, elapsed),
+            What::Finished(summary) => self.finished(summary, elapsed),
+            What::Output { stream, bytes, .. } if self.beside[*stream as usize] => {
                 self.line_open = !bytes.ends_with(b"\n");
             }
-            Event::Warning(text) => self.say(&escape(text)),
-            Event::Cancelling { .. } | Event::Stopping { .. } => {
-                self.stop = Stop::after(self.stop, event, elapsed);
+            What::Warning(text) => self.say(&escape(text)),
+            What::Cancelling { .. } | What::Stopping { .. } => {
+                self.stop = Stop::after(self.stop, &event.what, elapsed);
                 if let Some(text) = self.stop.and_then(|stop| stop.sentence()) {
                     self.say(&text);
                 }
@@ -209,11 +210,11 @@ impl Sink for Plain {
         }
     }
 
-    fn flush(&mut self, charge: &Charge) {
-        self.outlet.flush(charge.clone());
+    fn flush(&mut self, permit: &Permit) {
+        self.writer.flush(permit.clone());
     }
 
     fn abandon(&mut self) {
-        self.outlet.abandon();
+        self.writer.abandon();
     }
 }

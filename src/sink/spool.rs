@@ -12,13 +12,12 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
-use crate::credit::Charge;
-use crate::event::{Event, Final, Reason, Stream, Summary};
+use crate::event::{Event, FinalState, Reason, Stream, Summary, What};
+use crate::flow::Permit;
 
-use super::outlet::unread;
 use super::patient::Patient;
+use super::writer::unread;
 use super::{OnGone, Sink};
 
 /// What stands before a piece in the file: its stream, and its length in four bytes.
@@ -188,28 +187,28 @@ fn read(file: &mut File, put: &mut dyn FnMut(Stream, &mut dyn Read)) -> io::Resu
 /// Whether somebody will want to know why: not who stopped it with their own hand.
 fn wants_reasons(summary: &Summary) -> bool {
     match (summary.state, summary.reason) {
-        (Final::Completed, _) | (_, Some(Reason::Interrupt | Reason::Outer)) => false,
-        (Final::Failed | Final::Cancelled, _) => true,
+        (FinalState::Completed, _) | (_, Some(Reason::Interrupt | Reason::Parent)) => false,
+        (FinalState::Failed | FinalState::Cancelled, _) => true,
     }
 }
 
 impl Sink for Spool {
-    fn event(&mut self, event: &Event<'_>, _elapsed: Duration) {
-        match (event, &mut self.kept) {
-            (Event::Output { stream, bytes, .. }, Some(kept)) => kept.keep(*stream, bytes),
-            (Event::Finished(summary), _) => self.wanted = wants_reasons(summary),
+    fn event(&mut self, event: &Event<'_>) {
+        match (&event.what, &mut self.kept) {
+            (What::Output { stream, bytes, .. }, Some(kept)) => kept.keep(*stream, bytes),
+            (What::Finished(summary), _) => self.wanted = wants_reasons(summary),
             _ => {}
         }
     }
 
-    fn flush(&mut self, charge: &Charge) {
+    fn flush(&mut self, permit: &Permit) {
         if !self.wanted {
             return;
         }
         let Some(kept) = self.kept.take() else {
             return;
         };
-        let what = Arc::new(Mutex::new(Some((kept, charge.clone()))));
+        let what = Arc::new(Mutex::new(Some((kept, permit.clone()))));
         let shown = Arc::clone(&what);
         let work = move || {
             let taken = shown.lock().map(|mut what| what.take());

@@ -1,17 +1,17 @@
 //! Hands on what the child prints, byte for byte, each stream to its own place.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::credit::Charge;
-use crate::event::{Event, Final};
+use crate::event::{Event, FinalState, What};
+use crate::flow::Permit;
 
-use super::{Modes, Outlet, Sink};
+use super::{Sink, Writer};
+use crate::vt::modes::Modes;
 
 /// The child's streams go to ours.
 #[derive(Debug)]
 pub(super) struct Streams {
-    places: [Option<Outlet>; 2],
+    places: [Option<Writer>; 2],
     /// Which of them are a terminal, and what the child has switched on there.
     terminals: [bool; 2],
     modes: Modes,
@@ -21,7 +21,7 @@ impl Streams {
     /// Hands on to these places, stdout first; none for a stream that is shown elsewhere. `terminals` says which of them are
     /// a terminal.
     #[must_use]
-    pub(super) fn new(places: [Option<Outlet>; 2], terminals: [bool; 2]) -> Self {
+    pub(super) fn new(places: [Option<Writer>; 2], terminals: [bool; 2]) -> Self {
         Self {
             places,
             terminals,
@@ -30,34 +30,34 @@ impl Streams {
     }
 
     /// Leaves the terminal as it was before a child that cannot any more.
-    fn undo(&mut self, end: Final) {
+    fn undo(&mut self, end: FinalState) {
         let mut places = self.places.iter_mut().zip(self.terminals);
-        if let Some(outlet) =
+        if let Some(writer) =
             places.find_map(|(place, terminal)| place.as_mut().filter(|_| terminal))
         {
-            outlet.send(self.modes.undo(end), Vec::new());
+            writer.send(self.modes.undo(end), Vec::new());
         }
     }
 }
 
 impl Sink for Streams {
-    fn event(&mut self, event: &Event<'_>, _elapsed: Duration) {
-        match event {
-            Event::Output {
+    fn event(&mut self, event: &Event<'_>) {
+        match &event.what {
+            What::Output {
                 stream,
                 bytes,
-                charge,
+                permit,
             } => {
                 let stream = *stream as usize;
-                let Some(outlet) = &mut self.places[stream] else {
+                let Some(writer) = &mut self.places[stream] else {
                     return;
                 };
                 if self.terminals[stream] {
                     self.modes.note(bytes);
                 }
-                outlet.send(Arc::clone(bytes), vec![(*charge).clone()]);
+                writer.send(Arc::clone(bytes), vec![(*permit).clone()]);
             }
-            Event::Finished(summary) => self.undo(summary.state),
+            What::Finished(summary) => self.undo(summary.state),
             _ => {}
         }
     }
@@ -67,15 +67,15 @@ impl Sink for Streams {
         Some(Box::new(Self::new(self.places, [false; 2])))
     }
 
-    fn flush(&mut self, charge: &Charge) {
-        for outlet in self.places.iter_mut().flatten() {
-            outlet.flush(charge.clone());
+    fn flush(&mut self, permit: &Permit) {
+        for writer in self.places.iter_mut().flatten() {
+            writer.flush(permit.clone());
         }
     }
 
     fn abandon(&mut self) {
-        for outlet in self.places.iter_mut().flatten() {
-            outlet.abandon();
+        for writer in self.places.iter_mut().flatten() {
+            writer.abandon();
         }
     }
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use unicode_width::UnicodeWidthChar;
 
 use crate::dialect::FILES;
-use crate::event::{Ending, Final, Reason, Summary, signal_name};
-use crate::parts::Part;
+use crate::event::{Ending, FinalState, Reason, Summary, signal_name};
+use crate::model::parts::Part;
 use crate::protocol::Progress;
 
 /// Text from a child, fit for a terminal: control characters, escape sequences and characters that reorder or hide
 /// others are made visible, line ends and tabs become spaces.
 #[must_use]
-pub fn escape(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
@@ -278,12 +278,12 @@ pub(super) fn outcome(summary: &Summary, elapsed: Duration) -> String {
         None => String::new(),
     };
     match (summary.state, summary.reason) {
-        (Final::Completed, _) => format!("completed in {time}"),
-        (Final::Failed, _) => match summary.exit.map(|exit| exit.ending) {
+        (FinalState::Completed, _) => format!("completed in {time}"),
+        (FinalState::Failed, _) => match summary.exit.map(|exit| exit.ending) {
             Some(Ending::Signal(_)) => format!("killed by {status} after {time}"),
             _ => format!("failed with {status} after {time}"),
         },
-        (Final::Cancelled, reason) => {
+        (FinalState::Cancelled, reason) => {
             let what = match reason {
                 Some(Reason::Timeout) => "timed out",
                 _ => "cancelled",
@@ -443,28 +443,28 @@ mod tests {
         let say = |summary: Summary| outcome(&summary, Duration::from_secs(2));
         let status = |status| Some(Ending::Status(status));
         assert_eq!(
-            say(summary(Final::Completed, None, status(0))),
+            say(summary(FinalState::Completed, None, status(0))),
             "completed in 2.00s"
         );
         assert_eq!(
-            say(summary(Final::Failed, None, status(7))),
+            say(summary(FinalState::Failed, None, status(7))),
             "failed with exit status 7 after 2.00s"
         );
         assert_eq!(
-            say(summary(Final::Failed, None, Some(Ending::Signal(11)))),
+            say(summary(FinalState::Failed, None, Some(Ending::Signal(11)))),
             "killed by SIGSEGV after 2.00s"
         );
         let interrupt = Some(Reason::Interrupt);
         assert_eq!(
             say(summary(
-                Final::Cancelled,
+                FinalState::Cancelled,
                 interrupt,
                 Some(Ending::Signal(13))
             )),
             "cancelled after 2.00s"
         );
         assert_eq!(
-            say(summary(Final::Cancelled, Some(Reason::Timeout), None)),
+            say(summary(FinalState::Cancelled, Some(Reason::Timeout), None)),
             "timed out after 2.00s"
         );
     }

@@ -6,10 +6,7 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
-use progrun::child::{self, Launch, Notice};
-use progrun::dialect::Selection;
-use progrun::event::Route;
-use progrun::reports::Reports;
+use progrun::internals::{Batch, Launch, Notice, Route, Selection, block, child};
 use progrun::{ProgressExecutor, submit_progress};
 
 fn launch(command: Vec<OsString>) -> Launch {
@@ -26,7 +23,7 @@ fn launch(command: Vec<OsString>) -> Launch {
         wait_output: false,
         in_foreground: false,
         observe: false,
-        outer: None,
+        parent: None,
         reader: None,
         kill_after: None,
     }
@@ -38,8 +35,8 @@ fn main() -> anyhow::Result<()> {
     let (workers, times): (NonZeroUsize, usize) = (words[1].parse()?, words[2].parse()?);
     let command: Vec<OsString> = words[3..].iter().map(Into::into).collect();
     // As the run does.
-    child::block(libc::SIGCHLD);
-    let executor: ProgressExecutor<Reports, ()> = ProgressExecutor::new(workers);
+    block(libc::SIGCHLD);
+    let executor: ProgressExecutor<Batch, ()> = ProgressExecutor::new(workers);
     let counts = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
     let mut futures = Vec::new();
     for _ in 0..times {

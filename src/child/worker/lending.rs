@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::WaitIdStatus;
 
+use crate::model::batch::Batch;
 use crate::protocol::{Progress, Status};
-use crate::reports::Reports;
 
 use super::super::Notice;
 use super::super::observe::processor_time;
@@ -113,7 +113,7 @@ impl Meters {
 
 impl Worker<'_> {
     /// Somebody has said this on the channel or the socket, or asked there whether it is cancelled.
-    pub(super) fn take_terminal_back_at(&mut self, reports: &Reports) {
+    pub(super) fn take_terminal_back_at(&mut self, reports: &Batch) {
         let parts = &reports.parts;
         let was_cancelled = |part: &Progress<'_>| part.status == Some(Status::Cancelled);
         // Whoever only tells that something was cancelled is about to end, of a Ctrl-C that went there. Where it went is

@@ -11,12 +11,12 @@ use rustix::termios::{LocalModes, Termios, tcgetattr};
 
 use crate::event::Stream;
 
-use super::super::screen::{Listener, Wish, question_at_end};
 use super::super::terminal::Terminal;
 use super::super::{Notice, pty, tree};
 use super::Worker;
-use super::keys::Keys;
+use super::keyboard::Keys;
 use super::lending::Use;
+use crate::vt::requests::{RequestScanner, TerminalRequest, question_at_end};
 
 /// How often we look at what no event tells of: settings that the child makes, and the size of a lent terminal.
 const LOOK: Duration = Duration::from_millis(200);
@@ -30,7 +30,7 @@ const ASKED: Duration = Duration::from_millis(50);
 /// A stream that is a terminal for the child.
 #[derive(Debug)]
 pub(super) struct Pty {
-    listener: Listener,
+    listener: RequestScanner,
     /// Its settings before the child changed them.
     original: Termios,
     /// Its settings as they were last seen.
@@ -42,7 +42,7 @@ pub(super) struct Pty {
 impl Pty {
     pub(super) fn new(original: Termios) -> Self {
         Self {
-            listener: Listener::default(),
+            listener: RequestScanner::default(),
             seen: original.clone(),
             original,
             set_up: true,
@@ -110,12 +110,12 @@ impl Worker<'_> {
         for wish in pty.listener.listen(&self.buffer) {
             match wish {
                 // The real terminal answers, and the child reads it there.
-                Wish::Answer(_) if self.taking.lent || self.is_lent() => {}
-                Wish::Answer(question) => {
+                TerminalRequest::Answer(_) if self.taking.lent || self.is_lent() => {}
+                TerminalRequest::Answer(question) => {
                     let answer = question.answer(pty::size());
                     self.type_in(stream, answer.as_bytes());
                 }
-                Wish::Take(at) => {
+                TerminalRequest::Take(at) => {
                     let before: Vec<u8> = self.buffer.drain(..at - handed_on).collect();
                     handed_on = at;
                     if !before.is_empty() {
@@ -123,7 +123,7 @@ impl Worker<'_> {
                     }
                     self.take();
                 }
-                Wish::Keys => self.take_keys(),
+                TerminalRequest::Keys => self.take_keys(),
             }
         }
         self.hold_question(stream);

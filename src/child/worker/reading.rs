@@ -5,7 +5,7 @@
 
 use std::os::fd::AsFd;
 
-use crate::reports::escaped;
+use crate::model::batch::escaped;
 
 /// How much a read takes at most: half of what a pipe holds, so that the child fills one half while we empty the other.
 pub(super) const READ: usize = 128 * 1024;

@@ -96,7 +96,7 @@ fn is_before_amount(text: &[u8], end: usize) -> bool {
     next.is_some_and(|next| *next == b' ' || next.is_ascii_digit())
 }
 
-/// Whether it is worth while to look closer. Asked of every line that is printed.
+/// Whether it is worth while to look closer. CancelMode of every line that is printed.
 pub(super) fn worth(text: &[u8]) -> bool {
     memchr(b'%', text).is_some() || amount_signs(text).next().is_some()
 }
@@ -259,7 +259,7 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
     {
         return None;
     }
-    // Marks of ten have decimals, things that are counted have not.
+    // Prefixes of ten have decimals, things that are counted have not.
     let kind = match right_unit {
         Some(_) => Kind::Bytes,
         None if whole => Kind::Count,

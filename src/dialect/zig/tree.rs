@@ -128,7 +128,7 @@ impl Tree {
 }
 
 impl Node {
-    /// Reports what is new of it.
+    /// Batch what is new of it.
     fn tell(
         &mut self,
         is_root: bool,

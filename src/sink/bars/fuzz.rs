@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use super::output::Output;
 use super::{Bars, Setup};
-use crate::credit::Credit;
-use crate::event::{Event, Final, Stream, Summary};
+use crate::event::{FinalState, Stream, Summary, What};
+use crate::flow::Credit;
+use crate::model::batch::Collector;
 use crate::protocol::Status;
-use crate::reports::Collector;
-use crate::sink::{Outlet, Sink};
+use crate::sink::{Sink, Writer};
 
 const COLUMNS: u16 = 80;
 const ROWS: u16 = 24;
@@ -27,7 +27,7 @@ const ROWS: u16 = 24;
 /// # Panics
 ///
 /// If it does not hold.
-pub fn page(data: &[u8]) {
+pub(crate) fn line_buffer(data: &[u8]) {
     let Some((&[width, source], mut script)) = data.split_first_chunk() else {
         return;
     };
@@ -71,13 +71,13 @@ pub fn page(data: &[u8]) {
 /// # Panics
 ///
 /// If it does not hold.
-pub fn bars(script: &[u8]) {
+pub(crate) fn bars(script: &[u8]) {
     let named = tempfile::NamedTempFile::new().unwrap();
     let mut written = named.reopen().unwrap();
-    let outlet = Outlet::new(named.into_file().into(), Box::new(|_| ()));
+    let writer = Writer::new(named.into_file().into(), Box::new(|_| ()));
     let mut job = Job {
         bars: Bars::new(
-            outlet,
+            writer,
             "job".to_owned(),
             true,
             [true; 2],
@@ -130,17 +130,17 @@ impl Job {
                     self.report(line);
                 }
                 5 => self.wait(u64::from(step) * 3),
-                6 => self.event(&Event::Paused(step >= 0x80)),
+                6 => self.event(What::Paused(step >= 0x80)),
                 _ => {
-                    self.event(&Event::Terminal { ours: false });
-                    self.event(&Event::Terminal { ours: true });
+                    self.event(What::Terminal { ours: false });
+                    self.event(What::Terminal { ours: true });
                 }
             }
             self.now += Duration::from_millis(7);
         }
         self.wait(400);
-        self.event(&Event::Finished(&Summary {
-            state: Final::Completed,
+        self.event(What::Finished(&Summary {
+            state: FinalState::Completed,
             reason: None,
             exit: None,
             error: None,
@@ -149,8 +149,8 @@ impl Job {
         }));
     }
 
-    fn event(&mut self, event: &Event<'_>) {
-        self.bars.event(event, self.now);
+    fn event(&mut self, what: What<'_>) {
+        self.bars.event(&what.at(self.now));
     }
 
     fn wait(&mut self, milliseconds: u64) {
@@ -171,12 +171,12 @@ impl Job {
             if piece.is_empty() {
                 continue;
             }
-            let event = Event::Output {
+            let what = What::Output {
                 stream,
                 bytes: &Arc::new(piece.to_vec()),
-                charge: &self.credit.charge(piece.len()),
+                permit: &self.credit.permit(piece.len()),
             };
-            self.bars.event(&event, self.now);
+            self.bars.event(&what.at(self.now));
             if step >= 0x80 {
                 self.wait(60 * (1 + u64::from(step >> 3 & 3)));
             }
@@ -194,7 +194,7 @@ impl Job {
                 part.status = Some(Status::Ok);
             }
         }
-        self.event(&Event::Progress(&reports));
+        self.event(What::Progress(&reports));
     }
 }
 
@@ -295,8 +295,8 @@ mod tests {
 
     #[test]
     fn what_once_ended_progrun_is_written_in_the_end() {
-        for input in crate::regressions("page") {
-            page(&input);
+        for input in crate::regressions("line_buffer") {
+            line_buffer(&input);
         }
     }
 
@@ -305,7 +305,7 @@ mod tests {
 
         #[test]
         fn output_of_any_kind_is_all_written_in_the_end(header: [u8; 2], output in output()) {
-            page(&[&header, &output[..]].concat());
+            line_buffer(&[&header, &output[..]].concat());
         }
 
         #[test]

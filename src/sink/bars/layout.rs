@@ -8,12 +8,12 @@
 
 use std::time::Duration;
 
-use crate::parts::{Part, Parts};
+use crate::model::parts::{Part, Parts};
 
-use super::super::narration;
+use super::super::messages;
 use super::super::text::{amount, clock, columns, escape, eta, fit, rate, share};
 use super::SPIN;
-use super::silent::Silent;
+use super::activity::Activity;
 
 /// Estimates beyond this help nobody.
 const FAR: Duration = Duration::from_hours(24 * 100);
@@ -65,7 +65,7 @@ impl Layout {
     pub(super) fn lines(
         &mut self,
         parts: &Parts,
-        silent: Option<&Silent>,
+        silent: Option<&Activity>,
         name: &str,
         message: Option<&str>,
         (width, at_most): (usize, usize),
@@ -86,8 +86,8 @@ impl Layout {
         if let Some(message) = message.filter(|_| rows[0].message.is_empty()) {
             escape(message).trim().clone_into(&mut rows[0].message);
         }
-        let tally = narration::tally(parts, false);
-        let line = silent.map_or(String::new(), Silent::line);
+        let tally = messages::tally(parts, false);
+        let line = silent.map_or(String::new(), Activity::line);
         rows[0].message = [tally.as_str(), &rows[0].message, &line]
             .join("  ")
             .trim()
@@ -96,7 +96,7 @@ impl Layout {
         rows[0].facts[AMOUNT] = amount(&task.known);
         for (depth, part) in parts.tree(at_most.saturating_sub(1)) {
             let indent = " ".repeat((depth * 2).min(self.label_limit() / 2));
-            let label = indent + &narration::label(part);
+            let label = indent + &messages::label(part);
             rows.push(Row::new(&label, part, part.elapsed(elapsed), elapsed));
         }
         if self.stops {
@@ -258,7 +258,7 @@ mod tests {
     const MIB: u64 = 1024 * 1024;
 
     /// The only row, without its bar.
-    fn row(parts: &Parts, silent: Option<&Silent>, elapsed: u64) -> String {
+    fn row(parts: &Parts, silent: Option<&Activity>, elapsed: u64) -> String {
         let elapsed = Duration::from_secs(elapsed);
         let lines = Layout::default().lines(parts, silent, "job", None, (100, 10), elapsed);
         format!("{} {}", lines[0].left, lines[0].right)
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_silent_child_has_a_row_of_what_it_uses_and_its_last_line() {
-        let mut silent = Silent::default();
+        let mut silent = Activity::default();
         silent.observed(&observed(None), Duration::from_secs(42));
         silent.printed(Stream::Stdout, b"linking\n");
         assert_eq!(
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_read_through_is_marked_as_an_estimate_and_goes_stale() {
-        let mut silent = Silent::default();
+        let mut silent = Activity::default();
         for (position, seconds) in [(40, 1), (42, 2)] {
             let file = FileRead {
                 name: "big.iso".to_owned(),

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::vt::{Piece, Splitter, is_image};
 
-use super::page::whole_characters;
+use crate::vt::line_buffer::whole_characters;
 
 /// How long a line is open before bars are drawn below it: who is asked something is to see nothing else at first.
 const ALONE: Duration = Duration::from_secs(1);

@@ -1,15 +1,15 @@
 //! What the child printed, on its way to the screen above the bars: in which order, how much of it, and what is taken back.
 //!
-//! Each stream has a page of its own, which says what of it is done; here the two come together on one screen. Refuses to
+//! Each stream has a buffer of its own, which says what of it is done; here the two come together on one screen. Refuses to
 //! know when a frame is due, and the picture.
 
 use std::time::Duration;
 
 use crate::vt::END_ANY;
 
+use super::filter::Filter;
 use super::open_line::{Cursor, OpenLine};
-use super::page::{Change, Page, rows_of};
-use super::sieve::Sieve;
+use crate::vt::line_buffer::{Change, LineBuffer, rows_of};
 
 /// How long a line may stay open before it is shown as it is.
 const OPEN_LINE: Duration = Duration::from_millis(150);
@@ -27,8 +27,8 @@ pub(super) struct Output {
     erase: Option<usize>,
     /// How many columns the screen has.
     width: usize,
-    sieves: [Sieve; 2],
-    pages: [Page; 2],
+    sieves: [Filter; 2],
+    pages: [LineBuffer; 2],
     /// The stream that was written to last.
     latest: usize,
     /// Since when the begun line of each stream waits, and when anything was written.
@@ -49,8 +49,8 @@ impl Output {
 
     /// For a terminal whose character set is not UTF-8, if `so`.
     pub(super) fn eight_bits(&mut self, so: bool) {
-        for page in &mut self.pages {
-            page.eight_bits(so);
+        for buffer in &mut self.pages {
+            buffer.eight_bits(so);
         }
     }
 
@@ -58,8 +58,8 @@ impl Output {
     pub(super) fn resize(&mut self, width: usize) {
         self.width = width;
         self.line.resize(width);
-        for page in &mut self.pages {
-            page.resize(width);
+        for buffer in &mut self.pages {
+            buffer.resize(width);
         }
     }
 
@@ -80,22 +80,22 @@ impl Output {
             self.put(rest);
             bytes = after;
         }
-        let mut sieve = std::mem::take(&mut self.sieves[stream]);
-        sieve.sift(source, bytes, elapsed, &mut |seen| {
+        let mut filter = std::mem::take(&mut self.sieves[stream]);
+        filter.sift(source, bytes, elapsed, &mut |seen| {
             self.write(stream, seen, elapsed);
         });
-        self.sieves[stream] = sieve;
+        self.sieves[stream] = filter;
     }
 
     /// What is written for machines is shown by a bar from now on, or what came of it so far is to be seen as it is.
     pub(super) fn decide(&mut self, drawn: bool, elapsed: Duration) {
         self.now = elapsed;
         for stream in 0..2 {
-            let mut sieve = std::mem::take(&mut self.sieves[stream]);
-            sieve.decide(drawn, elapsed, &mut |seen| {
+            let mut filter = std::mem::take(&mut self.sieves[stream]);
+            filter.decide(drawn, elapsed, &mut |seen| {
                 self.write(stream, seen, elapsed);
             });
-            self.sieves[stream] = sieve;
+            self.sieves[stream] = filter;
         }
     }
 
@@ -146,13 +146,13 @@ impl Output {
 
     /// Whether something is kept until it is decided.
     pub(super) fn keeps(&self) -> bool {
-        self.sieves.iter().any(Sieve::keeps)
+        self.sieves.iter().any(Filter::keeps)
     }
 
     /// Whether something may have to be shown soon.
     pub(super) fn is_waiting(&self) -> bool {
-        let waits = |page: &Page| page.has_open() || page.has_lines();
-        let holds = |sieve: &Sieve| sieve.since().is_some();
+        let waits = |buffer: &LineBuffer| buffer.has_open() || buffer.has_lines();
+        let holds = |filter: &Filter| filter.since().is_some();
         let pages = self.pages.iter().any(waits);
         let within = self.line.is_within();
         self.has_something() || self.keeps() || within || pages || self.sieves.iter().any(holds)
@@ -206,9 +206,9 @@ impl Output {
     }
 
     fn release(&mut self, stream: usize, elapsed: Duration) {
-        let mut sieve = std::mem::take(&mut self.sieves[stream]);
-        sieve.release(&mut |seen| self.write(stream, seen, elapsed));
-        self.sieves[stream] = sieve;
+        let mut filter = std::mem::take(&mut self.sieves[stream]);
+        filter.release(&mut |seen| self.write(stream, seen, elapsed));
+        self.sieves[stream] = filter;
     }
 
     /// Shows everything, for the child is gone. A sequence that it has begun and not ended would swallow what follows.
@@ -227,8 +227,8 @@ impl Output {
 
     /// Somebody else writes after what is on the screen, on a line of its own. Says whether the last one was open.
     pub(super) fn end_line(&mut self) -> bool {
-        for page in &mut self.pages {
-            page.is_covered();
+        for buffer in &mut self.pages {
+            buffer.is_covered();
         }
         let was_open = self.line.is_open();
         self.line.end();

@@ -1,38 +1,37 @@
 //! What stays of the bars when they have failed: what the child prints, as it is. Refuses to look into it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::credit::Charge;
-use crate::event::Event;
+use crate::event::{Event, What};
+use crate::flow::Permit;
 
-use super::super::{Outlet, Sink};
+use super::super::{Sink, Writer};
 
 /// Shows what the child prints on the terminal as it is.
 #[derive(Debug)]
 pub(super) struct Raw {
-    pub(super) outlet: Outlet,
+    pub(super) writer: Writer,
     pub(super) shows: [bool; 2],
 }
 
 impl Sink for Raw {
-    fn event(&mut self, event: &Event<'_>, _elapsed: Duration) {
-        if let Event::Output {
+    fn event(&mut self, event: &Event<'_>) {
+        if let What::Output {
             stream,
             bytes,
-            charge,
-        } = event
+            permit,
+        } = &event.what
             && self.shows[*stream as usize]
         {
-            self.outlet.send(Arc::clone(bytes), vec![(*charge).clone()]);
+            self.writer.send(Arc::clone(bytes), vec![(*permit).clone()]);
         }
     }
 
-    fn flush(&mut self, charge: &Charge) {
-        self.outlet.flush(charge.clone());
+    fn flush(&mut self, permit: &Permit) {
+        self.writer.flush(permit.clone());
     }
 
     fn abandon(&mut self) {
-        self.outlet.abandon();
+        self.writer.abandon();
     }
 }

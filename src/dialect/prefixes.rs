@@ -1,0 +1,118 @@
+//! Which dialects of lines are asked about a line: nearly every line that is printed is nobody's, and is told by its first
+//! bytes.
+//!
+//! Knows the marks of all dialects of one stream by their first byte. Refuses to know whether a line that bears a mark is
+//! one of the dialect: that is for the dialect to say.
+
+use std::array;
+
+use memchr::memchr_iter;
+
+/// What every line of a dialect has in the first bytes of it that are looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Mark {
+    /// It begins with one of these, after blanks.
+    Begins(&'static [&'static str]),
+    /// Two hashes stand somewhere in it: what is said to the machine that builds is often said in the middle of a line.
+    Hashes,
+}
+
+/// The marks of the dialects of a stream. What is asked for is given as a bit for each of them, in their order.
+#[derive(Debug)]
+pub(super) struct Prefixes {
+    /// What a line can begin with, by its first byte.
+    begins: Vec<Vec<Begin>>,
+    hashes: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Begin {
+    word: &'static [u8],
+    /// The first eight bytes, which are compared with less ado than the rest.
+    start: u64,
+    mask: u64,
+    bit: u32,
+}
+
+fn eight(text: &[u8]) -> u64 {
+    u64::from_le_bytes(match text.first_chunk() {
+        Some(eight) => *eight,
+        None => array::from_fn(|at| text.get(at).copied().unwrap_or(0)),
+    })
+}
+
+impl Prefixes {
+    /// Of the marks of up to 32 dialects.
+    pub(super) fn new(marks: impl IntoIterator<Item = Mark>) -> Self {
+        let mut begins = vec![Vec::new(); 256];
+        let mut hashes = 0;
+        for (index, mark) in marks.into_iter().enumerate() {
+            let bit = 1 << index;
+            match mark {
+                Mark::Hashes => hashes |= bit,
+                Mark::Begins(words) => {
+                    for word in words.iter().map(|word| word.as_bytes()) {
+                        begins[usize::from(word[0])].push(Begin {
+                            word,
+                            start: eight(word),
+                            mask: eight(&[0xff; 8][..word.len().min(8)]),
+                            bit,
+                        });
+                    }
+                }
+            }
+        }
+        Self { begins, hashes }
+    }
+
+    /// Those whose lines begin like this.
+    pub(super) fn begun(&self, head: &[u8]) -> u32 {
+        let head = head.trim_ascii_start();
+        let Some(first) = head.first() else { return 0 };
+        let start = eight(head);
+        let begins = self.begins[usize::from(*first)].iter();
+        let begun = begins.filter(|it| it.start == start & it.mask && head.starts_with(it.word));
+        begun.fold(0, |begun, it| begun | it.bit)
+    }
+
+    /// Those that a line with this head can be of.
+    pub(super) fn borne(&self, head: &[u8]) -> u32 {
+        let hashes = self.hashes != 0 && hashes(head).is_some();
+        self.begun(head) | if hashes { self.hashes } else { 0 }
+    }
+}
+
+/// Where the next two hashes are.
+pub(super) fn hashes(text: &[u8]) -> Option<usize> {
+    memchr_iter(b'#', text).find(|at| text.get(at + 1) == Some(&b'#'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialect_is_asked_about_lines_that_bear_its_mark_and_about_no_others() {
+        let marks = Prefixes::new([
+            Mark::Begins(&["ok", "TAP version "]),
+            Mark::Hashes,
+            Mark::Begins(&["{"]),
+        ]);
+        for (line, asked) in [
+            ("", 0b000),
+            ("   ", 0b000),
+            ("o", 0b000),
+            ("ok", 0b001),
+            ("\t  ok 1 - name", 0b001),
+            ("not ok", 0b000),
+            ("TAP version 14", 0b001),
+            ("TAP versions", 0b000),
+            ("TAP vers", 0b000),
+            ("# # one at a time", 0b000),
+            ("step 2 ##teamcity[", 0b010),
+            ("{\"a\":\"##\"}", 0b110),
+        ] {
+            assert_eq!(marks.borne(line.as_bytes()), asked, "{line}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Bounds what is under way between a producer that must never be blocked and a consumer that may be slow.
+//!
+//! A producer permits what it hands on; the permit is given back when the last consumer drops it, which may be another
+//! thread, much later. The producer asks [`Credit::exhausted`] before it takes in more, and is woken when there is room
+//! again. Neither side ever waits here: that is what lets one thread serve a child's pipes and its signals together.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// An account of bytes under way, with a limit.
+#[derive(Clone, Debug)]
+pub(crate) struct Credit(Arc<Account>);
+
+struct Account {
+    limit: usize,
+    under_way: AtomicUsize,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("limit", &self.limit)
+            .field("under_way", &self.under_way)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Credit {
+    /// An account for about `limit` bytes. `wake` is called, from whichever thread gives back, each time an exhausted
+    /// account has room again.
+    pub(crate) fn new(limit: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Account {
+            limit,
+            under_way: AtomicUsize::new(0),
+            wake: Box::new(wake),
+        }))
+    }
+
+    /// Whether the limit is reached. What is taken in all the same is charged all the same.
+    #[must_use]
+    pub(crate) fn exhausted(&self) -> bool {
+        self.0.under_way.load(Ordering::Acquire) >= self.0.limit
+    }
+
+    /// Charges `bytes`, until the returned value and all its clones are dropped.
+    #[must_use]
+    pub(crate) fn permit(&self, bytes: usize) -> Permit {
+        self.0.under_way.fetch_add(bytes, Ordering::AcqRel);
+        Permit(Arc::new(Held {
+            bytes,
+            account: Arc::clone(&self.0),
+        }))
+    }
+}
+
+/// Bytes under way; given back when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Permit(
+    #[expect(dead_code, reason = "held for what happens when it is dropped")] Arc<Held>,
+);
+
+#[derive(Debug)]
+struct Held {
+    bytes: usize,
+    account: Arc<Account>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let before = self
+            .account
+            .under_way
+            .fetch_sub(self.bytes, Ordering::AcqRel);
+        // Only the step across the limit wakes: a wake-up for each chunk would cost more than the chunk.
+        if before >= self.account.limit && before - self.bytes < self.account.limit {
+            (self.account.wake)();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(limit: usize) -> (Credit, Arc<AtomicUsize>) {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&wakes);
+        let credit = Credit::new(limit, move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        (credit, wakes)
+    }
+
+    #[test]
+    fn an_account_is_exhausted_at_its_limit_and_wakes_once_when_there_is_room_again() {
+        let (credit, wakes) = account(100);
+        let first = credit.permit(60);
+        assert!(!credit.exhausted());
+        let second = credit.permit(60);
+        assert!(credit.exhausted());
+        drop(first);
+        assert!(!credit.exhausted());
+        assert_eq!(wakes.load(Ordering::Relaxed), 1);
+        drop(second);
+        assert_eq!(wakes.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_charge_lasts_as_long_as_its_last_clone() {
+        let (credit, wakes) = account(10);
+        let permit = credit.permit(10);
+        let clone = permit.clone();
+        drop(permit);
+        assert!(credit.exhausted());
+        drop(clone);
+        assert!(!credit.exhausted());
+        assert_eq!(wakes.load(Ordering::Relaxed), 1);
+    }
+}

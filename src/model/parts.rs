@@ -1,0 +1,600 @@
+//! The picture of a run: what is known of the task and of its parts, as state and not as events.
+//!
+//! Bars and plain lines are drawn from this one picture whenever they choose to draw; reports that came in between are
+//! folded in and cost nothing more. It is bounded, because the child is not trusted: so many live parts and so much text
+//! of each, the rest is counted. Time comes from outside, as what has passed since the run began.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use crate::eta::Estimate;
+use crate::protocol::{Progress, Status};
+
+/// How many parts may be live at once; further ones are counted and not kept.
+pub(crate) const LIVE_PARTS: usize = 1000;
+/// What was silent for so long may be at its end, or stuck: what it said last is not news.
+const STALE: Duration = Duration::from_secs(10);
+/// How many of the names of parts beyond the live ones are remembered, as numbers.
+const NAMES: usize = 100_000;
+/// How much of each text is kept, in bytes: no line of a terminal shows more.
+const TEXT_LIMIT: usize = 1024;
+
+/// The task itself, or a part of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Part {
+    /// All that it has said, newest first served.
+    pub known: Progress<'static>,
+    /// Whose format it said the last of it in; none: ours.
+    pub source: Option<&'static str>,
+    began: Duration,
+    updated: Duration,
+    eta_given: Duration,
+    estimate: Estimate,
+    /// How many parts of it were named, and how many of these are over.
+    named: u64,
+    over: u64,
+}
+
+impl Part {
+    /// Takes in a report in the format `source`.
+    pub(crate) fn apply(
+        &mut self,
+        report: &Progress<'_>,
+        source: Option<&'static str>,
+        elapsed: Duration,
+    ) {
+        self.known.merge(report);
+        self.source = source;
+        self.updated = elapsed;
+        let known = &mut self.known;
+        clip(&mut known.id);
+        clip(&mut known.parent);
+        clip(&mut known.title);
+        clip(&mut known.unit);
+        clip(&mut known.message);
+        if report.eta.is_some() {
+            self.eta_given = elapsed;
+        }
+        if let Some(done) = report.progress.or(report.percentage) {
+            self.estimate
+                .record(elapsed.saturating_sub(self.began), done);
+        }
+    }
+
+    /// How much of the whole is done, from 0 to 1. Who reports to us says when all is done; in somebody else's format a
+    /// full count proves nothing. What has no amount of its own has that of its parts: those that are over, out of all named.
+    #[must_use]
+    pub(crate) fn fraction(&self) -> Option<f64> {
+        let most = if self.source.is_some() { 0.99 } else { 1.0 };
+        let own = self.known.fraction();
+        own.or_else(|| self.of_parts())
+            .map(|fraction| fraction.min(most))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a share of a bar")]
+    fn of_parts(&self) -> Option<f64> {
+        let has_amount = self.known.progress.is_some() || self.known.percentage.is_some();
+        (!has_amount && self.named > 0).then(|| self.over as f64 / self.named as f64)
+    }
+
+    /// How many parts are over of how many, where that is all the amount that is known.
+    #[must_use]
+    pub(crate) fn tally(&self) -> Option<(u64, u64)> {
+        self.of_parts().map(|_| (self.over, self.named))
+    }
+
+    /// For how long there has been no news, if that makes what is known doubtful: it is long, and longer than usual.
+    #[must_use]
+    pub(crate) fn stale(&self, elapsed: Duration) -> Option<Duration> {
+        let silence = elapsed.saturating_sub(self.updated);
+        let is_usual = self.source.is_none() && self.estimate.stalled(elapsed).is_none();
+        (silence >= STALE && !is_usual).then_some(silence)
+    }
+
+    /// Whether what was measured says nothing about now.
+    fn is_stalled(&self, elapsed: Duration) -> bool {
+        self.stale(elapsed).is_some() || self.estimate.stalled(elapsed).is_some()
+    }
+
+    /// How long the part has been going on.
+    #[must_use]
+    pub(crate) fn elapsed(&self, elapsed: Duration) -> Duration {
+        elapsed.saturating_sub(self.began)
+    }
+
+    /// What is left: the child's own estimate, counted down since it gave it, or ours.
+    #[must_use]
+    pub(crate) fn remaining(&self, elapsed: Duration) -> Option<Duration> {
+        if self.source.is_some() && self.stale(elapsed).is_some() {
+            return None;
+        }
+        if let Some(eta) = self.known.eta {
+            let given = Duration::try_from_secs_f64(eta).ok()?;
+            return Some(given.saturating_sub(elapsed.saturating_sub(self.eta_given)));
+        }
+        if self.is_stalled(elapsed) {
+            return None;
+        }
+        let total = match (self.known.progress, self.known.total) {
+            (Some(_), total) => total?,
+            (None, _) => self.known.percentage.map(|_| 100.0)?,
+        };
+        self.estimate.remaining(self.elapsed(elapsed), total)
+    }
+
+    /// Units in a second; none for a part that gives only percentages.
+    #[must_use]
+    pub(crate) fn rate(&self, elapsed: Duration) -> Option<f64> {
+        if self.is_stalled(elapsed) {
+            return None;
+        }
+        self.known.progress?;
+        self.estimate.rate(self.elapsed(elapsed))
+    }
+}
+
+/// The task and its live parts.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    /// The task itself.
+    pub task: Part,
+    live: Vec<Part>,
+    by_id: HashMap<String, usize>,
+    /// How many parts are over, and how.
+    pub ended: Ended,
+    beyond: Beyond,
+    parents: Parents,
+}
+
+/// The parts beyond [`LIVE_PARTS`] that are not over: only how many there are is known, by numbers that stand for names.
+#[derive(Debug, Default)]
+struct Beyond {
+    names: HashSet<u64>,
+    hasher: RandomState,
+    /// Whether there are more.
+    more: bool,
+}
+
+impl Beyond {
+    fn add(&mut self, id: &str) {
+        let name = self.hasher.hash_one(id);
+        if self.names.len() < NAMES {
+            self.names.insert(name);
+        } else {
+            self.more |= !self.names.contains(&name);
+        }
+    }
+
+    fn remove(&mut self, id: &str) -> bool {
+        !self.names.is_empty() && self.names.remove(&self.hasher.hash_one(id))
+    }
+}
+
+/// Whether more than one part has parts of its own: then the name of a part alone does not say which it is.
+#[derive(Debug, Default)]
+struct Parents {
+    first: Option<String>,
+    several: bool,
+}
+
+/// How many parts are over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// Those that did what they were to do, or had nothing to do.
+    pub well: u64,
+    /// Those that failed or were cancelled.
+    pub badly: u64,
+}
+
+impl Parents {
+    fn note(&mut self, parent: &str) {
+        match &self.first {
+            None => self.first = Some(parent.to_owned()),
+            Some(first) => self.several |= first != parent,
+        }
+    }
+}
+
+impl Parts {
+    /// Takes in a report in the format `source`; none: ours. Gives the part back if the report ended it.
+    pub(crate) fn apply(
+        &mut self,
+        report: &Progress<'_>,
+        source: Option<&'static str>,
+        elapsed: Duration,
+    ) -> Option<Part> {
+        let Some(id) = report.id.as_deref() else {
+            self.task.apply(report, source, elapsed);
+            return None;
+        };
+        let id = clipped(id);
+        if let Some(parent) = report.parent.as_deref() {
+            self.parents.note(clipped(parent));
+        }
+        let index = self.by_id.get(id).copied();
+        let known = match index {
+            Some(index) => self.live[index].known.parent.clone(),
+            None => None,
+        };
+        let parent = report.parent.as_deref().map(clipped);
+        let parent = parent.or(known.as_deref());
+        let is_new = index.is_none() && !self.beyond.remove(id);
+        let whole = self.whole(parent);
+        whole.updated = elapsed;
+        // Other programs name their parts as they come to them.
+        if source.is_none() {
+            whole.named += u64::from(is_new);
+            whole.over += u64::from(report.status.is_some());
+        }
+        self.task.updated = elapsed;
+        let index = match index {
+            Some(index) => index,
+            None if self.live.len() == LIVE_PARTS => {
+                self.count(report.status);
+                if report.status.is_none() {
+                    self.beyond.add(id);
+                    return None;
+                }
+                // What failed is told, also if nothing more was known of it.
+                let mut part = Part::default();
+                part.apply(report, source, elapsed);
+                return Some(part);
+            }
+            None => {
+                self.by_id.insert(id.to_owned(), self.live.len());
+                self.live.push(Part {
+                    began: elapsed,
+                    ..Part::default()
+                });
+                self.live.len() - 1
+            }
+        };
+        self.live[index].apply(report, source, elapsed);
+        report.status?;
+        self.count(report.status);
+        self.by_id.remove(id);
+        let part = self.live.remove(index);
+        for place in self.by_id.values_mut().filter(|place| **place > index) {
+            *place -= 1;
+        }
+        Some(part)
+    }
+
+    /// What a part belongs to: a live part, or the task itself.
+    fn whole(&mut self, parent: Option<&str>) -> &mut Part {
+        match parent.and_then(|parent| self.by_id.get(parent)) {
+            Some(&index) => &mut self.live[index],
+            None => &mut self.task,
+        }
+    }
+
+    /// The part that this one belongs to, if its own name does not say which it is: as it is known, or by its id alone.
+    #[must_use]
+    pub(crate) fn owner<'a>(&'a self, part: &'a Part) -> Option<&'a str> {
+        let parent = part
+            .known
+            .parent
+            .as_deref()
+            .filter(|_| self.parents.several)?;
+        let live = self.by_id.get(parent).map(|index| &self.live[*index]);
+        live.and_then(|owner| owner.known.title.as_deref())
+            .or(Some(parent))
+    }
+
+    fn count(&mut self, status: Option<Status>) {
+        match status {
+            None => {}
+            Some(Status::Ok | Status::Skipped) => self.ended.well += 1,
+            Some(Status::Failed | Status::Cancelled) => self.ended.badly += 1,
+        }
+    }
+
+    /// How many parts are not over, and whether there are more than can be counted.
+    #[must_use]
+    pub(crate) fn live(&self) -> (usize, bool) {
+        (self.live.len() + self.beyond.names.len(), self.beyond.more)
+    }
+
+    /// How many live parts were reported in somebody else's format.
+    #[must_use]
+    pub(crate) fn of_others(&self) -> usize {
+        let parts = self.live.iter();
+        parts.filter(|part| part.source.is_some()).count()
+    }
+
+    /// The first `at_most` live parts as a tree, in the order in which they began: each with its depth, 1 for a part of
+    /// the task itself. A part whose parent is not live stands at the top.
+    #[must_use]
+    pub(crate) fn tree(&self, at_most: usize) -> Vec<(usize, &Part)> {
+        let mut children: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
+        for (index, part) in self.live.iter().enumerate() {
+            let parent = part.known.parent.as_deref();
+            let parent = parent.and_then(|parent| self.by_id.get(parent).copied());
+            // A child may claim to be its own ancestor. Only an earlier part can be a parent, so there are no circles.
+            let parent = parent.filter(|parent| *parent < index);
+            children.entry(parent).or_default().push(index);
+        }
+        let mut lines = Vec::new();
+        let mut open: Vec<(usize, usize)> = Vec::new();
+        let push_all = |open: &mut Vec<(usize, usize)>, parent, depth| {
+            if let Some(indices) = children.get(&parent) {
+                open.extend(indices.iter().rev().map(|index| (depth, *index)));
+            }
+        };
+        push_all(&mut open, None, 1);
+        while let Some((depth, index)) = open.pop() {
+            if lines.len() == at_most {
+                break;
+            }
+            lines.push((depth, &self.live[index]));
+            push_all(&mut open, Some(index), depth + 1);
+        }
+        lines
+    }
+}
+
+/// As much of a text as is kept.
+#[must_use]
+pub(crate) fn clipped(text: &str) -> &str {
+    &text[..text.floor_char_boundary(TEXT_LIMIT)]
+}
+
+fn clip(text: &mut Option<Cow<'static, str>>) {
+    if let Some(text) = text
+        && text.len() > TEXT_LIMIT
+    {
+        *text = Cow::Owned(clipped(text).to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1);
+
+    fn report(id: &'static str, parent: Option<&'static str>) -> Progress<'static> {
+        Progress {
+            id: Some(Cow::Borrowed(id)),
+            parent: parent.map(Cow::Borrowed),
+            ..Progress::default()
+        }
+    }
+
+    fn over(id: &'static str, status: Status) -> Progress<'static> {
+        Progress {
+            status: Some(status),
+            ..report(id, None)
+        }
+    }
+
+    fn shape(parts: &Parts) -> Vec<(usize, String)> {
+        let tree = parts.tree(usize::MAX).into_iter();
+        tree.map(|(depth, part)| (depth, part.known.id.clone().unwrap().into_owned()))
+            .collect()
+    }
+
+    fn line(depth: usize, id: &str) -> (usize, String) {
+        (depth, id.to_owned())
+    }
+
+    #[test]
+    fn parts_stand_under_their_parents_in_the_order_in_which_they_began() {
+        let mut parts = Parts::default();
+        for (id, parent) in [
+            ("a", None),
+            ("b", None),
+            ("a1", Some("a")),
+            ("b1", Some("b")),
+            ("a2", Some("a")),
+            ("orphan", Some("nobody")),
+        ] {
+            assert!(parts.apply(&report(id, parent), None, NOW).is_none());
+        }
+        assert_eq!(
+            shape(&parts),
+            [
+                line(1, "a"),
+                line(2, "a1"),
+                line(2, "a2"),
+                line(1, "b"),
+                line(2, "b1"),
+                line(1, "orphan")
+            ]
+        );
+        assert_eq!(parts.tree(2).len(), 2);
+    }
+
+    #[test]
+    fn parts_that_claim_to_be_each_others_parents_are_still_drawn_once() {
+        let mut parts = Parts::default();
+        for (id, parent) in [("a", Some("b")), ("b", Some("a")), ("c", Some("c"))] {
+            parts.apply(&report(id, parent), None, NOW);
+        }
+        assert_eq!(shape(&parts), [line(1, "a"), line(2, "b"), line(1, "c")]);
+    }
+
+    #[test]
+    fn a_part_that_is_over_is_given_back_and_counted() {
+        let mut parts = Parts::default();
+        parts.apply(&report("a", None), None, NOW);
+        parts.apply(&report("b", None), None, NOW);
+        let ended = parts.apply(&over("a", Status::Failed), None, NOW).unwrap();
+        assert_eq!(ended.known.id.as_deref(), Some("a"));
+        parts.apply(&over("b", Status::Skipped), None, NOW);
+        parts.apply(&over("never began", Status::Ok), None, NOW);
+        assert_eq!(parts.ended, Ended { well: 2, badly: 1 });
+        assert_eq!(parts.live(), (0, false));
+        parts.apply(&report("b", None), None, NOW);
+        assert_eq!(shape(&parts), [line(1, "b")]);
+    }
+
+    fn numbered(number: usize, status: Option<Status>) -> Progress<'static> {
+        Progress {
+            id: Some(Cow::Owned(number.to_string())),
+            status,
+            ..Progress::default()
+        }
+    }
+
+    #[test]
+    fn parts_beyond_the_limit_are_counted_once_each_and_not_kept() {
+        let mut parts = Parts::default();
+        for _ in 0..3 {
+            for number in 0..3000 {
+                parts.apply(&numbered(number, None), None, NOW);
+            }
+        }
+        assert_eq!(
+            (parts.live.len(), parts.live()),
+            (LIVE_PARTS, (3000, false))
+        );
+        assert_eq!(parts.task.tally(), Some((0, 3000)));
+        for number in (0..3000).rev() {
+            parts.apply(&numbered(number, Some(Status::Ok)), None, NOW);
+        }
+        assert_eq!((parts.live(), parts.ended.well), ((0, false), 3000));
+        assert_eq!(parts.task.tally(), Some((3000, 3000)));
+        for number in 0..2 * NAMES {
+            parts.apply(&numbered(number, None), None, NOW);
+        }
+        assert_eq!(parts.live(), (LIVE_PARTS + NAMES, true));
+    }
+
+    #[test]
+    fn a_whole_without_an_amount_has_that_of_its_parts() {
+        let mut parts = Parts::default();
+        for (id, parent) in [
+            ("a", None),
+            ("b", None),
+            ("a1", Some("a")),
+            ("a2", Some("a")),
+        ] {
+            parts.apply(&report(id, parent), None, NOW);
+        }
+        parts.apply(&over("a1", Status::Ok), None, NOW);
+        assert_eq!(parts.tree(1)[0].1.fraction(), Some(0.5));
+        assert_eq!(parts.task.fraction(), Some(0.0));
+        parts.apply(&over("b", Status::Failed), None, NOW);
+        assert_eq!(
+            (parts.task.fraction(), parts.task.tally()),
+            (Some(0.5), Some((1, 2)))
+        );
+        let own = Progress {
+            progress: Some(3.0),
+            ..Progress::default()
+        };
+        parts.apply(&own, None, NOW);
+        assert_eq!((parts.task.fraction(), parts.task.tally()), (None, None));
+        // Another program names its parts as it comes to them.
+        let mut parts = Parts::default();
+        parts.apply(&report("a", None), Some("tool"), NOW);
+        assert_eq!(parts.task.fraction(), None);
+    }
+
+    #[test]
+    fn whose_part_it_is_is_told_where_several_have_parts() {
+        let mut parts = Parts::default();
+        let mut server = report("s1", None);
+        server.title = Some(Cow::Borrowed("server one"));
+        parts.apply(&server, None, NOW);
+        parts.apply(&report("disk 3", Some("s1")), None, NOW);
+        let disk = parts.tree(2)[1].1.clone();
+        assert_eq!(parts.owner(&disk), None);
+        parts.apply(&report("disk 4", Some("s2")), None, NOW);
+        assert_eq!(parts.owner(&disk), Some("server one"));
+        let other = parts.tree(3)[2].1.clone();
+        assert_eq!(parts.owner(&other), Some("s2"));
+    }
+
+    #[test]
+    fn a_stall_has_no_rate_no_time_left_and_is_told() {
+        let at = Duration::from_secs;
+        let report = |progress: u32| Progress {
+            progress: Some(progress.into()),
+            total: Some(100.0),
+            ..Progress::default()
+        };
+        let mut parts = Parts::default();
+        for second in 0..=30 {
+            let progress = u32::try_from(second).unwrap();
+            parts.apply(&report(progress), None, at(second));
+        }
+        let said = |parts: &Parts, now| {
+            let task = &parts.task;
+            (
+                task.rate(at(now)).is_some(),
+                task.remaining(at(now)).is_some(),
+                task.stale(at(now)),
+            )
+        };
+        assert_eq!(said(&parts, 33), (true, true, None));
+        assert_eq!(said(&parts, 34), (false, false, None));
+        assert_eq!(said(&parts, 42), (false, false, Some(at(12))));
+        // A part that moves is news of the whole.
+        let part = Progress {
+            id: Some(Cow::Borrowed("a")),
+            ..Progress::default()
+        };
+        parts.apply(&part, None, at(42));
+        assert_eq!(said(&parts, 43), (false, false, None));
+        // Steps that are slow as a rule are no stall.
+        let mut slow = Parts::default();
+        for step in 0..3 {
+            slow.apply(&report(step), None, at(u64::from(step) * 30));
+        }
+        assert_eq!(said(&slow, 115), (true, true, None));
+        assert_eq!(said(&slow, 122), (false, false, Some(at(62))));
+    }
+
+    #[test]
+    fn a_long_text_is_clipped_at_a_character() {
+        let mut parts = Parts::default();
+        let message = "é".repeat(TEXT_LIMIT);
+        let report = Progress {
+            message: Some(Cow::Owned(message)),
+            ..Progress::default()
+        };
+        parts.apply(&report, None, NOW);
+        let kept = parts.task.known.message.unwrap();
+        assert_eq!(kept, "é".repeat(TEXT_LIMIT / 2));
+    }
+
+    #[test]
+    fn what_another_format_says_is_never_all_and_goes_stale() {
+        let at = Duration::from_secs;
+        let full = |eta| Progress {
+            progress: Some(4.0),
+            total: Some(4.0),
+            eta,
+            ..Progress::default()
+        };
+        let mut part = Part::default();
+        part.apply(&full(Some(60.0)), Some("tool"), at(1));
+        assert_eq!(part.fraction(), Some(0.99));
+        assert_eq!(part.stale(at(10)), None);
+        assert_eq!(part.remaining(at(10)), Some(at(51)));
+        assert_eq!(part.stale(at(11)), Some(at(10)));
+        assert_eq!((part.remaining(at(11)), part.rate(at(11))), (None, None));
+        part.apply(&full(None), None, at(12));
+        assert_eq!(part.fraction(), Some(1.0));
+        assert_eq!(part.stale(at(21)), None);
+        assert_eq!(part.stale(at(100)), Some(at(88)));
+    }
+
+    #[test]
+    fn the_childs_own_estimate_is_counted_down() {
+        let mut parts = Parts::default();
+        let report = Progress {
+            eta: Some(10.0),
+            ..Progress::default()
+        };
+        parts.apply(&report, None, NOW);
+        let later = Duration::from_secs(5);
+        assert_eq!(parts.task.remaining(later), Some(Duration::from_secs(6)));
+        let much_later = Duration::from_secs(50);
+        assert_eq!(parts.task.remaining(much_later), Some(Duration::ZERO));
+    }
+}

@@ -1,0 +1,16 @@
+//! How an output stream of a command is connected: decided by the run, known to the sinks, carried out by the child.
+
+/// How an output stream of the child is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// It is ours: the same descriptor, no copy.
+    Inherit,
+    /// It goes through us.
+    Piped,
+    /// It goes through us, and is a terminal for the child.
+    Terminal,
+    /// It is stderr, and goes where stdout does.
+    Joined,
+    /// It goes nowhere.
+    Discard,
+}

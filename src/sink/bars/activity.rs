@@ -1,0 +1,154 @@
+//! What the bars show of a child that has reported nothing: what it uses or which file it reads through, and the last line
+//! that it printed where nobody else shows it.
+//!
+//! Responsible for keeping that and putting it into words. Refuses to know where it stands and when it is drawn.
+
+use std::time::Duration;
+
+use crate::dialect::FILES;
+use crate::event::{FileRead, Observed, Stream};
+use crate::model::parts::Part;
+
+use super::super::text::{bytes, escape};
+
+/// How much of the end of what the child printed is kept, in bytes: no line of a terminal shows more.
+const TAIL: usize = 1024;
+
+/// What is known of a silent child.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    /// How far it has read which file, if it seems to read one through.
+    pub(super) file: Part,
+    uses: Vec<String>,
+    printed: Vec<u8>,
+    stream: Option<Stream>,
+}
+
+impl Activity {
+    /// Takes in what was seen.
+    pub(super) fn observed(&mut self, observed: &Observed, elapsed: Duration) {
+        let file = observed.file.as_ref();
+        let progress = file.map(FileRead::progress).unwrap_or_default();
+        if progress.message != self.file.known.message {
+            self.file = Part::default();
+        }
+        // Where it stands still there is no news.
+        if progress.progress != self.file.known.progress {
+            self.file.apply(&progress, Some(FILES), elapsed);
+        }
+        self.uses.clear();
+        if observed.cpu >= 0.005 {
+            self.uses.push(format!("{:.0}% cpu", observed.cpu * 100.0));
+        }
+        for (what, rate) in [("read", observed.read), ("write", observed.written)] {
+            if rate >= 1.0 {
+                self.uses.push(format!("{what} {}/s", bytes(rate)));
+            }
+        }
+    }
+
+    /// Takes in what the child printed, and nobody else shows.
+    pub(super) fn printed(&mut self, stream: Stream, bytes: &[u8]) {
+        if self.stream.replace(stream) != Some(stream) {
+            // A begun line of one stream does not go on in the other.
+            self.printed.clear();
+        }
+        self.printed
+            .extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL)..]);
+        let excess = self.printed.len().saturating_sub(TAIL);
+        self.printed.drain(..excess);
+    }
+
+    /// What is to be said beside how far the file is read, which says enough of what the child uses.
+    pub(super) fn line(&self) -> String {
+        let mut words = Vec::new();
+        if self.file.source.is_none() {
+            words.clone_from(&self.uses);
+        }
+        let mut lines = self.printed.rsplit(|byte| matches!(byte, b'\n' | b'\r'));
+        if let Some(last) = lines.find(|line| !line.trim_ascii().is_empty()) {
+            let last = String::from_utf8_lossy(last);
+            words.push(escape(last.trim()).into_owned());
+        }
+        words.join("  ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observed(cpu: f64, read: f64, written: f64) -> Observed {
+        Observed {
+            cpu,
+            read,
+            written,
+            file: None,
+        }
+    }
+
+    #[test]
+    fn only_what_is_used_is_told() {
+        let line = |cpu, read, written| {
+            let mut silent = Activity::default();
+            silent.observed(&observed(cpu, read, written), Duration::ZERO);
+            silent.line()
+        };
+        let mib = 1_048_576.0;
+        assert_eq!(
+            line(0.984, 120.0 * mib, 30.0 * mib),
+            "98% cpu  read 120.0 MiB/s  write 30.0 MiB/s"
+        );
+        assert_eq!(line(3.5, 0.0, 512.0), "350% cpu  write 512 B/s");
+        assert_eq!(line(0.004, 0.9, 0.0), "");
+    }
+
+    #[test]
+    fn the_last_line_is_told_and_made_harmless() {
+        let mut silent = Activity::default();
+        silent.printed(Stream::Stdout, b"first\nsec");
+        assert_eq!(silent.line(), "sec");
+        silent.printed(Stream::Stdout, b"ond \x1b[2J\n  \n");
+        assert_eq!(silent.line(), "second ^[[2J");
+        silent.printed(Stream::Stdout, b"10%\r20%\r");
+        assert_eq!(silent.line(), "20%");
+        silent.printed(Stream::Stderr, b"warning");
+        assert_eq!(silent.line(), "warning");
+        silent.observed(&observed(0.5, 0.0, 0.0), Duration::ZERO);
+        assert_eq!(silent.line(), "50% cpu  warning");
+    }
+
+    #[test]
+    fn of_a_long_line_the_end_is_kept() {
+        let mut silent = Activity::default();
+        for _ in 0..100 {
+            silent.printed(Stream::Stdout, &[b'x'; 5000]);
+            assert!(silent.printed.len() <= TAIL);
+        }
+    }
+
+    #[test]
+    fn a_file_says_how_far_it_is_read_and_goes_when_it_is_closed() {
+        let at = Duration::from_secs;
+        let reading = |name: &str, position| Observed {
+            file: Some(FileRead {
+                name: name.to_owned(),
+                position,
+                size: 200,
+            }),
+            ..observed(1.0, 50.0, 0.0)
+        };
+        let mut silent = Activity::default();
+        silent.observed(&reading("a.iso", 100), at(1));
+        assert_eq!(silent.file.fraction(), Some(0.5));
+        assert_eq!(silent.file.known.message.as_deref(), Some("reading a.iso"));
+        assert_eq!(silent.line(), "");
+        silent.observed(&reading("a.iso", 100), at(11));
+        assert_eq!(silent.file.stale(at(11)), Some(at(10)));
+        silent.observed(&reading("b.iso", 100), at(12));
+        assert_eq!(silent.file.stale(at(12)), None);
+        silent.observed(&observed(1.0, 50.0, 0.0), at(13));
+        assert_eq!(silent.file.fraction(), None);
+        assert_eq!(silent.line(), "100% cpu  read 50 B/s");
+    }
+}

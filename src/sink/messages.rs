@@ -1,0 +1,300 @@
+//! What both kinds of drawing say in words: steps of a stop, warnings, parts that failed, counts at the end.
+
+use std::time::Duration;
+
+use crate::event::{Cause, Ending, FinalState, Reason, Step, Summary, What, signal_name};
+use crate::model::batch::BadLine;
+use crate::model::parts::{Part, Parts};
+
+use super::text::{amount, clock, escape, fit, outcome};
+
+/// Where a stop is, to be said when it gets there, or shown until the next step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stop {
+    reason: Reason,
+    /// When it was requested.
+    requested: Duration,
+    step: Step,
+    /// When the step was taken.
+    taken: Duration,
+    /// When time alone takes the next one.
+    next: Option<Duration>,
+    cause: Option<Cause>,
+}
+
+impl Stop {
+    /// The stop after this event; `before` is the one before it.
+    pub(super) fn after(before: Option<Self>, what: &What<'_>, elapsed: Duration) -> Option<Self> {
+        let stop = |reason, requested, step, left: Option<Duration>, cause| Self {
+            reason,
+            requested,
+            step,
+            taken: elapsed,
+            next: left.and_then(|left| elapsed.checked_add(left)),
+            cause,
+        };
+        match (what, before) {
+            (What::Cancelling { reason, step, left }, _) => {
+                Some(stop(*reason, elapsed, *step, *left, None))
+            }
+            (What::Stopping { cause, step, left }, before) => {
+                let (reason, requested) = before.map_or((Reason::Interrupt, elapsed), |before| {
+                    (before.reason, before.requested)
+                });
+                Some(stop(reason, requested, *step, *left, Some(*cause)))
+            }
+            _ => before,
+        }
+    }
+
+    /// What is said of it when it gets there. Nothing of giving up: who is still there is a warning of its own.
+    pub(super) fn sentence(&self) -> Option<String> {
+        let state = self.state(self.taken);
+        Some(match self.cause {
+            _ if self.step == Step::GiveUp => return None,
+            Some(Cause::NoReaction(time)) => format!("no reaction in {}: {state}", duration(time)),
+            _ => state,
+        })
+    }
+
+    /// What is shown of it at this time.
+    pub(super) fn state(&self, elapsed: Duration) -> String {
+        let left = self.next.map(|next| self.countdown(next, elapsed));
+        let waited = elapsed.saturating_sub(self.taken);
+        let mut text = match self.step {
+            Step::Ask => {
+                let at_most = left.as_ref().map(|left| format!(", at most {left}"));
+                format!("stopping at the next report{}", at_most.unwrap_or_default())
+            }
+            Step::Signal(libc::SIGINT) => "interrupted".to_owned(),
+            Step::Signal(libc::SIGTERM) | Step::Terminate => "terminating".to_owned(),
+            Step::Signal(signal) => signal_name(signal),
+            Step::Kill => "killing".to_owned(),
+            Step::GiveUp => "giving up".to_owned(),
+        };
+        if self.step != Step::Ask && waited >= Duration::from_secs(1) {
+            text.push_str("; still running, ");
+            text.push_str(&clock(waited));
+        }
+        if let Some(left) = left.filter(|_| self.step != Step::Ask) {
+            text = format!("{text}; {} in {left}", self.next_step());
+        }
+        text = match self.whose() {
+            Some(whose) => format!("{whose}: {text}"),
+            None => text,
+        };
+        match (self.reason, self.step) {
+            (Reason::Interrupt, Step::Ask | Step::Signal(_) | Step::Terminate) => {
+                format!("{text} (Ctrl-C again: {})", self.next_step())
+            }
+            _ => text,
+        }
+    }
+
+    /// How long it is until `next`: whole seconds, and never none, unless the step has less than one.
+    fn countdown(&self, next: Duration, elapsed: Duration) -> String {
+        let whole = next.saturating_sub(self.taken);
+        if whole < Duration::from_secs(1) {
+            return duration(whole);
+        }
+        let left = next.saturating_sub(elapsed).as_millis().div_ceil(1000);
+        clock(Duration::from_secs(
+            u64::try_from(left.max(1)).unwrap_or(u64::MAX),
+        ))
+    }
+
+    /// What comes after the step.
+    fn next_step(&self) -> &'static str {
+        match self.step {
+            Step::Signal(libc::SIGTERM) | Step::Terminate => "SIGKILL",
+            _ => "SIGTERM",
+        }
+    }
+
+    /// What it was that asked, where it was no key press.
+    fn whose(&self) -> Option<String> {
+        match (self.cause, self.reason) {
+            (Some(Cause::TimedOut), _) => Some(format!("timed out after {}", duration(self.taken))),
+            (_, Reason::Timeout) => Some(format!("timed out after {}", duration(self.requested))),
+            (_, Reason::Parent) => Some("cancelled by the outer progrun".to_owned()),
+            (_, Reason::Interrupt | Reason::Terminate | Reason::Hangup) => None,
+        }
+    }
+}
+
+/// In seconds, but exact where it is less than one.
+fn duration(time: Duration) -> String {
+    if time < Duration::from_secs(1) && !time.is_zero() {
+        format!("{}ms", time.as_millis().max(1))
+    } else {
+        clock(time)
+    }
+}
+
+/// The warning for the first malformed line.
+pub(super) fn malformed(bad: &BadLine) -> String {
+    let text = String::from_utf8_lossy(&bad.text);
+    let text = escape(&text);
+    format!(
+        "progress line {} is malformed: {}: {}",
+        bad.number,
+        bad.error,
+        fit(&text, 60)
+    )
+}
+
+/// How many failed parts are told of at a time. A child can make parts fail faster than a terminal can tell; all are
+/// counted.
+pub(super) const FAILURES: usize = 20;
+
+/// The line that stays of a part that failed, one of these.
+pub(super) fn part_failed(part: &Part, parts: &Parts) -> String {
+    let mut text = String::new();
+    if let Some(owner) = parts.owner(part) {
+        text = format!("{}: ", escape(owner));
+    }
+    text.push_str(&label(part));
+    text.push_str(" failed");
+    if let Some(message) = &part.known.message {
+        text.push_str(": ");
+        text.push_str(&escape(message));
+    }
+    text
+}
+
+/// What a part is called.
+pub(super) fn label(part: &Part) -> String {
+    let known = &part.known;
+    let name = known.title.as_deref().or(known.id.as_deref()).unwrap_or("");
+    escape(name).into_owned()
+}
+
+/// How many parts are over, of how many; empty where there are none. Other programs end few of theirs: the command's success
+/// does.
+pub(super) fn tally(parts: &Parts, succeeded: bool) -> String {
+    let count = |parts: usize| u64::try_from(parts).unwrap_or(0);
+    let ended = parts.ended.well + parts.ended.badly;
+    let (live, more) = parts.live();
+    let begun = ended + count(live);
+    let more = if more { "+" } else { "" };
+    let over = ended
+        + if succeeded {
+            count(parts.of_others())
+        } else {
+            0
+        };
+    match (begun, parts.ended.badly) {
+        (0, _) => String::new(),
+        (begun, 0) => format!("{over} of {begun}{more} parts"),
+        (begun, failed) => format!("{over} of {begun}{more} parts, {failed} failed"),
+    }
+}
+
+/// The last line: how it ended, how long it took, how far it came. None for an ordinary end before anything was shown of
+/// the run, and for one that never ran: that is the program's own error to tell.
+pub(super) fn finished(
+    summary: &Summary,
+    parts: &Parts,
+    shown: bool,
+    elapsed: Duration,
+) -> Option<String> {
+    let ending = summary.exit.map(|exit| exit.ending);
+    let ordinary = match summary.state {
+        FinalState::Completed => true,
+        // The reader of a pipe had enough, as in `| head`: nobody wants to be told.
+        FinalState::Failed => ending == Some(Ending::Signal(libc::SIGPIPE)),
+        FinalState::Cancelled => false,
+    };
+    if !shown && ordinary && summary.malformed == 0 || summary.error.is_some() {
+        return None;
+    }
+    let malformed = match summary.malformed {
+        0 => String::new(),
+        1 => "1 malformed progress line".to_owned(),
+        count => format!("{count} malformed progress lines"),
+    };
+    let mut facts = vec![
+        outcome(summary, elapsed),
+        amount(&parts.task.known),
+        tally(parts, summary.state == FinalState::Completed),
+        malformed,
+    ];
+    facts.retain(|fact| !fact.is_empty());
+    Some(facts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn begun(reason: Reason, step: Step, left: Option<u64>) -> Stop {
+        let left = left.map(at);
+        Stop::after(None, &What::Cancelling { reason, step, left }, at(3)).unwrap()
+    }
+
+    fn then(before: Stop, cause: Cause, step: Step, left: Option<u64>, seconds: u64) -> Stop {
+        let left = left.map(at);
+        let event = What::Stopping { cause, step, left };
+        Stop::after(Some(before), &event, at(seconds)).unwrap()
+    }
+
+    #[test]
+    fn a_stop_by_ctrl_c_says_what_is_waited_for_and_what_the_key_does_next() {
+        let stop = begun(Reason::Interrupt, Step::Ask, Some(10));
+        assert_eq!(
+            stop.state(at(3)),
+            "stopping at the next report, at most 10s (Ctrl-C again: SIGTERM)"
+        );
+        assert_eq!(
+            stop.state(at(9)),
+            "stopping at the next report, at most 4s (Ctrl-C again: SIGTERM)"
+        );
+        let grace = Cause::NoReaction(at(10));
+        let stop = then(stop, grace, Step::Signal(libc::SIGINT), None, 13);
+        assert_eq!(
+            stop.sentence().unwrap(),
+            "no reaction in 10s: interrupted (Ctrl-C again: SIGTERM)"
+        );
+        assert_eq!(
+            stop.state(at(25)),
+            "interrupted; still running, 12s (Ctrl-C again: SIGTERM)"
+        );
+        let stop = then(stop, Cause::Again, Step::Terminate, None, 30);
+        assert_eq!(stop.state(at(30)), "terminating (Ctrl-C again: SIGKILL)");
+        let stop = then(stop, Cause::Again, Step::Kill, None, 31);
+        assert_eq!(stop.state(at(31)), "killing");
+        assert_eq!(stop.state(at(33)), "killing; still running, 2s");
+        let stop = then(stop, Cause::Again, Step::GiveUp, None, 34);
+        assert_eq!(stop.sentence(), None);
+    }
+
+    #[test]
+    fn a_stop_that_no_user_asked_for_says_what_asked_and_when_time_goes_on() {
+        let stop = begun(Reason::Timeout, Step::Signal(libc::SIGTERM), Some(5));
+        assert_eq!(
+            stop.sentence().unwrap(),
+            "timed out after 3s: terminating; SIGKILL in 5s"
+        );
+        assert_eq!(
+            stop.state(at(5)),
+            "timed out after 3s: terminating; still running, 2s; SIGKILL in 3s"
+        );
+        let stop = begun(Reason::Terminate, Step::Signal(libc::SIGTERM), None);
+        assert_eq!(stop.sentence().unwrap(), "terminating");
+        let stop = begun(Reason::Parent, Step::Ask, None);
+        assert_eq!(
+            stop.sentence().unwrap(),
+            "cancelled by the outer progrun: stopping at the next report"
+        );
+        let stop = begun(Reason::Interrupt, Step::Signal(libc::SIGINT), Some(5));
+        let stop = then(stop, Cause::TimedOut, Step::Terminate, Some(5), 60);
+        assert_eq!(
+            stop.sentence().unwrap(),
+            "timed out after 1m00s: terminating; SIGKILL in 5s (Ctrl-C again: SIGKILL)"
+        );
+    }
+}

@@ -1,0 +1,186 @@
+//! Masks and dispositions of signals, and stopping ourselves.
+//!
+//! One of the four files with `unsafe` code (the others are `spawn.rs`, `watcher.rs` and `groups.rs`): none of the crates that we have offers a safe
+//! interface to the mask of a thread and the disposition of a signal. All that is handed to the system here is plain
+//! data of this file's own, for which all-zero bytes are valid.
+#![expect(
+    unsafe_code,
+    reason = "signal masks and dispositions have no safe interface"
+)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
+
+/// The last of the classic signals; the real-time ones have no handlers of ours.
+const LAST: i32 = 31;
+
+/// All signals are blocked in this thread until the value is dropped.
+pub(crate) struct Blocked(libc::sigset_t);
+
+impl Blocked {
+    pub(crate) fn all() -> Self {
+        // SAFETY: a signal set is plain data, for which all-zero bytes are valid; the calls only read and write it.
+        unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: the set was filled in by the call that blocked.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut());
+        }
+    }
+}
+
+/// Unblocks `signals` in this thread and those that it will start: a caller may have blocked them, and a program that
+/// waits for a blocked SIGCHLD waits for ever.
+pub(crate) fn unblock(signals: &[i32]) {
+    // SAFETY: as above.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for &signal in signals {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
+    }
+}
+
+/// Whether `signal` is ignored in this process: under nohup, or for SIGINT in `cmd &` of a shell without job control.
+#[must_use]
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    // SAFETY: only reads the disposition into plain data.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+            && action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Keeps `signal` from this thread and those that it will start. For SIGTTOU that means: this program may write to its
+/// terminal and hand it on also while it is in the background. A mask, unlike "ignored", does not reach the child.
+pub fn block(signal: i32) {
+    // SAFETY: as above.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+    }
+}
+
+/// What the child does to its signals between fork and exec: default handlers and an empty mask. What was ignored stays
+/// ignored, for nohup means it.
+pub(crate) fn reset() {
+    // SAFETY: async-signal-safe system calls on plain data.
+    unsafe {
+        // Handlers go before the mask opens: a signal that waits behind it must not run our handler here.
+        let mut action: libc::sigaction = std::mem::zeroed();
+        for signal in 1..=LAST {
+            let handled = libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+                && action.sa_sigaction != libc::SIG_IGN
+                && action.sa_sigaction != libc::SIG_DFL;
+            if handled {
+                action = std::mem::zeroed();
+                action.sa_sigaction = libc::SIG_DFL;
+                libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+            }
+        }
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut mask);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
+    }
+}
+
+/// Sends a real-time signal to the group of `leader`, which must not have been reaped. rustix knows only those with a name.
+pub(crate) fn send_real_time(leader: Pid, signal: i32) {
+    // SAFETY: sends a signal to a group of the child's, or is an error.
+    unsafe {
+        libc::kill(-leader.as_raw_nonzero().get(), signal);
+    }
+}
+
+/// Ends this process, or its group, as `signal` does by default. Returns only if it does not: for the first process of a
+/// container.
+pub(crate) fn die_by(signal: i32, scope: Scope) {
+    // SAFETY: as above; a default action runs no code of ours.
+    unsafe {
+        let mut default: libc::sigaction = std::mem::zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(signal, &raw const default, std::ptr::null_mut());
+        unblock(&[signal]);
+        libc::kill(scope.pid(), signal);
+    }
+}
+
+/// Whether SIGCONT came since it was last asked.
+static CONTINUED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note_continued(_: libc::c_int) {
+    CONTINUED.store(true, Ordering::SeqCst);
+}
+
+/// Who is to be stopped, or to die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// This process alone: the others of its group know already, or are not meant.
+    Process,
+    /// The whole group, as the terminal does it: or the script that we are part of would wait for us while its own
+    /// shell waits for the script.
+    Group,
+}
+
+impl Scope {
+    fn pid(self) -> libc::pid_t {
+        match self {
+            Self::Process => rustix::process::getpid().as_raw_pid(),
+            Self::Group => 0,
+        }
+    }
+}
+
+/// Stops this process, or its group, as `signal` does by default, and returns when it is continued: how long that took.
+/// None if it was not stopped.
+///
+/// By the signal and not by SIGSTOP: in an orphaned process group, where nobody could continue us, the system discards
+/// the signal, and this returns at once.
+///
+/// The other threads have SIGCONT blocked (see [`block`]), so that it comes to this one, and before `kill` returns.
+#[must_use]
+pub(crate) fn stop_by(signal: i32, scope: Scope) -> Option<Duration> {
+    let before = Instant::now();
+    // SAFETY: as above; the handlers that are put back are those that were there, and ours only stores a flag.
+    unsafe {
+        let mut ours: libc::sigaction = std::mem::zeroed();
+        ours.sa_sigaction = note_continued as *const () as libc::sighandler_t;
+        ours.sa_flags = libc::SA_RESTART;
+        let mut default: libc::sigaction = std::mem::zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        let mut on_continue: libc::sigaction = std::mem::zeroed();
+        let mut on_stop: libc::sigaction = std::mem::zeroed();
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        libc::sigaction(libc::SIGCONT, &raw const ours, &raw mut on_continue);
+        libc::sigaction(signal, &raw const default, &raw mut on_stop);
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        libc::sigaddset(&raw mut set, libc::SIGCONT);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
+        // One of earlier, which waited, has arrived by now.
+        CONTINUED.store(false, Ordering::SeqCst);
+        libc::kill(scope.pid(), signal);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
+        libc::sigaction(signal, &raw const on_stop, std::ptr::null_mut());
+        libc::sigaction(libc::SIGCONT, &raw const on_continue, std::ptr::null_mut());
+    }
+    CONTINUED.load(Ordering::SeqCst).then(|| before.elapsed())
+}

@@ -1,0 +1,255 @@
+//! The other side of the protocol: reporting to the progrun that we run under.
+//!
+//! Finds the way to it, which is the descriptor that the environment names or else the socket, and sends one line. It
+//! knows nothing of what a line means, starts no thread and touches no signal: whoever reports is a short-lived program,
+//! or a progrun inside another.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
+#[cfg(target_os = "linux")]
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
+#[cfg(target_os = "linux")]
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, geteuid, getpid, getppid, pidfd_getfd, pidfd_open,
+};
+
+/// The longest report, newline included: what a pipe takes in one piece, whoever else writes into it.
+pub const REPORT_LIMIT: usize = 4096;
+/// The variable with the path of the socket.
+pub const SOCKET: &str = "PROGRUN_SOCK";
+/// What is answered on the socket when everything has been read.
+pub const TAKEN: &str = "ok\n";
+/// What is answered there after a cancel request.
+pub const CANCELLED: &str = "cancelled\n";
+/// What is answered there to somebody else's processes.
+pub const REFUSED: &str = "refused\n";
+
+/// How long the other end is waited for, in all: a progrun that is stopped must not stop us.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for a progrun that only looks whether it runs under another.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// What became of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It arrived, or nobody wants it.
+    Done,
+    /// We are cancelled.
+    Cancelled,
+    /// The other end has taken nothing for five seconds: it is stopped, or stuck.
+    Late,
+}
+
+/// Sends a line, which has its newline and is no longer than [`REPORT_LIMIT`], to the progrun that we run under. It is
+/// done at once if there is none.
+#[must_use]
+pub fn send(line: &[u8]) -> Delivery {
+    let begun = Instant::now();
+    let sent = if let Some(channel) = channel() {
+        write(&channel, line)
+    } else {
+        match socket(PATIENCE) {
+            Ok(socket) => ask(socket, line, begun),
+            // Its queue of connections is full.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Delivery::Late),
+            Err(_) => return Delivery::Done,
+        }
+    };
+    match sent.map_err(|error| error.kind()) {
+        Ok(delivery) => delivery,
+        // The other end went away in the middle of it: the same as a channel that was closed.
+        Err(io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Delivery::Cancelled,
+        Err(_) => Delivery::Done,
+    }
+}
+
+/// The way to the progrun that we run under for another that reports all its life: the channel, or a connection to the
+/// socket, if it is an ancestor of ours who listens there. A server that was started in a run hands its environment on
+/// to whoever comes later, and these are no part of that run.
+#[must_use]
+pub fn parent() -> Option<OwnedFd> {
+    channel().or_else(|| {
+        let socket = socket(GLANCE).ok().filter(is_ancestors)?;
+        socket.set_nonblocking(true).ok()?;
+        fcntl_dupfd_cloexec(&socket, 10).ok()
+    })
+}
+
+/// The channel of the progrun that we run under.
+///
+/// None if there is none. The descriptor may have been closed on the way here, and its number may be another file's by
+/// now: so it has to be a pipe, and the very pipe that the environment names. It is opened anew, for a description of our
+/// own, so that we never wait for the outer one.
+#[must_use]
+pub fn channel() -> Option<OwnedFd> {
+    let number: u32 = std::env::var("PROGRUN_FD").ok()?.parse().ok()?;
+    let identity = std::env::var("PROGRUN_FD_ID").ok()?;
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let channel = match open(format!("/dev/fd/{number}"), flags, Mode::empty()) {
+        Err(Errno::ACCESS) => inherited(number),
+        opened => opened.ok(),
+    }?;
+    let stat = fstat(&channel).ok()?;
+    let is_pipe = FileType::from_raw_mode(stat.st_mode) == FileType::Fifo;
+    let is_named = identity == format!("{}:{}", stat.st_dev, stat.st_ino);
+    if !(is_pipe && is_named) {
+        return None;
+    }
+    fcntl_dupfd_cloexec(&channel, 10).ok()
+}
+
+/// A copy of a descriptor of ours, if the system gives one by its number. Who has become another user since it was opened
+/// may not open it anew.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn inherited(number: u32) -> Option<OwnedFd> {
+    let ourselves = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
+    let number = number.try_into().ok()?;
+    pidfd_getfd(ourselves, number, PidfdGetfdFlags::empty()).ok()
+}
+
+/// None here.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn inherited(_number: u32) -> Option<OwnedFd> {
+    None
+}
+
+/// A connection to the socket of the progrun that we run under. None if there is none, or none any more: a path that
+/// was left behind leads nowhere. Nor if another user listens there, who would learn what is reported, and could end a
+/// script by saying that it is cancelled: it has to be our user, root, or an ancestor of ours, from whom we have the path.
+///
+/// # Errors
+/// `WouldBlock` if its queue stays full for so long.
+fn socket(patience: Duration) -> io::Result<UnixStream> {
+    let path = std::env::var_os(SOCKET).ok_or(io::ErrorKind::NotFound)?;
+    let socket = connect(Path::new(&path), patience)?;
+    if is_trusted(&socket) || is_ancestors(&socket) {
+        Ok(socket)
+    } else {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+}
+
+/// Whether anybody listens there, who need not have time for us.
+#[must_use]
+pub fn is_listened_at(path: &Path) -> bool {
+    try_to_connect(path).map_err(|error| error.kind()) != Err(io::ErrorKind::ConnectionRefused)
+}
+
+/// Connects to a socket. One whose queue is full is waited for no longer than this.
+#[cfg(target_os = "linux")]
+fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    use rustix::net::sockopt::{Timeout, set_socket_timeout};
+
+    let socket = new_socket(SocketFlags::empty())?;
+    set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
+}
+
+#[cfg(target_os = "linux")]
+fn try_to_connect(path: &Path) -> io::Result<()> {
+    let socket = new_socket(SocketFlags::NONBLOCK)?;
+    Ok(rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?)
+}
+
+#[cfg(target_os = "linux")]
+fn new_socket(flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
+    let flags = flags | SocketFlags::CLOEXEC;
+    socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn connect(path: &Path, _patience: Duration) -> io::Result<UnixStream> {
+    UnixStream::connect(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn try_to_connect(path: &Path) -> io::Result<()> {
+    UnixStream::connect(path).map(drop)
+}
+
+/// Whether who listens is our user, or root.
+#[cfg(target_os = "linux")]
+fn is_trusted(socket: &UnixStream) -> bool {
+    rustix::net::sockopt::socket_peercred(socket)
+        .is_ok_and(|them| them.uid == geteuid() || them.uid.is_root())
+}
+
+/// The system does not tell here; the folder of the socket has to do.
+#[cfg(not(target_os = "linux"))]
+fn is_trusted(_socket: &UnixStream) -> bool {
+    true
+}
+
+/// Whether who listens on the other side is an ancestor of ours.
+#[cfg(target_os = "linux")]
+fn is_ancestors(socket: &UnixStream) -> bool {
+    let parent = |pid: &Pid| {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        // The name stands before these, in parentheses, and may hold anything.
+        let stat = String::from_utf8_lossy(&stat);
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let parent = rest.split_ascii_whitespace().nth(1)?;
+        parent.parse().ok().and_then(Pid::from_raw)
+    };
+    rustix::net::sockopt::socket_peercred(socket)
+        .is_ok_and(|them| std::iter::successors(getppid(), parent).any(|pid| pid == them.pid))
+}
+
+/// Nobody tells here.
+#[cfg(not(target_os = "linux"))]
+fn is_ancestors(_socket: &UnixStream) -> bool {
+    false
+}
+
+/// One write, for which there is room: pipes take a report whole or not at all.
+fn write(channel: &OwnedFd, line: &[u8]) -> io::Result<Delivery> {
+    loop {
+        match rustix::io::write(channel, line) {
+            Ok(_) => return Ok(Delivery::Done),
+            Err(Errno::AGAIN | Errno::INTR) => {
+                let patience = Timespec {
+                    tv_sec: 5,
+                    tv_nsec: 0,
+                };
+                let mut room = [PollFd::new(channel, PollFlags::OUT)];
+                if poll(&mut room, Some(&patience)) == Ok(0) {
+                    return Ok(Delivery::Late);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Sends everything, says that this was all, and listens.
+fn ask(mut socket: UnixStream, line: &[u8], begun: Instant) -> io::Result<Delivery> {
+    let left = PATIENCE.saturating_sub(begun.elapsed());
+    // None would be for ever.
+    socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+    let written = socket
+        .write_all(line)
+        .and_then(|()| socket.shutdown(Shutdown::Write));
+    let mut answer = String::new();
+    // Also if it could not be sent: whoever is cancelled is told so, and hung up on, at once.
+    let longest = CANCELLED.len() as u64;
+    let read = socket.take(longest).read_to_string(&mut answer);
+    match &*answer {
+        TAKEN | REFUSED => Ok(Delivery::Done),
+        CANCELLED => Ok(Delivery::Cancelled),
+        _ => {
+            written.and(read)?;
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+}
