@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// From the ground up. A file names only what is below it. `lib` and `main` stand above, and name whatever they like.
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
     &[
         "client", "eta", "executor", "flow", "protocol", "system", "vt",
     ],
-    &["event", "model", "progress"],
+    &["model", "progress"],
+    &["event"],
     &["wire"],
     &["dialect"],
     &["child", "sink"],
