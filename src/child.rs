@@ -1,9 +1,10 @@
 //! One child: starts it, reads what it writes, stops it when told to, and reaps it.
 //!
 //! [`run`] is the body of a background task. It serves the child from one thread with one `poll`: over the channel and
-//! the socket, over stdout and stderr where they go through us, and over one wake-up pipe, on which orders, the child's
-//! changes of state (SIGCHLD) and returned credit arrive alike. It never blocks anywhere else, so a child is stopped at
-//! once however slow the terminal is. It draws nothing, decides nothing about when to stop, and knows no signal of the user's.
+//! the socket, over stdout and stderr where they go through us, over the child's end (a pidfd), and over one wake-up pipe, on
+//! which orders and returned credit arrive alike. It waits nowhere else, so a child is stopped at once however slow the terminal
+//! is. It draws nothing, decides nothing about when to stop, and owns nothing that there is once for a process: of the
+//! terminal it has only what the run lends it, and the run loop hears of SIGCHLD.
 //!
 //! A child is signalled only while it is not reaped: its own zombie pins the number of its group. So the order is
 //! always: see the end with `WNOWAIT`, read the pipes to their end, send the last signals, reap.
@@ -13,6 +14,18 @@ mod holders;
 mod inherited;
 mod launch_error;
 mod observe;
+mod pipe;
+pub(crate) mod reap {
+    pub(crate) use super::spawn::reap_orphans;
+    pub(crate) fn may_have_stopped() -> bool {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        let options = WaitIdOptions::STOPPED
+            | WaitIdOptions::CONTINUED
+            | WaitIdOptions::NOHANG
+            | WaitIdOptions::NOWAIT;
+        !cfg!(target_os = "linux") || matches!(waitid(WaitId::All, options), Ok(Some(_)))
+    }
+}
 mod pty;
 mod socket;
 mod spawn;
@@ -25,7 +38,7 @@ mod worker;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,12 +50,12 @@ use crate::model::route::Route;
 use crate::progress::ProgressReporter;
 
 use self::worker::Worker;
-use crate::system::signals::unblock;
+use crate::system::wake::{Wake, Woken, wake};
 
 pub(crate) use self::inherited::channel;
 pub(crate) use self::launch_error::{LaunchError, advice};
-pub(crate) use self::socket::Socket;
-pub(crate) use self::terminal::{has_terminal, is_ours_alone};
+pub(crate) use self::socket::{Socket, SocketFiles};
+pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
 pub(crate) use self::tree::ignores;
 
 /// What to start, and how its streams are connected.
@@ -59,8 +72,8 @@ pub struct Launch {
     pub stdout: Route,
     /// Where the child's stderr goes.
     pub stderr: Route,
-    /// Whether every line of the channel is wanted, not only the newest state of each part.
-    pub verbatim: bool,
+    /// Whether every report of the channel is wanted, not only the newest state of each part.
+    pub every_report: bool,
     /// Which formats of other programs are read.
     pub from: Selection,
     /// Whether a program that can tell a descriptor of its own what it does is given one: it draws nothing itself then.
@@ -73,10 +86,6 @@ pub struct Launch {
     pub in_foreground: bool,
     /// Whether a child that reports nothing is looked at from outside.
     pub observe: bool,
-    /// The write end of a pipe that tells of a stop when its reader closes it.
-    pub parent: Option<OwnedFd>,
-    /// Where events are written, if their reader is our link to our caller: a pipe or a socket.
-    pub reader: Option<OwnedFd>,
     /// How long the child's group lives on if we are killed; none: for ever.
     pub kill_after: Option<Duration>,
 }
@@ -89,8 +98,6 @@ pub enum Notice {
         /// Its process number, which is also the number of its group.
         pid: i32,
     },
-    /// The child could not be started.
-    NotStarted(LaunchError),
     /// The child printed something.
     Output {
         /// Where.
@@ -116,23 +123,25 @@ pub enum Notice {
     },
     /// The child was continued.
     Continued,
-    /// Whether the child has the terminal now: the answer to [`Order::Lend`].
-    Lent(bool),
-    /// The child has the terminal no more, because it reported or because of [`Order::TakeBack`].
-    TakenBack,
+    /// The child has the terminal now: the answer to [`Order::Lend`].
+    Lent,
+    /// The terminal comes back: the child reported, or has done with it; or because of [`Order::TakeBack`].
+    Returned {
+        /// The terminal.
+        terminal: Terminal,
+        /// Whether it could not be lent to the child at all.
+        refused: bool,
+    },
     /// All orders before [`Order::Acknowledge`] are carried out.
     Acknowledged,
-    /// The reader of [`Launch::parent`] closed it.
-    ParentGone,
-    /// The reader of [`Launch::reader`] is gone.
-    ReaderGone,
     /// A cancel was requested, and the channel closed unless it is read in another program's format: what the child will
     /// see of it.
-    CancelMode(CancelMode),
+    Cancel(CancelMode),
     /// The child ended of a Ctrl-C that went to it alone, for it had the terminal.
     Interrupted,
-    /// The child is gone. What it printed may still be on its way.
-    Exited,
+    /// The child is gone, and the terminal comes back if it was with its worker. What the child printed may still be on its
+    /// way.
+    Exited(Option<Terminal>),
     /// The child is gone, but others kept this stream open, and it was read no further.
     Held {
         /// Which stream.
@@ -140,12 +149,10 @@ pub enum Notice {
         /// Who holds it, as `name (pid)`; empty where the system does not tell.
         holders: Vec<String>,
     },
-    /// The child is gone and reaped; the last notice.
-    Ended(Exit),
 }
 
 /// What the run loop wants of the worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Order {
     /// Send this signal to the child's group; a stopped group is continued so that it can act on it.
     Signal(i32),
@@ -157,12 +164,14 @@ pub enum Order {
     Close(Stream),
     /// Once the child is gone, read no further: those who are to have it take nothing.
     Discard,
-    /// Lend the terminal to the child, if it is ours, and continue the child.
-    Lend,
+    /// Lend this terminal to the child, if it is ours, and continue the child. None: the worker has it already.
+    Lend(Option<Terminal>),
     /// Take the terminal back because everything is about to stop.
     TakeBack,
     /// Say that all orders before this one are carried out.
     Acknowledge,
+    /// Look whether the child was stopped or continued.
+    Look,
 }
 
 /// The run loop's end of the line to the worker.
@@ -177,10 +186,10 @@ pub struct Control {
 pub struct Orders {
     queue: Queue,
     wake: Wake,
-    woken: OwnedFd,
+    woken: Woken,
 }
 
-/// What is not carried out yet. A few of the user's wishes: never long, and nobody waits at it but in `poll`.
+/// Orders that are not carried out yet. Short (one per key press), and the worker never waits for one but in `poll`.
 #[derive(Clone, Debug, Default)]
 struct Queue(Arc<Mutex<VecDeque<Order>>>);
 
@@ -190,21 +199,20 @@ impl Queue {
     }
 }
 
-/// Wakes the worker out of `poll`. A full pipe is a wake-up already.
-#[derive(Clone, Debug)]
-struct Wake(Arc<OwnedFd>);
-
-impl Wake {
-    fn wake(&self) {
-        let _ = rustix::io::write(&*self.0, b"!");
-    }
-}
-
 impl Control {
     /// Gives an order. It is carried out at once if the child still runs, and never otherwise.
     pub fn order(&self, order: Order) {
         self.orders.lock().push_back(order);
         self.wake.wake();
+    }
+
+    /// The terminal in an order that a worker which has ended never read.
+    pub fn unread_terminal(&self) -> Option<Terminal> {
+        let mut orders = self.orders.lock();
+        orders.drain(..).find_map(|order| match order {
+            Order::Lend(terminal) => terminal,
+            _ => None,
+        })
     }
 }
 
@@ -220,11 +228,7 @@ impl Orders {
 /// # Errors
 /// If no pipe can be made.
 pub fn line() -> io::Result<(Control, Orders)> {
-    let (woken, wake) = io::pipe()?;
-    let (woken, wake) = (OwnedFd::from(woken), OwnedFd::from(wake));
-    rustix::io::ioctl_fionbio(&woken, true)?;
-    rustix::io::ioctl_fionbio(&wake, true)?;
-    let wake = Wake(Arc::new(wake));
+    let (wake, woken) = wake()?;
     let queue = Queue::default();
     let control = Control {
         orders: queue.clone(),
@@ -234,29 +238,22 @@ pub fn line() -> io::Result<(Control, Orders)> {
     Ok((control, orders))
 }
 
-/// Runs one child from its start to its end; see the module's comment.
+/// Runs one child from its start to its end; see the module's comment. `terminal` is for a child that has it from its first
+/// moment on. Gives how the child ended, or why it could not be started.
 ///
 /// # Errors
-/// If the child could not be started, failed or was killed. What exactly happened is in the notices, as data.
+/// If the worker itself fails.
 pub fn run(
     launch: &Launch,
+    terminal: Option<Terminal>,
     orders: &Orders,
     reporter: &ProgressReporter<Batch>,
     notify: &dyn Fn(Notice),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Result<Exit, LaunchError>> {
     let wake = orders.wake.clone();
     reporter.on_cancel(move || wake.wake());
-    // Before the fork: a child may be gone before we look. And here, wherever else it is blocked.
-    unblock(&[libc::SIGCHLD]);
-    let changes =
-        signal_hook::low_level::pipe::register(libc::SIGCHLD, orders.wake.0.try_clone()?)?;
-    let result = Worker::start(launch, orders, reporter, notify)
-        .map_err(|error| {
-            let sentence = anyhow::anyhow!("{error}");
-            notify(Notice::NotStarted(error));
-            sentence
-        })
-        .and_then(Worker::serve);
-    signal_hook::low_level::unregister(changes);
-    result
+    match Worker::start(launch, terminal, orders, reporter, notify) {
+        Ok(worker) => worker.serve().map(Ok),
+        Err(error) => Ok(Err(error)),
+    }
 }

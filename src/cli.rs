@@ -9,6 +9,7 @@ mod variables;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
-use crate::run::{self, FAILED, Settings, Timeouts};
+use crate::run::{self, FAILED, Settings, Specification, Timeouts};
 use crate::sink::{Display, JsonPlace, Patient, Progress, STDOUT, Show, Tty, escape};
 
 use self::foreground::draws_only_in_foreground;
@@ -599,6 +600,11 @@ fn settings(arguments: Arguments) -> Settings {
         .name
         .unwrap_or_else(|| name_of(&arguments.command));
     Settings {
+        list: vec![Specification {
+            name: name.clone(),
+            command: arguments.command,
+        }],
+        slots: NonZeroUsize::MIN,
         channel: arguments.fd,
         timeouts: Timeouts {
             timeout: arguments.timeout.and_then(|time| time.0),
@@ -645,7 +651,6 @@ fn settings(arguments: Arguments) -> Settings {
             },
             tty,
         },
-        command: arguments.command,
     }
 }
 

@@ -4,3 +4,4 @@
 pub(crate) mod closed;
 pub(crate) mod groups;
 pub(crate) mod signals;
+pub(crate) mod wake;

@@ -37,8 +37,10 @@ const IDENTITY: &str = "PROGRUN_FD_ID";
 /// A child that runs, and our ends of its pipes and pseudo-terminals.
 pub(super) struct Spawned {
     pub(super) pid: Pid,
+    /// A handle of it that becomes readable when it ends, where the system gives one.
+    pub(super) pidfd: Option<OwnedFd>,
     /// The variable in its environment that no other run has: the identity of the channel.
-    pub(super) mark: String,
+    pub(super) tag: String,
     /// The read end of the channel: the only one there is, in any process.
     pub(super) channel: OwnedFd,
     /// The read end of the descriptor of `ZIG_PROGRESS`.
@@ -47,6 +49,17 @@ pub(super) struct Spawned {
     pub(super) outputs: [Option<OwnedFd>; 2],
     /// The settings that a pseudo-terminal began with, where one of these is one.
     pub(super) terminals: [Option<Termios>; 2],
+}
+
+#[cfg(target_os = "linux")]
+fn open_handle(pid: Pid, lowest: RawFd) -> Option<OwnedFd> {
+    let handle = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()?;
+    fcntl_dupfd_cloexec(handle, lowest).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_handle(_: Pid, _: RawFd) -> Option<OwnedFd> {
+    None
 }
 
 /// Starts the command in a process group of its own, with the channel on the number that was asked for. With a terminal it
@@ -114,7 +127,8 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         .ok_or_else(|| internal("reading the process number")(io::ErrorKind::InvalidData.into()))?;
     Ok(Spawned {
         pid,
-        mark: format!("{IDENTITY}={identity}"),
+        pidfd: open_handle(pid, lowest),
+        tag: format!("{IDENTITY}={identity}"),
         channel,
         zig,
         outputs: [stdout.ours, stderr.ours],

@@ -112,13 +112,13 @@ pub(crate) struct Chosen {
     /// Whether the child is to have the terminal itself, from its start to its end.
     pub direct: bool,
     /// Whether every line of the channel is wanted.
-    pub verbatim: bool,
+    pub every_report: bool,
     /// Whether somebody is shown or told how far the child is.
     pub shows_progress: bool,
     /// Whether what can be seen of a child that reports nothing is shown.
     pub observe: bool,
     /// Whether somebody is told on stderr of what the user should know.
-    pub narrates: bool,
+    pub tells_user: bool,
     /// How long a file waited for its reader.
     pub waited: Duration,
     /// The way to the progrun that we run under, if we report to it: when it breaks, we are cancelled.
@@ -234,9 +234,9 @@ pub(crate) fn choose(
         reader,
         routes,
         shows_progress,
-        narrates: bars || plain || words,
+        tells_user: bars || plain || words,
         parent,
-        verbatim: display.json.is_some(),
+        every_report: display.json.is_some(),
         direct,
         waited,
         observe: bars && !awaits_report,

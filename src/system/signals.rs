@@ -112,13 +112,21 @@ pub(crate) fn send_real_time(leader: Pid, signal: i32) {
 /// Ends this process, or its group, as `signal` does by default. Returns only if it does not: for the first process of a
 /// container.
 pub(crate) fn die_by(signal: i32, scope: Scope) {
-    // SAFETY: as above; a default action runs no code of ours.
+    set_default(signal);
+    unblock(&[signal]);
+    // SAFETY: a default action runs no code of ours.
+    unsafe {
+        libc::kill(scope.pid(), signal);
+    }
+}
+
+/// Has `signal` do what it does by default.
+pub(crate) fn set_default(signal: i32) {
+    // SAFETY: plain data, which the call only reads.
     unsafe {
         let mut default: libc::sigaction = std::mem::zeroed();
         default.sa_sigaction = libc::SIG_DFL;
         libc::sigaction(signal, &raw const default, std::ptr::null_mut());
-        unblock(&[signal]);
-        libc::kill(scope.pid(), signal);
     }
 }
 
