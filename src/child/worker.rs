@@ -13,6 +13,7 @@ use crate::event::{Ending, Stream};
 use crate::flow::Credit;
 use crate::model::batch::{Batch, Collector};
 use crate::progress::{ProgressCancelled, ProgressReporter};
+use crate::system::reap::reap_orphans;
 
 use super::drain::Drain;
 use super::observe::Observer;
@@ -261,7 +262,7 @@ impl<'a> Worker<'a> {
     /// Looks what became of the child: stopped, continued, ended.
     fn watch(&mut self) -> io::Result<()> {
         let changed = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
-        spawn::reap_orphans();
+        reap_orphans();
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
         while let Ok(Some(change)) = waitid(WaitId::Pid(self.pid), changed) {
             self.stopped_or_continued(change.stopping_signal());
