@@ -3,6 +3,8 @@
 
 pub(crate) mod closed;
 pub(crate) mod groups;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod pow;
 pub(crate) mod reap;
 pub(crate) mod signals;
 pub(crate) mod spawn;
