@@ -15,17 +15,6 @@ mod inherited;
 mod launch_error;
 mod observe;
 mod pipe;
-pub(crate) mod reap {
-    pub(crate) use super::spawn::reap_orphans;
-    pub(crate) fn may_have_stopped() -> bool {
-        use rustix::process::{WaitId, WaitIdOptions, waitid};
-        let options = WaitIdOptions::STOPPED
-            | WaitIdOptions::CONTINUED
-            | WaitIdOptions::NOHANG
-            | WaitIdOptions::NOWAIT;
-        !cfg!(target_os = "linux") || matches!(waitid(WaitId::All, options), Ok(Some(_)))
-    }
-}
 mod pty;
 mod socket;
 mod spawn;
@@ -61,38 +50,38 @@ pub(crate) use self::tree::ignores;
 /// What to start, and how its streams are connected.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
-pub struct Launch {
+pub(crate) struct Launch {
     /// The program and its arguments.
-    pub command: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
     /// The number of the channel in the child.
-    pub channel: RawFd,
+    pub(crate) channel: RawFd,
     /// The socket of the same purpose, if there is one.
-    pub socket: Option<Socket>,
+    pub(crate) socket: Option<Socket>,
     /// Where the child's stdout goes.
-    pub stdout: Route,
+    pub(crate) stdout: Route,
     /// Where the child's stderr goes.
-    pub stderr: Route,
+    pub(crate) stderr: Route,
     /// Whether every report of the channel is wanted, not only the newest state of each part.
-    pub every_report: bool,
+    pub(crate) every_report: bool,
     /// Which formats of other programs are read.
-    pub from: Selection,
+    pub(crate) from: Selection,
     /// Whether a program that can tell a descriptor of its own what it does is given one: it draws nothing itself then.
-    pub zig: bool,
+    pub(crate) zig: bool,
     /// Whether stdout and stderr are read to their end however long somebody holds them after the child.
-    pub wait_output: bool,
+    pub(crate) wait_output: bool,
     /// Whether the terminal shows any of it: then the child is lent it when it takes the screen or the keyboard.
-    pub on_screen: bool,
+    pub(crate) on_screen: bool,
     /// Whether the child has the terminal from its start to its end, if it is ours to lend.
-    pub in_foreground: bool,
+    pub(crate) in_foreground: bool,
     /// Whether a child that reports nothing is looked at from outside.
-    pub observe: bool,
+    pub(crate) observe: bool,
     /// How long the child's group lives on if we are killed; none: for ever.
-    pub kill_after: Option<Duration>,
+    pub(crate) kill_after: Option<Duration>,
 }
 
 /// What the worker tells the run loop, beside the reports. Unlike these it also arrives after a cancel request.
 #[derive(Debug)]
-pub enum Notice {
+pub(crate) enum Notice {
     /// The child runs.
     Started {
         /// Its process number, which is also the number of its group.
@@ -153,7 +142,7 @@ pub enum Notice {
 
 /// What the run loop wants of the worker.
 #[derive(Debug)]
-pub enum Order {
+pub(crate) enum Order {
     /// Send this signal to the child's group; a stopped group is continued so that it can act on it.
     Signal(i32),
     /// The same, so that the run ends: when the child is gone already, others are waited for no longer.
@@ -176,14 +165,14 @@ pub enum Order {
 
 /// The run loop's end of the line to the worker.
 #[derive(Clone, Debug)]
-pub struct Control {
+pub(crate) struct Control {
     orders: Queue,
     wake: Wake,
 }
 
 /// The worker's end of the line.
 #[derive(Debug)]
-pub struct Orders {
+pub(crate) struct Orders {
     queue: Queue,
     wake: Wake,
     woken: Woken,
@@ -201,13 +190,13 @@ impl Queue {
 
 impl Control {
     /// Gives an order. It is carried out at once if the child still runs, and never otherwise.
-    pub fn order(&self, order: Order) {
+    pub(crate) fn order(&self, order: Order) {
         self.orders.lock().push_back(order);
         self.wake.wake();
     }
 
     /// The terminal in an order that a worker which has ended never read.
-    pub fn unread_terminal(&self) -> Option<Terminal> {
+    pub(crate) fn unread_terminal(&self) -> Option<Terminal> {
         let mut orders = self.orders.lock();
         orders.drain(..).find_map(|order| match order {
             Order::Lend(terminal) => terminal,
@@ -227,7 +216,7 @@ impl Orders {
 ///
 /// # Errors
 /// If no pipe can be made.
-pub fn line() -> io::Result<(Control, Orders)> {
+pub(crate) fn line() -> io::Result<(Control, Orders)> {
     let (wake, woken) = wake()?;
     let queue = Queue::default();
     let control = Control {
@@ -243,7 +232,7 @@ pub fn line() -> io::Result<(Control, Orders)> {
 ///
 /// # Errors
 /// If the worker itself fails.
-pub fn run(
+pub(crate) fn run(
     launch: &Launch,
     terminal: Option<Terminal>,
     orders: &Orders,

@@ -357,7 +357,7 @@ impl Run<'_> {
             observe: plan.observe,
             kill_after: self.settings.timeouts.kill_after,
         };
-        let terminal = self.terminal.for_the_start(id, &launch);
+        let terminal = self.terminal.for_the_start(&launch);
         let (control, orders) = child::line().context("making a pipe")?;
         let notices = self.inbox.clone();
         let future = submit_progress(&self.executor, move |reporter| {
@@ -397,7 +397,10 @@ impl Run<'_> {
     /// Tells the end of the tasks that are over. That of the run's last is told by [`finish`](Self::finish).
     fn end_tasks(&mut self) {
         let mut over = std::mem::take(&mut *self.done.borrow_mut());
-        let gave_up = self.tasks.iter().filter(|(_, running)| running.task.gave_up());
+        let gave_up = self
+            .tasks
+            .iter()
+            .filter(|(_, running)| running.task.gave_up());
         over.extend(gave_up.map(|(id, _)| *id));
         for id in over {
             if self.tasks.len() == 1 && self.schedule.is_empty() {
@@ -428,7 +431,10 @@ impl Run<'_> {
         let deadline = deadlines.min().map(look);
         let discard = self.discard_at().map(look);
         let signals = (!self.handles_signals).then_some(SHORT.max(now));
-        [due, deadline, discard, signals].into_iter().flatten().min()
+        [due, deadline, discard, signals]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What time it is. SIGSTOP cannot be caught, but it shows: nothing else makes us so late. The time is not the
@@ -577,7 +583,9 @@ impl Run<'_> {
             if let Some(file) = &file {
                 let batch = Batch::of(FILES, &file.progress());
                 running.counts.add(&batch);
-                self.sinks.borrow_mut().tell(Some(id), What::Progress(&batch));
+                self.sinks
+                    .borrow_mut()
+                    .tell(Some(id), What::Progress(&batch));
             }
             running.task.file = file;
         }
@@ -659,7 +667,10 @@ impl Run<'_> {
             }
             // Before the end is told, because what could not be written belongs before it.
             let mut written = self.flush();
-            let event = self.sinks.borrow().event(Some(id), What::Finished(&summary));
+            let event = self
+                .sinks
+                .borrow()
+                .event(Some(id), What::Finished(&summary));
             let sinks = self.sinks.borrow().count();
             for index in 0..sinks {
                 // One after the other: hidden output stands above the last line, which another sink writes.
@@ -687,7 +698,9 @@ impl Run<'_> {
 
     /// What was requested of the run.
     fn reason(&self) -> Option<Reason> {
-        self.tasks.values().find_map(|running| running.task.reason())
+        self.tasks
+            .values()
+            .find_map(|running| running.task.reason())
     }
 
     fn remove_files(&mut self) {

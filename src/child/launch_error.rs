@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a command could not be started.
 #[derive(Debug)]
-pub enum LaunchError {
+pub(crate) enum LaunchError {
     /// There is no such program.
     NotFound {
         /// The program as it was asked for.

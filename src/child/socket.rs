@@ -27,7 +27,7 @@ const CONNECTIONS: usize = 256;
 
 /// The socket of a run, to be listened on.
 #[derive(Debug)]
-pub struct Socket {
+pub(crate) struct Socket {
     listener: UnixListener,
     path: PathBuf,
 }
@@ -35,7 +35,7 @@ pub struct Socket {
 /// The file of a [`Socket`]: it is there as long as this value lives. A progrun that is killed leaves it behind. Then no
 /// process listens there, a connection is refused, and the next run removes the file.
 #[derive(Debug)]
-pub struct SocketFiles {
+pub(crate) struct SocketFiles {
     /// Held open: what is removed is in this very folder, wherever a name may lead by then.
     folder: OwnedFd,
     path: PathBuf,
@@ -47,7 +47,7 @@ impl Socket {
     ///
     /// None if there is no place for it: a run goes on without.
     #[must_use]
-    pub fn open(number: RawFd) -> Option<(Self, SocketFiles)> {
+    pub(crate) fn open(number: RawFd) -> Option<(Self, SocketFiles)> {
         let lowest = number.max(9) + 1;
         let (listener, files) = places().find_map(|place| bind(&place, lowest).ok())?;
         listener.set_nonblocking(true).ok()?;

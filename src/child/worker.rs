@@ -35,6 +35,9 @@ use self::intake::{Brought, Intake};
 use self::outputs::{Outputs, Read};
 use self::process::{Change, Ordered, Process};
 
+/// How often the worker looks at a child of which the system had no handle to give.
+const BLIND: Duration = Duration::from_millis(20);
+
 pub(super) struct Worker<'a> {
     orders: &'a Orders,
     reporter: &'a ProgressReporter<Batch>,
@@ -326,14 +329,19 @@ impl<'a> Worker<'a> {
         (descriptors, sources)
     }
 
+    /// When to look at a child of which there is no handle. On other systems than Linux SIGCHLD tells.
+    fn look_without_handle(&self, now: Instant) -> Option<Instant> {
+        let is_blind = self.process.handle.is_none() && !self.process.is_gone();
+        (cfg!(target_os = "linux") && is_blind).then(|| now + BLIND)
+    }
+
     fn wait_and_read(&mut self) -> io::Result<()> {
         let now = Instant::now();
         let pause = self.intake.pause(self.process.is_gone(), now);
         let read_channel = pause.is_none() && !self.intake.exhausted();
         // The outputs may bring reports, too.
-        let read_outputs = !self.outputs.exhausted()
-            && !self.intake.exhausted()
-            && !self.guest.prompt_waits();
+        let read_outputs =
+            !self.outputs.exhausted() && !self.intake.exhausted() && !self.guest.prompt_waits();
 
         let (mut descriptors, sources) = self.descriptors(read_channel, read_outputs);
         // Everything that was polled and is not ready is empty: all that the child itself wrote has been read.
@@ -344,6 +352,7 @@ impl<'a> Worker<'a> {
             _ => None,
         };
         let timeout = [
+            self.look_without_handle(now),
             pause,
             drained_at,
             self.guest.look_at(now, &self.process, &self.outputs),
@@ -368,7 +377,9 @@ impl<'a> Worker<'a> {
         let heard = ready.clone().any(|(descriptor, source)| {
             !matches!(source, Source::End) && descriptor.revents().contains(PollFlags::IN)
         });
-        let has_ended = ready.clone().any(|(_, source)| matches!(source, Source::End));
+        let has_ended = ready
+            .clone()
+            .any(|(_, source)| matches!(source, Source::End));
         let readable: Vec<_> = ready.map(|(_, source)| *source).collect();
         if let Some(drain) = &mut self.process.drain {
             if !readable.is_empty() {
@@ -381,7 +392,7 @@ impl<'a> Worker<'a> {
         if heard {
             self.process.watcher.heard_of_child();
         }
-        self.woken = woken || has_ended;
+        self.woken = woken || has_ended || self.look_without_handle(now).is_some();
         if woken {
             self.orders.woken.clear();
         }
@@ -481,7 +492,9 @@ impl<'a> Worker<'a> {
                 }
             }
         }
-        let question = self.guest.holds_question(&self.buffer, stream, &self.outputs);
+        let question = self
+            .guest
+            .holds_question(&self.buffer, stream, &self.outputs);
         if let Some(at) = question {
             let question = self.buffer.split_off(at);
             self.outputs.hold(stream, question);

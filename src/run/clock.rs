@@ -93,6 +93,9 @@ mod tests {
         clock.stop(at(4));
         assert_eq!((clock.at(at(10)), clock.in_run(at(5))), (at(3), None));
         clock.start(at(10));
-        assert_eq!((clock.at(at(11)), clock.in_run(at(5))), (at(4), Some(at(12))));
+        assert_eq!(
+            (clock.at(at(11)), clock.in_run(at(5))),
+            (at(4), Some(at(12)))
+        );
     }
 }

@@ -216,7 +216,9 @@ mod tests {
                 }
             })
         });
-        let mut taken: Vec<_> = (0..30_000).filter_map(|_| next(&mut inputs, None)).collect();
+        let mut taken: Vec<_> = (0..30_000)
+            .filter_map(|_| next(&mut inputs, None))
+            .collect();
         taken.sort_unstable();
         assert!(taken.into_iter().eq(0..30_000));
         for sender in senders {

@@ -319,7 +319,7 @@ mod tests {
     /// A lease whose terminal the first task has.
     fn lent_to_a() -> Lease {
         let mut lease = Lease::new();
-        assert_eq!(lease.child_stopped(A, A, libc::SIGTTOU, true), [Action::Clear]);
+        assert_eq!(lease.child_stopped(A, libc::SIGTTOU, true), [Action::Clear]);
         assert_eq!(lease.cleared(), Some(Action::Lend(A)));
         lease.lent(A);
         lease
@@ -334,7 +334,10 @@ mod tests {
         lease.child_stopped(A, libc::SIGTTIN, true);
         lease.cleared();
         lease.lent(A);
-        assert_eq!(lease.child_stopped(A, libc::SIGTTIN, false), [Action::TakeBack(A), STOP_OTHERS]);
+        assert_eq!(
+            lease.child_stopped(A, libc::SIGTTIN, false),
+            [Action::TakeBack(A), STOP_OTHERS]
+        );
         assert_eq!(lease.returned(A, false), [Action::Clear]);
         assert_eq!(
             lease.cleared(),
@@ -356,8 +359,10 @@ mod tests {
     #[test]
     fn in_the_background_we_stop_too_and_lend_when_we_are_back() {
         let mut lease = Lease::new();
-        assert_eq!(lease.child_stopped(A, libc::SIGTTIN, false),
-            [STOP_OTHERS, Action::Clear]);
+        assert_eq!(
+            lease.child_stopped(A, libc::SIGTTIN, false),
+            [STOP_OTHERS, Action::Clear]
+        );
         assert_eq!(
             lease.cleared(),
             Some(Action::Stop(libc::SIGTTIN, Scope::Group))
@@ -371,14 +376,20 @@ mod tests {
         let mut lease = Lease::new();
         lease.child_stopped(A, libc::SIGTTIN, false);
         lease.cleared();
-        assert_eq!(lease.resumed(false), [CONTINUE_OTHERS, Action::Draw, Action::Stuck(A)]);
+        assert_eq!(
+            lease.resumed(false),
+            [CONTINUE_OTHERS, Action::Draw, Action::Stuck(A)]
+        );
     }
 
     #[test]
     fn ctrl_z_stops_the_child_then_us_and_both_go_on_together() {
         let mut lease = Lease::new();
         let tstp = libc::SIGTSTP;
-        assert_eq!(lease.asked_to_stop(), [Action::Signal(To::All, tstp), Action::Clear]);
+        assert_eq!(
+            lease.asked_to_stop(),
+            [Action::Signal(To::All, tstp), Action::Clear]
+        );
         assert_eq!(lease.child_stopped(A, tstp, true), []);
         assert_eq!(lease.asked_to_stop(), []);
         assert_eq!(lease.cleared(), Some(Action::Stop(tstp, Scope::Process)));
@@ -394,7 +405,10 @@ mod tests {
         lease.child_stopped(A, libc::SIGTTOU, true);
         lease.cleared();
         lease.lent(A);
-        assert_eq!(lease.child_stopped(A, libc::SIGTSTP, false), [Action::TakeBack(A), STOP_OTHERS]);
+        assert_eq!(
+            lease.child_stopped(A, libc::SIGTSTP, false),
+            [Action::TakeBack(A), STOP_OTHERS]
+        );
         assert_eq!(lease.returned(A, false), [Action::Clear]);
         let stop = Action::Stop(libc::SIGTSTP, Scope::Group);
         assert_eq!(lease.cleared(), Some(stop));
@@ -419,7 +433,10 @@ mod tests {
         lease.child_stopped(A, libc::SIGTTIN, true);
         lease.cleared();
         lease.lent(A);
-        assert_eq!(lease.child_stopped(A, libc::SIGTTIN, true), [Action::Lend(A)]);
+        assert_eq!(
+            lease.child_stopped(A, libc::SIGTTIN, true),
+            [Action::Lend(A)]
+        );
     }
 
     #[test]
@@ -440,7 +457,10 @@ mod tests {
         // We were stopped before we could be told that the child was.
         assert_eq!(lease.child_stopped(A, tstp, false), []);
         lease.lent(A);
-        assert_eq!(lease.child_stopped(A, tstp, false), [Action::TakeBack(A), STOP_OTHERS]);
+        assert_eq!(
+            lease.child_stopped(A, tstp, false),
+            [Action::TakeBack(A), STOP_OTHERS]
+        );
     }
 
     #[test]
@@ -468,7 +488,10 @@ mod tests {
     #[test]
     fn a_child_that_somebody_stops_is_only_shown_as_stopped() {
         let mut lease = Lease::new();
-        assert_eq!(lease.child_stopped(A, libc::SIGSTOP, true), [Action::Paused(A)]);
+        assert_eq!(
+            lease.child_stopped(A, libc::SIGSTOP, true),
+            [Action::Paused(A)]
+        );
     }
 
     #[test]
@@ -478,7 +501,10 @@ mod tests {
         assert_eq!(lease.child_stopped(b, libc::SIGTTIN, false), []);
         assert_eq!(lease.child_took_screen(c, true), []);
         assert_eq!(lease.child_stopped(b, libc::SIGTTIN, false), []);
-        assert_eq!(lease.child_stopped(c, libc::SIGSTOP, false), [Action::Paused(c)]);
+        assert_eq!(
+            lease.child_stopped(c, libc::SIGSTOP, false),
+            [Action::Paused(c)]
+        );
         assert_eq!(lease.returned(A, false), [Action::Clear]);
         assert_eq!(lease.cleared(), Some(Action::Lend(b)));
         lease.lent(b);
@@ -502,10 +528,7 @@ mod tests {
     #[test]
     fn a_child_that_ends_on_the_way_to_a_stop_does_not_keep_the_others_from_it() {
         let stop = Action::Stop(libc::SIGTSTP, Scope::Process);
-        let continued = [
-            Action::Signal(To::All, libc::SIGCONT),
-            Action::Draw,
-        ];
+        let continued = [Action::Signal(To::All, libc::SIGCONT), Action::Draw];
         let mut lease = lent_to_a();
         lease.asked_to_stop();
         assert_eq!(lease.over(A), [Action::Clear]);

@@ -2,7 +2,7 @@
 
 use crate::child::{self, Order};
 use crate::event::{Reason, What};
-use crate::child::reap;
+use crate::system::reap;
 use crate::system::signals::Scope;
 
 use super::{Run, signals};
@@ -34,7 +34,7 @@ impl Run<'_> {
             }
             libc::SIGCHLD => {
                 reap::reap_orphans();
-                if reap::may_have_stopped() {
+                if reap::may_have_changed() {
                     self.order_all(|| Order::Look);
                 }
                 return;

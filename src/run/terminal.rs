@@ -14,20 +14,22 @@ pub(super) enum TerminalPlace {
     /// No child has wanted it.
     #[default]
     Unopened,
+    /// With the run.
     Here(Terminal),
-    With(TaskId),
+    /// With a task's worker, or on the way to or from it.
+    Away,
 }
 
 impl TerminalPlace {
     /// The terminal for a child that is to have it from its first moment on. For another one that it may be lent to later, its
     /// settings are kept now: a child that ignores SIGTTOU may change them.
-    pub(super) fn for_the_start(&mut self, task: TaskId, launch: &Launch) -> Option<Terminal> {
+    pub(super) fn for_the_start(&mut self, launch: &Launch) -> Option<Terminal> {
         if !matches!(self, Self::Unopened) {
             return None;
         }
         if launch.in_foreground {
             let terminal = Terminal::for_the_start()?;
-            *self = Self::With(task);
+            *self = Self::Away;
             return Some(terminal);
         }
         let has_pty = [launch.stdout, launch.stderr].contains(&Route::Terminal);
@@ -38,10 +40,10 @@ impl TerminalPlace {
         None
     }
 
-    /// Moves the terminal to a task. None if there is none; otherwise what to order of the task's worker.
-    fn lend(&mut self, task: TaskId) -> Option<Order> {
-        match std::mem::replace(self, Self::With(task)) {
-            Self::With(_) => Some(Order::Lend(None)),
+    /// Moves the terminal to a worker. Gives the order with which it goes there; none if there is no terminal.
+    fn lend(&mut self) -> Option<Order> {
+        match std::mem::replace(self, Self::Away) {
+            Self::Away => Some(Order::Lend(None)),
             Self::Here(terminal) => Some(Order::Lend(Some(terminal))),
             Self::Unopened => {
                 let terminal = Terminal::open();
@@ -63,7 +65,7 @@ impl Run<'_> {
                     self.send_when_written(|| Input::Cleared);
                 }
                 Action::Draw => self.tell_of_run(What::Terminal { ours: true }),
-                Action::Lend(task) => match self.terminal.lend(task) {
+                Action::Lend(task) => match self.terminal.lend() {
                     Some(order) => self.order(task, order),
                     None => {
                         let actions = self.lease.returned(task, true);
@@ -116,7 +118,10 @@ impl Run<'_> {
             && child::has_terminal()
         {
             running.task.paused(now);
-            let mut live = self.tasks.values().filter(|it| it.task.exited_at().is_none());
+            let mut live = self
+                .tasks
+                .values()
+                .filter(|it| it.task.exited_at().is_none());
             if live.all(|running| running.task.is_paused()) {
                 self.sinks.borrow_mut().clock.stop();
             }

@@ -248,7 +248,8 @@ impl<'a> Guest<'a> {
         }
         self.see_to_lending(process, outputs);
         for stream in [Stream::Stdout, Stream::Stderr] {
-            if let (Some(pty), Some(master)) = (&mut self.ptys[stream as usize], outputs.end(stream))
+            if let (Some(pty), Some(master)) =
+                (&mut self.ptys[stream as usize], outputs.end(stream))
                 && let Ok(settings) = tcgetattr(master)
                 && !same(&settings, &pty.seen)
             {
@@ -339,7 +340,9 @@ impl<'a> Guest<'a> {
     /// Takes the terminal back because everything is about to stop.
     pub(super) fn take_back_to_stop(&mut self) {
         if let Some(terminal) = &mut self.terminal {
-            self.settings = terminal.take_back_to_stop(self.pid).or(self.settings.take());
+            self.settings = terminal
+                .take_back_to_stop(self.pid)
+                .or(self.settings.take());
             self.give_back();
         }
     }

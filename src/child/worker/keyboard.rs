@@ -53,7 +53,8 @@ impl Guest<'_> {
 
     /// The descriptor to poll for key presses, or none while no key is waited for.
     pub(super) fn keys(&self) -> Option<&OwnedFd> {
-        let wanted = self.is_lent() && self.keyboard.waits.is_none() && self.keyboard_stream().is_some();
+        let wanted =
+            self.is_lent() && self.keyboard.waits.is_none() && self.keyboard_stream().is_some();
         let terminal = self.terminal.as_ref().filter(|_| wanted);
         terminal.map(Terminal::keys)
     }

@@ -114,7 +114,12 @@ impl Meters {
 
 impl Guest<'_> {
     /// Somebody has said this on the channel or the socket, or asked there whether it is cancelled.
-    pub(super) fn take_back_at(&mut self, reports: &Batch, process: &Process, outputs: &Outputs<'_>) {
+    pub(super) fn take_back_at(
+        &mut self,
+        reports: &Batch,
+        process: &Process,
+        outputs: &Outputs<'_>,
+    ) {
         let parts = &reports.parts;
         let was_cancelled = |part: &Progress<'_>| part.status == Some(Status::Cancelled);
         // Whoever only tells that something was cancelled is about to end, of a Ctrl-C that went there. Where it went is
@@ -162,7 +167,9 @@ impl Guest<'_> {
     /// taken.
     fn take_back_unless(&mut self, used: Use, process: &Process, outputs: &Outputs<'_>) -> bool {
         let now = Instant::now();
-        if self.lending.look_at().is_none_or(|next| now < next) || self.use_of_terminal(process, outputs) >= used {
+        if self.lending.look_at().is_none_or(|next| now < next)
+            || self.use_of_terminal(process, outputs) >= used
+        {
             return false;
         }
         let Some(terminal) = self.terminal.as_mut() else {
