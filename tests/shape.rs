@@ -22,9 +22,6 @@ const FLOORS: [&[&str]; 8] = [
     &["cli"],
 ];
 
-/// The parts that are a crate of their own, which the program re-exports.
-const LIBRARY: [&str; 4] = ["client", "executor", "progress", "protocol"];
-
 /// Who alone may name a crate, and what else is kept in one place.
 const KEPT: [(&str, &[&str]); 4] = [
     ("indicatif", &["sink/bars.rs", "sink/bars/"]),

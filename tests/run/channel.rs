@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, getpgid};
 
-use crate::support::{Gate, Running, Signal, progrun, text};
+use crate::support::{Gate, Running, Signal, progrun};
 
 /// `cat` under progrun, running and waiting for input that never comes.
 fn waiting_cat(gate: &mut Gate) -> (Running, Pid) {
