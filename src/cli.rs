@@ -373,7 +373,9 @@ fn parse_signal(text: &str) -> Result<i32, String> {
         .or_else(|| (1..32).find(by_name))
         .or_else(|| system_signal(name))
         .ok_or_else(|| match number {
-            Some(0) => "0 sends nothing; for a run without a limit, leave --timeout out".to_owned(),
+            Some(0) => {
+                "signal 0 sends nothing; to run without a time limit, omit --timeout".to_owned()
+            }
             _ => format!(
                 "expected a name such as TERM or RTMIN+1, or a number from 1 to {LAST_SIGNAL}"
             ),
@@ -501,7 +503,7 @@ fn answered(sent: Result<Delivery, String>) -> ! {
     run::end(Ending::Status(match delivery {
         Delivery::Done => 0,
         Delivery::Late => {
-            complain("report: not delivered: the progrun that this runs under takes nothing");
+            complain("report: not delivered: progrun is not reading");
             0
         }
         Delivery::Cancelled => CANCELLED,
@@ -516,7 +518,7 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
         ));
     } else if let Some(file) = json_file(error, words) {
         complain(&format!(
-            "the file of --json stands behind an equals sign: --json={file}"
+            "--json takes its file after an equals sign: --json={file}"
         ));
     } else if let Some(word) = unknown(error).and_then(|word| report::negative_amount(word, words))
     {
@@ -758,7 +760,7 @@ mod tests {
         ] {
             assert_eq!(parse_signal(text), Ok(number), "{text}");
         }
-        let zero = "0 sends nothing; for a run without a limit, leave --timeout out";
+        let zero = "signal 0 sends nothing; to run without a time limit, omit --timeout";
         assert_eq!(parse_signal("0"), Err(zero.to_owned()));
         for wrong in [
             "", "-9", "BOOM", "65", "999", "RTMIN+31", "RTMAX-31", "RTMIN-1",

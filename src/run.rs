@@ -147,7 +147,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     };
     let stage = Rc::new(RefCell::new(Stage::new(chosen.sinks, started)));
 
-    let (control, orders) = child::line().context("making a pipe")?;
+    let (control, orders) = child::line().context("cannot create a pipe")?;
     let (ping, notices) = (inbox.clone(), inbox.clone());
     let executor: ProgressExecutor<Reports, ()> = Builder::new(NonZeroUsize::MIN)
         .on_message(move || {
@@ -301,7 +301,9 @@ impl Run<'_> {
         match inputs.next(at_most) {
             Ok(input) => Ok(Some(input)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the worker is gone"),
+            Err(RecvTimeoutError::Disconnected) => {
+                anyhow::bail!("the worker thread has ended unexpectedly")
+            }
         }
     }
 
@@ -382,7 +384,7 @@ impl Run<'_> {
             }
             Notice::OuterClosed => self.request(Reason::Outer),
             Notice::ReaderGone => {
-                self.warn("the reader of the events is gone");
+                self.warn("the reader of the events has gone away");
                 self.hang_up();
             }
             Notice::Continued => {
@@ -427,10 +429,10 @@ impl Run<'_> {
                 let advice = if self.settings.wait_output {
                     ""
                 } else {
-                    " (--wait-output waits)"
+                    " (use --wait-output to wait)"
                 };
                 self.warn(&format!(
-                    "{stream} is still held by {who}; what it writes now is lost{advice}"
+                    "{stream} is still held open by {who}; further output is lost{advice}"
                 ));
             }
             Notice::Exited => self.exited = Some(self.elapsed()),
@@ -475,7 +477,7 @@ impl Run<'_> {
                 // Here the clock goes on: a timeout may be the only way out.
                 job::Action::Stuck => {
                     self.warn(
-                        "the command waits for the terminal, and this job cannot be given it",
+                        "the command is waiting for the terminal, which progrun cannot give it",
                     );
                     self.is_stuck = true;
                     self.tell(&Event::Paused(true));

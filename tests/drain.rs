@@ -18,8 +18,8 @@ fn everybody_who_holds_the_output_is_named_with_the_stream() {
             &text(&output.stderr),
             &format!(
                 "\
-sh: stdout is still held by sh ({pid}); what it writes now is lost (--wait-output waits)
-sh: stderr is still held by sh ({pid}); what it writes now is lost (--wait-output waits)
+sh: stdout is still held open by sh ({pid}); further output is lost (use --wait-output to wait)
+sh: stderr is still held open by sh ({pid}); further output is lost (use --wait-output to wait)
 "
             ),
         );

@@ -57,20 +57,20 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         return Err(internal("an empty command")(source));
     };
     let (channel, write_end) =
-        channel_above(launch.channel).map_err(internal("making the channel"))?;
+        channel_above(launch.channel).map_err(internal("creating the channel"))?;
     let identity = fstat(&write_end)
         .map_err(io::Error::from)
-        .map_err(internal("making the channel"))?;
+        .map_err(internal("creating the channel"))?;
     let zig_number = if launch.channel == ZIG { ZIG + 1 } else { ZIG };
     let (zig, zig_end) = (launch.zig && inherited::owner(zig_number).is_none())
         .then(|| zig_pipe(launch.channel.max(zig_number) + 1))
         .flatten()
         .unzip();
     let lowest = above(launch.channel);
-    let stdout = stdio(launch.stdout, lowest).map_err(internal("making a pipe"))?;
-    let mut stderr = stdio(launch.stderr, lowest).map_err(internal("making a pipe"))?;
+    let stdout = stdio(launch.stdout, lowest).map_err(internal("creating a pipe"))?;
+    let mut stderr = stdio(launch.stderr, lowest).map_err(internal("creating a pipe"))?;
     if let (Route::Joined, Some(pipe)) = (launch.stderr, &stdout.childs) {
-        let joined = pipe.try_clone().map_err(internal("making a pipe"))?;
+        let joined = pipe.try_clone().map_err(internal("creating a pipe"))?;
         stderr.childs = Some(joined);
     }
 
@@ -105,12 +105,12 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
     });
     let terminal = terminal.map(|terminal| terminal.keys().as_raw_fd());
     let child = start(&mut command, &numbers, closed, terminal)
-        .map_err(internal("reserving a descriptor's number"))?
+        .map_err(internal("reserving the descriptor number"))?
         .map_err(|error| LaunchError::new(program, error))?;
     let pid = i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
-        .ok_or_else(|| internal("reading the process number")(io::ErrorKind::InvalidData.into()))?;
+        .ok_or_else(|| internal("reading the process ID")(io::ErrorKind::InvalidData.into()))?;
     Ok(Spawned {
         pid,
         mark: format!("{IDENTITY}={identity}"),
@@ -287,7 +287,7 @@ fn stdio(route: Route, lowest: RawFd) -> io::Result<Ends> {
 fn explain(error: rustix::io::Errno) -> io::Error {
     match error {
         rustix::io::Errno::INVAL => {
-            io::Error::other("its number is beyond the limit of open files (ulimit -n)")
+            io::Error::other("its number is above the limit on open files (ulimit -n)")
         }
         error => error.into(),
     }

@@ -144,7 +144,7 @@ impl Report {
         let mut progress = self.read(&words)?;
         let message = self.message.as_deref().map(text);
         if message.is_some() && progress.message.is_some() {
-            return Err("there are two messages, one of them by --message".to_owned());
+            return Err("two messages: one in the words, one in --message".to_owned());
         }
         let total = self.total.as_deref().map(text);
         let (total, total_unit) = total.map(|total| amount(&total)).transpose()?.unzip();
@@ -173,7 +173,9 @@ impl Report {
             ..progress
         };
         if own.is_empty() {
-            return Err("there is nothing to report; --check only asks".to_owned());
+            return Err(
+                "nothing to report (use --check to ask whether the run was cancelled)".to_owned(),
+            );
         }
         fit(own)
     }
@@ -194,7 +196,7 @@ impl Report {
             }
         } else {
             protocol::read_short(first)
-                .map_err(|error| format!("{first}: {error} (an amount: with --total or --unit)"))?
+                .map_err(|error| format!("{first}: {error} (an amount needs --total or --unit)"))?
         };
         if !rest.is_empty() {
             let is_amount = progress.progress.or(progress.percentage).is_some();
@@ -223,7 +225,7 @@ fn fit(mut progress: Progress<'_>) -> Result<String, String> {
         };
         let message = progress.message.as_deref().unwrap_or_default();
         if message.is_empty() {
-            return Err(format!("it is longer than {REPORT_LIMIT} bytes"));
+            return Err(format!("the report is longer than {REPORT_LIMIT} bytes"));
         }
         // A character of the message takes one byte of the line or more.
         let end = message.len().saturating_sub(excess + 1);

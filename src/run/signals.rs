@@ -51,9 +51,9 @@ pub(super) fn install(inbox: &Inbox<Input>) -> anyhow::Result<()> {
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
         // Its own words are "unexpected system error", for a thread that cannot be had under `ulimit -u` as well.
         Err(ctrlc::Error::System(error)) => {
-            return Err(error).context("starting a thread for Ctrl-C");
+            return Err(error).context("cannot start a thread for Ctrl-C");
         }
-        Err(error) => return Err(error).context("handling Ctrl-C"),
+        Err(error) => return Err(error).context("cannot handle Ctrl-C"),
     }
     let wanted = [
         SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH, SIGUSR1, SIGUSR2,
@@ -61,7 +61,7 @@ pub(super) fn install(inbox: &Inbox<Input>) -> anyhow::Result<()> {
     let wanted = wanted
         .into_iter()
         .filter(|signal| !child::is_ignored(*signal));
-    let mut signals = Signals::new(wanted).context("handling signals")?;
+    let mut signals = Signals::new(wanted).context("cannot handle signals")?;
     let inbox = inbox.clone();
     thread::Builder::new()
         .name("progrun-signals".to_owned())
@@ -72,7 +72,7 @@ pub(super) fn install(inbox: &Inbox<Input>) -> anyhow::Result<()> {
                 }
             }
         })
-        .context("starting a thread for signals")?;
+        .context("cannot start a thread for signals")?;
     child::unblock(&ENDING);
     Ok(())
 }
