@@ -381,7 +381,7 @@ fn a_variable_with_a_wrong_value_is_named() {
     let from = progrun(&["--", "true"]).variable("PROGRUN_FROM", "auto,curl");
     assert_eq!(
         first_line(from),
-        "error: 'auto' in 'PROGRUN_FROM=auto,curl' stands alone"
+        "error: 'auto' in 'PROGRUN_FROM=auto,curl' cannot be combined with other names"
     );
     let not_unicode =
         progrun(&["--", "true"]).inside("bash", r#"PROGRUN_CHANNEL=$'\xff' exec "$@""#);
