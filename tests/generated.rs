@@ -14,7 +14,7 @@ use progrun::cli;
 use progrun::dialect::formats;
 
 /// Of the last change that a reader of the page would care for.
-const DATE: &str = "2026-11-24";
+const DATE: &str = "2026-11-27";
 
 fn assert_fresh(path: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
