@@ -102,7 +102,7 @@ pub struct FileRead {
 impl FileRead {
     /// The same as a report.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "nobody misses the last bytes")]
+    #[expect(clippy::cast_precision_loss, reason = "the last bytes do not matter")]
     pub fn progress(&self) -> Progress<'static> {
         Progress {
             progress: Some(self.position as f64),

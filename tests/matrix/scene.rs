@@ -141,10 +141,10 @@ pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
         }
         let mut cell = scene.end(&before);
         if gone[0] {
-            "it is gone".clone_into(&mut cell.received);
+            "had ended".clone_into(&mut cell.received);
         }
         if gone[1] {
-            cell.ended = format!("has ended: {}", cell.ended.replace(", at once", ""));
+            cell.ended = format!("had ended: {}", cell.ended.replace(", at once", ""));
         }
         return cell;
     }
