@@ -1,4 +1,5 @@
-//! The end of the output: who still holds it is named, or waited for. That nothing is lost, tests/soak/drain.rs shows.
+//! The end of the output: a process that still holds it is named, or waited for. `tests/soak/drain.rs` shows that nothing
+//! is lost.
 
 use crate::support::{Gate, Lifeline, Signal, assert_text, progrun, state_of, text, until};
 

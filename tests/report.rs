@@ -1,4 +1,4 @@
-//! `progrun report` and the socket: the channel for whoever cannot write to a descriptor.
+//! `progrun report` and the socket: the channel for programs that cannot write to a descriptor.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};

@@ -3,7 +3,7 @@
 //!
 //! Without a meaning here:
 //!
-//! - 8 and 19, `-v`: what is sent is always told on stderr, and never with `--quiet`.
+//! - 8 and 19, `-v`: each signal is always reported on stderr, and never with `--quiet`.
 //! - `--foreground` in 5 and 14: the terminal is lent to a command that wants it.
 //! - 28, killing a tree on Windows, where progrun does not run.
 //!

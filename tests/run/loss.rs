@@ -1,4 +1,4 @@
-//! What cannot be written or kept: that it is said, that no status of 0 hides it, and that nobody's file is spoiled.
+//! Output that cannot be written or stored: progrun says so, no status of 0 hides it, and no other file is damaged.
 
 use std::fs;
 use std::io::Read;

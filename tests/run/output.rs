@@ -1,4 +1,4 @@
-//! What the command prints: who gets it, and that every byte of it arrives.
+//! The command's output: where it goes, and that every byte of it arrives.
 
 use std::fs;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! Readers that take nothing: a run that is to stop does not wait for them, one that is not does.
+//! Readers that do not read: a run that is to stop does not wait for them; any other run does.
 
 use std::fs;
 use std::io::{PipeReader, PipeWriter, Read};

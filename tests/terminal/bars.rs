@@ -1,4 +1,4 @@
-//! The picture.
+//! The bars on the screen.
 
 use crate::pty::{End, steady, terminal};
 

@@ -1,4 +1,4 @@
-//! Job control: an interactive bash above progrun, and who is stopped when.
+//! Job control: an interactive bash above progrun, and which process is stopped when.
 
 use std::fs;
 use std::time::Duration;

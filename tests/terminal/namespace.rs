@@ -1,4 +1,4 @@
-//! In a PID namespace, as in a container: the group and the session of whoever came in from outside have no number there.
+//! In a PID namespace, as in a container: the group and the session of a process from outside have no number there.
 
 use std::process::Command;
 
