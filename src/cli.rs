@@ -270,7 +270,7 @@ struct Arguments {
     ///
     /// This is for scripts that use descriptor 3 themselves. dash and mksh support only numbers up to 9. A file that is
     /// already open under this number is not passed on to the command. Exceptions are make's jobserver and the sockets of
-    /// LISTEN_FDS: progrun then uses the next free number instead, says so, and sets PROGRUN_FD to it.
+    /// a service (socket activation): progrun then uses the next free number for the channel, and says so.
     #[arg(
         long,
         value_name = "N",
