@@ -150,7 +150,7 @@ pub(crate) struct FileRead {
 impl FileRead {
     /// The same as a report.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "nobody misses the last bytes")]
+    #[expect(clippy::cast_precision_loss, reason = "the last bytes do not matter")]
     pub(crate) fn progress(&self) -> Progress<'static> {
         Progress {
             progress: Some(self.position as f64),

@@ -124,7 +124,7 @@ type Ended = Result<Exit, LaunchError>;
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let clock = Clock::new(Instant::now());
-    let (inbox, inputs) = inbox().context("making a pipe")?;
+    let (inbox, inputs) = inbox().context("cannot create a pipe")?;
     let (channel, moved) = child::channel(settings.channel);
     signals::open_mask();
     let gone = inbox.clone();
@@ -358,7 +358,7 @@ impl Run<'_> {
             kill_after: self.settings.timeouts.kill_after,
         };
         let terminal = self.terminal.for_the_start(&launch);
-        let (control, orders) = child::line().context("making a pipe")?;
+        let (control, orders) = child::line().context("cannot create a pipe")?;
         let notices = self.inbox.clone();
         let future = submit_progress(&self.executor, move |reporter| {
             child::run(&launch, terminal, &orders, reporter, &|notice| {
@@ -466,7 +466,7 @@ impl Run<'_> {
             Input::Signal(signal) => self.signal(signal),
             Input::ParentGone => self.request(Reason::Parent),
             Input::ReaderGone => {
-                self.warn("the reader of the events is gone");
+                self.warn("the reader of the events has gone away");
                 self.hang_up();
             }
             Input::Gone(what) => self.gone(what),
@@ -544,11 +544,13 @@ impl Run<'_> {
                 let advice = if self.settings.wait_output {
                     ""
                 } else {
-                    " (--wait-output waits)"
+                    " (use --wait-output to wait)"
                 };
                 self.warn_of(
                     id,
-                    &format!("{stream} is still held by {who}; what it writes now is lost{advice}"),
+                    &format!(
+                        "{stream} is still held open by {who}; further output is lost{advice}"
+                    ),
                 );
             }
             Notice::Continued => {

@@ -1,5 +1,5 @@
-//! Holds the source to the picture of the house: which file may name which, and who alone knows what; and the tests to
-//! being run.
+//! Holds the source to the picture of the house: which file may name which, and which files alone may use an
+//! interface. Also checks that every test is run.
 //!
 //! Reads text, not Rust: it looks for paths that begin with `crate::`, which is how the house names its parts.
 

@@ -49,20 +49,20 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         return Err(internal("an empty command")(source));
     };
     let (channel, write_end) =
-        channel_above(launch.channel).map_err(internal("making the channel"))?;
+        channel_above(launch.channel).map_err(internal("creating the channel"))?;
     let identity = fstat(&write_end)
         .map_err(io::Error::from)
-        .map_err(internal("making the channel"))?;
+        .map_err(internal("creating the channel"))?;
     let zig_number = if launch.channel == ZIG { ZIG + 1 } else { ZIG };
     let (zig, zig_end) = (launch.zig && inherited::owner(zig_number).is_none())
         .then(|| zig_pipe(launch.channel.max(zig_number) + 1))
         .flatten()
         .unzip();
     let lowest = above(launch.channel);
-    let stdout = stdio(launch.stdout, lowest).map_err(internal("making a pipe"))?;
-    let mut stderr = stdio(launch.stderr, lowest).map_err(internal("making a pipe"))?;
+    let stdout = stdio(launch.stdout, lowest).map_err(internal("creating a pipe"))?;
+    let mut stderr = stdio(launch.stderr, lowest).map_err(internal("creating a pipe"))?;
     if let (Route::Joined, Some(pipe)) = (launch.stderr, &stdout.childs) {
-        let joined = pipe.try_clone().map_err(internal("making a pipe"))?;
+        let joined = pipe.try_clone().map_err(internal("creating a pipe"))?;
         stderr.childs = Some(joined);
     }
 
@@ -209,7 +209,7 @@ fn stdio(route: Route, lowest: RawFd) -> io::Result<Ends> {
 fn explain(error: rustix::io::Errno) -> io::Error {
     match error {
         rustix::io::Errno::INVAL => {
-            io::Error::other("its number is beyond the limit of open files (ulimit -n)")
+            io::Error::other("its number is above the limit on open files (ulimit -n)")
         }
         error => error.into(),
     }

@@ -89,17 +89,17 @@ pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
         // Its own words are "unexpected system error", for a thread that cannot be had under `ulimit -u` as well.
         Err(ctrlc::Error::System(error)) => {
-            return Err(error).context("starting a thread for Ctrl-C");
+            return Err(error).context("cannot start a thread for Ctrl-C");
         }
-        Err(error) => return Err(error).context("handling Ctrl-C"),
+        Err(error) => return Err(error).context("cannot handle Ctrl-C"),
     }
     signals.push((SIGINT, interrupt));
     for signal in HANDLED.into_iter().filter(|signal| !is_ignored(*signal)) {
         let came = Arc::new(AtomicBool::new(false));
         // In this order: the wake-up may be taken before the handler has returned.
-        flag::register(signal, Arc::clone(&came)).context("handling signals")?;
-        let descriptor = wake.descriptor().context("handling signals")?;
-        low_level::pipe::register(signal, descriptor).context("handling signals")?;
+        flag::register(signal, Arc::clone(&came)).context("cannot handle signals")?;
+        let descriptor = wake.descriptor().context("cannot handle signals")?;
+        low_level::pipe::register(signal, descriptor).context("cannot handle signals")?;
         signals.push((signal, came));
     }
     unblock(&HELD);

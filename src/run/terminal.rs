@@ -86,7 +86,7 @@ impl Run<'_> {
                 Action::Stuck(task) => {
                     self.warn_of(
                         task,
-                        "the command waits for the terminal, and this job cannot be given it",
+                        "the command is waiting for the terminal, which progrun cannot give it",
                     );
                     if let Some(running) = self.tasks.get_mut(&task) {
                         running.task.stuck();

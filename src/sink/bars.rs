@@ -624,8 +624,7 @@ impl Sink for Bars {
         };
         let kept = catch_unwind(AssertUnwindSafe(&mut kept)).unwrap_or_default();
         self.screen.write(&kept);
-        let sentence =
-            "a fault of progrun itself, see above: no bars from now on; the command goes on";
+        let sentence = "internal error in progrun (see above): no more bars; the command continues";
         self.screen
             .write(format!("\r\n{}: {sentence}\r\n", escape(&self.name)).as_bytes());
         self.writer
@@ -796,7 +795,7 @@ mod tests {
         file.rewind().unwrap();
         let mut written = String::new();
         file.read_to_string(&mut written).unwrap();
-        let end = "before\nopen\r\njob: a fault of progrun itself, see above: no bars from now on; the command goes on\r\nafter\n";
+        let end = "before\nopen\r\njob: internal error in progrun (see above): no more bars; the command continues\r\nafter\n";
         assert!(written.ends_with(end), "{written:?}");
     }
 

@@ -170,7 +170,7 @@ pub(crate) fn choose(
     };
     let log = display.log.as_deref();
     if json_on_stdout && log == Some(Path::new(files::STDOUT)) {
-        bail!("--log and --json both write to stdout; each needs its own place");
+        bail!("--log and --json cannot both write to stdout");
     }
     let opened = files::open([("--json", events), ("--log", log)], patience)?;
     let waited = opened.waited;
@@ -180,10 +180,10 @@ pub(crate) fn choose(
         told(format!("{what} {path} is incomplete"), None, true, &gone)
     };
     let events = if json_on_stdout {
-        let what = "the stream of events is incomplete".to_owned();
+        let what = "the event stream is incomplete".to_owned();
         Some((copy(stdout())?, told(what, None, false, &gone)))
     } else {
-        events_file.map(|file| (file, incomplete("the file of events", events)))
+        events_file.map(|file| (file, incomplete("the event file", events)))
     };
     if let Some((place, on_gone)) = events {
         let writer = Writer::new(place, on_gone);
@@ -198,7 +198,7 @@ pub(crate) fn choose(
         sinks.push(Box::new(Log::new(writer)));
     }
     if display.output == Show::OnFailure && !json_on_stdout {
-        let what = "not all of what the command printed could be shown".to_owned();
+        let what = "some of the command's output could not be shown".to_owned();
         let on_gone = told(what, None, false, &gone);
         let places = [copy(stdout())?, copy(stderr())?];
         sinks.push(Box::new(Spool::new(files::unnamed()?, places, on_gone)));

@@ -259,12 +259,12 @@ fn a_jobserver_and_the_sockets_of_a_service_are_left_alone_and_progrun_says_so()
         (
             "exec 3</dev/null 4>/dev/zero; export LISTEN_FDS=2;",
             5,
-            "a socket of LISTEN_FDS",
+            "a LISTEN_FDS socket",
         ),
         (
             "exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$;",
             4,
-            "a socket of LISTEN_FDS",
+            "a LISTEN_FDS socket",
         ),
     ] {
         let ended = with_descriptors(before).finish();
@@ -275,7 +275,7 @@ fn a_jobserver_and_the_sockets_of_a_service_are_left_alone_and_progrun_says_so()
             "{before}"
         );
         let sentence = format!(
-            "descriptor 3 is {owner}: the command reports on {number} (PROGRUN_FD has the number)"
+            "descriptor 3 is {owner}: the command reports on {number} instead (PROGRUN_FD={number})"
         );
         let warnings = ended.all("warning");
         assert_eq!(warnings.len(), 1);
