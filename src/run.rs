@@ -124,8 +124,9 @@ type Ended = Result<Exit, LaunchError>;
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let clock = Clock::new(Instant::now());
-    let (inbox, inputs) = inbox().context("cannot create a pipe")?;
+    // Before any descriptor of ours is where one may have been inherited.
     let (channel, moved) = child::channel(settings.channel);
+    let (inbox, inputs) = inbox().context("cannot create a pipe")?;
     signals::open_mask();
     let gone = inbox.clone();
     let patience = settings.timeouts.timeout;

@@ -60,6 +60,11 @@ pub(crate) fn is_ours_alone() -> bool {
         && !tree::has_companions()
 }
 
+/// Whether the child's group is the foreground group.
+pub(super) fn has_child(leader: Pid) -> bool {
+    Terminal::open().is_some_and(|terminal| terminal.has_child(leader))
+}
+
 impl Terminal {
     /// None where there is no controlling terminal.
     pub(crate) fn open() -> Option<Self> {
@@ -272,7 +277,7 @@ impl Terminal {
 
     /// Takes the terminal back from a child that is gone, whatever it left behind. Says whether what was typed went there
     /// instead of to our group.
-    pub(super) fn take_back_for_good(&mut self, leader: Pid) -> bool {
+    pub(crate) fn take_back_for_good(&mut self, leader: Pid) -> bool {
         let had_keys = self.has_child(leader);
         self.take_back(leader);
         self.restore();

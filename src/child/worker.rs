@@ -187,6 +187,7 @@ impl<'a> Worker<'a> {
     fn lend(&mut self, terminal: Option<Terminal>) {
         if terminal.is_some() {
             self.guest.terminal = terminal;
+            self.guest.may_have_taken = true;
         }
         // It went back before this order came, or the child is gone and would not give it back.
         if self.guest.terminal.is_none() || self.process.is_gone() {

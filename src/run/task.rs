@@ -69,7 +69,12 @@ impl Task {
         self.ladder.started(self.clock.at(now));
     }
 
-    /// The child's process number, as long as it lives.
+    /// The child's process number.
+    pub(super) fn pid(&self) -> Option<i32> {
+        self.pid
+    }
+
+    /// The same, as long as the child lives.
     pub(super) fn live_pid(&self) -> Option<i32> {
         self.pid.filter(|_| self.exited.is_none())
     }

@@ -1,5 +1,7 @@
 //! What the lease of the terminal asks for, carried out: the terminal is a value that moves between the run and one task.
 
+use rustix::process::Pid;
+
 use crate::child::{self, Launch, Order, Terminal};
 use crate::event::{TaskId, What};
 use crate::model::route::Route;
@@ -154,6 +156,12 @@ impl Run<'_> {
     /// again.
     pub(super) fn returned_at_the_end(&mut self, task: TaskId, terminal: Option<Terminal>) {
         let Some(terminal) = terminal else {
+            let pid = self.tasks.get(&task).and_then(|running| running.task.pid());
+            let pid = pid.and_then(Pid::from_raw);
+            if let (TerminalPlace::Here(terminal), Some(pid)) = (&mut self.terminal, pid) {
+                // A shell takes it by itself. It has not been reaped yet.
+                terminal.take_back_for_good(pid);
+            }
             return;
         };
         self.terminal = TerminalPlace::Here(terminal);

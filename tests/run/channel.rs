@@ -214,7 +214,7 @@ fn a_missing_program_never_looks_like_one_that_started_whatever_other_threads_op
     let words = [
         r#""event":"started""#,
         r#""event":"finished""#,
-        "/none: command not found",
+        "cannot run /none: no such file",
     ];
     let counts = many_tasks(&[], "16", "600", &["/none"], &words);
     assert_eq!(counts, [0, 600, 600]);

@@ -90,6 +90,8 @@ pub(super) struct Guest<'a> {
     pub(super) terminal: Option<Terminal>,
     /// The settings that the child had when the terminal was taken from it.
     settings: Option<Termios>,
+    /// Whether the child can have taken the terminal by itself: it was lent it before, or its output is a pseudo-terminal.
+    pub(super) may_have_taken: bool,
     /// Whether the child has waited for a key after a Ctrl-C that went to it.
     pub(super) went_on: bool,
     /// Until when the child's output is not read, because the child is to have the terminal before its prompt is seen.
@@ -104,6 +106,7 @@ impl<'a> Guest<'a> {
         ptys: [Option<Pty>; 2],
         notify: &'a dyn Fn(Notice),
     ) -> Self {
+        let may_have_taken = terminal.is_some() || ptys.iter().any(Option::is_some);
         Self {
             pid,
             notify,
@@ -114,6 +117,7 @@ impl<'a> Guest<'a> {
             keyboard: Keyboard::default(),
             meters: Meters::default(),
             lending: Lending::default(),
+            may_have_taken,
             terminal,
             settings: None,
             went_on: false,

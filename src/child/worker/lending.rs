@@ -16,7 +16,7 @@ use crate::model::batch::Batch;
 use crate::protocol::{Progress, Status};
 
 use super::super::observe::processor_time;
-use super::super::terminal::Terminal;
+use super::super::terminal::{Terminal, has_child};
 use super::super::waiting::{Place, Waiting};
 use super::guest::Guest;
 use super::outputs::Outputs;
@@ -281,8 +281,11 @@ impl Guest<'_> {
         process: &Process,
     ) -> (bool, Option<Terminal>) {
         let pid = self.pid;
-        let had_keys = |terminal: &mut Terminal| terminal.take_back_for_good(pid);
-        let had_keys = self.terminal.as_mut().is_some_and(had_keys);
+        let had_keys = match &mut self.terminal {
+            Some(terminal) => terminal.take_back_for_good(pid),
+            // A shell takes it by itself. The run takes it back from there.
+            None => self.may_have_taken && has_child(pid),
+        };
         let interrupted = had_keys && self.ended_of_ctrl_c(ended, process);
         (interrupted, self.terminal.take())
     }
