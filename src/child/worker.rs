@@ -16,17 +16,16 @@ use crate::progress::ProgressReporter;
 use crate::vt::requests::TerminalRequest;
 
 use super::drain::Drain;
+use super::launch_error::LaunchError;
 use super::observe::Observer;
 use super::pipe::READ;
 use super::socket::Ready;
 use super::terminal::Terminal;
 use super::watcher::Watcher;
-use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
+use super::{Launch, Notice, Order, Orders, holders, spawn, tree};
 
 mod guest;
 mod intake;
-mod keyboard;
-mod lending;
 mod outputs;
 mod process;
 

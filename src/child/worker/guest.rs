@@ -16,10 +16,14 @@ use crate::vt::requests::{Question, RequestScanner, question_at_end};
 
 use super::super::terminal::{Terminal, has_terminal, is_lendable};
 use super::super::{Launch, Notice, pty, tree};
-use super::keyboard::Keyboard;
-use super::lending::{Lending, Meters, Use};
 use super::outputs::Outputs;
 use super::process::Process;
+
+mod keyboard;
+mod lending;
+
+use self::keyboard::Keyboard;
+use self::lending::{Lending, Meters, Use};
 
 /// How often the worker looks at what no event tells of: settings that the child makes, and the size of a lent terminal.
 const LOOK: Duration = Duration::from_millis(200);

@@ -43,7 +43,14 @@ impl Writer {
             let whole = value as i64;
             write!(self.0, "{whole}")
         } else {
-            write!(self.0, "{value:?}")
+            // With the sign that JavaScript and serde_json write, too.
+            let digits = format!("{value:?}");
+            match digits.split_once('e') {
+                Some((digits, power)) if !power.starts_with('-') => {
+                    write!(self.0, "{digits}e+{power}")
+                }
+                _ => self.0.write_str(&digits),
+            }
         };
     }
 
