@@ -11,10 +11,7 @@ fn main() -> io::Result<()> {
     if loads && has("libgcc_eh.a") {
         let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
         // std asks for `-lgcc_s`, which gcc's `-static-libgcc` leaves alone. gcc's own file of that name is such a script, too.
-        fs::write(
-            folder.join("libgcc_s.so"),
-            "GROUP ( -lgcc_eh -lgcc -lc )\n",
-        )?;
+        fs::write(folder.join("libgcc_s.so"), "GROUP ( -lgcc_eh -lgcc -lc )\n")?;
         println!("cargo::rustc-link-search=native={}", folder.display());
     }
     Ok(())

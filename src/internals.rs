@@ -12,6 +12,8 @@ pub use crate::eta::Estimate;
 pub use crate::model::batch::{Batch, VerbatimLine};
 pub use crate::model::route::Route;
 pub use crate::system::signals::block;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use crate::system::start::prepare;
 
 /// What has to hold for any bytes at all. `cargo fuzz` sets `fuzzing`.
 #[cfg(fuzzing)]

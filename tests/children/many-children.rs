@@ -1,5 +1,6 @@
-//! Runs a command many times, by so many workers of one process: `many-children WORKERS TIMES COMMAND [ARG]...`. Prints how many
-//! started, how many did not, how many ended, and what they ended by.
+//! Runs commands many times, by so many workers of one process: `many-children WORKERS TIMES COMMAND [ARG]... [+ COMMAND
+//! [ARG]...]...`; the commands take turns. Prints how many started, how many did not, how many ended, what they ended by, and
+//! how many descriptors are left open.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -29,18 +30,28 @@ fn launch(command: Vec<OsString>) -> Launch {
     }
 }
 
+/// How many descriptors are open.
+fn descriptors() -> usize {
+    std::fs::read_dir("/dev/fd").map_or(0, Iterator::count)
+}
+
 #[expect(clippy::print_stdout, reason = "it is a program")]
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().collect();
     let (workers, times): (NonZeroUsize, usize) = (words[1].parse()?, words[2].parse()?);
-    let command: Vec<OsString> = words[3..].iter().map(Into::into).collect();
+    let commands = words[3..].split(|word| word == "+");
+    let commands: Vec<Vec<OsString>> = commands
+        .map(|words| words.iter().map(Into::into).collect())
+        .collect();
+    let before = descriptors();
     // As the run does.
     block(libc::SIGCHLD);
     let executor: ProgressExecutor<Batch, ()> = ProgressExecutor::new(workers);
     let counts = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
     let mut futures = Vec::new();
-    for _ in 0..times {
-        let (command, counts) = (command.clone(), Arc::clone(&counts));
+    for time in 0..times {
+        let command = commands[time % commands.len()].clone();
+        let counts = Arc::clone(&counts);
         futures.push(submit_progress(&executor, move |reporter| {
             let count = |what: &str| {
                 let mut counts = counts.lock().expect("no thread has panicked");
@@ -65,6 +76,14 @@ fn main() -> anyhow::Result<()> {
         })?);
     }
     executor.route_until(|| futures.iter().all(progrun::ProgressFuture::done), None)?;
+    drop((futures, executor));
+    let left = descriptors() - before;
+    if left > 0 {
+        counts
+            .lock()
+            .expect("no thread has panicked")
+            .insert("descriptors left".to_owned(), left);
+    }
     println!("{:?}", counts.lock().expect("no thread has panicked"));
     Ok(())
 }

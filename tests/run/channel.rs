@@ -202,6 +202,23 @@ fn a_missing_program_never_looks_like_one_that_started_whatever_other_threads_op
     );
 }
 
+#[test]
+fn children_of_many_threads_have_each_its_own_status_and_leave_no_descriptor() {
+    let commands = "sh -c exit\t3 + /none + sh -c kill\t-9\t$$ + / + true";
+    let words = commands.split(' ').map(|word| word.replace('\t', " "));
+    let words: Vec<_> = ["16", "500"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain(words)
+        .collect();
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    assert_eq!(
+        many_children(&[], &words),
+        "{\"cannot run /: it is a directory\": 100, \"cannot run /none: no such file\": 100, \"ended\": 300, \
+         \"exit status 3\": 100, \"killed by SIGKILL\": 100, \"not started\": 200, \"started\": 300}\n"
+    );
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_first_process_of_a_container_reaps_orphans_and_takes_no_status_from_its_children() {
