@@ -139,6 +139,22 @@ fn a_caller_that_ignores_sigpipe_does_not_take_the_cancellation_away() {
     assert_eq!(signals(pid, "SigIgn") & sigpipe, 0);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_caller_ignores_stays_ignored_and_what_it_blocks_does_not_stay_blocked() {
+    let mut run = progrun(&["--json", "--", "sleep", "1000"])
+        .inside(
+            "sh",
+            r#"trap '' HUP QUIT; exec env --block-signal=USR1,INT "$@""#,
+        )
+        .start();
+    let pid = run.child();
+    let [hup, quit] = [Signal::HUP, Signal::QUIT].map(|signal| 1 << (signal.as_raw() - 1));
+    assert_eq!(signals(pid, "SigIgn"), hup | quit);
+    assert_eq!(signals(pid, "SigBlk"), 0);
+    assert_eq!(signals(pid, "SigCgt"), 0);
+}
+
 #[test]
 fn an_empty_line_is_no_report_but_it_is_a_word_from_the_command() {
     let mut gate = Gate::new();
@@ -215,7 +231,7 @@ fn children_of_many_threads_have_each_its_own_status_and_leave_no_descriptor() {
     assert_eq!(
         many_children(&[], &words),
         "{\"cannot run /: it is a directory\": 100, \"cannot run /none: no such file\": 100, \"ended\": 300, \
-         \"exit status 3\": 100, \"killed by SIGKILL\": 100, \"not started\": 200, \"started\": 300}\n"
+         \"exit status 3\": 100, \"killed by signal 9\": 100, \"not started\": 200, \"started\": 300}\n"
     );
 }
 
