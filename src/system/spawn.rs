@@ -100,11 +100,11 @@ mod tests {
 
     #[test]
     fn a_variable_can_be_changed_and_left_out() {
-        let says = r#"test "$ADDED" = 1 && test -z "${PATH+x}" && exit 3"#;
+        let says = r#"test "$ADDED" = 1 && test -z "${HOME+x}" && exit 3"#;
         let command = ["/bin/sh", "-c", says].map(OsString::from);
         let plan = Plan {
             command: &command,
-            variables: &[("ADDED", Some("1".into())), ("PATH", None)],
+            variables: &[("ADDED", Some("1".into())), ("HOME", None)],
             moves: &[],
             closed: &[],
             session: true,
