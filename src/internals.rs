@@ -55,6 +55,9 @@ pub fn run_list(
     run::end_all(outcome.ending, outcome.scope)
 }
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use crate::system::start::prepare;
+
 /// What has to hold for any bytes at all. `cargo fuzz` sets `fuzzing`.
 #[cfg(fuzzing)]
 pub mod fuzz {
