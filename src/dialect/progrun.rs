@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use crate::protocol::{self, Progress};
+use crate::wire;
 
 use super::remote::{self, Remote};
 use super::{Each, Format, Lines, Mark};
@@ -52,11 +53,11 @@ impl Lines for Progrun {
             each(FORMAT.name, &report);
             return true;
         }
-        let Some(event) = remote::Event::parse(line) else {
+        let Some(event) = wire::Line::read(line) else {
             return false;
         };
         self.remote
-            .event(event, &mut |report| each(FORMAT.name, report));
+            .event(&event, &mut |report| each(FORMAT.name, report));
         true
     }
 }
@@ -88,7 +89,7 @@ pub(super) fn shown(line: &[u8]) -> Shown<'_> {
         // What else it says would be seen nowhere.
         return if all { Shown::Nothing } else { Shown::AsIs };
     }
-    remote::Event::parse(line).map_or(Shown::AsIs, remote::Event::shown)
+    wire::Line::read(line).map_or(Shown::AsIs, remote::shown)
 }
 
 /// A report of ours, and whether all of its fields are.
