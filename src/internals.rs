@@ -6,11 +6,12 @@ pub mod child {
 }
 pub use crate::child::{Launch, Notice};
 pub use crate::cli::command;
-pub use crate::dialect::json::{FORMATS, Json, is_report};
+pub use crate::dialect::json::{FORMATS, Json};
 pub use crate::dialect::{Dialects, Lines, Place, Selection, formats};
 pub use crate::eta::Estimate;
 pub use crate::model::batch::{Batch, VerbatimLine};
 pub use crate::model::route::Route;
+pub use crate::model::verdict::{Meaning, Verdicts};
 pub use crate::system::signals::block;
 
 /// What has to hold for any bytes at all. `cargo fuzz` sets `fuzzing`.

@@ -360,10 +360,12 @@ impl Run<'_> {
             Notice::Output {
                 stream,
                 bytes,
+                verdicts,
                 permit,
             } => self.tell(What::Output {
                 stream,
                 bytes: &bytes,
+                verdicts: &verdicts,
                 permit: &permit,
             }),
             Notice::Observed(observed) => {

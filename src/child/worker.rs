@@ -12,6 +12,7 @@ use crate::dialect::{Dialects, Place};
 use crate::event::{Ending, Stream};
 use crate::flow::Credit;
 use crate::model::batch::{Batch, Collector};
+use crate::model::verdict::Verdicts;
 use crate::progress::{ProgressCancelled, ProgressReporter};
 
 use super::drain::Drain;
@@ -533,10 +534,10 @@ impl<'a> Worker<'a> {
         }
         self.line_open = self.buffer.last() != Some(&b'\n');
         self.let_question_go();
-        self.dialects.feed(place, &self.buffer, Instant::now());
+        let mut verdicts = self.dialects.feed(place, &self.buffer, Instant::now());
         // Before what was printed: a line that is written for machines is not shown where a bar shows what it says.
         self.report_dialects();
-        self.serve_pty(stream);
+        self.serve_pty(stream, &mut verdicts);
         if self.buffer.is_empty() {
             return;
         }
@@ -546,14 +547,15 @@ impl<'a> Worker<'a> {
         } else {
             Arc::new(self.buffer.clone())
         };
-        self.hand_on(stream, bytes);
+        self.hand_on(stream, bytes, verdicts);
     }
 
-    fn hand_on(&self, stream: Stream, bytes: Arc<Vec<u8>>) {
+    fn hand_on(&self, stream: Stream, bytes: Arc<Vec<u8>>, verdicts: Verdicts) {
         let permit = self.output_credit.permit(weight(&bytes, self.verbatim));
         (self.notify)(Notice::Output {
             stream,
             bytes,
+            verdicts,
             permit,
         });
     }

@@ -5,7 +5,8 @@
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -19,8 +20,8 @@ pub(super) const FORMAT: Format = Format {
 pub(super) struct Apt;
 
 impl Lines for Apt {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["dlstatus:", "pm", "media-change:"])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["dlstatus:", "pm", "media-change:"])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

@@ -2,7 +2,8 @@
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -16,8 +17,8 @@ pub(super) const FORMAT: Format = Format {
 pub(super) struct Azure;
 
 impl Lines for Azure {
-    fn mark(&self) -> Mark {
-        Mark::Hashes
+    fn prefix(&self) -> Prefix {
+        Prefix::Hashes
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

@@ -12,7 +12,7 @@
 
 use std::borrow::Cow;
 
-use super::stream::Record;
+use super::record::Record;
 use super::{Each, Format, SHOWN};
 use crate::protocol::Progress;
 

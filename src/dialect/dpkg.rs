@@ -5,7 +5,8 @@
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -43,8 +44,8 @@ pub(super) struct Dpkg {
 }
 
 impl Lines for Dpkg {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["status: ", "processing: "])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["status: ", "processing: "])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

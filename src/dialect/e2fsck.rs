@@ -4,7 +4,8 @@
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -27,8 +28,8 @@ const PASSES: [(f64, f64, &str); 5] = [
 pub(super) struct E2fsck;
 
 impl Lines for E2fsck {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -142,8 +143,8 @@ impl Ffmpeg {
 }
 
 impl Lines for Ffmpeg {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&[
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&[
             "frame=",
             "size=",
             "Lsize=",

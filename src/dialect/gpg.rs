@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -20,8 +21,8 @@ const PREFIX: &str = "[GNUPG:] ";
 pub(super) struct Gpg;
 
 impl Lines for Gpg {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&[PREFIX])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&[PREFIX])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

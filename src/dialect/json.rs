@@ -20,7 +20,9 @@ use std::borrow::Cow;
 
 use serde_json::{Deserializer, Value};
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
+use crate::model::verdict::Meaning;
 use crate::protocol::{Progress, Status};
 use rows::PROGRAMS;
 
@@ -39,7 +41,7 @@ struct Program {
     /// What stands before the object on its line.
     prefix: &'static str,
     /// Each of its lines holds one of these, which begin with a quotation mark. So no other line is parsed.
-    marks: &'static [&'static str],
+    keys: &'static [&'static str],
     /// Its objects: the first row that fits is the one.
     rows: &'static [Row],
     /// What counts for it; none where an object says it all.
@@ -100,6 +102,8 @@ trait Machine: Send {
 pub struct Json {
     /// Where each that is selected stands in the table, and what counts for it.
     programs: Vec<(usize, Option<Box<dyn Machine>>)>,
+    /// The format of the line that was read last, if all of it says only how far things are.
+    passing: Option<&'static str>,
 }
 
 impl Json {
@@ -112,16 +116,28 @@ impl Json {
             programs: selected
                 .map(|(index, it)| (index, it.machine.map(|make| make())))
                 .collect(),
+            passing: None,
         }
     }
 }
 
 impl Lines for Json {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["{", rows::NIX])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["{", rows::NIX])
+    }
+
+    fn is_for_machines(&self) -> bool {
+        true
+    }
+
+    fn meaning(&mut self) -> Option<(&'static str, Meaning)> {
+        self.passing
+            .take()
+            .map(|source| (source, Meaning::Progress))
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
+        self.passing = None;
         let Some((prefix, text)) = beginning(line) else {
             return false;
         };
@@ -132,12 +148,17 @@ impl Lines for Json {
             return false;
         }
         let mut ours = false;
+        // The format of all objects so far that only say how far things are, if there is one.
+        let mut passing = None;
+        let mut words = line.starts_with(|first: char| first.is_ascii_whitespace());
         for object in objects(text) {
+            let mut found = None;
             ours |= programs.iter_mut().any(|(index, machine)| {
                 let program = &PROGRAMS[*index];
                 let Some(row) = program.row(&object) else {
                     return false;
                 };
+                found = row.passing.then_some(program.format.name);
                 let report = row.report(&object);
                 let emit = &mut |report: &Progress<'_>| {
                     if !report.is_empty() {
@@ -150,31 +171,12 @@ impl Lines for Json {
                 }
                 true
             });
+            words |= found.is_none() || passing.is_some_and(|passing| found != Some(passing));
+            passing = found;
         }
+        self.passing = passing.filter(|_| !words);
         ours
     }
-}
-
-/// Whether the line is one of a program in the table that only says how far things are: it need not scroll by where a bar
-/// shows that.
-#[must_use]
-pub fn is_report(line: &str, selected: impl Fn(&str) -> bool) -> bool {
-    let Some((prefix, text)) = beginning(line) else {
-        return false;
-    };
-    let known = Known::of(prefix, text);
-    if known == Known::default() {
-        return false;
-    }
-    let is_passing = |object: &Value| {
-        let programs = PROGRAMS.iter().enumerate();
-        let mut programs =
-            programs.filter(|(index, it)| known.contains(*index) && selected(it.format.name));
-        let row = programs.find_map(|(_, it)| it.row(object));
-        row.is_some_and(|row| row.passing)
-    };
-    let mut objects = objects(text).peekable();
-    objects.peek().is_some() && objects.all(|object| is_passing(&object))
 }
 
 /// What stands before the first object of a line, and the rest from that on. None if the line has none.
@@ -204,7 +206,7 @@ fn objects(text: &str) -> impl Iterator<Item = Value> {
 struct Known(u32);
 
 impl Known {
-    /// Looks for marks only.
+    /// Looks for keys only.
     fn of(prefix: &str, text: &str) -> Self {
         let text = text.as_bytes();
         let mut known = 0;
@@ -216,8 +218,8 @@ impl Known {
                 let bit = candidates & candidates.wrapping_neg();
                 candidates ^= bit;
                 let program = &PROGRAMS[bit.trailing_zeros() as usize];
-                let mut marks = program.marks.iter().map(|mark| mark.as_bytes());
-                if program.prefix == prefix && marks.any(|mark| word.starts_with(mark)) {
+                let mut keys = program.keys.iter().map(|key| key.as_bytes());
+                if program.prefix == prefix && keys.any(|key| word.starts_with(key)) {
                     known |= bit;
                 }
             }
@@ -230,16 +232,15 @@ impl Known {
     }
 }
 
-/// The programs by what their marks begin with. Nearly every word of an object of nobody is done with by its first
-/// letter.
+/// The programs by the first letters of their keys, by which nearly every word of another program's object is ruled out.
 static BY_INITIAL: [u32; 256] = {
     let mut programs = [0; 256];
     let mut index = 0;
     while index < PROGRAMS.len() {
-        let mut marks = PROGRAMS[index].marks;
-        while let [mark, rest @ ..] = marks {
-            programs[mark.as_bytes()[1] as usize] |= 1 << index;
-            marks = rest;
+        let mut keys = PROGRAMS[index].keys;
+        while let [key, rest @ ..] = keys {
+            programs[key.as_bytes()[1] as usize] |= 1 << index;
+            keys = rest;
         }
         index += 1;
     }

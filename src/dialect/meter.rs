@@ -21,7 +21,7 @@ use plain::Plain;
 
 pub(super) use candidates::{sign, word};
 
-use super::stream::Record;
+use super::record::Record;
 use super::{Each, Format, SHOWN};
 use crate::protocol::{Progress, Status};
 

@@ -4,7 +4,8 @@
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -23,8 +24,8 @@ pub(super) struct Pip {
 }
 
 impl Lines for Pip {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["Progress ", "Downloading "])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["Progress ", "Downloading "])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

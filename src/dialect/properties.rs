@@ -6,8 +6,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
+use super::prefixes::Prefix;
 use super::stream::Stream;
-use super::{Each, Lines, Mark};
+use super::{Each, Lines};
 use crate::protocol::{LINE_LIMIT, Progress};
 
 /// A dialect that tells every line that it is asked for.
@@ -15,8 +16,8 @@ use crate::protocol::{LINE_LIMIT, Progress};
 struct Braces;
 
 impl Lines for Braces {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["{"])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["{"])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::Shown;
 use crate::model::parts::clipped;
+use crate::model::verdict::Meaning;
 use crate::protocol::{self, Progress, Status};
 use crate::wire::{Kind, Line, State};
 
@@ -15,16 +15,16 @@ use crate::wire::{Kind, Line, State};
 const TASKS: usize = 64;
 const PARTS: usize = 1000;
 
-/// What is to be seen of an event: what a user at the terminal would have seen without us.
-pub(super) fn shown(event: Line<'_>) -> Shown<'static> {
+/// What an event means to the user: what was printed, or what progrun would have said at the terminal.
+pub(super) fn meaning(event: Line<'_>) -> Meaning {
     let sentence = match event.event {
         Kind::Warning => event.message,
         Kind::Finished => event.error,
-        Kind::Output => return Shown::Text(Cow::Owned(event.into_bytes().unwrap_or_default())),
+        Kind::Output => return Meaning::Output(event.into_bytes().unwrap_or_default()),
         _ => None,
     };
-    sentence.map_or(Shown::Text(Cow::default()), |sentence| {
-        Shown::Sentence(sentence.into_owned())
+    sentence.map_or(Meaning::Output(Vec::new()), |sentence| {
+        Meaning::Sentence(sentence.into_owned())
     })
 }
 

@@ -6,7 +6,8 @@
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -54,8 +55,8 @@ struct Test<'a> {
 }
 
 impl Lines for Tap {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&[
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&[
             "ok",
             "not ok",
             "1..",

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
@@ -84,8 +85,8 @@ fn words(text: Option<Cow<'_, str>>) -> Progress<'_> {
 }
 
 impl Lines for Teamcity {
-    fn mark(&self) -> Mark {
-        Mark::Hashes
+    fn prefix(&self) -> Prefix {
+        Prefix::Hashes
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

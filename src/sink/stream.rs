@@ -47,6 +47,7 @@ impl Sink for Streams {
                 stream,
                 bytes,
                 permit,
+                ..
             } => {
                 let stream = *stream as usize;
                 let Some(writer) = &mut self.places[stream] else {

@@ -95,10 +95,10 @@ pub(crate) struct RequestScanner {
 
 impl RequestScanner {
     /// What the terminal has to do about `bytes`, in order.
-    pub(crate) fn listen(&mut self, bytes: &[u8]) -> Vec<TerminalRequest> {
-        let mut wishes = Vec::new();
+    pub(crate) fn scan(&mut self, bytes: &[u8]) -> Vec<TerminalRequest> {
+        let mut requests = Vec::new();
         if self.splitter.has_nothing_in(bytes) {
-            return wishes;
+            return requests;
         }
         let mut rest = bytes;
         let mut start = 0;
@@ -115,14 +115,14 @@ impl RequestScanner {
             let before = self.screen.is_taken();
             let mut row = numbers(parameters);
             match (parameters, last) {
-                (b"5", b'n') => wishes.push(TerminalRequest::Answer(Question::Status)),
-                (b"6", b'n') => wishes.push(TerminalRequest::Answer(Question::Position)),
-                (b"" | b"0", b'c') => wishes.push(TerminalRequest::Answer(Question::Kind)),
+                (b"5", b'n') => requests.push(TerminalRequest::Answer(Question::Status)),
+                (b"6", b'n') => requests.push(TerminalRequest::Answer(Question::Position)),
+                (b"" | b"0", b'c') => requests.push(TerminalRequest::Answer(Question::Kind)),
                 (b"?1049" | b"?1047" | b"?47", b'h') => self.screen = Screen::Alternate,
                 (b"?1049" | b"?1047" | b"?47", b'l') => self.screen = Screen::Lines,
                 (b"?2004", b'h') if !self.reads_keys => {
                     self.reads_keys = true;
-                    wishes.push(TerminalRequest::Keys);
+                    requests.push(TerminalRequest::Keys);
                 }
                 (b"?2004", b'l') => self.reads_keys = false,
                 (b"", b's') => self.saved = true,
@@ -138,11 +138,11 @@ impl RequestScanner {
                 _ => {}
             }
             if self.screen.is_taken() && !before {
-                wishes.push(TerminalRequest::Take(start));
+                requests.push(TerminalRequest::Take(start));
             }
             start = bytes.len() - rest.len();
         }
-        wishes
+        requests
     }
 
     /// Whether the child has the whole screen.
@@ -166,23 +166,23 @@ impl RequestScanner {
 mod tests {
     use super::*;
 
-    fn wishes(writes: &[&str]) -> Vec<TerminalRequest> {
-        let mut listener = RequestScanner::default();
-        let listen = |write: &&str| listener.listen(write.as_bytes());
-        writes.iter().flat_map(listen).collect()
+    fn requests(writes: &[&str]) -> Vec<TerminalRequest> {
+        let mut scanner = RequestScanner::default();
+        let scan = |write: &&str| scanner.scan(write.as_bytes());
+        writes.iter().flat_map(scan).collect()
     }
 
     #[test]
     fn questions_are_heard_however_they_are_cut() {
         let position = TerminalRequest::Answer(Question::Position);
         let kind = TerminalRequest::Answer(Question::Kind);
-        assert_eq!(wishes(&["a\x1b[6nb\x1b[c"]), [position, kind]);
-        assert_eq!(wishes(&["a\x1b", "[", "6", "n"]), [position]);
+        assert_eq!(requests(&["a\x1b[6nb\x1b[c"]), [position, kind]);
+        assert_eq!(requests(&["a\x1b", "[", "6", "n"]), [position]);
         assert_eq!(
-            wishes(&["\x1b[5n"]),
+            requests(&["\x1b[5n"]),
             [TerminalRequest::Answer(Question::Status)]
         );
-        assert_eq!(wishes(&["\x1b[6;1m\x1b[16n 6n"]), []);
+        assert_eq!(requests(&["\x1b[6;1m\x1b[16n 6n"]), []);
     }
 
     #[test]
@@ -204,31 +204,34 @@ mod tests {
 
     #[test]
     fn a_program_takes_the_alternate_screen_and_leaves_it() {
-        let taken = wishes(&["ab\x1b[1m\x1b[?1049h\x1b[2J\x1b[5;5Hx", "\x1b[?1049l$ "]);
+        let taken = requests(&["ab\x1b[1m\x1b[?1049h\x1b[2J\x1b[5;5Hx", "\x1b[?1049l$ "]);
         assert_eq!(taken, [TerminalRequest::Take(6)]);
-        assert_eq!(wishes(&["ab\x1b[?10", "49hx"]), [TerminalRequest::Take(0)]);
+        assert_eq!(
+            requests(&["ab\x1b[?10", "49hx"]),
+            [TerminalRequest::Take(0)]
+        );
     }
 
     #[test]
     fn a_cleared_screen_is_taken_by_who_writes_all_over_it() {
-        assert_eq!(wishes(&["\x1b[H\x1b[2J\x1b[3Jline\n"]), []);
-        assert_eq!(wishes(&["\x1b[2J\x1b[5;1Hx"]), [TerminalRequest::Take(4)]);
+        assert_eq!(requests(&["\x1b[H\x1b[2J\x1b[3Jline\n"]), []);
+        assert_eq!(requests(&["\x1b[2J\x1b[5;1Hx"]), [TerminalRequest::Take(4)]);
         assert_eq!(
-            wishes(&["\x1b[H\x1b[Jx\x1b[5;1Hx"]),
+            requests(&["\x1b[H\x1b[Jx\x1b[5;1Hx"]),
             [TerminalRequest::Take(7)]
         );
         // A line of state, as apt keeps it.
-        assert_eq!(wishes(&["\x1b[H\x1b[2J\x1b7\x1b[24;0f[##]\x1b8"]), []);
+        assert_eq!(requests(&["\x1b[H\x1b[2J\x1b7\x1b[24;0f[##]\x1b8"]), []);
         // An erased rest of a line.
-        assert_eq!(wishes(&["\x1b[J\x1b[5;1Hx"]), []);
+        assert_eq!(requests(&["\x1b[J\x1b[5;1Hx"]), []);
     }
 
     #[test]
     fn who_wants_pasted_text_marked_is_about_to_read_keys() {
-        assert_eq!(wishes(&["\x1b[?2004h$ "]), [TerminalRequest::Keys]);
+        assert_eq!(requests(&["\x1b[?2004h$ "]), [TerminalRequest::Keys]);
         let lines = ["\x1b[?2004h$ ", "\x1b[?2004l", "output", "\x1b[?2004h$ "];
         assert_eq!(
-            wishes(&lines),
+            requests(&lines),
             [TerminalRequest::Keys, TerminalRequest::Keys]
         );
     }
@@ -236,7 +239,7 @@ mod tests {
     #[test]
     fn a_line_of_state_takes_no_screen() {
         assert_eq!(
-            wishes(&["\x1b7\x1b[0;23r\x1b8\x1b[1A\x1b7\x1b[24;0f[##]\x1b8"]),
+            requests(&["\x1b7\x1b[0;23r\x1b8\x1b[1A\x1b7\x1b[24;0f[##]\x1b8"]),
             []
         );
     }

@@ -12,6 +12,7 @@ use super::line::{Kind, Line, Reason, State, Stream};
 use crate::event::{self, Ending, Exit, FinalState, Step, Summary, What, signal_name};
 use crate::flow::Credit;
 use crate::model::batch::Collector;
+use crate::model::verdict::Verdicts;
 
 /// What is written of an event, read back line by line.
 fn written(what: What<'_>, at: Duration) -> Vec<String> {
@@ -97,7 +98,7 @@ proptest! {
         let permit = Credit::new(1, || {}).permit(0);
         for bytes in [bytes, text.into_bytes()] {
             let bytes = Arc::new(bytes);
-            let what = What::Output { stream: event::Stream::Stderr, bytes: &bytes, permit: &permit };
+            let what = What::Output { stream: event::Stream::Stderr, bytes: &bytes, verdicts: &Verdicts::default(), permit: &permit };
             let lines = written(what, at);
             let line = only(&lines);
             prop_assert_eq!((line.event, line.stream), (Kind::Output, Some(Stream::Stderr)));

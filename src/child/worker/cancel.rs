@@ -53,7 +53,9 @@ impl Worker<'_> {
                 self.zig = None;
                 self.finish_dialects(Place::Zig);
             }
-            Ok(_) => self.dialects.feed(Place::Zig, &self.buffer, Instant::now()),
+            Ok(_) => {
+                self.dialects.feed(Place::Zig, &self.buffer, Instant::now());
+            }
         }
         self.report_dialects();
     }

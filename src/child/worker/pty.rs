@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::termios::{LocalModes, Termios, tcgetattr};
 
 use crate::event::Stream;
+use crate::model::verdict::Verdicts;
 
 use super::super::terminal::Terminal;
 use super::super::{Notice, pty, tree};
@@ -30,7 +31,7 @@ const ASKED: Duration = Duration::from_millis(50);
 /// A stream that is a terminal for the child.
 #[derive(Debug)]
 pub(super) struct Pty {
-    listener: RequestScanner,
+    scanner: RequestScanner,
     /// Its settings before the child changed them.
     original: Termios,
     /// Its settings as they were last seen.
@@ -42,7 +43,7 @@ pub(super) struct Pty {
 impl Pty {
     pub(super) fn new(original: Termios) -> Self {
         Self {
-            listener: RequestScanner::default(),
+            scanner: RequestScanner::default(),
             seen: original.clone(),
             original,
             set_up: true,
@@ -102,13 +103,13 @@ impl Worker<'_> {
 
     /// Does what a terminal does about what is in the buffer. What is before the taking of the screen is handed on, for
     /// it belongs above the bars.
-    pub(super) fn serve_pty(&mut self, stream: Stream) {
+    pub(super) fn serve_pty(&mut self, stream: Stream, verdicts: &mut Verdicts) {
         let Some(pty) = &mut self.ptys[stream as usize] else {
             return;
         };
         let mut handed_on = 0;
-        for wish in pty.listener.listen(&self.buffer) {
-            match wish {
+        for request in pty.scanner.scan(&self.buffer) {
+            match request {
                 // The real terminal answers, and the child reads it there.
                 TerminalRequest::Answer(_) if self.taking.lent || self.is_lent() => {}
                 TerminalRequest::Answer(question) => {
@@ -117,9 +118,10 @@ impl Worker<'_> {
                 }
                 TerminalRequest::Take(at) => {
                     let before: Vec<u8> = self.buffer.drain(..at - handed_on).collect();
+                    let found = verdicts.split_to(at - handed_on);
                     handed_on = at;
                     if !before.is_empty() {
-                        self.hand_on(stream, Arc::new(before));
+                        self.hand_on(stream, Arc::new(before), found);
                     }
                     self.take();
                 }
@@ -146,7 +148,7 @@ impl Worker<'_> {
     /// Hands on the question that is held.
     pub(super) fn let_question_go(&mut self) {
         if let Some((stream, question)) = self.held.take() {
-            self.hand_on(stream, Arc::new(question));
+            self.hand_on(stream, Arc::new(question), Verdicts::default());
         }
     }
 
@@ -276,7 +278,7 @@ impl Worker<'_> {
         self.ptys
             .iter()
             .flatten()
-            .any(|pty| pty.listener.will_leave() || self.taking.lent && pty.reads_keys())
+            .any(|pty| pty.scanner.will_leave() || self.taking.lent && pty.reads_keys())
     }
 
     /// Gives the child's terminals the size of ours. Whether any had another one.
@@ -292,7 +294,7 @@ impl Worker<'_> {
     pub(super) fn forget_screen(&mut self) {
         self.taking = Taking::default();
         for pty in self.ptys.iter_mut().flatten() {
-            pty.listener.taken_back();
+            pty.scanner.taken_back();
             pty.set_up = same(&pty.seen, &pty.original);
         }
     }
@@ -315,7 +317,7 @@ impl Worker<'_> {
         self.ptys
             .iter()
             .flatten()
-            .any(|pty| pty.listener.has_screen())
+            .any(|pty| pty.scanner.has_screen())
     }
 
     pub(super) fn is_lent(&self) -> bool {

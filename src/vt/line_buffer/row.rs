@@ -4,9 +4,9 @@ use std::cell::OnceCell;
 
 use unicode_width::UnicodeWidthChar;
 
-use crate::vt::{Piece, Splitter};
+use crate::vt::lexer::{Piece, Splitter};
 
-use super::Style;
+use crate::vt::sgr::Style;
 
 /// No terminal is wider; what is written beyond is lost. No column is greater, so that sums of columns stay small whatever
 /// number a sequence gives.

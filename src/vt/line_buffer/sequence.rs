@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::vt::{Piece, Splitter, is_image, numbers};
+use crate::vt::lexer::{ESCAPE, Piece, Splitter, is_image, numbers};
 
 use super::row::WIDEST;
-use super::{Change, ESCAPE, LineBuffer};
+use super::{Change, LineBuffer};
 
 impl LineBuffer {
     pub(crate) fn csi(&mut self, parameters: &[u8], last: u8, change: &mut Change) {

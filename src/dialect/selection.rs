@@ -1,0 +1,45 @@
+//! Which formats are read, as `--from` says it.
+
+use super::{FILES, progrun, zig};
+
+/// Which formats are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// Whatever is recognised in what passes through us anyway, but for lines of our own: those that are printed may be
+    /// no more than a file that is shown.
+    #[default]
+    Auto,
+    /// Nothing.
+    None,
+    /// These, wherever they are written.
+    Only(Vec<&'static str>),
+}
+
+impl Selection {
+    /// Whether the format of this name is read.
+    #[must_use]
+    pub fn reads(&self, name: &str) -> bool {
+        match self {
+            Self::Auto => name != progrun::FORMAT.name,
+            Self::None => false,
+            Self::Only(names) => names.contains(&name),
+        }
+    }
+
+    /// Whether the child's streams are to be read wherever they end.
+    #[must_use]
+    pub fn reads_streams(&self) -> bool {
+        match self {
+            Self::Auto | Self::None => false,
+            Self::Only(names) => names
+                .iter()
+                .any(|name| ![zig::FORMAT.name, FILES].contains(name)),
+        }
+    }
+
+    /// Whether the format was named: then it is looked for also where only somebody writes it who was told to.
+    #[must_use]
+    pub fn asks_for(&self, name: &str) -> bool {
+        matches!(self, Self::Only(names) if names.contains(&name))
+    }
+}
