@@ -68,14 +68,14 @@ pub enum Place {
 pub struct Format {
     /// What `--from` calls it.
     pub name: &'static str,
-    /// What of the program it tells, and where it is read.
+    /// What it says of the program, and where it is read.
     pub about: &'static str,
-    /// How the program is told to write it; empty where it does so anyway.
+    /// The switch that makes the program write it; empty where it does so anyway.
     pub switch: &'static str,
 }
 
-/// All formats. Of several that speak at once the first is believed: first what says exactly what it means, last what is
-/// only drawn for people.
+/// All formats, the most exact first and what is only drawn for people last. Of several that speak at once the first is
+/// believed.
 pub fn formats() -> impl Iterator<Item = &'static Format> {
     const FIRST: &[Format] = &[
         progrun::FORMAT,
@@ -103,11 +103,11 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
     FIRST.iter().chain(json::FORMATS).chain(LAST)
 }
 
-/// The name of what is no format: how far the child has read a file, as the system tells it. An estimate, for there may be
-/// more to do than to read.
+/// The name of a source that is no format: how far the child has read a file, as the system tells it. An estimate, for
+/// there may be more to do than to read.
 pub(crate) const FILES: &str = "files";
 
-/// How a dialect gives what it reads: a call for each report, with the name of the format.
+/// Receives the reports of a dialect: a call for each, with the name of the format.
 pub(crate) type Each<'a> = &'a mut dyn FnMut(&'static str, &Progress<'_>);
 
 /// Cap for scraped percentages. A meter often reaches 100 once per file; only the exit says that all is done.
@@ -134,11 +134,12 @@ pub trait Lines: Send {
         LINE_LIMIT
     }
 
-    /// Reads a line, without its end. Gives whether it is written in this dialect, so that no other need look at it: also
-    /// if nothing was to be reported of it.
+    /// Reads a line, without its end. Gives true if it is written in this dialect, also if nothing is to be reported of
+    /// it: then no other dialect is asked.
     fn line(&mut self, line: &str, each: Each<'_>) -> bool;
 
-    /// What the line means that was read last, with the name of its format; none if it is for people. To be asked once.
+    /// What the line means that was read last, with the name of its format; none if it is for people. The answer is
+    /// given once.
     fn meaning(&mut self) -> Option<(&'static str, Meaning)> {
         None
     }
@@ -151,7 +152,7 @@ pub trait Lines: Send {
 pub struct Dialects {
     stdout: Option<Stream>,
     stderr: Option<Stream>,
-    /// There once it is claimed.
+    /// None before the channel is claimed.
     channel: Option<Stream>,
     zig: Zig,
     ffmpeg: Ffmpeg,
@@ -179,7 +180,8 @@ impl Dialects {
         self.belief.overrule();
     }
 
-    /// Whether a format was named that is written to the channel: then it may be another program's that has said nothing yet.
+    /// Whether `--from` names a format that is written to the channel: then the channel may be another program's that
+    /// has said nothing yet.
     #[must_use]
     pub fn expects_channel(&self) -> bool {
         recognise::on_the_channel(&self.ffmpeg)
@@ -187,13 +189,13 @@ impl Dialects {
             .any(|(format, _)| self.belief.selection().asks_for(format.name))
     }
 
-    /// Whether the channel is another program's, by the first bytes on it, or because a format was named that is read
-    /// nowhere else.
+    /// Whether the channel is another program's: its first bytes are that program's, or `--from` names a format that is
+    /// read nowhere else.
     pub fn claims_channel(&mut self, first: &[u8]) -> bool {
         let first_line = first.split(|byte| *byte == b'\n').next().unwrap_or(first);
         let is_read = |name: &&str| self.belief.selection().reads(name);
         let recognised = recognise::recognise(first_line).filter(is_read);
-        // A script may run ffmpeg for its meter and report for itself.
+        // Not ffmpeg: a script may run it for its meter and report for itself.
         let is_named = |name| name != ffmpeg::FORMAT.name && self.belief.selection().asks_for(name);
         let lines: Vec<_> = recognise::on_the_channel(&self.ffmpeg)
             .into_iter()
@@ -218,8 +220,8 @@ impl Dialects {
         found.unwrap_or_default()
     }
 
-    /// When [`settle`](Self::settle) is to be called if nothing comes: a record is often not terminated when it is on the
-    /// screen.
+    /// When to call [`settle`](Self::settle) if nothing comes: many a record on the screen is not terminated before the
+    /// next one.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let streams = [&self.stdout, &self.stderr];
@@ -227,7 +229,7 @@ impl Dialects {
         deadlines.min()
     }
 
-    /// Time has passed without more bytes: takes what is begun to be complete, if it is time to.
+    /// Time has passed without more bytes: reads the open record if it is due.
     pub fn settle(&mut self, now: Instant) {
         for place in [Place::Stdout, Place::Stderr] {
             self.on(place, now, |stream, each| stream.settle(now, each));
@@ -265,7 +267,7 @@ impl Dialects {
     }
 }
 
-/// What is read of an output stream; none if nothing is.
+/// The reader of an output stream; none if nothing is selected.
 fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
     if *selection == Selection::None {
         return None;
@@ -284,7 +286,7 @@ fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
     add(&tap::FORMAT, Box::<tap::Tap>::default());
     add(&teamcity::FORMAT, Box::<teamcity::Teamcity>::default());
     add(&azure::FORMAT, Box::<azure::Azure>::default());
-    // Four plain words on a line can be anybody's.
+    // Four plain words on a line may be any program's.
     if selection.asks_for(dpkg::FORMAT.name) {
         lines.push(Box::<dpkg::Dpkg>::default());
     }

@@ -27,8 +27,8 @@ use anyhow::Context;
 use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
 use crate::dialect::{FILES, Selection};
 use crate::event::{
-    CancelMode, Ending, Event, Exit, FileRead, FinalState, Reason, Step, Stream, Summary, TaskId,
-    What,
+    CancelMode, Ending, Event, Exit, FileRead, FinalState, Observed, Reason, Step, Stream, Summary,
+    TaskId, What,
 };
 use crate::executor::Builder;
 use crate::model::batch::Batch;
@@ -345,6 +345,17 @@ impl Run<'_> {
         }
     }
 
+    fn observed(&mut self, observed: Observed) {
+        self.tell(What::Observed(&observed));
+        if self.settings.from.asks_for(FILES) && observed.file != self.file {
+            self.file = observed.file;
+            if let Some(file) = &self.file {
+                let reports = Batch::of(FILES, &file.progress());
+                self.sinks.borrow_mut().reports(&reports);
+            }
+        }
+    }
+
     fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Started { pid } => {
@@ -368,16 +379,7 @@ impl Run<'_> {
                 verdicts: &verdicts,
                 permit: &permit,
             }),
-            Notice::Observed(observed) => {
-                self.tell(What::Observed(&observed));
-                if self.settings.from.asks_for(FILES) && observed.file != self.file {
-                    self.file = observed.file;
-                    if let Some(file) = &self.file {
-                        let reports = Batch::of(FILES, &file.progress());
-                        self.sinks.borrow_mut().reports(&reports);
-                    }
-                }
-            }
+            Notice::Observed(observed) => self.observed(observed),
             Notice::Stopped { signal, lendable } => {
                 let actions = self.lease.child_stopped(signal, lendable);
                 self.control_job(actions);

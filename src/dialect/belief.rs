@@ -1,4 +1,4 @@
-//! Which of several sources is believed that speak at once, and what it said.
+//! Which source is believed when several speak at once, and what it said.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use super::selection::Selection;
 use crate::model::batch::{Batch, Fold};
 use crate::protocol::Progress;
 
-/// A source that said nothing for so long is no longer believed before others.
+/// A source that has been silent for this long loses its precedence over the others.
 const QUIET: Duration = Duration::from_secs(3);
 
 /// What is believed of one child.
@@ -57,7 +57,7 @@ impl Belief {
 
     /// A source says this.
     pub(super) fn report(&mut self, source: &'static str, progress: &Progress<'_>, now: Instant) {
-        // curl's meter is looked for with the others.
+        // curl's meter is found together with all other meters, also where only one of the two was selected.
         if self.overruled || !self.selection.reads(source) {
             return;
         }
@@ -70,7 +70,7 @@ impl Belief {
             if rank > self.rank && !is_quiet {
                 return;
             }
-            // What another has said of the same is worth nothing now.
+            // Two sources report the same work: what the other one said must not be added to this.
             self.fold.take();
             self.source = Some(source);
             self.rank = rank;

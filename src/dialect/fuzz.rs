@@ -1,4 +1,4 @@
-//! What holds for any output of any program, for `fuzz/` and the tests.
+//! Properties of the dialects for any output of any program, for `fuzz/` and the tests.
 #![expect(
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"
@@ -64,7 +64,7 @@ pub(crate) fn zig(data: &[u8]) {
     said(&Selection::Auto, Place::Zig, &pieces);
 }
 
-/// In which format was said what, and what the lines mean that are for machines.
+/// What was said, with its format, and what the lines for machines mean.
 fn said(
     selection: &Selection,
     place: Place,
@@ -72,7 +72,7 @@ fn said(
 ) -> (Option<&'static str>, Vec<String>, Vec<Verdict>) {
     let now = Instant::now();
     let mut dialects = Dialects::new(selection.clone(), true);
-    // The worker asks by what it has read first, which has a whole line but for children that write by halves.
+    // The worker asks with what it has read first, which is a whole line unless the child writes parts of one.
     if place == Place::Channel && !dialects.claims_channel(&pieces.concat()) {
         return (None, Vec::new(), Vec::new());
     }

@@ -1,4 +1,4 @@
-//! The status descriptor of gpg: `[GNUPG:]` and a keyword; one of them is how far it is.
+//! The status descriptor of gpg: lines of `[GNUPG:]` and a keyword. The keyword `PROGRESS` says how far gpg is.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::protocol::Progress;
 use super::prefixes::Prefix;
 use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "gpg",
     about: "bytes of a file, on the channel",
@@ -36,7 +36,7 @@ impl Lines for Gpg {
     }
 }
 
-/// Whether gpg writes such lines, and no script of ours does.
+/// Whether the line is one of gpg's, and one that a script would not write as a report.
 pub(super) fn is_first_line(line: &str) -> bool {
     line.starts_with(PREFIX)
 }

@@ -1,4 +1,5 @@
-//! What holds for every dialect of lines and for any bytes at all; and what one says of a text, for their tests.
+//! Properties of every dialect of lines, for any bytes at all. Also, for the tests of the dialects: what one of them
+//! says of a text.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,18 +1,18 @@
 //! progrun's own lines where they were not written to the channel: objects that a script just prints, and the events of
 //! another progrun, such as one at the other end of ssh.
 //!
-//! They are read only where they were asked for by name. A file that the child prints may hold such lines without being
-//! progress: an example in a README, a log, the events of another run. Its events would be shown in place of the file, and
-//! what is in them would reach the terminal.
+//! They are read only if `--from progrun` asks for them. A file that the child prints may hold such lines without being
+//! progress: an example in a README, a log, the events of another run. Its events would be shown in place of the file,
+//! and the text in them would reach the terminal.
 //!
-//! What is printed is the child's output also then, and many programs print objects. So an object counts only if it stands
-//! on a line of its own, can be read without an error, and could hardly mean anything else:
+//! The lines are the child's output all the same, and many programs print objects. So an object counts only if it
+//! stands on a line of its own, can be read without an error, and could hardly mean anything else:
 //!
-//! - `progress` (0 or more) or `percentage` (0 to 100) is there: nobody else is known to use these words with a number in
-//!   an object of one level. Other fields may stand beside it.
-//! - `current` or `percent`, or a `status` of our four words with an `id`, is there, and no field that is not ours: pages of
-//!   a list have a `current`, records of other tools have it beside a `type`, and answers of a server have `status` and `id`
-//!   beside what was asked for.
+//! - `progress` (0 or more) or `percentage` (0 to 100) is there: no other program is known to use these words with a
+//!   number in an object of one level. Other fields may stand beside it.
+//! - `current` or `percent`, or a `status` of our four words with an `id`, is there, and no field that is not ours:
+//!   pages of a list have a `current`, records of other tools have it beside a `type`, and answers of a server have
+//!   `status` and `id` beside the data.
 //!
 //! A `message` or a `title` alone is a line of a log.
 
@@ -31,7 +31,7 @@ use super::{Each, Format, Lines};
 /// The longest event: one may hold all that another program printed in one piece.
 const EVENT_LIMIT: usize = 1024 * 1024;
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "progrun",
     about: "reports that are printed, and the events of another progrun, on either stream",
@@ -69,13 +69,13 @@ impl Lines for Progrun {
         if !line.starts_with('{') {
             return false;
         }
-        // What is longer is known for what it is, and reports nothing.
+        // A longer line has a meaning, but reports nothing.
         let reports = line.len() <= LINE_LIMIT;
         if let Some((report, all)) = report(line) {
             if reports {
                 each(FORMAT.name, &report);
             }
-            // What else it says would be seen nowhere.
+            // Fields of others are for people: no bar shows them.
             self.meaning = all.then_some(Meaning::Progress);
             return true;
         }
@@ -99,7 +99,7 @@ fn report(line: &str) -> Option<(Progress<'_>, bool)> {
     if !(counts || ends) {
         return None;
     }
-    // Their values are not looked at: what is no number to serde_json, such as 1e999, may stand in a field of others.
+    // The values are not parsed: `serde_json` refuses some that may stand in a field of others, such as 1e999.
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(line).ok()?;
     let is_number = |name: &&str| {
         let value = fields.get(*name).map(|value| value.get().as_bytes());
@@ -111,7 +111,7 @@ fn report(line: &str) -> Option<(Progress<'_>, bool)> {
     (all || ENOUGH.iter().any(is_number)).then_some((report, all))
 }
 
-/// The fields of which one is enough to make an object ours.
+/// One of these fields is enough to make an object ours.
 const ENOUGH: [&str; 2] = ["progress", "percentage"];
 /// Our other fields.
 const OTHERS: [&str; 10] = [

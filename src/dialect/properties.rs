@@ -1,4 +1,4 @@
-//! What holds for any output at all, cut anywhere.
+//! Properties of the reader of a stream, for any output at all, cut anywhere.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::stream::Stream;
 use super::{Each, Lines};
 use crate::protocol::{LINE_LIMIT, Progress};
 
-/// A dialect that tells every line that it is asked for.
+/// A dialect that reports every line that it is asked about.
 #[derive(Debug)]
 struct Braces;
 

@@ -18,7 +18,7 @@ pub(super) struct Record<'a> {
     pub(super) redrawn: bool,
     /// Whether a newline came after it: it stays where it is.
     pub(super) stays: bool,
-    /// Whether it has been read before, when it was not known yet whether there was more of it.
+    /// Whether it has been read before, when it was not known yet whether more of it would come.
     pub(super) again: bool,
 }
 
@@ -86,12 +86,12 @@ impl OpenRecord {
     }
 }
 
-/// What a dialect is asked by.
+/// The beginning of a line, by which the dialects are chosen.
 pub(super) fn head(line: &[u8]) -> &[u8] {
     &line[..line.len().min(HEAD)]
 }
 
-/// Whether a sequence says where the next character goes, or erases something. What does not ends no record: colours,
+/// Whether a sequence says where the next character goes, or erases something. Other sequences end no record: colours,
 /// character sets, modes.
 pub(super) fn moves(sequence: Piece<'_>) -> bool {
     match sequence {

@@ -1,7 +1,7 @@
 //! The events of another progrun, as `--json` prints them: its task and its parts become ours.
 //!
-//! While there is one task, its own progress is that of ours, for there is nothing else to show. Once there are several,
-//! each is a part, and their parts are below them. What is written here are the names of `docs/events.schema.json`.
+//! While there is one task, its own progress is that of ours, for there is nothing else to show. Once there are
+//! several, each is a part, and their parts are below them. `wire` knows the names in the lines.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use crate::model::verdict::Meaning;
 use crate::protocol::{self, Progress, Status};
 use crate::wire::{Kind, Line, State};
 
-/// How many tasks are followed at once, and how many parts of one are remembered so as to be ended with it.
+/// How many tasks are followed at once, and how many parts of each are remembered so that they end with it.
 const TASKS: usize = 64;
 const PARTS: usize = 1000;
 
@@ -32,7 +32,7 @@ pub(super) fn meaning(event: Line<'_>) -> Meaning {
 #[derive(Debug, Default)]
 pub(super) struct Remote {
     tasks: Vec<Task>,
-    /// Whether each is a part of ours: there was more than one at a time.
+    /// Whether each task is a part of ours: there was more than one at a time.
     are_parts: bool,
 }
 
@@ -40,7 +40,8 @@ pub(super) struct Remote {
 struct Task {
     number: u64,
     name: Option<String>,
-    /// The ids of its live parts among ours, as far as they are told apart: a line may hold one of 64 KiB.
+    /// The ids of its live parts among ours, cut to the length by which they are told apart: a line may hold one of 64
+    /// KiB.
     parts: BTreeSet<String>,
 }
 
@@ -59,7 +60,7 @@ impl Task {
 }
 
 impl Remote {
-    /// Takes in an event, and gives what becomes of it.
+    /// Takes in an event, and gives the reports that follow from it.
     pub(super) fn event(&mut self, event: &Line<'_>, each: &mut dyn FnMut(&Progress<'_>)) {
         match event.event {
             Kind::Started => {
@@ -84,7 +85,7 @@ impl Remote {
         }
     }
 
-    /// The task of this number, which begins if it is not known yet. None if there are too many.
+    /// The task of this number. A new number begins a task; none if there are too many.
     fn task(
         &mut self,
         number: u64,
@@ -150,7 +151,7 @@ impl Remote {
         };
         let task = self.tasks.remove(index);
         let own = self.are_parts.then(|| task.id());
-        // Those that were not ended one by one are over now.
+        // The parts that were not ended one by one are over now.
         for id in task.parts.into_iter().chain(own) {
             each(&Progress {
                 id: Some(id.into()),

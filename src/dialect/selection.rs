@@ -5,8 +5,8 @@ use super::{FILES, progrun, zig};
 /// Which formats are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Selection {
-    /// Whatever is recognised in what passes through us anyway, but for lines of our own: those that are printed may be
-    /// no more than a file that is shown.
+    /// Every format that is recognised in what passes through us anyway, except our own lines: the child may print them
+    /// because it shows a file.
     #[default]
     Auto,
     /// Nothing.
@@ -37,7 +37,8 @@ impl Selection {
         }
     }
 
-    /// Whether the format was named: then it is looked for also where only somebody writes it who was told to.
+    /// Whether `--from` names this format. Named formats are also looked for in places where auto-detection would be a
+    /// guess.
     #[must_use]
     pub fn asks_for(&self, name: &str) -> bool {
         matches!(self, Self::Only(names) if names.contains(&name))

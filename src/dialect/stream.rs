@@ -1,9 +1,8 @@
-//! One output stream of a child, cut into records for the dialects that are heard on it.
+//! One output stream of a child, cut into records for the dialects that read it.
 //!
-//! A record is what stands on a line of the screen at one time: it ends with the line, or where the cursor goes back to
-//! write over it. Colours are taken out. This file knows where records begin and end, in what order the dialects are
-//! asked, and how much is held; it refuses to know what a record says. It works cut anywhere: fed byte by byte, it gives
-//! the same as fed whole.
+//! Colours are taken out. This file knows in what order the dialects are asked, and what the records of a line mean
+//! together; it refuses to know what a record says. It works cut anywhere: fed byte by byte, it gives the same as fed
+//! whole.
 
 use std::time::{Duration, Instant};
 
@@ -18,8 +17,8 @@ use crate::model::verdict::{Meaning, Verdict, Verdicts};
 use crate::protocol::LINE_LIMIT;
 use crate::vt::{ESCAPE, Piece, Splitter};
 
-/// A record that is overwritten by the next one has no end until then. So much silence is its end: less would cut one
-/// that is written in twenty pieces, as curl does.
+/// A record that the next one overwrites has no end until then. So a silence of this length is its end. A shorter one
+/// would cut a record that is written in twenty pieces, as curl does.
 const SILENCE: Duration = Duration::from_millis(50);
 const BACKSPACE: u8 = 0x08;
 
@@ -34,37 +33,37 @@ pub(super) struct Stream {
     heard: Option<Instant>,
 }
 
-/// What the records of the line that is being written mean together.
+/// The meaning of the open line, from the records that have ended on it.
 #[derive(Debug, Default)]
 enum LineSoFar {
-    /// There is none yet.
+    /// No record has ended yet.
     #[default]
     Empty,
-    /// They are for machines.
+    /// All records are for machines.
     Means(&'static str, Meaning),
-    /// They are for people.
+    /// A record is for people.
     Words,
 }
 
-/// The dialects that are heard on the stream.
+/// The dialects that read the stream.
 struct Readers {
     lines: Vec<Box<dyn Lines>>,
     prefixes: Prefixes,
-    /// Those that are in the middle of something: a bit for each.
+    /// The dialects that are in the middle of a multi-line record: a bit for each.
     open: u32,
-    /// Those whose lines are for machines.
+    /// The dialects whose lines are for machines.
     for_machines: u32,
-    /// The longest line that any of them reads.
+    /// The longest line that any dialect reads.
     longest: usize,
-    /// What the line means that was taken last, if it is for machines.
+    /// The meaning of the line that was taken last, if it is for machines.
     meaning: Option<(&'static str, Meaning)>,
     meter: Option<Meter>,
     osc: Option<Osc>,
 }
 
 impl Stream {
-    /// Reads text meters if `meter`, OSC 9;4 if `osc`, and whole lines in these dialects, the first of which that takes a
-    /// line has it.
+    /// Reads text meters if `meter`, OSC 9;4 if `osc`, and whole lines in these dialects. The first dialect that takes
+    /// a line has it.
     #[must_use]
     pub(super) fn new(meter: bool, osc: bool, lines: Vec<Box<dyn Lines>>) -> Self {
         Self {
@@ -154,7 +153,7 @@ impl Stream {
         self.heard.filter(|_| pending).map(|heard| heard + SILENCE)
     }
 
-    /// Reads the record that is being written if nothing has come for a while: that is what stands on the screen.
+    /// Reads the open record if nothing has come for a while: that is what stands on the screen.
     pub(super) fn settle(&mut self, now: Instant, each: Each<'_>) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
@@ -202,7 +201,7 @@ impl Stream {
             let end = start + length;
             let line = &text[start..end];
             if self.open.is_empty() && !self.open.redrawn && length <= RECORD_LIMIT {
-                // Nearly all that programs print comes this way, and is neither copied nor looked at any closer.
+                // Nearly all output comes this way, and is neither copied nor looked at any closer.
                 if self.readers.begun(line) || signs.are_within(start, end) {
                     self.readers.line(line, false, Edge::Newline, 0, each);
                     if let Some((source, meaning)) = self.readers.meaning.take() {
@@ -263,12 +262,12 @@ impl LineSoFar {
 }
 
 impl Readers {
-    /// Whether a dialect of lines may take the line that begins so.
+    /// Whether a dialect of lines may own a line that begins so.
     fn claimed(&self, line: &[u8]) -> bool {
         (self.open | self.prefixes.possible(head(line))) != 0
     }
 
-    /// How long a line may be that begins so.
+    /// The longest that a line with this beginning may be.
     fn longest(&self, line: &[u8]) -> usize {
         if self.claimed(line) {
             self.longest
@@ -277,7 +276,7 @@ impl Readers {
         }
     }
 
-    /// The same, but for what may stand anywhere in a line.
+    /// The same without the signs that may stand anywhere in a line.
     fn begun(&self, line: &[u8]) -> bool {
         (self.open | self.prefixes.begun(head(line))) != 0
     }
@@ -298,7 +297,7 @@ impl Readers {
     /// Offers a whole line to the dialects of lines.
     fn take(&mut self, text: &[u8], each: Each<'_>) -> bool {
         let asked = self.open | self.prefixes.possible(head(text));
-        // Checked once, and only for a line that somebody may want.
+        // The encoding is checked once, and only for a line that a dialect may own.
         let Some(line) = (asked != 0)
             .then(|| std::str::from_utf8(text).ok())
             .flatten()
@@ -330,11 +329,11 @@ impl Readers {
     }
 }
 
-/// Where in a text the next signs are without which a line that begins with nothing we know is nobody's. Each is looked for
-/// through many lines at once, and again only from behind the one that was found.
+/// Finds the signs without which a line with an unknown beginning belongs to no dialect. Each sign is searched through
+/// many lines at once, and again only behind the one that was found.
 struct Signs<'a> {
     text: &'a [u8],
-    /// The place of the next one of each, or the end of the text; none before it was looked for.
+    /// The next place of each sign, or the end of the text; none before the first search.
     next: [Option<usize>; 3],
 }
 
@@ -445,7 +444,7 @@ mod tests {
         assert_eq!(seen, expected);
     }
 
-    /// A dialect that has everything from one line to another.
+    /// A dialect that takes everything from one line to another.
     #[derive(Debug, Default)]
     struct Quote {
         is_open: bool,

@@ -477,7 +477,8 @@ impl Bars {
             self.leave_line();
         }
         // What is left on is off for us, and for who writes next.
-        self.screen.write(&self.modes.undo(summary.state));
+        self.screen
+            .write(&self.modes.undo(summary.state == FinalState::Completed));
         self.tell_failures();
         if let Some(text) = messages::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);

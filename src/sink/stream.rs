@@ -35,7 +35,7 @@ impl Streams {
         if let Some(writer) =
             places.find_map(|(place, terminal)| place.as_mut().filter(|_| terminal))
         {
-            writer.send(self.modes.undo(end), Vec::new());
+            writer.send(self.modes.undo(end == FinalState::Completed), Vec::new());
         }
     }
 }

@@ -122,7 +122,7 @@ fn progress(batch: &Batch, task: TaskId, at: Duration, lines: &mut String) {
                 lines.push('\n');
             }
             VerbatimLine::Malformed(bad) => Line {
-                line: Some(bad.number),
+                number: Some(bad.number),
                 error: Some(bad.error.as_str().into()),
                 ..Line::new(Kind::Malformed, task, at).with_bytes(&bad.text)
             }

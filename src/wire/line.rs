@@ -39,8 +39,8 @@ pub(crate) struct Line<'a> {
     pub(crate) info: Option<Info<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stream: Option<Stream>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) line: Option<u64>,
+    #[serde(rename = "line", skip_serializing_if = "Option::is_none")]
+    pub(super) number: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) text: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,7 +161,7 @@ impl<'a> Line<'a> {
             source: None,
             info: None,
             stream: None,
-            line: None,
+            number: None,
             text: None,
             base64: None,
             state: None,

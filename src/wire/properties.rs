@@ -120,7 +120,7 @@ proptest! {
                 Kind::Progress => prop_assert!(line.info.is_some()),
                 kind => {
                     prop_assert_eq!(kind, Kind::Malformed);
-                    prop_assert!(line.line.is_some() && line.error.is_some());
+                    prop_assert!(line.number.is_some() && line.error.is_some());
                     prop_assert!(line.into_bytes().is_some());
                 }
             }

@@ -38,13 +38,20 @@ impl Writer {
             return;
         };
         self.key(name);
-        let _ = if value.fract() == 0.0 && value.abs() <= EXACT {
+        if value.fract() == 0.0 && value.abs() <= EXACT {
             #[expect(clippy::cast_possible_truncation, reason = "whole, and in range")]
             let whole = value as i64;
-            write!(self.0, "{whole}")
-        } else {
-            write!(self.0, "{value:?}")
-        };
+            let _ = write!(self.0, "{whole}");
+            return;
+        }
+        let number = format!("{value:?}");
+        // As `serde_json` writes it, also of an exponent.
+        match number.split_once('e') {
+            Some((decimals, exponent)) if !exponent.starts_with('-') => {
+                let _ = write!(self.0, "{decimals}e+{exponent}");
+            }
+            _ => self.0.push_str(&number),
+        }
     }
 
     fn text(&mut self, name: &str, text: Option<&str>) {
