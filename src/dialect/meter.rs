@@ -187,8 +187,11 @@ impl Meter {
             Kind::Count => '/',
             Kind::Bytes => 'B',
         };
-        let id = format!("{sign} {}", label::shape(before, redrawn));
-        let is_it = |shape: &Shape| shape.redrawn == redrawn && shape.id == id;
+        let words = label::shape(before, redrawn);
+        let is_it = |shape: &Shape| {
+            let id = shape.id.strip_prefix(sign);
+            shape.redrawn == redrawn && id.and_then(|id| id.strip_prefix(' ')) == Some(&*words)
+        };
         if let Some(index) = self.shapes.iter().position(is_it) {
             return index;
         }
@@ -198,7 +201,7 @@ impl Meter {
         }
         self.shapes.push(Shape {
             number: self.count,
-            id,
+            id: format!("{sign} {words}"),
             redrawn,
             plain: Plain::Nothing,
             records: 0,

@@ -15,7 +15,7 @@ const LABEL: usize = 80;
 /// be about two files in turn.
 pub(super) fn shape(before: &[u8], redrawn: bool) -> String {
     let text = String::from_utf8_lossy(before);
-    let mut shape = String::new();
+    let mut shape = String::with_capacity(text.len() + 1);
     for word in text.split_whitespace() {
         if is_path(word) || !redrawn && (is_file(word) || is_marks(word)) {
             continue;
@@ -38,23 +38,20 @@ pub(super) fn shape(before: &[u8], redrawn: bool) -> String {
             shape.push(' ');
         }
     }
-    let shape = shape.trim_end();
+    shape.truncate(shape.trim_end().len());
     let start = shape
         .char_indices()
         .rev()
         .nth(SHAPE - 1)
         .map_or(0, |(at, _)| at);
-    shape[start..].to_owned()
+    shape.drain(..start);
+    shape
 }
 
 /// What the number is about, in words fit for a person: the words before it, else those right after it. May be empty.
 pub(super) fn label(before: &[u8], after: &[u8]) -> String {
     let text = String::from_utf8_lossy(before);
-    let words: Vec<_> = text
-        .split_whitespace()
-        .filter(|word| says_something(word))
-        .collect();
-    let words = words.join(" ");
+    let words = joined(text.split_whitespace().filter(|word| says_something(word)));
     let words = words.trim_matches(|character: char| {
         !(character.is_alphanumeric() || "#/~.@".contains(character))
     });
@@ -69,8 +66,18 @@ pub(super) fn label(before: &[u8], after: &[u8]) -> String {
     if !speaks || text.starts_with("ETA") || text.starts_with("eta ") {
         return String::new();
     }
-    let words: Vec<_> = text.split_whitespace().collect();
-    clipped(&words.join(" "))
+    clipped(&joined(text.split_whitespace()))
+}
+
+fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut joined = String::new();
+    for word in words {
+        if !joined.is_empty() {
+            joined.push(' ');
+        }
+        joined.push_str(word);
+    }
+    joined
 }
 
 fn has_word(text: &str) -> bool {
@@ -138,7 +145,8 @@ fn after_figure_at(text: &str) -> usize {
 }
 
 fn clipped(text: &str) -> String {
-    text.chars().take(LABEL).collect()
+    let end = text.char_indices().nth(LABEL);
+    text[..end.map_or(text.len(), |(at, _)| at)].to_owned()
 }
 
 #[cfg(test)]

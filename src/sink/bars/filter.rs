@@ -229,7 +229,7 @@ mod tests {
 
     const NOW: Duration = Duration::ZERO;
 
-    /// A stream of a child, whose lines are read by those who know their format.
+    /// A stream of a child, with the readers of its lines.
     struct Stream {
         dialects: Dialects,
         filter: Filter,

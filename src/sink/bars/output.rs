@@ -233,7 +233,7 @@ impl Output {
         }
     }
 
-    /// Somebody else writes after what is on the screen, on a line of its own. Says whether the last one was open.
+    /// Other text is about to follow what is on the screen, on a line of its own. Gives whether the last line was open.
     pub(super) fn end_line(&mut self) -> bool {
         for buffer in &mut self.buffers {
             buffer.is_covered();

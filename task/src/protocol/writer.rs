@@ -44,8 +44,12 @@ impl Writer {
             let _ = write!(self.0, "{whole}");
             return;
         }
-        let number = format!("{value:?}");
-        // As `serde_json` writes it, also of an exponent.
+        // As `serde_json` writes it, which uses exponents from another place on.
+        let number = if (1e-5..1e-4).contains(&value.abs()) {
+            format!("{value}")
+        } else {
+            format!("{value:?}")
+        };
         match number.split_once('e') {
             Some((decimals, exponent)) if !exponent.starts_with('-') => {
                 let _ = write!(self.0, "{decimals}e+{exponent}");
