@@ -477,7 +477,8 @@ impl Bars {
             self.leave_line();
         }
         // What is left on is off for us, and for who writes next.
-        self.screen.write(&self.modes.undo(summary.state));
+        self.screen
+            .write(&self.modes.undo(summary.state == FinalState::Completed));
         self.tell_failures();
         if let Some(text) = messages::finished(summary, &self.parts, shown, elapsed) {
             self.say(&text);
@@ -519,6 +520,7 @@ impl Sink for Bars {
             What::Output {
                 stream,
                 bytes,
+                verdicts,
                 permit,
             } => {
                 self.permits.push((*permit).clone());
@@ -526,7 +528,7 @@ impl Sink for Bars {
                     self.output.show(*stream as usize, bytes, elapsed);
                 } else {
                     self.output
-                        .add(*stream as usize, self.source, bytes, elapsed);
+                        .add(*stream as usize, self.source, bytes, verdicts, elapsed);
                 }
                 // Before the first frame nothing is in the way, and no byte need wait.
                 let at_once =
@@ -645,6 +647,7 @@ mod tests {
     use super::*;
     use crate::event::{FinalState, Stream};
     use crate::flow::Credit;
+    use crate::model::verdict::Verdicts;
     use crate::protocol::Progress;
     use std::io::{Read, Seek};
     use std::num::NonZeroU16;
@@ -750,6 +753,7 @@ mod tests {
             let what = What::Output {
                 stream: Stream::Stdout,
                 bytes: &Arc::new(piece.to_vec()),
+                verdicts: &Verdicts::default(),
                 permit: &credit.permit(piece.len()),
             };
             if !piece.is_empty() {
@@ -784,6 +788,7 @@ mod tests {
             let what = What::Output {
                 stream: Stream::Stdout,
                 bytes: &output(text),
+                verdicts: &Verdicts::default(),
                 permit: &credit.permit(1),
             };
             sink.event(&what.at(SHOW_AFTER));
@@ -899,6 +904,7 @@ mod tests {
                 let what = What::Output {
                     stream: Stream::Stderr,
                     bytes: &Arc::new(text.as_bytes().to_vec()),
+                    verdicts: &Verdicts::default(),
                     permit: &credit.permit(1),
                 };
                 bars.event(&what.at(now));
@@ -1059,7 +1065,7 @@ mod tests {
     fn titles_pass_and_questions_and_progress_of_the_terminal_do_not() {
         let mut output = output::Output::new(80);
         let written = b"\x1b]0;title\x07\x1b]9;4;1;50\x1b\\a\x1b[6n\x1b]11;?\x07\x1b]8;;x\x07b\n";
-        output.add(0, None, written, Duration::ZERO);
+        output.add(0, None, written, &Verdicts::default(), Duration::ZERO);
         assert_eq!(output.take(), b"\x1b]0;title\x07a\x1b]8;;x\x07b\n");
     }
 }

@@ -187,8 +187,7 @@ pub(crate) fn choose(
     };
     if let Some((place, on_gone)) = events {
         let writer = Writer::new(place, on_gone);
-        let name = display.name.clone();
-        let json = Json::new(writer, name, json_on_stdout);
+        let json = Json::new(writer, json_on_stdout);
         sinks.push(Box::new(
             json.on_terminal(json_on_stdout && isatty(stdout())),
         ));

@@ -35,7 +35,7 @@ impl Streams {
         if let Some(writer) =
             places.find_map(|(place, terminal)| place.as_mut().filter(|_| terminal))
         {
-            writer.send(self.modes.undo(end), Vec::new());
+            writer.send(self.modes.undo(end == FinalState::Completed), Vec::new());
         }
     }
 }
@@ -47,6 +47,7 @@ impl Sink for Streams {
                 stream,
                 bytes,
                 permit,
+                ..
             } => {
                 let stream = *stream as usize;
                 let Some(writer) = &mut self.places[stream] else {

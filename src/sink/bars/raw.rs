@@ -20,6 +20,7 @@ impl Sink for Raw {
             stream,
             bytes,
             permit,
+            ..
         } = &event.what
             && self.shows[*stream as usize]
         {
