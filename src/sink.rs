@@ -7,6 +7,7 @@
 mod bars;
 mod choice;
 mod files;
+mod format;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod guard;
@@ -16,9 +17,9 @@ mod messages;
 mod parent;
 mod patient;
 mod plain;
+mod sanitize;
 mod spool;
 mod stream;
-mod text;
 mod writer;
 
 use std::time::Duration;
@@ -37,7 +38,7 @@ use self::writer::{OnGone, Writer};
 
 pub(crate) use self::files::{NoReader, STDOUT};
 pub(crate) use self::patient::Patient;
-pub(crate) use self::text::escape;
+pub(crate) use self::sanitize::escape;
 
 pub(crate) use self::choice::{
     Display, Gone, JsonPlace, Progress, Show, Tty, choose, is_on_screen,

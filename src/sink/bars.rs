@@ -39,7 +39,7 @@ use self::row::Row;
 use self::screen::Screen;
 use self::taskbar::Taskbar;
 use super::messages::Stop;
-use super::text::{ascii, escape};
+use super::sanitize::{ascii, escape};
 use super::{Sink, Writer, messages};
 use crate::vt::modes::Modes;
 

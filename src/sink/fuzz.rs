@@ -6,7 +6,7 @@
 
 use std::num::NonZeroU16;
 
-use super::text::{columns, escape, fit};
+use super::sanitize::{columns, escape, fit};
 
 /// Foreign text moves no cursor and hides nothing, and takes no more columns of a terminal than it was cut to. The first byte
 /// says how many these are.

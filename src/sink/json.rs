@@ -14,7 +14,7 @@ use crate::flow::Permit;
 use crate::model::batch::{Batch, VerbatimLine};
 use crate::protocol::PROGRESS;
 
-use super::text::escape_json;
+use super::sanitize::escape_json;
 use super::{Sink, Writer};
 
 /// The stream of `--json`.

@@ -6,7 +6,8 @@ use crate::event::{Cause, Ending, FinalState, Reason, Step, Summary, What, signa
 use crate::model::batch::BadLine;
 use crate::model::parts::{Part, Parts};
 
-use super::text::{amount, clock, escape, fit, outcome};
+use super::format::{amount, clock, outcome};
+use super::sanitize::{escape, fit};
 
 /// Where a stop is, to be said when it gets there, or shown until the next step.
 #[derive(Clone, Copy, Debug)]

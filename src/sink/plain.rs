@@ -9,8 +9,9 @@ use crate::model::batch::Batch;
 use crate::model::parts::{Part, Parts};
 use crate::protocol::Status;
 
+use super::format::{amount, clock, eta, share};
 use super::messages::Stop;
-use super::text::{amount, clock, escape, eta, share};
+use super::sanitize::escape;
 use super::{Sink, Writer, messages};
 
 /// How long news waits at most.

@@ -9,7 +9,8 @@ use crate::dialect::FILES;
 use crate::event::{FileRead, Observed, Stream};
 use crate::model::parts::Part;
 
-use super::super::text::{bytes, escape};
+use super::super::format::bytes;
+use super::super::sanitize::escape;
 
 /// How much of the end of what the child printed is kept, in bytes: no line of a terminal shows more.
 const TAIL: usize = 1024;

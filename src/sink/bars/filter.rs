@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use memchr::memchr;
 
-use super::super::text::escape;
+use super::super::sanitize::escape;
 use crate::dialect::{Shown, shown};
 
 /// A longer line is nobody's: a line for machines may hold what another program printed in one piece. No more is kept.

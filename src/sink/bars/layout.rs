@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use crate::model::parts::{Part, Parts};
 
+use super::super::format::{amount, clock, eta, rate, share};
 use super::super::messages;
-use super::super::text::{amount, clock, columns, escape, eta, fit, rate, share};
+use super::super::sanitize::{columns, escape, fit};
 use super::SPIN;
 use super::activity::Activity;
 

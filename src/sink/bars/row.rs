@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use super::super::text::ascii;
+use super::super::sanitize::ascii;
 use super::layout::Line;
 
 /// Of this many steps an indicatif bar is made.
