@@ -63,6 +63,8 @@ impl<'a> What<'a> {
 pub(crate) enum What<'a> {
     /// The child runs.
     Started {
+        /// What the task is called.
+        name: &'a str,
         /// The program and its arguments.
         command: &'a [OsString],
         /// The number of the process.

@@ -351,7 +351,8 @@ impl Run<'_> {
                 self.pid = Some(pid);
                 self.ladder.started(self.elapsed());
                 let command = &self.settings.command;
-                self.tell(What::Started { command, pid });
+                let name = &self.settings.display.name;
+                self.tell(What::Started { name, command, pid });
                 if let Some(moved) = self.moved.take() {
                     self.warn(&moved);
                 }

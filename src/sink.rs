@@ -20,6 +20,7 @@ mod plain;
 mod sanitize;
 mod spool;
 mod stream;
+mod terminal;
 mod writer;
 
 use std::time::Duration;

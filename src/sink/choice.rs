@@ -9,20 +9,18 @@ use std::time::Duration;
 use anyhow::bail;
 use rustix::fs::{FileType, fstat};
 use rustix::stdio::{stderr, stdout};
-use rustix::termios::{
-    LocalModes, OutputModes, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize,
-};
+use rustix::termios::isatty;
 
 use crate::client;
 use crate::dialect::Selection;
 use crate::event::Stream;
 use crate::model::route::Route;
 use crate::system::closed;
-use crate::system::groups;
 
-use super::bars::Setup;
+use super::bars::{Begin, Options};
 use super::files::{self, copy};
 use super::parent::Parent;
+use super::terminal::{Terminal, has_color, is_dumb, is_utf_8};
 use super::{Bars, Guard, Json, Log, OnGone, Plain, Sink, Spool, Streams, Writer};
 
 /// What the user wants to see.
@@ -209,8 +207,13 @@ pub(crate) fn choose(
     }
     if bars {
         let shows = shared.map(|shared| shared && visible);
-        let bars = bars_on_stderr(display, shows)?.direct(direct);
-        sinks.push(Box::new(bars.after_first_report(awaits_report)));
+        let begin = if awaits_report {
+            Begin::WithReport
+        } else {
+            Begin::Soon
+        };
+        let bars = bars_on_stderr(display, shows, direct, begin)?;
+        sinks.push(Box::new(bars));
     } else if plain {
         let writer = Writer::new(copy(stderr())?, ignore());
         let plain = Plain::new(writer, display.name.clone());
@@ -244,12 +247,23 @@ pub(crate) fn choose(
 }
 
 /// The bars on our terminal, above which these of the child's streams are shown.
-fn bars_on_stderr(display: &Display, shows: [bool; 2]) -> anyhow::Result<Bars> {
-    let terminal = Writer::new(copy(stderr())?, ignore());
-    let color = display.color.unwrap_or_else(color_by_environment);
-    let name = display.name.clone();
-    let bars = Bars::new(terminal, name, color, shows, size, foreground, setup);
-    Ok(bars.ascii(!is_utf_8()))
+fn bars_on_stderr(
+    display: &Display,
+    shows: [bool; 2],
+    direct: bool,
+    begin: Begin,
+) -> anyhow::Result<Bars> {
+    let writer = Writer::new(copy(stderr())?, ignore());
+    let options = Options {
+        name: display.name.clone(),
+        with_color: display.color.unwrap_or_else(has_color),
+        in_ascii: !is_utf_8(),
+        shows,
+        direct,
+        begin,
+        terminal: Terminal::OF_STDERR,
+    };
+    Ok(Bars::new(writer, options))
 }
 
 /// Hands on those of the child's streams that are shown and nobody else shows.
@@ -360,52 +374,6 @@ fn is_read(descriptor: impl AsFd) -> bool {
         let kind = FileType::from_raw_mode(stat.st_mode);
         matches!(kind, FileType::Fifo | FileType::Socket)
     })
-}
-
-/// Whether the terminal is one that understands no sequences. One without a name is taken for such.
-fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
-}
-
-/// Whether the character set of the locale is UTF-8, by the variables that setlocale(3) reads.
-fn is_utf_8() -> bool {
-    let mut names = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
-    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = names.find_map(set).unwrap_or_default().to_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
-}
-
-/// By the conventions of `NO_COLOR` and `CLICOLOR_FORCE`; bars are on a terminal, which understands colors.
-fn color_by_environment() -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    set("CLICOLOR_FORCE") || !no_color && !is_dumb()
-}
-
-/// Columns and rows of the terminal; what every terminal once had, where it does not say.
-fn size() -> (u16, u16) {
-    match tcgetwinsize(stderr()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
-        _ => (80, 24),
-    }
-}
-
-/// Whether we are the foreground of the terminal. Another terminal than our own has no opinion.
-fn foreground() -> bool {
-    tcgetpgrp(stderr()).map_or(true, |foreground| groups::ours() == Some(foreground))
-}
-
-/// How the terminal of the bars is set up; as usual where it does not say.
-fn setup() -> Setup {
-    let settings = tcgetattr(stderr());
-    let is = |holds: fn(&Termios) -> bool| settings.as_ref().map_or(true, holds);
-    Setup {
-        newline_returns: is(|settings| {
-            let lines = OutputModes::OPOST | OutputModes::ONLCR;
-            settings.output_modes.contains(lines)
-        }),
-        by_lines: is(|settings| settings.local_modes.contains(LocalModes::ICANON)),
-    }
 }
 
 /// For a place that somebody will miss something in: `what` says it, with the error behind it. Of a reader who left,

@@ -138,7 +138,7 @@ impl Sink for Json {
         let elapsed = event.at;
         self.task = event.task.unwrap_or(TaskId::FIRST);
         match &event.what {
-            What::Started { command, pid } => {
+            What::Started { command, pid, .. } => {
                 let command: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
                 let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
                 let fields = [

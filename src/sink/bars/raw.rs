@@ -1,11 +1,12 @@
-//! What stays of the bars when they have failed: what the child prints, as it is. Refuses to look into it.
+//! The bars' successor when they have failed: shows what the child prints as it is, and does not look into it.
 
 use std::sync::Arc;
 
 use crate::event::{Event, What};
 use crate::flow::Permit;
 
-use super::super::{Sink, Writer};
+use super::super::Sink;
+use super::super::writer::Writer;
 
 /// Shows what the child prints on the terminal as it is.
 #[derive(Debug)]
