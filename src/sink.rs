@@ -12,6 +12,7 @@ mod format;
 pub(crate) mod fuzz;
 mod guard;
 mod json;
+mod lines;
 mod log;
 mod messages;
 mod parent;

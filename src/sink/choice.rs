@@ -220,7 +220,7 @@ pub(crate) fn choose(
         sinks.push(Box::new(plain.beside([ours[0] && same_place(), ours[1]])));
     } else if words {
         let writer = Writer::new(copy(stderr())?, ignore());
-        let words = Plain::new(writer, display.name.clone()).words_only();
+        let words = Plain::new(writer, display.name.clone()).only_messages();
         sinks.push(Box::new(words));
     }
     if let Some(channel) = &parent {
