@@ -194,7 +194,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         scope: Scope::Process,
         gave_up: false,
         discarded: false,
-        losses: Losses::new(chosen.narrates),
+        losses: Losses::new(chosen.shows_messages),
         moved,
     };
     run.follow(&inputs)?;

@@ -14,8 +14,9 @@ use crate::flow::Permit;
 use crate::model::batch::{Batch, VerbatimLine};
 use crate::protocol::PROGRESS;
 
+use super::Sink;
 use super::sanitize::escape_json;
-use super::{Sink, Writer};
+use super::writer::Writer;
 
 /// The stream of `--json`.
 #[derive(Debug)]
