@@ -3,9 +3,15 @@
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"
 )]
+#![cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "only the targets in fuzz/ reach it")
+)]
 
 use std::num::NonZeroU16;
 
+#[cfg(fuzzing)]
+pub use super::bars::fuzz::{bars, line_buffer};
 use super::sanitize::{columns, escape, fit};
 
 /// Foreign text moves no cursor and hides nothing, and takes no more columns of a terminal than it was cut to. The first byte
@@ -14,7 +20,7 @@ use super::sanitize::{columns, escape, fit};
 /// # Panics
 ///
 /// If it does not hold.
-pub(crate) fn text(data: &[u8]) {
+pub fn text(data: &[u8]) {
     let Some((first, bytes)) = data.split_first() else {
         return;
     };

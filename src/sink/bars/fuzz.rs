@@ -3,6 +3,10 @@
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"
 )]
+#![cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "only the targets in fuzz/ reach it")
+)]
 
 use std::io::Read;
 use std::sync::Arc;
@@ -25,7 +29,7 @@ use crate::sink::writer::Writer;
 /// # Panics
 ///
 /// If it does not hold.
-pub(crate) fn line_buffer(data: &[u8]) {
+pub fn line_buffer(data: &[u8]) {
     let Some((&[width, source], mut script)) = data.split_first_chunk() else {
         return;
     };
@@ -69,7 +73,7 @@ pub(crate) fn line_buffer(data: &[u8]) {
 /// # Panics
 ///
 /// If it does not hold.
-pub(crate) fn bars(script: &[u8]) {
+pub fn bars(script: &[u8]) {
     let named = tempfile::NamedTempFile::new().unwrap();
     let mut written = named.reopen().unwrap();
     let writer = Writer::new(named.into_file().into(), Box::new(|_| ()));
