@@ -1,4 +1,4 @@
-//! What consumes the events of a run: the trait that the run loop draws through. Its implementations are behind it.
+//! Sinks consume the events of a run: they show or keep them. This file is the trait that the run loop draws through.
 //!
 //! A sink never makes the run loop wait and never fails it: a place that cannot be written to is told of once and then left
 //! out. Sinks see events in one order and have no clock: times are what has passed since the run began. They alone write to

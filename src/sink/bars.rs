@@ -1,11 +1,11 @@
-//! Bars on a terminal; what the children print scrolls above them.
+//! Bars on a terminal; the output of the children scrolls above them.
 //!
 //! Everything is drawn from the pictures of the tasks, at most twenty times a second and not at all when nothing changed.
 //! A frame is made in memory and leaves as one write; while the terminal has not taken the last one, none is made.
 //! The output of a lone child is written in order and byte for byte: complete lines above the bars, and a line that it
 //! leaves open, such as a question, after a moment as it is, with the bars out of the way at first and then below it. The
-//! output of several is written by whole lines. Nothing is drawn in the middle of a sequence, and what a child has on, such
-//! as colors and links, is off in what is ours.
+//! output of several is written by whole lines. Nothing is drawn in the middle of an escape sequence, and the colors and
+//! links of a child are off while our own text is drawn.
 
 mod activity;
 #[cfg(any(test, fuzzing))]
@@ -45,12 +45,12 @@ use super::sanitize::{ascii, escape};
 use super::terminal::Terminal;
 use super::writer::Writer;
 
-/// A fast command stays silent.
+/// When the first frame is drawn: a fast command shows no bar.
 const SHOW_AFTER: Duration = Duration::from_millis(200);
 const FRAME: Duration = Duration::from_millis(50);
 /// The same while a child keeps the terminal busy.
 const BUSY: Duration = Duration::from_millis(500);
-/// How often a picture moves that has no news: the spinner, or the seconds beside a bar.
+/// How often a picture without news is redrawn: for the spinner, or for the seconds beside a bar.
 const SPIN: Duration = Duration::from_millis(125);
 const SECOND: Duration = Duration::from_secs(1);
 /// How much output of a task is gathered between frames.
@@ -59,7 +59,7 @@ const GATHER: usize = 64 * 1024;
 /// Bars on a terminal.
 #[derive(Debug)]
 pub(super) struct Bars {
-    /// What the run is called.
+    /// The name of the run.
     name: String,
     screen: Screen,
     hold: Hold,
@@ -81,6 +81,7 @@ pub(super) struct Bars {
     /// A child writes to the terminal itself.
     direct: bool,
     begin: Begin,
+    /// When the last frame was made or left out.
     last_frame: Option<Duration>,
     /// When bars were drawn last.
     pictured: Duration,
@@ -88,10 +89,10 @@ pub(super) struct Bars {
     news: bool,
 }
 
-/// What the bars are to be like.
+/// How the bars are set up.
 #[derive(Debug)]
 pub(super) struct Options {
-    /// What the run is called.
+    /// The name of the run.
     pub(super) name: String,
     pub(super) with_color: bool,
     /// The terminal's character set is not UTF-8.
@@ -109,11 +110,11 @@ pub(super) struct Options {
 pub(super) enum Begin {
     /// After a moment.
     Soon,
-    /// With the first report: another program shows what the child prints, and a mere spinner would only be in its way.
+    /// With the first report: another program shows the child's output, and a mere spinner would only be in its way.
     WithReport,
 }
 
-/// Who has the terminal.
+/// The holder of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hold {
     Ours,
@@ -123,7 +124,7 @@ enum Hold {
     HungUp,
 }
 
-/// What is below the output on the screen.
+/// The state of the screen below the output.
 #[derive(Debug)]
 enum Drawn {
     Nothing,
@@ -186,7 +187,7 @@ impl Bars {
         }
     }
 
-    /// What is known of this task, which begins now if it is new.
+    /// The view of this task, which begins now if it is new.
     fn view(&mut self, task: TaskId, at: Duration) -> &mut View {
         if task != TaskId::FIRST && self.tasks == Tasks::One {
             self.tasks = Tasks::Several;
@@ -207,7 +208,7 @@ impl Bars {
         })
     }
 
-    /// Whether a task has a row now: beside others, one that is over at once would only make the picture jump.
+    /// Whether a task has a row yet. Beside other tasks, one that is over at once would only make the picture jump.
     fn has_row(&self, view: &View, at: Duration) -> bool {
         self.tasks == Tasks::One || at >= view.row_from()
     }
@@ -258,7 +259,7 @@ impl Bars {
         }
     }
 
-    /// Writes what this child printed and is done.
+    /// Writes the output of this task that is ready.
     fn write_output(&mut self, task: TaskId) {
         let has_output = |view: &View| view.output.has_something();
         if !self.views.get(&task).is_some_and(has_output) {
@@ -306,8 +307,9 @@ impl Bars {
         self.send();
     }
 
-    /// Whether a frame comes with the output: the terminal of a child that writes all the time is never idle. Only there,
-    /// for no output comes once the terminal takes no more, and frames would pile up. Where a stop is, is seen all the time.
+    /// Whether a frame is drawn together with output: the terminal of a child that writes all the time is never idle, so no
+    /// tick would draw one. Only with output, which ends when the terminal takes no more; else frames would pile up. The
+    /// state of a stop is redrawn each time.
     fn is_due_amid_output(&self, at: Duration) -> bool {
         !self.hold.is_lent()
             && self.last_frame.is_some()
@@ -318,8 +320,8 @@ impl Bars {
         self.views.values().any(|view| view.stop().is_some())
     }
 
-    /// Whether bars can be drawn where the cursor is: below complete lines, or below an open one that is there for a while.
-    /// The answer to a key press is not kept back.
+    /// Whether bars can be drawn at the cursor: below complete lines, or below a line that has been open for a while. The
+    /// answer to a key press does not wait for that.
     fn has_place(&self, at: Duration) -> bool {
         let Some(view) = self.views.get(&self.above) else {
             return true;
@@ -328,8 +330,8 @@ impl Bars {
         from.is_some_and(|time| time <= at || self.is_stopping())
     }
 
-    /// Sends all that is written. What a task has printed and not shown, because another has the terminal, stays on its
-    /// account: its child has to wait.
+    /// Sends all that is written. A task whose output waits, because another task has the terminal, keeps its permits: its child
+    /// has to wait, too.
     fn send(&mut self) {
         self.send_with(Vec::new());
     }
@@ -351,7 +353,7 @@ impl Bars {
     fn clear(&mut self) {
         let drawn = std::mem::replace(&mut self.drawn, Drawn::Nothing);
         if matches!(drawn, Drawn::Nothing) || !self.screen.is_ours() {
-            // On a terminal that is not ours any more, another program has written over them.
+            // On a terminal that is not ours any more, another program has written over the bars.
             return;
         }
         let Drawn::BarsBelow(cursor) = drawn else {
@@ -459,7 +461,7 @@ impl Bars {
         }
     }
 
-    /// Where a child writes to the terminal itself, its last line may be open: a meter, or what is echoed of a key.
+    /// Where a child writes to the terminal itself, its last line may be open: a meter, or the echo of a key.
     fn leave_line(&mut self) {
         if self.direct {
             self.screen.write(b"\r\n");
@@ -550,7 +552,7 @@ impl Bars {
         if summary.state == FinalState::Cancelled || matches!(ending, Some(Ending::Signal(_))) {
             self.leave_line();
         }
-        // What is left on is off for us, and for the program that writes next.
+        // The modes that the child has left on would spoil our lines and those of the next program.
         let view = self.views.get_mut(&task);
         let undo = view.map_or(Vec::new(), |view| view.undo(summary));
         if !undo.is_empty() {
@@ -596,7 +598,7 @@ impl Sink for Bars {
                 ..
             } => self.hang_up(),
             What::Started { name, .. } => (*name).clone_into(&mut self.view(task, at).name),
-            // What was observed is known already; but `--from files` asks for it as for a report.
+            // The activity shows it already; but with `--from files` it counts as a report.
             What::Progress(reports) if reports.source == Some(FILES) => self.begin = Begin::Soon,
             What::Progress(reports) => {
                 self.news = true;
@@ -677,7 +679,7 @@ impl Sink for Bars {
         self.screen.flush(permit.clone());
     }
 
-    /// What the child prints goes on, without bars.
+    /// The children's output goes on, without bars.
     fn fall_back(mut self: Box<Self>) -> Option<Box<dyn Sink>> {
         self.screen.write(b"\r\x1b[0m\x1b[J");
         let mut permits = Vec::new();

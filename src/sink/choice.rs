@@ -30,7 +30,7 @@ use super::stream::Streams;
 use super::terminal::{Terminal, has_color, is_dumb, is_utf_8};
 use super::writer::Writer;
 
-/// The sinks of a run.
+/// The sinks of a run, and what follows from them for the child.
 #[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
 pub(crate) struct Chosen {
     /// All of them.
@@ -43,7 +43,7 @@ pub(crate) struct Chosen {
     pub verbatim: bool,
     /// Whether any sink shows how far the child is.
     pub shows_progress: bool,
-    /// Whether what can be seen of a child that reports nothing is shown.
+    /// Whether the activity of a child that reports nothing is shown.
     pub observe: bool,
     /// Whether warnings are shown on stderr.
     pub shows_messages: bool,
@@ -55,12 +55,12 @@ pub(crate) struct Chosen {
     pub reader: Option<OwnedFd>,
 }
 
-/// What is on stderr.
+/// The sink on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OnStderr {
     Bars,
     Plain,
-    /// Only what happens: the reader of the events has the progress, but may be gone when Ctrl-C is pressed.
+    /// Warnings and stops only: the reader of the events has the progress, but may be gone when Ctrl-C is pressed.
     Messages,
     Nothing,
 }
@@ -139,7 +139,7 @@ fn on_stderr(display: &Display, has_parent: bool) -> OnStderr {
     }
 }
 
-/// What is on stderr if the user has not said. The progress of a run under another progrun is shown by that one.
+/// The sink on stderr if the user has not said. The progress of a run under another progrun is shown by that one.
 fn by_itself(display: &Display, has_parent: bool) -> OnStderr {
     let on_terminal = isatty(stderr());
     if display.has_json_on_stdout() {
@@ -235,7 +235,7 @@ fn spool(display: &Display, notifier: &Notifier) -> anyhow::Result<Option<Box<dy
     Ok(Some(Box::new(spool)))
 }
 
-/// Hands on these of the child's streams, which are shown and by no other sink.
+/// Hands on these of the child's streams: they are shown, and by no other sink.
 fn streams(ours: [bool; 2], notifier: &Notifier) -> anyhow::Result<Option<Box<dyn Sink>>> {
     if ours == [false; 2] {
         return Ok(None);

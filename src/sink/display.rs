@@ -1,11 +1,11 @@
-//! What the user wants to see, as the command line says it. Knows neither sinks nor terminals.
+//! The user's wishes about what is shown, as the command line says them. Knows neither sinks nor terminals.
 
 use std::path::PathBuf;
 
-/// What the user wants to see.
+/// The user's wishes.
 #[derive(Clone, Debug)]
 pub(crate) struct Display {
-    /// What the run is called.
+    /// The name of the run.
     pub name: String,
     /// How progress is shown.
     pub progress: Progress,
@@ -13,9 +13,9 @@ pub(crate) struct Display {
     pub color: Option<bool>,
     /// Where events go as JSON lines.
     pub json: Option<JsonPlace>,
-    /// Where everything that the child prints is kept.
+    /// Where all of the child's output is kept.
     pub log: Option<PathBuf>,
-    /// What is shown of the child's output.
+    /// How much of the child's output is shown, and when.
     pub output: Show,
     /// Whether a stream that goes through us is a terminal for the child.
     pub tty: Tty,
@@ -44,7 +44,7 @@ pub(crate) enum JsonPlace {
     File(PathBuf),
 }
 
-/// What is shown of the child's output.
+/// How much of the child's output is shown, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
     /// Everything, as it comes.

@@ -96,7 +96,7 @@ pub(super) fn eta(left: Duration) -> String {
     format!("ETA {}", clock(Duration::from_secs(whole)))
 }
 
-/// `3s`, `1m05s`, `2h03m`, `4d05h`: what a bar shows.
+/// `3s`, `1m05s`, `2h03m`, `4d05h`, as in a bar.
 #[must_use]
 pub(super) fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -146,7 +146,7 @@ pub(super) fn outcome(summary: &Summary, elapsed: Duration) -> String {
                 _ => "cancelled",
             };
             match summary.exit.map(|exit| exit.ending) {
-                // What a polite stop looks like.
+                // The usual end of a polite stop.
                 None | Some(Ending::Signal(libc::SIGPIPE)) => format!("{what} after {time}"),
                 // It may have stopped early, or missed the request: only its author knows.
                 Some(Ending::Status(0)) => {

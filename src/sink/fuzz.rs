@@ -1,4 +1,4 @@
-//! What holds for any text that is shown, for `fuzz/` and the tests.
+//! The properties of any text that is shown, for `fuzz/` and the tests.
 #![expect(
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"

@@ -1,4 +1,5 @@
-//! What the run is told when a place can be written to no more: what is lost, and what has to be closed. Knows no sink.
+//! The message to the run that a place can be written to no more: whether anything is lost, and which stream has to be
+//! closed. Knows no sink.
 
 use std::io;
 use std::sync::Arc;

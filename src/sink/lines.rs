@@ -1,6 +1,6 @@
 //! The output of several tasks in one place: by whole lines, so that no line is made of two tasks' texts.
 //!
-//! The output of a lone task passes as it comes, byte for byte. Knows neither the place nor what the lines say.
+//! The output of a lone task passes as it comes, byte for byte. Knows neither the place nor the meaning of the lines.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const LONGEST: usize = 64 * 1024;
 /// One stream of one task.
 type Source = (TaskId, usize);
 
-/// What was written to a place, and what is not yet.
+/// The lines that are begun, in one place and on their way to it.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     /// There was a second task.
@@ -26,7 +26,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Takes in what a task printed; gives what is to be written now.
+    /// Takes in output of a task; gives the bytes to be written now.
     pub(super) fn add(
         &mut self,
         task: TaskId,

@@ -1,4 +1,4 @@
-//! Keeps what the children print in a file: of one byte for byte, in the order in which it came; of several by whole lines.
+//! Keeps the children's output in a file: of one child byte for byte, in order of arrival; of several by whole lines.
 
 use crate::event::{Event, TaskId, What};
 use crate::flow::Permit;

@@ -23,12 +23,12 @@ const TEXT: usize = 500;
 #[derive(Debug)]
 pub(super) struct Parent {
     writer: Writer,
-    /// What our run is called, and its id among the outer one's parts.
+    /// The name of our run, and its id among the outer run's parts.
     name: String,
     id: String,
     /// The first task. It is no part of its own until there is a second one.
     first: First,
-    /// What is known and was not sent, in the order of first mention.
+    /// The reports that are not sent yet, merged, in the order of first mention.
     pending: Vec<Progress<'static>>,
     last: Option<Duration>,
 }
@@ -138,7 +138,7 @@ impl Parent {
                 });
             }
         }
-        // Here, and not when it is sent: a thousand of them may wait until the outer run reads on.
+        // Here, and not when the report is sent: a thousand of them may wait until the outer run reads on.
         for text in [
             &mut report.id,
             &mut report.parent,
@@ -157,7 +157,7 @@ impl Parent {
         match known {
             Some(known) if known.status.is_none() => known.merge(&report),
             _ if room => self.pending.push(report),
-            // The outer one is stopped, or very slow, and shows no more parts than that in any case.
+            // The outer run is stopped, or very slow, and shows no more parts than that in any case.
             _ => {}
         }
     }

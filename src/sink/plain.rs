@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Lines on a place that is not a terminal.
 #[derive(Debug)]
 pub(super) struct Plain {
-    /// What the run is called.
+    /// The name of the run.
     name: String,
     place: Place,
     tells: Tells,
@@ -30,11 +30,11 @@ pub(super) struct Plain {
     tasks: BTreeMap<TaskId, Task>,
 }
 
-/// What is told.
+/// How much is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tells {
     Everything,
-    /// Only what happens, not how far the tasks are: that is read elsewhere, in `--json`.
+    /// Warnings and stops only: the progress is read elsewhere, in `--json`.
     Messages,
 }
 
@@ -42,7 +42,7 @@ enum Tells {
 #[derive(Debug)]
 struct Place {
     writer: Writer,
-    /// How many failed parts were told of since the last line was out.
+    /// How many failed parts were told of since the last line was written.
     failures: usize,
     /// Which streams of the children go to the same place, as far as they go through us.
     shared_with: [bool; 2],
@@ -50,7 +50,7 @@ struct Place {
     line_open: bool,
 }
 
-/// What is known of one task.
+/// The state of one task.
 #[derive(Debug)]
 struct Task {
     name: String,
@@ -86,21 +86,21 @@ impl Plain {
         }
     }
 
-    /// Begins a line of its own beside what the children print on these streams, which other sinks write to the same place.
+    /// Begins a line of its own beside these streams of the children, which another sink writes to the same place.
     #[must_use]
     pub(super) fn beside(mut self, streams: [bool; 2]) -> Self {
         self.place.shared_with = streams;
         self
     }
 
-    /// Tells only what happens: the progress is read elsewhere.
+    /// Tells warnings and stops only: the progress is read elsewhere.
     #[must_use]
     pub(super) fn only_messages(mut self) -> Self {
         self.tells = Tells::Messages;
         self
     }
 
-    /// What is known of this task, which begins now if it is new.
+    /// The state of this task, which begins now if it is new.
     fn task(&mut self, task: TaskId, at: Duration) -> (&mut Task, &mut Place) {
         let new = || Task::new(self.name.clone(), at);
         (self.tasks.entry(task).or_insert_with(new), &mut self.place)
@@ -228,7 +228,7 @@ impl Task {
     }
 }
 
-/// Where the task stands, in one line.
+/// The progress of a task in one line.
 fn describe(parts: &Parts, elapsed: Duration) -> String {
     let task = &parts.task;
     let mut words = Vec::new();

@@ -1,4 +1,4 @@
-//! How the child's stdout and stderr are connected, so that the sinks see what they have to show. Knows no sink.
+//! How the child's stdout and stderr are connected, so that the output reaches the sinks that show it. Knows no sink.
 
 use rustix::stdio::{stderr, stdout};
 use rustix::termios::isatty;
@@ -9,13 +9,13 @@ use crate::system::closed;
 use super::display::{Display, Show, Tty};
 use super::standard::is_same_place;
 
-/// Whether a terminal shows what the child prints.
+/// Whether a terminal shows the child's output.
 #[must_use]
 pub(crate) fn is_on_screen(display: &Display) -> bool {
     display.shows_output() && (isatty(stdout()) || isatty(stderr()))
 }
 
-/// Whether what the child prints on this stream goes through us, and only we can show it.
+/// Whether the output of a stream comes to us, so that a sink has to show it.
 pub(super) fn goes_through(route: Route) -> bool {
     matches!(route, Route::Piped | Route::Terminal)
 }

@@ -1,9 +1,9 @@
-//! Keeps what each child prints out of sight, and shows it at the end if the child failed.
+//! Keeps the output of each child out of sight, and shows it at the end if the child failed.
 //!
-//! Kept in an unnamed file and not in memory, so that a talkative child costs disk and nothing else, and nothing is left
-//! over however we end. Each piece is stored behind its stream and length: what is shown at the end is in the order in
-//! which it came, each stream in its own place, one child after the other. Where there is no room for more, the end is kept
-//! in memory: that is where most commands say why they failed.
+//! It is kept in an unnamed file and not in memory, so that a talkative child costs disk and nothing else, and nothing is left
+//! over however we end. Each piece is stored behind its stream and length: it is shown in order of arrival, each stream in
+//! its own place, one child after the other. When the disk is full, the end of the output is kept in memory: that is where
+//! most commands say why they failed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -21,7 +21,7 @@ use super::files;
 use super::patient::Patient;
 use super::writer::{OnGone, unread};
 
-/// What stands before a piece in the file: its stream, and its length in four bytes.
+/// The head of a piece in the file, in bytes: one for its stream, four for its length.
 const HEAD: usize = 5;
 /// How much is kept in memory at most, in bytes.
 const END: usize = 1024 * 1024;
@@ -29,11 +29,11 @@ const END: usize = 1024 * 1024;
 /// The hidden output of `--output on-failure`.
 #[derive(Debug)]
 pub(super) struct Spool {
-    /// What the running children have printed.
+    /// The output of the running children.
     kept: BTreeMap<TaskId, Kept>,
-    /// What is to be shown.
+    /// The output of children that failed, to be shown.
     wanted: Vec<Kept>,
-    /// What is being shown may be stuck.
+    /// Output is being shown, or was: its place may be stuck.
     is_showing: bool,
     places: Arc<Mutex<Places>>,
     telling: Arc<Telling>,
@@ -42,14 +42,14 @@ pub(super) struct Spool {
 /// Where it is shown: stdout first.
 type Places = [Patient<File>; 2];
 
-/// What is told of what could not be shown: once, by the thread that shows it or by the one that waits for it no longer.
+/// Tells once that not all could be shown: by the thread that shows it, or by the run loop that waits for it no longer.
 struct Telling {
     over: AtomicBool,
     on_gone: OnGone,
 }
 
 impl Telling {
-    /// It is over, with this error if any. Tells of no second one.
+    /// The showing is over, with this error if any. Tells of no second one.
     fn end(&self, error: Option<&io::Error>) {
         if !self.over.swap(true, Ordering::AcqRel)
             && let Some(error) = error
@@ -65,14 +65,14 @@ impl std::fmt::Debug for Telling {
     }
 }
 
-/// What one child has printed.
+/// The output of one child.
 struct Kept {
     file: Option<File>,
     /// How much of the file is whole pieces.
     whole: u64,
     /// Why the file takes no more.
     full: Option<io::Error>,
-    /// What came after that, as far as it is kept.
+    /// The output after that, as far as it is kept.
     end: VecDeque<(Stream, Vec<u8>)>,
     /// How many bytes that is, and how many are lost before it.
     size: usize,
@@ -86,8 +86,8 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Spool {
-    /// Keeps what the first child prints in `file`, and shows on these places what those print that fail. `on_gone` is told if
-    /// not all of it could be.
+    /// Keeps the output of the first child in `file`, and shows the output of those that fail on these places. `on_gone` is told
+    /// if not all of it could be shown.
     #[must_use]
     pub(super) fn new(file: File, places: [OwnedFd; 2], on_gone: OnGone) -> Self {
         let telling = Telling {
@@ -175,7 +175,7 @@ impl Kept {
         }
         let full = self.full.filter(|_| self.lost > 0);
         let [stdout, stderr] = outcomes.map(Result::err);
-        // A reader that went away has seen what it wanted.
+        // A reader that closed its end wanted no more.
         let missed = |error: &io::Error| error.kind() != io::ErrorKind::BrokenPipe;
         let read = read.and_then(Result::err);
         let mut errors = [read, full, stdout, stderr].into_iter().flatten();
@@ -208,7 +208,7 @@ fn read(file: &mut File, put: &mut dyn FnMut(Stream, &mut dyn Read)) -> io::Resu
         };
         let piece = &mut (&mut reader).take(length.into());
         put(stream, piece);
-        // What is left of it, if its place is gone.
+        // The rest of it, if its place is gone.
         io::copy(piece, &mut io::sink())?;
     }
     Ok(())
@@ -286,7 +286,7 @@ mod tests {
         file.into()
     }
 
-    /// What is shown of these pieces, on stdout and on stderr, and what is told.
+    /// The text that is shown of these pieces, on stdout and on stderr, and the errors that are told.
     fn shown(size: u64, pieces: &[(Stream, Vec<u8>)]) -> ([String; 2], Vec<String>) {
         let mut places = [tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap()];
         let copies = places.each_ref().map(|place| place.try_clone().unwrap());

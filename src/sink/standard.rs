@@ -1,4 +1,4 @@
-//! What our stdout and stderr are: a terminal, a pipe, the same place. Knows nothing of what is written there.
+//! The kind of our stdout and stderr: a terminal, a pipe, the same place. Knows nothing of the text that is written there.
 
 use std::os::fd::AsFd;
 
@@ -21,12 +21,12 @@ pub(super) fn is_same_place() -> bool {
         || isatty(stdout()) && out.st_rdev == err.st_rdev
 }
 
-/// Whether another program reads this, which may be writing to the terminal.
+/// Whether this is a pipe, so that its reader may be writing to the terminal.
 pub(super) fn is_pipe(descriptor: impl AsFd) -> bool {
     fstat(descriptor).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
 }
 
-/// Whether a process reads this that may go away: it is a pipe or a socket.
+/// Whether this is a pipe or a socket, so that its reader may go away.
 pub(super) fn has_reader(descriptor: impl AsFd) -> bool {
     fstat(descriptor).is_ok_and(|stat| {
         let kind = FileType::from_raw_mode(stat.st_mode);

@@ -1,4 +1,4 @@
-//! Hands on what the children print, each stream to its own place: of one byte for byte, of several by whole lines.
+//! Hands on the children's output, each stream to its own place: of one child byte for byte, of several by whole lines.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::writer::Writer;
 #[derive(Debug)]
 pub(super) struct Streams {
     places: [Option<Place>; 2],
-    /// What each child has switched on in the terminal.
+    /// The modes that each child has switched on in the terminal.
     modes: BTreeMap<TaskId, Modes>,
 }
 
@@ -45,7 +45,7 @@ impl Streams {
         }
     }
 
-    /// Leaves the terminal as it was before this child, which cannot any more.
+    /// Leaves the terminal as it was before this child, which is gone.
     fn undo(&mut self, task: TaskId, end: FinalState) {
         let mut places = self.places.iter_mut().flatten();
         if let Some(terminal) = places.find(|place| place.is_terminal)
@@ -87,7 +87,7 @@ impl Sink for Streams {
     }
 
     fn fall_back(self: Box<Self>) -> Option<Box<dyn Sink>> {
-        // What the child does to the terminal was too much to follow.
+        // The panic may have come from following the terminal's modes. They are followed no more.
         let writers = self.places.map(|place| place.map(|place| place.writer));
         Some(Box::new(Self::new(writers, [false; 2])))
     }

@@ -1,5 +1,5 @@
-//! What the terminal behind stderr is: how large, how it is set up, who is in its foreground, and what it understands.
-//! Knows nothing of what is drawn there.
+//! The terminal behind stderr: its size, its settings, its foreground, and the sequences and characters that it understands.
+//! Knows nothing of the bars.
 
 use rustix::stdio::stderr;
 use rustix::termios::{LocalModes, OutputModes, Termios, tcgetattr, tcgetpgrp, tcgetwinsize};
@@ -17,12 +17,12 @@ pub(super) struct Terminal {
     pub(super) setup: fn() -> Setup,
 }
 
-/// How a terminal is set up (termios), as far as it matters to what is drawn there.
+/// The settings of a terminal (termios) that matter to drawing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
     /// A newline returns the cursor: OPOST and ONLCR.
     pub(super) newline_returns: bool,
-    /// What is typed is read line by line: ICANON. An editor or a pager switches it off.
+    /// Typed text is read line by line: ICANON. An editor or a pager switches it off.
     pub(super) by_lines: bool,
 }
 

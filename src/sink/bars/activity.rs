@@ -1,5 +1,5 @@
-//! What the bars show of a child that has reported nothing: the processor time and the bytes that it uses, or the file that
-//! it reads through, and its last line where that is shown in no other place.
+//! The activity of a child that has reported nothing: the processor time and the bytes that it uses, or the file that it reads
+//! through, and its last line where that is shown in no other place.
 //!
 //! Responsible for keeping that and putting it into words. Knows neither where it stands nor when it is drawn.
 
@@ -12,10 +12,10 @@ use crate::model::parts::Part;
 use super::super::format::bytes;
 use super::super::sanitize::escape;
 
-/// How much of the end of what the child printed is kept, in bytes: no line of a terminal shows more.
+/// How much of the end of the output is kept, in bytes: no line of a terminal shows more.
 const TAIL: usize = 1024;
 
-/// What a child does that reports nothing.
+/// The activity of one child.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     /// How far it has read which file, if it seems to read one through.
@@ -26,7 +26,7 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// Takes in what was seen.
+    /// Takes in an observation.
     pub(super) fn observed(&mut self, observed: &Observed, elapsed: Duration) {
         let file = observed.file.as_ref();
         let progress = file.map(FileRead::progress).unwrap_or_default();
@@ -48,7 +48,7 @@ impl Activity {
         }
     }
 
-    /// Takes in what the child printed and no other sink shows.
+    /// Takes in output that no other sink shows.
     pub(super) fn printed(&mut self, stream: Stream, bytes: &[u8]) {
         if self.stream.replace(stream) != Some(stream) {
             // A begun line of one stream does not go on in the other.
@@ -60,7 +60,7 @@ impl Activity {
         self.printed.drain(..excess);
     }
 
-    /// What is to be said beside how far the file is read, which says enough of what the child uses.
+    /// The activity in one line. Beside the progress of a file, the use of the processor would say nothing new.
     pub(super) fn line(&self) -> String {
         let mut words = Vec::new();
         if self.file.source.is_none() {

@@ -1,4 +1,4 @@
-//! A terminal for the tests and for `fuzz/`: what would be seen of bytes that are written there.
+//! A terminal for the tests and for `fuzz/`: shows the bytes that are written there as a user would see them.
 #![expect(clippy::unwrap_used, reason = "a size is not zero")]
 
 use std::num::NonZeroU16;

@@ -1,4 +1,4 @@
-//! What holds for any output above the bars, for `fuzz/` and the tests.
+//! The properties of any output above the bars, for `fuzz/` and the tests.
 #![expect(
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"
@@ -114,7 +114,7 @@ struct Job {
     now: Duration,
     reports: Collector,
     credit: Credit,
-    /// What was printed.
+    /// The lines that were printed.
     lines: Vec<String>,
 }
 

@@ -41,7 +41,7 @@ impl Glyphs {
         }
     }
 
-    /// Whether other characters than ASCII would be drawn as something else.
+    /// Whether the terminal understands ASCII only.
     pub(super) fn in_ascii(&self) -> bool {
         self.in_ascii
     }
@@ -59,7 +59,7 @@ impl Glyphs {
         for (row, line) in self.rows.iter_mut().zip(lines) {
             row.set(line, self.with_color, self.in_ascii);
         }
-        // What indicatif drew of its own accord until now is not the whole picture.
+        // The lines that indicatif drew of its own accord until now are not the whole picture.
         self.collector.begin(size);
         if let Some(row) = self.rows.first() {
             row.bar.force_draw();
@@ -82,7 +82,7 @@ struct Texts {
     right: String,
 }
 
-/// What the style of a row depends on: the columns of its bar, 0 for none.
+/// The properties that the style of a row depends on: the columns of its bar are 0 for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shape {
     bar: usize,
@@ -103,7 +103,7 @@ impl Row {
         }
     }
 
-    /// What the line says from now on.
+    /// Sets the line that the row shows from now on.
     fn set(&mut self, mut line: Line, with_color: bool, in_ascii: bool) {
         let shape = Shape {
             bar: line.bar,
@@ -165,7 +165,7 @@ fn style(shape: Shape, texts: &Arc<Mutex<Texts>>) -> ProgressStyle {
         )
 }
 
-/// What indicatif takes for its terminal: collects the lines of a frame.
+/// Collects the lines of a frame; indicatif takes it for its terminal.
 #[derive(Clone, Debug, Default)]
 struct Collector(Arc<Mutex<Collected>>);
 

@@ -1,7 +1,7 @@
 //! Puts the picture into lines of columns: label, bar or spinner, facts, message; cut to the terminal.
 //!
-//! Responsible for what stands where and what goes first when there is no room. Knows neither indicatif nor the terminal, nor
-//! when anything is drawn.
+//! Decides the place of each text, and which goes first when there is no room. Knows neither indicatif nor the terminal, nor
+//! when a frame is due.
 //!
 //! A column is as wide as its widest cell was so far, or every number that gets longer, shorter or absent would shift
 //! all that follows it. Values that a part no longer reports leave blanks; a terminal that is resized begins anew.
@@ -52,17 +52,17 @@ pub(super) struct Layout {
     messages: bool,
 }
 
-/// What is shown of one task.
+/// The picture of one task.
 pub(super) struct Picture<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) parts: &'a Parts,
-    /// What is shown as long as the task has reported nothing.
+    /// Shown as long as the task has reported nothing.
     pub(super) activity: Option<&'a Activity>,
     /// The message of a task that gave none itself.
     pub(super) message: Option<&'a str>,
     /// For how long the task has run.
     pub(super) elapsed: Duration,
-    /// Where its stop is, if one was requested: a line of its own below the task's.
+    /// The state of its stop, if one was requested: a line of its own below the task's.
     pub(super) stop: Option<String>,
 }
 

@@ -2,19 +2,19 @@
 //!
 //! Between frames the cursor rests where the picture begins, and the next frame overwrites it from there. A renderer that
 //! rests at the end of its picture, as indicatif does, has to count its way back up. That goes wrong as soon as a terminal is
-//! made narrower and breaks the lines that are too long now. Knows neither tasks nor what the lines say.
+//! made narrower and breaks the lines that are too long now. Knows neither tasks nor the meaning of the lines.
 
 use crate::flow::Permit;
 
 use super::super::terminal::Terminal;
 use super::super::writer::Writer;
 
-/// A terminal, and what is to be written there.
+/// A terminal, and the bytes that are to be written there.
 #[derive(Debug)]
 pub(super) struct Screen {
     writer: Writer,
     terminal: Terminal,
-    /// What was typed was read line by line (termios) at some time since the terminal was ours.
+    /// Typed text was read line by line (ICANON) at some time since the terminal was ours.
     by_lines: bool,
     bytes: Vec<u8>,
 }
@@ -39,8 +39,8 @@ impl Screen {
         (self.terminal.setup)().newline_returns
     }
 
-    /// Whether the terminal is ours to draw on. Not every program has to ask for it: the server of tmux, which is in a
-    /// session of its own, takes the keyboard and draws where it is told.
+    /// Whether the terminal is ours to draw on. Being in its foreground is not enough: the server of tmux, in a session of its
+    /// own, takes the keyboard and draws without that.
     pub(super) fn is_ours(&mut self) -> bool {
         let by_lines = (self.terminal.setup)().by_lines;
         self.by_lines |= by_lines;
@@ -65,7 +65,7 @@ impl Screen {
 
     /// Draws these lines over the picture that is there.
     pub(super) fn picture(&mut self, lines: &[String]) {
-        // Each rest of a line is erased after the line, for what is erased first flickers.
+        // The rest of each line is erased (EL) after the line is written: erased before, it would flicker.
         let picture = lines.join("\x1b[K\r\n");
         self.write(b"\r");
         self.write(picture.as_bytes());
@@ -81,7 +81,7 @@ impl Screen {
         self.write(b"\r\x1b[J");
     }
 
-    /// Sends what was written and drawn since the last call, and holds `permits` until it is on the terminal.
+    /// Sends the bytes that were written since the last call, and holds `permits` until they are on the terminal.
     pub(super) fn send(&mut self, permits: Vec<Permit>) {
         self.writer.send(std::mem::take(&mut self.bytes), permits);
     }

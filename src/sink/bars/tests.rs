@@ -1,4 +1,4 @@
-//! What a terminal shows of the bars, and of what the children print above them.
+//! The bars and the output above them, as a terminal shows them.
 
 mod several;
 
@@ -15,14 +15,14 @@ fn emulator() -> vt100::Parser {
     screen(10_000)
 }
 
-/// What a terminal alone would show of this.
+/// The rows that a terminal shows of this without progrun.
 fn alone(bytes: &[u8]) -> Vec<String> {
     let mut parser = emulator();
     parser.process(bytes);
     everything(&mut parser)
 }
 
-/// What is to be seen on the screen, with its colors, and the colors of what would be written next.
+/// The rows on the screen with their colors, and the colors of the next text.
 fn in_colors(parser: &vt100::Parser) -> (Vec<String>, String) {
     let screen = parser.screen();
     let cell = |row, column| {

@@ -1,4 +1,4 @@
-//! What the bars know of one task: its picture, what it printed on its way to the screen, and what it has on in the terminal.
+//! The view of one task: its picture, its output on the way to the screen, and the modes that it has on in the terminal.
 //!
 //! Knows neither the other tasks nor when a frame is due.
 
@@ -31,13 +31,13 @@ pub(super) struct View {
     /// In which format the child reports, if it is not ours, and since when.
     source: Option<&'static str>,
     since: Duration,
-    /// What is shown instead as long as there is no report.
+    /// Shown as long as there is no report.
     activity: Option<Activity>,
     pub(super) output: Output,
-    /// What the child has switched on in the terminal.
+    /// The modes that the child has switched on in the terminal.
     modes: Modes,
     colors: Colors,
-    /// For what the child printed, and held until it is written or known to be redrawn.
+    /// For the child's output; held until it is written or known to be redrawn.
     pub(super) permits: Vec<Permit>,
     /// Lines about parts that failed, and when the first of them did. The output that tells of it comes before.
     failures: Vec<String>,
@@ -55,7 +55,7 @@ pub(super) struct View {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Colors {
     On,
-    /// Off for the time being, for what is ours.
+    /// Off for the time being, for our own text.
     Off,
 }
 
@@ -113,7 +113,7 @@ impl View {
         (!std::mem::replace(&mut self.warned, true)).then(|| messages::malformed(bad))
     }
 
-    /// Takes in what was seen of the child; says whether that is shown.
+    /// Takes in an observation of the child; says whether it is shown.
     pub(super) fn observed(&mut self, observed: &Observed, at: Duration) -> bool {
         let time = at.saturating_sub(self.began);
         let activity = self.activity.as_mut();
@@ -122,7 +122,7 @@ impl View {
             .is_some()
     }
 
-    /// Takes in what the child printed where it is not shown; says whether its last line is.
+    /// Takes in output that is not shown above the bars; says whether its last line is shown in them.
     pub(super) fn printed_elsewhere(&mut self, stream: Stream, bytes: &[u8]) -> bool {
         let activity = self.activity.as_mut();
         activity
@@ -130,7 +130,7 @@ impl View {
             .is_some()
     }
 
-    /// Takes in what the child printed, which goes to the screen when it is known not to be redrawn.
+    /// Takes in output, which goes to the screen when it is known not to be redrawn.
     pub(super) fn printed(&mut self, stream: Stream, bytes: &[u8], at: Duration) {
         self.output.add(stream as usize, self.source, bytes, at);
     }
@@ -155,12 +155,12 @@ impl View {
         task.fraction()
     }
 
-    /// Whether a frame has something to show or to decide.
+    /// Whether the next frame has output to write or to decide about.
     pub(super) fn is_waiting(&self) -> bool {
         self.output.is_waiting() || !self.failures.is_empty()
     }
 
-    /// Decides what a frame shows of what the child printed; `draws` if the frame has bars.
+    /// Decides how much of the output is ready for a frame; `draws` if the frame has bars.
     pub(super) fn settle(&mut self, draws: bool, at: Duration) {
         // A bar that is over at once has shown nothing, as after the answer of a server that looks like a report.
         if draws && at >= self.since + SHOW_AFTER {
@@ -179,7 +179,7 @@ impl View {
         std::mem::take(&mut self.failures)
     }
 
-    /// What is shown of the task.
+    /// The picture of the task.
     pub(super) fn picture(&self, at: Duration) -> Picture<'_> {
         let message = self.output.message();
         let elapsed = at.saturating_sub(self.began);
@@ -197,8 +197,8 @@ impl View {
         }
     }
 
-    /// Writes what the child printed and is done, in the child's own colors. `as_is` if the terminal is the child's. apt sets
-    /// the terminal up so that a newline does not return the cursor, and goes on beside the bars.
+    /// Writes the output that is ready, in the child's own colors; `as_is` if the terminal is the child's. Else a newline has
+    /// to return the cursor: apt switches that off in the terminal's settings, and goes on beside the bars.
     pub(super) fn write_output(&mut self, screen: &mut Screen, as_is: bool) {
         let output = self.output.take();
         if output.is_empty() {
@@ -221,12 +221,12 @@ impl View {
         }
     }
 
-    /// Switches on again what [`colors_off`](Self::colors_off) has switched off.
+    /// Switches the child's colors on again that [`colors_off`](Self::colors_off) has switched off.
     pub(super) fn colors_on(&mut self, screen: &mut Screen) {
         self.switch(Colors::On, screen);
     }
 
-    /// Switches the colors off that the child has on, for what is ours.
+    /// Switches the child's colors off, for our own text.
     pub(super) fn colors_off(&mut self, screen: &mut Screen) {
         self.switch(Colors::Off, screen);
     }
@@ -260,7 +260,7 @@ impl View {
         }
     }
 
-    /// What makes the terminal as it was before the child, for the next lines and for the next program.
+    /// The sequences that leave the terminal as it was before the child, for the next lines and for the next program.
     pub(super) fn undo(&mut self, summary: &Summary) -> Vec<u8> {
         if self.modes.is_elsewhere() {
             // The open line is on the alternate screen, which is left.

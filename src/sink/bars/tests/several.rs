@@ -1,11 +1,11 @@
-//! What a terminal shows of several tasks.
+//! Several tasks, as a terminal shows them.
 
 use std::io::Read;
 
 use super::*;
 use crate::event::Exit;
 
-/// Bars of several tasks, and what the terminal shows.
+/// The bars of several tasks, and a terminal.
 struct Several {
     bars: Bars,
     file: std::fs::File,
@@ -92,7 +92,7 @@ impl Several {
         self.tell(index, What::Progress(&reports));
     }
 
-    /// What the terminal shows so many milliseconds later.
+    /// The rows of the terminal so many milliseconds later.
     fn after(&mut self, milliseconds: u64) -> Vec<String> {
         self.now += Duration::from_millis(milliseconds);
         self.bars.tick(self.now);
@@ -204,7 +204,7 @@ fn while_one_task_has_the_terminal_the_others_wait_and_are_not_read_without_end(
     run.print(1, "compiling\n");
     run.end(2, FinalState::Completed);
     assert_eq!(run.after(500), ["Name?"]);
-    // What is typed is echoed by the terminal.
+    // The terminal echoes the answer.
     run.parser.process(b"me\r\n");
     run.tell(0, What::Terminal { ours: true });
     let shown = run.after(100);
