@@ -20,8 +20,6 @@ mod output;
 mod raw;
 mod screen;
 mod taskbar;
-#[cfg(test)]
-mod tests;
 mod view;
 
 use std::collections::BTreeMap;
@@ -708,3 +706,6 @@ impl Sink for Bars {
         self.screen.abandon();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -226,3 +226,110 @@ fn no_more_tasks_are_shown_than_there_are_rows() {
     assert_eq!(shown.len(), 23, "{shown:?}");
     assert!(shown[22].starts_with("t22 "), "{shown:?}");
 }
+
+/// The lines that three tasks print in halves, while they report, wait, want the terminal and end.
+struct Script {
+    run: Several,
+    /// The lines of each task, and whether only half of the last is printed.
+    lines: [(Vec<String>, bool); 3],
+    over: [bool; 3],
+}
+
+impl Script {
+    fn print_half(&mut self, task: usize) {
+        let (lines, open) = &mut self.lines[task];
+        let text = if *open {
+            " second half\n".to_owned()
+        } else {
+            lines.push(format!(
+                "L{task}-{} \x1b[3{}mfirst half",
+                lines.len(),
+                task + 1
+            ));
+            lines.last().unwrap().clone()
+        };
+        if *open {
+            lines.last_mut().unwrap().push_str(" second half");
+        }
+        *open = !*open;
+        self.run.print(task, &text);
+    }
+
+    fn lend_to(&mut self, task: usize, other: usize) {
+        self.run.tell(task, What::Terminal { ours: false });
+        if !self.over[other] {
+            self.print_half(other);
+        }
+        self.run.after(30);
+        let number = self.lines[task].0.len();
+        let line = format!("L{task}-{number} asks");
+        self.run.print(task, &format!("{line}\n"));
+        self.lines[task].0.push(line);
+        self.run.tell(task, What::Terminal { ours: true });
+    }
+
+    fn step(&mut self, byte: u8) {
+        let task = usize::from(byte % 3);
+        if self.over[task] {
+            self.run.after(70);
+            return;
+        }
+        match byte / 3 % 8 {
+            0..=2 => self.print_half(task),
+            3 => self.run.report(task, f64::from(byte)),
+            4 => drop(self.run.after(60)),
+            5 => drop(self.run.after(400)),
+            6 if !self.lines[task].1 => self.lend_to(task, (task + 1) % 3),
+            7 if byte > 200 => self.end(task),
+            _ => self.run.tell(task, What::Paused(byte > 128)),
+        }
+    }
+
+    fn end(&mut self, task: usize) {
+        self.over[task] = true;
+        self.run.end(task, FinalState::Completed);
+    }
+
+    /// All lines are on the screen, each whole and once, those of a task in their order; and nothing else stays.
+    fn check(mut self) {
+        for task in 0..3 {
+            if !self.over[task] {
+                self.end(task);
+            }
+        }
+        let mut rows = self.run.after(100);
+        rows.retain(|row| !row.contains(": completed in "));
+        for (task, (lines, _)) in self.lines.iter().enumerate() {
+            let plain = |line: &String| line.replace(&format!("\x1b[3{}m", task + 1), "");
+            let expected: Vec<_> = lines.iter().map(plain).collect();
+            let begin = format!("L{task}-");
+            let (seen, rest) = rows.into_iter().partition(|row| row.starts_with(&begin));
+            rows = rest;
+            let seen: Vec<String> = seen;
+            assert_eq!(seen, expected);
+        }
+        assert!(rows.is_empty(), "{rows:?}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn the_lines_of_several_tasks_stand_on_the_screen_each_whole_and_once(
+        steps in proptest::collection::vec(0_u8..=255, 0..60),
+    ) {
+        let mut script = Script {
+            run: Several::begin(&["t0", "t1", "t2"]),
+            lines: Default::default(),
+            over: [false; 3],
+        };
+        for byte in steps {
+            script.step(byte);
+        }
+        script.check();
+    }
+}
