@@ -67,11 +67,11 @@ pub(super) struct Bars {
     taskbar: Taskbar,
     /// The tasks that run.
     views: BTreeMap<TaskId, View>,
+    /// Those that ended while another had the terminal, when, and how: their last lines wait until it is ours.
+    late: Vec<(TaskId, Duration, Summary)>,
     tasks: Tasks,
     /// The task whose output is the last on the screen.
     above: TaskId,
-    /// The tasks that ended while another had the terminal, when, and how: their last lines wait until it is ours.
-    late: Vec<(TaskId, Duration, Summary)>,
     /// A task that is over has left its last line open there.
     loose_end: bool,
     /// Which streams of the children are ours to show.
@@ -172,9 +172,9 @@ impl Bars {
             drawn: Drawn::Nothing,
             taskbar: Taskbar::new(),
             views: BTreeMap::from([(TaskId::FIRST, first)]),
+            late: Vec::new(),
             tasks: Tasks::One,
             above: TaskId::FIRST,
-            late: Vec::new(),
             loose_end: false,
             shows: options.shows,
             direct: options.direct,
@@ -185,8 +185,13 @@ impl Bars {
         }
     }
 
+    /// The view of this task; none if it is over.
+    fn view(&mut self, task: TaskId) -> Option<&mut View> {
+        self.views.get_mut(&task)
+    }
+
     /// The view of this task, which begins now if it is new.
-    fn view(&mut self, task: TaskId, at: Duration) -> &mut View {
+    fn view_from(&mut self, task: TaskId, at: Duration) -> &mut View {
         if task != TaskId::FIRST && self.tasks == Tasks::One {
             self.tasks = Tasks::Several;
             for view in self.views.values_mut() {
@@ -477,7 +482,7 @@ impl Bars {
         let (hold, alone) = (self.hold, self.tasks == Tasks::One);
         let as_is = hold.is_lent_to(task) || self.begin == Begin::WithReport && alone;
         self.news = true;
-        let view = self.view(task, at);
+        let view = self.view_from(task, at);
         view.permits.push(permit.clone());
         if as_is {
             view.output.show(stream as usize, bytes, at);
@@ -506,7 +511,9 @@ impl Bars {
     fn stopping(&mut self, task: Option<TaskId>, what: &What<'_>, at: Duration) {
         let tasks = task.map_or_else(|| self.tasks(), |task| vec![task]);
         for task in &tasks {
-            self.view(*task, at).stopping(what, at);
+            if let Some(view) = self.view(*task) {
+                view.stopping(what, at);
+            }
         }
         self.news = true;
         // The answer to a key press must be seen at once, also where nothing is drawn yet.
@@ -595,19 +602,24 @@ impl Sink for Bars {
                 reason: Reason::Hangup,
                 ..
             } => self.hang_up(),
-            What::Started { name, .. } => (*name).clone_into(&mut self.view(task, at).name),
+            What::Started { name, .. } => (*name).clone_into(&mut self.view_from(task, at).name),
             // The activity shows it already; but with `--from files` it counts as a report.
             What::Progress(reports) if reports.source == Some(FILES) => self.begin = Begin::Soon,
             What::Progress(reports) => {
                 self.news = true;
                 self.begin = Begin::Soon;
-                if let Some(warning) = self.view(task, at).reports(reports, at) {
-                    self.say(Some(task), &warning);
+                let warning = self.view(task).and_then(|view| view.reports(reports, at));
+                if let Some(text) = warning {
+                    self.say(Some(task), &text);
                 }
             }
-            What::Observed(observed) => self.news |= self.view(task, at).observed(observed, at),
+            What::Observed(observed) => {
+                let view = self.view(task);
+                self.news |= view.is_some_and(|view| view.observed(observed, at));
+            }
             What::Output { stream, bytes, .. } if !self.shows[*stream as usize] => {
-                self.news |= self.view(task, at).printed_elsewhere(*stream, bytes);
+                let view = self.view(task);
+                self.news |= view.is_some_and(|view| view.printed_elsewhere(*stream, bytes));
             }
             What::Output {
                 stream,
@@ -618,7 +630,9 @@ impl Sink for Bars {
             What::Terminal { ours: false } => self.lend(event.task, at),
             What::Resized => self.news = true,
             What::Paused(paused) => {
-                self.view(task, at).pause(*paused);
+                if let Some(view) = self.view(task) {
+                    view.pause(*paused);
+                }
                 self.news = true;
                 // No time passes while the child is stopped, and so none comes for a frame.
                 if *paused && !self.hold.is_lent() {
