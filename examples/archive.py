@@ -17,15 +17,15 @@ import zipfile
 
 # --- Copy from here -------------------------------------------------------------------------------
 class ProgressCancelled(BaseException):
-    """No Exception, as KeyboardInterrupt is none: `except Exception` must not swallow it."""
+    """Like KeyboardInterrupt, not an Exception: `except Exception` must not swallow it."""
 
 
 def _channel():
     """The descriptor that progrun opened for us, or None.
 
-    A number in the environment proves nothing: npm, `sudo -E`, Python's own subprocess and others
-    close the descriptor but keep the variable, and the next file that somebody opens gets the
-    number. So ask what the descriptor is, once, before we open anything ourselves.
+    A number in the environment is no proof: npm, `sudo -E`, Python's own subprocess and others
+    close the descriptor but keep the variable, and the next file that is opened gets the
+    number. So check what the descriptor is, once, before we open anything ourselves.
     """
     try:
         fd = int(os.environ["PROGRUN_FD"])
@@ -40,7 +40,7 @@ _CHANNEL = _channel()
 
 
 def report(**info):
-    """Says how far we are; raises ProgressCancelled if we shall stop. Silent without progrun."""
+    """Reports progress; raises ProgressCancelled if we are to stop. Silent without progrun."""
     if _CHANNEL is None:
         return
     try:

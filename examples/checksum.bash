@@ -8,11 +8,11 @@
 set -euo pipefail
 
 # --- Copy from here -----------------------------------------------------------------------------
-# `report '{"progress": 3, "total": 10}'` says how far we are. Without progrun it does nothing.
+# `report '{"progress": 3, "total": 10}'` reports progress. Without progrun it does nothing.
 #
-# A number in the environment proves nothing: npm, `sudo -E`, Python's subprocess and others close
-# the descriptor but keep the variable, and the next file that somebody opens gets the number.
-# So ask what the descriptor is. (`-c` is what GNU and busybox call it, `-f` BSD and macOS.)
+# A number in the environment is no proof: npm, `sudo -E`, Python's subprocess and others close
+# the descriptor but keep the variable, and the next file that is opened gets the number.
+# So check what the descriptor is. (`-c` is what GNU and busybox call it, `-f` BSD and macOS.)
 if [[ -n ${PROGRUN_FD-} ]]; then
     fd=/dev/fd/$PROGRUN_FD
     id=$(stat -Lc %d:%i "$fd" 2>/dev/null || stat -Lf %d:%i "$fd" 2>/dev/null) || id=
@@ -20,8 +20,8 @@ if [[ -n ${PROGRUN_FD-} ]]; then
 fi
 
 # When progrun wants us to stop, the write fails, and we exit by way of the EXIT trap. `trap : PIPE`
-# is what lets it fail: without it the shell dies of SIGPIPE on the spot, in most shells with no EXIT
-# trap. Only for the write, so that a `script | head` ends as ever.
+# is what lets it fail: without it the shell dies of SIGPIPE immediately, in most shells with no EXIT
+# trap. Only for the write, so that a `script | head` ends as usual.
 # Call it in the main shell: from `( )`, `$( )` or a pipeline it would end only that part.
 report() {
     [[ -z ${PROGRUN_FD-} ]] || {

@@ -17,9 +17,9 @@
 /* --- Copy from here -------------------------------------------------------------------------- */
 static int channel = -1; /* stays -1 without progrun, and report() does nothing */
 
-/* A number in the environment proves nothing: npm, `sudo -E`, Python's subprocess and others close
- * the descriptor but keep the variable, and the next file that somebody opens gets the number.
- * So ask what the descriptor is, before opening anything. */
+/* A number in the environment is no proof: npm, `sudo -E`, Python's subprocess and others close
+ * the descriptor but keep the variable, and the next file that is opened gets the number.
+ * So check what the descriptor is, before opening anything. */
 static void find_channel(void) {
     const char *fd = getenv("PROGRUN_FD"), *id = getenv("PROGRUN_FD_ID");
     char is[48];
@@ -33,7 +33,7 @@ static void find_channel(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Says how far we are; if we shall stop, it exits, and atexit() cleans up. */
+/* Reports progress; if we are to stop, it exits, and atexit() cleans up. */
 static void report(uintmax_t progress, uintmax_t total, const char *message) {
     char line[4096]; /* as much as a pipe takes in one piece */
     int n = snprintf(line, sizeof line, "{\"progress\":%ju,\"total\":%ju,\"unit\":\"bytes\",\"message\":\"",

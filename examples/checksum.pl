@@ -15,9 +15,9 @@ use Encode 'decode';
 use JSON::PP 'encode_json';
 use POSIX ();
 
-# A number in the environment proves nothing: npm, `sudo -E`, Python's subprocess and others close
-# the descriptor but keep the variable, and the next file that somebody opens gets the number.
-# So ask what the descriptor is. No perl handle is made of it: the end of the handle would close it.
+# A number in the environment is no proof: npm, `sudo -E`, Python's subprocess and others close
+# the descriptor but keep the variable, and the next file that is opened gets the number.
+# So check what the descriptor is. No perl handle is made of it: the end of the handle would close it.
 my $channel = $ENV{PROGRUN_FD};
 if (defined $channel) {
     my ($dev, $ino, $mode) = POSIX::fstat($channel);
@@ -25,7 +25,7 @@ if (defined $channel) {
         unless defined $mode && POSIX::S_ISFIFO($mode) && "$dev:$ino" eq ($ENV{PROGRUN_FD_ID} // '');
 }
 
-# Says how far we are; dies with a ProgressCancelled if we shall stop. Silent without progrun.
+# Reports progress; dies with a ProgressCancelled if we are to stop. Silent without progrun.
 sub report {
     return unless defined $channel;
     # `local`, because what we start would inherit the ignored signal, and so break its own pipes.

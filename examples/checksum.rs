@@ -14,13 +14,13 @@ use std::process::ExitCode;
 use serde_json::json;
 
 // --- Copy from here ------------------------------------------------------------------------------
-/// Says how far we are to progrun, if that is who started us.
+/// Reports progress to progrun, if progrun started this program.
 struct Reporter(Option<File>);
 
 impl Reporter {
-    /// A number in the environment proves nothing: npm, `sudo -E`, Python's subprocess and others
-    /// close the descriptor but keep the variable, and the next file that somebody opens gets the
-    /// number. So ask what the descriptor is, before opening anything: opening a stranger's pipe
+    /// A number in the environment is no proof: npm, `sudo -E`, Python's subprocess and others
+    /// close the descriptor but keep the variable, and the next file that is opened gets the
+    /// number. So check what the descriptor is, before opening anything: opening a stranger's pipe
     /// could wait for ever. (By its path, because by its number would be `unsafe`.)
     fn from_env() -> Self {
         use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -34,7 +34,7 @@ impl Reporter {
         Self(channel())
     }
 
-    /// Fails with [`io::ErrorKind::BrokenPipe`] if we shall stop; hand it on with `?`.
+    /// Fails with [`io::ErrorKind::BrokenPipe`] if we are to stop; hand it on with `?`.
     fn report(&self, info: &serde_json::Value) -> io::Result<()> {
         let Some(mut channel) = self.0.as_ref() else {
             return Ok(());

@@ -8,7 +8,7 @@
 set -eu
 
 # --- Copy from here -----------------------------------------------------------------------------
-# `progrun report 3/10 a.jpg` says how far we are. When progrun wants us to stop its status is 130,
+# `progrun report 3/10 a.jpg` reports progress. When progrun wants us to stop its status is 130,
 # and `set -e` ends the script. Where we do not run under progrun it does nothing; where progrun is
 # not even installed this does.
 command -v progrun >/dev/null || progrun() { :; }

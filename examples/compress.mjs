@@ -11,9 +11,9 @@ import zlib from "node:zlib";
 // --- Copy from here -----------------------------------------------------------------------------
 class ProgressCancelled extends Error {}
 
-// A number in the environment proves nothing: npm, npx and node's own spawn close the descriptor
-// but keep the variable, and the next file that somebody opens (here: node itself) gets the number.
-// So ask what the descriptor is. BigInt, because an inode may not fit in a double.
+// A number in the environment is no proof: npm, npx and node's own spawn close the descriptor
+// but keep the variable, and the next file that is opened (here: by node itself) gets the number.
+// So check what the descriptor is. BigInt, because an inode may not fit in a double.
 const channel = (() => {
   try {
     const info = fs.fstatSync(Number(process.env.PROGRUN_FD), { bigint: true });
@@ -24,7 +24,7 @@ const channel = (() => {
   }
 })();
 
-// Says how far we are; throws ProgressCancelled if we shall stop. Silent without progrun.
+// Reports progress; throws ProgressCancelled if we are to stop. Silent without progrun.
 function report(info) {
   if (channel === null) return;
   try {
@@ -63,7 +63,7 @@ if (fs.existsSync(`${folder}-gz`)) {
   console.error(`compress.mjs: ${folder}-gz is there already`);
   process.exit(1);
 }
-fs.rmSync(part, { recursive: true, force: true }); // What a SIGKILL may have left.
+fs.rmSync(part, { recursive: true, force: true }); // A SIGKILL may have left it.
 fs.mkdirSync(part);
 try {
   compress(folder, part);

@@ -9,20 +9,21 @@ mod variables;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
+use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
-use crate::run::{self, FAILED, Settings, Timeouts};
+use crate::run::{self, FAILED, Settings, Specification, Timeouts};
 use crate::sink::{Display, JsonPlace, Patient, Progress, STDOUT, Show, Tty, escape};
 
 use self::foreground::draws_only_in_foreground;
@@ -33,36 +34,38 @@ use self::shell::is_interactive_bash;
 const CANCELLED: i32 = 130;
 
 const HELP: &str = "\
-After Ctrl-C the command's next write to descriptor 3 fails, and it ends there.
---help has examples, and more about each option.";
+After Ctrl-C, the command's next write to descriptor 3 fails, and the command ends there.
+See --help for examples and details.";
 
 const LONG_HELP: &str = "\
 Examples:
-  progrun -- ./backup.sh                   a bar on the terminal, a polite Ctrl-C
+  progrun -- ./backup.sh                   a progress bar and a safe Ctrl-C
   progrun --json -- ./backup.sh | jq       the same run as a stream of events
-  progrun --timeout 1h -- make -j4         at most an hour, then exit status 124
-  progrun --output on-failure -- make      what make prints is shown only if it fails
-  progrun --log build.log -- cargo build   everything it prints is kept, too
+  progrun --timeout 1h -- make -j4         stop after an hour, with exit status 124
+  progrun --output on-failure -- make      show make's output only if it fails
+  progrun --log build.log -- cargo build   also keep a copy of the output
   progrun -- git clone URL                 git's own progress, as a bar
-  progrun --from meter -- ninja >log       read although it goes to a file
+  progrun --from meter -- ninja >log       read progress from output that goes to a file
 
-The command says how far it is by writing lines to descriptor 3:
+To report progress, a command writes lines to descriptor 3, the channel:
   echo '3/10 copying a.jpg' >&3
   echo '{\"progress\": 3, \"total\": 10, \"message\": \"a.jpg\"}' >&3
-or, in scripts, by a program: progrun report 3/10 \"copying a.jpg\" || exit
-After Ctrl-C its next such write fails, and it ends there. See progrun-protocol(5).
+A script can also run a program for each report:
+  progrun report 3/10 \"copying a.jpg\" || exit
+After Ctrl-C, the next report fails, and the command ends there. See progrun-protocol(5).
 
-What other programs draw or print of their progress is read, too: git, curl, restic, ffmpeg
-and many more; --list-formats has them, and progrun-formats(7) the rest.
+progrun also reads the progress that other programs draw or print: git, curl, restic,
+ffmpeg and many more. See --list-formats and progrun-formats(7).
 
 Exit status:
-  the command's own; if a signal killed it, progrun ends by the same signal
-  130  Ctrl-C: progrun ends by SIGINT, so that a script around it stops
-  124  timed out; 137: and had to be killed
-  125  progrun itself failed, could not write all of the output, or was called wrongly
-  126  the command cannot be run; 127: it was not found";
+  The command's own. If a signal killed the command, progrun ends by the same signal.
+  130  Ctrl-C: progrun ends by SIGINT, so that a calling script stops too
+  124  timed out (137 if the command had to be killed)
+  125  progrun itself failed, was called incorrectly, or could not write all output
+  126  the command cannot be run
+  127  the command was not found";
 
-/// Runs a command, shows how far it is, and stops it politely
+/// Run any command with a progress bar, a safe Ctrl-C and machine-readable results
 #[derive(Debug, Parser)]
 #[command(
     name = "progrun",
@@ -87,112 +90,7 @@ struct Arguments {
     #[arg(value_name = "COMMAND", required_unless_present = "list_formats", last = true, value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 
-    /// How progress is shown
-    #[arg(
-        long,
-        value_name = "HOW",
-        default_value = "auto",
-        env = "PROGRUN_PROGRESS",
-        help_heading = "Progress"
-    )]
-    progress: ProgressArgument,
-
-    /// Show no progress, and no words of progrun's own
-    ///
-    /// Still said: why the command could not be started, and that output was lost.
-    #[arg(short, long, help_heading = "Progress")]
-    quiet: bool,
-
-    /// What the run is called [default: the last part of COMMAND]
-    #[arg(long, value_name = "NAME", help_heading = "Progress", value_hint = ValueHint::Other)]
-    name: Option<String>,
-
-    /// Whether bars have colors
-    #[arg(
-        long,
-        value_name = "WHEN",
-        default_value = "auto",
-        env = "PROGRUN_COLOR",
-        help_heading = "Progress"
-    )]
-    color: ColorArgument,
-
-    /// Other programs' formats to read progress in: auto, none, or names, with commas
-    ///
-    /// auto reads what passes through progrun anyway: what the command prints on the terminal beside the bars, or where
-    /// --json, --log or --output ask for it. With names, its output is read wherever it goes, and still passes byte for byte.
-    /// progrun's own reports and events are taken out of what it prints only with the name progrun.
-    /// --list-formats has the names.
-    #[arg(
-        long,
-        value_name = "FORMATS",
-        value_delimiter = ',',
-        value_parser = formats::names(),
-        hide_possible_values = true,
-        default_value = "auto",
-        env = "PROGRUN_FROM",
-        help_heading = "Progress"
-    )]
-    from: Vec<String>,
-
-    /// List the formats for --from, and how each is switched on in its program
-    #[arg(long, exclusive = true, help_heading = "Progress")]
-    list_formats: bool,
-
-    /// Print what happens as JSON, one event a line, on stdout or into FILE
-    ///
-    /// On stdout, what the command prints becomes events too, and no progress is shown unless --progress asks for it.
-    /// With a FILE, which is emptied first, the command keeps its streams. A FIFO waits for its reader, as long as --timeout
-    /// lets it. progrun-protocol(5) describes the events.
-    #[arg(
-        long,
-        value_name = "FILE",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "-",
-        help_heading = "Output",
-        value_hint = ValueHint::FilePath
-    )]
-    json: Option<PathBuf>,
-
-    /// What is shown of what the command prints
-    #[arg(
-        long,
-        value_name = "WHAT",
-        default_value = "stream",
-        env = "PROGRUN_OUTPUT",
-        help_heading = "Output"
-    )]
-    output: OutputArgument,
-
-    /// Write everything that the command prints to FILE, too
-    ///
-    /// FILE is emptied first; - is /dev/stdout, ./- a file of that name. /dev/stdout, /dev/stderr and /dev/fd/N are not: there it is written as if by the command.
-    // No default from the environment: a progrun inside this one would write over the same file.
-    #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
-    log: Option<PathBuf>,
-
-    /// Whether the command's output is a terminal to it where it goes through progrun
-    ///
-    /// Then its colors, the order of its lines and its own meters are as they would be without progrun.
-    /// An interactive bash as the command gets none with auto, for it would look for its jobs there; one that a script starts
-    /// has jobs with 2>/dev/tty.
-    #[arg(
-        long,
-        value_name = "WHEN",
-        default_value = "auto",
-        env = "PROGRUN_TTY",
-        help_heading = "Output"
-    )]
-    tty: TtyArgument,
-
-    /// Read the command's output until nobody holds it any more
-    ///
-    /// As a pipeline would. Else a process that the command leaves behind, such as a daemon, is not waited for.
-    #[arg(long, help_heading = "Output")]
-    wait_output: bool,
-
-    /// Stop the command after this time, such as 90s or 1h30m; 0: never
+    /// Stop the command after this time, such as 90s or 1h30m (0 = no limit)
     #[arg(
         long,
         value_name = "TIME",
@@ -204,9 +102,9 @@ struct Arguments {
     )]
     timeout: Option<Time>,
 
-    /// How long the command has from being asked to SIGINT; 0: for ever
+    /// Time to stop voluntarily before SIGINT is sent (0 = no limit)
     ///
-    /// After SIGTERM, SIGHUP or a timeout it is that signal instead.
+    /// If the stop was requested by SIGTERM or SIGHUP, that signal is sent instead; after a timeout, the one of --signal.
     #[arg(
         long,
         value_name = "TIME",
@@ -219,13 +117,14 @@ struct Arguments {
     )]
     grace: Time,
 
-    /// How long it has from a signal to the next harder one; 0: for ever
+    /// Delay between one signal and the next, stronger one (0 = never send it)
     ///
-    /// Unless given, only where no user is there to press Ctrl-C again: after a timeout, SIGTERM, SIGHUP, or a request of
-    /// an outer progrun. It is also how long the command and its group live on if progrun itself is killed (Linux).
+    /// By default, this applies only if no user can press Ctrl-C again: after a timeout, SIGTERM, SIGHUP, or a
+    /// cancellation by an outer progrun. If --kill-after is given, it applies after Ctrl-C too. If progrun itself is
+    /// killed, it is also how long the command and its process group survive (Linux).
     ///
-    /// After a request to stop, and once the command is gone, readers of its output have so long to take what is left of it, a
-    /// second at least. Then it is discarded, which is told.
+    /// Once a run that was asked to stop has ended, the readers of its output have the same time, but at least a second,
+    /// to read the rest. What they have not read by then is discarded, with a message.
     #[arg(
         long,
         value_name = "TIME",
@@ -242,10 +141,10 @@ struct Arguments {
     #[arg(skip)]
     kill_after_given: bool,
 
-    /// What a timeout sends to a command that cannot be asked
+    /// Signal sent on timeout to a command that does not report progress
     ///
-    /// One that never reported, or has closed its descriptor. A name, with SIG before it or without, RTMIN+1 and RTMAX-1
-    /// among them, or a number from 1 to 64. 0, which sends nothing, is none.
+    /// A command that does report gets this signal when --grace has passed. SIGNAL is a name with or without SIG, such as
+    /// TERM or RTMIN+1, or a number from 1 to 64.
     #[arg(
         long,
         value_name = "SIGNAL",
@@ -257,15 +156,122 @@ struct Arguments {
     )]
     signal: i32,
 
-    /// End with the command's own status even after Ctrl-C or a timeout
+    /// Exit with the command's own status even after Ctrl-C or a timeout
     #[arg(long, help_heading = "Stopping")]
     preserve_status: bool,
 
-    /// The descriptor on which the command reports, 3 to 255
+    /// How to show progress
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "auto",
+        env = "PROGRUN_PROGRESS",
+        help_heading = "Progress"
+    )]
+    progress: ProgressArgument,
+
+    /// Print no progress and no messages of progrun's own
     ///
-    /// For scripts that use 3 themselves. dash and mksh know none above 9. A file that was open under the number is not there for
-    /// the command, but for make's jobserver and the sockets that a service is handed: the next free number is taken then, as
-    /// the environment of the command says, and progrun too.
+    /// Start-up errors and lost output are still reported.
+    #[arg(short, long, help_heading = "Progress")]
+    quiet: bool,
+
+    /// Name shown for the run [default: the last component of COMMAND]
+    #[arg(long, value_name = "NAME", help_heading = "Progress", value_hint = ValueHint::Other)]
+    name: Option<String>,
+
+    /// Whether to draw bars in color
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "PROGRUN_COLOR",
+        help_heading = "Progress"
+    )]
+    color: ColorArgument,
+
+    /// Other programs' progress formats to read: auto, none, or a list of names
+    ///
+    /// auto reads the output that passes through progrun anyway: on the terminal, above the bars, or because of --json,
+    /// --log or --output. With names, separated by commas, the output is read wherever it goes, and still passes
+    /// through unchanged. Reports and events in progrun's own format are read only if the name progrun is given.
+    /// --list-formats lists the names.
+    #[arg(
+        long,
+        value_name = "FORMATS",
+        value_delimiter = ',',
+        value_parser = formats::names(),
+        hide_possible_values = true,
+        default_value = "auto",
+        env = "PROGRUN_FROM",
+        help_heading = "Progress"
+    )]
+    from: Vec<String>,
+
+    /// List the formats for --from, and how to enable each in its program
+    #[arg(long, exclusive = true, help_heading = "Progress")]
+    list_formats: bool,
+
+    /// Write events as JSON, one per line, to stdout or to FILE
+    ///
+    /// On stdout, the command's output becomes events too, and no progress is shown unless --progress asks for it.
+    /// With FILE, which is truncated first, the command keeps its own stdout and stderr. If FILE is a FIFO, progrun waits
+    /// for a reader, but no longer than --timeout. progrun-protocol(5) describes the events.
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "-",
+        help_heading = "Output",
+        value_hint = ValueHint::FilePath
+    )]
+    json: Option<PathBuf>,
+
+    /// How much of the command's output to show
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "stream",
+        env = "PROGRUN_OUTPUT",
+        help_heading = "Output"
+    )]
+    output: OutputArgument,
+
+    /// Also write the command's output to FILE
+    ///
+    /// FILE is truncated first, unless it is /dev/stdout, /dev/stderr or /dev/fd/N, which are written to as if by the
+    /// command. - stands for /dev/stdout, and ./- for a file of that name.
+    // No default from the environment: a progrun inside this one would write over the same file.
+    #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
+    log: Option<PathBuf>,
+
+    /// Whether to run the command on a pseudo-terminal
+    ///
+    /// This is about output that passes through progrun. On a pseudo-terminal, the command's colors, the order of its
+    /// lines and its own meters are the same as without progrun.
+    /// An interactive bash as COMMAND gets a pseudo-terminal only with always, because it would expect job control there.
+    /// If a script starts an interactive bash, redirect the stderr of that bash with 2>/dev/tty to keep job control.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "PROGRUN_TTY",
+        help_heading = "Output"
+    )]
+    tty: TtyArgument,
+
+    /// Wait until all processes have closed the command's output (as a pipeline does)
+    ///
+    /// Without this option, progrun does not wait for a process that the command leaves behind, such as a daemon.
+    #[arg(long, help_heading = "Output")]
+    wait_output: bool,
+
+    /// Descriptor number of the channel on which the command reports, 3 to 255
+    ///
+    /// This is for scripts that use descriptor 3 themselves. dash and mksh support only numbers up to 9. A file that is
+    /// already open under this number is not passed on to the command. Exceptions are make's jobserver and the sockets of
+    /// a service (socket activation): progrun then uses the next free number for the channel, and says so.
     #[arg(
         long,
         value_name = "N",
@@ -280,11 +286,11 @@ struct Arguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ProgressArgument {
-    /// Bars on a terminal, else plain lines; nothing beside --json on stdout, or under another progrun
+    /// Bars on a terminal, otherwise plain lines; nothing with --json on stdout or under another progrun
     Auto,
     /// Bars
     Bars,
-    /// A line at each tenth or every ten seconds
+    /// A line every 10 % or every 10 seconds
     Plain,
     /// Nothing
     None,
@@ -292,31 +298,31 @@ enum ProgressArgument {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum OutputArgument {
-    /// Everything as it comes
+    /// All of it, as it comes
     Stream,
-    /// Everything at the end, if the command failed
+    /// All of it at the end, if the command did not succeed
     OnFailure,
-    /// Nothing
+    /// None of it
     None,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum TtyArgument {
-    /// Where it is shown on a terminal
+    /// For output that is shown on a terminal
     Auto,
-    /// Also where it is hidden, kept in a file, or part of the events
+    /// Also for output that is hidden, logged or turned into events
     Always,
-    /// Nowhere: it is a pipe
+    /// For no output: use a pipe
     Never,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ColorArgument {
-    /// As the terminal and the environment say
+    /// If the terminal and the environment allow it
     Auto,
-    /// Colors
+    /// In any case
     Always,
-    /// None
+    /// Never
     Never,
 }
 
@@ -373,7 +379,9 @@ fn parse_signal(text: &str) -> Result<i32, String> {
         .or_else(|| (1..32).find(by_name))
         .or_else(|| system_signal(name))
         .ok_or_else(|| match number {
-            Some(0) => "0 sends nothing; for a run without a limit, leave --timeout out".to_owned(),
+            Some(0) => {
+                "signal 0 sends nothing; to run without a time limit, omit --timeout".to_owned()
+            }
             _ => format!(
                 "expected a name such as TERM or RTMIN+1, or a number from 1 to {LAST_SIGNAL}"
             ),
@@ -437,7 +445,28 @@ const USUAL_SIGNALS: [&str; 9] = [
 /// The command line as clap knows it, for the man page and the completions.
 #[must_use]
 pub fn command() -> clap::Command {
-    Arguments::command().subcommand(Report::command())
+    let version = Arg::new("version")
+        .short('V')
+        .long("version")
+        .help("Print the version")
+        .help_heading("Other")
+        .action(ArgAction::Version);
+    let report = Report::command().disable_help_flag(true).arg(help_flag());
+    // In place of clap's own, which stand before all other options.
+    Arguments::command()
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .arg(help_flag().help_heading("Other"))
+        .arg(version)
+        .subcommand(report)
+}
+
+fn help_flag() -> Arg {
+    Arg::new("help")
+        .short('h')
+        .long("help")
+        .help("Print a summary (-h) or the full help (--help)")
+        .action(ArgAction::Help)
 }
 
 /// Runs the program and ends the process.
@@ -501,7 +530,7 @@ fn answered(sent: Result<Delivery, String>) -> ! {
     run::end(Ending::Status(match delivery {
         Delivery::Done => 0,
         Delivery::Late => {
-            complain("report: not delivered: the progrun that this runs under takes nothing");
+            complain("report: not delivered: progrun is not reading");
             0
         }
         Delivery::Cancelled => CANCELLED,
@@ -516,7 +545,7 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
         ));
     } else if let Some(file) = json_file(error, words) {
         complain(&format!(
-            "the file of --json stands behind an equals sign: --json={file}"
+            "--json takes its file after an equals sign: --json={file}"
         ));
     } else if let Some(word) = unknown(error).and_then(|word| report::negative_amount(word, words))
     {
@@ -599,6 +628,11 @@ fn settings(arguments: Arguments) -> Settings {
         .name
         .unwrap_or_else(|| name_of(&arguments.command));
     Settings {
+        list: vec![Specification {
+            name: name.clone(),
+            command: arguments.command,
+        }],
+        slots: NonZeroUsize::MIN,
         channel: arguments.fd,
         timeouts: Timeouts {
             timeout: arguments.timeout.and_then(|time| time.0),
@@ -645,7 +679,6 @@ fn settings(arguments: Arguments) -> Settings {
             },
             tty,
         },
-        command: arguments.command,
     }
 }
 
@@ -758,7 +791,7 @@ mod tests {
         ] {
             assert_eq!(parse_signal(text), Ok(number), "{text}");
         }
-        let zero = "0 sends nothing; for a run without a limit, leave --timeout out";
+        let zero = "signal 0 sends nothing; to run without a time limit, omit --timeout";
         assert_eq!(parse_signal("0"), Err(zero.to_owned()));
         for wrong in [
             "", "-9", "BOOM", "65", "999", "RTMIN+31", "RTMAX-31", "RTMIN-1",

@@ -91,7 +91,7 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
         meter::FORMAT,
         Format {
             name: FILES,
-            about: "no format: how far a large file is read that the command has open, an estimate (Linux)",
+            about: "no format: how much of a large open file has been read, an estimate (Linux)",
             switch: "",
         },
     ];

@@ -125,7 +125,7 @@ pub(crate) enum What<'a> {
 
 /// What could be seen of the child and its descendants from outside, over about the last second.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Observed {
+pub(crate) struct Observed {
     /// How many processors they kept busy.
     pub cpu: f64,
     /// How many bytes they read in a second.
@@ -138,7 +138,7 @@ pub struct Observed {
 
 /// How far a file is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileRead {
+pub(crate) struct FileRead {
     /// Its name, without the folder.
     pub name: String,
     /// How many bytes are read.
@@ -150,8 +150,8 @@ pub struct FileRead {
 impl FileRead {
     /// The same as a report.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "nobody misses the last bytes")]
-    pub fn progress(&self) -> Progress<'static> {
+    #[expect(clippy::cast_precision_loss, reason = "the last bytes do not matter")]
+    pub(crate) fn progress(&self) -> Progress<'static> {
         Progress {
             progress: Some(self.position as f64),
             total: Some(self.size as f64),
@@ -164,7 +164,7 @@ impl FileRead {
 
 /// One of the child's two output streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// Standard output.
     Stdout,
     /// Standard error.
@@ -208,7 +208,7 @@ pub(crate) enum Cause {
 
 /// By what a child that is to stop can be asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CancelMode {
+pub(crate) enum CancelMode {
     /// By the channel, which is closed now: its next write fails.
     Channel,
     /// By nothing but a signal.
@@ -232,7 +232,7 @@ pub(crate) enum Step {
 
 /// How a child ended, and what it used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exit {
+pub(crate) struct Exit {
     /// Its status or the signal that killed it.
     pub ending: Ending,
     /// Processor time in user mode, its waited-for children included.
@@ -245,7 +245,7 @@ pub struct Exit {
 
 /// How a process ended, or is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// With this exit status.
     Status(i32),
     /// By this signal.

@@ -1,17 +1,59 @@
 //! What this program's own tests, benchmarks and fuzz targets reach. No part of the interface: it changes without notice.
 
-/// One child.
-pub mod child {
-    pub use crate::child::{line, run};
-}
-pub use crate::child::{Launch, Notice};
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::run::{self, Settings, Specification, Timeouts};
+use crate::sink::{Display, JsonPlace, Progress, Show, Tty};
+
 pub use crate::cli::command;
 pub use crate::dialect::json::{FORMATS, Json, is_report};
 pub use crate::dialect::{Dialects, Lines, Place, Selection, formats};
 pub use crate::eta::Estimate;
 pub use crate::model::batch::{Batch, VerbatimLine};
-pub use crate::model::route::Route;
-pub use crate::system::signals::block;
+
+/// Runs a list, `slots` of its commands at once, with its events in the file `events`, and ends the process as the run ends.
+///
+/// # Errors
+/// If progrun itself cannot do its part.
+pub fn run_list(
+    list: Vec<Vec<OsString>>,
+    slots: NonZeroUsize,
+    events: PathBuf,
+) -> anyhow::Result<Infallible> {
+    let specification = |(index, command)| Specification {
+        name: format!("task {}", index + 1),
+        command,
+    };
+    let outcome = run::run(&Settings {
+        list: list.into_iter().enumerate().map(specification).collect(),
+        slots,
+        channel: 3,
+        timeouts: Timeouts {
+            timeout: None,
+            grace: Some(Duration::from_secs(10)),
+            kill_after: Some(Duration::from_secs(5)),
+            kills_after_interrupt: false,
+            timeout_signal: libc::SIGTERM,
+        },
+        preserve_status: false,
+        wait_output: false,
+        from: Selection::Auto,
+        display: Display {
+            name: "list".to_owned(),
+            progress: Progress::Auto,
+            color: Some(false),
+            json: Some(JsonPlace::File(events)),
+            log: None,
+            output: Show::Stream,
+            tty: Tty::Auto,
+        },
+    })?;
+    run::end_all(outcome.ending, outcome.scope)
+}
 
 /// What has to hold for any bytes at all. `cargo fuzz` sets `fuzzing`.
 #[cfg(fuzzing)]

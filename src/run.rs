@@ -1,95 +1,112 @@
-//! One run from its start to its end: one channel in, futures and sinks out, an exit status at last.
+//! One run from its start to its end: a list of tasks, sinks that show them, an exit status at last. A single command is a run
+//! with a list of one.
 //!
-//! One thread owns the truth. Messages of the task, notices of its worker, signals and the passing of time are taken
-//! from one inbox; the future and the ladder say what follows, and the sinks are told. Nothing here waits for anything
-//! but that inbox, and signals go before what the child prints, so Ctrl-C is obeyed at once whatever a terminal or a
-//! reader does, and however much the child prints. A reader that takes nothing keeps a run only until it is stopped.
+//! One thread owns the state. Messages of the tasks, notices of their workers, signals and the passing of time are taken
+//! from one inbox; the futures, the ladders and the lease of the terminal say what follows, and the sinks are told. Nothing here
+//! waits for anything but that inbox, and signals go before what the children print, so Ctrl-C is obeyed at once whatever a
+//! terminal or a reader does, and however much is printed. A reader that takes nothing keeps a run only until it is stopped.
 
+mod clock;
 mod ending;
 mod inbox;
 mod ladder;
 mod lease;
+mod presses;
 mod readers;
-mod requests;
+mod schedule;
 mod signals;
 mod sinks;
+mod stopping;
+mod task;
+mod terminal;
 
-use std::cell::RefCell;
-use std::ffi::OsString;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::rc::Rc;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
 use crate::dialect::{FILES, Selection};
-use crate::event::{
-    CancelMode, Ending, Event, Exit, FileRead, FinalState, Reason, Step, Stream, Summary, TaskId,
-    What,
-};
+use crate::event::{Ending, Exit, FinalState, Reason, Stream, Summary, TaskId, What};
 use crate::executor::Builder;
 use crate::model::batch::Batch;
+use crate::model::route::Route;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
 use crate::sink::{Display, Gone, NoReader, choose, is_on_screen};
-use crate::system::signals::{Scope, stop_by};
+use crate::system::signals::Scope;
 
+use self::clock::Clock;
 use self::ending::{Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs, inbox};
-use self::ladder::{Action, Ladder};
 use self::lease::Lease;
+use self::presses::Presses;
+use self::schedule::Schedule;
 use self::sinks::Sinks;
+use self::task::{Effect, Task};
+use self::terminal::TerminalPlace;
 
 pub(crate) use self::ending::{FAILED, end, end_all};
 pub(crate) use self::ladder::Timeouts;
+pub(crate) use self::task::Specification;
 
-/// How late the run loop is only if it was stopped.
+/// A run loop that wakes so much too late was stopped (SIGSTOP cannot be caught).
 const LATE: Duration = Duration::from_secs(1);
-/// How often we look at the clock while some time is running out, so as to see how long we were stopped.
+/// How often the run loop looks at the clock while some time is running out, so as to see how long it was stopped.
 const LOOK: Duration = Duration::from_millis(500);
+/// A run that is over by then handles no signals of its own: the thread and the handlers for them cost more than such a run.
+const SHORT: Duration = Duration::from_millis(5);
 
-/// What to run, how to stop it, and what to show.
+/// How to run a list, how to stop it, and what to show.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The program and its arguments.
-    pub command: Vec<OsString>,
-    /// The number of the channel in the child.
-    pub channel: RawFd,
+    /// What to run, in this order.
+    pub(crate) list: Vec<Specification>,
+    /// How many tasks run at once.
+    pub(crate) slots: NonZeroUsize,
+    /// The number of the channel in the children.
+    pub(crate) channel: RawFd,
     /// How long each step of a stop has.
-    pub timeouts: Timeouts,
+    pub(crate) timeouts: Timeouts,
     /// Whether the child's own status is given even after a stop.
-    pub preserve_status: bool,
-    /// Whether the child's output is read until nobody holds it any more.
-    pub wait_output: bool,
+    pub(crate) preserve_status: bool,
+    /// Whether the children's output is read until no process holds it any more.
+    pub(crate) wait_output: bool,
     /// Which formats of other programs are read.
-    pub from: Selection,
+    pub(crate) from: Selection,
     /// What is shown, where.
-    pub display: Display,
+    pub(crate) display: Display,
 }
 
 /// What a run came to.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// How progrun is to end.
-    pub ending: Ending,
+    pub(crate) ending: Ending,
     /// Whether the rest of our process group is to end so as well.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// What progrun itself has to say about it.
-    pub errors: Vec<String>,
-    /// Whether something was not read by those who it was for: where stderr takes nothing either, nothing is said.
-    pub unread: bool,
+    pub(crate) errors: Vec<String>,
+    /// Whether something was not read by those that it was for: where stderr takes nothing either, nothing is said.
+    pub(crate) unread: bool,
 }
 
-/// Everything that the run loop takes from its channel.
+/// Everything that the run loop takes from its inbox.
 enum Input {
-    /// The executor has a message to dispatch.
+    /// The executor has a message to dispatch. The messages themselves wait in its queue; this keeps their place among the notices,
+    /// which come by the inbox alone because the library knows only progress.
     Message,
-    /// The worker has something to tell.
-    Notice(Notice),
+    /// The worker of a task has something to tell.
+    Task(TaskId, Notice),
     /// A signal came to us.
     Signal(i32),
+    /// The progrun that we run under has closed our way to it.
+    ParentGone,
+    /// The reader of the events is gone.
+    ReaderGone,
     /// Something cannot be written any more.
     Gone(Gone),
     /// The screen is clear.
@@ -98,14 +115,18 @@ enum Input {
     Flushed,
 }
 
-/// Runs a command; see the module's comment.
+/// What a worker gives back: how its child ended, or why there was none. If the worker itself failed the future has the error.
+type Ended = Result<Exit, LaunchError>;
+
+/// Runs a list; see the module's comment.
 ///
 /// # Errors
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
-    let started = Instant::now();
-    let (inbox, inputs) = inbox();
+    let clock = Clock::new(Instant::now());
+    // Before any descriptor of ours is where one may have been inherited.
     let (channel, moved) = child::channel(settings.channel);
+    let (inbox, inputs) = inbox().context("cannot create a pipe")?;
     signals::open_mask();
     let gone = inbox.clone();
     let patience = settings.timeouts.timeout;
@@ -124,107 +145,109 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         chosen => chosen?,
     };
     signals::hold();
-    // The files go when this function returns, also if the worker never ends.
-    let (socket, _files) = child::Socket::open(channel).unzip();
-    let launch = Launch {
-        command: settings.command.clone(),
+    let from = if chosen.shows_progress || settings.from != Selection::Auto {
+        settings.from.clone()
+    } else {
+        // What is found would not be seen.
+        Selection::None
+    };
+    let plan = Plan {
         channel,
-        socket,
-        stdout: chosen.routes[Stream::Stdout as usize],
-        stderr: chosen.routes[Stream::Stderr as usize],
-        verbatim: chosen.verbatim,
-        from: if chosen.shows_progress || settings.from != Selection::Auto {
-            settings.from.clone()
-        } else {
-            // Nobody would see what is found.
-            Selection::None
-        },
+        routes: chosen.routes,
+        every_report: chosen.every_report,
         zig: chosen.shows_progress && settings.from.reads("zig"),
-        wait_output: settings.wait_output,
+        from,
         on_screen: is_on_screen(&settings.display),
         in_foreground: chosen.direct,
         observe: chosen.observe && settings.from.reads(FILES) && !chosen.direct
             || settings.from.asks_for(FILES),
-        parent: chosen.parent,
-        reader: chosen.reader,
-        kill_after: settings.timeouts.kill_after,
-    };
-    let sinks = Rc::new(RefCell::new(Sinks::new(chosen.sinks, started)));
-
-    let (control, orders) = child::line().context("making a pipe")?;
-    let (ping, notices) = (inbox.clone(), inbox.clone());
-    let executor: ProgressExecutor<Batch, ()> = Builder::new(NonZeroUsize::MIN)
-        .on_message(move || {
-            ping.send(Input::Message);
-        })
-        .build();
-    let future = submit_progress(&executor, move |reporter| {
-        child::run(&launch, &orders, reporter, &|notice| {
-            if goes_first(&notice) {
-                notices.send_first(Input::Notice(notice));
-            } else {
-                notices.send(Input::Notice(notice));
-            }
-        })
-    })?;
-    // Only now: the child is on its way meanwhile.
-    signals::install(&inbox)?;
-    let audience = Rc::clone(&sinks);
-    future.on_progress(move |reports| audience.borrow_mut().reports(reports));
-
-    let mut run = Run {
-        settings,
-        executor,
-        future,
-        control,
-        sinks,
-        inbox: inbox.clone(),
-        lease: Lease::new(),
-        is_stuck: false,
-        ladder: Ladder::new(Timeouts {
+        timeouts: Timeouts {
             // The limit is for the whole run, and a file that waited for its reader has had some of it.
             timeout: patience.map(|patience| patience.saturating_sub(chosen.waited)),
             ..settings.timeouts
-        }),
-        pid: None,
-        exited: None,
-        exit: None,
-        launch_error: None,
-        file: None,
+        },
+    };
+    let ping = inbox.clone();
+    let executor = Builder::new(settings.slots)
+        // What is under way is bounded by the credit of each worker, and a worker that waited here would obey no order.
+        .capacity(NonZeroUsize::MAX)
+        .on_message(move || ping.send(Input::Message))
+        .build();
+    let mut run = Run {
+        settings,
+        plan,
+        executor,
+        schedule: Schedule::new(settings.list.clone(), settings.slots),
+        tasks: BTreeMap::new(),
+        done: Rc::default(),
+        endings: Vec::new(),
+        lease: Lease::new(),
+        terminal: TerminalPlace::default(),
+        unacknowledged: BTreeSet::new(),
+        presses: Presses::default(),
+        sinks: Rc::new(RefCell::new(Sinks::new(chosen.sinks, clock))),
+        inbox,
+        inputs,
+        handles_signals: false,
         scope: Scope::Process,
-        gave_up: false,
         discarded: false,
-        losses: Losses::new(chosen.shows_messages),
+        losses: Losses::new(chosen.tells_user),
         moved,
     };
-    run.follow(&inputs)?;
-    let outcome = run.finish(&inputs);
-    // Dropping the executor joins its worker, which after giving up may never end.
-    std::mem::forget(run);
+    for (descriptor, input) in [
+        (chosen.parent, Input::ParentGone),
+        (chosen.reader, Input::ReaderGone),
+    ] {
+        if let Some(descriptor) = descriptor {
+            run.inputs.watch(descriptor, input);
+        }
+    }
+    run.follow()?;
+    let outcome = run.finish();
+    if run.tasks.values().any(|running| running.task.gave_up()) {
+        // Dropping the executor joins its workers, one of which may never end.
+        run.remove_files();
+        std::mem::forget(run);
+    }
     Ok(outcome)
+}
+
+/// What all children of a run have in common.
+#[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
+struct Plan {
+    channel: RawFd,
+    routes: [Route; 2],
+    every_report: bool,
+    from: Selection,
+    zig: bool,
+    on_screen: bool,
+    in_foreground: bool,
+    observe: bool,
+    timeouts: Timeouts,
 }
 
 struct Run<'a> {
     settings: &'a Settings,
-    executor: ProgressExecutor<Batch, ()>,
-    future: ProgressFuture<Batch, ()>,
-    control: Control,
+    plan: Plan,
+    executor: ProgressExecutor<Batch, Ended>,
+    schedule: Schedule,
+    /// Those that have begun and are not over.
+    tasks: BTreeMap<TaskId, Running>,
+    /// Those whose futures are done.
+    done: Rc<RefCell<Vec<TaskId>>>,
+    /// What the tasks that are over came to.
+    endings: Vec<Ending>,
+    lease: Lease,
+    terminal: TerminalPlace,
+    /// The tasks that have not carried out all that they were ordered before a stop.
+    unacknowledged: BTreeSet<TaskId>,
+    presses: Presses,
     sinks: Rc<RefCell<Sinks>>,
     inbox: Inbox<Input>,
-    lease: Lease,
-    /// The child waits for a terminal that it cannot be given.
-    is_stuck: bool,
-    ladder: Ladder,
-    pid: Option<i32>,
-    /// When the child was gone. What it printed may be read later.
-    exited: Option<Duration>,
-    exit: Option<Exit>,
-    launch_error: Option<LaunchError>,
-    /// How far the command had read which file when it was last seen.
-    file: Option<FileRead>,
-    /// Who is to hear of the Ctrl-C that we end by.
+    inputs: Inputs<Input>,
+    handles_signals: bool,
+    /// What else is to end by the Ctrl-C that we end by.
     scope: Scope,
-    gave_up: bool,
     /// Whether what was not read is waited for no longer.
     discarded: bool,
     losses: Losses,
@@ -232,90 +255,207 @@ struct Run<'a> {
     moved: Option<String>,
 }
 
+/// A task that was begun, with what leads to its worker.
+struct Running {
+    task: Task,
+    control: Control,
+    future: ProgressFuture<Batch, Ended>,
+    counts: Rc<Counts>,
+    /// The files of the task's socket go with this value.
+    files: Option<child::SocketFiles>,
+}
+
+/// How many lines of a channel were reports, and how many were malformed.
+#[derive(Debug, Default)]
+struct Counts {
+    reports: Cell<u64>,
+    malformed: Cell<u64>,
+}
+
+impl Counts {
+    fn add(&self, batch: &Batch) {
+        self.reports.set(self.reports.get() + batch.count);
+        self.malformed
+            .set(self.malformed.get() + batch.malformed_count);
+    }
+}
+
 /// Whether a notice goes before what the child prints: those that the ladder needs to do its next step.
 fn goes_first(notice: &Notice) -> bool {
-    matches!(
-        notice,
-        // The answers come after the start.
-        Notice::Started { .. }
-            | Notice::NotStarted(_)
-            | Notice::CancelMode(_)
-            | Notice::ParentGone
-            | Notice::ReaderGone
-    )
+    // The answer to a cancel request comes after the start.
+    matches!(notice, Notice::Started { .. } | Notice::Cancel(_))
 }
 
 impl Run<'_> {
-    /// Until the future is done, or nobody waits for it any more.
-    fn follow(&mut self, inputs: &Inputs<Input>) -> anyhow::Result<()> {
+    /// Until all tasks are over but the last, which is done, or is waited for no longer.
+    fn follow(&mut self) -> anyhow::Result<()> {
+        self.begin_tasks()?;
         // Read once a round, so that a stop shows wherever in the round it came.
-        let mut now = self.elapsed();
-        while !self.future.done() && !self.gave_up {
+        let mut now = self.now();
+        while !self.is_over() {
             let wake = self.wake(now);
-            let input = self.next(inputs, wake)?;
+            let input = self.next(wake)?;
             now = self.read_clock(wake);
             if let Some(input) = input {
                 self.take_in(input)?;
             }
-            if self.deadline().is_some()
-                && let Some(action) = self.ladder.tick(now)
-            {
-                self.act(action);
+            self.end_tasks();
+            self.begin_tasks()?;
+            let due: Vec<_> = self
+                .tasks
+                .iter()
+                .filter(|(_, running)| running.task.deadline().is_some_and(|time| time <= now))
+                .map(|(id, _)| *id)
+                .collect();
+            for id in due {
+                self.change(id, |task| task.tick(now));
             }
             if self.discard_at().is_some_and(|time| time <= now) {
                 self.discard();
             }
             self.sinks.borrow_mut().tick();
+            if !self.handles_signals && now >= SHORT {
+                self.handle_signals()?;
+            }
         }
         Ok(())
     }
 
-    fn elapsed(&self) -> Duration {
-        self.sinks.borrow().elapsed()
+    fn now(&self) -> Duration {
+        self.sinks.borrow().clock.now()
+    }
+
+    /// Whether nothing runs any more but what has its end told by [`finish`](Self::finish).
+    fn is_over(&self) -> bool {
+        self.schedule.is_empty()
+            && self.tasks.len() <= 1
+            && self.tasks.values().all(Running::is_done)
+    }
+
+    /// Begins the tasks for which a slot is free.
+    fn begin_tasks(&mut self) -> anyhow::Result<()> {
+        while let Some((id, specification)) = self.schedule.next(self.tasks.len()) {
+            self.begin(id, specification)?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, id: TaskId, specification: Specification) -> anyhow::Result<()> {
+        let plan = &self.plan;
+        let (socket, files) = child::Socket::open(plan.channel).unzip();
+        let launch = Launch {
+            command: specification.command.clone(),
+            channel: plan.channel,
+            socket,
+            stdout: plan.routes[Stream::Stdout as usize],
+            stderr: plan.routes[Stream::Stderr as usize],
+            every_report: plan.every_report,
+            from: plan.from.clone(),
+            zig: plan.zig,
+            wait_output: self.settings.wait_output,
+            on_screen: plan.on_screen,
+            in_foreground: plan.in_foreground,
+            observe: plan.observe,
+            kill_after: self.settings.timeouts.kill_after,
+        };
+        let terminal = self.terminal.for_the_start(&launch);
+        let (control, orders) = child::line().context("cannot create a pipe")?;
+        let notices = self.inbox.clone();
+        let future = submit_progress(&self.executor, move |reporter| {
+            child::run(&launch, terminal, &orders, reporter, &|notice| {
+                let first = goes_first(&notice);
+                let input = Input::Task(id, notice);
+                if first {
+                    notices.send_first(input);
+                } else {
+                    notices.send(input);
+                }
+            })
+        })?;
+        let counts = Rc::new(Counts::default());
+        let (sinks, counted) = (Rc::clone(&self.sinks), Rc::clone(&counts));
+        future.on_progress(move |batch| {
+            counted.add(batch);
+            sinks.borrow_mut().tell(Some(id), What::Progress(batch));
+        });
+        let done = Rc::clone(&self.done);
+        future.on_state(move |change| {
+            if change.new.is_done() {
+                done.borrow_mut().push(id);
+            }
+        });
+        let running = Running {
+            task: Task::new(specification, self.plan.timeouts),
+            control,
+            future,
+            counts,
+            files,
+        };
+        self.tasks.insert(id, running);
+        Ok(())
+    }
+
+    /// Tells the end of the tasks that are over. That of the run's last is told by [`finish`](Self::finish).
+    fn end_tasks(&mut self) {
+        let mut over = std::mem::take(&mut *self.done.borrow_mut());
+        let gave_up = self
+            .tasks
+            .iter()
+            .filter(|(_, running)| running.task.gave_up());
+        over.extend(gave_up.map(|(id, _)| *id));
+        for id in over {
+            if self.tasks.len() == 1 && self.schedule.is_empty() {
+                return;
+            }
+            let Some(running) = self.tasks.get(&id) else {
+                continue;
+            };
+            let summary = running.summary();
+            let ending = ending::of_task(running, &summary, self.settings.preserve_status);
+            let is_stuck = running.task.gave_up();
+            self.tell(id, What::Finished(&summary));
+            self.endings.push(ending);
+            self.take_terminal_from(id);
+            let ended = self.tasks.remove(&id);
+            if is_stuck {
+                // Its worker may never end, and is not joined.
+                std::mem::forget(ended);
+            }
+        }
     }
 
     /// When there is something to draw or to do even if nothing happens.
     fn wake(&self, now: Duration) -> Option<Duration> {
         let due = self.sinks.borrow().due();
         let look = |deadline: Duration| deadline.min(now + LOOK);
-        let deadline = self.deadline().map(look);
+        let deadlines = self.tasks.values().filter_map(|it| it.task.deadline());
+        let deadline = deadlines.min().map(look);
         let discard = self.discard_at().map(look);
-        [due, deadline, discard].into_iter().flatten().min()
+        let signals = (!self.handles_signals).then_some(SHORT.max(now));
+        [due, deadline, discard, signals]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What time it is. SIGSTOP cannot be caught, but it shows: nothing else makes us so late. The time is not the
-    /// child's fault.
+    /// fault of any child.
     fn read_clock(&self, wake: Option<Duration>) -> Duration {
-        let now = self.elapsed();
+        let now = self.now();
         let late = wake.map_or(Duration::ZERO, |wake| now.saturating_sub(wake));
         if late <= LATE {
             return now;
         }
-        self.sinks.borrow_mut().pause(late);
+        self.sinks.borrow_mut().clock.leave_out(late);
         now.saturating_sub(late)
     }
 
     /// The next input; none when it is time to look at the clock. Without a time to wake there are no wake-ups at all.
-    fn next(
-        &self,
-        inputs: &Inputs<Input>,
-        wake: Option<Duration>,
-    ) -> anyhow::Result<Option<Input>> {
-        let at_most = wake.map(|wake| wake.saturating_sub(self.elapsed()));
-        match inputs.next(at_most) {
-            Ok(input) => Ok(Some(input)),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the worker is gone"),
-        }
-    }
-
-    /// When time alone takes the next step of a stop. A child that is gone needs none, or one that ended by SIGTERM would be
-    /// called killed because its output is not read.
-    fn deadline(&self) -> Option<Duration> {
-        let stops = self.ladder.reason().is_some();
-        self.ladder
-            .deadline()
-            .filter(|_| !(stops && self.exited.is_some()))
+    fn next(&mut self, wake: Option<Duration>) -> anyhow::Result<Option<Input>> {
+        let now = self.now();
+        let at_most = wake.map(|wake| wake.saturating_sub(now));
+        let input = self.inputs.next(at_most, Input::Signal);
+        input.context("waiting for what happens")
     }
 
     fn take_in(&mut self, input: Input) -> anyhow::Result<()> {
@@ -323,11 +463,15 @@ impl Run<'_> {
             Input::Message => {
                 self.executor.dispatch_one()?;
             }
-            Input::Notice(notice) => self.notice(notice),
+            Input::Task(id, notice) => self.notice(id, notice),
             Input::Signal(signal) => self.signal(signal),
+            Input::ParentGone => self.request(Reason::Parent),
+            Input::ReaderGone => {
+                self.warn("the reader of the events has gone away");
+                self.hang_up();
+            }
             Input::Gone(what) => self.gone(what),
-            // We may be about to stop, the worker with us: the child has to have been stopped by then.
-            Input::Cleared => self.control.order(Order::Acknowledge),
+            Input::Cleared => self.acknowledge(),
             Input::Flushed => {}
         }
         Ok(())
@@ -335,7 +479,7 @@ impl Run<'_> {
 
     fn gone(&mut self, what: Gone) {
         if let Some(stream) = what.stream {
-            self.control.order(Order::Close(stream));
+            self.order_all(|| Order::Close(stream));
         }
         if let Some(sentence) = &what.sentence {
             self.warn(sentence);
@@ -345,85 +489,50 @@ impl Run<'_> {
         }
     }
 
-    fn notice(&mut self, notice: Notice) {
+    fn notice(&mut self, id: TaskId, notice: Notice) {
+        let now = self.now();
+        let Some(running) = self.tasks.get_mut(&id) else {
+            return;
+        };
+        let task = &mut running.task;
         match notice {
             Notice::Started { pid } => {
-                self.pid = Some(pid);
-                self.ladder.started(self.elapsed());
-                let command = &self.settings.command;
-                let name = &self.settings.display.name;
-                self.tell(What::Started { name, command, pid });
+                task.started(pid, now);
+                let command = task.specification.command.clone();
+                let name = task.specification.name.clone();
+                self.tell(
+                    id,
+                    What::Started {
+                        name: &name,
+                        command: &command,
+                        pid,
+                    },
+                );
                 if let Some(moved) = self.moved.take() {
                     self.warn(&moved);
                 }
             }
-            Notice::NotStarted(error) => self.launch_error = Some(error),
             Notice::Output {
                 stream,
                 bytes,
                 permit,
-            } => self.tell(What::Output {
-                stream,
-                bytes: &bytes,
-                permit: &permit,
-            }),
+            } => self.tell(
+                id,
+                What::Output {
+                    stream,
+                    bytes: &bytes,
+                    permit: &permit,
+                },
+            ),
             Notice::Observed(observed) => {
-                self.tell(What::Observed(&observed));
-                if self.settings.from.asks_for(FILES) && observed.file != self.file {
-                    self.file = observed.file;
-                    if let Some(file) = &self.file {
-                        let reports = Batch::of(FILES, &file.progress());
-                        self.sinks.borrow_mut().reports(&reports);
-                    }
-                }
+                self.tell(id, What::Observed(&observed));
+                self.file_read(id, observed.file);
             }
-            Notice::Stopped { signal, lendable } => {
-                let actions = self.lease.child_stopped(signal, lendable);
-                self.control_job(actions);
-            }
-            Notice::TookScreen { lendable } => {
-                let actions = self.lease.child_took_screen(lendable);
-                self.control_job(actions);
-            }
-            Notice::ParentGone => self.request(Reason::Parent),
-            Notice::ReaderGone => {
-                self.warn("the reader of the events is gone");
-                self.hang_up();
-            }
-            Notice::Continued => {
-                self.sinks.borrow_mut().start_clock();
-                self.is_stuck = false;
-                self.tell(What::Paused(false));
-            }
-            Notice::Lent(lent) => {
-                let action = self.lease.lent(lent);
-                self.control_job(action);
-            }
-            Notice::TakenBack => {
-                let action = self.lease.taken_back();
-                self.control_job(action);
-            }
-            Notice::Acknowledged => {
-                let action = self.lease.cleared();
-                self.control_job(action);
-            }
-            Notice::CancelMode(asked) => {
-                // Whoever waits for a terminal that it cannot get comes to no report.
-                let asked = if self.is_stuck {
-                    CancelMode::Signal
-                } else {
-                    asked
-                };
-                let now = self.elapsed();
-                if let Some(action) = self.ladder.asked(asked, now) {
-                    self.act(action);
-                }
-            }
+            Notice::Cancel(mode) => self.change(id, |task| task.answered(mode, now)),
             Notice::Interrupted => {
-                let now = self.elapsed();
-                if self.ladder.interrupted(now) {
-                    self.future.cancel();
-                    // The script around us would have heard of it as well.
+                if task.interrupted(now) {
+                    running.future.cancel();
+                    // The script around us would have received it as well.
                     self.scope = Scope::Group;
                 }
             }
@@ -436,164 +545,208 @@ impl Run<'_> {
                 let advice = if self.settings.wait_output {
                     ""
                 } else {
-                    " (--wait-output waits)"
+                    " (use --wait-output to wait)"
                 };
-                self.warn(&format!(
-                    "{stream} is still held by {who}; what it writes now is lost{advice}"
-                ));
+                self.warn_of(
+                    id,
+                    &format!(
+                        "{stream} is still held open by {who}; further output is lost{advice}"
+                    ),
+                );
             }
-            Notice::Exited => self.exited = Some(self.elapsed()),
-            Notice::Ended(exit) => {
-                self.sinks.borrow_mut().start_clock();
-                self.exit = Some(exit);
+            Notice::Continued => {
+                self.go_on(id);
+                self.tell(id, What::Paused(false));
             }
+            Notice::Exited(terminal) => {
+                task.exited(now);
+                self.go_on(id);
+                self.returned_at_the_end(id, terminal);
+            }
+            Notice::Stopped { signal, lendable } => {
+                let actions = self.lease.child_stopped(id, signal, lendable);
+                self.follow_lease(actions);
+            }
+            Notice::TookScreen { lendable } => {
+                let actions = self.lease.child_took_screen(id, lendable);
+                self.follow_lease(actions);
+            }
+            Notice::Lent => self.lease.lent(id),
+            Notice::Returned { terminal, refused } => self.returned(id, terminal, refused),
+            Notice::Acknowledged => self.acknowledged(id),
         }
     }
 
-    fn request(&mut self, reason: Reason) {
-        let now = self.elapsed();
-        if let Some(action) = self.ladder.request(reason, now) {
-            self.act(action);
-        }
-    }
-
-    fn control_job(&mut self, actions: impl IntoIterator<Item = lease::Action>) {
-        for action in actions {
-            match action {
-                lease::Action::Clear => {
-                    self.tell(What::Terminal { ours: false });
-                    self.send_when_written(|| Input::Cleared);
-                }
-                lease::Action::Draw => self.tell(What::Terminal { ours: true }),
-                lease::Action::Lend => self.control.order(Order::Lend),
-                lease::Action::TakeBack => self.control.order(Order::TakeBack),
-                lease::Action::Signal(signal) => self.control.order(Order::Signal(signal)),
-                lease::Action::Stop(signal, scope) => {
-                    let stopped = stop_by(signal, scope);
-                    self.sinks.borrow_mut().pause(stopped.unwrap_or_default());
-                    let actions = self.lease.resumed(stopped.is_some());
-                    self.control_job(actions);
-                }
-                lease::Action::Paused => {
-                    // Where there is no terminal nobody pressed a key, and nobody will continue it with one.
-                    if self.ladder.reason().is_none() && child::has_terminal() {
-                        self.sinks.borrow_mut().stop_clock();
-                    }
-                    self.tell(What::Paused(true));
-                }
-                // Here the clock goes on: a timeout may be the only way out.
-                lease::Action::Stuck => {
-                    self.warn(
-                        "the command waits for the terminal, and this job cannot be given it",
-                    );
-                    self.is_stuck = true;
-                    self.tell(What::Paused(true));
-                }
-            }
-        }
-    }
-
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::Cancel => {
-                // That somebody has stopped the child is no excuse any more: it has only so long.
-                self.sinks.borrow_mut().start_clock();
-                self.future.cancel();
-            }
-            Action::Begin(reason, step) => {
-                let left = self.ladder.patience();
-                self.tell(What::Cancelling { reason, step, left });
-                self.take(step);
-            }
-            Action::Next(cause, step) => {
-                let left = self.ladder.patience();
-                self.tell(What::Stopping { cause, step, left });
-                self.take(step);
-            }
-        }
-    }
-
-    fn take(&mut self, step: Step) {
-        let (order, signal) = match step {
-            Step::Ask => return,
-            Step::Signal(signal) => (Order::Stop(signal), signal),
-            Step::Terminate => (Order::Stop(libc::SIGTERM), libc::SIGTERM),
-            Step::Kill => (Order::Kill, libc::SIGKILL),
-            Step::GiveUp => {
-                self.gave_up = true;
-                self.warn(&match self.pid {
-                    Some(pid) => format!("giving up; pid {pid} is still running"),
-                    None => "giving up".to_owned(),
-                });
-                return;
-            }
+    /// A command was asked how far it has read a file, and that is news.
+    fn file_read(&mut self, id: TaskId, file: Option<crate::event::FileRead>) {
+        let Some(running) = self.tasks.get_mut(&id) else {
+            return;
         };
-        self.control.order(order);
-        self.tell(What::Signal {
-            signal,
-            forwarded: false,
-        });
+        if self.settings.from.asks_for(FILES) && file != running.task.file {
+            if let Some(file) = &file {
+                let batch = Batch::of(FILES, &file.progress());
+                running.counts.add(&batch);
+                self.sinks
+                    .borrow_mut()
+                    .tell(Some(id), What::Progress(&batch));
+            }
+            running.task.file = file;
+        }
     }
 
-    fn tell(&self, what: What<'_>) {
-        self.sinks.borrow_mut().tell(what);
+    /// Time passes for the task, and so for the run.
+    fn go_on(&mut self, id: TaskId) {
+        self.sinks.borrow_mut().clock.start();
+        let now = self.now();
+        if let Some(running) = self.tasks.get_mut(&id) {
+            running.task.continued(now);
+        }
+    }
+
+    /// Has something happen to a task, and does what follows.
+    fn change(&mut self, id: TaskId, change: impl FnOnce(&mut Task) -> Vec<Effect>) {
+        let Some(running) = self.tasks.get_mut(&id) else {
+            return;
+        };
+        for effect in change(&mut running.task) {
+            match effect {
+                Effect::Cancel => {
+                    self.sinks.borrow_mut().clock.start();
+                    if let Some(running) = self.tasks.get(&id) {
+                        running.future.cancel();
+                    }
+                }
+                Effect::Order(order) => self.order(id, order),
+                Effect::Tell(what) => self.tell(id, what),
+                Effect::Warn(sentence) => self.warn_of(id, &sentence),
+            }
+        }
+    }
+
+    fn order(&self, id: TaskId, order: Order) {
+        if let Some(running) = self.tasks.get(&id) {
+            running.control.order(order);
+        }
+    }
+
+    fn order_all(&self, order: impl Fn() -> Order) {
+        for running in self.tasks.values() {
+            running.control.order(order());
+        }
+    }
+
+    /// Tells the sinks what happened to a task.
+    fn tell(&self, id: TaskId, what: What<'_>) {
+        self.sinks.borrow_mut().tell(Some(id), what);
+    }
+
+    /// Tells the sinks what happened to the run.
+    fn tell_of_run(&self, what: What<'_>) {
+        self.sinks.borrow_mut().tell(None, what);
+    }
+
+    fn warn_of(&self, id: TaskId, sentence: &str) {
+        self.tell(id, What::Warning(sentence));
     }
 
     fn warn(&self, sentence: &str) {
-        self.tell(What::Warning(sentence));
+        self.tell_of_run(What::Warning(sentence));
     }
 
-    /// Tells the end, and sees that all of it is written.
-    fn finish(&mut self, inputs: &Inputs<Input>) -> Outcome {
-        let state = match self.future.state() {
-            FutureState::Completed => FinalState::Completed,
-            FutureState::Failed => FinalState::Failed,
-            _ => FinalState::Cancelled,
-        };
-        let error = match (&self.launch_error, self.exit, self.future.exception()) {
-            (Some(error), _, _) => Some(error.to_string()),
-            // The worker itself failed: what it says is all there is.
-            (None, None, Ok(error)) => Some(format!("{error:#}")),
-            _ => None,
-        };
-        let (reports, malformed) = self.sinks.borrow().counts();
-        let summary = Summary {
-            state,
-            reason: self.ladder.reason(),
-            exit: self.exit,
-            error: error.clone(),
-            reports,
-            malformed,
-        };
-        if state == FinalState::Failed {
-            // Hidden output may be shown now, and would be written into the picture.
-            self.tell(What::Terminal { ours: false });
+    /// Tells the end of the last task, and sees that all of it is written.
+    fn finish(&mut self) -> Outcome {
+        let mut errors = Vec::new();
+        let last = self.tasks.first_key_value();
+        let last = last.map(|(id, running)| {
+            let summary = running.summary();
+            let ending = ending::of_task(running, &summary, self.settings.preserve_status);
+            (*id, summary, ending)
+        });
+        if let Some((id, summary, ending)) = last {
+            self.endings.push(ending);
+            if summary.state == FinalState::Failed {
+                // Hidden output may be shown now, and would be written into the picture.
+                self.tell_of_run(What::Terminal { ours: false });
+            }
+            // Before the end is told, because what could not be written belongs before it.
+            let mut written = self.flush();
+            let event = self
+                .sinks
+                .borrow()
+                .event(Some(id), What::Finished(&summary));
+            let sinks = self.sinks.borrow().count();
+            for index in 0..sinks {
+                // One after the other: hidden output stands above the last line, which another sink writes.
+                self.sinks.borrow_mut().tell_one(index, &event);
+                written = written && self.flush();
+            }
+            errors.extend(summary.error);
+        } else {
+            self.flush();
         }
-        // Before the end is told, because what could not be written belongs before it.
-        let mut written = self.flush(inputs);
-        let finished = Event {
-            task: Some(TaskId::FIRST),
-            at: self.elapsed(),
-            what: What::Finished(&summary),
-        };
-        let sinks = self.sinks.borrow().count();
-        for index in 0..sinks {
-            // One after the other: hidden output stands above the last line, which another sink writes.
-            self.sinks.borrow_mut().tell_one(index, &finished);
-            written = written && self.flush(inputs);
-        }
-        let killed = self.ladder.killed();
-        let ending = match (&self.launch_error, state) {
-            (Some(error), FinalState::Failed) => ending::of_launch(error),
-            _ => ending::of_run(&summary, killed, self.settings.preserve_status),
-        };
-        let (ending, mut errors) = self.losses.end(ending);
-        errors.extend(error);
+        let (ending, mut unsaid) = self.losses.end(ending::of_list(&self.endings));
+        unsaid.extend(errors);
         Outcome {
             ending,
             scope: self.scope,
-            errors,
-            unread: self.discarded || self.gave_up,
+            errors: unsaid,
+            unread: self.discarded || self.gave_up(),
+        }
+    }
+
+    /// Whether a child is waited for no longer.
+    fn gave_up(&self) -> bool {
+        self.tasks.values().any(|running| running.task.gave_up())
+    }
+
+    /// What was requested of the run.
+    fn reason(&self) -> Option<Reason> {
+        self.tasks
+            .values()
+            .find_map(|running| running.task.reason())
+    }
+
+    fn remove_files(&mut self) {
+        for running in self.tasks.values_mut() {
+            running.files = None;
+        }
+    }
+}
+
+impl Running {
+    /// Whether the task is over, or is waited for no longer.
+    fn is_done(&self) -> bool {
+        self.future.done() || self.task.gave_up()
+    }
+
+    /// How the child ended; none if it never ran, or is still there.
+    fn ended(&self) -> Option<&Ended> {
+        let result = self.future.result().ok();
+        result.or_else(|| self.future.suppressed_result())
+    }
+
+    fn summary(&self) -> Summary {
+        let ended = self.ended();
+        let state = match (self.future.state(), ended) {
+            (FutureState::Completed, Some(Ok(exit))) if exit.ending == Ending::Status(0) => {
+                FinalState::Completed
+            }
+            (FutureState::Completed | FutureState::Failed, _) => FinalState::Failed,
+            _ => FinalState::Cancelled,
+        };
+        let error = match (ended, self.future.exception()) {
+            (Some(Err(error)), _) => Some(error.to_string()),
+            // The worker itself failed: what it says is all there is.
+            (None, Ok(error)) => Some(format!("{error:#}")),
+            _ => None,
+        };
+        Summary {
+            state,
+            reason: self.task.reason(),
+            exit: ended.and_then(|ended| ended.as_ref().ok()).copied(),
+            error,
+            reports: self.counts.reports.get(),
+            malformed: self.counts.malformed.get(),
         }
     }
 }

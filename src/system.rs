@@ -1,6 +1,13 @@
-//! This process itself: its signals, groups and descriptors, and what it takes from the system that no safe interface gives. The
-//! only code that may be `unsafe`.
+//! This process itself: its signals, groups and descriptors, the processes that it starts, and what it takes from the system
+//! that no safe interface gives. The only code that may be `unsafe`.
 
 pub(crate) mod closed;
 pub(crate) mod groups;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod pow;
+pub(crate) mod reap;
 pub(crate) mod signals;
+pub(crate) mod spawn;
+pub(crate) mod wake;
+#[cfg(target_os = "linux")]
+pub(crate) mod watcher;

@@ -457,13 +457,19 @@ fn corpus() -> PathBuf {
 #[test]
 fn what_is_found_in_the_streams_is_what_the_table_says() {
     const ABOUT: &str = "\
-# What is found in what programs print
+# What progrun reads from the output of other programs
 
-Made from the streams in `tests/corpus` by `PROGRUN_BLESS=1 cargo test --test suite corpus`.
+This table is made from the recorded streams in `tests/corpus` by `PROGRUN_BLESS=1 cargo test --test suite corpus`.
 
-*Right*: most of what there is to find is found, and nothing else. *Silent*: there is nothing to find, and nothing is
-found. *Partial*, *missed*: too little of it, nothing of it. *Wrong*: something that is no progress is taken for it. The
-streams are cut to a few kilobytes, so that few of them come to their end.
+| verdict | meaning |
+|---|---|
+| right | progrun reads most of the progress in the stream, and nothing else |
+| silent | the stream contains no progress, and progrun reads none |
+| partial | progrun reads only a little of the progress |
+| missed | progrun reads none of the progress |
+| wrong | progrun takes something else for progress |
+
+The streams are cut to a few kilobytes, so that few of them contain the end.
 
 ";
     let table = table(&corpus());

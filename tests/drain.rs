@@ -1,4 +1,5 @@
-//! The end of the output: who still holds it is named, or waited for. That nothing is lost, tests/soak/drain.rs shows.
+//! The end of the output: a process that still holds it is named, or waited for. `tests/soak/drain.rs` shows that nothing
+//! is lost.
 
 use crate::support::{Gate, Lifeline, Signal, assert_text, progrun, state_of, text, until};
 
@@ -18,8 +19,8 @@ fn everybody_who_holds_the_output_is_named_with_the_stream() {
             &text(&output.stderr),
             &format!(
                 "\
-sh: stdout is still held by sh ({pid}); what it writes now is lost (--wait-output waits)
-sh: stderr is still held by sh ({pid}); what it writes now is lost (--wait-output waits)
+sh: stdout is still held open by sh ({pid}); further output is lost (use --wait-output to wait)
+sh: stderr is still held open by sh ({pid}); further output is lost (use --wait-output to wait)
 "
             ),
         );

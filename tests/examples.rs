@@ -1,5 +1,5 @@
-//! Every program in `examples/`, one a language: alone, under progrun, cancelled in the middle, and
-//! behind a launcher that gave descriptor 3 to somebody else.
+//! Every program in `examples/`, one per language: alone, under progrun, cancelled in the middle, and
+//! behind a launcher that uses descriptor 3 for another file.
 //!
 //! Responsible for the promise of `examples/README.md` that these are lines to copy. Nothing here
 //! knows how an example reports: what they leave behind is compared with what `sha256sum`, `cksum`,

@@ -14,7 +14,7 @@ use progrun::internals::command;
 use progrun::internals::formats;
 
 /// Of the last change that a reader of the page would care for.
-const DATE: &str = "2026-11-24";
+const DATE: &str = "2026-11-27";
 
 fn assert_fresh(path: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -73,6 +73,11 @@ fn report_page() -> String {
 
 /// The options as clap knows them, between what it cannot know.
 fn page(command: Command, title: &str, before: &str, after: &str) -> String {
+    // They stand in the synopsis: no reader looks for them among the options.
+    let command = command.mut_args(|argument| {
+        let is_positional = argument.is_positional();
+        argument.hide(is_positional)
+    });
     let man = Man::new(command)
         .title(title)
         .date(DATE)
@@ -202,7 +207,7 @@ fn the_completions_for_zsh_are_fresh() {
         ),
         // With nothing to say about words, or it would stand in the way of the options.
         (
-            "'*::words -- How much is done, and what is going on now:'",
+            "'*::words -- How much is done, followed by a message:'",
             "'*:words:( )'",
         ),
         (
@@ -216,7 +221,7 @@ fn the_completions_for_zsh_are_fresh() {
 
 #[test]
 fn the_completions_for_fish_are_fresh() {
-    let json = "complete -c progrun -n \"__fish_progrun_needs_command\" -l json -d 'Print what happens as JSON, one event a line, on stdout or into FILE' -r -F\n";
+    let json = "complete -c progrun -n \"__fish_progrun_needs_command\" -l json -d 'Write events as JSON, one per line, to stdout or to FILE' -r -F\n";
     let corrections = [
         // Its FILE comes after an equals sign only.
         (json, &*json.replace(" -r -F", "")),

@@ -1,7 +1,7 @@
-//! Every signal in every phase of a run: what the command receives, what progrun tells, how progrun ends.
+//! Every signal in every phase of a run: what the command receives, which events progrun sends, how progrun ends.
 //!
-//! Prints the same for its peers, measured, and keeps `docs/process-control.md` true. Beside that: the clocks of a run
-//! that was stopped, and who holds the ends of the channel. Needs Linux, bash and the usual small commands.
+//! Measures the same for its peers, and keeps `docs/process-control.md` true. Also tests the clocks of a run that was
+//! stopped, and which processes hold the ends of the channel. Needs Linux, bash and the usual small commands.
 
 mod clocks;
 mod ends;

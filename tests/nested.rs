@@ -294,7 +294,7 @@ fn an_inner_one_that_shows_progress_itself_is_cancelled_by_the_signal() {
     while !run.event("output")["text"]
         .as_str()
         .unwrap()
-        .contains("stopping at the next report")
+        .contains("stopping at the next progress report")
     {}
     gate.open();
     let ended = run.finish();

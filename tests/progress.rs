@@ -448,7 +448,7 @@ fn a_panic_of_the_callable_is_a_failure_that_carries_its_text() {
     };
     assert_eq!(text(&literal), "out of paper");
     assert_eq!(text(&formatted), "3 sheets short");
-    assert_eq!(text(&other), "a panic without a text");
+    assert_eq!(text(&other), "a panic without a message");
     assert_eq!(
         literal.exception().unwrap().to_string(),
         "the task panicked: out of paper"

@@ -1,4 +1,4 @@
-//! `progrun report` and the socket: the channel for whoever cannot write to a descriptor.
+//! `progrun report` and the socket: the channel for programs that cannot write to a descriptor.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -180,7 +180,7 @@ fn any_text_is_one_report_of_at_most_4096_bytes() {
 #[test]
 fn a_report_that_is_none_is_told_also_without_progrun_and_ends_no_script() {
     let percentage =
-        "percentage must be a number from 0 to 100 (an amount: with --total or --unit)";
+        "percentage must be a number from 0 to 100 (an amount needs --total or --unit)";
     let long = "x".repeat(5000);
     for (words, sentence) in [
         (&["-5"][..], format!("-5: {percentage}")),
@@ -209,15 +209,15 @@ fn a_report_that_is_none_is_told_also_without_progrun_and_ends_no_script() {
         ),
         (
             &[],
-            "there is nothing to report; --check only asks".to_owned(),
+            "nothing to report (use --check to ask whether the run was cancelled)".to_owned(),
         ),
         (
             &["--message", "a", "1/2", "b"],
-            "there are two messages, one of them by --message".to_owned(),
+            "two messages: one in the words, one in --message".to_owned(),
         ),
         (
             &["--id", &long, "3/10"],
-            "it is longer than 4096 bytes".to_owned(),
+            "the report is longer than 4096 bytes".to_owned(),
         ),
     ] {
         report(words, &[])

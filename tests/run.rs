@@ -1,6 +1,6 @@
 //! What progrun does, seen from outside: whole runs of the program, on no terminal.
 //!
-//! Tests wait for facts (an event, a line, a pipe that everybody let go of) and never for time to pass. Needs sh, bash
+//! Tests wait for facts (an event, a line, a pipe that all processes have closed) and never for time to pass. Needs sh, bash
 //! and the usual small commands.
 
 mod channel;

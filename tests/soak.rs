@@ -1,4 +1,4 @@
-//! Many runs: nothing is lost or left over, and none hangs.
+//! Many runs: nothing is lost or left over, and no run hangs.
 //!
 //! Each takes some seconds; with `PROGRUN_TEST_ALL=1` five to ten times as long.
 

@@ -20,6 +20,13 @@ use tempfile::TempDir;
 
 pub(crate) use rustix::process::Signal;
 
+/// An example program, in a debugging build as in this one: target/PROFILE/deps/suite-HASH -> target/PROFILE/examples/NAME.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.ancestors().nth(2).unwrap();
+    profile.join("examples").join(name)
+}
+
 /// A run to be started: `progrun(&["--timeout", "1h", "--", "make"])`.
 pub(crate) fn progrun(arguments: &[&str]) -> Progrun {
     let program = env!("CARGO_BIN_EXE_progrun");

@@ -3,7 +3,7 @@
 //!
 //! Without a meaning here:
 //!
-//! - 8 and 19, `-v`: what is sent is always told on stderr, and never with `--quiet`.
+//! - 8 and 19, `-v`: each signal is always reported on stderr, and never with `--quiet`.
 //! - `--foreground` in 5 and 14: the terminal is lent to a command that wants it.
 //! - 28, killing a tree on Windows, where progrun does not run.
 //!
@@ -152,7 +152,7 @@ fn scenario_05_a_signal_of_kill_is_137_like_any_killing() {
 
 #[test]
 fn scenario_05_no_signal_at_all_is_refused() {
-    let sentence = "0 sends nothing; for a run without a limit, leave --timeout out";
+    let sentence = "signal 0 sends nothing; to run without a time limit, omit --timeout";
     assert_refused("--signal", "0", sentence);
 }
 

@@ -1,6 +1,6 @@
-//! The whole tree: who is gone after a stop, and who is left alone.
+//! The whole tree of processes: which are gone after a stop, and which are left alone.
 //!
-//! Everybody in a tree holds a lifeline, so that a test sees when nobody is left.
+//! Every process in a tree holds a pipe open, so that a test sees when none is left.
 
 use std::fs;
 

@@ -41,9 +41,7 @@ impl Said {
         }
         let sockets = self.listen.as_ref().and_then(|count| count.parse().ok());
         let sockets = 3..3_i32.saturating_add(sockets.unwrap_or(0));
-        sockets
-            .contains(&number)
-            .then_some("a socket of LISTEN_FDS")
+        sockets.contains(&number).then_some("a LISTEN_FDS socket")
     }
 }
 
@@ -68,7 +66,7 @@ pub(crate) fn channel(wanted: RawFd) -> (RawFd, Option<String>) {
     let free = (wanted + 1..=255).find(|number| !is_open(*number));
     let number = free.unwrap_or(wanted);
     let sentence = format!(
-        "descriptor {wanted} is {owner}: the command reports on {number} (PROGRUN_FD has the number)"
+        "descriptor {wanted} is {owner}: the command reports on {number} instead (PROGRUN_FD={number})"
     );
     (number, Some(sentence))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a command could not be started.
 #[derive(Debug)]
-pub enum LaunchError {
+pub(crate) enum LaunchError {
     /// There is no such program.
     NotFound {
         /// The program as it was asked for.
@@ -98,9 +98,9 @@ impl LaunchError {
 #[must_use]
 pub(crate) fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::EMFILE) => ": raise the limit of open files (ulimit -n)",
+        Some(libc::EMFILE) => ": raise the limit on open files (ulimit -n)",
         // The system's words, "Resource temporarily unavailable", do not say that a thread or a process is meant.
-        Some(libc::EAGAIN) => ": raise the limit of processes (ulimit -u)",
+        Some(libc::EAGAIN) => ": raise the limit on processes (ulimit -u)",
         _ => "",
     }
 }

@@ -101,7 +101,7 @@ impl Observer {
         self.due = now + EVERY.max(processor_time().saturating_sub(begun) * THRIFT);
         let (then, before) = self.last.replace((now, total))?;
         let seconds = now.saturating_duration_since(then).as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "nobody misses the last bytes")]
+        #[expect(clippy::cast_precision_loss, reason = "the last bytes do not matter")]
         let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
         let moved = |way: usize| {
             let transferred = rate(total.transferred[way], before.transferred[way]);

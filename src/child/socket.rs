@@ -20,14 +20,14 @@ use rustix::process::{Pid, geteuid, test_kill_process};
 use crate::client::{self, CANCELLED, REFUSED, TAKEN};
 use crate::model::batch::{Batch, Collector};
 
-use super::worker::{is_transient, read_into, reports_at_once};
+use super::pipe::{is_transient, read_into, reports_at_once};
 
 /// How many connections there are at most. Each may hold the beginning of a line; further ones wait to be accepted.
 const CONNECTIONS: usize = 256;
 
 /// The socket of a run, to be listened on.
 #[derive(Debug)]
-pub struct Socket {
+pub(crate) struct Socket {
     listener: UnixListener,
     path: PathBuf,
 }
@@ -35,7 +35,7 @@ pub struct Socket {
 /// The file of a [`Socket`]: it is there as long as this value lives. A progrun that is killed leaves it behind. Then no
 /// process listens there, a connection is refused, and the next run removes the file.
 #[derive(Debug)]
-pub struct SocketFiles {
+pub(crate) struct SocketFiles {
     /// Held open: what is removed is in this very folder, wherever a name may lead by then.
     folder: OwnedFd,
     path: PathBuf,
@@ -47,7 +47,7 @@ impl Socket {
     ///
     /// None if there is no place for it: a run goes on without.
     #[must_use]
-    pub fn open(number: RawFd) -> Option<(Self, SocketFiles)> {
+    pub(crate) fn open(number: RawFd) -> Option<(Self, SocketFiles)> {
         let lowest = number.max(9) + 1;
         let (listener, files) = places().find_map(|place| bind(&place, lowest).ok())?;
         listener.set_nonblocking(true).ok()?;
@@ -164,7 +164,7 @@ impl Drop for SocketFiles {
 
 /// Something that `poll` may find ready.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Call {
+pub(super) enum Ready {
     /// Somebody wants to connect.
     New,
     /// Something comes on the connection in this place.
@@ -191,7 +191,7 @@ pub(super) struct Clients<'a> {
     connections: Vec<Option<Connection>>,
     /// Whether the next one has to wait until another is over.
     full: bool,
-    verbatim: bool,
+    every_report: bool,
     spoken: bool,
     cancelled: bool,
 }
@@ -203,12 +203,12 @@ struct Connection {
 }
 
 impl<'a> Clients<'a> {
-    pub(super) fn new(socket: Option<&'a Socket>, verbatim: bool) -> Self {
+    pub(super) fn new(socket: Option<&'a Socket>, every_report: bool) -> Self {
         Self {
             listener: socket.map(|socket| &socket.listener),
             connections: Vec::new(),
             full: false,
-            verbatim,
+            every_report,
             spoken: false,
             cancelled: false,
         }
@@ -226,30 +226,30 @@ impl<'a> Clients<'a> {
     }
 
     /// What is to be polled for reading.
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = (Call, BorrowedFd<'_>)> {
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = (Ready, BorrowedFd<'_>)> {
         let listener = self.listener.filter(|_| !self.full);
-        let listener = listener.map(|listener| (Call::New, listener.as_fd()));
+        let listener = listener.map(|listener| (Ready::New, listener.as_fd()));
         let places = self.connections.iter().enumerate();
         let open = places.filter_map(|(place, connection)| {
             let connection = connection.as_ref()?;
-            Some((Call::From(place), connection.stream.as_fd()))
+            Some((Ready::From(place), connection.stream.as_fd()))
         });
         listener.into_iter().chain(open)
     }
 
     /// Takes in what is there, by way of `buffer`.
-    pub(super) fn hear(&mut self, call: Call, buffer: &mut Vec<u8>) -> Received {
+    pub(super) fn hear(&mut self, call: Ready, buffer: &mut Vec<u8>) -> Received {
         let place = match call {
-            Call::New => {
+            Ready::New => {
                 self.accept();
                 return Received::default();
             }
-            Call::From(place) => place,
+            Ready::From(place) => place,
         };
         let Some(connection) = &mut self.connections[place] else {
             return Received::default();
         };
-        let at_most = reports_at_once(self.verbatim);
+        let at_most = reports_at_once(self.every_report);
         let read = match read_into(&connection.stream, buffer, at_most) {
             Ok(read) => read,
             Err(error) if is_transient(error) => return Received::default(),
@@ -295,7 +295,7 @@ impl<'a> Clients<'a> {
         } else if stream.set_nonblocking(true).is_ok() {
             let connection = Some(Connection {
                 stream,
-                collector: Collector::new(self.verbatim),
+                collector: Collector::new(self.every_report),
             });
             match self.connections.iter_mut().find(|place| place.is_none()) {
                 Some(place) => *place = connection,

@@ -1,8 +1,11 @@
-//! The terminal, lent to the child while it wants it.
+//! The controlling terminal, lent to a child while it wants it.
 //!
-//! The child's group is in the background, so that Ctrl-C reaches us alone. What it then reads from the terminal, or
-//! changes of its settings, stops it; it is made the foreground group, continued, and has all to itself: keyboard,
-//! Ctrl-C and Ctrl-Z. The thread that calls this must have SIGTTOU blocked.
+//! A child's group is in the background, so that Ctrl-C reaches us alone. A child that then reads from the terminal, or
+//! changes its settings, is stopped (SIGTTIN, SIGTTOU); its group is made the foreground group and continued, and has all to
+//! itself: keyboard, Ctrl-C and Ctrl-Z. The thread that calls this must have SIGTTOU blocked.
+//!
+//! [`Terminal`] is a value that exists once in a run. Only the worker that holds it can lend it to its child; anything else only
+//! asks.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -19,14 +22,12 @@ use crate::system::groups;
 
 use super::tree;
 
-/// The controlling terminal.
+/// The controlling terminal, to be lent.
 #[derive(Debug)]
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     tty: OwnedFd,
     /// As they were before the first lending.
     settings: Option<Termios>,
-    /// As the child had them when it was stopped by Ctrl-Z.
-    childs: Option<Termios>,
     lent: bool,
     /// Whether it is set up as another terminal of the child's.
     copied: bool,
@@ -36,6 +37,11 @@ pub(super) struct Terminal {
 #[must_use]
 pub(crate) fn has_terminal() -> bool {
     Terminal::open().is_some()
+}
+
+/// Whether the terminal is ours to lend, or the child's already.
+pub(super) fn is_lendable(leader: Pid) -> bool {
+    Terminal::open().is_some_and(|terminal| terminal.is_lendable(leader))
 }
 
 /// Whether the terminal is ours, and needed by no other process of our group: such a one would be in the background while the
@@ -54,16 +60,20 @@ pub(crate) fn is_ours_alone() -> bool {
         && !tree::has_companions()
 }
 
+/// Whether the child's group is the foreground group.
+pub(super) fn has_child(leader: Pid) -> bool {
+    Terminal::open().is_some_and(|terminal| terminal.has_child(leader))
+}
+
 impl Terminal {
     /// None where there is no controlling terminal.
-    pub(super) fn open() -> Option<Self> {
-        // Never waits for a key that somebody else was faster to read.
+    pub(crate) fn open() -> Option<Self> {
+        // A read never waits for a key that another process was faster to read.
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let tty = open("/dev/tty", flags, Mode::empty()).ok()?;
         Some(Self {
             tty,
             settings: None,
-            childs: None,
             lent: false,
             copied: false,
         })
@@ -79,17 +89,22 @@ impl Terminal {
         self.has_us() || self.has_child(leader)
     }
 
-    /// Makes the group of `leader` the foreground group, if that is ours to do. Says whether it is now.
-    pub(super) fn lend(&mut self, leader: Pid) -> bool {
+    /// Makes the group of `leader` the foreground group, if that is ours to do, with the settings that the child had when the
+    /// terminal was taken from it. Says whether it is now.
+    pub(super) fn lend(&mut self, leader: Pid, childs: &mut Option<Termios>) -> bool {
         if !self.is_lendable(leader) {
             return false;
         }
         self.keep_settings();
-        self.give(leader)
+        let lent = self.give(leader);
+        if lent && let Some(settings) = childs.take() {
+            let _ = tcsetattr(&self.tty, OptionalActions::Now, &settings);
+        }
+        lent
     }
 
     /// For a command that is to have the terminal from its first moment on: none where it is not ours to lend.
-    pub(super) fn for_the_start() -> Option<Self> {
+    pub(crate) fn for_the_start() -> Option<Self> {
         let mut terminal = Self::open().filter(Self::has_us)?;
         terminal.keep_settings();
         Some(terminal)
@@ -118,9 +133,6 @@ impl Terminal {
     pub(super) fn give(&mut self, group: Pid) -> bool {
         if tcsetpgrp(&self.tty, group).is_err() {
             return false;
-        }
-        if let Some(settings) = self.childs.take() {
-            let _ = tcsetattr(&self.tty, OptionalActions::Now, &settings);
         }
         self.lent = true;
         true
@@ -170,7 +182,7 @@ impl Terminal {
     }
 
     /// Remembers how it is set up, once. In the background the settings may be those of a shell at its prompt.
-    pub(super) fn keep_settings(&mut self) {
+    pub(crate) fn keep_settings(&mut self) {
         if self.settings.is_none() && self.has_us() {
             self.settings = tcgetattr(&self.tty).ok();
         }
@@ -219,12 +231,13 @@ impl Terminal {
 
     /// Makes us the foreground group again. The child keeps the settings that it made, for it goes on; but with those in
     /// which Ctrl-C is a key like others we would not hear it, and the child has them again with the next lending.
-    pub(super) fn take_back_from_work(&mut self, leader: Pid) {
+    #[must_use]
+    pub(super) fn take_back_from_work(&mut self, leader: Pid) -> Option<Termios> {
         if self.passes_all() {
-            self.take_back_to_stop(leader);
-        } else {
-            self.take_back(leader);
+            return self.take_back_to_stop(leader);
         }
+        self.take_back(leader);
+        None
     }
 
     /// Makes us the foreground group again.
@@ -250,21 +263,21 @@ impl Terminal {
         })
     }
 
-    /// Takes the terminal back from a child that Ctrl-Z has stopped, with the settings that the shell expects; the
-    /// child gets its own again with the next lending.
-    pub(super) fn take_back_to_stop(&mut self, leader: Pid) {
-        if self.has_child(leader) {
-            self.childs = tcgetattr(&self.tty).ok();
-        }
+    /// Takes the terminal back from a child that Ctrl-Z has stopped, with the settings that the shell expects. Gives the
+    /// settings that the child had: it gets them again with the next lending.
+    #[must_use]
+    pub(super) fn take_back_to_stop(&mut self, leader: Pid) -> Option<Termios> {
+        let childs = self.has_child(leader).then(|| tcgetattr(&self.tty).ok());
         let copied = self.copied;
         self.take_back(leader);
         self.restore();
         self.copied = copied;
+        childs.flatten()
     }
 
     /// Takes the terminal back from a child that is gone, whatever it left behind. Says whether what was typed went there
     /// instead of to our group.
-    pub(super) fn take_back_for_good(&mut self, leader: Pid) -> bool {
+    pub(crate) fn take_back_for_good(&mut self, leader: Pid) -> bool {
         let had_keys = self.has_child(leader);
         self.take_back(leader);
         self.restore();

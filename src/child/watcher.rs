@@ -6,11 +6,6 @@
 //! have. When the pipe hangs up, the watcher continues the group, for a stopped process acts on no SIGTERM, gives it its
 //! time, and kills it. Only Linux has one.
 //!
-//! It is a fork that never runs a program: it makes plain system calls, and has a memory of its own, for the kernel's
-//! OOM killer kills all processes that share one. It holds no descriptor but the pipe and a handle of the leader, so that
-//! no end of file waits for it. All signals are blocked in it: only SIGKILL and SIGSTOP reach it, and none makes it leave
-//! a core. Its exit signal is 0, so that no `wait` finds it but the one in this file.
-//!
 //! A fork is dear for a command that is over in a millisecond. So there is a watcher once the child was heard of, has the
 //! terminal, or has run for [`SHORT`]. If we are killed before that there is only the SIGTERM to the child itself; but who
 //! would kill us has to learn our number first, and the child has to ignore SIGTERM by then.
@@ -21,6 +16,9 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+#[cfg(target_os = "linux")]
+use crate::system::watcher::Process;
 
 /// A silent command that is over before that has no watcher.
 const SHORT: Duration = Duration::from_millis(3);
@@ -34,7 +32,7 @@ pub(super) struct Watcher {
     /// When the watcher is started; none once that was tried, or if nothing is ever killed.
     due: Option<Instant>,
     #[cfg(target_os = "linux")]
-    process: Option<linux::Process>,
+    process: Option<Process>,
 }
 
 impl Watcher {
@@ -87,171 +85,7 @@ impl Watcher {
         self.due = None;
         #[cfg(target_os = "linux")]
         {
-            self.process = linux::Process::start(self.leader, self.patience);
+            self.process = Process::start(self.leader, self.patience);
         }
-    }
-}
-
-#[cfg(target_os = "linux")]
-mod linux {
-    #![expect(unsafe_code, reason = "a fork without a program has no safe interface")]
-
-    use std::ffi::CStr;
-    use std::fs;
-    use std::io::{self, Read};
-    use std::mem::MaybeUninit;
-    use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-    use std::time::{Duration, Instant};
-
-    use rustix::process::Pid;
-
-    use crate::system::signals::Blocked;
-
-    /// How often the watcher looks whether anything is left of the group, once its time runs.
-    const LOOK: Duration = Duration::from_millis(20);
-
-    /// Not after us: `pkill -9 progrun` is one of the cases that it is there for.
-    const NAME: &CStr = c"run-watcher";
-
-    /// The process. It leaves when the value is dropped.
-    #[derive(Debug)]
-    pub(super) struct Process {
-        pid: libc::pid_t,
-        /// Hangs up when we are gone, whatever we died of.
-        _end: OwnedFd,
-    }
-
-    impl Process {
-        /// None where the system has no room for one: a run without a watcher is better than none.
-        pub(super) fn start(leader: Pid, patience: Duration) -> Option<Self> {
-            let (hang_up, end) = io::pipe().ok()?;
-            let (mut ready, open) = io::pipe().ok()?;
-            let leader = leader.as_raw_nonzero().get();
-            // A signal in the watcher would run our handlers, and write into our self-pipes.
-            let blocked = Blocked::all();
-            // SAFETY: a fork, with no flag and no signal at its end. The new process has one thread, which makes system
-            // calls on plain numbers and never returns; it takes no lock that another thread may have held.
-            let pid = unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) };
-            if pid == 0 {
-                watch(hang_up.as_raw_fd(), leader, patience);
-            }
-            drop(blocked);
-            let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0)?;
-            // Until the watcher runs it has the read end of the channel, too: on a busy machine a write of the child after
-            // a cancel request succeeded. The end of file comes when it has let go of everything.
-            drop(open);
-            let _ = ready.read_to_end(&mut Vec::new());
-            Some(Self {
-                pid,
-                _end: end.into(),
-            })
-        }
-    }
-
-    impl Process {
-        /// Whether `signal` was sent to it, for it was sent to all members of the group. All signals are blocked there, and
-        /// stay pending.
-        pub(super) fn saw(&self, signal: i32) -> Option<bool> {
-            let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-            let pending = status
-                .lines()
-                .find_map(|line| line.strip_prefix("ShdPnd:"))?;
-            let pending = u64::from_str_radix(pending.trim(), 16).ok()?;
-            Some(pending >> (signal - 1) & 1 == 1)
-        }
-    }
-
-    impl Drop for Process {
-        fn drop(&mut self) {
-            // SAFETY: the number is our child's until it is reaped here, and the place is ours.
-            unsafe {
-                libc::kill(self.pid, libc::SIGKILL);
-                let mut status = MaybeUninit::<libc::c_int>::uninit();
-                while libc::waitpid(self.pid, status.as_mut_ptr(), libc::__WALL) < 0
-                    && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
-                {
-                }
-            }
-        }
-    }
-
-    /// What the watcher does.
-    fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
-        // SAFETY: system calls on plain numbers, each of them async-signal-safe.
-        unsafe {
-            let is_member = libc::setpgid(0, leader) == 0;
-            // Of a session of its own (see `spawn.rs`) we cannot be a member. Nor shall what kills our group kill us then.
-            let is_session = !is_member && libc::getsid(leader) == leader;
-            if is_session {
-                libc::setsid();
-            }
-            libc::dup2(hang_up, 0);
-            if libc::syscall(libc::SYS_close_range, 1, libc::c_uint::MAX, 0) != 0 {
-                // Linux before 5.9. A watcher that keeps all our descriptors open does more harm than none.
-                libc::_exit(0);
-            }
-            // For a leader that leaves its group: a handle, because its number may be a stranger's one day.
-            let handle = libc::syscall(libc::SYS_pidfd_open, leader, 0);
-            let handle = RawFd::try_from(handle).unwrap_or(-1);
-            libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
-            while !is_ready(0, -1) {}
-            if is_member || is_session {
-                libc::kill(-leader, libc::SIGCONT);
-            }
-            let deadline = Instant::now().checked_add(patience);
-            loop {
-                let left = deadline.map_or(LOOK, |at| at.saturating_duration_since(Instant::now()));
-                let leader_is_gone = handle < 0 || is_ready(handle, 0);
-                let is_over = match (is_member, is_session) {
-                    (true, _) => is_alone(leader),
-                    // Nothing pins the number once the group is empty: it is looked often enough to see that first.
-                    (_, true) => is_empty(leader),
-                    (false, false) => true,
-                };
-                if leader_is_gone && is_over {
-                    libc::_exit(0);
-                }
-                if left.is_zero() {
-                    break;
-                }
-                let wait = left.min(LOOK).as_millis() + 1;
-                libc::poll(std::ptr::null_mut(), 0, i32::try_from(wait).unwrap_or(1));
-            }
-            if handle >= 0 {
-                libc::syscall(libc::SYS_pidfd_send_signal, handle, libc::SIGKILL, 0, 0);
-            }
-            if is_member || is_session {
-                libc::kill(-leader, libc::SIGKILL);
-            }
-            libc::_exit(0)
-        }
-    }
-
-    /// Whether there is something to read, an end of file included, within so many milliseconds.
-    fn is_ready(descriptor: RawFd, milliseconds: libc::c_int) -> bool {
-        let mut polled = libc::pollfd {
-            fd: descriptor,
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one place of ours.
-        unsafe { libc::poll(&raw mut polled, 1, milliseconds) > 0 }
-    }
-
-    /// Whether the group of `leader` has no member but this process, which looks from outside and is a member again
-    /// afterwards.
-    fn is_alone(leader: libc::pid_t) -> bool {
-        // SAFETY: system calls on plain numbers.
-        unsafe {
-            libc::setpgid(0, 0);
-            is_empty(leader) || libc::setpgid(0, leader) != 0
-        }
-    }
-
-    /// Whether the group of `leader` has no member.
-    fn is_empty(leader: libc::pid_t) -> bool {
-        // SAFETY: a system call on a plain number.
-        let kill = unsafe { libc::kill(-leader, 0) };
-        kill < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
     }
 }

@@ -24,7 +24,10 @@ pub(super) fn check(from: &[String], source: Option<ValueSource>) -> Result<(), 
     match from.iter().find(|name| alone(name)) {
         Some(name) if from.len() > 1 => Err(super::command().error(
             ErrorKind::ArgumentConflict,
-            format!("'{name}' in '{place}{}' stands alone", from.join(",")),
+            format!(
+                "'{name}' in '{place}{}' cannot be combined with other names",
+                from.join(",")
+            ),
         )),
         _ => Ok(()),
     }

@@ -19,17 +19,17 @@ Examples:
   progrun report --id dl --status ok
   progrun report --check || exit
 
-A file name that may begin with a dash stands behind `--`:
+A file name that may begin with a dash goes after `--`:
   progrun report 3/10 -- \"$file\"
 
 Exit status:
-    0  it was delivered, or nobody wants it: progrun is not there.
-       Also if it makes no report, as 120% does, and if progrun takes
-       nothing for five seconds; that is only said
+    0  delivered, or progrun is not running. Also if the words are not a
+       valid report, such as 120%, or if progrun does not read for five
+       seconds; a message on stderr says so
   130  cancelled: `set -e` or `|| exit` ends the script here
-  125  called wrongly";
+  125  called incorrectly";
 
-/// Batch to the progrun that this runs under
+/// Report progress from a script, and learn whether it is cancelled
 #[derive(Debug, Parser)]
 #[command(
     name = "report",
@@ -39,38 +39,38 @@ Exit status:
 )]
 #[group(skip)]
 pub(super) struct Report {
-    /// How much is done, and what is going on now
+    /// How much is done, followed by a message
     ///
-    /// 3/10, 12MiB/400MiB or 42%; with --total or --unit also 5000 or 5KiB alone. What does not begin so is a message, but
-    /// for the other short forms of progrun-protocol(5).
+    /// The amount is 3/10, 12MiB/400MiB or 42%, or with --total or --unit a number alone, such as 5000 or 5KiB. Words that
+    /// do not begin with an amount are a message, except for the other short forms of progrun-protocol(5).
     #[arg(value_name = "WORD", allow_negative_numbers = true, value_hint = ValueHint::Other)]
     words: Vec<OsString>,
 
-    /// The part that this is about, which has a bar of its own
+    /// ID of the part that this report is about; each part has its own bar
     #[arg(long, value_name = "ID", value_hint = ValueHint::Other)]
     id: Option<OsString>,
 
-    /// The part that this part belongs to
+    /// ID of the part that contains this part
     #[arg(long, value_name = "ID", value_hint = ValueHint::Other)]
     parent: Option<OsString>,
 
-    /// The label of the bar
+    /// Label of the bar
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_hint = ValueHint::Other)]
     title: Option<OsString>,
 
-    /// What is going on now, whatever it looks like
+    /// What is happening now; never taken for an amount
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_hint = ValueHint::Other)]
     message: Option<OsString>,
 
-    /// How much there is: 5000 or 5KiB
+    /// Total amount, such as 5000 or 5KiB
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_hint = ValueHint::Other)]
     total: Option<OsString>,
 
-    /// What is counted: bytes, or any other word
+    /// Unit of the amounts: bytes, or any other word
     #[arg(long, value_name = "WORD", value_hint = ValueHint::Other)]
     unit: Option<OsString>,
 
-    /// How many seconds are left
+    /// Estimated number of seconds left
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, value_hint = ValueHint::Other)]
     eta: Option<OsString>,
 
@@ -78,20 +78,20 @@ pub(super) struct Report {
     #[arg(long, value_name = "HOW")]
     status: Option<StatusArgument>,
 
-    /// Only ask whether the script is cancelled
+    /// Only ask whether the run was cancelled
     #[arg(long, exclusive = true)]
     check: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum StatusArgument {
-    /// It did what it was to do
+    /// It succeeded
     Ok,
-    /// It did not
+    /// It failed
     Failed,
     /// There was nothing to do
     Skipped,
-    /// It was asked to stop, and did
+    /// It stopped on request
     Cancelled,
 }
 
@@ -144,7 +144,7 @@ impl Report {
         let mut progress = self.read(&words)?;
         let message = self.message.as_deref().map(text);
         if message.is_some() && progress.message.is_some() {
-            return Err("there are two messages, one of them by --message".to_owned());
+            return Err("two messages: one in the words, one in --message".to_owned());
         }
         let total = self.total.as_deref().map(text);
         let (total, total_unit) = total.map(|total| amount(&total)).transpose()?.unzip();
@@ -173,7 +173,9 @@ impl Report {
             ..progress
         };
         if own.is_empty() {
-            return Err("there is nothing to report; --check only asks".to_owned());
+            return Err(
+                "nothing to report (use --check to ask whether the run was cancelled)".to_owned(),
+            );
         }
         fit(own)
     }
@@ -194,7 +196,7 @@ impl Report {
             }
         } else {
             protocol::read_short(first)
-                .map_err(|error| format!("{first}: {error} (an amount: with --total or --unit)"))?
+                .map_err(|error| format!("{first}: {error} (an amount needs --total or --unit)"))?
         };
         if !rest.is_empty() {
             let is_amount = progress.progress.or(progress.percentage).is_some();
@@ -223,7 +225,7 @@ fn fit(mut progress: Progress<'_>) -> Result<String, String> {
         };
         let message = progress.message.as_deref().unwrap_or_default();
         if message.is_empty() {
-            return Err(format!("it is longer than {REPORT_LIMIT} bytes"));
+            return Err(format!("the report is longer than {REPORT_LIMIT} bytes"));
         }
         // A character of the message takes one byte of the line or more.
         let end = message.len().saturating_sub(excess + 1);

@@ -10,7 +10,7 @@ use super::{Each, Format, Lines, Mark};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "apt",
-    about: "what apt fetches, then what dpkg does with it, on the channel",
+    about: "downloads by apt, then the steps of dpkg, on the channel",
     switch: "apt-get -o APT::Status-Fd=3 install PACKAGE",
 };
 

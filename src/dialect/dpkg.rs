@@ -10,7 +10,7 @@ use super::{Each, Format, Lines, Mark};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "dpkg",
-    about: "changes of packages, counted, on the channel",
+    about: "package changes, counted, on the channel",
     switch: "dpkg --status-fd 3 -i FILE",
 };
 

@@ -13,7 +13,7 @@ use super::{Each, Format, Lines, Mark};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "ffmpeg",
-    about: "seconds of the film: its meter, on standard error, or -progress, on the channel",
+    about: "seconds of the film, from its meter on standard error or from -progress on the channel",
     switch: "ffmpeg -nostdin ..., ffmpeg -nostdin -progress pipe:3 ...",
 };
 

@@ -28,8 +28,8 @@ use crate::protocol::{Progress, Status};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "meter",
-    about: "percentages and counts that are drawn for people, on either stream: git, wget, tqdm, ...",
-    switch: "git clone --progress, rsync --info=progress2, where they draw nothing",
+    about: "percentages and counts drawn for people, on either stream: git, wget, tqdm, ...",
+    switch: "git clone --progress, rsync --info=progress2, if they draw nothing by default",
 };
 
 /// A longer record is no meter, in characters. Nor is one with so many percent signs: it is a table.

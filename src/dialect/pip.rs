@@ -9,7 +9,7 @@ use super::{Each, Format, Lines, Mark};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "pip",
-    about: "bytes of each file that pip 24.1 or later downloads, on standard output",
+    about: "bytes of each file downloaded by pip 24.1 or later, on standard output",
     switch: "pip download --progress-bar=raw ..., PIP_PROGRESS_BAR=raw",
 };
 

@@ -29,7 +29,7 @@ use super::{Each, Format, Lines, Mark};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "progrun",
-    about: "reports that are printed, and the events of another progrun, on either stream",
+    about: "printed reports and the events of another progrun, on either stream",
     switch: "progrun --from progrun -- ssh HOST progrun --json -- COMMAND",
 };
 

@@ -12,7 +12,7 @@ use tree::{Above, Count, Record, Tree};
 /// What `--list-formats` tells of it.
 pub(super) const FORMAT: Format = Format {
     name: "zig",
-    about: "the tree of what zig 0.13 or later does, on the descriptor of ZIG_PROGRESS",
+    about: "the tree of tasks of zig 0.13 or later, on the descriptor of ZIG_PROGRESS",
     switch: "",
 };
 

@@ -2,7 +2,7 @@
 
 /// How an output stream of the child is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
+pub(crate) enum Route {
     /// It is ours: the same descriptor, no copy.
     Inherit,
     /// It goes through us.

@@ -6,6 +6,8 @@ use crate::child::LaunchError;
 use crate::event::{Ending, FinalState, Reason, Summary};
 use crate::system::signals::{Scope, die_by};
 
+use super::{Running, signals};
+
 /// A timeout was reached, as in coreutils.
 pub(super) const TIMED_OUT: i32 = 124;
 /// progrun itself failed.
@@ -33,8 +35,22 @@ pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> 
     }
 }
 
+/// What a task that is over comes to.
+pub(super) fn of_task(running: &Running, summary: &Summary, preserve_status: bool) -> Ending {
+    match (running.ended(), summary.state) {
+        (Some(Err(error)), FinalState::Failed) => of_launch(error),
+        _ => of_run(summary, running.task.killed(), preserve_status),
+    }
+}
+
+/// What a list comes to: what its only task does, or else the first thing that went wrong.
+pub(super) fn of_list(endings: &[Ending]) -> Ending {
+    let wrong = |ending: &&Ending| **ending != Ending::Status(0);
+    *endings.iter().find(wrong).unwrap_or(&Ending::Status(0))
+}
+
 /// What a child that could not be started comes to.
-pub(super) fn of_launch(error: &LaunchError) -> Ending {
+fn of_launch(error: &LaunchError) -> Ending {
     Ending::Status(match error {
         LaunchError::NotFound { .. } => NOT_FOUND,
         LaunchError::CannotRun { .. } => CANNOT_RUN,
@@ -83,6 +99,7 @@ pub(crate) fn end(ending: Ending) -> ! {
 
 /// Ends the process, and if it is to end by a signal, whoever else is to.
 pub(crate) fn end_all(ending: Ending, scope: Scope) -> ! {
+    signals::release();
     match ending {
         Ending::Status(status) => std::process::exit(status),
         Ending::Signal(signal) => {

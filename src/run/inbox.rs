@@ -1,100 +1,198 @@
-//! The run loop's inbox: one queue in the order in which things happen, and one that goes before it.
+//! The run loop's inbox: everything that can happen to a run, in one order.
 //!
-//! What a signal of the user's sets going must not wait behind what the child prints, or a child that prints faster than a
-//! terminal draws would be deaf to Ctrl-C. So whatever leads from a signal to the child goes before: the signal itself, and
-//! the worker's answer to it. All else keeps one order, and so do those that go before.
+//! What other threads send waits in two queues. What leads from a signal to a child goes before: the signal itself, and the
+//! worker's answer to it. Or else it would wait behind what the child prints, and a child that prints faster than a terminal
+//! draws would be deaf to Ctrl-C. All else keeps one order, and so do those that go before.
+//!
+//! One `poll` waits for all of it: for what is sent and for signals, which both wake a pipe, and for descriptors that are
+//! watched until they break. So no thread has to turn any of these into a message.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The inbox's ends: any number to put into, and one to take from.
-pub(super) fn inbox<T>() -> (Inbox<T>, Inputs<T>) {
-    let (sender, receiver) = mpsc::channel();
-    let urgent = Urgent::default();
-    let inbox = Inbox {
-        sender,
-        urgent: Arc::clone(&urgent),
-    };
-    (inbox, Inputs { receiver, urgent })
-}
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-type Urgent<T> = Arc<Mutex<VecDeque<T>>>;
+use crate::system::wake::{Wake, Woken, wake};
+
+use super::signals::Signals;
+
+/// The inbox's ends: any number to put into, and one to take from.
+///
+/// # Errors
+/// If no pipe can be made.
+pub(super) fn inbox<T>() -> io::Result<(Inbox<T>, Inputs<T>)> {
+    let (wake, woken) = wake()?;
+    let inbox = Inbox {
+        queues: Arc::default(),
+        wake,
+    };
+    let inputs = Inputs {
+        queues: Arc::clone(&inbox.queues),
+        woken,
+        watched: Vec::new(),
+        signals: Signals::default(),
+    };
+    Ok((inbox, inputs))
+}
 
 /// The end to put into.
 pub(super) struct Inbox<T> {
-    /// None: look at what is urgent.
-    sender: Sender<Option<T>>,
-    urgent: Urgent<T>,
+    queues: Arc<Mutex<Queues<T>>>,
+    wake: Wake,
 }
 
 /// The end to take from.
 pub(super) struct Inputs<T> {
-    receiver: Receiver<Option<T>>,
-    urgent: Urgent<T>,
+    queues: Arc<Mutex<Queues<T>>>,
+    woken: Woken,
+    /// What is told once when one of these descriptors breaks.
+    watched: Vec<(OwnedFd, T)>,
+    pub(super) signals: Signals,
+}
+
+struct Queues<T> {
+    first: VecDeque<T>,
+    others: VecDeque<T>,
+    /// Whether the taker is about to wait, or waits: only then does it have to be woken.
+    is_waiting: bool,
+}
+
+impl<T> Default for Queues<T> {
+    fn default() -> Self {
+        Self {
+            first: VecDeque::new(),
+            others: VecDeque::new(),
+            is_waiting: false,
+        }
+    }
 }
 
 impl<T> Clone for Inbox<T> {
     fn clone(&self) -> Self {
         Self {
-            sender: self.sender.clone(),
-            urgent: Arc::clone(&self.urgent),
+            queues: Arc::clone(&self.queues),
+            wake: self.wake.clone(),
         }
     }
 }
 
 impl<T> Inbox<T> {
-    /// Puts it behind all others. Gives whether there is still a taker.
-    pub(super) fn send(&self, input: T) -> bool {
-        self.sender.send(Some(input)).is_ok()
+    /// Puts an input behind all others.
+    pub(super) fn send(&self, input: T) {
+        self.put(|queues| queues.others.push_back(input));
     }
 
-    /// Puts it before all others but those that were put so.
-    pub(super) fn send_first(&self, input: T) -> bool {
-        let mut urgent = self.urgent.lock().unwrap_or_else(PoisonError::into_inner);
-        urgent.push_back(input);
-        drop(urgent);
-        self.sender.send(None).is_ok()
+    /// Puts an input before all others but those that were put so.
+    pub(super) fn send_first(&self, input: T) {
+        self.put(|queues| queues.first.push_back(input));
+    }
+
+    /// What wakes the taker.
+    pub(super) fn wake(&self) -> &Wake {
+        &self.wake
+    }
+
+    fn put(&self, put: impl FnOnce(&mut Queues<T>)) {
+        let mut queues = lock(&self.queues);
+        put(&mut queues);
+        let is_waiting = std::mem::take(&mut queues.is_waiting);
+        drop(queues);
+        if is_waiting {
+            self.wake.wake();
+        }
     }
 }
 
 impl<T> Inputs<T> {
-    /// The next input. It is waited for, but not longer than this; none: for ever.
-    pub(super) fn next(&self, at_most: Option<Duration>) -> Result<T, RecvTimeoutError> {
+    /// Has `input` told once when `descriptor` breaks: a pipe whose reader is gone, a socket that was hung up.
+    pub(super) fn watch(&mut self, descriptor: OwnedFd, input: T) {
+        self.watched.push((descriptor, input));
+    }
+
+    /// The next input. It is waited for, but not longer than this; none: for ever. `signal` makes an input of a signal.
+    ///
+    /// # Errors
+    /// If the system refuses to wait.
+    pub(super) fn next(
+        &mut self,
+        at_most: Option<Duration>,
+        signal: impl Fn(i32) -> T,
+    ) -> io::Result<Option<T>> {
         let until = at_most.and_then(|at_most| Instant::now().checked_add(at_most));
         loop {
-            if let Some(input) = self.first() {
-                return Ok(input);
+            if let Some(number) = self.signals.take() {
+                return Ok(Some(signal(number)));
             }
-            let received = match until {
-                None => self.receiver.recv().map_err(RecvTimeoutError::from),
-                Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    self.receiver.recv_timeout(left)
-                }
-            };
-            match received {
-                Ok(None) => {}
-                Ok(Some(input)) => return Ok(input),
-                Err(error) => return Err(error),
+            let mut queues = lock(&self.queues);
+            if let Some(input) = queues.first.pop_front() {
+                return Ok(Some(input));
+            }
+            if let Some(input) = queues.others.pop_front() {
+                return Ok(Some(input));
+            }
+            queues.is_waiting = true;
+            drop(queues);
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let broken = self.wait(left)?;
+            // Those that were sent meanwhile need not wake it.
+            let mut queues = lock(&self.queues);
+            queues.is_waiting = false;
+            let is_empty = queues.first.is_empty() && queues.others.is_empty();
+            drop(queues);
+            if let Some(input) = broken {
+                return Ok(Some(input));
+            }
+            if is_empty && left == Some(Duration::ZERO) && !self.signals.any() {
+                return Ok(None);
             }
         }
     }
 
-    fn first(&self) -> Option<T> {
-        let mut urgent = self.urgent.lock().unwrap_or_else(PoisonError::into_inner);
-        urgent.pop_front()
+    /// Waits until there may be an input. Gives that of a descriptor that has broken.
+    fn wait(&mut self, at_most: Option<Duration>) -> io::Result<Option<T>> {
+        let mut polled = Vec::with_capacity(1 + self.watched.len());
+        polled.push(PollFd::new(&self.woken, PollFlags::IN));
+        // Nothing is asked of these; what is told anyway is that they broke.
+        let watched = self.watched.iter();
+        polled.extend(watched.map(|(end, _)| PollFd::new(end, PollFlags::empty())));
+        let timeout = at_most.map(|at_most| Timespec {
+            tv_sec: i64::try_from(at_most.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: at_most.subsec_nanos().into(),
+        });
+        match poll(&mut polled, timeout.as_ref()) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |polled: &PollFd<'_>| !polled.revents().is_empty();
+        let woken = is_ready(&polled[0]);
+        let broken = polled[1..].iter().position(is_ready);
+        if woken {
+            self.woken.clear();
+        }
+        Ok(broken.map(|index| self.watched.swap_remove(index).1))
     }
+}
+
+fn lock<T>(queues: &Mutex<Queues<T>>) -> MutexGuard<'_, Queues<T>> {
+    queues.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
+
+    fn next(inputs: &mut Inputs<i32>, at_most: Option<Duration>) -> Option<i32> {
+        inputs.next(at_most, |signal| signal).unwrap()
+    }
 
     #[test]
     fn what_is_urgent_goes_before_and_both_keep_their_order() {
-        let (inbox, inputs) = inbox();
+        let (inbox, mut inputs) = inbox().unwrap();
         for input in 0..3 {
             inbox.send(input);
         }
@@ -102,11 +200,40 @@ mod tests {
             inbox.send_first(input);
         }
         inbox.send(3);
-        let taken: Vec<_> = (0..7).map(|_| inputs.next(None).unwrap()).collect();
+        let taken: Vec<_> = (0..7).filter_map(|_| next(&mut inputs, None)).collect();
         assert_eq!(taken, [10, 11, 12, 0, 1, 2, 3]);
-        let left = inputs.next(Some(Duration::ZERO));
-        assert_eq!(left, Err(RecvTimeoutError::Timeout));
-        drop(inbox);
-        assert_eq!(inputs.next(None), Err(RecvTimeoutError::Disconnected));
+        assert_eq!(next(&mut inputs, Some(Duration::ZERO)), None);
+    }
+
+    #[test]
+    fn what_is_sent_by_other_threads_is_all_taken_however_it_meets_the_waiting() {
+        let (inbox, mut inputs) = inbox().unwrap();
+        let senders = [0, 1, 2].map(|sender| {
+            let inbox = inbox.clone();
+            thread::spawn(move || {
+                for number in 0..10_000 {
+                    inbox.send(3 * number + sender);
+                }
+            })
+        });
+        let mut taken: Vec<_> = (0..30_000)
+            .filter_map(|_| next(&mut inputs, None))
+            .collect();
+        taken.sort_unstable();
+        assert!(taken.into_iter().eq(0..30_000));
+        for sender in senders {
+            sender.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_breaks_is_told_once() {
+        let (_inbox, mut inputs) = inbox().unwrap();
+        let (reader, writer) = io::pipe().unwrap();
+        inputs.watch(writer.into(), 7);
+        assert_eq!(next(&mut inputs, Some(Duration::ZERO)), None);
+        drop(reader);
+        assert_eq!(next(&mut inputs, None), Some(7));
+        assert_eq!(next(&mut inputs, Some(Duration::ZERO)), None);
     }
 }

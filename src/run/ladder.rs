@@ -12,10 +12,6 @@ use std::time::Duration;
 
 use crate::event::{CancelMode, Cause, Reason, Step};
 
-/// A second signal so soon after a step is the same key press: some parents deliver one Ctrl-C twice, the slowest of
-/// those seen after 47 ms.
-const SAME_PRESS: Duration = Duration::from_millis(150);
-
 /// How long each step has. None: for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timeouts {
@@ -97,10 +93,12 @@ impl Ladder {
         if self.request_first(reason, now) {
             return Some(Action::Cancel);
         }
-        if now < self.taken + SAME_PRESS {
-            return None;
-        }
         self.next(Cause::Again, now)
+    }
+
+    /// The same key press was delivered once more, which is no step. But what it was delivered for counts.
+    pub(super) fn echo(&mut self, reason: Reason, now: Duration) -> Option<Action> {
+        self.request_first(reason, now).then_some(Action::Cancel)
     }
 
     /// The child died of a Ctrl-C that went to it alone. Says whether the run ends of that: not if a stop was requested
@@ -124,10 +122,10 @@ impl Ladder {
         first
     }
 
-    /// The channel is closed, or cannot be: `asked` says what the child will see of the request.
-    pub(super) fn asked(&mut self, asked: CancelMode, now: Duration) -> Option<Action> {
+    /// The channel is closed, or cannot be: `mode` says what the child will see of the request.
+    pub(super) fn answered(&mut self, mode: CancelMode, now: Duration) -> Option<Action> {
         let reason = self.reason.filter(|_| self.step.is_none())?;
-        let step = match asked {
+        let step = match mode {
             CancelMode::Channel => Step::Ask,
             CancelMode::Signal => self.signal_of(reason),
         };
@@ -234,7 +232,7 @@ mod tests {
             CancelMode::Signal => ladder.signal_of(reason),
         };
         let begin = Some(Action::Begin(reason, step));
-        assert_eq!(ladder.asked(asked, at(1.0)), begin);
+        assert_eq!(ladder.answered(asked, at(1.0)), begin);
         ladder
     }
 
@@ -327,7 +325,7 @@ mod tests {
     #[test]
     fn a_terminal_that_closes_right_after_a_ctrl_c_takes_its_user_away() {
         let mut ladder = requested(LIMITS, Reason::Interrupt, CancelMode::Signal);
-        assert_eq!(ladder.request(Reason::Hangup, at(1.1)), None);
+        assert_eq!(ladder.echo(Reason::Hangup, at(1.1)), None);
         assert_eq!(
             alone(&mut ladder),
             [
@@ -344,7 +342,7 @@ mod tests {
         let mut ladder = Ladder::new(LIMITS);
         assert!(ladder.interrupted(at(1.0)));
         assert_eq!(ladder.reason(), Some(Reason::Interrupt));
-        assert_eq!(ladder.asked(CancelMode::Signal, at(1.0)), None);
+        assert_eq!(ladder.answered(CancelMode::Signal, at(1.0)), None);
         assert_eq!(
             ladder.request(Reason::Interrupt, at(2.0)),
             Some(Action::Next(Cause::Again, Step::Terminate))
@@ -360,17 +358,6 @@ mod tests {
             ladder.request(Reason::Interrupt, at(2.0)),
             Some(Action::Next(Cause::Again, Step::GiveUp))
         );
-    }
-
-    #[test]
-    fn a_second_signal_within_150_ms_of_a_step_is_the_same_key_press() {
-        let mut ladder = requested(LIMITS, Reason::Interrupt, CancelMode::Channel);
-        assert_eq!(ladder.request(Reason::Interrupt, at(1.149)), None);
-        assert_eq!(
-            ladder.request(Reason::Interrupt, at(1.15)),
-            Some(Action::Next(Cause::Again, Step::Terminate))
-        );
-        assert_eq!(ladder.request(Reason::Interrupt, at(1.2)), None);
     }
 
     const MINUTE: Timeouts = Timeouts {
@@ -391,7 +378,7 @@ mod tests {
         assert_eq!(ladder.tick(at(160.0)), Some(Action::Cancel));
         assert_eq!(ladder.deadline(), None);
         assert_eq!(
-            ladder.asked(CancelMode::Signal, at(160.0)),
+            ladder.answered(CancelMode::Signal, at(160.0)),
             Some(Action::Begin(Reason::Timeout, Step::Signal(libc::SIGUSR1)))
         );
         assert_eq!(ladder.reason(), Some(Reason::Timeout));
@@ -406,7 +393,7 @@ mod tests {
         ladder.started(at(0.0));
         ladder.tick(at(60.0));
         assert_eq!(
-            ladder.asked(CancelMode::Signal, at(60.0)),
+            ladder.answered(CancelMode::Signal, at(60.0)),
             Some(Action::Begin(Reason::Timeout, Step::Kill))
         );
         assert!(ladder.killed());
@@ -417,7 +404,7 @@ mod tests {
         let mut ladder = Ladder::new(MINUTE);
         ladder.started(at(0.0));
         ladder.request(Reason::Interrupt, at(1.0));
-        ladder.asked(CancelMode::Signal, at(1.0));
+        ladder.answered(CancelMode::Signal, at(1.0));
         assert_eq!(
             alone(&mut ladder),
             [
@@ -429,7 +416,7 @@ mod tests {
         let mut ladder = Ladder::new(MINUTE);
         ladder.started(at(0.0));
         ladder.request(Reason::Interrupt, at(1.0));
-        ladder.asked(CancelMode::Signal, at(1.0));
+        ladder.answered(CancelMode::Signal, at(1.0));
         ladder.request(Reason::Interrupt, at(2.0));
         assert_eq!(alone(&mut ladder), [(60.0, KILL_AFTER, Step::Kill)]);
     }

@@ -1,13 +1,17 @@
-//! Lease control: who has the terminal, and who is stopped.
+//! The lease of the terminal: which task has it, which wait for it, and who is stopped.
 //!
-//! A state machine like the ladder: told what happened, it says what to do. The rule: the terminal is ours until the
-//! child, in the background, is stopped for wanting it; then it is the child's until the child reports again, is
-//! stopped by Ctrl-Z, or ends. Whatever stops the child by the terminal's will stops us too, as a shell's job stops as a
-//! whole. Before the terminal changes hands or we stop, the screen is cleared, and that takes its time.
+//! A state machine like the ladder: told what happened, it says what to do. The rule: the terminal is the run's until a
+//! child, in the background, is stopped for wanting it (SIGTTIN, SIGTTOU); then it is that child's until the child reports
+//! again, is stopped by Ctrl-Z, or ends. One child at most has it, the others wait in a queue. What the terminal does to
+//! stop the child stops progrun too, and with it all other children, as a shell stops a job as a whole. Before the terminal
+//! changes hands or progrun stops, the screen is cleared, and that takes its time.
 //!
-//! What is told here was seen a moment ago. A stop that was seen before the child was continued is history, and acting
-//! on it would stop everything again after an `fg`, or take the terminal from a shell that has just made it its own.
+//! What is told here was seen a moment ago. A stop that was seen before the child was continued is history: to act on it
+//! would stop everything again after an `fg`, or take the terminal from a shell that has just made it its own.
 
+use std::collections::VecDeque;
+
+use crate::event::TaskId;
 use crate::system::signals::Scope;
 
 /// What is to be done.
@@ -17,93 +21,153 @@ pub(super) enum Action {
     Clear,
     /// Draw again.
     Draw,
-    /// Lend the terminal if it is ours, and continue the child.
-    Lend,
+    /// Lend the terminal to this task if it is ours, and continue the child. It may have it already.
+    Lend(TaskId),
     /// Take the terminal back from a child that was stopped.
-    TakeBack,
-    /// Send the child this signal.
-    Signal(i32),
+    TakeBack(TaskId),
+    /// Send this signal to the children.
+    Signal(To, i32),
     /// Stop ourselves as this signal does.
     Stop(i32, Scope),
-    /// Somebody stopped the child alone: no time passes for it.
-    Paused,
+    /// The child alone was stopped: no time passes for it.
+    Paused(TaskId),
     /// The child is stopped because it waits for a terminal that it cannot get.
-    Stuck,
+    Stuck(TaskId),
+}
+
+/// Which children a signal is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    All,
+    One(TaskId),
+    AllBut(TaskId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// The terminal is ours, or at least not the child's.
+    /// The terminal is ours, or at least no child's.
     Ours,
-    /// The terminal is being taken back from the child.
-    TakingBack(Then),
+    /// The terminal is being taken back from a child.
+    TakingBack(TaskId, Then),
     /// The screen is being cleared.
     Clearing(Then),
     /// We are stopped, or about to be.
     Stopping(Wanted),
     /// The child is about to have the terminal and to be continued; it is not known yet whether it could be lent.
-    Lending,
+    Lending(TaskId),
     /// The child has the terminal.
-    Lent,
+    Lent(TaskId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
-    Lend,
+    Lend(TaskId),
     Stop(i32, Scope, Wanted),
 }
 
-/// Whether the child wants the terminal when we are back.
+/// Which child wants the terminal when we are back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     No,
     /// It had it before.
-    Again,
+    Again(TaskId),
     /// It waits for it, and we were in the background.
-    Yes,
+    Yes(TaskId),
 }
 
-/// Who has the terminal.
+impl Wanted {
+    fn by(self) -> Option<TaskId> {
+        match self {
+            Self::No => None,
+            Self::Again(task) | Self::Yes(task) => Some(task),
+        }
+    }
+
+    /// The same after the end of `task`.
+    fn without(self, task: TaskId) -> Self {
+        if self.by() == Some(task) {
+            Self::No
+        } else {
+            self
+        }
+    }
+}
+
+/// Which task has the terminal.
 #[derive(Debug)]
-pub(super) struct Lease(State);
+pub(super) struct Lease {
+    state: State,
+    /// The others that wait for it, in the order in which they came.
+    queue: VecDeque<TaskId>,
+}
 
 impl Lease {
     pub(super) fn new() -> Self {
-        Self(State::Ours)
+        Self {
+            state: State::Ours,
+            queue: VecDeque::new(),
+        }
     }
 
-    /// The child was stopped; `lendable` if the terminal is ours, or the child's already.
-    pub(super) fn child_stopped(&mut self, signal: i32, lendable: bool) -> Vec<Action> {
+    /// The child was stopped; `lendable` if the terminal is ours, or this child's already.
+    pub(super) fn child_stopped(
+        &mut self,
+        task: TaskId,
+        signal: i32,
+        lendable: bool,
+    ) -> Vec<Action> {
         let wants = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
-        match self.0 {
-            State::Ours if wants && lendable => self.clear(Then::Lend),
-            State::Ours if wants => self.clear(Then::Stop(signal, Scope::Group, Wanted::Yes)),
+        match self.state {
+            State::Ours if wants && lendable => self.clear(Then::Lend(task)),
+            State::Ours if wants => {
+                let then = Then::Stop(signal, Scope::Group, Wanted::Yes(task));
+                let mut actions = vec![Action::Signal(To::AllBut(task), libc::SIGTSTP)];
+                actions.extend(self.clear(then));
+                actions
+            }
             // We were stopped as well, without notice, and the shell above has given the terminal to us; or a shell
             // below the child has made it its own, and died with it.
-            State::Lent if wants && lendable => vec![self.lend()],
-            State::Lent => {
+            State::Lent(holder) if holder == task && wants && lendable => vec![self.lend(task)],
+            State::Lent(holder) if holder == task => {
                 let then = if wants {
                     // The progrun that we run under has taken it back, and lends it again when we stop for wanting it.
-                    Then::Stop(signal, Scope::Group, Wanted::Yes)
+                    Then::Stop(signal, Scope::Group, Wanted::Yes(task))
                 } else {
-                    Then::Stop(libc::SIGTSTP, Scope::Group, Wanted::Again)
+                    Then::Stop(libc::SIGTSTP, Scope::Group, Wanted::Again(task))
                 };
-                self.0 = State::TakingBack(then);
-                vec![Action::TakeBack]
+                self.state = State::TakingBack(task, then);
+                vec![
+                    Action::TakeBack(task),
+                    Action::Signal(To::AllBut(task), libc::SIGTSTP),
+                ]
             }
-            State::Ours => vec![Action::Paused],
-            State::TakingBack(_) | State::Clearing(_) | State::Stopping(_) | State::Lending => {
-                Vec::new()
+            State::Ours => vec![Action::Paused(task)],
+            State::Lending(other) | State::Lent(other) | State::Clearing(Then::Lend(other))
+                if other != task =>
+            {
+                if wants {
+                    self.wait(task);
+                    return Vec::new();
+                }
+                vec![Action::Paused(task)]
             }
+            // That is history, or our own signal. All are continued, and what still wants the terminal stops again.
+            _ => Vec::new(),
         }
     }
 
     /// The child took the whole screen; `lendable` as in [`child_stopped`](Self::child_stopped).
-    pub(super) fn child_took_screen(&mut self, lendable: bool) -> Vec<Action> {
-        match self.0 {
-            State::Ours if lendable => self.clear(Then::Lend),
-            // As the terminal does it with who changes its settings there.
-            State::Ours => vec![Action::Signal(libc::SIGTTOU)],
+    pub(super) fn child_took_screen(&mut self, task: TaskId, lendable: bool) -> Vec<Action> {
+        match self.state {
+            State::Ours if lendable => self.clear(Then::Lend(task)),
+            // What the terminal does to a background process that changes its settings.
+            State::Ours => vec![Action::Signal(To::One(task), libc::SIGTTOU)],
+            State::Lending(other) | State::Lent(other) | State::Clearing(Then::Lend(other))
+                if other != task =>
+            {
+                self.wait(task);
+                Vec::new()
+            }
             _ => Vec::new(),
         }
     }
@@ -111,93 +175,137 @@ impl Lease {
     /// We are asked to stop, by Ctrl-Z most likely.
     pub(super) fn asked_to_stop(&mut self) -> Vec<Action> {
         let signal = libc::SIGTSTP;
-        match self.0 {
+        match self.state {
             State::Ours => {
-                let mut actions = vec![Action::Signal(signal)];
+                let mut actions = vec![Action::Signal(To::All, signal)];
                 actions.extend(self.clear(Then::Stop(signal, Scope::Process, Wanted::No)));
                 actions
             }
-            State::Lending | State::Lent => {
-                self.0 = State::TakingBack(Then::Stop(signal, Scope::Process, Wanted::Again));
-                vec![Action::TakeBack, Action::Signal(signal)]
+            State::Lending(task) | State::Lent(task) => {
+                let then = Then::Stop(signal, Scope::Process, Wanted::Again(task));
+                self.state = State::TakingBack(task, then);
+                vec![Action::TakeBack(task), Action::Signal(To::All, signal)]
             }
             // The child is stopped already, and gets what it wants when we are back.
-            State::Clearing(Then::Lend) => {
-                self.0 = State::Clearing(Then::Stop(signal, Scope::Process, Wanted::Again));
-                Vec::new()
+            State::Clearing(Then::Lend(task)) => {
+                let then = Then::Stop(signal, Scope::Process, Wanted::Again(task));
+                self.state = State::Clearing(then);
+                vec![Action::Signal(To::AllBut(task), signal)]
             }
-            State::TakingBack(_) | State::Clearing(_) | State::Stopping(_) => Vec::new(),
+            State::TakingBack(..) | State::Clearing(_) | State::Stopping(_) => Vec::new(),
         }
     }
 
     /// The screen is clear.
     pub(super) fn cleared(&mut self) -> Option<Action> {
-        let State::Clearing(then) = self.0 else {
+        let State::Clearing(then) = self.state else {
             return None;
         };
         Some(match then {
-            Then::Lend => self.lend(),
+            Then::Lend(task) => self.lend(task),
             Then::Stop(signal, scope, wanted) => {
-                self.0 = State::Stopping(wanted);
+                self.state = State::Stopping(wanted);
                 Action::Stop(signal, scope)
             }
         })
     }
 
-    /// We are back; `stopped` unless the system discarded the stop, because nobody could have continued us.
+    /// We are back; `stopped` unless the system discarded the stop, because no process could have continued us.
     pub(super) fn resumed(&mut self, stopped: bool) -> Vec<Action> {
-        let State::Stopping(wanted) = self.0 else {
+        let State::Stopping(wanted) = self.state else {
             return Vec::new();
         };
+        let continue_others = |task| Action::Signal(To::AllBut(task), libc::SIGCONT);
         match wanted {
             Wanted::No => {
-                self.0 = State::Ours;
-                vec![Action::Signal(libc::SIGCONT), Action::Draw]
+                let mut actions = vec![Action::Signal(To::All, libc::SIGCONT)];
+                actions.extend(self.take_over());
+                actions
             }
-            Wanted::Yes if !stopped => {
-                self.0 = State::Ours;
-                vec![Action::Draw, Action::Stuck]
+            Wanted::Yes(task) if !stopped => {
+                self.state = State::Ours;
+                vec![continue_others(task), Action::Draw, Action::Stuck(task)]
             }
-            Wanted::Yes | Wanted::Again => vec![self.lend()],
+            Wanted::Yes(task) | Wanted::Again(task) => {
+                vec![continue_others(task), self.lend(task)]
+            }
         }
     }
 
-    /// The terminal was lent, or could not be lent.
-    pub(super) fn lent(&mut self, lent: bool) -> Option<Action> {
-        if self.0 != State::Lending {
-            return None;
-        }
-        if lent {
-            self.0 = State::Lent;
-            return None;
-        }
-        self.0 = State::Ours;
-        Some(Action::Draw)
-    }
-
-    /// The terminal was taken back.
-    pub(super) fn taken_back(&mut self) -> Option<Action> {
-        match self.0 {
-            State::Lent => {
-                self.0 = State::Ours;
-                Some(Action::Draw)
-            }
-            State::TakingBack(then) => {
-                self.0 = State::Clearing(then);
-                Some(Action::Clear)
-            }
-            // In `Lending`: before it is lent once more.
-            _ => None,
+    /// The child has the terminal.
+    pub(super) fn lent(&mut self, task: TaskId) {
+        if self.state == State::Lending(task) {
+            self.state = State::Lent(task);
         }
     }
 
-    fn lend(&mut self) -> Action {
-        self.0 = State::Lending;
-        Action::Lend
+    /// The terminal came back from the child: it has done with it, or `refused` if it could not be lent.
+    pub(super) fn returned(&mut self, task: TaskId, refused: bool) -> Vec<Action> {
+        match self.state {
+            State::Lent(holder) if holder == task => self.take_over(),
+            State::Lending(holder) if holder == task && refused => self.take_over(),
+            // It came back before the child was to have it once more.
+            State::Lending(holder) if holder == task => vec![Action::Lend(task)],
+            State::TakingBack(holder, then) if holder == task => self.clear(then),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The child is gone, and has given back what it had.
+    pub(super) fn over(&mut self, task: TaskId) -> Vec<Action> {
+        self.queue.retain(|waiting| *waiting != task);
+        match self.state {
+            State::Lent(holder) | State::Lending(holder) if holder == task => self.take_over(),
+            State::TakingBack(holder, then) if holder == task => {
+                self.clear(Self::then_without(then, task).unwrap_or(then))
+            }
+            State::Clearing(then) => match Self::then_without(then, task) {
+                Some(then) => {
+                    self.state = State::Clearing(then);
+                    Vec::new()
+                }
+                None => self.take_over(),
+            },
+            State::Stopping(wanted) => {
+                self.state = State::Stopping(wanted.without(task));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What follows instead of `then` when `task` is over; none if that was all for its sake.
+    fn then_without(then: Then, task: TaskId) -> Option<Then> {
+        match then {
+            Then::Lend(wanting) => (wanting != task).then_some(then),
+            Then::Stop(signal, scope, wanted) => {
+                Some(Then::Stop(signal, scope, wanted.without(task)))
+            }
+        }
+    }
+
+    fn wait(&mut self, task: TaskId) {
+        if !self.queue.contains(&task) {
+            self.queue.push_back(task);
+        }
+    }
+
+    /// The terminal is ours: it is lent to the next task that waits for it, or else drawn on.
+    fn take_over(&mut self) -> Vec<Action> {
+        if let Some(next) = self.queue.pop_front() {
+            return self.clear(Then::Lend(next));
+        }
+        self.state = State::Ours;
+        vec![Action::Draw]
+    }
+
+    fn lend(&mut self, task: TaskId) -> Action {
+        self.state = State::Lending(task);
+        Action::Lend(task)
     }
 
     fn clear(&mut self, then: Then) -> Vec<Action> {
-        self.0 = State::Clearing(then);
+        self.state = State::Clearing(then);
         vec![Action::Clear]
     }
 }
@@ -206,145 +314,231 @@ impl Lease {
 mod tests {
     use super::*;
 
+    const A: TaskId = TaskId::FIRST;
+
+    /// A lease whose terminal the first task has.
+    fn lent_to_a() -> Lease {
+        let mut lease = Lease::new();
+        assert_eq!(lease.child_stopped(A, libc::SIGTTOU, true), [Action::Clear]);
+        assert_eq!(lease.cleared(), Some(Action::Lend(A)));
+        lease.lent(A);
+        lease
+    }
+
+    const STOP_OTHERS: Action = Action::Signal(To::AllBut(A), libc::SIGTSTP);
+    const CONTINUE_OTHERS: Action = Action::Signal(To::AllBut(A), libc::SIGCONT);
+
     #[test]
     fn a_terminal_that_was_taken_from_us_while_it_was_lent_is_asked_for_again() {
-        let mut job = Lease::new();
-        job.child_stopped(libc::SIGTTIN, true);
-        job.cleared();
-        job.lent(true);
-        assert_eq!(job.child_stopped(libc::SIGTTIN, false), [Action::TakeBack]);
-        assert_eq!(job.taken_back(), Some(Action::Clear));
+        let mut lease = Lease::new();
+        lease.child_stopped(A, libc::SIGTTIN, true);
+        lease.cleared();
+        lease.lent(A);
         assert_eq!(
-            job.cleared(),
+            lease.child_stopped(A, libc::SIGTTIN, false),
+            [Action::TakeBack(A), STOP_OTHERS]
+        );
+        assert_eq!(lease.returned(A, false), [Action::Clear]);
+        assert_eq!(
+            lease.cleared(),
             Some(Action::Stop(libc::SIGTTIN, Scope::Group))
         );
-        assert_eq!(job.resumed(true), [Action::Lend]);
+        assert_eq!(lease.resumed(true), [CONTINUE_OTHERS, Action::Lend(A)]);
     }
 
     #[test]
     fn a_child_that_wants_the_terminal_gets_it_when_the_screen_is_clear() {
-        let mut job = Lease::new();
-        assert_eq!(job.child_stopped(libc::SIGTTIN, true), [Action::Clear]);
-        assert_eq!(job.cleared(), Some(Action::Lend));
-        assert_eq!(job.lent(true), None);
-        assert_eq!(job.taken_back(), Some(Action::Draw));
-        assert_eq!(job.child_stopped(libc::SIGTTOU, true), [Action::Clear]);
+        let mut lease = Lease::new();
+        assert_eq!(lease.child_stopped(A, libc::SIGTTIN, true), [Action::Clear]);
+        assert_eq!(lease.cleared(), Some(Action::Lend(A)));
+        lease.lent(A);
+        assert_eq!(lease.returned(A, false), [Action::Draw]);
+        assert_eq!(lease.child_stopped(A, libc::SIGTTOU, true), [Action::Clear]);
     }
 
     #[test]
     fn in_the_background_we_stop_too_and_lend_when_we_are_back() {
-        let mut job = Lease::new();
-        assert_eq!(job.child_stopped(libc::SIGTTIN, false), [Action::Clear]);
+        let mut lease = Lease::new();
         assert_eq!(
-            job.cleared(),
+            lease.child_stopped(A, libc::SIGTTIN, false),
+            [STOP_OTHERS, Action::Clear]
+        );
+        assert_eq!(
+            lease.cleared(),
             Some(Action::Stop(libc::SIGTTIN, Scope::Group))
         );
-        assert_eq!(job.resumed(true), [Action::Lend]);
-        assert_eq!(job.lent(false), Some(Action::Draw));
+        assert_eq!(lease.resumed(true), [CONTINUE_OTHERS, Action::Lend(A)]);
+        assert_eq!(lease.returned(A, true), [Action::Draw]);
     }
 
     #[test]
     fn where_we_cannot_be_stopped_the_child_is_said_to_be_stuck_instead_of_spinning() {
-        let mut job = Lease::new();
-        job.child_stopped(libc::SIGTTIN, false);
-        job.cleared();
-        assert_eq!(job.resumed(false), [Action::Draw, Action::Stuck]);
+        let mut lease = Lease::new();
+        lease.child_stopped(A, libc::SIGTTIN, false);
+        lease.cleared();
+        assert_eq!(
+            lease.resumed(false),
+            [CONTINUE_OTHERS, Action::Draw, Action::Stuck(A)]
+        );
     }
 
     #[test]
     fn ctrl_z_stops_the_child_then_us_and_both_go_on_together() {
-        let mut job = Lease::new();
+        let mut lease = Lease::new();
         let tstp = libc::SIGTSTP;
-        assert_eq!(job.asked_to_stop(), [Action::Signal(tstp), Action::Clear]);
-        assert_eq!(job.child_stopped(tstp, true), []);
-        assert_eq!(job.asked_to_stop(), []);
-        assert_eq!(job.cleared(), Some(Action::Stop(tstp, Scope::Process)));
         assert_eq!(
-            job.resumed(true),
-            [Action::Signal(libc::SIGCONT), Action::Draw]
+            lease.asked_to_stop(),
+            [Action::Signal(To::All, tstp), Action::Clear]
+        );
+        assert_eq!(lease.child_stopped(A, tstp, true), []);
+        assert_eq!(lease.asked_to_stop(), []);
+        assert_eq!(lease.cleared(), Some(Action::Stop(tstp, Scope::Process)));
+        assert_eq!(
+            lease.resumed(true),
+            [Action::Signal(To::All, libc::SIGCONT), Action::Draw]
         );
     }
 
     #[test]
     fn ctrl_z_in_a_lent_terminal_stops_us_with_the_child_and_lends_again_after() {
-        let mut job = Lease::new();
-        job.child_stopped(libc::SIGTTOU, true);
-        job.cleared();
-        job.lent(true);
-        assert_eq!(job.child_stopped(libc::SIGTSTP, false), [Action::TakeBack]);
-        assert_eq!(job.taken_back(), Some(Action::Clear));
+        let mut lease = Lease::new();
+        lease.child_stopped(A, libc::SIGTTOU, true);
+        lease.cleared();
+        lease.lent(A);
+        assert_eq!(
+            lease.child_stopped(A, libc::SIGTSTP, false),
+            [Action::TakeBack(A), STOP_OTHERS]
+        );
+        assert_eq!(lease.returned(A, false), [Action::Clear]);
         let stop = Action::Stop(libc::SIGTSTP, Scope::Group);
-        assert_eq!(job.cleared(), Some(stop));
-        assert_eq!(job.resumed(true), [Action::Lend]);
+        assert_eq!(lease.cleared(), Some(stop));
+        assert_eq!(lease.resumed(true), [CONTINUE_OTHERS, Action::Lend(A)]);
     }
 
     #[test]
     fn ctrl_z_in_a_lent_terminal_is_undone_where_we_cannot_be_stopped() {
-        let mut job = Lease::new();
-        job.child_stopped(libc::SIGTTOU, true);
-        job.cleared();
-        job.lent(true);
-        job.child_stopped(libc::SIGTSTP, false);
-        job.taken_back();
-        job.cleared();
-        assert_eq!(job.resumed(false), [Action::Lend]);
+        let mut lease = Lease::new();
+        lease.child_stopped(A, libc::SIGTTOU, true);
+        lease.cleared();
+        lease.lent(A);
+        lease.child_stopped(A, libc::SIGTSTP, false);
+        lease.returned(A, false);
+        lease.cleared();
+        assert_eq!(lease.resumed(false), [CONTINUE_OTHERS, Action::Lend(A)]);
     }
 
     #[test]
     fn a_terminal_that_was_ours_again_without_notice_is_lent_again() {
-        let mut job = Lease::new();
-        job.child_stopped(libc::SIGTTIN, true);
-        job.cleared();
-        job.lent(true);
-        assert_eq!(job.child_stopped(libc::SIGTTIN, true), [Action::Lend]);
+        let mut lease = Lease::new();
+        lease.child_stopped(A, libc::SIGTTIN, true);
+        lease.cleared();
+        lease.lent(A);
+        assert_eq!(
+            lease.child_stopped(A, libc::SIGTTIN, true),
+            [Action::Lend(A)]
+        );
     }
 
     #[test]
     fn a_stop_from_before_the_child_was_continued_is_history() {
-        let mut job = Lease::new();
-        job.child_stopped(libc::SIGTTIN, true);
-        assert_eq!(job.cleared(), Some(Action::Lend));
-        assert_eq!(job.child_stopped(libc::SIGTTIN, true), []);
-        assert_eq!(job.lent(true), None);
+        let mut lease = Lease::new();
+        lease.child_stopped(A, libc::SIGTTIN, true);
+        assert_eq!(lease.cleared(), Some(Action::Lend(A)));
+        assert_eq!(lease.child_stopped(A, libc::SIGTTIN, true), []);
+        lease.lent(A);
         let tstp = libc::SIGTSTP;
         assert_eq!(
-            job.asked_to_stop(),
-            [Action::TakeBack, Action::Signal(tstp)]
+            lease.asked_to_stop(),
+            [Action::TakeBack(A), Action::Signal(To::All, tstp)]
         );
-        assert_eq!(job.taken_back(), Some(Action::Clear));
-        assert_eq!(job.cleared(), Some(Action::Stop(tstp, Scope::Process)));
-        assert_eq!(job.resumed(true), [Action::Lend]);
+        assert_eq!(lease.returned(A, false), [Action::Clear]);
+        assert_eq!(lease.cleared(), Some(Action::Stop(tstp, Scope::Process)));
+        assert_eq!(lease.resumed(true), [CONTINUE_OTHERS, Action::Lend(A)]);
         // We were stopped before we could be told that the child was.
-        assert_eq!(job.child_stopped(tstp, false), []);
-        assert_eq!(job.lent(true), None);
-        assert_eq!(job.child_stopped(tstp, false), [Action::TakeBack]);
+        assert_eq!(lease.child_stopped(A, tstp, false), []);
+        lease.lent(A);
+        assert_eq!(
+            lease.child_stopped(A, tstp, false),
+            [Action::TakeBack(A), STOP_OTHERS]
+        );
     }
 
     #[test]
     fn ctrl_z_while_the_screen_is_cleared_for_the_child_stops_us_before_it_has_the_terminal() {
-        let mut job = Lease::new();
-        job.child_stopped(libc::SIGTTIN, true);
-        assert_eq!(job.asked_to_stop(), []);
+        let mut lease = Lease::new();
+        lease.child_stopped(A, libc::SIGTTIN, true);
+        assert_eq!(lease.asked_to_stop(), [STOP_OTHERS]);
         let stop = Action::Stop(libc::SIGTSTP, Scope::Process);
-        assert_eq!(job.cleared(), Some(stop));
-        assert_eq!(job.resumed(true), [Action::Lend]);
+        assert_eq!(lease.cleared(), Some(stop));
+        assert_eq!(lease.resumed(true), [CONTINUE_OTHERS, Action::Lend(A)]);
     }
 
     #[test]
     fn a_report_that_comes_before_the_terminal_is_lent_once_more_changes_nothing() {
-        let mut job = Lease::new();
-        job.child_stopped(libc::SIGTTIN, true);
-        job.cleared();
-        job.lent(true);
-        job.child_stopped(libc::SIGTTIN, true);
-        assert_eq!(job.taken_back(), None);
-        assert_eq!(job.lent(true), None);
-        assert_eq!(job.taken_back(), Some(Action::Draw));
+        let mut lease = Lease::new();
+        lease.child_stopped(A, libc::SIGTTIN, true);
+        lease.cleared();
+        lease.lent(A);
+        lease.child_stopped(A, libc::SIGTTIN, true);
+        assert_eq!(lease.returned(A, false), [Action::Lend(A)]);
+        lease.lent(A);
+        assert_eq!(lease.returned(A, false), [Action::Draw]);
     }
 
     #[test]
     fn a_child_that_somebody_stops_is_only_shown_as_stopped() {
-        let mut job = Lease::new();
-        assert_eq!(job.child_stopped(libc::SIGSTOP, true), [Action::Paused]);
+        let mut lease = Lease::new();
+        assert_eq!(
+            lease.child_stopped(A, libc::SIGSTOP, true),
+            [Action::Paused(A)]
+        );
+    }
+
+    #[test]
+    fn a_second_child_that_wants_the_terminal_waits_until_the_first_has_done_with_it() {
+        let (b, c) = (A.next(), A.next().next());
+        let mut lease = lent_to_a();
+        assert_eq!(lease.child_stopped(b, libc::SIGTTIN, false), []);
+        assert_eq!(lease.child_took_screen(c, true), []);
+        assert_eq!(lease.child_stopped(b, libc::SIGTTIN, false), []);
+        assert_eq!(
+            lease.child_stopped(c, libc::SIGSTOP, false),
+            [Action::Paused(c)]
+        );
+        assert_eq!(lease.returned(A, false), [Action::Clear]);
+        assert_eq!(lease.cleared(), Some(Action::Lend(b)));
+        lease.lent(b);
+        assert_eq!(lease.over(b), [Action::Clear]);
+        assert_eq!(lease.cleared(), Some(Action::Lend(c)));
+        assert_eq!(lease.returned(c, true), [Action::Draw]);
+    }
+
+    #[test]
+    fn a_child_that_ends_while_it_waits_for_the_terminal_does_not_get_it() {
+        let b = A.next();
+        let mut lease = lent_to_a();
+        lease.child_stopped(b, libc::SIGTTIN, false);
+        assert_eq!(lease.over(b), []);
+        assert_eq!(lease.over(A), [Action::Draw]);
+        lease.child_stopped(b, libc::SIGTTIN, true);
+        assert_eq!(lease.over(b), [Action::Draw]);
+        assert_eq!(lease.cleared(), None);
+    }
+
+    #[test]
+    fn a_child_that_ends_on_the_way_to_a_stop_does_not_keep_the_others_from_it() {
+        let stop = Action::Stop(libc::SIGTSTP, Scope::Process);
+        let continued = [Action::Signal(To::All, libc::SIGCONT), Action::Draw];
+        let mut lease = lent_to_a();
+        lease.asked_to_stop();
+        assert_eq!(lease.over(A), [Action::Clear]);
+        assert_eq!(lease.cleared(), Some(stop));
+        assert_eq!(lease.resumed(true), continued);
+        let mut lease = lent_to_a();
+        lease.asked_to_stop();
+        lease.returned(A, false);
+        assert_eq!(lease.cleared(), Some(stop));
+        assert_eq!(lease.over(A), []);
+        assert_eq!(lease.resumed(true), continued);
     }
 }

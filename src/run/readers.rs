@@ -4,14 +4,12 @@
 //! gone waits a little, and then discards what was not read, or a reader that takes nothing would keep it for ever, its
 //! time limit notwithstanding.
 
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use crate::child::Order;
 use crate::event::Ending;
 
 use super::ending::TIMED_OUT;
-use super::inbox::Inputs;
 use super::{Input, Run};
 
 /// How long the writing of the last words is waited for at least, after giving up and after a stop.
@@ -24,53 +22,65 @@ impl Run<'_> {
     /// When a run that is to stop waits no longer for what its readers have not taken. Without a request a slow reader is
     /// waited for however long it takes, as in every pipeline.
     pub(super) fn discard_at(&self) -> Option<Duration> {
-        self.ladder.reason().filter(|_| !self.discarded)?;
+        if self.discarded || self.tasks.is_empty() {
+            return None;
+        }
         let patience = self.settings.timeouts.kill_after?.max(LAST_WORDS);
-        let last = self.exited?.max(self.ladder.taken());
+        let mut last = Duration::ZERO;
+        for running in self.tasks.values() {
+            running.task.reason()?;
+            last = last.max(running.task.exited_at()?.max(running.task.step_taken()));
+        }
         last.checked_add(patience)
     }
 
-    /// Waits no longer for readers who take nothing.
+    /// Waits no longer for readers that take nothing.
     pub(super) fn discard(&mut self) {
         self.discarded = true;
-        self.control.order(Order::Discard);
+        self.order_all(|| Order::Discard);
         self.sinks.borrow_mut().abandon();
     }
 
-    /// Puts an input into the channel when all that the sinks were given is written.
+    /// Puts an input into the inbox when all that the sinks were given is written.
     pub(super) fn send_when_written(&self, input: impl Fn() -> Input + Send + Sync + 'static) {
         let inbox = self.inbox.clone();
-        self.sinks.borrow_mut().flush(move || {
-            inbox.send(input());
-        });
+        self.sinks.borrow_mut().flush(move || inbox.send(input()));
     }
 
     /// Waits until everything is written, unless the user is tired of that too, or time is over. Gives whether it is.
-    pub(super) fn flush(&mut self, inputs: &Inputs<Input>) -> bool {
+    pub(super) fn flush(&mut self) -> bool {
         self.send_when_written(|| Input::Flushed);
-        let begun = self.elapsed();
+        let begun = self.now();
         loop {
             let until = self.flushed_at(begun);
-            let at_most = until.map(|until| until.saturating_sub(self.elapsed()));
-            match inputs.next(at_most) {
-                Ok(Input::Flushed) => return true,
-                Ok(Input::Gone(what)) => self.gone(what),
-                Ok(Input::Signal(
+            // A run that is over before it handles signals does so when it has to wait.
+            let at_most = until.map(|until| until.saturating_sub(self.now()));
+            let first = (!self.handles_signals).then_some(Duration::ZERO);
+            let next = self.inputs.next(first.or(at_most), Input::Signal);
+            match next {
+                Ok(Some(Input::Flushed)) => return true,
+                Ok(Some(Input::Gone(what))) => self.gone(what),
+                Ok(Some(Input::Signal(
                     signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
-                )) => {
+                ))) => {
                     self.losses.note(Ending::Signal(signal), None);
                     return false;
                 }
-                Err(RecvTimeoutError::Timeout) if !self.gave_up && !self.discarded => {
-                    if self.ladder.reason().is_none() {
+                Ok(None) if !self.handles_signals => {
+                    if self.handle_signals().is_err() {
+                        return false;
+                    }
+                }
+                Ok(None) if !self.gave_up() && !self.discarded => {
+                    if self.reason().is_none() {
                         self.losses.note(Ending::Status(TIMED_OUT), None);
                     }
                     self.discard();
                     // Those that take something are to have it.
                     self.send_when_written(|| Input::Flushed);
                 }
-                Err(_) => return false,
-                Ok(_) => {}
+                Ok(None) | Err(_) => return false,
+                Ok(Some(_)) => {}
             }
         }
     }
@@ -78,14 +88,17 @@ impl Run<'_> {
     /// Until when the writing is waited for that began at `begun`. The time limit is for the whole run.
     fn flushed_at(&self, begun: Duration) -> Option<Duration> {
         let last_words = begun + LAST_WORDS;
-        if self.gave_up {
+        if self.gave_up() {
             return Some(last_words);
         }
         if self.discarded {
             return Some(begun + OTHERS);
         }
-        let limit = match self.ladder.reason() {
-            None => self.ladder.deadline(),
+        let limit = match self.reason() {
+            None => {
+                let tasks = self.tasks.values();
+                tasks.filter_map(|it| it.task.time_limit()).min()
+            }
             Some(_) => self.discard_at(),
         };
         limit.map(|limit| limit.max(last_words))

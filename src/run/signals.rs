@@ -1,32 +1,56 @@
 //! The signals that come to progrun itself, turned into inputs of the run loop.
 //!
-//! ctrlc for SIGINT; signal-hook for those that ctrlc cannot tell apart. What was ignored when we started stays ignored,
-//! for nohup and `cmd &` mean it, and what was blocked is unblocked.
+//! ctrlc for SIGINT; signal-hook for those that ctrlc cannot tell apart. Their handlers note the signal and wake the inbox, and
+//! that is all. What was ignored when we started stays ignored, for nohup and `cmd &` mean it, and what was blocked is
+//! unblocked.
 
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use signal_hook::consts::{
     SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTOU,
     SIGUSR1, SIGUSR2, SIGWINCH, SIGXFSZ,
 };
-use signal_hook::iterator::Signals;
+use signal_hook::{flag, low_level};
 
-use crate::system::signals::{block, is_ignored, unblock};
+use crate::system::signals::{block, is_ignored, set_default, unblock};
+use crate::system::wake::Wake;
 
-use super::{Inbox, Input};
+/// What is held back until there are handlers: what would end us, or stop us without the child, and what the child does.
+const HELD: [i32; 9] = [
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH, SIGCHLD,
+];
 
-/// What ends a process that does not handle it.
-const ENDING: [i32; 6] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2];
+/// What signal-hook handles.
+const HANDLED: [i32; 8] = [
+    SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH, SIGUSR1, SIGUSR2, SIGCHLD,
+];
+
+/// The signals that have come and were not taken yet.
+#[derive(Default)]
+pub(super) struct Signals(Vec<(i32, Arc<AtomicBool>)>);
+
+impl Signals {
+    /// The next one.
+    pub(super) fn take(&self) -> Option<i32> {
+        let mut signals = self.0.iter();
+        let came = signals.find(|(_, came)| came.swap(false, Ordering::AcqRel));
+        came.map(|(signal, _)| *signal)
+    }
+
+    /// Whether there is one.
+    pub(super) fn any(&self) -> bool {
+        self.0.iter().any(|(_, came)| came.load(Ordering::Acquire))
+    }
+}
 
 /// Opens the mask for the signals that we handle. To be called before any thread is started, for they inherit it.
 pub(super) fn open_mask() {
     unblock(&[
         SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
     ]);
-    // The worker opens it for itself: any other thread would only be woken to pass it on.
-    block(SIGCHLD);
-    // Whoever stops us opens it, so as to know that we were continued. It continues us all the same.
+    // The code that stops us opens it, so as to know that we were continued. SIGCONT continues us all the same.
     block(SIGCONT);
     // We draw, and hand the terminal on, also while the child has it and we are in the background.
     block(SIGTTOU);
@@ -34,43 +58,50 @@ pub(super) fn open_mask() {
     block(SIGXFSZ);
 }
 
-/// From now on, and until [`install`], what would end us waits: there will be something to clear away.
+/// Holds back, until [`install`] or [`release`], what would end us: there will be something to clear away.
 pub(super) fn hold() {
-    for signal in ENDING {
+    // Where it was ignored when we started, the system would throw away what the children end with.
+    set_default(SIGCHLD);
+    for signal in HELD {
         block(signal);
     }
 }
 
+/// What was held back of the signals that ask for an end has the effect that it has by default. For a run that was over before
+/// there were handlers. The others came too late to mean anything.
+pub(super) fn release() {
+    unblock(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT]);
+}
+
 /// From now on signals are inputs.
-pub(super) fn install(inbox: &Inbox<Input>) -> anyhow::Result<()> {
-    let interrupts = inbox.clone();
+///
+/// # Errors
+/// If no handler or no thread can be had.
+pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
+    let mut signals = Vec::with_capacity(HANDLED.len() + 1);
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let (came, woken) = (Arc::clone(&interrupt), wake.clone());
     match ctrlc::try_set_handler(move || {
-        interrupts.send_first(Input::Signal(SIGINT));
+        came.store(true, Ordering::Release);
+        woken.wake();
     }) {
-        // Somebody set it before us, to be ignored.
+        // It was set before us, to be ignored.
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
         // Its own words are "unexpected system error", for a thread that cannot be had under `ulimit -u` as well.
         Err(ctrlc::Error::System(error)) => {
-            return Err(error).context("starting a thread for Ctrl-C");
+            return Err(error).context("cannot start a thread for Ctrl-C");
         }
-        Err(error) => return Err(error).context("handling Ctrl-C"),
+        Err(error) => return Err(error).context("cannot handle Ctrl-C"),
     }
-    let wanted = [
-        SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH, SIGUSR1, SIGUSR2,
-    ];
-    let wanted = wanted.into_iter().filter(|signal| !is_ignored(*signal));
-    let mut signals = Signals::new(wanted).context("handling signals")?;
-    let inbox = inbox.clone();
-    thread::Builder::new()
-        .name("progrun-signals".to_owned())
-        .spawn(move || {
-            for signal in signals.forever() {
-                if !inbox.send_first(Input::Signal(signal)) {
-                    return;
-                }
-            }
-        })
-        .context("starting a thread for signals")?;
-    unblock(&ENDING);
-    Ok(())
+    signals.push((SIGINT, interrupt));
+    for signal in HANDLED.into_iter().filter(|signal| !is_ignored(*signal)) {
+        let came = Arc::new(AtomicBool::new(false));
+        // In this order: the wake-up may be taken before the handler has returned.
+        flag::register(signal, Arc::clone(&came)).context("cannot handle signals")?;
+        let descriptor = wake.descriptor().context("cannot handle signals")?;
+        low_level::pipe::register(signal, descriptor).context("cannot handle signals")?;
+        signals.push((signal, came));
+    }
+    unblock(&HELD);
+    Ok(Signals(signals))
 }

@@ -705,8 +705,7 @@ impl Sink for Bars {
             self.screen.write(&kept);
             permits.append(&mut view.permits);
         }
-        let sentence =
-            "a fault of progrun itself, see above: no bars from now on; the command goes on";
+        let sentence = "internal error in progrun (see above): no more bars; the command continues";
         self.screen
             .write(format!("\r\n{}: {sentence}\r\n", escape(&self.name)).as_bytes());
         self.screen.send(permits);

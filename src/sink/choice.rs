@@ -40,13 +40,13 @@ pub(crate) struct Chosen {
     /// Whether the child is to have the terminal itself, from its start to its end.
     pub direct: bool,
     /// Whether every line of the channel is wanted.
-    pub verbatim: bool,
+    pub every_report: bool,
     /// Whether any sink shows how far the child is.
     pub shows_progress: bool,
     /// Whether the activity of a child that reports nothing is shown.
     pub observe: bool,
     /// Whether warnings are shown on stderr.
-    pub shows_messages: bool,
+    pub tells_user: bool,
     /// How long a file waited for its reader.
     pub waited: Duration,
     /// The way to the progrun that we run under, if we report to it: when it breaks, we are cancelled.
@@ -120,10 +120,10 @@ pub(crate) fn choose(
         sinks: sinks.into_iter().flatten().map(guarded).collect(),
         routes,
         direct,
-        verbatim: display.json.is_some(),
+        every_report: display.json.is_some(),
         shows_progress,
         observe: on_stderr == OnStderr::Bars && begin == Begin::Soon,
-        shows_messages: on_stderr != OnStderr::Nothing,
+        tells_user: on_stderr != OnStderr::Nothing,
         waited: files.waited,
         parent,
         reader: reader(display)?,
@@ -173,7 +173,7 @@ struct Files {
 fn open_files(display: &Display, patience: Option<Duration>) -> anyhow::Result<Files> {
     let log = display.log.as_deref();
     if display.has_json_on_stdout() && log == Some(Path::new(files::STDOUT)) {
-        bail!("--log and --json both write to stdout; each needs its own place");
+        bail!("--log and --json cannot both write to stdout");
     }
     let wanted = [("--json", events_path(display)), ("--log", log)];
     let opened = files::open(wanted, patience)?;
@@ -199,10 +199,10 @@ fn json(
 ) -> anyhow::Result<Option<Box<dyn Sink>>> {
     let on_stdout = display.has_json_on_stdout();
     let (place, on_gone) = if on_stdout {
-        let what = "the stream of events is incomplete".to_owned();
+        let what = "the event stream is incomplete".to_owned();
         (copy(stdout())?, notifier.for_reader(what))
     } else if let Some(file) = file {
-        let what = incomplete("the file of events", events_path(display));
+        let what = incomplete("the event file", events_path(display));
         (file, notifier.for_file(what))
     } else {
         return Ok(None);
@@ -228,7 +228,7 @@ fn spool(display: &Display, notifier: &Notifier) -> anyhow::Result<Option<Box<dy
     if display.output != Show::OnFailure || display.has_json_on_stdout() {
         return Ok(None);
     }
-    let what = "not all of what the command printed could be shown".to_owned();
+    let what = "some of the command's output could not be shown".to_owned();
     let on_gone = notifier.for_reader(what);
     let places = [copy(stdout())?, copy(stderr())?];
     let spool = Spool::new(files::unnamed()?, places, on_gone);

@@ -32,7 +32,7 @@ pub(crate) struct NoReader;
 
 impl std::fmt::Display for NoReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no process has opened it to read, and the time is over")
+        f.write_str("no process has opened it for reading within the time limit")
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) fn open(
         let writer = Writer::new(option, &file, alone);
         if let Some(other) = writers.iter().find(|other| writer.spoils(other)) {
             bail!(
-                "{option} and {} write to the same file; each needs its own",
+                "{option} and {} write to the same file; give each its own",
                 other.name
             );
         }
@@ -90,8 +90,7 @@ pub(super) fn open(
     }
     for (writer, file) in writers[2..].iter().zip(files.iter().flatten()) {
         if writer.alone && writer.file.is_some() {
-            ftruncate(file, 0)
-                .with_context(|| format!("cannot empty the file of {}", writer.name))?;
+            ftruncate(file, 0).with_context(|| format!("cannot empty the {} file", writer.name))?;
         }
     }
     Ok(Opened {
@@ -170,9 +169,9 @@ fn create(
 pub(super) fn copy(descriptor: impl AsFd) -> anyhow::Result<OwnedFd> {
     match fcntl_dupfd_cloexec(descriptor, 10) {
         Err(Errno::INVAL | Errno::MFILE) => {
-            bail!("the limit of open files is too low (ulimit -n)")
+            bail!("the limit on open files is too low (ulimit -n)")
         }
-        copy => copy.context("cannot copy a descriptor"),
+        copy => copy.context("cannot duplicate a descriptor"),
     }
 }
 
@@ -183,7 +182,7 @@ pub(super) fn unnamed() -> anyhow::Result<File> {
     unnamed_in(&wanted)
         .or_else(|error| unnamed_in(usual).map_err(|_| error))
         .or_else(|error| in_memory().ok_or(error))
-        .with_context(|| format!("cannot keep the output in {} (TMPDIR)", wanted.display()))
+        .with_context(|| format!("cannot store the output in {} (TMPDIR)", wanted.display()))
 }
 
 fn unnamed_in(folder: &Path) -> io::Result<File> {

@@ -150,7 +150,7 @@ pub(super) fn outcome(summary: &Summary, elapsed: Duration) -> String {
                 None | Some(Ending::Signal(libc::SIGPIPE)) => format!("{what} after {time}"),
                 // It may have stopped early, or missed the request: only its author knows.
                 Some(Ending::Status(0)) => {
-                    format!("{what} after {time} (it ended with status 0 all the same)")
+                    format!("{what} after {time} (although it exited with status 0)")
                 }
                 Some(_) => format!("{what} after {time} ({status})"),
             }

@@ -54,7 +54,9 @@ impl Stop {
         let state = self.state(self.taken);
         Some(match self.cause {
             _ if self.step == Step::GiveUp => return None,
-            Some(Cause::NoReaction(time)) => format!("no reaction in {}: {state}", duration(time)),
+            Some(Cause::NoReaction(time)) => {
+                format!("no response after {}: {state}", duration(time))
+            }
             _ => state,
         })
     }
@@ -66,7 +68,10 @@ impl Stop {
         let mut text = match self.step {
             Step::Ask => {
                 let at_most = left.as_ref().map(|left| format!(", at most {left}"));
-                format!("stopping at the next report{}", at_most.unwrap_or_default())
+                format!(
+                    "stopping at the next progress report{}",
+                    at_most.unwrap_or_default()
+                )
             }
             Step::Signal(libc::SIGINT) => "interrupted".to_owned(),
             Step::Signal(libc::SIGTERM) | Step::Terminate => "terminating".to_owned(),
@@ -75,7 +80,7 @@ impl Stop {
             Step::GiveUp => "giving up".to_owned(),
         };
         if self.step != Step::Ask && waited >= Duration::from_secs(1) {
-            text.push_str("; still running, ");
+            text.push_str("; still running after ");
             text.push_str(&clock(waited));
         }
         if let Some(left) = left.filter(|_| self.step != Step::Ask) {
@@ -87,7 +92,12 @@ impl Stop {
         };
         match (self.reason, self.step) {
             (Reason::Interrupt, Step::Ask | Step::Signal(_) | Step::Terminate) => {
-                format!("{text} (Ctrl-C again: {})", self.next_step())
+                let now = if self.step == Step::Ask || self.next.is_some() {
+                    " now"
+                } else {
+                    ""
+                };
+                format!("{text} (Ctrl-C again: {}{now})", self.next_step())
             }
             _ => text,
         }
@@ -249,27 +259,27 @@ mod tests {
         let stop = begun(Reason::Interrupt, Step::Ask, Some(10));
         assert_eq!(
             stop.state(at(3)),
-            "stopping at the next report, at most 10s (Ctrl-C again: SIGTERM)"
+            "stopping at the next progress report, at most 10s (Ctrl-C again: SIGTERM now)"
         );
         assert_eq!(
             stop.state(at(9)),
-            "stopping at the next report, at most 4s (Ctrl-C again: SIGTERM)"
+            "stopping at the next progress report, at most 4s (Ctrl-C again: SIGTERM now)"
         );
         let grace = Cause::NoReaction(at(10));
         let stop = then(stop, grace, Step::Signal(libc::SIGINT), None, 13);
         assert_eq!(
             stop.sentence().unwrap(),
-            "no reaction in 10s: interrupted (Ctrl-C again: SIGTERM)"
+            "no response after 10s: interrupted (Ctrl-C again: SIGTERM)"
         );
         assert_eq!(
             stop.state(at(25)),
-            "interrupted; still running, 12s (Ctrl-C again: SIGTERM)"
+            "interrupted; still running after 12s (Ctrl-C again: SIGTERM)"
         );
         let stop = then(stop, Cause::Again, Step::Terminate, None, 30);
         assert_eq!(stop.state(at(30)), "terminating (Ctrl-C again: SIGKILL)");
         let stop = then(stop, Cause::Again, Step::Kill, None, 31);
         assert_eq!(stop.state(at(31)), "killing");
-        assert_eq!(stop.state(at(33)), "killing; still running, 2s");
+        assert_eq!(stop.state(at(33)), "killing; still running after 2s");
         let stop = then(stop, Cause::Again, Step::GiveUp, None, 34);
         assert_eq!(stop.sentence(), None);
     }
@@ -283,20 +293,20 @@ mod tests {
         );
         assert_eq!(
             stop.state(at(5)),
-            "timed out after 3s: terminating; still running, 2s; SIGKILL in 3s"
+            "timed out after 3s: terminating; still running after 2s; SIGKILL in 3s"
         );
         let stop = begun(Reason::Terminate, Step::Signal(libc::SIGTERM), None);
         assert_eq!(stop.sentence().unwrap(), "terminating");
         let stop = begun(Reason::Parent, Step::Ask, None);
         assert_eq!(
             stop.sentence().unwrap(),
-            "cancelled by the outer progrun: stopping at the next report"
+            "cancelled by the outer progrun: stopping at the next progress report"
         );
         let stop = begun(Reason::Interrupt, Step::Signal(libc::SIGINT), Some(5));
         let stop = then(stop, Cause::TimedOut, Step::Terminate, Some(5), 60);
         assert_eq!(
             stop.sentence().unwrap(),
-            "timed out after 1m00s: terminating; SIGKILL in 5s (Ctrl-C again: SIGKILL)"
+            "timed out after 1m00s: terminating; SIGKILL in 5s (Ctrl-C again: SIGKILL now)"
         );
     }
 }

@@ -53,7 +53,10 @@ pub(super) type OnGone = Box<dyn Fn(&io::Error) + Send + Sync>;
 
 /// Why a place is given up that takes nothing.
 pub(super) fn unread() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "not all of it was read in time")
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        "its reader did not read it all in time",
+    )
 }
 
 impl Writer {

@@ -1,8 +1,7 @@
-//! Masks and dispositions of signals, and stopping ourselves.
+//! Masks and dispositions of signals, and stopping and ending this process.
 //!
-//! One of the four files with `unsafe` code (the others are `spawn.rs`, `watcher.rs` and `groups.rs`): none of the crates that we have offers a safe
-//! interface to the mask of a thread and the disposition of a signal. All that is handed to the system here is plain
-//! data of this file's own, for which all-zero bytes are valid.
+//! None of the crates that we have offers a safe interface to the mask of a thread and the disposition of a signal. All that
+//! is handed to the system here is plain data of this file's own, for which all-zero bytes are valid.
 #![expect(
     unsafe_code,
     reason = "signal masks and dispositions have no safe interface"
@@ -68,7 +67,7 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
 
 /// Keeps `signal` from this thread and those that it will start. For SIGTTOU that means: this program may write to its
 /// terminal and hand it on also while it is in the background. A mask, unlike "ignored", does not reach the child.
-pub fn block(signal: i32) {
+pub(crate) fn block(signal: i32) {
     // SAFETY: as above.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
@@ -78,8 +77,8 @@ pub fn block(signal: i32) {
     }
 }
 
-/// What the child does to its signals between fork and exec: default handlers and an empty mask. What was ignored stays
-/// ignored, for nohup means it.
+/// What a child does to its signals before it is another program: default handlers and an empty mask. What was ignored stays
+/// ignored, for nohup means it; but for SIGPIPE, which Rust's runtime ignores in this process.
 pub(crate) fn reset() {
     // SAFETY: async-signal-safe system calls on plain data.
     unsafe {
@@ -95,6 +94,9 @@ pub(crate) fn reset() {
                 libc::sigaction(signal, &raw const action, std::ptr::null_mut());
             }
         }
+        action = std::mem::zeroed();
+        action.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(libc::SIGPIPE, &raw const action, std::ptr::null_mut());
         let mut mask: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut mask);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
@@ -112,13 +114,21 @@ pub(crate) fn send_real_time(leader: Pid, signal: i32) {
 /// Ends this process, or its group, as `signal` does by default. Returns only if it does not: for the first process of a
 /// container.
 pub(crate) fn die_by(signal: i32, scope: Scope) {
-    // SAFETY: as above; a default action runs no code of ours.
+    set_default(signal);
+    unblock(&[signal]);
+    // SAFETY: a default action runs no code of ours.
+    unsafe {
+        libc::kill(scope.pid(), signal);
+    }
+}
+
+/// Has `signal` do what it does by default.
+pub(crate) fn set_default(signal: i32) {
+    // SAFETY: plain data, which the call only reads.
     unsafe {
         let mut default: libc::sigaction = std::mem::zeroed();
         default.sa_sigaction = libc::SIG_DFL;
         libc::sigaction(signal, &raw const default, std::ptr::null_mut());
-        unblock(&[signal]);
-        libc::kill(scope.pid(), signal);
     }
 }
 

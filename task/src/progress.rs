@@ -298,7 +298,7 @@ impl TaskPanicked {
         } else if let Some(text) = payload.downcast_ref::<String>() {
             text.clone()
         } else {
-            "a panic without a text".to_owned()
+            "a panic without a message".to_owned()
         };
         Self { text }
     }

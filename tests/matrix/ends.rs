@@ -1,6 +1,6 @@
-//! Who holds the two ends of a channel while a run is under way. A read end in any other process than progrun would make
-//! every cancellation do nothing, without a word. And who holds all else that progrun has open: a command that inherits
-//! our end of its own output would never see that we are gone.
+//! Which processes hold the two ends of the channel during a run. A read end in any process but progrun would make every
+//! cancellation do nothing, without a message. Also which processes hold the other descriptors of progrun: a command that
+//! inherits progrun's end of its own output would never notice that progrun is gone.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;

@@ -20,38 +20,34 @@ const PEERS: [Wrapper; 3] = [Wrapper::Timeout, Wrapper::Parallel, Wrapper::Scrip
 
 /// The tables of the page; whether the peers are in the same situation.
 const TABLES: [(Phase, bool, &str); 9] = [
+    (Phase::Reporting, false, "The command runs and has reported"),
     (
-        Phase::Reporting,
-        false,
-        "The command runs, and has reported",
+        Phase::Silent,
+        true,
+        "The command runs and has never reported",
     ),
-    (Phase::Silent, true, "The command runs, and never reported"),
-    (Phase::Cancelling, true, "A SIGINT came before"),
-    (
-        Phase::SamePress,
-        false,
-        "A SIGINT came less than 150 ms before",
-    ),
-    (Phase::Terminating, true, "Two SIGINTs came before"),
+    (Phase::Cancelling, true, "After a SIGINT"),
+    (Phase::SamePress, false, "Less than 150 ms after a SIGINT"),
+    (Phase::Terminating, true, "After two SIGINTs"),
     (
         Phase::Printing,
         false,
-        "The command runs, and reports in a format of another program",
+        "The command runs and reports in a format of another program",
     ),
     (
         Phase::Draining,
         true,
-        "The command is gone, but another process holds its stdout",
+        "The command has ended, but another process holds its stdout",
     ),
     (
         Phase::Ignored,
         true,
-        "All these signals were ignored at the start",
+        "All these signals were ignored when progrun started",
     ),
     (
         Phase::Blocked,
         true,
-        "All these signals were blocked at the start",
+        "All these signals were blocked when progrun started",
     ),
 ];
 
@@ -90,7 +86,7 @@ fn tables() -> String {
         let _ = writeln!(text, "\n### {title}\n");
         let peers: &[_] = if with_peers { &PEERS } else { &[] };
         let titles: Vec<_> = peers.iter().map(|peer| peer.words()[0]).collect();
-        let own = "| signal | the command gets | progrun tells | progrun ends |";
+        let own = "| signal | the command gets | events of progrun | progrun ends |";
         let _ = writeln!(text, "{own}{}", columns(&titles));
         let _ = writeln!(text, "|---|---|---|---|{}", "---|".repeat(peers.len()));
         for (row, cells) in table(phase).lines().zip(cells(peers, phase)) {

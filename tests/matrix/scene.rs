@@ -1,7 +1,7 @@
 //! One cell of the matrix: a recorder under a wrapper, led into a phase, one signal, and all that followed.
 //!
-//! Nothing here waits for time to pass in the hope that something has happened by then. A scene has *settled* when nobody
-//! in it has run between two looks at /proc: then all that follows from the last deed has happened.
+//! Nothing here waits for time to pass in the hope that something has happened by then. A scene has *settled* when no
+//! process in it has run between two looks at /proc: all effects of the last action have then happened.
 
 use std::fs::{self, File};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -141,10 +141,10 @@ pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
         }
         let mut cell = scene.end(&before);
         if gone[0] {
-            "it is gone".clone_into(&mut cell.received);
+            "had ended".clone_into(&mut cell.received);
         }
         if gone[1] {
-            cell.ended = format!("has ended: {}", cell.ended.replace(", at once", ""));
+            cell.ended = format!("had ended: {}", cell.ended.replace(", at once", ""));
         }
         return cell;
     }

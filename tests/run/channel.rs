@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, getpgid};
 
-use crate::support::{Gate, Running, Signal, progrun, text};
+use crate::support::{Gate, Running, Signal, progrun};
 
 /// `cat` under progrun, running and waiting for input that never comes.
 fn waiting_cat(gate: &mut Gate) -> (Running, Pid) {
@@ -182,24 +182,42 @@ fn a_bystander_that_holds_the_channel_is_not_waited_for() {
     progrun(&[&["--quiet", "--"][..], &command].concat()).status(0);
 }
 
-/// What many children of one process came to, in a debugging build as in this one.
-fn many_children(before: &[&str], words: &[&str]) -> String {
-    let test = std::env::current_exe().unwrap();
-    // target/PROFILE/deps/suite-HASH -> target/PROFILE/examples/many-children
-    let program = test.ancestors().nth(2).unwrap();
-    let program = program.join("examples/many-children");
-    let command = [before, &[program.to_str().unwrap()], words].concat();
+/// How often each of these words stands in the events of a run of many tasks: what each of them is counted by.
+fn many_tasks(
+    before: &[&str],
+    slots: &str,
+    times: &str,
+    task: &[&str],
+    words: &[&str],
+) -> Vec<usize> {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events");
+    let program = crate::support::example("many-tasks");
+    let list = [
+        program.to_str().unwrap(),
+        slots,
+        times,
+        events.to_str().unwrap(),
+    ];
+    let command = [before, &list, task].concat();
     let output = Command::new(command[0]).args(&command[1..]).output();
-    text(&output.unwrap().stdout)
+    let output = output.unwrap();
+    let events = fs::read_to_string(events).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    words
+        .iter()
+        .map(|word| events.matches(word).count())
+        .collect()
 }
 
 #[test]
 fn a_missing_program_never_looks_like_one_that_started_whatever_other_threads_open() {
-    let counts = many_children(&[], &["16", "600", "/none"]);
-    assert!(
-        counts.ends_with("\"not started\": 600}\n") && !counts.contains("\"started\""),
-        "{counts}"
-    );
+    let words = [
+        r#""event":"started""#,
+        r#""event":"finished""#,
+        "cannot run /none: no such file",
+    ];
+    let counts = many_tasks(&[], "16", "600", &["/none"], &words);
+    assert_eq!(counts, [0, 600, 600]);
 }
 
 #[cfg(target_os = "linux")]
@@ -210,11 +228,10 @@ fn the_first_process_of_a_container_reaps_orphans_and_takes_no_status_from_its_c
     if !rustix::process::geteuid().is_root() {
         unshare.push("--map-root-user");
     }
-    let leaves_orphans = ["8", "200", "sh", "-c", "(sleep 0 &); (sleep 0 &); exit 7"];
-    assert_eq!(
-        many_children(&unshare, &leaves_orphans),
-        "{\"ended\": 200, \"exit status 7\": 200, \"started\": 200}\n"
-    );
+    let leaves_orphans = ["sh", "-c", "(sleep 0 &); (sleep 0 &); exit 7"];
+    let words = [r#""event":"started""#, r#""exit_status":7"#];
+    let counts = many_tasks(&unshare, "8", "200", &leaves_orphans, &words);
+    assert_eq!(counts, [200, 200]);
 }
 
 /// A run that says on which descriptor it reports, and what it finds on 3.
@@ -242,12 +259,12 @@ fn a_jobserver_and_the_sockets_of_a_service_are_left_alone_and_progrun_says_so()
         (
             "exec 3</dev/null 4>/dev/zero; export LISTEN_FDS=2;",
             5,
-            "a socket of LISTEN_FDS",
+            "a LISTEN_FDS socket",
         ),
         (
             "exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$;",
             4,
-            "a socket of LISTEN_FDS",
+            "a LISTEN_FDS socket",
         ),
     ] {
         let ended = with_descriptors(before).finish();
@@ -258,7 +275,7 @@ fn a_jobserver_and_the_sockets_of_a_service_are_left_alone_and_progrun_says_so()
             "{before}"
         );
         let sentence = format!(
-            "descriptor 3 is {owner}: the command reports on {number} (PROGRUN_FD has the number)"
+            "descriptor 3 is {owner}: the command reports on {number} instead (PROGRUN_FD={number})"
         );
         let warnings = ended.all("warning");
         assert_eq!(warnings.len(), 1);

@@ -1,4 +1,4 @@
-//! `--json`: which events come, in which order, and what happens when nobody reads them.
+//! `--json`: which events come, in which order, and what happens when no process reads them.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};

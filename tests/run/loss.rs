@@ -1,4 +1,4 @@
-//! What cannot be written or kept: that it is said, that no status of 0 hides it, and that nobody's file is spoiled.
+//! Output that cannot be written or stored: progrun says so, no status of 0 hides it, and no other file is damaged.
 
 use std::fs;
 use std::io::Read;
@@ -46,7 +46,7 @@ fn output_that_is_lost_is_said_also_in_quiet_and_the_status_is_not_0() {
     let failing = ["--quiet", "--output=on-failure"];
     assert_eq!(
         on_a_full_disk(&failing, "echo hi; exit 7", 7),
-        format!("progrun: not all of what the command printed could be shown: {NO_ROOM}\n")
+        format!("progrun: some of the command's output could not be shown: {NO_ROOM}\n")
     );
     assert_eq!(on_a_full_disk(&failing, "echo hi", 0), "");
 }
@@ -59,13 +59,13 @@ fn events_that_are_lost_are_said_also_in_quiet_and_the_status_is_not_0() {
     for options in [&["--json"][..], &["--json", "--quiet"]] {
         assert_eq!(
             on_a_full_disk(options, "echo hi", 125),
-            format!("progrun: the stream of events is incomplete: {NO_ROOM}\n")
+            format!("progrun: the event stream is incomplete: {NO_ROOM}\n")
         );
     }
     progrun(&["--quiet", "--json=/dev/full", "--", "echo", "hi"])
         .stdout("hi\n")
         .stderr(&format!(
-            "progrun: the file of events /dev/full is incomplete: {NO_ROOM}\n"
+            "progrun: the event file /dev/full is incomplete: {NO_ROOM}\n"
         ))
         .status(125);
 }
@@ -181,7 +181,7 @@ fn one_file_for_two_is_refused_before_anything_in_it_is_lost() {
             .inside("sh", &format!(r#"exec "$@" {redirection}"#))
             .in_folder(folder.path())
             .stderr(&format!(
-                "progrun: {both} write to the same file; each needs its own\n"
+                "progrun: {both} write to the same file; give each its own\n"
             ))
             .status(125);
         assert_eq!(fs::read_to_string(&file).unwrap(), "of yesterday\n");
@@ -231,10 +231,7 @@ fn a_file_that_may_not_grow_is_told_and_ends_nothing() {
             .in_folder(folder.path())
             .output()
     };
-    for (option, what) in [
-        ("--log=l", "the log l"),
-        ("--json=l", "the file of events l"),
-    ] {
+    for (option, what) in [("--log=l", "the log l"), ("--json=l", "the event file l")] {
         let fill = if option == "--json=l" {
             "for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do echo $i/16 >&3; done; "
         } else {

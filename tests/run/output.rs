@@ -1,4 +1,4 @@
-//! What the command prints: who gets it, and that every byte of it arrives.
+//! The command's output: where it goes, and that every byte of it arrives.
 
 use std::fs;
 use std::io::Read;
@@ -164,7 +164,7 @@ fn whoever_still_holds_the_output_is_named_and_not_waited_for() {
     assert_text(
         &text(&output.stderr),
         &format!(
-            "sh: stdout is still held by sleep ({pid}); what it writes now is lost (--wait-output waits)\n"
+            "sh: stdout is still held open by sleep ({pid}); further output is lost (use --wait-output to wait)\n"
         ),
     );
     assert_eq!(output.status.code(), Some(0));

@@ -46,7 +46,7 @@ fn what_ctrl_c_sets_going_is_told() {
     run.signal(Signal::INT);
     assert_text(
         &run.stderr_line(),
-        "sh: stopping at the next report, at most 1h00m (Ctrl-C again: SIGTERM)\n",
+        "sh: stopping at the next progress report, at most 1h00m (Ctrl-C again: SIGTERM now)\n",
     );
     gate.open();
     assert_text(&run.stderr_line(), "sh: cancelled after [..]s, 1/2\n");
@@ -62,8 +62,8 @@ fn every_step_of_the_ladder_is_told() {
     assert_text(&run.stderr_line(), "sh: 50%, 1/2, I can hear nothing\n");
     run.signal(Signal::INT);
     for expected in [
-        "sh: stopping at the next report, at most 1h00m (Ctrl-C again: SIGTERM)\n",
-        "sh: terminating; SIGKILL in 1h00m (Ctrl-C again: SIGKILL)\n",
+        "sh: stopping at the next progress report, at most 1h00m (Ctrl-C again: SIGTERM now)\n",
+        "sh: terminating; SIGKILL in 1h00m (Ctrl-C again: SIGKILL now)\n",
     ] {
         assert_text(&run.stderr_line(), expected);
         run.signal_again(Signal::INT);

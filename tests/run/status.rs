@@ -255,7 +255,7 @@ fn a_missing_dev_null_is_named() {
     needs_that(made.success(), "a mount namespace");
     progrun(&["--", "true"])
         .inside("sh", r#"exec unshare -rm sh -c 'mount -t tmpfs none /dev && exec "$@"' sh "$@""#)
-        .stderr("progrun: reserving a descriptor's number failed: /dev/null: No such file or directory (os error 2)\n")
+        .stderr("progrun: reserving the descriptor number failed: /dev/null: No such file or directory (os error 2)\n")
         .status(125);
 }
 
@@ -381,7 +381,7 @@ fn a_variable_with_a_wrong_value_is_named() {
     let from = progrun(&["--", "true"]).variable("PROGRUN_FROM", "auto,curl");
     assert_eq!(
         first_line(from),
-        "error: 'auto' in 'PROGRUN_FROM=auto,curl' stands alone"
+        "error: 'auto' in 'PROGRUN_FROM=auto,curl' cannot be combined with other names"
     );
     let not_unicode =
         progrun(&["--", "true"]).inside("bash", r#"PROGRUN_CHANNEL=$'\xff' exec "$@""#);
@@ -400,10 +400,10 @@ fn a_variable_with_a_wrong_value_is_named() {
 #[test]
 fn a_file_of_json_without_the_equals_sign_is_told_where_it_belongs() {
     progrun(&["--json", "events", "--", "true"])
-        .stderr("progrun: the file of --json stands behind an equals sign: --json=events\n")
+        .stderr("progrun: --json takes its file after an equals sign: --json=events\n")
         .status(125);
     progrun(&["--quiet", "--json", "a/b.jsonl", "--grace=1", "--", "true"])
-        .stderr("progrun: the file of --json stands behind an equals sign: --json=a/b.jsonl\n")
+        .stderr("progrun: --json takes its file after an equals sign: --json=a/b.jsonl\n")
         .status(125);
 }
 
@@ -504,6 +504,6 @@ fn a_log_called_dash_is_stdout() {
     .status(0);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     progrun(&["--json", "--log=-", "--", "true"])
-        .stderr("progrun: --log and --json both write to stdout; each needs its own place\n")
+        .stderr("progrun: --log and --json cannot both write to stdout\n")
         .status(125);
 }

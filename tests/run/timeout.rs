@@ -44,7 +44,7 @@ fn a_command_that_had_to_be_killed_is_137() {
         &told(&["--kill-after=10ms"], r#"trap '' TERM; exec "$@""#, 137),
         "\
 sleep: timed out after [..]: terminating; SIGKILL in 10ms
-sleep: no reaction in 10ms: timed out after [..]: killing
+sleep: no response after 10ms: timed out after [..]: killing
 sleep: timed out after [..]s (SIGKILL)
 ",
     );
@@ -152,7 +152,7 @@ fn what_is_no_time_is_125() {
 #[test]
 fn what_is_no_signal_is_125() {
     let unknown = "expected a name such as TERM or RTMIN+1, or a number from 1 to 64";
-    let nothing = "0 sends nothing; for a run without a limit, leave --timeout out";
+    let nothing = "signal 0 sends nothing; to run without a time limit, omit --timeout";
     for (signal, why) in [
         ("", unknown),
         ("0", nothing),

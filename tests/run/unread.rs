@@ -1,4 +1,4 @@
-//! Readers that take nothing: a run that is to stop does not wait for them, one that is not does.
+//! Readers that do not read: a run that is to stop does not wait for them; any other run does.
 
 use std::fs;
 use std::io::{PipeReader, PipeWriter, Read};
@@ -34,8 +34,8 @@ fn unread(options: &[&str], script: &str) -> (PipeReader, Running) {
 
 #[test]
 fn a_run_that_is_to_stop_waits_for_no_reader_and_says_what_was_not_read() {
-    let stdout = "cannot write the command's stdout: not all of it was read in time";
-    let events = "the stream of events is incomplete: not all of it was read in time";
+    let stdout = "cannot write the command's stdout: its reader did not read it all in time";
+    let events = "the event stream is incomplete: its reader did not read it all in time";
     for (options, told) in [
         (&["--quiet", "--log=/dev/null"][..], stdout),
         (&["--quiet", "--from=meter"], stdout),
@@ -59,7 +59,11 @@ fn a_run_that_is_to_stop_waits_for_no_reader_of_more_than_may_be_under_way() {
         let (_reader, run) = unread(&["--quiet", option, "--kill-after=0.01"], script);
         run.signal(Signal::TERM);
         let ended = run.finish();
-        assert!(ended.stderr.ends_with(": not all of it was read in time\n"));
+        assert!(
+            ended
+                .stderr
+                .ends_with(": its reader did not read it all in time\n")
+        );
         ended.died_by(Signal::TERM);
     }
 }
@@ -72,7 +76,7 @@ fn hidden_output_that_is_not_read_when_it_is_shown_is_waited_for_no_longer_eithe
     let ended = run.finish();
     assert_eq!(
         ended.stderr,
-        "progrun: not all of what the command printed could be shown: not all of it was read in time\n"
+        "progrun: some of the command's output could not be shown: its reader did not read it all in time\n"
     );
     ended.died_by(Signal::TERM);
 }
@@ -114,7 +118,7 @@ fn a_command_that_ended_by_the_signal_is_not_called_killed_because_nobody_reads(
         lines[..2],
         [
             "sh: terminating; SIGKILL in 3s",
-            "sh: cannot write the command's stdout: not all of it was read in time"
+            "sh: cannot write the command's stdout: its reader did not read it all in time"
         ]
     );
     assert!(lines[2].ends_with("(SIGTERM)"), "{}", lines[2]);
@@ -144,7 +148,7 @@ fn a_fifo_that_no_process_reads_is_waited_for_within_the_time_limit() {
         progrun(&["--timeout=0.1", option, "--", "echo", "hi"])
             .in_folder(folder.path())
             .stderr(
-                "progrun: cannot write fifo: no process has opened it to read, and the time is over\n",
+                "progrun: cannot write fifo: no process has opened it for reading within the time limit\n",
             )
             .status(124);
     }
@@ -165,7 +169,7 @@ fn a_report_waits_for_a_progrun_that_takes_nothing_and_says_that_it_was_not_deli
     let _waiting = UnixStream::connect(&path).unwrap();
     progrun(&["report", "3/10"])
         .variable("PROGRUN_SOCK", path.to_str().unwrap())
-        .stderr("progrun: report: not delivered: the progrun that this runs under takes nothing\n")
+        .stderr("progrun: report: not delivered: progrun is not reading\n")
         .status(0);
     // One that only looks whether it runs under another looks no longer than a moment.
     progrun(&["--", "echo", "hi"])

@@ -1,4 +1,4 @@
-//! The picture.
+//! The bars on the screen.
 
 use crate::pty::{End, steady, terminal};
 
@@ -275,7 +275,7 @@ fn the_taskbar_is_cleared_after_ctrl_c_too() {
     let mut terminal = terminal().env("TERM_PROGRAM", "WezTerm").job(script);
     terminal.shows("3/10");
     terminal.types("\x03");
-    terminal.shows("stopping at the next report");
+    terminal.shows("stopping at the next progress report");
     terminal.go();
     assert_eq!(terminal.ends(), End::Signal(2));
     assert_eq!(taskbar(&terminal.bytes), ["1;30", "0;"]);

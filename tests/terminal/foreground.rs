@@ -1,5 +1,5 @@
-//! Programs that show how far they are only in the foreground of the terminal that their output is: they have it from the
-//! start, and Ctrl-C there is known for what it is.
+//! Programs that show their progress only in the foreground of a terminal: they get the terminal from the start, and
+//! progrun recognises a Ctrl-C there.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;

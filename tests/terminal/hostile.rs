@@ -1,4 +1,4 @@
-//! Output that is made to be dear: what it costs grows as its length does, and what is kept of it is bounded.
+//! Output that is made to be expensive: its cost grows linearly with its length, and the memory for it is bounded.
 //!
 //! The cost is the processor time of the whole run, which a busy machine does not change much.
 

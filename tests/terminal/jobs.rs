@@ -1,4 +1,4 @@
-//! Job control: an interactive bash above progrun, and who is stopped when.
+//! Job control: an interactive bash above progrun, and which process is stopped when.
 
 use std::fs;
 use std::time::Duration;
@@ -325,7 +325,7 @@ fn a_child_that_waits_for_a_terminal_that_cannot_be_had_is_named() {
     // The shell between goes away, and with it whoever could continue the job.
     start(&mut terminal, &format!("(set -m; {JOB} & )"));
     let [progrun, child] = numbers(&mut terminal);
-    terminal.shows("job: the command waits for the terminal, and this job cannot be given it");
+    terminal.shows("job: the command is waiting for the terminal, which progrun cannot give it");
     assert!(is_stopped(child));
     assert!(!is_stopped(progrun));
     kill(progrun, Signal::TERM);
@@ -382,7 +382,7 @@ fn a_nested_run_gets_the_terminal_for_its_child() {
     assert_eq!(terminal.hears(), "Ada");
     terminal.shows("66%");
     terminal.types(CTRL_C);
-    terminal.shows("stopping at the next report");
+    terminal.shows("stopping at the next progress report");
     terminal.go();
     terminal.shows("job: cancelled");
     terminal.shows("\nready>");

@@ -118,7 +118,8 @@ fn a_child_that_asked_and_reports_again_is_cancelled_cooperatively() {
     terminal.types("Ada\r");
     terminal.shows(TWO_THIRDS);
     terminal.types(CTRL_C);
-    terminal.shows("  stopping at the next report, at most _s (Ctrl-C again: SIGTERM)");
+    terminal
+        .shows("  stopping at the next progress report, at most _s (Ctrl-C again: SIGTERM now)");
     terminal.go();
     assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
     let screen = terminal.screen();

@@ -1,4 +1,4 @@
-//! In a PID namespace, as in a container: the group and the session of whoever came in from outside have no number there.
+//! In a PID namespace, as in a container: the group and the session of a process from outside have no number there.
 
 use std::process::Command;
 
@@ -75,7 +75,7 @@ fn a_job_whose_group_has_no_number_is_drawn_and_cancelled_at_once_but_cannot_be_
     let mut terminal = terminal().job_of(&command, "echo 1/3 >&3; pause; read -r name");
     terminal.shows("33%  1/3");
     terminal.go();
-    terminal.shows("job: the command waits for the terminal, and this job cannot be given it");
+    terminal.shows("job: the command is waiting for the terminal, which progrun cannot give it");
     // Its next report will not come, so it is not waited for.
     terminal.types(CTRL_C);
     terminal.shows("job: cancelled after _s (SIGINT), 1/3");

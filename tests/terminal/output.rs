@@ -1,4 +1,4 @@
-//! What the child prints, beside the picture.
+//! The child's output, above the bars.
 
 use std::fs;
 

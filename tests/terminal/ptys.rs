@@ -185,7 +185,7 @@ fn who_still_holds_a_terminal_of_the_child_is_named() {
     let mut terminal = terminal().job_with(&[], "(exec 2>&1; pause) & say $!; exec 2>/dev/null");
     let pid = terminal.hears();
     assert_eq!(terminal.ends(), End::Status(0));
-    let held = format!("stdout is still held by sh ({pid}); what it writes now is lost");
+    let held = format!("stdout is still held open by sh ({pid}); further output is lost");
     assert!(terminal.screen().contains(&held), "{}", terminal.screen());
     terminal.go();
 }

@@ -14,7 +14,8 @@ fn ctrl_c_asks_a_child_that_reports_and_its_next_report_is_its_last() {
     );
     terminal.shows("1/3");
     terminal.types(CTRL_C);
-    terminal.shows("\n  stopping at the next report, at most _s (Ctrl-C again: SIGTERM)");
+    terminal
+        .shows("\n  stopping at the next progress report, at most _s (Ctrl-C again: SIGTERM now)");
     terminal.go();
     assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
     assert_eq!(terminal.screen(), "job: cancelled after _s, 1/3");
@@ -64,7 +65,7 @@ fn a_loop_of_an_interactive_shell_stops_at_the_cancelled_run() {
     ));
     terminal.shows("1/2");
     terminal.types(CTRL_C);
-    terminal.shows("stopping at the next report");
+    terminal.shows("stopping at the next progress report");
     terminal.go();
     terminal.until("prompt again", |screen| screen.ends_with("\nready>"));
     terminal.types("echo status $?\r");
@@ -116,7 +117,7 @@ fn the_settings_of_the_terminal_are_the_same_after_as_before() {
     terminal.shows("1/2");
     assert_eq!(terminal.settings(), before);
     terminal.types(CTRL_C);
-    terminal.shows("stopping at the next report");
+    terminal.shows("stopping at the next progress report");
     terminal.go();
     terminal.ends();
     assert_eq!(terminal.settings(), before);

@@ -1,4 +1,4 @@
-//! Keys for a child that reads them from a terminal of ours: pagers look for the terminal where their output goes.
+//! Keyboard for a child that reads them from a terminal of ours: pagers look for the terminal where their output goes.
 //!
 //! Programs set up the keyboard by way of their output, and nothing tells from where they will read: dialog and htop from
 //! their stdin, which is the real terminal; less and more from where they write. So they are lent the real one, which is
@@ -14,8 +14,8 @@ use super::super::observe::processor_time;
 use super::super::pty;
 use super::super::terminal::Terminal;
 use super::super::waiting::{Place, Waiting};
-use super::Worker;
-use super::pty::Pty;
+use super::guest::{Guest, Pty, type_in};
+use super::outputs::Outputs;
 
 /// How long a key is left to who reads the real terminal: some look there for it, and then read it from ours.
 const SEEN: Duration = Duration::from_millis(5);
@@ -29,21 +29,21 @@ const THRIFT: u32 = 10;
 const AT_MOST: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(super) struct Keyboard {
     /// Since when a key waits on the real terminal, and when we look at it next.
     waits: Option<(Instant, Instant)>,
 }
 
-impl Keys {
+impl Keyboard {
     /// When something is to be done if nothing happens.
     pub(super) fn look_at(&self) -> Option<Instant> {
         self.waits.map(|(_, next)| next)
     }
 }
 
-impl Worker<'_> {
+impl Guest<'_> {
     /// The stream by which the child has set up the keyboard.
-    fn keyboard(&self) -> Option<Stream> {
+    fn keyboard_stream(&self) -> Option<Stream> {
         [Stream::Stderr, Stream::Stdout].into_iter().find(|stream| {
             self.ptys[*stream as usize]
                 .as_ref()
@@ -51,9 +51,10 @@ impl Worker<'_> {
         })
     }
 
-    /// What tells of a key, if that is of interest.
+    /// The descriptor to poll for key presses, or none while no key is waited for.
     pub(super) fn keys(&self) -> Option<&OwnedFd> {
-        let wanted = self.is_lent() && self.keys.waits.is_none() && self.keyboard().is_some();
+        let wanted =
+            self.is_lent() && self.keyboard.waits.is_none() && self.keyboard_stream().is_some();
         let terminal = self.terminal.as_ref().filter(|_| wanted);
         terminal.map(Terminal::keys)
     }
@@ -61,36 +62,36 @@ impl Worker<'_> {
     /// A key was typed.
     pub(super) fn key_typed(&mut self) {
         let now = Instant::now();
-        self.keys.waits = Some((now, now + SEEN));
+        self.keyboard.waits = Some((now, now + SEEN));
     }
 
     /// Hands on what is waited for on a terminal of ours.
-    pub(super) fn see_to_keys(&mut self, now: Instant) {
-        let Some((since, _)) = self.keys.waits.filter(|(_, next)| *next <= now) else {
+    pub(super) fn see_to_keys(&mut self, now: Instant, outputs: &Outputs<'_>) {
+        let Some((since, _)) = self.keyboard.waits.filter(|(_, next)| *next <= now) else {
             return;
         };
-        let (Some(terminal), Some(stream)) = (&self.terminal, self.keyboard()) else {
+        let (Some(terminal), Some(stream)) = (&self.terminal, self.keyboard_stream()) else {
             return;
         };
         if terminal.unread() == 0 {
-            self.keys.waits = None;
+            self.keyboard.waits = None;
             return;
         }
         let begun = processor_time();
         let mut typed = 0;
-        if self.reads_from(stream, now - since) {
+        if self.reads_from(stream, now - since, outputs) {
             let mut keys = [0; 256];
             typed = terminal.read_keys(self.pid, &mut keys);
-            self.type_in(stream, &keys[..typed]);
+            type_in(outputs, stream, &keys[..typed]);
         }
         // It may be another process's by now.
         let pause = LOOK.max((processor_time().saturating_sub(begun) * THRIFT).min(AT_MOST));
-        self.keys.waits = (typed == 0).then(|| (since, now + pause));
+        self.keyboard.waits = (typed == 0).then(|| (since, now + pause));
     }
 
     /// Whether keys that have waited for so long are read from this terminal of ours.
-    fn reads_from(&self, stream: Stream, waited: Duration) -> bool {
-        let place = self.outputs[stream as usize].as_ref().and_then(pty::place);
+    fn reads_from(&self, stream: Stream, waited: Duration, outputs: &Outputs<'_>) -> bool {
+        let place = outputs.end(stream).and_then(pty::place);
         let (Some(place), Some(terminal)) = (place, &self.terminal) else {
             return false;
         };

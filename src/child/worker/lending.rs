@@ -15,11 +15,12 @@ use rustix::process::WaitIdStatus;
 use crate::model::batch::Batch;
 use crate::protocol::{Progress, Status};
 
-use super::super::Notice;
 use super::super::observe::processor_time;
-use super::super::terminal::Terminal;
+use super::super::terminal::{Terminal, has_child};
 use super::super::waiting::{Place, Waiting};
-use super::Worker;
+use super::guest::Guest;
+use super::outputs::Outputs;
+use super::process::Process;
 
 /// Who wants the terminal again so soon reads there beside its meter.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -111,66 +112,74 @@ impl Meters {
     }
 }
 
-impl Worker<'_> {
+impl Guest<'_> {
     /// Somebody has said this on the channel or the socket, or asked there whether it is cancelled.
-    pub(super) fn take_terminal_back_at(&mut self, reports: &Batch) {
+    pub(super) fn take_back_at(
+        &mut self,
+        reports: &Batch,
+        process: &Process,
+        outputs: &Outputs<'_>,
+    ) {
         let parts = &reports.parts;
         let was_cancelled = |part: &Progress<'_>| part.status == Some(Status::Cancelled);
         // Whoever only tells that something was cancelled is about to end, of a Ctrl-C that went there. Where it went is
         // seen by who has the terminal then.
         if parts.is_empty() || !parts.iter().all(was_cancelled) {
-            self.take_terminal_back();
+            self.take_back(process, outputs);
         }
     }
 
     /// A meter has moved, or the like.
-    pub(super) fn take_terminal_back_at_meter(&mut self) {
+    pub(super) fn take_back_at_meter(&mut self, process: &Process, outputs: &Outputs<'_>) {
         let now = Instant::now();
         let reads_keys =
             self.taking.lent || self.terminal.as_ref().is_some_and(Terminal::reads_keys);
         let may = self.meters.wait_until.is_none_or(|time| time <= now);
         if !reads_keys && self.is_lent() && may {
-            let took = self.take_terminal_back_unless(Use::Waiting);
+            let took = self.take_back_unless(Use::Waiting, process, outputs);
             self.meters.took = took.then_some(now);
         }
     }
 
     /// The child is at work again. If it wants the terminal once more, it stops once more.
-    pub(super) fn take_terminal_back(&mut self) {
+    pub(super) fn take_back(&mut self, process: &Process, outputs: &Outputs<'_>) {
         if self.is_lent() {
             if !self.lending.wanted_back {
                 self.lending.wanted_back = true;
                 self.lending.next = self.lending.next.min(self.lending.rest_until);
             }
-            self.take_terminal_back_unless(Use::Waiting);
+            self.take_back_unless(Use::Waiting, process, outputs);
         }
     }
 
     /// Looks whether the terminal can be taken back by now.
-    pub(super) fn see_to_lending(&mut self) {
+    pub(super) fn see_to_lending(&mut self, process: &Process, outputs: &Outputs<'_>) {
         if !self.is_lent() {
             self.lending = Lending::default();
         } else if self.lending.wanted_back {
-            self.take_terminal_back_unless(Use::Waiting);
+            self.take_back_unless(Use::Waiting, process, outputs);
         } else {
-            self.take_terminal_back_unless(Use::Kept);
+            self.take_back_unless(Use::Kept, process, outputs);
         }
     }
 
     /// Takes the terminal back if it is time to look, and the child is seen to use it less than that. Says whether it was
     /// taken.
-    fn take_terminal_back_unless(&mut self, used: Use) -> bool {
+    fn take_back_unless(&mut self, used: Use, process: &Process, outputs: &Outputs<'_>) -> bool {
         let now = Instant::now();
-        if self.lending.look_at().is_none_or(|next| now < next) || self.use_of_terminal() >= used {
+        if self.lending.look_at().is_none_or(|next| now < next)
+            || self.use_of_terminal(process, outputs) >= used
+        {
             return false;
         }
         let Some(terminal) = self.terminal.as_mut() else {
             return false;
         };
         let foreground = terminal.foreground();
-        terminal.take_back_from_work(self.pid);
+        let settings = terminal.take_back_from_work(self.pid);
+        self.keep_settings(settings);
         // Who came to its read between the look and the taking is not stopped any more.
-        if self.use_of_terminal() == Use::Waiting
+        if self.use_of_terminal(process, outputs) == Use::Waiting
             && let (Some(terminal), Some(group)) = (self.terminal.as_mut(), foreground)
         {
             terminal.give(group);
@@ -178,14 +187,14 @@ impl Worker<'_> {
         }
         self.forget_screen();
         self.lending = Lending::default();
-        (self.notify)(Notice::TakenBack);
+        self.give_back();
         true
     }
 
     /// Looks how the child uses the terminal.
-    pub(super) fn use_of_terminal(&mut self) -> Use {
+    pub(super) fn use_of_terminal(&mut self, process: &Process, outputs: &Outputs<'_>) -> Use {
         let begun = processor_time();
-        let used = self.seen_use();
+        let used = self.seen_use(process, outputs);
         let now = Instant::now();
         let pause = if self.lending.wanted_back {
             LOOK
@@ -198,7 +207,7 @@ impl Worker<'_> {
         self.lending.waits = used == Use::Waiting;
         self.lending.has_waited |= self.lending.waits;
         if self.lending.waits && !self.went_on {
-            self.went_on = self.watcher.saw_interrupt() == Some(true);
+            self.went_on = process.watcher.saw_interrupt() == Some(true);
         }
         if let Some(terminal) = &mut self.terminal {
             if self.in_foreground {
@@ -226,11 +235,11 @@ impl Worker<'_> {
         }
     }
 
-    fn seen_use(&self) -> Use {
+    fn seen_use(&self, process: &Process, outputs: &Outputs<'_>) -> Use {
         let Some(terminal) = &self.terminal else {
             return Use::Idle;
         };
-        if self.stopped || self.uses_terminal() {
+        if process.stopped || self.uses_terminal() {
             return Use::Waiting;
         }
         let groups: Vec<_> = terminal
@@ -253,7 +262,7 @@ impl Worker<'_> {
         } else if is_hidden {
             // sudo passes on all keys to a terminal of its own, and nothing tells whether one is waited for there. But a
             // question is an open line.
-            if self.line_open || by_key && !terminal.passes_all() {
+            if outputs.line_open || by_key && !terminal.passes_all() {
                 Use::Kept
             } else {
                 Use::Idle
@@ -265,25 +274,29 @@ impl Worker<'_> {
         }
     }
 
-    /// The child is gone.
-    pub(super) fn take_terminal_back_for_good(&mut self, ended: &WaitIdStatus) {
+    /// The child is gone. Gives whether a Ctrl-C that went to it alone was its end, and the terminal.
+    pub(super) fn take_back_for_good(
+        &mut self,
+        ended: &WaitIdStatus,
+        process: &Process,
+    ) -> (bool, Option<Terminal>) {
         let pid = self.pid;
-        let had_keys = |terminal: &mut Terminal| terminal.take_back_for_good(pid);
-        let had_keys = self.terminal.as_mut().is_some_and(had_keys);
-        if had_keys && self.ended_of_ctrl_c(ended) {
-            // It need not be asked any more.
-            self.cancel_seen = true;
-            (self.notify)(Notice::Interrupted);
-        }
+        let had_keys = match &mut self.terminal {
+            Some(terminal) => terminal.take_back_for_good(pid),
+            // A shell takes it by itself. The run takes it back from there.
+            None => self.may_have_taken && has_child(pid),
+        };
+        let interrupted = had_keys && self.ended_of_ctrl_c(ended, process);
+        (interrupted, self.terminal.take())
     }
 
     /// Whether a Ctrl-C that went to the child alone was its end. A `kill` of the child was not; nor was a key at which it
     /// waited for the next one, as an interpreter at its prompt does. What was at work and then ends has been cancelled also
     /// if it catches the signal and says that all is well: nothing after `&&` may run.
-    fn ended_of_ctrl_c(&self, ended: &WaitIdStatus) -> bool {
+    fn ended_of_ctrl_c(&self, ended: &WaitIdStatus, process: &Process) -> bool {
         let died = ended.terminating_signal() == Some(libc::SIGINT);
         let works = !self.lending.waits && !self.went_on;
-        match self.watcher.saw_interrupt() {
+        match process.watcher.saw_interrupt() {
             Some(was_typed) if !self.lending.has_others => {
                 let says_well = ended.exit_status() == Some(0);
                 was_typed && (died || works && (says_well || self.in_foreground))

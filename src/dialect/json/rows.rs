@@ -68,7 +68,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "cargo",
-            about: "what is built, counted, on standard output",
+            about: "build steps, counted, on standard output",
             switch: "cargo build --message-format=json",
         },
         prefix: "",
@@ -90,8 +90,8 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "docker",
-            about: "layers of an image, as the Docker engine answers, on standard output",
-            switch: "POST /images/create?fromImage=IMAGE, by curl for example",
+            about: "image layers in answers of the Docker engine, on standard output",
+            switch: "POST /images/create?fromImage=IMAGE, for example with curl",
         },
         prefix: "",
         marks: &["\"progressDetail\""],
@@ -101,7 +101,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "buildkit",
-            about: "steps of an image that is built, on standard error",
+            about: "build steps of an image, on standard error",
             switch: "docker buildx build --progress=rawjson DIR",
         },
         prefix: "",
@@ -112,7 +112,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "nix",
-            about: "what is built and fetched, on standard error",
+            about: "builds and downloads, on standard error",
             switch: "nix build --log-format internal-json",
         },
         prefix: NIX,
@@ -123,7 +123,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "terraform",
-            about: "resources that are changed, also by OpenTofu, on standard output",
+            about: "changed resources, with Terraform or OpenTofu, on standard output",
             switch: "terraform apply -json",
         },
         prefix: "",
@@ -134,7 +134,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     Program {
         format: Format {
             name: "pnpm",
-            about: "packages that are installed, on standard output",
+            about: "installed packages, on standard output",
             switch: "pnpm install --reporter=ndjson",
         },
         prefix: "",

@@ -128,7 +128,7 @@ fn bars_that_fail_leave_what_the_child_prints_on_the_terminal() {
     file.rewind().unwrap();
     let mut written = String::new();
     file.read_to_string(&mut written).unwrap();
-    let end = "before\nopen\r\njob: a fault of progrun itself, see above: no bars from now on; the command goes on\r\nafter\n";
+    let end = "before\nopen\r\njob: internal error in progrun (see above): no more bars; the command continues\r\nafter\n";
     assert!(written.ends_with(end), "{written:?}");
 }
 

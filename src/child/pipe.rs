@@ -1,7 +1,7 @@
-//! How much of what a child writes is read at once, and how much of it may be under way to those who are to have it.
+//! How a child's pipe is read: how much at once, and how much may be under way to the sinks.
 //!
-//! A child may write faster than any screen, file or reader takes it, and in whatever pieces. So what is under way is
-//! bounded by what it takes of our memory and work, and not by what was read. Refuses to know where any of it goes.
+//! A child may write faster than any screen, file or reader takes it, and in pieces of any size. So what is under way is
+//! bounded by the memory and the work that it costs, and not by what was read. Refuses to know where any of it goes.
 
 use std::os::fd::AsFd;
 
@@ -21,14 +21,14 @@ pub(super) const NOTICE: usize = 2048;
 pub(super) const FULL_READ: usize = 48 * 1024;
 
 /// About how many bytes the child's output takes while it is under way, with its notice. In an event, which it becomes if
-/// `verbatim`, a control character is written as six.
-pub(super) fn weight(bytes: &[u8], verbatim: bool) -> usize {
-    let escaped = if verbatim { escaped(bytes) } else { 0 };
+/// `as_event`, a control character is written as six.
+pub(super) fn weight(bytes: &[u8], as_event: bool) -> usize {
+    let escaped = if as_event { escaped(bytes) } else { 0 };
     bytes.len() + escaped + NOTICE
 }
 
 /// Reads once into the empty `buffer`, at most its capacity, and at most so much.
-pub(in crate::child) fn read_into(
+pub(super) fn read_into(
     from: &impl AsFd,
     buffer: &mut Vec<u8>,
     at_most: usize,
@@ -43,11 +43,11 @@ pub(in crate::child) fn read_into(
     read
 }
 
-/// How much a read of reports takes at most; `verbatim` if each of them is written out as an event.
-pub(in crate::child) fn reports_at_once(verbatim: bool) -> usize {
-    if verbatim { READ_VERBATIM } else { READ }
+/// How much a read of reports takes at most; `every_report` if each of them is written out as an event.
+pub(super) fn reports_at_once(every_report: bool) -> usize {
+    if every_report { READ_VERBATIM } else { READ }
 }
 
-pub(in crate::child) fn is_transient(error: rustix::io::Errno) -> bool {
+pub(super) fn is_transient(error: rustix::io::Errno) -> bool {
     error == rustix::io::Errno::AGAIN || error == rustix::io::Errno::INTR
 }

@@ -1,0 +1,410 @@
+//! The child as a guest of the terminal: what it wants of it, and what it has of it.
+//!
+//! A child whose output is a pseudo-terminal has us for its terminal, until it wants the real one. A program that takes the
+//! whole screen or waits for keys is lent the real one like a program that is stopped for wanting it. What it changes on its
+//! pseudo-terminal is then changed on the real one, for programs set up the keyboard by way of their output; `keyboard.rs`
+//! sees to where it reads, and `lending.rs` to when the terminal is taken back.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
+use rustix::termios::{LocalModes, Termios, tcgetattr};
+
+use crate::event::Stream;
+use crate::vt::requests::{Question, RequestScanner, question_at_end};
+
+use super::super::terminal::{Terminal, has_terminal, is_lendable};
+use super::super::{Launch, Notice, pty, tree};
+use super::keyboard::Keyboard;
+use super::lending::{Lending, Meters, Use};
+use super::outputs::Outputs;
+use super::process::Process;
+
+/// How often the worker looks at what no event tells of: settings that the child makes, and the size of a lent terminal.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long a program has left the screen before it is taken for gone: one that Ctrl-Z stops leaves it first, and one
+/// that starts another comes back to it at once.
+const LEFT: Duration = Duration::from_millis(150);
+
+/// How long a prompt waits for the terminal to be lent. A queue for the terminal may be longer.
+const PROMPT: Duration = Duration::from_millis(200);
+
+/// How long the keyboard is set up for more than the answer to a question to the terminal.
+const ASKED: Duration = Duration::from_millis(50);
+
+/// A stream that is a terminal for the child.
+#[derive(Debug)]
+pub(super) struct Pty {
+    pub(super) requests: RequestScanner,
+    /// Its settings before the child changed them.
+    original: Termios,
+    /// Its settings as they were last seen.
+    seen: Termios,
+    /// Whether the real terminal was last set up like that.
+    set_up: bool,
+}
+
+impl Pty {
+    pub(super) fn new(original: Termios) -> Self {
+        Self {
+            requests: RequestScanner::default(),
+            seen: original.clone(),
+            original,
+            set_up: true,
+        }
+    }
+
+    /// Whether the child has set up the keyboard so that it gets each key at once.
+    pub(super) fn reads_keys(&self) -> bool {
+        !self.seen.local_modes.contains(LocalModes::ICANON)
+    }
+}
+
+/// The lending of the terminal to a child that took the screen or the keyboard, and was not stopped for wanting it.
+#[derive(Debug, Default)]
+pub(super) struct Taking {
+    /// Since when the child reads key by key from a terminal of ours.
+    reads_since: Option<Instant>,
+    /// Whether the terminal is wanted, or lent, for that.
+    pub(super) lent: bool,
+    /// When the terminal is taken back from a child that has left the screen.
+    over_at: Option<Instant>,
+}
+
+/// What a child wants and has of the terminal.
+pub(super) struct Guest<'a> {
+    pub(super) pid: Pid,
+    pub(super) notify: &'a dyn Fn(Notice),
+    /// Whether the terminal shows any of the child's output.
+    on_screen: bool,
+    /// Whether the child keeps the terminal that it was lent to its end.
+    pub(super) in_foreground: bool,
+    /// Those of the outputs that are a terminal for the child.
+    pub(super) ptys: [Option<Pty>; 2],
+    pub(super) taking: Taking,
+    pub(super) keyboard: Keyboard,
+    pub(super) meters: Meters,
+    pub(super) lending: Lending,
+    /// The terminal, while it is this child's to have.
+    pub(super) terminal: Option<Terminal>,
+    /// The settings that the child had when the terminal was taken from it.
+    settings: Option<Termios>,
+    /// Whether the child can have taken the terminal by itself: it was lent it before, or its output is a pseudo-terminal.
+    pub(super) may_have_taken: bool,
+    /// Whether the child has waited for a key after a Ctrl-C that went to it.
+    pub(super) went_on: bool,
+    /// Until when the child's output is not read, because the child is to have the terminal before its prompt is seen.
+    prompt_waits: Option<Instant>,
+}
+
+impl<'a> Guest<'a> {
+    pub(super) fn new(
+        pid: Pid,
+        launch: &Launch,
+        terminal: Option<Terminal>,
+        ptys: [Option<Pty>; 2],
+        notify: &'a dyn Fn(Notice),
+    ) -> Self {
+        let may_have_taken = terminal.is_some() || ptys.iter().any(Option::is_some);
+        Self {
+            pid,
+            notify,
+            on_screen: launch.on_screen,
+            in_foreground: launch.in_foreground,
+            ptys,
+            taking: Taking::default(),
+            keyboard: Keyboard::default(),
+            meters: Meters::default(),
+            lending: Lending::default(),
+            may_have_taken,
+            terminal,
+            settings: None,
+            went_on: false,
+            prompt_waits: None,
+        }
+    }
+
+    /// What the child was stopped for by `signal`. It goes on with what it wants itself.
+    pub(super) fn meant(&mut self, signal: i32) -> i32 {
+        self.taking.over_at = None;
+        let wants = signal == libc::SIGTTIN
+            || signal == libc::SIGTTOU
+            || signal == libc::SIGSTOP && !self.is_lent() && tree::catches(self.pid, libc::SIGTTOU);
+        if wants {
+            self.taking.lent = false;
+        }
+        // top, for one, restores the settings when it is stopped for wanting the terminal, and then stops itself.
+        if wants && signal == libc::SIGSTOP {
+            return libc::SIGTTOU;
+        }
+        signal
+    }
+
+    /// Whether the child would not have been stopped without us: the system discards such a stop for a process group that
+    /// no process could continue. Not if it wants a terminal that there is, or it would stop again and again.
+    pub(super) fn would_be_discarded(&self, signal: i32) -> bool {
+        let wants = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
+        (signal == libc::SIGTSTP || wants && !has_terminal())
+            && !self.is_lent()
+            && tree::is_orphaned()
+    }
+
+    /// Answers a question to the terminal, which the child reads where it wrote it. The real one answers by itself.
+    pub(super) fn answer(&self, question: Question, stream: Stream, outputs: &Outputs<'_>) {
+        if !self.taking.lent && !self.is_lent() {
+            let answer = question.answer(pty::size());
+            type_in(outputs, stream, answer.as_bytes());
+        }
+    }
+
+    /// Where in `buffer` a question begins with which it ends, and which is to be held back: the child cannot read our answer as
+    /// its terminal is set up now. As likely as not it will read from the real one, as bash does, and that one has to be
+    /// asked then.
+    pub(super) fn holds_question(
+        &self,
+        buffer: &[u8],
+        stream: Stream,
+        outputs: &Outputs<'_>,
+    ) -> Option<usize> {
+        let at = question_at_end(buffer)?;
+        let settings = outputs.end(stream).and_then(|end| tcgetattr(end).ok())?;
+        let by_lines = settings.local_modes.contains(LocalModes::ICANON);
+        (by_lines && !self.taking.lent && !self.is_lent()).then_some(at)
+    }
+
+    /// The child took the screen or the keyboard: it is to have the terminal.
+    pub(super) fn take(&mut self) {
+        self.taking.over_at = None;
+        if self.may_want() {
+            self.taking.lent = true;
+            let lendable = self.is_lendable();
+            (self.notify)(Notice::TookScreen { lendable });
+        }
+    }
+
+    /// The child is about to read keys. It is to have the terminal before its prompt is seen, for an interactive bash in the
+    /// background is not stopped by the first key, but ends. Says whether its output has to wait for that.
+    pub(super) fn take_keys(&mut self) -> bool {
+        let wants = self.may_want();
+        if wants {
+            let lendable = self.is_lendable();
+            self.prompt_waits = lendable.then(|| Instant::now() + PROMPT);
+            (self.notify)(Notice::TookScreen { lendable });
+        }
+        wants && self.prompt_waits.is_some()
+    }
+
+    /// Whether the child's output is not read for now.
+    pub(super) fn prompt_waits(&self) -> bool {
+        self.prompt_waits.is_some()
+    }
+
+    /// The child has the terminal, or will not get it soon: its prompt may be seen.
+    pub(super) fn show_prompt(&mut self, outputs: &mut Outputs<'_>) {
+        self.prompt_waits = None;
+        outputs.let_go();
+    }
+
+    /// Whether the child can want a terminal that it does not have yet, and there is one.
+    fn may_want(&self) -> bool {
+        !self.taking.lent && !self.is_lent() && self.on_screen && has_terminal()
+    }
+
+    pub(super) fn is_lendable(&self) -> bool {
+        match &self.terminal {
+            Some(terminal) => terminal.is_lendable(self.pid),
+            None => is_lendable(self.pid),
+        }
+    }
+
+    /// When to look after the terminals again if nothing happens.
+    pub(super) fn look_at(
+        &self,
+        now: Instant,
+        process: &Process,
+        outputs: &Outputs<'_>,
+    ) -> Option<Instant> {
+        let mut open = masters(&self.ptys, outputs);
+        // Once the child is gone it is lent nothing.
+        let look = (!process.is_gone() && open.next().is_some()).then(|| now + LOOK);
+        let reads = self.taking.reads_since.map(|since| since + ASKED);
+        let reads = reads.filter(|_| !self.taking.lent);
+        [
+            look,
+            reads,
+            self.taking.over_at,
+            self.prompt_waits,
+            self.keyboard.look_at(),
+            self.lending.look_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Looks after the child's terminals and the lent one: no event tells of settings that it makes on its output, which
+    /// are for the keyboard, nor of a new size while it has the terminal.
+    pub(super) fn look_after_terminals(&mut self, process: &Process, outputs: &mut Outputs<'_>) {
+        let now = Instant::now();
+        if self.prompt_waits.is_some_and(|until| until <= now) {
+            self.show_prompt(outputs);
+        }
+        self.see_to_lending(process, outputs);
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if let (Some(pty), Some(master)) =
+                (&mut self.ptys[stream as usize], outputs.end(stream))
+                && let Ok(settings) = tcgetattr(master)
+                && !same(&settings, &pty.seen)
+            {
+                pty.seen = settings;
+                pty.set_up = false;
+            }
+        }
+        let reads = self.ptys.iter().flatten().any(Pty::reads_keys);
+        if reads && self.prompt_waits.is_none() {
+            outputs.let_go();
+        }
+        let uses = reads || self.has_screen();
+        if !reads {
+            self.taking.reads_since = None;
+        } else if *self.taking.reads_since.get_or_insert(now) + ASKED <= now && !process.is_gone() {
+            self.take();
+        }
+        if !reads || !self.is_lent() {
+            self.keyboard = Keyboard::default();
+        }
+        if !self.is_lent() {
+            return;
+        }
+        self.see_to_keys(now, outputs);
+        if self.resize_ptys(outputs) {
+            tree::signal_group(self.pid, libc::SIGWINCH);
+        }
+        if uses {
+            self.taking.over_at = None;
+            self.lend();
+        } else if self.taking.lent && *self.taking.over_at.get_or_insert(now + LEFT) <= now {
+            self.take_screen_back(now, process, outputs);
+        }
+    }
+
+    /// Lends the terminal in the way that the child needs it, also if it has it already.
+    pub(super) fn lend(&mut self) -> bool {
+        let Some(terminal) = &mut self.terminal else {
+            return false;
+        };
+        let lent = terminal.lend(self.pid, &mut self.settings);
+        let changed = self.ptys.iter_mut().flatten().filter(|pty| !pty.set_up);
+        for pty in changed.filter(|_| lent) {
+            terminal.set_up_as(&pty.original, &pty.seen);
+            pty.set_up = true;
+        }
+        lent
+    }
+
+    /// Whether the child uses the terminal in a way that the next report does not end.
+    pub(super) fn uses_terminal(&self) -> bool {
+        self.ptys
+            .iter()
+            .flatten()
+            .any(|pty| pty.requests.will_leave() || self.taking.lent && pty.reads_keys())
+    }
+
+    /// Gives the child's terminals the size of ours. Gives whether any had another one.
+    pub(super) fn resize_ptys(&self, outputs: &Outputs<'_>) -> bool {
+        masters(&self.ptys, outputs)
+            .filter(|master| pty::resize(master))
+            .count()
+            > 0
+    }
+
+    /// The terminal was taken back from the child, in whatever way it had it.
+    pub(super) fn forget_screen(&mut self) {
+        self.taking = Taking::default();
+        for pty in self.ptys.iter_mut().flatten() {
+            pty.requests.taken_back();
+            pty.set_up = same(&pty.seen, &pty.original);
+        }
+    }
+
+    /// The child has left the screen, and does not read keys any more.
+    fn take_screen_back(&mut self, now: Instant, process: &Process, outputs: &Outputs<'_>) {
+        if self.use_of_terminal(process, outputs) == Use::Waiting {
+            self.taking.over_at = Some(now + LEFT);
+            return;
+        }
+        self.forget_screen();
+        if let Some(terminal) = &mut self.terminal {
+            terminal.take_back_for_good(self.pid);
+        }
+        self.give_back();
+    }
+
+    /// Takes the terminal back because everything is about to stop.
+    pub(super) fn take_back_to_stop(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            self.settings = terminal
+                .take_back_to_stop(self.pid)
+                .or(self.settings.take());
+            self.give_back();
+        }
+    }
+
+    /// Gives the terminal back to the run.
+    pub(super) fn give_back(&mut self) {
+        self.return_terminal(false);
+    }
+
+    /// Gives a terminal that could not be lent back to the run.
+    pub(super) fn refuse(&mut self) {
+        self.return_terminal(true);
+    }
+
+    fn return_terminal(&mut self, refused: bool) {
+        if let Some(terminal) = self.terminal.take() {
+            (self.notify)(Notice::Returned { terminal, refused });
+        }
+    }
+
+    /// Keeps the settings that the child had, for the next lending.
+    pub(super) fn keep_settings(&mut self, settings: Option<Termios>) {
+        self.settings = settings.or(self.settings.take());
+    }
+
+    /// Whether the child has the whole screen.
+    pub(super) fn has_screen(&self) -> bool {
+        self.ptys
+            .iter()
+            .flatten()
+            .any(|pty| pty.requests.has_screen())
+    }
+
+    pub(super) fn is_lent(&self) -> bool {
+        self.terminal.as_ref().is_some_and(Terminal::is_lent)
+    }
+}
+
+/// Our ends of the outputs that are a terminal for the child.
+fn masters<'b>(
+    ptys: &'b [Option<Pty>; 2],
+    outputs: &'b Outputs<'_>,
+) -> impl Iterator<Item = &'b OwnedFd> {
+    let streams = [Stream::Stdout, Stream::Stderr].into_iter();
+    streams.filter_map(|stream| ptys[stream as usize].as_ref().and(outputs.end(stream)))
+}
+
+/// Types what the child reads from a terminal of ours. A child that does not read misses it.
+pub(super) fn type_in(outputs: &Outputs<'_>, stream: Stream, keys: &[u8]) {
+    if let Some(master) = outputs.end(stream) {
+        let _ = rustix::io::write(master, keys);
+    }
+}
+
+/// Whether these are the same settings.
+fn same(one: &Termios, other: &Termios) -> bool {
+    one.input_modes == other.input_modes
+        && one.output_modes == other.output_modes
+        && one.local_modes == other.local_modes
+        && format!("{:?}", one.special_codes) == format!("{:?}", other.special_codes)
+}

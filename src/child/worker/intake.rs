@@ -1,0 +1,252 @@
+//! What the child reports: on its channel, on the socket, on Zig's descriptor, and in the formats of other programs.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::dialect::{Dialects, Place};
+use crate::event::CancelMode;
+use crate::flow::Credit;
+use crate::model::batch::{Batch, Collector};
+use crate::progress::ProgressReporter;
+use crate::system::wake::Wake;
+
+use super::super::Launch;
+use super::super::observe::Observer;
+use super::super::pipe::{
+    FULL_READ, NOTICE, READ, UNDER_WAY, is_transient, read_into, reports_at_once,
+};
+use super::super::socket::{Clients, Ready};
+
+/// The worker leaves a channel alone for so long after a small read: less than the fastest writer takes to fill the pipe, or
+/// that would wait for us.
+const PAUSE: Duration = Duration::from_micros(200);
+/// Treats every unfinished record as finished: settling at this far-off time leaves nothing pending.
+const READS_ALL: Duration = Duration::from_mins(1);
+
+/// Where reports come from, and where they go.
+pub(super) struct Intake<'a> {
+    reporter: &'a ProgressReporter<Batch>,
+    channel: Option<OwnedFd>,
+    collector: Collector,
+    pub(super) clients: Clients<'a>,
+    /// What is read in other programs' formats.
+    pub(super) dialects: Dialects,
+    /// Whether the channel is read as one of them. Then it is never closed before the child is gone.
+    foreign_channel: bool,
+    zig: Option<OwnedFd>,
+    /// When the channel is looked at again after a small read.
+    pause_until: Option<Instant>,
+    credit: Credit,
+    every_report: bool,
+    /// Looks at the child from outside as long as the child has reported nothing.
+    pub(super) observer: Option<Observer>,
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn new(
+        launch: &'a Launch,
+        channel: OwnedFd,
+        zig: Option<OwnedFd>,
+        observer: Option<Observer>,
+        reporter: &'a ProgressReporter<Batch>,
+        wake: Wake,
+    ) -> Self {
+        Self {
+            reporter,
+            channel: Some(channel),
+            collector: Collector::new(launch.every_report),
+            clients: Clients::new(launch.socket.as_ref(), launch.every_report),
+            dialects: Dialects::new(launch.from.clone(), launch.every_report),
+            foreign_channel: false,
+            zig,
+            pause_until: None,
+            credit: Credit::new(UNDER_WAY, move || wake.wake()),
+            every_report: launch.every_report,
+            observer,
+        }
+    }
+
+    /// The channel, as long as it is read.
+    pub(super) fn channel(&self) -> Option<&OwnedFd> {
+        self.channel.as_ref()
+    }
+
+    /// Zig's descriptor, as long as it is read.
+    pub(super) fn zig(&self) -> Option<&OwnedFd> {
+        self.zig.as_ref()
+    }
+
+    /// Whether as much is under way as may be.
+    pub(super) fn exhausted(&self) -> bool {
+        self.credit.exhausted()
+    }
+
+    /// Until when the channel is left alone after a small read. Not once the child `is_gone`.
+    pub(super) fn pause(&mut self, is_gone: bool, now: Instant) -> Option<Instant> {
+        self.pause_until = self.pause_until.filter(|until| now < *until);
+        self.pause_until.filter(|_| !is_gone)
+    }
+
+    /// Whether the child ever wrote to its channel.
+    pub(super) fn channel_was_used(&self) -> bool {
+        self.foreign_channel || self.collector.seen()
+    }
+
+    /// Reads the channel once. Gives what it brought, and whether that was a report of a child that is at work.
+    pub(super) fn read_channel(&mut self, buffer: &mut Vec<u8>) -> Option<Brought> {
+        let channel = self.channel.as_ref()?;
+        let at_most = reports_at_once(self.every_report);
+        let read = match read_into(channel, buffer, at_most) {
+            Ok(read) => read,
+            Err(error) if is_transient(error) => return None,
+            Err(_) => 0,
+        };
+        if read == 0 {
+            self.channel = None;
+            self.collector.finish();
+            self.dialects.finish(Place::Channel, Instant::now());
+        } else {
+            if !self.channel_was_used() {
+                self.foreign_channel = self.dialects.claims_channel(buffer);
+            }
+            if self.foreign_channel {
+                self.dialects.feed(Place::Channel, buffer, Instant::now());
+            } else {
+                self.dialects.overrule();
+                self.collector.feed(buffer);
+            }
+            if read < FULL_READ.min(at_most) {
+                self.pause_until = Some(Instant::now() + PAUSE);
+            }
+        }
+        Some(match (self.foreign_channel, read) {
+            (true, 0) => Brought::Rest(self.dialects.take()),
+            (true, _) => Brought::Foreign(self.dialects.take()),
+            (false, 0) => Brought::Rest(self.collector.take()),
+            (false, _) => Brought::Reports(self.collector.take()),
+        })
+    }
+
+    /// Reads Zig's descriptor once.
+    pub(super) fn read_zig(&mut self, buffer: &mut Vec<u8>) -> Option<Brought> {
+        let zig = self.zig.as_ref()?;
+        Some(match read_into(zig, buffer, READ) {
+            Err(error) if is_transient(error) => return None,
+            Ok(0) | Err(_) => {
+                self.zig = None;
+                self.dialects.finish(Place::Zig, Instant::now());
+                Brought::Rest(self.dialects.take())
+            }
+            Ok(_) => {
+                self.dialects.feed(Place::Zig, buffer, Instant::now());
+                Brought::Meter(self.dialects.take())
+            }
+        })
+    }
+
+    /// Takes in what is ready at the socket.
+    pub(super) fn read_client(&mut self, ready: Ready, buffer: &mut Vec<u8>) -> Brought {
+        let received = self.clients.hear(ready, buffer);
+        if received.spoke {
+            self.dialects.overrule();
+            Brought::Reports(received.reports)
+        } else {
+            Brought::Rest(received.reports)
+        }
+    }
+
+    /// Reads what the child printed as the formats of other programs, before it is shown: a line that is written for machines
+    /// is not shown where a bar shows what it says.
+    pub(super) fn read_output(&mut self, place: Place, bytes: &[u8]) -> Brought {
+        self.dialects.feed(place, bytes, Instant::now());
+        Brought::Meter(self.dialects.take())
+    }
+
+    /// An output is at its end.
+    pub(super) fn finish_output(&mut self, place: Place) -> Brought {
+        self.dialects.finish(place, Instant::now());
+        Brought::Rest(self.dialects.take())
+    }
+
+    /// Gives what the dialects have settled by now.
+    pub(super) fn settle(&mut self) -> Option<Brought> {
+        self.dialects.deadline()?;
+        self.dialects.settle(Instant::now());
+        Some(Brought::Meter(self.dialects.take()))
+    }
+
+    /// Gives what the dialects have begun and not finished, too.
+    pub(super) fn settle_all(&mut self) -> Brought {
+        self.dialects.settle(Instant::now() + READS_ALL);
+        Brought::Meter(self.dialects.take())
+    }
+
+    /// Hands reports on. After a cancel request they are dropped, as in the library: the run loop has no use for them.
+    pub(super) fn hand_on(&mut self, mut batch: Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        self.observer = None;
+        batch.permit = Some(self.credit.permit(batch.weight() + NOTICE));
+        let _ = self.reporter.report(batch);
+    }
+
+    /// The cancel request: the read end of the channel goes, and the child's next write fails. What is still in the channel goes
+    /// with it unread, for after a cancel request no report is delivered, and reading it would only keep the child waiting.
+    /// Says what the child will see of the request.
+    pub(super) fn close_channel(&mut self, is_gone: bool) -> CancelMode {
+        let may_be_foreign =
+            self.foreign_channel || !self.collector.seen() && self.dialects.expects_channel();
+        let closed = match self.channel.take() {
+            // A program that writes its own format there may be in mid-work, and would die of it.
+            Some(end) if may_be_foreign => {
+                self.channel = Some(end);
+                false
+            }
+            // A child that let go of it will not notice, even if we have not come to read the end of file.
+            Some(end) => self.collector.seen() && !is_gone && !is_hung_up(&end),
+            None => false,
+        };
+        let called = self.clients.have_spoken() && !is_gone;
+        self.clients.cancel();
+        if closed || called {
+            CancelMode::Channel
+        } else {
+            CancelMode::Signal
+        }
+    }
+
+    /// What was written without a newline at the end, on the channel and the socket.
+    pub(super) fn finish(&mut self) {
+        if self.channel.take().is_some() {
+            self.collector.finish();
+            let batch = self.collector.take();
+            self.hand_on(batch);
+        }
+        let unfinished: Vec<_> = self.clients.end().collect();
+        for batch in unfinished {
+            self.hand_on(batch);
+        }
+    }
+}
+
+/// What a read brought, and what that says about the child's use of a lent terminal.
+pub(super) enum Brought {
+    /// Reports of ours, or the question whether the child is cancelled: it is at work.
+    Reports(Batch),
+    /// A read of a channel in another program's format: the child is at work.
+    Foreign(Batch),
+    /// The movement of a meter, which says less: a program may draw one while it reads keys.
+    Meter(Batch),
+    /// The rest of what had come before, which says nothing.
+    Rest(Batch),
+}
+
+/// Whether no process holds the other end any more.
+fn is_hung_up(end: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(end, PollFlags::IN)];
+    poll(&mut polled, Some(&Timespec::default())).is_ok()
+        && polled[0].revents().contains(PollFlags::HUP)
+}

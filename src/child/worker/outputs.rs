@@ -1,0 +1,144 @@
+//! What the child prints, where it goes through us: read from its pipes and pseudo-terminals, and handed on in order.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use crate::event::Stream;
+use crate::flow::Credit;
+use crate::system::wake::Wake;
+
+use super::super::Notice;
+use super::super::pipe::{READ, UNDER_WAY, is_transient, read_into, weight};
+
+/// What a read of an output gave.
+pub(super) enum Read {
+    /// Nothing for now, or there is no such output.
+    Nothing,
+    /// The output is at its end.
+    End,
+    /// Bytes, which are in the buffer.
+    Bytes,
+}
+
+/// The child's outputs.
+pub(super) struct Outputs<'a> {
+    notify: &'a dyn Fn(Notice),
+    /// Our ends of stdout and stderr.
+    ends: [Option<OwnedFd>; 2],
+    /// Whether what the child printed last is an open line.
+    pub(super) line_open: bool,
+    /// Output that waits until it is known which terminal it is for.
+    held: Option<(Stream, Vec<u8>)>,
+    /// Buffers in which large reads were handed on: never more than may be under way.
+    pieces: Vec<Arc<Vec<u8>>>,
+    credit: Credit,
+    /// Whether the output is written out as events.
+    as_events: bool,
+}
+
+impl<'a> Outputs<'a> {
+    pub(super) fn new(
+        ends: [Option<OwnedFd>; 2],
+        as_events: bool,
+        wake: Wake,
+        notify: &'a dyn Fn(Notice),
+    ) -> Self {
+        Self {
+            notify,
+            ends,
+            line_open: false,
+            held: None,
+            pieces: Vec::new(),
+            credit: Credit::new(UNDER_WAY, move || wake.wake()),
+            as_events,
+        }
+    }
+
+    /// Our end of an output, as long as it is read.
+    pub(super) fn end(&self, stream: Stream) -> Option<&OwnedFd> {
+        self.ends[stream as usize].as_ref()
+    }
+
+    /// Reads an output no further.
+    pub(super) fn close(&mut self, stream: Stream) -> Option<OwnedFd> {
+        self.ends[stream as usize].take()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.ends.iter().any(Option::is_some)
+    }
+
+    /// Whether as much is under way as may be.
+    pub(super) fn exhausted(&self) -> bool {
+        self.credit.exhausted()
+    }
+
+    /// Reads once into `buffer`.
+    pub(super) fn read(&mut self, stream: Stream, buffer: &mut Vec<u8>) -> Read {
+        let Some(output) = self.end(stream) else {
+            return Read::Nothing;
+        };
+        match read_into(output, buffer, READ) {
+            Err(error) if is_transient(error) => Read::Nothing,
+            Ok(0) | Err(_) => {
+                self.close(stream);
+                Read::End
+            }
+            Ok(_) => {
+                self.line_open = buffer.last() != Some(&b'\n');
+                Read::Bytes
+            }
+        }
+    }
+
+    /// Hands on what is in `buffer`. A large buffer is handed on as it is; a small read is copied, so that it does not hold a
+    /// large buffer.
+    pub(super) fn hand_on_buffer(&mut self, stream: Stream, buffer: &mut Vec<u8>) {
+        if buffer.is_empty() {
+            return;
+        }
+        let bytes = if buffer.len() >= READ / 4 {
+            self.exchange(buffer)
+        } else {
+            Arc::new(buffer.clone())
+        };
+        self.hand_on(stream, bytes);
+    }
+
+    pub(super) fn hand_on(&self, stream: Stream, bytes: Arc<Vec<u8>>) {
+        let permit = self.credit.permit(weight(&bytes, self.as_events));
+        (self.notify)(Notice::Output {
+            stream,
+            bytes,
+            permit,
+        });
+    }
+
+    /// Exchanges the buffer for one that the last sink has let go of: fresh ones would cost the system a page fault for
+    /// every 4 KiB.
+    fn exchange(&mut self, buffer: &mut Vec<u8>) -> Arc<Vec<u8>> {
+        let mut pieces = self.pieces.iter_mut();
+        let next = pieces
+            .position(|piece| Arc::get_mut(piece).is_some())
+            .and_then(|free| Arc::into_inner(self.pieces.swap_remove(free)))
+            .unwrap_or_else(|| Vec::with_capacity(READ));
+        let full = Arc::new(std::mem::replace(buffer, next));
+        self.pieces.push(Arc::clone(&full));
+        full
+    }
+
+    /// Holds output back.
+    pub(super) fn hold(&mut self, stream: Stream, bytes: Vec<u8>) {
+        self.let_go();
+        if !bytes.is_empty() {
+            self.held = Some((stream, bytes));
+        }
+    }
+
+    /// Hands on what is held back.
+    pub(super) fn let_go(&mut self) {
+        if let Some((stream, bytes)) = self.held.take() {
+            self.hand_on(stream, Arc::new(bytes));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The child as a process: what became of it, what is left of its group, and what a stop leaves behind.
+//!
+//! A process that was just being forked when the group was stopped and continued can stay stopped for ever. So after each
+//! continue the worker looks for processes that were born stopped, and continues them, too. A process that is stopped in any
+//! other way was stopped on purpose, and stays so.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process, waitid};
+
+use super::super::drain::Drain;
+use super::super::watcher::Watcher;
+use super::super::{tree, waiting};
+
+/// When the worker looks after a continue. On a busy machine a fork may take its time.
+const LOOKS: [Duration; 6] = [
+    Duration::from_millis(10),
+    Duration::from_millis(30),
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
+
+/// When the child was continued, and how often it was looked at since.
+#[derive(Debug, Default)]
+struct Continued(Option<(Instant, usize)>);
+
+impl Continued {
+    fn begin(&mut self, now: Instant) {
+        self.0 = Some((now, 0));
+    }
+
+    /// When to look next.
+    fn look_at(&self) -> Option<Instant> {
+        let (continued, looks) = self.0?;
+        LOOKS.get(looks).map(|after| continued + *after)
+    }
+
+    /// Whether it is time to look.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let due = self.look_at().is_some_and(|at| at <= now);
+        if let Some((_, looks)) = self.0.as_mut().filter(|_| due) {
+            *looks += 1;
+        }
+        due
+    }
+}
+
+/// How far the ending of the child has been ordered. What is left of its group when the leader is gone is ended with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ordered {
+    Nothing,
+    /// The group was sent SIGTERM: what is left of it is killed with the leader.
+    Termination,
+    /// What left the group is killed as well.
+    Killing,
+}
+
+/// The child as a process.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) pid: Pid,
+    /// A handle of the process that becomes readable when it ends. None where the system gives none.
+    pub(super) handle: Option<OwnedFd>,
+    /// What the environments of the child and its descendants have, and no other.
+    pub(super) tag: String,
+    /// Kills the group if we are killed.
+    pub(super) watcher: Watcher,
+    /// Whether the child was stopped when it was last looked at.
+    pub(super) stopped: bool,
+    continued: Continued,
+    pub(super) ordered: Ordered,
+    /// How its pipes are read to their ends; none until the child has ended.
+    pub(super) drain: Option<Drain>,
+}
+
+impl Process {
+    pub(super) fn new(pid: Pid, handle: Option<OwnedFd>, tag: String, watcher: Watcher) -> Self {
+        Self {
+            pid,
+            handle,
+            tag,
+            watcher,
+            stopped: false,
+            continued: Continued::default(),
+            ordered: Ordered::Nothing,
+            drain: None,
+        }
+    }
+
+    /// Whether the child has ended.
+    pub(super) fn is_gone(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    /// The signal by which the child was stopped since this was last called, or that it was continued. None if neither.
+    pub(super) fn change(&self) -> Option<Change> {
+        let changes = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
+        // An error here means that the child has ended: a zombie can neither be stopped nor continued.
+        let change = waitid(WaitId::Pid(self.pid), changes).ok()??;
+        Some(match change.stopping_signal() {
+            Some(signal) => Change::Stopped(signal),
+            None => Change::Continued,
+        })
+    }
+
+    /// How the child has ended, if it has. It stays to be reaped.
+    pub(super) fn end(&self) -> io::Result<Option<WaitIdStatus>> {
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        Ok(waitid(WaitId::Pid(self.pid), ended)?)
+    }
+
+    /// The child was continued.
+    pub(super) fn was_continued(&mut self) {
+        self.stopped = false;
+        self.continued.begin(Instant::now());
+    }
+
+    /// When to look next for a process that was left behind by a continue.
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.continued.look_at()
+    }
+
+    /// Continues the processes that were left behind.
+    pub(super) fn see_to_continued(&mut self, now: Instant) {
+        if self.is_gone() {
+            self.continued = Continued::default();
+        }
+        // While the child is stopped its processes are so with reason.
+        if self.continued.is_due(now) && !self.stopped {
+            for process in waiting::born_stopped(self.pid) {
+                let _ = kill_process(process, Signal::CONT);
+            }
+        }
+    }
+
+    /// Ends what is left of the group, and with it what was ordered to be.
+    pub(super) fn end_rest(&self) {
+        match self.ordered {
+            Ordered::Nothing => {}
+            Ordered::Termination => tree::kill_group(self.pid),
+            Ordered::Killing => tree::kill(self.pid, &self.tag),
+        }
+    }
+}
+
+/// What can happen to a process that lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Stopped(i32),
+    Continued,
+}

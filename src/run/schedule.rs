@@ -1,0 +1,70 @@
+//! Which task is next. Pure: it knows no process and no clock.
+//!
+//! A task waits here until a slot is free, so that what a run needs does not grow with the length of its list.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+
+use crate::event::TaskId;
+
+use super::Specification;
+
+/// The tasks that have not begun, and how many may run at once.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    waiting: VecDeque<(TaskId, Specification)>,
+    slots: NonZeroUsize,
+}
+
+impl Schedule {
+    /// A list to be run in its order, with so many slots.
+    pub(super) fn new(list: Vec<Specification>, slots: NonZeroUsize) -> Self {
+        let numbers = std::iter::successors(Some(TaskId::FIRST), |task| Some(task.next()));
+        Self {
+            waiting: numbers.zip(list).collect(),
+            slots,
+        }
+    }
+
+    /// The next task, if one waits and a slot is free while so many tasks run.
+    pub(super) fn next(&mut self, running: usize) -> Option<(TaskId, Specification)> {
+        (running < self.slots.get())
+            .then(|| self.waiting.pop_front())
+            .flatten()
+    }
+
+    /// No task begins any more. Gives how many will never run.
+    pub(super) fn close(&mut self) -> usize {
+        std::mem::take(&mut self.waiting).len()
+    }
+
+    /// Whether no task waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_begin_in_their_order_when_a_slot_is_free_and_none_begins_after_a_request_to_stop() {
+        let slots = NonZeroUsize::new(2).unwrap();
+        let list = ["a", "b", "c", "d"].map(|name| Specification {
+            name: name.to_owned(),
+            command: vec![name.into()],
+        });
+        let mut schedule = Schedule::new(list.into(), slots);
+        let mut next = |running| {
+            let next = schedule.next(running);
+            next.map(|(task, specification)| (task.get(), specification.name))
+        };
+        assert_eq!(next(0), Some((1, "a".to_owned())));
+        assert_eq!(next(1), Some((2, "b".to_owned())));
+        assert_eq!(next(2), None);
+        assert_eq!(next(1), Some((3, "c".to_owned())));
+        assert_eq!(schedule.close(), 1);
+        assert!(schedule.is_empty() && schedule.next(0).is_none());
+    }
+}

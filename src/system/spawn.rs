@@ -1,0 +1,67 @@
+//! Starts another program, in a process group of its own or a session of its own.
+//!
+//! Responsible for the steps between this process and the program: descriptors get their numbers, signals their defaults,
+//! and the life of the child is bound to this process. What the descriptors are for is not known here.
+//!
+//! On Linux the child shares the memory of this process until it is the program ([`clone`]); a fork would copy the mappings
+//! of all stacks and arenas, which costs more than all the rest of a short run. Other systems fork ([`fork`]).
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+
+use rustix::process::Pid;
+
+use super::reap;
+use super::signals::Blocked;
+
+#[cfg(target_os = "linux")]
+mod clone;
+#[cfg(not(target_os = "linux"))]
+mod fork;
+
+/// What is to be started, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan<'a> {
+    /// The program, which is looked for in `PATH` if it has no slash, and its arguments.
+    pub(crate) command: &'a [OsString],
+    /// The variables of its environment that are not as in ours; none: not there at all.
+    pub(crate) variables: &'a [(&'a str, Option<OsString>)],
+    /// Descriptors of ours, and the number that each has in the child. All others are as they are here.
+    pub(crate) moves: &'a [(BorrowedFd<'a>, RawFd)],
+    /// Descriptors that are closed in the child.
+    pub(crate) closed: &'a [RawFd],
+    /// Whether the child leads a session of its own, and not only a process group.
+    pub(crate) session: bool,
+    /// The terminal whose foreground group is to be the child's. A terminal that is gone is no error.
+    pub(crate) terminal: Option<BorrowedFd<'a>>,
+}
+
+/// A child that runs.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// Its number, which is also that of its process group.
+    pub(crate) pid: Pid,
+    /// A handle of it, close-on-exec, which becomes readable when it ends. None where the system has none.
+    pub(crate) pidfd: Option<OwnedFd>,
+}
+
+impl Plan<'_> {
+    /// Starts the program. The child gets SIGTERM when this thread ends before it, on Linux (`PR_SET_PDEATHSIG`).
+    ///
+    /// # Errors
+    /// What the system says of the first step that failed: of `execve`, what `execvp` would say.
+    pub(crate) fn start(&self) -> io::Result<Started> {
+        reap::entered(
+            || {
+                // A signal in the child would run handlers of ours there, and those write into our pipes.
+                let _blocked = Blocked::all();
+                #[cfg(target_os = "linux")]
+                return clone::start(self);
+                #[cfg(not(target_os = "linux"))]
+                fork::start(self)
+            },
+            |started| started.pid,
+        )
+    }
+}

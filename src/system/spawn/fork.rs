@@ -1,0 +1,156 @@
+//! The old way of systems other than Linux: `fork`, a few steps of ours in the child, `exec`; by means of `std::process`.
+//!
+//! The pipe by which std learns that a program is missing is made in between, and may get one of the numbers that
+//! descriptors of ours have in the child if it is free. It would be overwritten in the child, and a missing program would look like one that
+//! started. So each number is kept in use; where it is in use by another thread of ours, which may let go of it at any time, the
+//! child looks whether it still is what it was, and if not, it is started again.
+#![expect(
+    unsafe_code,
+    reason = "code between fork and exec has no safe interface"
+)]
+
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::Pid;
+
+use crate::system::signals;
+
+use super::{Plan, Started};
+
+/// How often a command is started until no number has changed its meaning meanwhile. Other threads would have to take it and
+/// let it go at just the wrong moment each time.
+const ATTEMPTS: usize = 1000;
+
+/// What the child says if a number has changed its meaning. No `exec` ends so.
+const CHANGED: i32 = libc::EDOM;
+
+pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
+    let [program, arguments @ ..] = plan.command else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for (name, value) in plan.variables {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let session = plan.session;
+    if !session {
+        command.process_group(0);
+    }
+    let terminal = plan.terminal.map(|terminal| terminal.as_raw_fd());
+    let closed = plan.closed.to_vec();
+    let first = Arc::new(Mutex::new(Vec::new()));
+    let moves = Arc::clone(&first);
+    // SAFETY: the closure runs in the child between fork and exec and makes only async-signal-safe system calls. The lock is
+    // free there: the only thread that takes it is the one that forks.
+    unsafe {
+        command.pre_exec(move || match moves.try_lock() {
+            Ok(moves) => prepare(&moves, &closed, session, terminal),
+            Err(_) => Err(io::Error::from_raw_os_error(CHANGED)),
+        });
+    }
+    for _ in 0..ATTEMPTS {
+        let mut held = Vec::new();
+        let mut moves = Vec::new();
+        for (from, to) in plan.moves {
+            // Above all of these numbers, or it would be overwritten before it has its own.
+            let highest = plan.moves.iter().map(|(_, to)| *to).max();
+            let from = fcntl_dupfd_cloexec(from, highest.unwrap_or_default() + 1)?;
+            let placeholder = occupy(*to)?;
+            let was = if placeholder.is_some() {
+                None
+            } else {
+                Some(identity(*to))
+            };
+            moves.push(Move {
+                from: from.as_raw_fd(),
+                to: *to,
+                was,
+            });
+            held.push(from);
+            held.extend(placeholder);
+        }
+        *first.lock().unwrap_or_else(PoisonError::into_inner) = moves;
+        let spawned = command.spawn();
+        drop(held);
+        match spawned {
+            Err(error) if error.raw_os_error() == Some(CHANGED) => {}
+            spawned => {
+                let pid = i32::try_from(spawned?.id()).ok().and_then(Pid::from_raw);
+                let pid = pid.ok_or(io::ErrorKind::InvalidData)?;
+                return Ok(Started { pid, pidfd: None });
+            }
+        }
+    }
+    Err(io::ErrorKind::ResourceBusy.into())
+}
+
+/// A descriptor of ours, and the number that it has in the child.
+struct Move {
+    from: RawFd,
+    to: RawFd,
+    /// What had that number before, if it was not kept in use by us.
+    was: Option<Identity>,
+}
+
+/// Which file a descriptor is; none if the number is free.
+type Identity = Option<(libc::dev_t, libc::ino_t)>;
+
+fn identity(number: RawFd) -> Identity {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: a system call on a number and a place of ours, of which all-zero bytes are a valid value.
+    unsafe {
+        let found = libc::fstat(number, stat.as_mut_ptr()) == 0;
+        let stat = stat.assume_init();
+        found.then_some((stat.st_dev, stat.st_ino))
+    }
+}
+
+/// Keeps `number` in use until the value is dropped, if it was free.
+fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
+    let placeholder = fcntl_dupfd_cloexec(File::open("/dev/null")?, number)?;
+    Ok((placeholder.as_raw_fd() == number).then_some(placeholder))
+}
+
+/// What the child does between fork and exec.
+fn prepare(
+    moves: &[Move],
+    closed: &[RawFd],
+    session: bool,
+    terminal: Option<RawFd>,
+) -> io::Result<()> {
+    // SAFETY: system calls on numbers.
+    unsafe {
+        if session && libc::setsid() < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if let Some(terminal) = terminal {
+            // SIGTTOU is blocked here.
+            libc::tcsetpgrp(terminal, libc::getpid());
+        }
+        let is_as_it_was = |to: &Move| to.was.is_none_or(|was| identity(to.to) == was);
+        if !moves.iter().all(is_as_it_was) {
+            return Err(io::Error::from_raw_os_error(CHANGED));
+        }
+        for &Move { from, to, .. } in moves {
+            if libc::dup2(from, to) < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        for &number in closed {
+            libc::close(number);
+        }
+    }
+    signals::reset();
+    Ok(())
+}
