@@ -1,24 +1,31 @@
-//! What consumes the events of a run: the trait that the run loop draws through, and the sinks behind it.
+//! Sinks consume the events of a run: they show or keep them. This file is the trait that the run loop draws through.
 //!
-//! A sink never makes the run loop wait and never fails it: what cannot be written is said once and then left out. Sinks
-//! see events in one order, have no clock (times are what has passed since the run began), and are the only code that
-//! touches the terminal. Text from a child is foreign and is made safe here.
+//! A sink never makes the run loop wait and never fails it: a place that cannot be written to is told of once and then left
+//! out. Sinks see events in one order and have no clock: times are what has passed since the run began. They alone write to
+//! the terminal (it is lent and taken back by the run and by `child`). Text from a child is foreign, and is made safe here.
 
 mod bars;
 mod choice;
+mod display;
 mod files;
+mod format;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod gone;
 mod guard;
 mod json;
+mod lines;
 mod log;
 mod messages;
 mod parent;
 mod patient;
 mod plain;
+mod routes;
+mod sanitize;
 mod spool;
+mod standard;
 mod stream;
-mod text;
+mod terminal;
 mod writer;
 
 use std::time::Duration;
@@ -26,26 +33,17 @@ use std::time::Duration;
 use crate::event::Event;
 use crate::flow::Permit;
 
-use self::bars::Bars;
-use self::guard::Guard;
-use self::json::Json;
-use self::log::Log;
-use self::plain::Plain;
-use self::spool::Spool;
-use self::stream::Streams;
-use self::writer::{OnGone, Writer};
-
+pub(crate) use self::choice::choose;
+pub(crate) use self::display::{Display, JsonPlace, Progress, Show, Tty};
 pub(crate) use self::files::{NoReader, STDOUT};
+pub(crate) use self::gone::Gone;
 pub(crate) use self::patient::Patient;
-pub(crate) use self::text::escape;
+pub(crate) use self::routes::is_on_screen;
+pub(crate) use self::sanitize::escape;
 
-pub(crate) use self::choice::{
-    Display, Gone, JsonPlace, Progress, Show, Tty, choose, is_on_screen,
-};
-
-/// Something that events are given to.
+/// A consumer of events.
 pub(crate) trait Sink {
-    /// Takes in an event that happened at `elapsed`.
+    /// Takes in an event.
     fn event(&mut self, event: &Event<'_>);
 
     /// When [`tick`](Self::tick) is to be called next if nothing happens; none: not at all.
@@ -59,13 +57,13 @@ pub(crate) trait Sink {
     /// Holds `permit` until everything that this sink has to write is written: the program ends only then.
     fn flush(&mut self, permit: &Permit);
 
-    /// What takes its place after it has panicked: something simpler, that still shows what the child prints if this sink
-    /// did. None: nothing.
+    /// The sink that takes its place after it has panicked: a simpler one, that still shows what the child prints if this one
+    /// did. None: nothing is shown any more.
     #[must_use]
     fn fall_back(self: Box<Self>) -> Option<Box<dyn Sink>> {
         None
     }
 
-    /// Waits no longer for readers who have not taken what was written for them: it is lost, and that is told.
+    /// Waits no longer for readers that have not taken all that was written for them: the rest is lost, and that is told.
     fn abandon(&mut self);
 }

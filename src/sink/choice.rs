@@ -1,108 +1,36 @@
-//! The choice between sinks: who shows what, and which of the child's streams have to go through us for that.
+//! The choice of a run's sinks: which there are, and where each writes.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::bail;
-use rustix::fs::{FileType, fstat};
 use rustix::stdio::{stderr, stdout};
-use rustix::termios::{
-    LocalModes, OutputModes, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize,
-};
+use rustix::termios::isatty;
 
 use crate::client;
 use crate::dialect::Selection;
 use crate::event::Stream;
 use crate::model::route::Route;
-use crate::system::closed;
-use crate::system::groups;
 
-use super::bars::Setup;
+use super::Sink;
+use super::bars::{Bars, Begin, Options};
+use super::display::{Display, JsonPlace, Progress, Show, Tty};
 use super::files::{self, copy};
+use super::gone::{Gone, Notifier, ignore};
+use super::guard::Guard;
+use super::json::Json;
+use super::log::Log;
 use super::parent::Parent;
-use super::{Bars, Guard, Json, Log, OnGone, Plain, Sink, Spool, Streams, Writer};
+use super::plain::Plain;
+use super::routes::{goes_through, routes};
+use super::spool::Spool;
+use super::standard::{has_reader, is_pipe, is_same_place, is_same_terminal};
+use super::stream::Streams;
+use super::terminal::{Terminal, has_color, is_dumb, is_utf_8};
+use super::writer::Writer;
 
-/// What the user wants to see.
-#[derive(Clone, Debug)]
-pub(crate) struct Display {
-    /// What the run is called.
-    pub name: String,
-    /// How progress is shown.
-    pub progress: Progress,
-    /// Whether colors are used; none: as the terminal and the environment say.
-    pub color: Option<bool>,
-    /// Where events go as JSON lines.
-    pub json: Option<JsonPlace>,
-    /// Where everything that the child prints is kept.
-    pub log: Option<PathBuf>,
-    /// What is shown of what the child prints.
-    pub output: Show,
-    /// Whether what goes through us is a terminal for the child.
-    pub tty: Tty,
-}
-
-/// How progress is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// As part of the progrun that we run under, if we do; else bars on a terminal, else plain lines; nothing beside
-    /// `--json` on stdout.
-    Auto,
-    /// Bars.
-    Bars,
-    /// Plain lines.
-    Plain,
-    /// Not at all.
-    None,
-}
-
-/// Where the events go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum JsonPlace {
-    /// To stdout; what the child prints becomes events too.
-    Stdout,
-    /// To this file; the child keeps its streams.
-    File(PathBuf),
-}
-
-/// What is shown of what the child prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Show {
-    /// Everything, as it comes.
-    Stream,
-    /// Everything at the end, if the child failed.
-    OnFailure,
-    /// Nothing.
-    None,
-}
-
-/// Where what goes through us is a terminal for the child, and not a pipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tty {
-    /// Where it is shown on one.
-    Auto,
-    /// Everywhere.
-    Always,
-    /// Nowhere.
-    Never,
-    /// Nothing goes through us where it is shown on a terminal: that is the child's own from its start to its end.
-    Own,
-}
-
-/// Something that can be written to no more, and matters to somebody else than the sink.
-#[derive(Debug)]
-pub(crate) struct Gone {
-    /// The child's stream that is to be closed too, if it is our own stdout or stderr.
-    pub stream: Option<Stream>,
-    /// The sentence that tells of it, if anything is to be said.
-    pub sentence: Option<String>,
-    /// Whether something is lost. Nothing is to a reader who left.
-    pub lost: bool,
-}
-
-/// The sinks of a run.
+/// The sinks of a run, and what follows from them for the child.
 #[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
 pub(crate) struct Chosen {
     /// All of them.
@@ -113,11 +41,11 @@ pub(crate) struct Chosen {
     pub direct: bool,
     /// Whether every line of the channel is wanted.
     pub every_report: bool,
-    /// Whether somebody is shown or told how far the child is.
+    /// Whether any sink shows how far the child is.
     pub shows_progress: bool,
-    /// Whether what can be seen of a child that reports nothing is shown.
+    /// Whether the activity of a child that reports nothing is shown.
     pub observe: bool,
-    /// Whether somebody is told on stderr of what the user should know.
+    /// Whether warnings are shown on stderr.
     pub tells_user: bool,
     /// How long a file waited for its reader.
     pub waited: Duration,
@@ -127,8 +55,18 @@ pub(crate) struct Chosen {
     pub reader: Option<OwnedFd>,
 }
 
-/// Chooses. A file that waits for its reader, a FIFO, is waited for no longer than `patience`. `from` says which formats are looked for in the child's streams; `gone` is told, by any thread, of what cannot
-/// be written to any more.
+/// The sink on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnStderr {
+    Bars,
+    Plain,
+    /// Warnings and stops only: the reader of the events has the progress, but may be gone when Ctrl-C is pressed.
+    Messages,
+    Nothing,
+}
+
+/// Chooses. A file that waits for its reader, a FIFO, is waited for no longer than `patience`. `from` says which formats are
+/// looked for in the child's streams; `gone` is told, by any thread, of a place that can be written to no more.
 ///
 /// # Errors
 /// If a file that was asked for cannot be opened.
@@ -138,296 +76,240 @@ pub(crate) fn choose(
     patience: Option<Duration>,
     gone: impl Fn(Gone) + Send + Sync + 'static,
 ) -> anyhow::Result<Chosen> {
-    let gone: Arc<dyn Fn(Gone) + Send + Sync> = Arc::new(gone);
-    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-    let json_on_stdout = display.json == Some(JsonPlace::Stdout);
+    let notifier = Notifier::new(gone);
     let parent = match display.progress {
         Progress::Auto => client::parent(),
         _ => None,
     };
-    let bars = parent.is_none() && draws_bars(display.progress, json_on_stdout);
-    let plain = !bars
-        && match display.progress {
-            Progress::Auto => parent.is_none() && !json_on_stdout,
-            other => other == Progress::Plain,
-        };
+    let on_stderr = on_stderr(display, parent.is_some());
+    let shows_progress = matches!(on_stderr, OnStderr::Bars | OnStderr::Plain)
+        || parent.is_some()
+        || display.json.is_some();
 
-    let visible = is_visible(display);
-    let awaits_report = is_pipe(stdout());
-    let shared = [bars && same_terminal(), bars && isatty(stderr())];
-    // Whoever presses Ctrl-C wants to know what it does; the reader of the events may be gone by then.
-    let words = json_on_stdout && display.progress == Progress::Auto && isatty(stderr());
-    let shows_progress = bars || plain || parent.is_some() || display.json.is_some();
-    // What nobody sees may still say how far the child is.
+    let shared = shared(on_stderr);
+    // Output that is not shown may still say how far the child is.
     let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
     let routes = routes(display, shared, from.reads_streams() || hidden);
     let direct = display.tty == Tty::Own && routes == [Route::Inherit; 2];
-    let through = |route: Route| matches!(route, Route::Piped | Route::Terminal);
+    let visible = display.shows_output();
+    let ours = [0, 1].map(|stream| visible && goes_through(routes[stream]) && !shared[stream]);
 
-    let events = match &display.json {
-        Some(JsonPlace::File(path)) => Some(path.as_path()),
-        _ => None,
-    };
-    let log = display.log.as_deref();
-    if json_on_stdout && log == Some(Path::new(files::STDOUT)) {
-        bail!("--log and --json cannot both write to stdout");
-    }
-    let opened = files::open([("--json", events), ("--log", log)], patience)?;
-    let waited = opened.waited;
-    let [events_file, log_file] = opened.files;
-    let incomplete = |what: &str, path: Option<&Path>| {
-        let path = path.unwrap_or(Path::new("")).display();
-        told(format!("{what} {path} is incomplete"), None, true, &gone)
-    };
-    let events = if json_on_stdout {
-        let what = "the event stream is incomplete".to_owned();
-        Some((copy(stdout())?, told(what, None, false, &gone)))
+    let files = open_files(display, patience)?;
+    let begin = if is_pipe(stdout()) {
+        Begin::WithReport
     } else {
-        events_file.map(|file| (file, incomplete("the event file", events)))
+        Begin::Soon
     };
-    if let Some((place, on_gone)) = events {
-        let writer = Writer::new(place, on_gone);
-        let json = Json::new(writer, json_on_stdout);
-        sinks.push(Box::new(
-            json.on_terminal(json_on_stdout && isatty(stdout())),
-        ));
-    }
-    if let Some(file) = log_file {
-        let writer = Writer::new(file, incomplete("the log", log));
-        sinks.push(Box::new(Log::new(writer)));
-    }
-    if display.output == Show::OnFailure && !json_on_stdout {
-        let what = "some of the command's output could not be shown".to_owned();
-        let on_gone = told(what, None, false, &gone);
-        let places = [copy(stdout())?, copy(stderr())?];
-        sinks.push(Box::new(Spool::new(files::unnamed()?, places, on_gone)));
-    }
-    let ours = [0, 1].map(|stream| visible && through(routes[stream]) && !shared[stream]);
-    if ours.contains(&true) {
-        sinks.push(Box::new(streams(ours, &gone)?));
-    }
-    if bars {
-        let shows = shared.map(|shared| shared && visible);
-        let bars = bars_on_stderr(display, shows)?.direct(direct);
-        sinks.push(Box::new(bars.after_first_report(awaits_report)));
-    } else if plain {
-        let writer = Writer::new(copy(stderr())?, ignore());
-        let plain = Plain::new(writer, display.name.clone());
-        sinks.push(Box::new(plain.beside([ours[0] && same_place(), ours[1]])));
-    } else if words {
-        let writer = Writer::new(copy(stderr())?, ignore());
-        let words = Plain::new(writer, display.name.clone()).words_only();
-        sinks.push(Box::new(words));
-    }
-    if let Some(channel) = &parent {
-        let writer = Writer::new(copy(channel)?, ignore());
-        sinks.push(Box::new(Parent::new(writer, &display.name)));
-    }
-    // A file has no reader, and of a terminal that is gone SIGHUP tells.
-    let reader = (json_on_stdout && is_read(stdout()))
-        .then(|| copy(stdout()))
-        .transpose()?;
-    let guarded = |sink| Box::new(Guard::new(sink)) as Box<dyn Sink>;
+    let sinks = [
+        json(display, files.events, &notifier)?,
+        log(display, files.log, &notifier),
+        spool(display, &notifier)?,
+        streams(ours, &notifier)?,
+        match on_stderr {
+            OnStderr::Bars => {
+                let shows = shared.map(|shared| shared && visible);
+                Some(bars(display, shows, direct, begin)?)
+            }
+            OnStderr::Plain => Some(plain(display, ours)?),
+            OnStderr::Messages => Some(messages(display)?),
+            OnStderr::Nothing => None,
+        },
+        parent_sink(display, parent.as_ref())?,
+    ];
     Ok(Chosen {
-        sinks: sinks.into_iter().map(guarded).collect(),
-        reader,
+        sinks: sinks.into_iter().flatten().map(guarded).collect(),
         routes,
-        shows_progress,
-        tells_user: bars || plain || words,
-        parent,
-        every_report: display.json.is_some(),
         direct,
-        waited,
-        observe: bars && !awaits_report,
+        every_report: display.json.is_some(),
+        shows_progress,
+        observe: on_stderr == OnStderr::Bars && begin == Begin::Soon,
+        tells_user: on_stderr != OnStderr::Nothing,
+        waited: files.waited,
+        parent,
+        reader: reader(display)?,
     })
 }
 
-/// The bars on our terminal, above which these of the child's streams are shown.
-fn bars_on_stderr(display: &Display, shows: [bool; 2]) -> anyhow::Result<Bars> {
-    let terminal = Writer::new(copy(stderr())?, ignore());
-    let color = display.color.unwrap_or_else(color_by_environment);
-    let name = display.name.clone();
-    let bars = Bars::new(terminal, name, color, shows, size, foreground, setup);
-    Ok(bars.ascii(!is_utf_8()))
+fn on_stderr(display: &Display, has_parent: bool) -> OnStderr {
+    match display.progress {
+        Progress::Bars => OnStderr::Bars,
+        Progress::Plain => OnStderr::Plain,
+        Progress::None => OnStderr::Nothing,
+        Progress::Auto => by_itself(display, has_parent),
+    }
 }
 
-/// Hands on those of the child's streams that are shown and nobody else shows.
-fn streams(ours: [bool; 2], gone: &Arc<dyn Fn(Gone) + Send + Sync>) -> anyhow::Result<Streams> {
+/// The sink on stderr if the user has not said. The progress of a run under another progrun is shown by that one.
+fn by_itself(display: &Display, has_parent: bool) -> OnStderr {
+    let on_terminal = isatty(stderr());
+    if display.has_json_on_stdout() {
+        if on_terminal {
+            OnStderr::Messages
+        } else {
+            OnStderr::Nothing
+        }
+    } else if has_parent {
+        OnStderr::Nothing
+    } else if on_terminal && !is_dumb() {
+        OnStderr::Bars
+    } else {
+        OnStderr::Plain
+    }
+}
+
+/// Which of our streams, stdout first, is the terminal that the bars are on.
+fn shared(on_stderr: OnStderr) -> [bool; 2] {
+    let bars = on_stderr == OnStderr::Bars;
+    [bars && is_same_terminal(), bars && isatty(stderr())]
+}
+
+/// The files that the user has named.
+struct Files {
+    events: Option<OwnedFd>,
+    log: Option<OwnedFd>,
+    waited: Duration,
+}
+
+fn open_files(display: &Display, patience: Option<Duration>) -> anyhow::Result<Files> {
+    let log = display.log.as_deref();
+    if display.has_json_on_stdout() && log == Some(Path::new(files::STDOUT)) {
+        bail!("--log and --json cannot both write to stdout");
+    }
+    let wanted = [("--json", events_path(display)), ("--log", log)];
+    let opened = files::open(wanted, patience)?;
+    let [events, log] = opened.files;
+    Ok(Files {
+        events,
+        log,
+        waited: opened.waited,
+    })
+}
+
+fn events_path(display: &Display) -> Option<&Path> {
+    match &display.json {
+        Some(JsonPlace::File(path)) => Some(path),
+        _ => None,
+    }
+}
+
+fn json(
+    display: &Display,
+    file: Option<OwnedFd>,
+    notifier: &Notifier,
+) -> anyhow::Result<Option<Box<dyn Sink>>> {
+    let on_stdout = display.has_json_on_stdout();
+    let (place, on_gone) = if on_stdout {
+        let what = "the event stream is incomplete".to_owned();
+        (copy(stdout())?, notifier.for_reader(what))
+    } else if let Some(file) = file {
+        let what = incomplete("the event file", events_path(display));
+        (file, notifier.for_file(what))
+    } else {
+        return Ok(None);
+    };
+    let json = Json::new(Writer::new(place, on_gone), on_stdout);
+    let json = json.on_terminal(on_stdout && isatty(stdout()));
+    Ok(Some(Box::new(json)))
+}
+
+fn log(display: &Display, file: Option<OwnedFd>, notifier: &Notifier) -> Option<Box<dyn Sink>> {
+    let what = incomplete("the log", display.log.as_deref());
+    let writer = Writer::new(file?, notifier.for_file(what));
+    Some(Box::new(Log::new(writer)))
+}
+
+fn incomplete(what: &str, path: Option<&Path>) -> String {
+    let path = path.unwrap_or(Path::new("")).display();
+    format!("{what} {path} is incomplete")
+}
+
+/// Output that is hidden until the child has failed.
+fn spool(display: &Display, notifier: &Notifier) -> anyhow::Result<Option<Box<dyn Sink>>> {
+    if display.output != Show::OnFailure || display.has_json_on_stdout() {
+        return Ok(None);
+    }
+    let what = "some of the command's output could not be shown".to_owned();
+    let on_gone = notifier.for_reader(what);
+    let places = [copy(stdout())?, copy(stderr())?];
+    let spool = Spool::new(files::unnamed()?, places, on_gone);
+    Ok(Some(Box::new(spool)))
+}
+
+/// Hands on these of the child's streams: they are shown, and by no other sink.
+fn streams(ours: [bool; 2], notifier: &Notifier) -> anyhow::Result<Option<Box<dyn Sink>>> {
+    if ours == [false; 2] {
+        return Ok(None);
+    }
     let place = |stream: Stream, descriptor: BorrowedFd<'_>| -> anyhow::Result<_> {
         if !ours[stream as usize] {
             return Ok(None);
         }
         let what = format!("cannot write the command's {stream}");
-        let on_gone = told(what, Some(stream), false, gone);
+        let on_gone = notifier.for_stream(stream, what);
         Ok(Some(Writer::new(copy(descriptor)?, on_gone)))
     };
     let places = [
         place(Stream::Stdout, stdout())?,
         place(Stream::Stderr, stderr())?,
     ];
-    Ok(Streams::new(places, [isatty(stdout()), isatty(stderr())]))
+    let streams = Streams::new(places, [isatty(stdout()), isatty(stderr())]);
+    Ok(Some(Box::new(streams)))
 }
 
-/// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, and `reads` whether they
-/// are read in any case.
-fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
-    let routes = routes_apart(display, shared, reads);
-    let together = match display.output {
-        // Its events say which of the two it was.
-        _ if display.json == Some(JsonPlace::Stdout) => false,
-        Show::Stream | Show::OnFailure => same_place(),
-        Show::None => display.log.is_some(),
+/// The bars on our terminal, above which these of the child's streams are shown.
+fn bars(
+    display: &Display,
+    shows: [bool; 2],
+    direct: bool,
+    begin: Begin,
+) -> anyhow::Result<Box<dyn Sink>> {
+    let options = Options {
+        name: display.name.clone(),
+        with_color: display.color.unwrap_or_else(has_color),
+        in_ascii: !is_utf_8(),
+        shows,
+        direct,
+        begin,
+        terminal: Terminal::OF_STDERR,
     };
-    match routes {
-        // What ends in one place comes by one way, or the order in which it was written would be anybody's guess.
-        [Route::Piped, Route::Piped] | [Route::Terminal, Route::Terminal] if together => {
-            [routes[0], Route::Joined]
-        }
-        routes => routes,
-    }
+    Ok(Box::new(Bars::new(stderr_writer()?, options)))
 }
 
-/// The same, as if each were alone.
-fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
-    let json_on_stdout = display.json == Some(JsonPlace::Stdout);
-    let visible = is_visible(display);
-    let needed =
-        display.log.is_some() || display.output == Show::OnFailure || json_on_stdout || reads;
-    let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
-        (Show::None, Tty::Auto | Tty::Never | Tty::Own) if !needed => Route::Discard,
-        (Show::Stream, tty) if !needed && (!shared || tty == Tty::Own) => Route::Inherit,
-        (_, Tty::Always) => Route::Terminal,
-        (_, Tty::Auto | Tty::Own) if visible && terminal => Route::Terminal,
-        (_, Tty::Auto | Tty::Never | Tty::Own) => Route::Piped,
+/// Plain lines on stderr, beside these of the child's streams.
+fn plain(display: &Display, ours: [bool; 2]) -> anyhow::Result<Box<dyn Sink>> {
+    let plain = Plain::new(stderr_writer()?, display.name.clone());
+    let beside = [ours[0] && is_same_place(), ours[1]];
+    Ok(Box::new(plain.beside(beside)))
+}
+
+fn messages(display: &Display) -> anyhow::Result<Box<dyn Sink>> {
+    let plain = Plain::new(stderr_writer()?, display.name.clone());
+    Ok(Box::new(plain.only_messages()))
+}
+
+/// The channel of the progrun that we run under.
+fn parent_sink(
+    display: &Display,
+    parent: Option<&OwnedFd>,
+) -> anyhow::Result<Option<Box<dyn Sink>>> {
+    let Some(channel) = parent else {
+        return Ok(None);
     };
-    let routes = [
-        route(shared[0], isatty(stdout())),
-        route(shared[1], isatty(stderr())),
-    ];
-    // A stream that is closed for us is closed for the command, whatever else is wanted of it: it has to see that.
-    [(1, routes[0]), (2, routes[1])].map(|(number, route)| {
-        if closed::was_closed(number) {
-            Route::Inherit
-        } else {
-            route
-        }
-    })
+    let writer = Writer::new(copy(channel)?, ignore());
+    Ok(Some(Box::new(Parent::new(writer, &display.name))))
 }
 
-/// Whether a terminal shows what the child prints.
-#[must_use]
-pub(crate) fn is_on_screen(display: &Display) -> bool {
-    is_visible(display) && (isatty(stdout()) || isatty(stderr()))
+fn stderr_writer() -> anyhow::Result<Writer> {
+    Ok(Writer::new(copy(stderr())?, ignore()))
 }
 
-/// Whether what the child prints is shown as it comes.
-fn is_visible(display: &Display) -> bool {
-    display.json != Some(JsonPlace::Stdout) && display.output == Show::Stream
+/// The reader of the events. A file has none, and of a terminal that is gone SIGHUP tells.
+fn reader(display: &Display) -> anyhow::Result<Option<OwnedFd>> {
+    (display.has_json_on_stdout() && has_reader(stdout()))
+        .then(|| copy(stdout()))
+        .transpose()
 }
 
-fn draws_bars(progress: Progress, json_on_stdout: bool) -> bool {
-    match progress {
-        Progress::Bars => true,
-        Progress::Plain | Progress::None => false,
-        Progress::Auto => !json_on_stdout && isatty(stderr()) && !is_dumb(),
-    }
-}
-
-/// Whether our stdout is the terminal that the bars are on.
-fn same_terminal() -> bool {
-    isatty(stdout()) && same_place()
-}
-
-/// Whether our stdout and stderr go to the same place.
-fn same_place() -> bool {
-    let (Ok(out), Ok(err)) = (fstat(stdout()), fstat(stderr())) else {
-        return false;
-    };
-    // A terminal has several names.
-    (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino)
-        || isatty(stdout()) && out.st_rdev == err.st_rdev
-}
-
-/// Whether somebody else reads this, and may be writing to the terminal.
-fn is_pipe(descriptor: impl AsFd) -> bool {
-    fstat(descriptor).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
-}
-
-/// Whether what is written here goes to a process that may go away: a pipe or a socket.
-fn is_read(descriptor: impl AsFd) -> bool {
-    fstat(descriptor).is_ok_and(|stat| {
-        let kind = FileType::from_raw_mode(stat.st_mode);
-        matches!(kind, FileType::Fifo | FileType::Socket)
-    })
-}
-
-/// Whether the terminal is one that understands no sequences. One without a name is taken for such.
-fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
-}
-
-/// Whether the character set of the locale is UTF-8, by the variables that setlocale(3) reads.
-fn is_utf_8() -> bool {
-    let mut names = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
-    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = names.find_map(set).unwrap_or_default().to_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
-}
-
-/// By the conventions of `NO_COLOR` and `CLICOLOR_FORCE`; bars are on a terminal, which understands colors.
-fn color_by_environment() -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    set("CLICOLOR_FORCE") || !no_color && !is_dumb()
-}
-
-/// Columns and rows of the terminal; what every terminal once had, where it does not say.
-fn size() -> (u16, u16) {
-    match tcgetwinsize(stderr()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
-        _ => (80, 24),
-    }
-}
-
-/// Whether we are the foreground of the terminal. Another terminal than our own has no opinion.
-fn foreground() -> bool {
-    tcgetpgrp(stderr()).map_or(true, |foreground| groups::ours() == Some(foreground))
-}
-
-/// How the terminal of the bars is set up; as usual where it does not say.
-fn setup() -> Setup {
-    let settings = tcgetattr(stderr());
-    let is = |holds: fn(&Termios) -> bool| settings.as_ref().map_or(true, holds);
-    Setup {
-        newline_returns: is(|settings| {
-            let lines = OutputModes::OPOST | OutputModes::ONLCR;
-            settings.output_modes.contains(lines)
-        }),
-        by_lines: is(|settings| settings.local_modes.contains(LocalModes::ICANON)),
-    }
-}
-
-/// For a place that somebody will miss something in: `what` says it, with the error behind it. Of a reader who left,
-/// only if `says_left`.
-fn told(
-    what: String,
-    stream: Option<Stream>,
-    says_left: bool,
-    gone: &Arc<dyn Fn(Gone) + Send + Sync>,
-) -> OnGone {
-    let gone = Arc::clone(gone);
-    Box::new(move |error| {
-        let lost = error.kind() != io::ErrorKind::BrokenPipe;
-        let sentence = (lost || says_left).then(|| format!("{what}: {error}"));
-        gone(Gone {
-            stream,
-            sentence,
-            lost,
-        });
-    })
-}
-
-/// For what nobody else depends on.
-fn ignore() -> OnGone {
-    Box::new(|_| ())
+fn guarded(sink: Box<dyn Sink>) -> Box<dyn Sink> {
+    Box::new(Guard::new(sink))
 }

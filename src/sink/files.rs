@@ -1,8 +1,7 @@
-//! The files that a run writes to: those that the user names, and the one without a name that hidden output waits in.
+//! The files that a run writes to: those that the user names, and those without a name that hidden output waits in.
 //!
-//! Two who write to one file without knowing of each other leave the text of neither whole. So a name that means a
-//! descriptor of ours is taken for that descriptor, and a file is emptied only once it is known that nobody else of us
-//! writes there. What is written is no concern of this file.
+//! Two independent writers to one file overwrite each other. So a name that means a descriptor of ours is taken for that
+//! descriptor, and a file is emptied only once it is known that no other option writes there. Knows nothing of the text.
 
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -24,10 +23,10 @@ use crate::client;
 /// The mode of a file that is made here: its user reads and writes it.
 const PRIVATE: u32 = 0o600;
 
-/// The name for our stdout; written as if by the command.
+/// The name for our stdout.
 pub(crate) const STDOUT: &str = "/dev/stdout";
 
-/// A file that waits for its reader, such as a FIFO, has waited in vain.
+/// A file that waits for its reader, a FIFO, has waited in vain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoReader;
 
@@ -49,9 +48,9 @@ pub(super) struct Opened {
 /// A writer of a file.
 struct Writer {
     name: &'static str,
-    /// Which regular file it is; none for anything else, which can be shared.
+    /// Which regular file it is; none for any other kind, which can be shared.
     file: Option<(Dev, u64)>,
-    /// Whether the file was opened for this writer alone, so that it has a position of its own there.
+    /// The file was opened for this writer alone, which has a position of its own there.
     alone: bool,
 }
 
@@ -120,7 +119,7 @@ impl Writer {
 }
 
 /// A copy of the descriptor that a path like `/dev/stdout` or `/dev/fd/5` means. Opened anew, a file would be written
-/// from its beginning whatever is there.
+/// from its beginning, over the text that is there.
 fn inherited(path: &Path) -> Option<OwnedFd> {
     let number = match path.to_str()? {
         STDOUT => "1",
@@ -129,13 +128,13 @@ fn inherited(path: &Path) -> Option<OwnedFd> {
             .iter()
             .find_map(|folder| path.strip_prefix(folder))?,
     };
-    // Where the system does not give it, it is opened anew: nothing is overwritten at least.
+    // Where the system does not give it, it is opened anew, for append: at least nothing is overwritten.
     client::inherited(number.parse().ok()?)
 }
 
-/// Everything is appended: a log that another program empties meanwhile, as logrotate's copytruncate does, would begin
-/// with a hole of NUL bytes otherwise. What the command prints, and its arguments, are for no one but the user, unless the
-/// file is there already with another mode.
+/// Opens a file for append: a log that another program empties meanwhile, as logrotate's copytruncate does, would begin
+/// with a hole of NUL bytes otherwise. The output of the command, and its arguments, are for its user alone, unless the file
+/// is there already with another mode.
 fn create(
     path: &Path,
     patience: Option<Duration>,
@@ -143,14 +142,14 @@ fn create(
 ) -> anyhow::Result<OwnedFd> {
     let mut options = OpenOptions::new();
     options.create(true).append(true).mode(PRIVATE);
-    // A descriptor by its number is not made if it is not there.
+    // The name of a descriptor that is not open makes no file.
     let is_number = ["/dev/fd/", "/proc/self/fd/"];
     options.create(!is_number.iter().any(|folder| path.starts_with(folder)));
     if !std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
         return Ok(options.open(path)?.into());
     }
-    // A FIFO is open only when it has a reader, a serial line when the other end is there. The system cannot be told how
-    // long to wait, and has no event for it.
+    // open(2) returns for a FIFO only when it has a reader, for a serial line when the other end is there. It takes no time
+    // limit, and poll(2) has no event for it: hence a thread.
     let before = Instant::now();
     let (sender, opened) = mpsc::channel();
     let path = path.to_owned();

@@ -1,12 +1,18 @@
-//! What holds for any text that is shown, for `fuzz/` and the tests.
+//! The properties of any text that is shown, for `fuzz/` and the tests.
 #![expect(
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"
 )]
+#![cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "only the targets in fuzz/ reach it")
+)]
 
 use std::num::NonZeroU16;
 
-use super::text::{columns, escape, fit};
+#[cfg(fuzzing)]
+pub use super::bars::fuzz::{bars, line_buffer};
+use super::sanitize::{columns, escape, fit};
 
 /// Foreign text moves no cursor and hides nothing, and takes no more columns of a terminal than it was cut to. The first byte
 /// says how many these are.
@@ -14,7 +20,7 @@ use super::text::{columns, escape, fit};
 /// # Panics
 ///
 /// If it does not hold.
-pub(crate) fn text(data: &[u8]) {
+pub fn text(data: &[u8]) {
     let Some((first, bytes)) = data.split_first() else {
         return;
     };

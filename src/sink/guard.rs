@@ -1,7 +1,7 @@
 //! Keeps a fault of a sink from ending the run: a sink that panics is replaced by what it falls back to, or by nothing.
 //!
-//! The sinks judge whatever a child prints, and the child's exit status must not depend on that. The message of the panic is
-//! on stderr already, for the developer who is to mend it. Refuses to know what any sink does.
+//! The sinks read the child's output, which may be anything, and the child's exit status must not depend on that. The message
+//! of the panic is on stderr already, for the developers. Knows nothing of any sink.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -19,10 +19,10 @@ impl Guard {
         Self(Some(sink))
     }
 
-    /// What `call` gives; none if there is no sink any more, or it panics.
+    /// The result of `call`; none if there is no sink any more, or it panics.
     fn try_call<R>(&mut self, call: impl FnOnce(&mut dyn Sink) -> R) -> Option<R> {
         let sink = self.0.as_mut()?;
-        // What a sink that panicked has left of itself is only asked to fall back.
+        // The state of a sink that panicked may be broken; it is only asked to fall back.
         let result = catch_unwind(AssertUnwindSafe(|| call(sink.as_mut()))).ok();
         if result.is_none() {
             let sink = self.0.take()?;

@@ -9,8 +9,9 @@ use crate::event::{Event, Stream, TaskId, What};
 use crate::flow::Permit;
 use crate::wire::{self, Encoder};
 
-use super::text::escape_json;
-use super::{Sink, Writer};
+use super::Sink;
+use super::sanitize::escape_json;
+use super::writer::Writer;
 
 /// The stream of `--json`.
 #[derive(Debug)]

@@ -1,36 +1,57 @@
-//! Keeps what the child prints in a file, byte for byte, in the order in which it came.
+//! Keeps the children's output in a file: of one child byte for byte, in order of arrival; of several by whole lines.
 
-use std::sync::Arc;
-
-use crate::event::{Event, What};
+use crate::event::{Event, TaskId, What};
 use crate::flow::Permit;
 
-use super::{Sink, Writer};
+use super::Sink;
+use super::lines::Lines;
+use super::writer::Writer;
 
 /// The file of `--log`.
 #[derive(Debug)]
-pub(super) struct Log(Writer);
+pub(super) struct Log {
+    writer: Writer,
+    lines: Lines,
+}
 
 impl Log {
-    /// Keeps everything in `file`.
+    /// Keeps everything behind `writer`.
     #[must_use]
-    pub(super) fn new(file: Writer) -> Self {
-        Self(file)
+    pub(super) fn new(writer: Writer) -> Self {
+        Self {
+            writer,
+            lines: Lines::default(),
+        }
     }
 }
 
 impl Sink for Log {
     fn event(&mut self, event: &Event<'_>) {
-        if let What::Output { bytes, permit, .. } = &event.what {
-            self.0.send(Arc::clone(bytes), vec![(*permit).clone()]);
+        let task = event.task.unwrap_or(TaskId::FIRST);
+        match &event.what {
+            What::Output {
+                stream,
+                bytes,
+                permit,
+                ..
+            } => {
+                let bytes = self.lines.add(task, *stream, bytes);
+                self.writer.send(bytes, vec![(*permit).clone()]);
+            }
+            What::Finished(_) => {
+                for rest in self.lines.end(task) {
+                    self.writer.send(rest, Vec::new());
+                }
+            }
+            _ => {}
         }
     }
 
     fn flush(&mut self, permit: &Permit) {
-        self.0.flush(permit.clone());
+        self.writer.flush(permit.clone());
     }
 
     fn abandon(&mut self) {
-        self.0.abandon();
+        self.writer.abandon();
     }
 }

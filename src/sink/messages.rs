@@ -1,4 +1,4 @@
-//! What both kinds of drawing say in words: steps of a stop, warnings, parts that failed, counts at the end.
+//! The messages of bars and plain lines: steps of a stop, warnings, parts that failed, counts at the end.
 
 use std::time::Duration;
 
@@ -6,9 +6,10 @@ use crate::event::{Cause, Ending, FinalState, Reason, Step, Summary, What, signa
 use crate::model::batch::BadLine;
 use crate::model::parts::{Part, Parts};
 
-use super::text::{amount, clock, escape, fit, outcome};
+use super::format::{amount, clock, outcome};
+use super::sanitize::{escape, fit};
 
-/// Where a stop is, to be said when it gets there, or shown until the next step.
+/// The state of a stop: told when a step is taken, or shown until the next one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stop {
     reason: Reason,
@@ -47,7 +48,8 @@ impl Stop {
         }
     }
 
-    /// What is said of it when it gets there. Nothing of giving up: who is still there is a warning of its own.
+    /// The sentence about a step that was just taken. None about giving up: the process that is still there is a warning
+    /// of its own.
     pub(super) fn sentence(&self) -> Option<String> {
         let state = self.state(self.taken);
         Some(match self.cause {
@@ -59,7 +61,7 @@ impl Stop {
         })
     }
 
-    /// What is shown of it at this time.
+    /// The text that is shown of the stop at this time.
     pub(super) fn state(&self, elapsed: Duration) -> String {
         let left = self.next.map(|next| self.countdown(next, elapsed));
         let waited = elapsed.saturating_sub(self.taken);
@@ -113,7 +115,7 @@ impl Stop {
         ))
     }
 
-    /// What comes after the step.
+    /// The step after this one.
     fn next_step(&self) -> &'static str {
         match self.step {
             Step::Signal(libc::SIGTERM) | Step::Terminate => "SIGKILL",
@@ -121,7 +123,7 @@ impl Stop {
         }
     }
 
-    /// What it was that asked, where it was no key press.
+    /// The cause of the stop, unless it was a key press.
     fn whose(&self) -> Option<String> {
         match (self.cause, self.reason) {
             (Some(Cause::TimedOut), _) => Some(format!("timed out after {}", duration(self.taken))),
@@ -172,7 +174,7 @@ pub(super) fn part_failed(part: &Part, parts: &Parts) -> String {
     text
 }
 
-/// What a part is called.
+/// The name of a part.
 pub(super) fn label(part: &Part) -> String {
     let known = &part.known;
     let name = known.title.as_deref().or(known.id.as_deref()).unwrap_or("");
@@ -211,7 +213,7 @@ pub(super) fn finished(
     let ending = summary.exit.map(|exit| exit.ending);
     let ordinary = match summary.state {
         FinalState::Completed => true,
-        // The reader of a pipe had enough, as in `| head`: nobody wants to be told.
+        // The reader of a pipe had enough, as in `| head`: that is no failure.
         FinalState::Failed => ending == Some(Ending::Signal(libc::SIGPIPE)),
         FinalState::Cancelled => false,
     };

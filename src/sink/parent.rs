@@ -1,18 +1,19 @@
-//! Batch to the progrun that we run under, instead of drawing beside it.
+//! Reports to the progrun that we run under, instead of drawing beside it.
 //!
-//! Our run becomes a part of the outer one, our parts its parts. The channel is the outer's, with its rules: one write a
-//! report, not longer than what is atomic among the writers that share it. The newest state is sent, at most twenty times
-//! a second; an end is sent at once.
+//! Our run becomes a part of the outer one, our parts its parts; of several tasks, each is a part in between. The channel
+//! is the outer run's, with its rules: one write for each report, not longer than what is atomic among the writers that share
+//! it. The newest state is sent, at most twenty times a second; the end of the run is sent at once.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::event::{Event, FinalState, What};
+use crate::event::{Event, FinalState, Summary, TaskId, What};
 use crate::flow::Permit;
 use crate::model::parts::LIVE_PARTS;
 use crate::protocol::{Progress, Status};
 
-use super::{Sink, Writer};
+use super::Sink;
+use super::writer::Writer;
 
 const FRAME: Duration = Duration::from_millis(50);
 /// How much of a text is handed on, in bytes, so that a report with all its texts stays below 4,096.
@@ -22,47 +23,122 @@ const TEXT: usize = 500;
 #[derive(Debug)]
 pub(super) struct Parent {
     writer: Writer,
-    /// The id of our run among the outer one's parts.
+    /// The name of our run, and its id among the outer run's parts.
+    name: String,
     id: String,
-    /// What is known and was not sent, in the order of first mention.
+    /// The first task. It is no part of its own until there is a second one.
+    first: First,
+    /// The reports that are not sent yet, merged, in the order of first mention.
     pending: Vec<Progress<'static>>,
     last: Option<Duration>,
 }
 
+/// The first task, which is the run itself as long as it is alone.
+#[derive(Debug)]
+enum First {
+    IsTheRun { name: String, is_over: bool },
+    IsAPart,
+}
+
 impl Parent {
-    /// Batch to `writer` as a part called `name`.
+    /// Reports to `writer` as a part called `name`.
     pub(super) fn new(writer: Writer, name: &str) -> Self {
         let id = format!("progrun-{}", std::process::id());
-        let mut title = Some(Cow::Owned(name.to_owned()));
-        clip(&mut title);
-        let begin = Progress {
-            id: Some(Cow::Owned(id.clone())),
-            title,
-            ..Progress::default()
-        };
+        let begin = part(id.clone(), name);
         Self {
             writer,
+            first: First::IsTheRun {
+                name: name.to_owned(),
+                is_over: false,
+            },
+            name: name.to_owned(),
             id,
             pending: vec![begin],
             last: None,
         }
     }
 
-    /// One of our reports as one of the outer run's.
-    fn translate(&self, report: &Progress<'static>) -> Progress<'static> {
-        let within = |id: &str| Cow::Owned(format!("{}/{id}", self.id));
+    /// The id of a task among the outer run's parts.
+    fn id_of(&self, task: TaskId) -> String {
+        match &self.first {
+            First::IsTheRun { .. } => self.id.clone(),
+            First::IsAPart => format!("{}.{}", self.id, task.get()),
+        }
+    }
+
+    fn started(&mut self, task: TaskId, title: &str, at: Duration) {
+        if task == TaskId::FIRST {
+            if let First::IsTheRun { name, .. } = &mut self.first {
+                title.clone_into(name);
+            }
+            self.send(at);
+            return;
+        }
+        if let First::IsTheRun { name, is_over } =
+            std::mem::replace(&mut self.first, First::IsAPart)
+        {
+            // The end of the first task looked like the end of the run, which goes on.
+            self.add(part(self.id.clone(), &self.name));
+            if !is_over {
+                self.mount(TaskId::FIRST, &name);
+            }
+        }
+        self.mount(task, title);
+    }
+
+    /// A task begins to be a part of our run.
+    fn mount(&mut self, task: TaskId, name: &str) {
+        let mut begin = part(self.id_of(task), name);
+        begin.parent = Some(Cow::Owned(self.id.clone()));
+        self.add(begin);
+    }
+
+    fn finished(&mut self, task: Option<TaskId>, summary: &Summary, at: Duration) {
+        let id = match (task, &mut self.first) {
+            (Some(_), First::IsTheRun { is_over, .. }) => {
+                *is_over = true;
+                self.id.clone()
+            }
+            (Some(task), First::IsAPart) => self.id_of(task),
+            (None, _) => self.id.clone(),
+        };
+        let is_the_run = id == self.id;
+        self.add(Progress {
+            id: Some(Cow::Owned(id)),
+            status: Some(match summary.state {
+                FinalState::Completed => Status::Ok,
+                FinalState::Failed => Status::Failed,
+                FinalState::Cancelled => Status::Cancelled,
+            }),
+            ..Progress::default()
+        });
+        if is_the_run {
+            self.send(at);
+        }
+    }
+
+    /// One of a task's reports as one of the outer run's.
+    fn translate(&self, task: TaskId, report: &Progress<'static>) -> Progress<'static> {
+        let whole = self.id_of(task);
+        // The first task's parts keep their ids when a second task begins.
+        let within = |id: &str| {
+            Cow::Owned(match task {
+                TaskId::FIRST => format!("{}/{id}", self.id),
+                _ => format!("{whole}/{id}"),
+            })
+        };
         let mut report = report.clone();
         match &report.id {
-            None => report.id = Some(Cow::Owned(self.id.clone())),
+            None => report.id = Some(Cow::Owned(whole)),
             Some(id) => {
                 report.id = Some(within(id));
                 report.parent = Some(match &report.parent {
                     Some(parent) => within(parent),
-                    None => Cow::Owned(self.id.clone()),
+                    None => Cow::Owned(whole),
                 });
             }
         }
-        // Here, and not when it is sent: a thousand of them may wait until the outer run reads on.
+        // Here, and not when the report is sent: a thousand of them may wait until the outer run reads on.
         for text in [
             &mut report.id,
             &mut report.parent,
@@ -81,18 +157,33 @@ impl Parent {
         match known {
             Some(known) if known.status.is_none() => known.merge(&report),
             _ if room => self.pending.push(report),
-            // The outer one is stopped, or very slow, and shows no more parts than that in any case.
+            // The outer run is stopped, or very slow, and shows no more parts than that in any case.
             _ => {}
         }
     }
 
-    fn send(&mut self, elapsed: Duration) {
-        self.last = Some(elapsed);
+    fn send(&mut self, at: Duration) {
+        self.last = Some(at);
+        self.send_pending();
+    }
+
+    fn send_pending(&mut self) {
         for report in self.pending.drain(..) {
             let mut line = report.to_json();
             line.push('\n');
             self.writer.send(line.into_bytes(), Vec::new());
         }
+    }
+}
+
+/// The report that begins a part.
+fn part(id: String, name: &str) -> Progress<'static> {
+    let mut title = Some(Cow::Owned(name.to_owned()));
+    clip(&mut title);
+    Progress {
+        id: Some(Cow::Owned(id)),
+        title,
+        ..Progress::default()
     }
 }
 
@@ -106,32 +197,21 @@ fn clip(text: &mut Option<Cow<'static, str>>) {
 
 impl Sink for Parent {
     fn event(&mut self, event: &Event<'_>) {
-        let elapsed = event.at;
+        let at = event.at;
+        let task = event.task.unwrap_or(TaskId::FIRST);
         match &event.what {
-            What::Started { .. } => self.send(elapsed),
+            What::Started { name, .. } => self.started(task, name, at),
             What::Progress(reports) => {
                 for report in &reports.parts {
-                    let report = self.translate(report);
+                    let report = self.translate(task, report);
                     self.add(report);
                 }
                 // A thousand small parts must not wait for a frame, or pile up here.
                 if self.pending.len() > 100 && self.writer.is_idle() {
-                    self.send(elapsed);
+                    self.send(at);
                 }
             }
-            What::Finished(summary) => {
-                let end = Progress {
-                    id: Some(Cow::Owned(self.id.clone())),
-                    status: Some(match summary.state {
-                        FinalState::Completed => Status::Ok,
-                        FinalState::Failed => Status::Failed,
-                        FinalState::Cancelled => Status::Cancelled,
-                    }),
-                    ..Progress::default()
-                };
-                self.add(end);
-                self.send(elapsed);
-            }
+            What::Finished(summary) => self.finished(event.task, summary, at),
             _ => {}
         }
     }
@@ -152,10 +232,83 @@ impl Sink for Parent {
     }
 
     fn flush(&mut self, permit: &Permit) {
+        // The end of a task among several waits for a frame, and there may be none any more.
+        if matches!(self.first, First::IsAPart) {
+            self.send_pending();
+        }
         self.writer.flush(permit.clone());
     }
 
     fn abandon(&mut self) {
         self.writer.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::batch::Batch;
+    use std::io::{Read, Seek};
+
+    #[test]
+    fn a_lone_task_is_the_run_and_of_several_each_is_a_part_with_its_own_parts() {
+        let mut file = tempfile::tempfile().unwrap();
+        let writer = Writer::new(file.try_clone().unwrap().into(), Box::new(|_| ()));
+        let mut parent = Parent::new(writer, "run");
+        let now = Duration::ZERO;
+        let mut tell = |task, what: What<'_>| {
+            let at = now;
+            parent.event(&Event { task, at, what });
+            parent.send(now);
+        };
+        let one = TaskId::FIRST;
+        let two = one.next();
+        let start = |name| What::Started {
+            name,
+            command: &[],
+            pid: 1,
+        };
+        let report = |id: &'static str| Batch {
+            parts: vec![Progress {
+                id: Some(id.into()),
+                ..Progress::default()
+            }],
+            ..Batch::default()
+        };
+        let summary = Summary {
+            state: FinalState::Completed,
+            reason: None,
+            exit: None,
+            error: None,
+            reports: 0,
+            malformed: 0,
+        };
+        tell(Some(one), start("one"));
+        tell(Some(one), What::Progress(&report("x")));
+        tell(Some(two), start("two"));
+        tell(Some(two), What::Progress(&report("x")));
+        tell(Some(one), What::Progress(&report("x")));
+        tell(Some(two), What::Finished(&summary));
+        tell(None, What::Finished(&summary));
+        let mut text = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut text).unwrap();
+        let id = format!("progrun-{}", std::process::id());
+        let text = text.replace(&id, "RUN");
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                r#"{"id":"RUN","title":"run"}"#,
+                r#"{"id":"RUN/x","parent":"RUN"}"#,
+                r#"{"id":"RUN","title":"run"}"#,
+                r#"{"id":"RUN.1","parent":"RUN","title":"one"}"#,
+                r#"{"id":"RUN.2","parent":"RUN","title":"two"}"#,
+                r#"{"id":"RUN.2/x","parent":"RUN.2"}"#,
+                r#"{"id":"RUN/x","parent":"RUN.1"}"#,
+                r#"{"id":"RUN.2","status":"ok"}"#,
+                r#"{"id":"RUN","status":"ok"}"#,
+            ]
+        );
     }
 }

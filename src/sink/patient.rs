@@ -1,7 +1,7 @@
 //! Writing to a place that another process may have made non-blocking.
 //!
-//! Whether a description blocks is a property that all its holders share: node and ssh leave their terminal, or the pipe
-//! that a caller hands on, non-blocking. There a full pipe is EAGAIN, which is no error: what follows would be lost.
+//! `O_NONBLOCK` belongs to the open file, which all its holders share: node and ssh leave their terminal, or the pipe that a
+//! caller hands on, non-blocking. There a write to a full pipe gives EAGAIN. Taken for an error, it would lose the rest.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-/// Writes as if the place were blocking, whatever it is.
+/// Writes as if the place were blocking.
 #[derive(Debug)]
 pub(crate) struct Patient<F>(pub F);
 

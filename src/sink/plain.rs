@@ -1,107 +1,179 @@
 //! Progress as lines, for logs and CI: the first report, then a line at each tenth or every ten seconds if there is
 //! news, and the end. No carriage returns, no escapes, and nothing for a command that has nothing to say and succeeds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::event::{Event, Summary, What};
+use crate::event::{Event, Summary, TaskId, What};
 use crate::flow::Permit;
 use crate::model::batch::Batch;
 use crate::model::parts::{Part, Parts};
 use crate::protocol::Status;
 
-use super::messages::Stop;
-use super::text::{amount, clock, escape, eta, share};
-use super::{Sink, Writer, messages};
+use super::Sink;
+use super::format::{amount, clock, eta, share};
+use super::messages::{self, Stop};
+use super::sanitize::escape;
+use super::writer::Writer;
 
 /// How long news waits at most.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Lines on a place that is not a terminal.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts about one place"
-)]
 pub(super) struct Plain {
-    writer: Writer,
+    /// The name of the run.
     name: String,
+    place: Place,
+    tells: Tells,
+    /// The tasks that run.
+    tasks: BTreeMap<TaskId, Task>,
+}
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tells {
+    Everything,
+    /// Warnings and stops only: the progress is read elsewhere, in `--json`.
+    Messages,
+}
+
+/// The place that the lines go to.
+#[derive(Debug)]
+struct Place {
+    writer: Writer,
+    /// How many failed parts were told of since the last line was written.
+    failures: usize,
+    /// Which streams of the children go to the same place, as far as they go through us.
+    shared_with: [bool; 2],
+    /// A child has left a line open there.
+    line_open: bool,
+}
+
+/// The state of one task.
+#[derive(Debug)]
+struct Task {
+    name: String,
+    /// When the task began; its own times count from then.
+    began: Duration,
     parts: Parts,
     /// The tenth that the last line was about.
     tenth: Option<u64>,
     last_line: Option<Duration>,
     news: bool,
-    /// Whether the progress began anew at some time: then only time makes lines, or a hundred phases would make a
-    /// thousand.
+    /// The progress began anew at some time: then only time makes lines, or a hundred phases would make a thousand.
     phases: bool,
-    /// Whether only what happens is told, not how far it is.
-    words_only: bool,
-    /// How many failed parts were told of since the last line was out.
-    failures: usize,
-    /// Whether a malformed line was shown: once is enough.
+    /// A malformed line was shown: once is enough.
     warned: bool,
-    /// Which streams of the child are written to the same place, as far as we see them, and whether it has a line open there.
-    beside: [bool; 2],
-    line_open: bool,
     stop: Option<Stop>,
 }
 
 impl Plain {
-    /// Writes to `writer`; `name` begins each line.
+    /// Writes to `writer`; the name of a task, or that of the run, begins each line.
     #[must_use]
     pub(super) fn new(writer: Writer, name: String) -> Self {
+        let first = Task::new(name.clone(), Duration::ZERO);
         Self {
-            writer,
             name,
-            parts: Parts::default(),
-            tenth: None,
-            last_line: None,
-            news: false,
-            phases: false,
-            words_only: false,
-            failures: 0,
-            warned: false,
-            beside: [false; 2],
-            line_open: false,
-            stop: None,
+            place: Place {
+                writer,
+                failures: 0,
+                shared_with: [false; 2],
+                line_open: false,
+            },
+            tells: Tells::Everything,
+            tasks: BTreeMap::from([(TaskId::FIRST, first)]),
         }
     }
 
-    /// Begins a line of its own beside what the child prints on these streams, which others write to the same place.
+    /// Begins a line of its own beside these streams of the children, which another sink writes to the same place.
     #[must_use]
     pub(super) fn beside(mut self, streams: [bool; 2]) -> Self {
-        self.beside = streams;
+        self.place.shared_with = streams;
         self
     }
 
-    /// For somebody who gets the progress in another way.
+    /// Tells warnings and stops only: the progress is read elsewhere.
     #[must_use]
-    pub(super) fn words_only(mut self) -> Self {
-        self.words_only = true;
+    pub(super) fn only_messages(mut self) -> Self {
+        self.tells = Tells::Messages;
         self
     }
 
-    fn say(&mut self, text: &str) {
+    /// The state of this task, which begins now if it is new.
+    fn task(&mut self, task: TaskId, at: Duration) -> (&mut Task, &mut Place) {
+        let new = || Task::new(self.name.clone(), at);
+        (self.tasks.entry(task).or_insert_with(new), &mut self.place)
+    }
+
+    /// A line about this task or about the run.
+    fn say(&mut self, task: Option<TaskId>, text: &str) {
+        let task = task.and_then(|task| self.tasks.get(&task));
+        self.place
+            .say(task.map_or(&self.name, |task| &task.name), text);
+    }
+
+    fn stopping(&mut self, task: Option<TaskId>, what: &What<'_>, at: Duration) {
+        let all = || self.tasks.keys().copied().collect();
+        let tasks = task.map_or_else(all, |task| vec![task]);
+        for task in &tasks {
+            let (task, _) = self.task(*task, at);
+            task.stop = Stop::after(task.stop, what, at.saturating_sub(task.began));
+        }
+        let first = tasks.first().and_then(|task| self.tasks.get(task));
+        let stop = first.and_then(|task| task.stop);
+        if let Some(text) = stop.as_ref().and_then(Stop::sentence) {
+            self.say(task, &text);
+        }
+    }
+}
+
+impl Place {
+    fn say(&mut self, name: &str, text: &str) {
         let begin = if std::mem::take(&mut self.line_open) {
             "\n"
         } else {
             ""
         };
-        let line = format!("{begin}{}: {text}\n", escape(&self.name));
+        let line = format!("{begin}{}: {text}\n", escape(name));
         self.writer.send(line.into_bytes(), Vec::new());
     }
+}
 
-    fn reports(&mut self, reports: &Batch, elapsed: Duration) {
+impl Task {
+    fn new(name: String, began: Duration) -> Self {
+        Self {
+            name,
+            began,
+            parts: Parts::default(),
+            tenth: None,
+            last_line: None,
+            news: false,
+            phases: false,
+            warned: false,
+            stop: None,
+        }
+    }
+
+    fn due(&self) -> Option<Duration> {
+        self.last_line
+            .filter(|_| self.news)
+            .map(|last| last + EVERY)
+    }
+
+    fn reports(&mut self, reports: &Batch, at: Duration, place: &mut Place) {
         for report in &reports.parts {
             self.news = true;
+            let elapsed = at.saturating_sub(self.began);
             if let Some(part) = self.parts.apply(report, reports.source, elapsed) {
-                self.part_ended(&part);
+                self.part_ended(&part, place);
             }
         }
         if let Some(bad) = &reports.first_malformed
             && !self.warned
         {
             self.warned = true;
-            self.say(&messages::malformed(bad));
+            place.say(&self.name, &messages::malformed(bad));
         }
         #[expect(
             clippy::cast_possible_truncation,
@@ -126,41 +198,41 @@ impl Plain {
         };
         if self.news && (self.last_line.is_none() || moved) {
             self.tenth = tenth;
-            self.progress(elapsed);
+            self.progress(at, place);
         }
     }
 
-    fn progress(&mut self, elapsed: Duration) {
+    fn progress(&mut self, at: Duration, place: &mut Place) {
         self.news = false;
-        self.last_line = Some(elapsed);
-        let line = describe(&self.parts, elapsed);
-        self.say(&line);
+        self.last_line = Some(at);
+        let line = describe(&self.parts, at.saturating_sub(self.began));
+        place.say(&self.name, &line);
     }
 
-    fn part_ended(&mut self, part: &Part) {
-        if self.writer.is_idle() {
-            self.failures = 0;
+    fn part_ended(&self, part: &Part, place: &mut Place) {
+        if place.writer.is_idle() {
+            place.failures = 0;
         }
-        if part.known.status == Some(Status::Failed) && self.failures < messages::FAILURES {
-            self.failures += 1;
-            let text = messages::part_failed(part, &self.parts);
-            self.say(&text);
+        if part.known.status == Some(Status::Failed) && place.failures < messages::FAILURES {
+            place.failures += 1;
+            place.say(&self.name, &messages::part_failed(part, &self.parts));
         }
     }
 
-    fn finished(&mut self, summary: &Summary, elapsed: Duration) {
+    fn finished(&self, summary: &Summary, at: Duration, place: &mut Place) {
         let shown = self.last_line.is_some();
+        let elapsed = at.saturating_sub(self.began);
         if let Some(text) = messages::finished(summary, &self.parts, shown, elapsed) {
-            self.say(&text);
+            place.say(&self.name, &text);
         }
     }
 }
 
-/// Where the task stands, in one line.
+/// The progress of a task in one line.
 fn describe(parts: &Parts, elapsed: Duration) -> String {
     let task = &parts.task;
     let mut words = Vec::new();
-    // What is that of its parts is told as theirs.
+    // An amount that is only counted in parts is told with them.
     words.extend(share(task).filter(|_| task.tally().is_none()));
     words.push(amount(&task.known));
     words.push(messages::tally(parts, false));
@@ -179,42 +251,107 @@ fn describe(parts: &Parts, elapsed: Duration) -> String {
 
 impl Sink for Plain {
     fn event(&mut self, event: &Event<'_>) {
-        let elapsed = event.at;
+        let at = event.at;
+        let task = event.task.unwrap_or(TaskId::FIRST);
         match &event.what {
-            What::Progress(_) | What::Finished(_) if self.words_only => {}
-            What::Progress(reports) => self.reports(reports, elapsed),
-            What::Finished(summary) => self.finished(summary, elapsed),
-            What::Output { stream, bytes, .. } if self.beside[*stream as usize] => {
-                self.line_open = !bytes.ends_with(b"\n");
+            What::Started { name, .. } => (*name).clone_into(&mut self.task(task, at).0.name),
+            What::Progress(_) | What::Finished(_) if self.tells == Tells::Messages => {}
+            What::Progress(reports) => {
+                let (task, place) = self.task(task, at);
+                task.reports(reports, at, place);
             }
-            What::Warning(text) => self.say(&escape(text)),
-            What::Cancelling { .. } | What::Stopping { .. } => {
-                self.stop = Stop::after(self.stop, &event.what, elapsed);
-                if let Some(text) = self.stop.and_then(|stop| stop.sentence()) {
-                    self.say(&text);
+            What::Finished(summary) => {
+                if let Some(task) = self.tasks.remove(&task) {
+                    task.finished(summary, at, &mut self.place);
                 }
+            }
+            What::Output { stream, bytes, .. } if self.place.shared_with[*stream as usize] => {
+                self.place.line_open = !bytes.ends_with(b"\n");
+            }
+            What::Warning(text) => self.say(event.task, &escape(text)),
+            What::Cancelling { .. } | What::Stopping { .. } => {
+                self.stopping(event.task, &event.what, at);
             }
             _ => {}
         }
     }
 
     fn due(&self) -> Option<Duration> {
-        self.last_line
-            .filter(|_| self.news)
-            .map(|last| last + EVERY)
+        self.tasks.values().filter_map(Task::due).min()
     }
 
     fn tick(&mut self, elapsed: Duration) {
-        if self.due().is_some_and(|due| due <= elapsed) {
-            self.progress(elapsed);
+        for task in self.tasks.values_mut() {
+            if task.due().is_some_and(|due| due <= elapsed) {
+                task.progress(elapsed, &mut self.place);
+            }
         }
     }
 
     fn flush(&mut self, permit: &Permit) {
-        self.writer.flush(permit.clone());
+        self.place.writer.flush(permit.clone());
     }
 
     fn abandon(&mut self) {
-        self.writer.abandon();
+        self.place.writer.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::FinalState;
+    use crate::protocol::Progress;
+    use std::io::{Read, Seek};
+
+    #[test]
+    fn each_task_has_its_own_lines_its_own_tenths_and_its_own_time() {
+        let mut file = tempfile::tempfile().unwrap();
+        let writer = Writer::new(file.try_clone().unwrap().into(), Box::new(|_| ()));
+        let mut plain = Plain::new(writer, "run".to_owned());
+        let mut tell = |task, seconds, what: What<'_>| {
+            let at = Duration::from_secs(seconds);
+            let task = Some(task);
+            plain.event(&Event { task, at, what });
+        };
+        let report = |percentage| Batch {
+            parts: vec![Progress {
+                percentage: Some(percentage),
+                ..Progress::default()
+            }],
+            ..Batch::default()
+        };
+        let (one, two) = (TaskId::FIRST, TaskId::FIRST.next());
+        for (task, name, seconds) in [(one, "one", 0), (two, "two", 100)] {
+            let command = &[];
+            let pid = 1;
+            tell(task, seconds, What::Started { name, command, pid });
+        }
+        for (task, seconds, percentage) in [
+            (one, 100, 10.0),
+            (two, 100, 0.0),
+            (one, 101, 11.0),
+            (two, 110, 10.0),
+        ] {
+            tell(task, seconds, What::Progress(&report(percentage)));
+        }
+        let summary = Summary {
+            state: FinalState::Completed,
+            reason: None,
+            exit: None,
+            error: None,
+            reports: 0,
+            malformed: 0,
+        };
+        for task in [two, one] {
+            tell(task, 120, What::Finished(&summary));
+        }
+        let mut text = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!(
+            text,
+            "one: 10%\ntwo: 0%\ntwo: 10%, ETA 1m30s\ntwo: completed in 20.0s\none: completed in 2m00s\n"
+        );
     }
 }

@@ -1,26 +1,27 @@
-//! Keeps what the child prints out of sight, and shows it at the end if the child failed.
+//! Keeps the output of each child out of sight, and shows it at the end if the child failed.
 //!
-//! Kept in an unnamed file and not in memory, so that a talkative child costs disk and nothing else, and nothing is left
-//! over however we end. Each piece is stored behind its stream and length: what is shown at the end is in the order in
-//! which it came, each stream in its own place. Where there is no room for more, the end is kept in memory: that is where
+//! It is kept in an unnamed file and not in memory, so that a talkative child costs disk and nothing else, and nothing is left
+//! over however we end. Each piece is stored behind its stream and length: it is shown in order of arrival, each stream in
+//! its own place, one child after the other. When the disk is full, the end of the output is kept in memory: that is where
 //! most commands say why they failed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::event::{Event, FinalState, Reason, Stream, Summary, What};
+use crate::event::{Event, FinalState, Reason, Stream, Summary, TaskId, What};
 use crate::flow::Permit;
 
+use super::Sink;
+use super::files;
 use super::patient::Patient;
-use super::writer::unread;
-use super::{OnGone, Sink};
+use super::writer::{OnGone, unread};
 
-/// What stands before a piece in the file: its stream, and its length in four bytes.
+/// The head of a piece in the file, in bytes: one for its stream, four for its length.
 const HEAD: usize = 5;
 /// How much is kept in memory at most, in bytes.
 const END: usize = 1024 * 1024;
@@ -28,20 +29,27 @@ const END: usize = 1024 * 1024;
 /// The hidden output of `--output on-failure`.
 #[derive(Debug)]
 pub(super) struct Spool {
-    kept: Option<Kept>,
-    /// Whether it is to be shown.
-    wanted: bool,
+    /// The output of the running children.
+    kept: BTreeMap<TaskId, Kept>,
+    /// The output of children that failed, to be shown.
+    wanted: Vec<Kept>,
+    /// Output is being shown, or was: its place may be stuck.
+    is_showing: bool,
+    places: Arc<Mutex<Places>>,
     telling: Arc<Telling>,
 }
 
-/// What is told of what could not be shown: once, by the thread that shows it or by the one that waits for it no longer.
+/// Where it is shown: stdout first.
+type Places = [Patient<File>; 2];
+
+/// Tells once that not all could be shown: by the thread that shows it, or by the run loop that waits for it no longer.
 struct Telling {
     over: AtomicBool,
     on_gone: OnGone,
 }
 
 impl Telling {
-    /// It is over, with this error if any. Tells of no second one.
+    /// The showing is over, with this error if any. Tells of no second one.
     fn end(&self, error: Option<&io::Error>) {
         if !self.over.swap(true, Ordering::AcqRel)
             && let Some(error) = error
@@ -57,19 +65,18 @@ impl std::fmt::Debug for Telling {
     }
 }
 
+/// The output of one child.
 struct Kept {
-    file: File,
+    file: Option<File>,
     /// How much of the file is whole pieces.
     whole: u64,
     /// Why the file takes no more.
     full: Option<io::Error>,
-    /// What came after that, as far as it is kept.
+    /// The output after that, as far as it is kept.
     end: VecDeque<(Stream, Vec<u8>)>,
     /// How many bytes that is, and how many are lost before it.
     size: usize,
     lost: usize,
-    places: [Patient<File>; 2],
-    telling: Arc<Telling>,
 }
 
 impl std::fmt::Debug for Kept {
@@ -79,41 +86,62 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Spool {
-    /// Keeps everything in `file`, and shows it on these places if the child fails. `on_gone` is told if not all of it
-    /// could be.
+    /// Keeps the output of the first child in `file`, and shows the output of those that fail on these places. `on_gone` is told
+    /// if not all of it could be shown.
     #[must_use]
     pub(super) fn new(file: File, places: [OwnedFd; 2], on_gone: OnGone) -> Self {
-        let telling = Arc::new(Telling {
+        let telling = Telling {
             over: AtomicBool::new(false),
             on_gone,
-        });
-        let kept = Kept {
-            file,
-            whole: 0,
-            full: None,
-            end: VecDeque::new(),
-            size: 0,
-            lost: 0,
-            places: places.map(|place| Patient(File::from(place))),
-            telling: Arc::clone(&telling),
         };
+        let places = places.map(|place| Patient(File::from(place)));
         Self {
-            kept: Some(kept),
-            wanted: false,
-            telling,
+            kept: BTreeMap::from([(TaskId::FIRST, Kept::new(Ok(file)))]),
+            wanted: Vec::new(),
+            is_showing: false,
+            places: Arc::new(Mutex::new(places)),
+            telling: Arc::new(telling),
         }
     }
 }
 
+/// Shows all of these, one after the other.
+fn show(all: Vec<Kept>, places: &Mutex<Places>, telling: &Telling) {
+    let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
+    let errors = all.into_iter().filter_map(|kept| kept.show(&mut places));
+    // All are shown, whatever became of the first.
+    let errors: Vec<_> = errors.collect();
+    telling.end(errors.first());
+}
+
 impl Kept {
+    /// Keeps in this file, or in memory if there is none.
+    fn new(file: io::Result<File>) -> Self {
+        let (file, full) = match file {
+            Ok(file) => (Some(file), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self {
+            file,
+            whole: 0,
+            full,
+            end: VecDeque::new(),
+            size: 0,
+            lost: 0,
+        }
+    }
+
     fn keep(&mut self, stream: Stream, bytes: &[u8]) {
         let mut rest = bytes;
-        if self.full.is_none() {
-            let Err(error) = self.append(stream, bytes) else {
-                return;
-            };
-            self.full = Some(error);
-            let at = self.file.stream_position().unwrap_or(self.whole);
+        if let Some(file) = self.file.as_mut().filter(|_| self.full.is_none()) {
+            match append(file, stream, bytes) {
+                Ok(length) => {
+                    self.whole += length;
+                    return;
+                }
+                Err(error) => self.full = Some(error),
+            }
+            let at = file.stream_position().unwrap_or(self.whole);
             let written = at.saturating_sub(self.whole + HEAD as u64);
             rest = &bytes[usize::try_from(written).unwrap_or(0)..];
         }
@@ -127,27 +155,17 @@ impl Kept {
         }
     }
 
-    fn append(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        let mut head = [0; HEAD];
-        head[0] = stream as u8;
-        head[1..].copy_from_slice(&length.to_le_bytes());
-        self.file.write_all(&head)?;
-        self.file.write_all(bytes)?;
-        self.whole += HEAD as u64 + u64::from(length);
-        Ok(())
-    }
-
-    /// Shows everything, each piece in the place of its stream. When a place is gone, goes on with the other.
-    fn show(mut self) {
+    /// Shows everything, each piece in the place of its stream. When a place is gone, goes on with the other. Gives why not
+    /// all of it could be shown.
+    fn show(mut self, places: &mut Places) -> Option<io::Error> {
         let mut outcomes = [Ok(()), Ok(())];
         let mut put = |stream: Stream, piece: &mut dyn Read| {
             let stream = stream as usize;
             if outcomes[stream].is_ok() {
-                outcomes[stream] = io::copy(piece, &mut self.places[stream]).map(|_| ());
+                outcomes[stream] = io::copy(piece, &mut places[stream]).map(|_| ());
             }
         };
-        let read = read(&mut self.file, &mut put);
+        let read = self.file.as_mut().map(|file| read(file, &mut put));
         if self.lost > 0 {
             let gap = format!("progrun: {} bytes are missing here\n", self.lost);
             put(Stream::Stderr, &mut gap.as_bytes());
@@ -157,11 +175,23 @@ impl Kept {
         }
         let full = self.full.filter(|_| self.lost > 0);
         let [stdout, stderr] = outcomes.map(Result::err);
-        // A reader that went away has seen what it wanted.
+        // A reader that closed its end wanted no more.
         let missed = |error: &io::Error| error.kind() != io::ErrorKind::BrokenPipe;
-        let mut errors = [read.err(), full, stdout, stderr].into_iter().flatten();
-        self.telling.end(errors.find(missed).as_ref());
+        let read = read.and_then(Result::err);
+        let mut errors = [read, full, stdout, stderr].into_iter().flatten();
+        errors.find(missed)
     }
+}
+
+/// Writes a piece; gives its length with its head.
+fn append(file: &mut File, stream: Stream, bytes: &[u8]) -> io::Result<u64> {
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    let mut head = [0; HEAD];
+    head[0] = stream as u8;
+    head[1..].copy_from_slice(&length.to_le_bytes());
+    file.write_all(&head)?;
+    file.write_all(bytes)?;
+    Ok(HEAD as u64 + u64::from(length))
 }
 
 /// Gives each piece of the file.
@@ -178,13 +208,13 @@ fn read(file: &mut File, put: &mut dyn FnMut(Stream, &mut dyn Read)) -> io::Resu
         };
         let piece = &mut (&mut reader).take(length.into());
         put(stream, piece);
-        // What is left of it, if its place is gone.
+        // The rest of it, if its place is gone.
         io::copy(piece, &mut io::sink())?;
     }
     Ok(())
 }
 
-/// Whether somebody will want to know why: not who stopped it with their own hand.
+/// Whether the output is shown, for it may say why the child failed. A user who stopped it by hand knows why.
 fn wants_reasons(summary: &Summary) -> bool {
     match (summary.state, summary.reason) {
         (FinalState::Completed, _) | (_, Some(Reason::Interrupt | Reason::Parent)) => false,
@@ -194,26 +224,35 @@ fn wants_reasons(summary: &Summary) -> bool {
 
 impl Sink for Spool {
     fn event(&mut self, event: &Event<'_>) {
-        match (&event.what, &mut self.kept) {
-            (What::Output { stream, bytes, .. }, Some(kept)) => kept.keep(*stream, bytes),
-            (What::Finished(summary), _) => self.wanted = wants_reasons(summary),
+        let task = event.task.unwrap_or(TaskId::FIRST);
+        match &event.what {
+            What::Output { stream, bytes, .. } => {
+                let file = || files::unnamed().map_err(io::Error::other);
+                let kept = self.kept.entry(task);
+                let kept = kept.or_insert_with(|| Kept::new(file()));
+                kept.keep(*stream, bytes);
+            }
+            What::Finished(summary) => {
+                let kept = self.kept.remove(&task);
+                self.wanted.extend(kept.filter(|_| wants_reasons(summary)));
+            }
             _ => {}
         }
     }
 
     fn flush(&mut self, permit: &Permit) {
-        if !self.wanted {
+        if self.wanted.is_empty() {
             return;
         }
-        let Some(kept) = self.kept.take() else {
-            return;
-        };
-        let what = Arc::new(Mutex::new(Some((kept, permit.clone()))));
-        let shown = Arc::clone(&what);
+        self.is_showing = true;
+        let all = std::mem::take(&mut self.wanted);
+        let what = Arc::new(Mutex::new(Some((all, permit.clone()))));
+        let (places, telling) = (Arc::clone(&self.places), Arc::clone(&self.telling));
+        // Taken by the thread when there is one: moved into it, it would be lost with one that could not be started.
         let work = move || {
-            let taken = shown.lock().map(|mut what| what.take());
-            if let Ok(Some((kept, _charge))) = taken {
-                kept.show();
+            let taken = what.lock().map(|mut what| what.take());
+            if let Ok(Some((all, _permit))) = taken {
+                show(all, &places, &telling);
             }
         };
         // The places may be stuck, and the run loop must stay able to give up. But better to wait than to lose it.
@@ -224,8 +263,7 @@ impl Sink for Spool {
     }
 
     fn abandon(&mut self) {
-        // Only what is being shown can be stuck.
-        if self.kept.is_none() {
+        if self.is_showing {
             self.telling.end(Some(&unread()));
         }
     }
@@ -235,8 +273,11 @@ impl Sink for Spool {
 #[cfg(target_os = "linux")]
 mod tests {
     use super::*;
+    use crate::flow::Credit;
+    use crate::model::verdict::Verdicts;
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
     use std::sync::mpsc;
+    use std::time::Duration;
 
     /// A file that takes no more than `size` bytes.
     fn small_file(size: u64) -> File {
@@ -246,7 +287,7 @@ mod tests {
         file.into()
     }
 
-    /// What is shown of these pieces, on stdout and on stderr, and what is told.
+    /// The text that is shown of these pieces, on stdout and on stderr, and the errors that are told.
     fn shown(size: u64, pieces: &[(Stream, Vec<u8>)]) -> ([String; 2], Vec<String>) {
         let mut places = [tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap()];
         let copies = places.each_ref().map(|place| place.try_clone().unwrap());
@@ -254,11 +295,11 @@ mod tests {
         let on_gone = move |error: &io::Error| sender.send(error.to_string()).unwrap();
         let on_gone = Box::new(on_gone);
         let mut spool = Spool::new(small_file(size), copies.map(OwnedFd::from), on_gone);
-        let mut kept = spool.kept.take().unwrap();
+        let mut kept = spool.kept.remove(&TaskId::FIRST).unwrap();
         for (stream, bytes) in pieces {
             kept.keep(*stream, bytes);
         }
-        kept.show();
+        show(vec![kept], &spool.places, &spool.telling);
         drop(spool);
         let texts = places.each_mut().map(|place| {
             let mut text = String::new();
@@ -299,5 +340,55 @@ mod tests {
             "begin\nprogrun: 1048576 bytes are missing here\nend\n"
         );
         assert_eq!(told, ["Operation not permitted (os error 1)"]);
+    }
+
+    #[test]
+    fn of_several_tasks_only_those_that_failed_are_shown_one_after_the_other() {
+        let mut place = tempfile::tempfile().unwrap();
+        let places = [(); 2].map(|()| place.try_clone().unwrap().into());
+        let mut spool = Spool::new(small_file(0), places, Box::new(|_| ()));
+        let credit = Credit::new(1 << 20, || ());
+        let tasks = [
+            TaskId::FIRST,
+            TaskId::FIRST.next(),
+            TaskId::FIRST.next().next(),
+        ];
+        for line in ["one", "two"] {
+            for (name, task) in ["a", "b", "c"].iter().zip(tasks) {
+                let what = What::Output {
+                    stream: Stream::Stdout,
+                    bytes: &Arc::new(format!("{name} {line}\n").into_bytes()),
+                    verdicts: &Verdicts::default(),
+                    permit: &credit.permit(1),
+                };
+                let (task, at) = (Some(task), Duration::ZERO);
+                spool.event(&Event { task, at, what });
+            }
+        }
+        let states = [
+            FinalState::Failed,
+            FinalState::Completed,
+            FinalState::Failed,
+        ];
+        for (task, state) in tasks.into_iter().zip(states) {
+            let summary = Summary {
+                state,
+                reason: None,
+                exit: None,
+                error: None,
+                reports: 0,
+                malformed: 0,
+            };
+            let (task, at) = (Some(task), Duration::ZERO);
+            let what = What::Finished(&summary);
+            spool.event(&Event { task, at, what });
+        }
+        let (sender, shown) = mpsc::channel();
+        spool.flush(&Credit::new(1, move || sender.send(()).unwrap()).permit(1));
+        shown.recv().unwrap();
+        let mut text = String::new();
+        place.rewind().unwrap();
+        place.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "a one\na two\nc one\nc two\n");
     }
 }

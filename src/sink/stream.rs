@@ -1,20 +1,29 @@
-//! Hands on what the child prints, byte for byte, each stream to its own place.
+//! Hands on the children's output, each stream to its own place: of one child byte for byte, of several by whole lines.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use crate::event::{Event, FinalState, What};
+use crate::event::{Event, FinalState, TaskId, What};
 use crate::flow::Permit;
-
-use super::{Sink, Writer};
 use crate::vt::modes::Modes;
 
-/// The child's streams go to ours.
+use super::Sink;
+use super::lines::Lines;
+use super::writer::Writer;
+
+/// The children's streams go to ours.
 #[derive(Debug)]
 pub(super) struct Streams {
-    places: [Option<Writer>; 2],
-    /// Which of them are a terminal, and what the child has switched on there.
-    terminals: [bool; 2],
-    modes: Modes,
+    places: [Option<Place>; 2],
+    /// The modes that each child has switched on in the terminal.
+    modes: BTreeMap<TaskId, Modes>,
+}
+
+/// Our stdout or stderr.
+#[derive(Debug)]
+struct Place {
+    writer: Writer,
+    is_terminal: bool,
+    lines: Lines,
 }
 
 impl Streams {
@@ -22,26 +31,36 @@ impl Streams {
     /// a terminal.
     #[must_use]
     pub(super) fn new(places: [Option<Writer>; 2], terminals: [bool; 2]) -> Self {
+        let [stdout, stderr] = places;
+        let place = |writer: Option<Writer>, is_terminal| {
+            writer.map(|writer| Place {
+                writer,
+                is_terminal,
+                lines: Lines::default(),
+            })
+        };
         Self {
-            places,
-            terminals,
-            modes: Modes::default(),
+            places: [place(stdout, terminals[0]), place(stderr, terminals[1])],
+            modes: BTreeMap::new(),
         }
     }
 
-    /// Leaves the terminal as it was before a child that cannot any more.
-    fn undo(&mut self, end: FinalState) {
-        let mut places = self.places.iter_mut().zip(self.terminals);
-        if let Some(writer) =
-            places.find_map(|(place, terminal)| place.as_mut().filter(|_| terminal))
+    /// Leaves the terminal as it was before this child, which is gone.
+    fn undo(&mut self, task: TaskId, end: FinalState) {
+        let mut places = self.places.iter_mut().flatten();
+        if let Some(terminal) = places.find(|place| place.is_terminal)
+            && let Some(mut modes) = self.modes.remove(&task)
         {
-            writer.send(self.modes.undo(end == FinalState::Completed), Vec::new());
+            terminal
+                .writer
+                .send(modes.undo(end == FinalState::Completed), Vec::new());
         }
     }
 }
 
 impl Sink for Streams {
     fn event(&mut self, event: &Event<'_>) {
+        let task = event.task.unwrap_or(TaskId::FIRST);
         match &event.what {
             What::Output {
                 stream,
@@ -49,34 +68,42 @@ impl Sink for Streams {
                 permit,
                 ..
             } => {
-                let stream = *stream as usize;
-                let Some(writer) = &mut self.places[stream] else {
+                let Some(place) = &mut self.places[*stream as usize] else {
                     return;
                 };
-                if self.terminals[stream] {
-                    self.modes.note(bytes);
+                if place.is_terminal {
+                    self.modes.entry(task).or_default().note(bytes);
                 }
-                writer.send(Arc::clone(bytes), vec![(*permit).clone()]);
+                let bytes = place.lines.add(task, *stream, bytes);
+                place.writer.send(bytes, vec![(*permit).clone()]);
             }
-            What::Finished(summary) => self.undo(summary.state),
+            What::Finished(summary) => {
+                for place in self.places.iter_mut().flatten() {
+                    for rest in place.lines.end(task) {
+                        place.writer.send(rest, Vec::new());
+                    }
+                }
+                self.undo(task, summary.state);
+            }
             _ => {}
         }
     }
 
     fn fall_back(self: Box<Self>) -> Option<Box<dyn Sink>> {
-        // What the child does to the terminal was too much to follow.
-        Some(Box::new(Self::new(self.places, [false; 2])))
+        // The panic may have come from following the terminal's modes. They are followed no more.
+        let writers = self.places.map(|place| place.map(|place| place.writer));
+        Some(Box::new(Self::new(writers, [false; 2])))
     }
 
     fn flush(&mut self, permit: &Permit) {
-        for writer in self.places.iter_mut().flatten() {
-            writer.flush(permit.clone());
+        for place in self.places.iter_mut().flatten() {
+            place.writer.flush(permit.clone());
         }
     }
 
     fn abandon(&mut self) {
-        for writer in self.places.iter_mut().flatten() {
-            writer.abandon();
+        for place in self.places.iter_mut().flatten() {
+            place.writer.abandon();
         }
     }
 }

@@ -1,15 +1,15 @@
 //! Writes to a place that may be slow, stuck or gone, without ever making the run loop wait.
 //!
-//! A terminal under Ctrl-S or a reader of `--json` that pauses must not keep Ctrl-C from the child. So what may block is
-//! written by a thread of its own, started with the first byte. What waits there is not bounded here: whoever sends
-//! holds a [`Permit`] for what a child made us write, and the child's worker reads no further while too much is under
+//! A terminal under Ctrl-S or a reader of `--json` that pauses must not keep Ctrl-C from the child. So a place that may block is
+//! written to by a thread of its own, started with the first byte. The bytes that wait for it are not bounded here: the
+//! sender holds a [`Permit`] for each byte of a child's, and the child's worker reads no further while too much is under
 //! way. A regular file never blocks for long and gets no thread.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use rustix::fs::{FileType, fstat};
@@ -18,64 +18,38 @@ use crate::flow::Permit;
 
 use super::patient::Patient;
 
-/// A place to write to.
+/// A writer to one place.
 #[derive(Debug)]
 pub(super) struct Writer {
-    kind: Kind,
-    state: Arc<State>,
+    place: Arc<Place>,
+    way: Way,
 }
 
 #[derive(Debug)]
-enum Kind {
-    Direct(Place),
-    /// The thread is started when it has something to do.
-    Idle(Place),
+enum Way {
+    /// The run loop writes itself.
+    Direct,
+    /// A thread, which is started when it has something to do.
+    Idle,
     Thread(mpsc::Sender<Item>),
-    /// Between two of the others.
-    Changing,
 }
 
-struct State {
+struct Place {
+    file: File,
+    /// How many sends are not written yet.
     pending: AtomicUsize,
     gone: AtomicBool,
     on_gone: OnGone,
 }
 
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State")
-            .field("pending", &self.pending)
-            .field("gone", &self.gone)
-            .finish_non_exhaustive()
-    }
-}
-
-impl State {
-    fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Acquire)
-    }
-
-    fn gone(&self, error: &io::Error) {
-        if !self.gone.swap(true, Ordering::AcqRel) {
-            (self.on_gone)(error);
-        }
-    }
-}
-
-/// Bytes to write, and what is given back when they are written.
+/// Bytes to write, and the permits that are given back when they are written.
 struct Item {
     bytes: Arc<Vec<u8>>,
     permits: Vec<Permit>,
 }
 
-/// Called once, by whichever thread notices that nothing can be written any more.
+/// Called once, by the thread that notices that nothing can be written any more.
 pub(super) type OnGone = Box<dyn Fn(&io::Error) + Send + Sync>;
-
-#[derive(Debug)]
-struct Place {
-    file: Patient<File>,
-    state: Arc<State>,
-}
 
 /// Why a place is given up that takes nothing.
 pub(super) fn unread() -> io::Error {
@@ -86,65 +60,60 @@ pub(super) fn unread() -> io::Error {
 }
 
 impl Writer {
-    /// An writer to `place`. `on_gone` is told once if nothing can be written any more; what is sent after that is
+    /// A writer to `place`. `on_gone` is told once if nothing can be written any more; bytes that are sent after that are
     /// thrown away.
     #[must_use]
     pub(super) fn new(place: OwnedFd, on_gone: OnGone) -> Self {
-        let state = Arc::new(State {
-            pending: AtomicUsize::new(0),
-            gone: AtomicBool::new(false),
-            on_gone,
-        });
-        let regular = fstat(&place)
+        let is_regular = fstat(&place)
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
-        let writer = Place {
-            file: Patient(File::from(place)),
-            state: Arc::clone(&state),
-        };
-        let kind = if regular {
-            Kind::Direct(writer)
-        } else {
-            Kind::Idle(writer)
-        };
-        Self { kind, state }
+        Self {
+            place: Arc::new(Place {
+                file: File::from(place),
+                pending: AtomicUsize::new(0),
+                gone: AtomicBool::new(false),
+                on_gone,
+            }),
+            way: if is_regular { Way::Direct } else { Way::Idle },
+        }
     }
 
     /// Sends bytes, and holds `permits` until they are written or thrown away.
     pub(super) fn send(&mut self, bytes: impl Into<Arc<Vec<u8>>>, permits: Vec<Permit>) {
         let bytes = bytes.into();
-        if bytes.is_empty() || self.state.is_gone() {
+        if bytes.is_empty() || self.place.is_gone() {
             return;
         }
-        match &mut self.kind {
-            Kind::Direct(writer) => writer.write(&bytes),
-            Kind::Idle(_) => {
-                self.start();
-                self.send(bytes, permits);
-            }
-            Kind::Thread(items) => {
-                self.state.pending.fetch_add(1, Ordering::AcqRel);
-                if items.send(Item { bytes, permits }).is_err() {
-                    self.state.gone.store(true, Ordering::Release);
-                }
-            }
-            Kind::Changing => {}
+        if matches!(self.way, Way::Idle) {
+            self.way = match start(&self.place) {
+                Ok(thread) => Way::Thread(thread),
+                // Better to wait than to lose something.
+                Err(_) => Way::Direct,
+            };
+        }
+        let Way::Thread(thread) = &self.way else {
+            self.place.write(&bytes);
+            return;
+        };
+        self.place.pending.fetch_add(1, Ordering::AcqRel);
+        if thread.send(Item { bytes, permits }).is_err() {
+            self.place.gone.store(true, Ordering::Release);
         }
     }
 
-    /// Waits no longer for a reader that has not taken all of it: what is left is thrown away, and so is what is sent
+    /// Waits no longer for a reader that has not taken all of it: the rest is thrown away, and so is all that is sent
     /// after it. A thread that is stuck in a write stays there; the end of the process takes it along.
     pub(super) fn abandon(&mut self) {
         if !self.is_idle() {
-            self.state.gone(&unread());
+            self.place.give_up(&unread());
         }
     }
 
     /// Holds `permit` until everything sent before is written or thrown away.
     pub(super) fn flush(&mut self, permit: Permit) {
-        if let Kind::Thread(items) = &self.kind
-            && !self.state.is_gone()
+        if let Way::Thread(thread) = &self.way
+            && !self.place.is_gone()
         {
-            let _ = items.send(Item {
+            let _ = thread.send(Item {
                 bytes: Arc::default(),
                 permits: vec![permit],
             });
@@ -154,53 +123,57 @@ impl Writer {
     /// Whether everything sent has been written: only then is it worth drawing another frame.
     #[must_use]
     pub(super) fn is_idle(&self) -> bool {
-        self.state.pending.load(Ordering::Acquire) == 0
-    }
-
-    fn start(&mut self) {
-        let Kind::Idle(writer) = std::mem::replace(&mut self.kind, Kind::Changing) else {
-            return;
-        };
-        let (sender, receiver) = mpsc::channel();
-        // Taken by the thread when there is one: moved into it, it would be lost with one that could not be started.
-        let place = Arc::new(Mutex::new(Some(writer)));
-        let taken = Arc::clone(&place);
-        let thread = thread::Builder::new()
-            .name("progrun-writer".to_owned())
-            .stack_size(64 * 1024)
-            .spawn(move || {
-                let Some(mut writer) = take(&taken) else {
-                    return;
-                };
-                for Item { bytes, permits } in receiver {
-                    if !bytes.is_empty() {
-                        writer.write(&bytes);
-                        writer.state.pending.fetch_sub(1, Ordering::AcqRel);
-                    }
-                    drop(permits);
-                }
-            });
-        self.kind = match thread {
-            Ok(_) => Kind::Thread(sender),
-            // Better to wait than to lose something.
-            Err(_) => take(&place).map_or(Kind::Changing, Kind::Direct),
-        };
+        self.place.pending.load(Ordering::Acquire) == 0
     }
 }
 
-fn take(place: &Mutex<Option<Place>>) -> Option<Place> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+/// Starts the thread of a place.
+fn start(place: &Arc<Place>) -> io::Result<mpsc::Sender<Item>> {
+    let (sender, receiver) = mpsc::channel();
+    let place = Arc::clone(place);
+    thread::Builder::new()
+        .name("progrun-writer".to_owned())
+        .stack_size(64 * 1024)
+        .spawn(move || {
+            for Item { bytes, permits } in receiver {
+                if !bytes.is_empty() {
+                    place.write(&bytes);
+                    place.pending.fetch_sub(1, Ordering::AcqRel);
+                }
+                drop(permits);
+            }
+        })?;
+    Ok(sender)
 }
 
 impl Place {
-    fn write(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() && !self.state.is_gone() {
-            match self.file.write(bytes) {
-                Ok(0) => self.state.gone(&io::ErrorKind::WriteZero.into()),
+    fn write(&self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.is_gone() {
+            match Patient(&self.file).write(bytes) {
+                Ok(0) => self.give_up(&io::ErrorKind::WriteZero.into()),
                 Ok(written) => bytes = &bytes[written..],
-                Err(error) => self.state.gone(&error),
+                Err(error) => self.give_up(&error),
             }
         }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    fn give_up(&self, error: &io::Error) {
+        if !self.gone.swap(true, Ordering::AcqRel) {
+            (self.on_gone)(error);
+        }
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Place")
+            .field("pending", &self.pending)
+            .field("gone", &self.gone)
+            .finish_non_exhaustive()
     }
 }
 
@@ -224,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_arrive_in_order_and_charges_are_given_back_when_they_are_written() {
+    fn bytes_arrive_in_order_and_permits_are_given_back_when_they_are_written() {
         let (mut reader, writer) = io::pipe().unwrap();
         let (mut writer, _gone) = writer_to(writer);
         let credit = Credit::new(1, || ());

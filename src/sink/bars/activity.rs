@@ -1,7 +1,7 @@
-//! What the bars show of a child that has reported nothing: what it uses or which file it reads through, and the last line
-//! that it printed where nobody else shows it.
+//! The activity of a child that has reported nothing: the processor time and the bytes that it uses, or the file that it reads
+//! through, and its last line where that is shown in no other place.
 //!
-//! Responsible for keeping that and putting it into words. Refuses to know where it stands and when it is drawn.
+//! Responsible for keeping that and putting it into words. Knows neither where it stands nor when it is drawn.
 
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use crate::dialect::FILES;
 use crate::event::{FileRead, Observed, Stream};
 use crate::model::parts::Part;
 
-use super::super::text::{bytes, escape};
+use super::super::format::bytes;
+use super::super::sanitize::escape;
 
-/// How much of the end of what the child printed is kept, in bytes: no line of a terminal shows more.
+/// How much of the end of the output is kept, in bytes: no line of a terminal shows more.
 const TAIL: usize = 1024;
 
-/// What is known of a silent child.
+/// The activity of one child.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     /// How far it has read which file, if it seems to read one through.
@@ -25,7 +26,7 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// Takes in what was seen.
+    /// Takes in an observation.
     pub(super) fn observed(&mut self, observed: &Observed, elapsed: Duration) {
         let file = observed.file.as_ref();
         let progress = file.map(FileRead::progress).unwrap_or_default();
@@ -47,7 +48,7 @@ impl Activity {
         }
     }
 
-    /// Takes in what the child printed, and nobody else shows.
+    /// Takes in output that no other sink shows.
     pub(super) fn printed(&mut self, stream: Stream, bytes: &[u8]) {
         if self.stream.replace(stream) != Some(stream) {
             // A begun line of one stream does not go on in the other.
@@ -59,7 +60,7 @@ impl Activity {
         self.printed.drain(..excess);
     }
 
-    /// What is to be said beside how far the file is read, which says enough of what the child uses.
+    /// The activity in one line. Beside the progress of a file, the use of the processor would say nothing new.
     pub(super) fn line(&self) -> String {
         let mut words = Vec::new();
         if self.file.source.is_none() {
@@ -90,9 +91,9 @@ mod tests {
     #[test]
     fn only_what_is_used_is_told() {
         let line = |cpu, read, written| {
-            let mut silent = Activity::default();
-            silent.observed(&observed(cpu, read, written), Duration::ZERO);
-            silent.line()
+            let mut activity = Activity::default();
+            activity.observed(&observed(cpu, read, written), Duration::ZERO);
+            activity.line()
         };
         let mib = 1_048_576.0;
         assert_eq!(
@@ -105,25 +106,25 @@ mod tests {
 
     #[test]
     fn the_last_line_is_told_and_made_harmless() {
-        let mut silent = Activity::default();
-        silent.printed(Stream::Stdout, b"first\nsec");
-        assert_eq!(silent.line(), "sec");
-        silent.printed(Stream::Stdout, b"ond \x1b[2J\n  \n");
-        assert_eq!(silent.line(), "second ^[[2J");
-        silent.printed(Stream::Stdout, b"10%\r20%\r");
-        assert_eq!(silent.line(), "20%");
-        silent.printed(Stream::Stderr, b"warning");
-        assert_eq!(silent.line(), "warning");
-        silent.observed(&observed(0.5, 0.0, 0.0), Duration::ZERO);
-        assert_eq!(silent.line(), "50% cpu  warning");
+        let mut activity = Activity::default();
+        activity.printed(Stream::Stdout, b"first\nsec");
+        assert_eq!(activity.line(), "sec");
+        activity.printed(Stream::Stdout, b"ond \x1b[2J\n  \n");
+        assert_eq!(activity.line(), "second ^[[2J");
+        activity.printed(Stream::Stdout, b"10%\r20%\r");
+        assert_eq!(activity.line(), "20%");
+        activity.printed(Stream::Stderr, b"warning");
+        assert_eq!(activity.line(), "warning");
+        activity.observed(&observed(0.5, 0.0, 0.0), Duration::ZERO);
+        assert_eq!(activity.line(), "50% cpu  warning");
     }
 
     #[test]
     fn of_a_long_line_the_end_is_kept() {
-        let mut silent = Activity::default();
+        let mut activity = Activity::default();
         for _ in 0..100 {
-            silent.printed(Stream::Stdout, &[b'x'; 5000]);
-            assert!(silent.printed.len() <= TAIL);
+            activity.printed(Stream::Stdout, &[b'x'; 5000]);
+            assert!(activity.printed.len() <= TAIL);
         }
     }
 
@@ -138,17 +139,20 @@ mod tests {
             }),
             ..observed(1.0, 50.0, 0.0)
         };
-        let mut silent = Activity::default();
-        silent.observed(&reading("a.iso", 100), at(1));
-        assert_eq!(silent.file.fraction(), Some(0.5));
-        assert_eq!(silent.file.known.message.as_deref(), Some("reading a.iso"));
-        assert_eq!(silent.line(), "");
-        silent.observed(&reading("a.iso", 100), at(11));
-        assert_eq!(silent.file.stale(at(11)), Some(at(10)));
-        silent.observed(&reading("b.iso", 100), at(12));
-        assert_eq!(silent.file.stale(at(12)), None);
-        silent.observed(&observed(1.0, 50.0, 0.0), at(13));
-        assert_eq!(silent.file.fraction(), None);
-        assert_eq!(silent.line(), "100% cpu  read 50 B/s");
+        let mut activity = Activity::default();
+        activity.observed(&reading("a.iso", 100), at(1));
+        assert_eq!(activity.file.fraction(), Some(0.5));
+        assert_eq!(
+            activity.file.known.message.as_deref(),
+            Some("reading a.iso")
+        );
+        assert_eq!(activity.line(), "");
+        activity.observed(&reading("a.iso", 100), at(11));
+        assert_eq!(activity.file.stale(at(11)), Some(at(10)));
+        activity.observed(&reading("b.iso", 100), at(12));
+        assert_eq!(activity.file.stale(at(12)), None);
+        activity.observed(&observed(1.0, 50.0, 0.0), at(13));
+        assert_eq!(activity.file.fraction(), None);
+        assert_eq!(activity.line(), "100% cpu  read 50 B/s");
     }
 }

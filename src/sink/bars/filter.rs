@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use memchr::{memchr, memrchr};
 
-use super::super::text::escape;
+use super::super::sanitize::escape;
 use crate::model::verdict::{Meaning, Verdict, Verdicts};
 use crate::vt::ESCAPE;
 

@@ -1,26 +1,28 @@
-//! What holds for any output above the bars, for `fuzz/` and the tests.
+//! The properties of any output above the bars, for `fuzz/` and the tests.
 #![expect(
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"
 )]
+#![cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "only the targets in fuzz/ reach it")
+)]
 
 use std::io::Read;
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::emulator::{COLUMNS, TERMINAL, everything, screen, show};
 use super::output::Output;
-use super::{Bars, Setup};
+use super::{Bars, Begin, Options};
 use crate::dialect::{Dialects, Place, Selection};
 use crate::event::{FinalState, Stream, Summary, What};
 use crate::flow::Credit;
 use crate::model::batch::Collector;
 use crate::model::verdict::Verdicts;
 use crate::protocol::Status;
-use crate::sink::{Sink, Writer};
-
-const COLUMNS: u16 = 80;
-const ROWS: u16 = 24;
+use crate::sink::Sink;
+use crate::sink::writer::Writer;
 
 /// Output of any kind, in any pieces, with any pauses between them, is all written in the end. The first two bytes say how
 /// wide the screen is, in which format the child reports, and whether the terminal's character set is UTF-8. Then a byte
@@ -29,7 +31,7 @@ const ROWS: u16 = 24;
 /// # Panics
 ///
 /// If it does not hold.
-pub(crate) fn line_buffer(data: &[u8]) {
+pub fn line_buffer(data: &[u8]) {
     let Some((&[width, source], mut script)) = data.split_first_chunk() else {
         return;
     };
@@ -77,23 +79,21 @@ pub(crate) fn line_buffer(data: &[u8]) {
 /// # Panics
 ///
 /// If it does not hold.
-pub(crate) fn bars(script: &[u8]) {
+pub fn bars(script: &[u8]) {
     let named = tempfile::NamedTempFile::new().unwrap();
     let mut written = named.reopen().unwrap();
     let writer = Writer::new(named.into_file().into(), Box::new(|_| ()));
+    let options = Options {
+        name: "job".to_owned(),
+        with_color: true,
+        in_ascii: false,
+        shows: [true; 2],
+        direct: false,
+        begin: Begin::Soon,
+        terminal: TERMINAL,
+    };
     let mut job = Job {
-        bars: Bars::new(
-            writer,
-            "job".to_owned(),
-            true,
-            [true; 2],
-            || (COLUMNS, ROWS),
-            || true,
-            || Setup {
-                newline_returns: true,
-                by_lines: true,
-            },
-        ),
+        bars: Bars::new(writer, options),
         now: Duration::from_millis(300),
         reports: Collector::new(false),
         credit: Credit::new(1 << 20, || ()),
@@ -103,7 +103,9 @@ pub(crate) fn bars(script: &[u8]) {
     job.run(script);
     let mut bytes = Vec::new();
     written.read_to_end(&mut bytes).unwrap();
-    let seen = everything(&bytes);
+    let mut parser = screen(100_000);
+    show(&mut parser, &bytes);
+    let seen = everything(&mut parser);
     let seen: Vec<_> = seen
         .iter()
         .filter(|row| !row.starts_with("job: "))
@@ -118,7 +120,7 @@ struct Job {
     now: Duration,
     reports: Collector,
     credit: Credit,
-    /// What was printed.
+    /// The lines that were printed.
     lines: Vec<String>,
 }
 
@@ -211,36 +213,6 @@ fn rows(line: &str) -> Vec<String> {
     let rows = characters.chunks(usize::from(COLUMNS));
     rows.map(|row| row.iter().collect::<String>().trim_end().to_owned())
         .collect()
-}
-
-/// What went up and out of sight, and what is on the screen.
-fn everything(bytes: &[u8]) -> Vec<String> {
-    let size = |number| NonZeroU16::new(number).unwrap();
-    let mut parser = vt100::Parser::new(size(ROWS), size(COLUMNS), 100_000);
-    // What the terminal does with line ends.
-    let mut last = 0;
-    for byte in bytes {
-        if *byte == b'\n' && last != b'\r' {
-            parser.process(b"\r");
-        }
-        parser.process(&[*byte]);
-        last = *byte;
-    }
-    let screen = parser.screen_mut();
-    let mut all: Vec<String> = Vec::new();
-    let mut above = screen.scrollback_len();
-    while above > 0 {
-        screen.set_scrollback(above);
-        all.extend(screen.rows(0, COLUMNS).take(above.min(ROWS.into())));
-        above -= above.min(ROWS.into());
-    }
-    screen.set_scrollback(0);
-    all.extend(screen.rows(0, COLUMNS));
-    let mut all: Vec<_> = all.iter().map(|row| row.trim_end().to_owned()).collect();
-    while all.last().is_some_and(String::is_empty) {
-        all.pop();
-    }
-    all
 }
 
 #[cfg(test)]

@@ -1,21 +1,23 @@
 //! Puts the picture into lines of columns: label, bar or spinner, facts, message; cut to the terminal.
 //!
-//! Responsible for what stands where and what goes first when there is no room. Refuses to know indicatif, the terminal
-//! and when anything is drawn.
+//! Decides the place of each text, and which goes first when there is no room. Knows neither indicatif nor the terminal, nor
+//! when a frame is due.
 //!
 //! A column is as wide as its widest cell was so far, or every number that gets longer, shorter or absent would shift
-//! all that follows it. What a part no longer says leaves blanks; a terminal that is resized begins anew.
+//! all that follows it. Values that a part no longer reports leave blanks; a terminal that is resized begins anew.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::parts::{Part, Parts};
 
+use super::super::format::{amount, clock, eta, rate, share};
 use super::super::messages;
-use super::super::text::{amount, clock, columns, escape, eta, fit, rate, share};
+use super::super::sanitize::{columns, escape, fit};
 use super::SPIN;
 use super::activity::Activity;
 
-/// Estimates beyond this help nobody.
+/// Estimates beyond this are not shown: they say nothing but "not today".
 const FAR: Duration = Duration::from_hours(24 * 100);
 
 /// A line of the picture: `left`, a bar of so many columns (0 for none), `right`, with a space between them.
@@ -27,17 +29,41 @@ pub(super) struct Line {
     pub(super) right: String,
 }
 
+impl Line {
+    /// A line of this text alone.
+    fn of(text: &str, width: usize) -> Self {
+        Self {
+            left: fit(text, width).into_owned(),
+            bar: 0,
+            fraction: 0.0,
+            right: String::new(),
+        }
+    }
+}
+
 /// The widths of the columns.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     width: usize,
     label: usize,
     facts: [usize; FACTS],
-    /// Whether there ever was a bar, and a message.
+    /// There was a bar, or a message, at some time.
     bars: bool,
     messages: bool,
-    /// Whether a stop was requested: no report comes any more, and no rate nor time left is true.
-    stops: bool,
+}
+
+/// The picture of one task.
+pub(super) struct Picture<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) parts: &'a Parts,
+    /// Shown as long as the task has reported nothing.
+    pub(super) activity: Option<&'a Activity>,
+    /// The message of a task that gave none itself.
+    pub(super) message: Option<&'a str>,
+    /// For how long the task has run.
+    pub(super) elapsed: Duration,
+    /// The state of its stop, if one was requested: a line of its own below the task's.
+    pub(super) stop: Option<String>,
 }
 
 const PERCENT: usize = 0;
@@ -55,19 +81,11 @@ struct Row {
 }
 
 impl Layout {
-    /// A stop was requested.
-    pub(super) fn stop(&mut self) {
-        self.stops = true;
-    }
-
-    /// The picture as at most so many lines: the task, and its parts as a tree below it. `message` is the task's if it
-    /// gave none itself.
+    /// The pictures one below the other, as at most so many lines: each task, and its parts as a tree below it. No part takes
+    /// the line of a task. `elapsed` is the time of the run.
     pub(super) fn lines(
         &mut self,
-        parts: &Parts,
-        silent: Option<&Activity>,
-        name: &str,
-        message: Option<&str>,
+        pictures: &[Picture<'_>],
         (width, at_most): (usize, usize),
         elapsed: Duration,
     ) -> Vec<Line> {
@@ -76,22 +94,52 @@ impl Layout {
         if width != self.width {
             *self = Self {
                 width,
-                stops: self.stops,
                 ..Self::default()
             };
         }
-        let name = escape(parts.task.known.title.as_deref().unwrap_or(name));
-        let task = silent.map_or(&parts.task, |silent| &silent.file);
+        let pictures = &pictures[..pictures.len().min(at_most)];
+        let mut room = at_most;
+        let mut blocks = Vec::new();
+        for (index, picture) in pictures.iter().enumerate() {
+            let at_most = room - (pictures.len() - 1 - index);
+            let mut rows = self.rows(picture, at_most);
+            self.widen(&rows);
+            if picture.stop.is_some() {
+                // It takes the line of a part, or of the task where there is room for one only.
+                rows.truncate(at_most - 1);
+                room -= 1;
+            }
+            room -= rows.len();
+            blocks.push((rows, picture.stop.as_deref()));
+        }
+        let shown = self.shown();
+        let mut lines = Vec::new();
+        for (rows, stop) in blocks {
+            let below = lines.len() + rows.len().min(1);
+            lines.extend(rows.iter().map(|row| self.line(row, &shown, elapsed)));
+            if let Some(text) = stop {
+                lines.insert(below, Line::of(&format!("  {text}"), width));
+            }
+        }
+        lines
+    }
+
+    /// The task's row and those of its parts.
+    fn rows(&self, picture: &Picture<'_>, at_most: usize) -> Vec<Row> {
+        let Picture { parts, elapsed, .. } = *picture;
+        let name = parts.task.known.title.as_deref();
+        let name = escape(name.unwrap_or(&picture.name));
+        let task = picture
+            .activity
+            .map_or(&parts.task, |activity| &activity.file);
         let mut rows = vec![Row::new(&name, task, elapsed, elapsed)];
-        if let Some(message) = message.filter(|_| rows[0].message.is_empty()) {
-            escape(message).trim().clone_into(&mut rows[0].message);
+        let message = &mut rows[0].message;
+        if let Some(text) = picture.message.filter(|_| message.is_empty()) {
+            escape(text).trim().clone_into(message);
         }
         let tally = messages::tally(parts, false);
-        let line = silent.map_or(String::new(), Activity::line);
-        rows[0].message = [tally.as_str(), &rows[0].message, &line]
-            .join("  ")
-            .trim()
-            .into();
+        let line = picture.activity.map_or(String::new(), Activity::line);
+        *message = [tally.as_str(), message, &line].join("  ").trim().into();
         // The tally of all parts says more.
         rows[0].facts[AMOUNT] = amount(&task.known);
         for (depth, part) in parts.tree(at_most.saturating_sub(1)) {
@@ -99,17 +147,14 @@ impl Layout {
             let label = indent + &messages::label(part);
             rows.push(Row::new(&label, part, part.elapsed(elapsed), elapsed));
         }
-        if self.stops {
+        if picture.stop.is_some() {
+            // No report comes any more, and no rate nor time left is true.
             for row in &mut rows {
                 row.facts[RATE].clear();
                 row.facts[ETA].clear();
             }
         }
-        self.widen(&rows);
-        let shown = self.shown();
-        rows.iter()
-            .map(|row| self.line(row, &shown, elapsed))
-            .collect()
+        rows
     }
 
     fn label_limit(&self) -> usize {
@@ -218,26 +263,6 @@ impl Row {
     }
 }
 
-/// The picture with a line of its own below the task's, if there is one; instead of it where there is room for one only.
-pub(super) fn with_line(
-    mut lines: Vec<Line>,
-    text: Option<String>,
-    (width, at_most): (usize, usize),
-) -> Vec<Line> {
-    if let Some(text) = text {
-        let text = format!("  {text}");
-        let line = Line {
-            left: fit(&text, width.saturating_sub(1)).into_owned(),
-            bar: 0,
-            fraction: 0.0,
-            right: String::new(),
-        };
-        lines.truncate(at_most.saturating_sub(1));
-        lines.insert(lines.len().min(1), line);
-    }
-    lines
-}
-
 fn pad(text: &mut String, width: usize) {
     let missing = width.saturating_sub(columns(text));
     text.extend(std::iter::repeat_n(' ', missing));
@@ -257,10 +282,22 @@ mod tests {
 
     const MIB: u64 = 1024 * 1024;
 
+    fn picture<'a>(parts: &'a Parts, activity: Option<&'a Activity>, seconds: u64) -> Picture<'a> {
+        Picture {
+            name: Cow::Borrowed("job"),
+            parts,
+            activity,
+            message: None,
+            elapsed: Duration::from_secs(seconds),
+            stop: None,
+        }
+    }
+
     /// The only row, without its bar.
-    fn row(parts: &Parts, silent: Option<&Activity>, elapsed: u64) -> String {
-        let elapsed = Duration::from_secs(elapsed);
-        let lines = Layout::default().lines(parts, silent, "job", None, (100, 10), elapsed);
+    fn row(parts: &Parts, activity: Option<&Activity>, seconds: u64) -> String {
+        let picture = picture(parts, activity, seconds);
+        let elapsed = picture.elapsed;
+        let lines = Layout::default().lines(&[picture], (100, 10), elapsed);
         format!("{} {}", lines[0].left, lines[0].right)
     }
 
@@ -275,32 +312,32 @@ mod tests {
 
     #[test]
     fn a_silent_child_has_a_row_of_what_it_uses_and_its_last_line() {
-        let mut silent = Activity::default();
-        silent.observed(&observed(None), Duration::from_secs(42));
-        silent.printed(Stream::Stdout, b"linking\n");
+        let mut activity = Activity::default();
+        activity.observed(&observed(None), Duration::from_secs(42));
+        activity.printed(Stream::Stdout, b"linking\n");
         assert_eq!(
-            row(&Parts::default(), Some(&silent), 42),
+            row(&Parts::default(), Some(&activity), 42),
             "job ⣾ 42s  98% cpu  read 120.0 MiB/s  write 30.0 MiB/s  linking"
         );
     }
 
     #[test]
     fn a_file_that_is_read_through_is_marked_as_an_estimate_and_goes_stale() {
-        let mut silent = Activity::default();
+        let mut activity = Activity::default();
         for (position, seconds) in [(40, 1), (42, 2)] {
             let file = FileRead {
                 name: "big.iso".to_owned(),
                 position: position * MIB,
                 size: 100 * MIB,
             };
-            silent.observed(&observed(Some(file)), Duration::from_secs(seconds));
+            activity.observed(&observed(Some(file)), Duration::from_secs(seconds));
         }
         assert_eq!(
-            row(&Parts::default(), Some(&silent), 2),
+            row(&Parts::default(), Some(&activity), 2),
             "job ~42%  42.0 MiB/100.0 MiB  2.0 MiB/s  2s  ETA 29s  reading big.iso"
         );
         assert_eq!(
-            row(&Parts::default(), Some(&silent), 17),
+            row(&Parts::default(), Some(&activity), 17),
             "job ~42%  42.0 MiB/100.0 MiB  17s  reading big.iso  no update for 15s"
         );
     }
@@ -332,18 +369,44 @@ mod tests {
             parts.apply(&progress, None, Duration::from_secs(seconds.into()));
         }
         let mut layout = Layout::default();
-        let mut facts = || {
-            let size = (100, 10);
-            let lines = layout.lines(&parts, None, "job", None, size, Duration::from_secs(10));
-            let shown = lines[0]
-                .right
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ");
-            layout.stop();
-            shown
+        let mut facts = |stop: Option<&str>| {
+            let mut picture = picture(&parts, None, 10);
+            picture.stop = stop.map(str::to_owned);
+            let lines = layout.lines(&[picture], (100, 10), Duration::from_secs(10));
+            let words: Vec<_> = lines[0].right.split_whitespace().collect();
+            words.join(" ")
         };
-        assert_eq!(facts(), "10% 10/100 1.0/s 10s ETA 1m30s");
-        assert_eq!(facts(), "10% 10/100 10s");
+        assert_eq!(facts(None), "10% 10/100 1.0/s 10s ETA 1m30s");
+        assert_eq!(facts(Some("killing")), "10% 10/100 10s");
+    }
+
+    #[test]
+    fn every_task_has_its_line_before_any_part_has_one_and_a_stop_stands_below_its_task() {
+        let mut parts = Parts::default();
+        for id in ["a", "b", "c"] {
+            let part = Progress {
+                id: Some(Cow::Borrowed(id)),
+                ..Progress::default()
+            };
+            parts.apply(&part, None, Duration::ZERO);
+        }
+        let labels = |stop: Option<&str>, at_most| {
+            let pictures = [Some("killing"), None, None].map(|first| Picture {
+                stop: stop.filter(|_| first.is_some()).map(str::to_owned),
+                ..picture(&parts, None, 1)
+            });
+            let lines = Layout::default().lines(&pictures, (100, at_most), Duration::ZERO);
+            let labels: Vec<_> = lines
+                .iter()
+                .map(|line| line.left.split_whitespace().next().unwrap().to_owned())
+                .collect();
+            labels.join(" ")
+        };
+        assert_eq!(labels(None, 2), "job job");
+        assert_eq!(labels(None, 4), "job a job job");
+        assert_eq!(labels(None, 8), "job a b c job a b job");
+        assert_eq!(labels(Some("killing"), 3), "killing job job");
+        assert_eq!(labels(Some("killing"), 4), "job killing job job");
+        assert_eq!(labels(Some("killing"), 5), "job killing a job job");
     }
 }

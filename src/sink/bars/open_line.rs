@@ -1,5 +1,5 @@
-//! What stands on the screen after the last line end: whether the child has a line open there, where it ends, and whether it
-//! ends in the middle of a sequence. Refuses to know bars, and what is still on its way.
+//! The text on the screen after the last line end: whether the child has a line open there, where that ends, and whether it ends
+//! in the middle of an escape sequence. Knows neither bars nor the output that is still on its way.
 
 use std::time::Duration;
 
@@ -9,14 +9,15 @@ use crate::vt::{Piece, Splitter, is_image};
 
 use crate::vt::line_buffer::whole_characters;
 
-/// How long a line is open before bars are drawn below it: who is asked something is to see nothing else at first.
+/// How long a line is open before bars are drawn below it: a user who is asked a question sees nothing else at first.
 const ALONE: Duration = Duration::from_secs(1);
-/// How long the rest of a sequence is waited for. Until then no bar is drawn: its first letter would end the sequence.
+/// How long the rest of an escape sequence is waited for. Until then no bar is drawn: its first letter would end the
+/// sequence.
 const REST: Duration = Duration::from_secs(2);
 /// How many bytes of the last character are kept, with its marks.
 const MARKS: usize = 64;
 
-/// The last line on the screen, as far as it was written there.
+/// The last line on the screen.
 #[derive(Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -33,15 +34,15 @@ pub(super) struct OpenLine {
     /// The last character.
     last: String,
     is_open: bool,
-    /// Whether something was written of which we do not know how it moves the cursor.
+    /// The child has moved the cursor, or may have, in a way that is not followed here.
     is_obscure: bool,
     /// Since when it is open.
     since: Duration,
     /// When anything was written last.
     written: Duration,
-    /// Whether bars were below the last line: then they are below the next as well.
+    /// Bars were below the last line: then they are below the next as well.
     has_bars: bool,
-    /// Whether we have ended the sequence: the rest of it is left out.
+    /// We have ended the sequence: the rest of it is left out.
     is_cut: bool,
 }
 
@@ -62,7 +63,7 @@ impl OpenLine {
         self.width = width;
     }
 
-    /// Takes in what goes to the screen; gives what is to go there of it.
+    /// Takes in bytes for the screen; gives those that are to go there.
     pub(super) fn note<'a>(&mut self, mut bytes: &'a [u8], now: Duration) -> &'a [u8] {
         if bytes.is_empty() {
             return bytes;
@@ -92,7 +93,7 @@ impl OpenLine {
                 self.column = stop.min(self.width - 1).max(self.column);
                 " ".clone_into(&mut self.last);
             }
-            // A bell, and what chooses characters.
+            // Bell, SGR, EL, and the choice of a character set (SCS): the cursor stays.
             Piece::Control(0 | 7 | 0x0e | 0x0f)
             | Piece::Csi {
                 last: b'm' | b'K', ..
@@ -144,7 +145,7 @@ impl OpenLine {
         }
     }
 
-    /// The line is over, or what is written next is on a line of its own.
+    /// The line is over, or the next text is on a line of its own.
     pub(super) fn end(&mut self) {
         self.column = 0;
         self.wraps = false;
@@ -158,17 +159,17 @@ impl OpenLine {
         self.is_open
     }
 
-    /// Whether what is on the screen ends within a sequence.
+    /// Whether the text on the screen ends within a sequence.
     pub(super) fn is_within(&self) -> bool {
         self.splitter.is_within() && !self.is_cut
     }
 
-    /// Whether the rest of a sequence does not come.
+    /// Whether the rest of a sequence is overdue.
     pub(super) fn is_stuck(&self, now: Duration) -> bool {
         self.is_within() && now >= self.written + REST
     }
 
-    /// The sequence is ended by us.
+    /// We end the sequence.
     pub(super) fn cut(&mut self) {
         self.is_cut = self.is_within();
     }
@@ -188,7 +189,7 @@ impl OpenLine {
         &bytes[rest..]
     }
 
-    /// How many of these bytes belong to the sequence that is begun on the screen.
+    /// The length of the rest of the sequence that is begun on the screen, among these bytes.
     pub(super) fn rest(&self, bytes: &[u8]) -> usize {
         if self.is_within() {
             rest(&mut self.splitter.clone(), bytes)
@@ -209,7 +210,7 @@ impl OpenLine {
         })
     }
 
-    /// Whether there are bars below it now, or the next line is to be alone again.
+    /// There are bars below the line now; or there are none, and the next line is alone at first again.
     pub(super) fn has_bars(&mut self, so: bool) {
         self.has_bars = so;
     }
@@ -226,13 +227,13 @@ impl OpenLine {
     }
 }
 
-/// How many of these bytes belong to the sequence that is begun.
+/// The length of the rest of the sequence that is begun, among these bytes.
 fn rest(splitter: &mut Splitter, bytes: &[u8]) -> usize {
     for at in 0..bytes.len() {
         let mut byte = &bytes[at..=at];
         let _ = splitter.sequence(&mut byte);
         if !splitter.is_within() {
-            // What ends it may be no part of it.
+            // The byte that ends it may be no part of it.
             return at + usize::from(byte.is_empty());
         }
     }
@@ -240,7 +241,7 @@ fn rest(splitter: &mut Splitter, bytes: &[u8]) -> usize {
 }
 
 impl Cursor {
-    /// What moves it there from the beginning of the row.
+    /// The sequence (CUF) that moves it there from the beginning of the row.
     pub(super) fn forward(&self) -> Vec<u8> {
         match self.column {
             0 => Vec::new(),

@@ -37,6 +37,8 @@ pub(super) struct Output {
     changed: [Duration; 2],
     /// What is on the screen after the last line end.
     line: OpenLine,
+    /// Only complete lines are shown, for other tasks print between them.
+    whole_lines: bool,
     now: Duration,
 }
 
@@ -53,6 +55,11 @@ impl Output {
         for buffer in &mut self.buffers {
             buffer.eight_bits(so);
         }
+    }
+
+    /// From now on other tasks print to the same screen: a line is shown when it is complete.
+    pub(super) fn show_whole_lines(&mut self) {
+        self.whole_lines = true;
     }
 
     /// The screen has so many columns now.
@@ -159,7 +166,8 @@ impl Output {
 
     /// Whether something may have to be shown soon.
     pub(super) fn is_waiting(&self) -> bool {
-        let waits = |buffer: &LineBuffer| buffer.has_open() || buffer.has_lines();
+        let opens = !self.whole_lines;
+        let waits = |buffer: &LineBuffer| opens && buffer.has_open() || buffer.has_lines();
         let holds = |filter: &Filter| filter.since().is_some();
         let buffers = self.buffers.iter().any(waits);
         let within = self.line.is_within();
@@ -195,7 +203,8 @@ impl Output {
                 self.buffers[stream].show_lines(&mut change);
                 self.apply(stream, &change);
             }
-            if self.buffers[stream].has_open() && elapsed >= self.since[stream] + OPEN_LINE {
+            let is_old = elapsed >= self.since[stream] + OPEN_LINE;
+            if !self.whole_lines && self.buffers[stream].has_open() && is_old {
                 self.open_line(stream);
             }
         }

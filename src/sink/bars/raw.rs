@@ -1,13 +1,14 @@
-//! What stays of the bars when they have failed: what the child prints, as it is. Refuses to look into it.
+//! The bars' successor when they have failed: shows the children's output as it is, and does not look into it.
 
 use std::sync::Arc;
 
 use crate::event::{Event, What};
 use crate::flow::Permit;
 
-use super::super::{Sink, Writer};
+use super::super::Sink;
+use super::super::writer::Writer;
 
-/// Shows what the child prints on the terminal as it is.
+/// Shows the output on the terminal as it is.
 #[derive(Debug)]
 pub(super) struct Raw {
     pub(super) writer: Writer,

@@ -1,135 +1,105 @@
-//! The terminal that indicatif draws on: a buffer, so that a frame leaves as one write and never waits.
+//! The screen below which bars are drawn: gathers the bytes of a frame, so that it leaves as one write and never waits.
 //!
-//! Between frames the cursor rests where the picture begins, and the next frame overwrites it from there. indicatif
-//! rests at its end and counts its way back up, which goes wrong as soon as a terminal is made narrower and breaks the
-//! lines that are too long now. So of what indicatif wants only the lines are taken, not how it moves and erases.
+//! Between frames the cursor rests where the picture begins, and the next frame overwrites it from there. A renderer that
+//! rests at the end of its picture, as indicatif does, has to count its way back up. That goes wrong as soon as a terminal is
+//! made narrower and breaks the lines that are too long now. Knows neither tasks nor the meaning of the lines.
 
-use std::fmt;
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::flow::Permit;
 
-use indicatif::TermLike;
+use super::super::terminal::Terminal;
+use super::super::writer::Writer;
 
-type Size = dyn Fn() -> (u16, u16) + Send + Sync;
-
-/// A buffer of terminal output.
-#[derive(Clone)]
+/// A terminal, and the bytes that are to be written there.
+#[derive(Debug)]
 pub(super) struct Screen {
-    frame: Arc<Mutex<Frame>>,
-    size: Arc<Size>,
-}
-
-#[derive(Debug, Default)]
-struct Frame {
+    writer: Writer,
+    terminal: Terminal,
+    /// Typed text was read line by line (ICANON) at some time since the terminal was ours.
+    by_lines: bool,
     bytes: Vec<u8>,
-    /// Columns and rows: the same for the whole of a frame.
-    size: (u16, u16),
-    /// The lines that indicatif gives now; none at other times, when it draws of its own accord.
-    lines: Option<Vec<String>>,
-}
-
-impl fmt::Debug for Screen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Screen").field(&self.frame().size).finish()
-    }
 }
 
 impl Screen {
-    pub(super) fn new(size: impl Fn() -> (u16, u16) + Send + Sync + 'static) -> Self {
+    pub(super) fn new(writer: Writer, terminal: Terminal) -> Self {
         Self {
-            frame: Arc::default(),
-            size: Arc::new(size),
+            writer,
+            by_lines: (terminal.setup)().by_lines,
+            terminal,
+            bytes: Vec::new(),
         }
     }
 
     /// Columns and rows, as they are now.
     pub(super) fn measure(&self) -> (u16, u16) {
-        let size = (self.size)();
-        self.frame().size = size;
-        size
+        (self.terminal.size)()
+    }
+
+    /// Whether a newline returns the cursor now.
+    pub(super) fn newline_returns(&self) -> bool {
+        (self.terminal.setup)().newline_returns
+    }
+
+    /// Whether the terminal is ours to draw on. Being in its foreground is not enough: the server of tmux, in a session of its
+    /// own, takes the keyboard and draws without that.
+    pub(super) fn is_ours(&mut self) -> bool {
+        let by_lines = (self.terminal.setup)().by_lines;
+        self.by_lines |= by_lines;
+        (self.terminal.foreground)() && self.by_lines == by_lines
+    }
+
+    /// The terminal is ours again, set up as it is now.
+    pub(super) fn returned(&mut self) {
+        self.by_lines = (self.terminal.setup)().by_lines;
+    }
+
+    /// Another program may have taken the keyboard before us, as `less` does at the end of a pipe: until it reads line by
+    /// line, the terminal is not ours.
+    pub(super) fn expect_lines(&mut self) {
+        self.by_lines = true;
     }
 
     /// Adds bytes as they are.
-    pub(super) fn write(&self, bytes: &[u8]) {
-        self.frame().bytes.extend_from_slice(bytes);
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
     }
 
-    /// Draws the lines that `draw` makes indicatif write, over the picture that is there.
-    pub(super) fn picture(&self, draw: impl FnOnce()) {
-        self.frame().lines = Some(Vec::new());
-        draw();
-        let mut frame = self.frame();
-        let lines = frame.lines.take().unwrap_or_default();
-        // Each rest of a line is erased after the line, for what is erased first flickers.
+    /// Draws these lines over the picture that is there.
+    pub(super) fn picture(&mut self, lines: &[String]) {
+        // The rest of each line is erased (EL) after the line is written: erased before, it would flicker.
         let picture = lines.join("\x1b[K\r\n");
-        frame.bytes.extend_from_slice(b"\r");
-        frame.bytes.extend_from_slice(picture.as_bytes());
-        frame.bytes.extend_from_slice(b"\x1b[J\r");
+        self.write(b"\r");
+        self.write(picture.as_bytes());
+        self.write(b"\x1b[J\r");
         if lines.len() > 1 {
             let up = format!("\x1b[{}A", lines.len() - 1);
-            frame.bytes.extend_from_slice(up.as_bytes());
+            self.write(up.as_bytes());
         }
     }
 
     /// Takes the picture away.
-    pub(super) fn erase(&self) {
+    pub(super) fn erase(&mut self) {
         self.write(b"\r\x1b[J");
     }
 
-    /// What was written and drawn since the last call.
-    pub(super) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.frame().bytes)
+    /// Sends the bytes that were written since the last call, and holds `permits` until they are on the terminal.
+    pub(super) fn send(&mut self, permits: Vec<Permit>) {
+        self.writer.send(std::mem::take(&mut self.bytes), permits);
     }
 
-    fn frame(&self) -> MutexGuard<'_, Frame> {
-        self.frame.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl TermLike for Screen {
-    fn width(&self) -> u16 {
-        self.frame().size.0
+    /// Whether the terminal has taken all that was sent: only then is another frame worth making.
+    pub(super) fn is_idle(&self) -> bool {
+        self.writer.is_idle()
     }
 
-    fn height(&self) -> u16 {
-        self.frame().size.1
+    pub(super) fn flush(&mut self, permit: Permit) {
+        self.writer.flush(permit);
     }
 
-    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-        Ok(())
+    pub(super) fn abandon(&mut self) {
+        self.writer.abandon();
     }
 
-    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn write_line(&self, text: &str) -> io::Result<()> {
-        self.write_str(text)
-    }
-
-    /// A line, or the spaces with which indicatif fills it to the last column.
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        if let Some(lines) = &mut self.frame().lines
-            && !text.trim_start_matches(' ').is_empty()
-        {
-            lines.push(text.to_owned());
-        }
-        Ok(())
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        Ok(())
+    pub(super) fn into_writer(self) -> Writer {
+        self.writer
     }
 }

@@ -1,9 +1,9 @@
-//! The terminal's own progress indicator (OSC 9;4): which sequences switch it on, move it and switch it off again. Refuses to
-//! know when they are written.
+//! The terminal's own progress indicator (OSC 9;4): the sequences that switch it on, move it and switch it off again. Knows
+//! neither tasks nor when a sequence is written.
 
 use anstyle_progress::{TermProgress, supports_term_progress};
 
-/// What the indicator shows.
+/// The state of the indicator.
 #[derive(Debug)]
 pub(super) struct Taskbar {
     supported: bool,
