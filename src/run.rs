@@ -236,7 +236,7 @@ struct Run<'a> {
     /// Those whose futures are done.
     done: Rc<RefCell<Vec<TaskId>>>,
     /// What the tasks that are over came to.
-    endings: Vec<Ending>,
+    endings: Vec<(FinalState, Ending)>,
     lease: Lease,
     terminal: TerminalPlace,
     /// The tasks that have not carried out all that they were ordered before a stop.
@@ -414,7 +414,7 @@ impl Run<'_> {
             let ending = ending::of_task(running, &summary, self.settings.preserve_status);
             let is_stuck = running.task.gave_up();
             self.tell(id, What::Finished(&summary));
-            self.endings.push(ending);
+            self.endings.push((summary.state, ending));
             self.take_terminal_from(id);
             let ended = self.tasks.remove(&id);
             if is_stuck {
@@ -665,7 +665,7 @@ impl Run<'_> {
             (*id, summary, ending)
         });
         if let Some((id, summary, ending)) = last {
-            self.endings.push(ending);
+            self.endings.push((summary.state, ending));
             if summary.state == FinalState::Failed {
                 // Hidden output may be shown now, and would be written into the picture.
                 self.tell_of_run(What::Terminal { ours: false });

@@ -58,6 +58,10 @@ impl Source {
         let code: String = self.code.split_whitespace().collect();
         let mut names = BTreeSet::new();
         for (start, path) in code.match_indices("crate::") {
+            // A macro's is for the place where it is used.
+            if code[..start].ends_with('$') {
+                continue;
+            }
             let base = Vec::new();
             names.extend(within(&base, &code[start + path.len()..]));
         }

@@ -43,10 +43,21 @@ pub(super) fn of_task(running: &Running, summary: &Summary, preserve_status: boo
     }
 }
 
-/// What a list comes to: what its only task does, or else the first thing that went wrong.
-pub(super) fn of_list(endings: &[Ending]) -> Ending {
-    let wrong = |ending: &&Ending| **ending != Ending::Status(0);
-    *endings.iter().find(wrong).unwrap_or(&Ending::Status(0))
+/// What a list comes to: what its only task does. Several tasks have no status in common but the signal by which they were
+/// cancelled; then it is whether all is well.
+pub(super) fn of_list(endings: &[(FinalState, Ending)]) -> Ending {
+    if let [(_, only)] = endings {
+        return *only;
+    }
+    let mut cancelled = endings
+        .iter()
+        .filter(|(state, _)| *state == FinalState::Cancelled);
+    let all_well = endings
+        .iter()
+        .all(|(_, ending)| *ending == Ending::Status(0));
+    cancelled
+        .next()
+        .map_or(Ending::Status(i32::from(!all_well)), |(_, ending)| *ending)
 }
 
 /// What a child that could not be started comes to.

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use crate::event::TaskId;
 
-use super::Specification;
+use super::task::Specification;
 
 /// The tasks that have not begun, and how many may run at once.
 #[derive(Debug)]
