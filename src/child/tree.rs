@@ -51,7 +51,7 @@ pub(super) fn kill(leader: Pid, mark: &str) {
     kill_group(leader);
 }
 
-/// Whether a process group is that of somebody scope we descend from, or of another job of a shell among them. CancelMode only
+/// Whether a process group is that of a process that we descend from, or another job of a shell among those. It is asked only
 /// of groups of our session.
 pub(super) fn is_above(group: Pid) -> bool {
     let session = groups::session(None);
