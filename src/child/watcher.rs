@@ -2,9 +2,9 @@
 //!
 //! When we are killed, the kernel closes the channel and sends the child SIGTERM (`PR_SET_PDEATHSIG`). A child that
 //! ignores both would run on unseen, and so would what it started. The watcher is a member of the child's group, so that
-//! the number of the group cannot come to belong to a stranger (unless the child has a session of its own), and holds the read end of a pipe whose write end only we
-//! have. When the pipe hangs up, the watcher continues the group, for a stopped process acts on no SIGTERM, gives it its
-//! time, and kills it. Only Linux has one.
+//! the number of the group cannot come to belong to a stranger (unless the child has a session of its own), and holds the
+//! read end of a pipe whose write end only we have. When the pipe hangs up, the watcher continues the group, for a stopped
+//! process acts on no SIGTERM, gives it its time, and kills it. Only Linux has one.
 //!
 //! A fork is dear for a command that is over in a millisecond. So there is a watcher once the child was heard of, has the
 //! terminal, or has run for [`SHORT`]. If we are killed before that there is only the SIGTERM to the child itself; but who

@@ -3,8 +3,8 @@
 //! Responsible for the steps between this process and the program: descriptors get their numbers, signals their defaults,
 //! and the life of the child is bound to this process. What the descriptors are for is not known here.
 //!
-//! On Linux the child shares the memory of this process until it is the program ([`clone`]); a fork would copy the mappings
-//! of all stacks and arenas, which costs more than all the rest of a short run. Other systems fork ([`fork`]).
+//! On Linux the child shares the memory of this process until it is the program (`clone.rs`); a fork would copy the mappings
+//! of all stacks and arenas, which costs more than all the rest of a short run. Other systems fork (`fork.rs`).
 
 use std::ffi::OsString;
 use std::io;

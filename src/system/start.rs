@@ -1,8 +1,8 @@
 //! How this process begins, and what of its memory is set up then.
 //!
 //! Before `main`, std reads `/proc/self/maps` and gives each thread a second stack, in order to say more of the overflow of a
-//! stack than that it was one. That is a tenth of a run that is over at once. So where the C library lets the program, it has a `main` of its
-//! own, and does here what else std does before.
+//! stack than that it was one. That is a tenth of a run that is over at once. So with the GNU C library the program has a
+//! `main` of its own, and does here what else std does before.
 #![expect(unsafe_code, reason = "what std does before `main` is not safe")]
 
 use std::fs::File;

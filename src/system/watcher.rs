@@ -89,7 +89,7 @@ fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
     // SAFETY: system calls on plain numbers, each of them async-signal-safe.
     unsafe {
         let is_member = libc::setpgid(0, leader) == 0;
-        // Of a session of its own (see `spawn.rs`) we cannot be a member. Nor shall what kills our group kill us then.
+        // Of a session of its own (see `child/spawn.rs`) we cannot be a member. Nor shall what kills our group kill us then.
         let is_session = !is_member && libc::getsid(leader) == leader;
         if is_session {
             libc::setsid();

@@ -3,8 +3,9 @@
 //!
 //! So the child must not do what another thread could be in the middle of, or would be surprised by: it allocates nothing,
 //! takes no lock, cannot unwind, and runs no handler of a signal, for all are blocked until the handlers are gone. It makes
-//! system calls on what was prepared for it. Its descriptors, dispositions and mask are its own, as after a fork; `errno` is that of the thread
-//! that stands still, which reads it no more. What it leaves in memory is one number: why it could not become the program.
+//! system calls on what was prepared for it. Its descriptors, dispositions and mask are its own, as after a fork; `errno` is
+//! that of the thread that stands still, which reads it no more. What the child leaves in memory is one number: why it could
+//! not become the program.
 #![expect(
     unsafe_code,
     reason = "no safe interface starts a process so that a step of ours is made in it"

@@ -1,9 +1,9 @@
 //! The old way of systems other than Linux: `fork`, a few steps of ours in the child, `exec`; by means of `std::process`.
 //!
 //! The pipe by which std learns that a program is missing is made in between, and may get one of the numbers that
-//! descriptors of ours have in the child if it is free. It would be overwritten in the child, and a missing program would look like one that
-//! started. So each number is kept in use; where it is in use by another thread of ours, which may let go of it at any time, the
-//! child looks whether it still is what it was, and if not, it is started again.
+//! descriptors of ours have in the child if it is free. It would be overwritten in the child, and a missing program would
+//! look like one that started. So each number is kept in use; where it is in use by another thread of ours, which may let go
+//! of it at any time, the child looks whether it still is what it was, and if not, it is started again.
 #![expect(
     unsafe_code,
     reason = "code between fork and exec has no safe interface"
