@@ -68,7 +68,11 @@ impl Run<'_> {
                 }
                 Action::Draw => self.tell_of_run(What::Terminal { ours: true }),
                 Action::Lend(task) => match self.terminal.lend() {
-                    Some(order) => self.order(task, order),
+                    Some(order) => {
+                        // Until then the output of all tasks waits.
+                        self.tell(task, What::Terminal { ours: false });
+                        self.order(task, order);
+                    }
                     None => {
                         let actions = self.lease.returned(task, true);
                         self.follow_lease(actions);
