@@ -36,6 +36,7 @@ use crate::event::{CancelMode, Exit, Observed, Stream};
 use crate::flow::Permit;
 use crate::model::batch::Batch;
 use crate::model::route::Route;
+use crate::model::verdict::Verdicts;
 use crate::progress::ProgressReporter;
 
 use self::worker::Worker;
@@ -93,6 +94,8 @@ pub(crate) enum Notice {
         stream: Stream,
         /// What, byte for byte.
         bytes: Arc<Vec<u8>>,
+        /// What its lines mean.
+        verdicts: Verdicts,
         /// To be dropped when the bytes are written; the worker reads no further while too much is under way.
         permit: Permit,
     },

@@ -1,13 +1,14 @@
-//! Progress that other programs write, for whoever watches them: what passes through us anyway is read, never eaten.
+//! Progress that other programs write: what passes through us anyway is read, never eaten.
 //!
 //! One [`Dialects`] reads all that one child gives: its output streams, and descriptors that a program was told to write
-//! its status to. Each dialect is a file below this one, and gives [`Progress`]; this file
-//! knows which of them is heard where, and which is believed when several speak at once. It knows no pipe, process or
-//! screen, and has no clock: it is told what time it is. Nothing that a program writes is an error here: what is not
-//! understood is passed over, and what is kept of it is bounded.
+//! its status to. Each dialect is a file below this one, and gives [`Progress`] and, of lines that are written for machines,
+//! what they mean. This file knows which dialect is asked where. It knows no pipe, process or screen, and has no clock: the
+//! caller says what time it is. Nothing that a program writes is an error here: what is not understood is passed over, and
+//! what is kept of it is bounded.
 
 mod apt;
 mod azure;
+mod belief;
 mod curl;
 mod dpkg;
 mod e2fsck;
@@ -26,24 +27,28 @@ mod progrun;
 #[cfg(test)]
 mod properties;
 mod recognise;
+mod record;
 mod remote;
+mod selection;
 mod stream;
 mod tap;
 mod teamcity;
 mod zig;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::model::batch::{Batch, Fold};
-use crate::protocol::Progress;
+use crate::model::batch::Batch;
+use crate::model::verdict::{Meaning, Verdicts};
+use crate::protocol::{LINE_LIMIT, Progress};
 
+use self::belief::Belief;
 use self::ffmpeg::Ffmpeg;
 use self::json::Json;
+use self::prefixes::Prefix;
 use self::stream::Stream;
 use self::zig::Zig;
 
-pub(crate) use self::prefixes::Mark;
-pub(crate) use self::progrun::Shown;
+pub use self::selection::Selection;
 
 /// Where a dialect is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,19 +63,19 @@ pub enum Place {
     Zig,
 }
 
-/// A format, as `--list-formats` tells of it.
+/// A format, as `--list-formats` describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     /// What `--from` calls it.
     pub name: &'static str,
-    /// What of the program it tells, and where it is read.
+    /// What it says of the program, and where it is read.
     pub about: &'static str,
-    /// How the program is told to write it; empty where it does so anyway.
+    /// The switch that makes the program write it; empty where it does so anyway.
     pub switch: &'static str,
 }
 
-/// All formats. Of several that speak at once the first is believed: first what says exactly what it means, last what is
-/// only drawn for people.
+/// All formats, the most exact first and what is only drawn for people last. Of several that speak at once the first is
+/// believed.
 pub fn formats() -> impl Iterator<Item = &'static Format> {
     const FIRST: &[Format] = &[
         progrun::FORMAT,
@@ -98,75 +103,46 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
     FIRST.iter().chain(json::FORMATS).chain(LAST)
 }
 
-/// The name of what is no format: how far the child has read a file, as the system tells it. An estimate, for there may be
-/// more to do than to read.
+/// The name of a source that is no format: how far the child has read a file, as the system tells it. An estimate, for
+/// there may be more to do than to read.
 pub(crate) const FILES: &str = "files";
 
-/// Which formats are read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Selection {
-    /// Whatever is recognised in what passes through us anyway, but for lines of our own: those that are printed may be
-    /// no more than a file that is shown.
-    #[default]
-    Auto,
-    /// Nothing.
-    None,
-    /// These, wherever they are written.
-    Only(Vec<&'static str>),
-}
-
-impl Selection {
-    /// Whether the format of this name is read.
-    #[must_use]
-    pub fn reads(&self, name: &str) -> bool {
-        match self {
-            Self::Auto => name != progrun::FORMAT.name,
-            Self::None => false,
-            Self::Only(names) => names.contains(&name),
-        }
-    }
-
-    /// Whether the child's streams are to be read wherever they end.
-    #[must_use]
-    pub fn reads_streams(&self) -> bool {
-        match self {
-            Self::Auto | Self::None => false,
-            Self::Only(names) => names
-                .iter()
-                .any(|name| ![zig::FORMAT.name, FILES].contains(name)),
-        }
-    }
-
-    /// Whether the format was named: then it is looked for also where only somebody writes it who was told to.
-    #[must_use]
-    pub fn asks_for(&self, name: &str) -> bool {
-        matches!(self, Self::Only(names) if names.contains(&name))
-    }
-}
-
-/// How a dialect gives what it reads: a call for each report, with the name of the format.
+/// Receives the reports of a dialect: a call for each, with the name of the format.
 pub(crate) type Each<'a> = &'a mut dyn FnMut(&'static str, &Progress<'_>);
 
-/// The most, in percent, that a meter meant for a screen is taken to say of the whole: its 100 proves nothing, and often
-/// comes once for each file. Only the exit of the child says that it is done.
+/// Cap for scraped percentages. A meter often reaches 100 once per file; only the exit says that all is done.
 const SHOWN: f64 = 99.9;
-
-/// A source that said nothing for so long is no longer believed before others.
-const QUIET: Duration = Duration::from_secs(3);
 
 /// A dialect of whole lines. Not `Debug`: a trait object would bring that of every dialect into the program.
 pub trait Lines: Send {
-    /// What every line of this dialect has in its first 64 bytes. It is asked about no other.
-    fn mark(&self) -> Mark;
+    /// What every line of this dialect has in its first 64 bytes. The dialect is asked about no other.
+    fn prefix(&self) -> Prefix;
 
-    /// Whether it is amid something: then it is asked about the next line, whatever that is.
+    /// Whether the dialect is in the middle of a multi-line record, and must see the next line whatever it looks like.
     fn is_open(&self) -> bool {
         false
     }
 
-    /// Reads a line, without its end. Gives whether it is written in this dialect, so that no other need look at it: also
-    /// if nothing was to be reported of it.
+    /// Whether the lines of this dialect are written for machines, so that one that has begun can wait for its end before it
+    /// is shown.
+    fn is_for_machines(&self) -> bool {
+        false
+    }
+
+    /// The longest line that this dialect reads.
+    fn longest(&self) -> usize {
+        LINE_LIMIT
+    }
+
+    /// Reads a line, without its end. Gives true if it is written in this dialect, also if nothing is to be reported of
+    /// it: then no other dialect is asked.
     fn line(&mut self, line: &str, each: Each<'_>) -> bool;
+
+    /// What the line means that was read last, with the name of its format; none if it is for people. The answer is
+    /// given once.
+    fn meaning(&mut self) -> Option<(&'static str, Meaning)> {
+        None
+    }
 
     /// There are no more lines.
     fn end(&mut self, _each: Each<'_>) {}
@@ -176,30 +152,17 @@ pub trait Lines: Send {
 pub struct Dialects {
     stdout: Option<Stream>,
     stderr: Option<Stream>,
-    /// There once it is claimed.
+    /// None before the channel is claimed.
     channel: Option<Stream>,
     zig: Zig,
     ffmpeg: Ffmpeg,
-    believed: Believed,
-}
-
-/// Of several sources that speak at once, the one that is believed, and what it said.
-#[derive(Debug)]
-struct Believed {
-    selection: Selection,
-    fold: Fold,
-    source: Option<&'static str>,
-    /// Its place among the formats.
-    rank: usize,
-    heard: Option<Instant>,
-    /// Whether the child reports on its own channel, so that nobody else is believed.
-    overruled: bool,
+    belief: Belief,
 }
 
 impl Dialects {
-    /// Reads what is selected; `verbatim` if every report is wanted, not only the newest of each part.
+    /// Reads what is selected; `keeps_every_report` if every report is wanted, not only the newest of each part.
     #[must_use]
-    pub fn new(selection: Selection, verbatim: bool) -> Self {
+    pub fn new(selection: Selection, keeps_every_report: bool) -> Self {
         let ffmpeg = Ffmpeg::default();
         let stream = || stream(&selection, &ffmpeg);
         Self {
@@ -208,38 +171,32 @@ impl Dialects {
             channel: None,
             zig: Zig::default(),
             ffmpeg,
-            believed: Believed {
-                selection,
-                fold: Fold::new(verbatim),
-                source: None,
-                rank: usize::MAX,
-                heard: None,
-                overruled: false,
-            },
+            belief: Belief::new(selection, keeps_every_report),
         }
     }
 
     /// The child has reported on its own channel: nothing else is believed any more.
     pub fn overrule(&mut self) {
-        self.believed.overruled = true;
+        self.belief.overrule();
     }
 
-    /// Whether a format was named that is written to the channel: then it may be another program's that has said nothing yet.
+    /// Whether `--from` names a format that is written to the channel: then the channel may be another program's that
+    /// has said nothing yet.
     #[must_use]
     pub fn expects_channel(&self) -> bool {
         recognise::on_the_channel(&self.ffmpeg)
             .iter()
-            .any(|(format, _)| self.believed.selection.asks_for(format.name))
+            .any(|(format, _)| self.belief.selection().asks_for(format.name))
     }
 
-    /// Whether the channel is another program's, by the first bytes on it, or because a format was named that is read
-    /// nowhere else.
+    /// Whether the channel is another program's: its first bytes are that program's, or `--from` names a format that is
+    /// read nowhere else.
     pub fn claims_channel(&mut self, first: &[u8]) -> bool {
         let first_line = first.split(|byte| *byte == b'\n').next().unwrap_or(first);
-        let is_read = |name: &&str| self.believed.selection.reads(name);
+        let is_read = |name: &&str| self.belief.selection().reads(name);
         let recognised = recognise::recognise(first_line).filter(is_read);
-        // A script may run ffmpeg for its meter and report for itself.
-        let is_named = |name| name != ffmpeg::FORMAT.name && self.believed.selection.asks_for(name);
+        // Not ffmpeg: a script may run it for its meter and report for itself.
+        let is_named = |name| name != ffmpeg::FORMAT.name && self.belief.selection().asks_for(name);
         let lines: Vec<_> = recognise::on_the_channel(&self.ffmpeg)
             .into_iter()
             .filter(|(format, _)| recognised == Some(format.name) || is_named(format.name))
@@ -251,19 +208,20 @@ impl Dialects {
         self.channel.is_some()
     }
 
-    /// Takes in the next bytes of a place.
-    pub fn feed(&mut self, place: Place, bytes: &[u8], now: Instant) {
+    /// Takes in the next bytes of a place, and says what the lines in them mean.
+    pub fn feed(&mut self, place: Place, bytes: &[u8], now: Instant) -> Verdicts {
         if place == Place::Zig {
-            let believed = &mut self.believed;
+            let belief = &mut self.belief;
             self.zig.feed(bytes, &mut |source, progress| {
-                believed.report(source, progress, now);
+                belief.report(source, progress, now);
             });
         }
-        self.on(place, now, |stream, each| stream.feed(bytes, now, each));
+        let found = self.on(place, now, |stream, each| stream.feed(bytes, now, each));
+        found.unwrap_or_default()
     }
 
-    /// When [`settle`](Self::settle) is to be called if nothing comes: a record is often not terminated when it is on the
-    /// screen.
+    /// When to call [`settle`](Self::settle) if nothing comes: many a record on the screen is not terminated before the
+    /// next one.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let streams = [&self.stdout, &self.stderr];
@@ -271,7 +229,7 @@ impl Dialects {
         deadlines.min()
     }
 
-    /// Time has passed without more bytes: takes what is begun to be complete, if it is time to.
+    /// Time has passed without more bytes: reads the open record if it is due.
     pub fn settle(&mut self, now: Instant) {
         for place in [Place::Stdout, Place::Stderr] {
             self.on(place, now, |stream, each| stream.settle(now, each));
@@ -285,28 +243,31 @@ impl Dialects {
 
     /// What was found since the last call.
     pub fn take(&mut self) -> Batch {
-        let mut reports = self.believed.fold.take();
-        reports.source = self.believed.source;
-        reports
+        self.belief.take()
     }
 
-    fn on(&mut self, place: Place, now: Instant, act: impl FnOnce(&mut Stream, Each<'_>)) {
+    fn on<T>(
+        &mut self,
+        place: Place,
+        now: Instant,
+        act: impl FnOnce(&mut Stream, Each<'_>) -> T,
+    ) -> Option<T> {
         let stream = match place {
             Place::Stdout => &mut self.stdout,
             Place::Stderr => &mut self.stderr,
             Place::Channel => &mut self.channel,
             Place::Zig => &mut None,
         };
-        if let Some(stream) = stream {
-            let believed = &mut self.believed;
+        let belief = &mut self.belief;
+        stream.as_mut().map(|stream| {
             act(stream, &mut |source, progress| {
-                believed.report(source, progress, now);
-            });
-        }
+                belief.report(source, progress, now);
+            })
+        })
     }
 }
 
-/// What is read of an output stream; none if nothing is.
+/// The reader of an output stream; none if nothing is selected.
 fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
     if *selection == Selection::None {
         return None;
@@ -325,7 +286,7 @@ fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
     add(&tap::FORMAT, Box::<tap::Tap>::default());
     add(&teamcity::FORMAT, Box::<teamcity::Teamcity>::default());
     add(&azure::FORMAT, Box::<azure::Azure>::default());
-    // Four plain words on a line can be anybody's.
+    // Four plain words on a line may be any program's.
     if selection.asks_for(dpkg::FORMAT.name) {
         lines.push(Box::<dpkg::Dpkg>::default());
     }
@@ -341,54 +302,16 @@ fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
     ))
 }
 
-impl Believed {
-    fn report(&mut self, source: &'static str, progress: &Progress<'_>, now: Instant) {
-        // curl's meter is looked for with the others.
-        if self.overruled || !self.selection.reads(source) {
-            return;
-        }
-        if self.source != Some(source) {
-            let rank = formats().position(|format| format.name == source);
-            let rank = rank.unwrap_or(usize::MAX);
-            let is_quiet = self
-                .heard
-                .is_none_or(|heard| now.saturating_duration_since(heard) >= QUIET);
-            if rank > self.rank && !is_quiet {
-                return;
-            }
-            // What another has said of the same is worth nothing now.
-            self.fold.take();
-            self.source = Some(source);
-            self.rank = rank;
-        }
-        self.heard = Some(now);
-        self.fold.report(progress);
-    }
-}
-
-/// Whether the line that a program redraws says more than the bar that is made of it. curl's columns of figures do not.
+/// Whether the lines that a program redraws in this format say something in words. curl's columns of figures do not.
 #[must_use]
 pub(crate) fn redraws_words(source: &str) -> bool {
     source != curl::FORMAT.name
 }
 
-/// What is to be seen of a complete line on a terminal with bars, where the child reports in the format `source`: what is
-/// written for machines, and shown as a bar, need not scroll by.
-#[must_use]
-pub(crate) fn shown<'a>(source: &str, line: &'a [u8]) -> Shown<'a> {
-    if source == progrun::FORMAT.name {
-        return progrun::shown(line);
-    }
-    let is_its = |name: &str| name == source;
-    if std::str::from_utf8(line).is_ok_and(|line| json::is_report(line, is_its)) {
-        Shown::Nothing
-    } else {
-        Shown::AsIs
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn only(names: &[&'static str]) -> Dialects {
@@ -446,7 +369,7 @@ mod tests {
         said(&mut dialects);
         dialects.feed(Place::Stderr, METER, now + Duration::from_millis(2999));
         assert_eq!(said(&mut dialects).1.len(), 0);
-        dialects.feed(Place::Stderr, b" 40%\r 50%\r", now + QUIET);
+        dialects.feed(Place::Stderr, b" 40%\r 50%\r", now + Duration::from_secs(3));
         assert_eq!(said(&mut dialects).0, Some("meter"));
     }
 

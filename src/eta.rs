@@ -9,15 +9,15 @@
 //!   stretch between two reports counts in proportion to the age of the part at its end. A fixed
 //!   horizon (the usual "last 15 seconds") is shorter than one step of a slow script and forgets
 //!   all that it knew between two reports; a plain mean never gets over a fast or slow beginning.
-//! - **Between reports the remaining time counts down, then waits, then admits.** It counts down
-//!   for as long as a silence usually lasts, and holds for as long again. A silence longer than
-//!   that is a stall: nobody knows when it ends, and the best guess is that it will take as long
-//!   again as it is overdue, so the time grows by one second a second, and never faster.
+//! - **Between reports the remaining time counts down, then waits, then admits.** It counts down for as long as a
+//!   silence usually lasts, and holds for as long again. A longer silence is a stall: its end cannot be known, and the
+//!   best guess is that it will take as long again as it is overdue, so the time grows by one second a second, and
+//!   never faster.
 //! - **What was done before the first report took an unknown time** and tells nothing about the rate.
 
 use std::time::Duration;
 
-/// How much longer a silence lasts at least than two usual ones before it is a stall.
+/// The least time beyond two usual silences after which a silence is a stall.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Estimates the rate and the remaining time of one part of the work.
@@ -98,8 +98,8 @@ impl Estimate {
         rate.filter(|_| self.stalled(elapsed).is_none())
     }
 
-    /// For how long there has been no progress, if that is longer than to be expected after what has been measured. A stall
-    /// has no rate, and no end that anything is known of.
+    /// For how long there has been no progress, if that is longer than the measured silences let expect. A stall has no
+    /// rate, and no known end.
     #[must_use]
     pub fn stalled(&self, elapsed: Duration) -> Option<Duration> {
         self.first?;
@@ -109,7 +109,7 @@ impl Estimate {
         (silence >= patience).then_some(silence)
     }
 
-    /// The time left until `total` units are done, or `None` if there is nothing to tell it from.
+    /// The time left until `total` units are done, or `None` if there is no basis for an estimate.
     ///
     /// That is so before the second report, after more work was lost than done, and where the
     /// figures are absurd (not finite, or further away than a [`Duration`] reaches).

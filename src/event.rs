@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::flow::Permit;
 use crate::model::batch::Batch;
+use crate::model::verdict::Verdicts;
 use crate::protocol::Progress;
 
 /// The number of a task in its run, from 1, as in `--json`.
@@ -78,6 +79,8 @@ pub(crate) enum What<'a> {
         stream: Stream,
         /// What, byte for byte.
         bytes: &'a Arc<Vec<u8>>,
+        /// What its lines mean.
+        verdicts: &'a Verdicts,
         /// To be cloned and held until the bytes are written.
         permit: &'a Permit,
     },

@@ -1,8 +1,10 @@
-//! Bounds what is under way between a producer that must never be blocked and a consumer that may be slow.
+//! Credit-based back-pressure: bounds what is under way between a producer that must never block and a consumer that
+//! may be slow.
 //!
-//! A producer permits what it hands on; the permit is given back when the last consumer drops it, which may be another
-//! thread, much later. The producer asks [`Credit::exhausted`] before it takes in more, and is woken when there is room
-//! again. Neither side ever waits here: that is what lets one thread serve a child's pipes and its signals together.
+//! A producer takes a permit for what it hands on; the permit is given back when the last consumer drops it, which may
+//! be another thread, much later. The producer asks [`Credit::exhausted`] before it takes in more, and is woken when
+//! there is room again. Neither side ever waits here: that is what lets one thread serve a child's pipes and its
+//! signals together.
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,13 +40,13 @@ impl Credit {
         }))
     }
 
-    /// Whether the limit is reached. What is taken in all the same is charged all the same.
+    /// Whether the limit is reached. A producer that takes in more all the same gets its permit.
     #[must_use]
     pub(crate) fn exhausted(&self) -> bool {
         self.0.under_way.load(Ordering::Acquire) >= self.0.limit
     }
 
-    /// Charges `bytes`, until the returned value and all its clones are dropped.
+    /// A permit for `bytes`, which count until the permit and all its clones are dropped.
     #[must_use]
     pub(crate) fn permit(&self, bytes: usize) -> Permit {
         self.0.under_way.fetch_add(bytes, Ordering::AcqRel);

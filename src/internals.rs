@@ -10,10 +10,11 @@ use crate::run::{self, Settings, Specification, Timeouts};
 use crate::sink::{Display, JsonPlace, Progress, Show, Tty};
 
 pub use crate::cli::command;
-pub use crate::dialect::json::{FORMATS, Json, is_report};
+pub use crate::dialect::json::{FORMATS, Json};
 pub use crate::dialect::{Dialects, Lines, Place, Selection, formats};
 pub use crate::eta::Estimate;
 pub use crate::model::batch::{Batch, VerbatimLine};
+pub use crate::model::verdict::{Meaning, Verdicts};
 
 /// Runs a list, `slots` of its commands at once, with its events in the file `events`, and ends the process as the run ends.
 ///
@@ -54,6 +55,9 @@ pub fn run_list(
     })?;
     run::end_all(outcome.ending, outcome.scope)
 }
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use crate::system::start::prepare;
 
 /// What has to hold for any bytes at all. `cargo fuzz` sets `fuzzing`.
 #[cfg(fuzzing)]

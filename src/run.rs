@@ -515,12 +515,14 @@ impl Run<'_> {
             Notice::Output {
                 stream,
                 bytes,
+                verdicts,
                 permit,
             } => self.tell(
                 id,
                 What::Output {
                     stream,
                     bytes: &bytes,
+                    verdicts: &verdicts,
                     permit: &permit,
                 },
             ),

@@ -8,6 +8,8 @@ mod pow;
 pub(crate) mod reap;
 pub(crate) mod signals;
 pub(crate) mod spawn;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) mod start;
 pub(crate) mod wake;
 #[cfg(target_os = "linux")]
 pub(crate) mod watcher;

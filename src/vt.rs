@@ -9,4 +9,4 @@ pub(crate) mod modes;
 pub(crate) mod requests;
 pub(crate) mod sgr;
 
-pub(crate) use lexer::*;
+pub(crate) use self::lexer::{END_ANY, ESCAPE, Piece, Splitter, is_image};

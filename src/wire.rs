@@ -1,1 +1,13 @@
-//! Events as JSON lines.
+//! Events as lines of JSON, both ways: the one table of names for `--json` and for what another progrun prints.
+//!
+//! The names are documented in progrun-protocol(5) and in `docs/events.schema.json`, and stay. This module knows no sink: it
+//! writes into a string, and reads one line. What becomes of an event that was read is for the caller to say.
+
+mod base64;
+mod encoder;
+mod line;
+#[cfg(test)]
+mod properties;
+
+pub(crate) use self::encoder::{Encoder, output};
+pub(crate) use self::line::{Kind, Line, State};

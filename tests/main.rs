@@ -20,6 +20,8 @@ mod generated;
 mod harness;
 mod json_dialects;
 #[cfg(target_os = "linux")]
+mod many;
+#[cfg(target_os = "linux")]
 mod matrix;
 mod nested;
 #[cfg(target_os = "linux")]

@@ -14,6 +14,7 @@ mod loss;
 mod output;
 mod plain;
 mod signals;
+mod start;
 mod status;
 mod stopping;
 mod timeout;

@@ -3,12 +3,15 @@
 //!
 //! Reads text, not Rust: it looks for paths that begin with `crate::`, which is how the house names its parts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// From the ground up. A file names only what is below it. `lib` and `main` stand above, and name whatever they like.
+/// What stands above all floors, and names what it likes.
+const ABOVE: [&str; 3] = ["internals", "lib", "main"];
+
+/// From the ground up. A file names only what is below it.
 const FLOORS: [&[&str]; 8] = [
     &[
         "client", "eta", "executor", "flow", "protocol", "system", "vt",
@@ -38,44 +41,105 @@ struct Source {
 }
 
 impl Source {
-    /// The part of the house that the file belongs to: `sink` for `sink/bars.rs`.
-    fn part(&self) -> &str {
-        let first = self.path.split('/').next().unwrap_or_default();
-        first.strip_suffix(".rs").unwrap_or(first)
+    /// The module that the file is: `["sink", "bars"]` for `sink/bars.rs`.
+    fn module(&self) -> Vec<&str> {
+        self.path.trim_end_matches(".rs").split('/').collect()
     }
 
-    /// The parts that it names.
-    fn names(&self) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
+    /// The part of the architecture that the file belongs to: `sink` for `sink/bars.rs`.
+    fn part(&self) -> &str {
+        self.module()[0]
+    }
+
+    /// The paths that it names, from the crate on, with `super` resolved: `["sink", "writer"]` for `super::writer` in
+    /// `sink/bars.rs`. No more than two words beyond what was written as `crate` or `super`.
+    fn names(&self) -> BTreeSet<Vec<String>> {
+        let module: Vec<String> = self.module().into_iter().map(str::to_owned).collect();
         let code: String = self.code.split_whitespace().collect();
+        let mut names = BTreeSet::new();
         for (start, path) in code.match_indices("crate::") {
-            let rest = &code[start + path.len()..];
-            match rest.strip_prefix('{') {
-                None => names.extend(word(rest)),
-                // `use crate::{a, b::{c, d}};`
-                Some(group) => {
-                    let mut depth = 0;
-                    let mut part = String::new();
-                    for character in group.chars() {
-                        match character {
-                            '{' => depth += 1,
-                            '}' | ',' if depth == 0 => {
-                                names.extend(word(&part));
-                                part.clear();
-                                if character == '}' {
-                                    break;
-                                }
-                            }
-                            '}' => depth -= 1,
-                            _ if depth == 0 => part.push(character),
-                            _ => {}
-                        }
-                    }
-                }
+            let base = Vec::new();
+            names.extend(within(&base, &code[start + path.len()..]));
+        }
+        for (start, path) in code.match_indices("super::") {
+            if code[..start].ends_with("super::") {
+                continue;
             }
+            let mut rest = &code[start + path.len()..];
+            let mut base = module[..module.len() - 1].to_vec();
+            while let Some(further) = rest.strip_prefix(path) {
+                rest = further;
+                base.pop();
+            }
+            names.extend(within(&base, rest));
         }
         names
     }
+
+    /// The items that the file takes from its children to hand them on under its own name.
+    fn hands_on(&self) -> BTreeSet<String> {
+        let code: String = self.code.split_whitespace().collect();
+        let mut items = BTreeSet::new();
+        for (start, path) in code.match_indices("useself::") {
+            let rest = &code[start + path.len()..];
+            for name in within(&[], &rest[..rest.find(';').unwrap_or(rest.len())]) {
+                items.extend(name.get(1).cloned());
+            }
+        }
+        items
+    }
+}
+
+/// The paths at the beginning of `rest`, which may be a group in braces, below `base`: two words of each.
+fn within(base: &[String], rest: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (head, rest) in members(rest) {
+        let mut name = base.to_vec();
+        name.push(head);
+        match rest.strip_prefix("::") {
+            None => found.push(name),
+            Some(rest) => found.extend(members(rest).into_iter().map(|(item, _)| {
+                let mut name = name.clone();
+                name.push(item);
+                name
+            })),
+        }
+    }
+    found
+}
+
+/// The first words of what stands there: of a path one, of a group those of its members. Each with what follows it.
+fn members(code: &str) -> Vec<(String, &str)> {
+    let Some(group) = code.strip_prefix('{') else {
+        return word(code)
+            .map(|word| {
+                let rest = &code[word.len()..];
+                (word, rest)
+            })
+            .into_iter()
+            .collect();
+    };
+    let mut found = Vec::new();
+    let (mut depth, mut start) = (0, 0);
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' | ',' if depth == 0 => {
+                let member = &group[start..at];
+                found.extend(word(member).map(|word| {
+                    let rest = &member[word.len()..];
+                    (word, rest)
+                }));
+                start = at + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    found
 }
 
 /// The word at the beginning of `code`.
@@ -86,35 +150,37 @@ fn word(code: &str) -> Option<String> {
 }
 
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    collect(&root, &mut found);
-    found.sort();
-    let sources: Vec<_> = found
-        .iter()
-        .map(|file| {
-            let text = fs::read_to_string(file).unwrap();
-            let before_tests = text.split("#[cfg(test)]\nmod ").next().unwrap();
-            let without_comment =
-                |line: &str| line.split("//").next().unwrap_or_default().to_owned();
-            let code: Vec<_> = before_tests
-                .lines()
-                .map(without_comment)
-                .filter(|line| !line.trim().is_empty())
-                .collect();
-            Source {
-                path: file
-                    .strip_prefix(&root)
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .to_owned(),
-                code: code.join("\n"),
-            }
-        })
-        .collect();
+    let mut sources = Vec::new();
+    // The library below the program has the same floors.
+    for root in ["src", "task/src"] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
+        let mut found = Vec::new();
+        collect(&root, &mut found);
+        sources.extend(found.iter().map(|file| source(&root, file)));
+    }
+    sources.sort_by(|one, other| one.path.cmp(&other.path));
     assert!(sources.len() > 10, "this test looks in the wrong place");
     sources
+}
+
+fn source(root: &Path, file: &Path) -> Source {
+    let text = fs::read_to_string(file).unwrap();
+    let before_tests = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let without_comment = |line: &str| line.split("//").next().unwrap_or_default().to_owned();
+    let code: Vec<_> = before_tests
+        .lines()
+        .map(without_comment)
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    Source {
+        path: file
+            .strip_prefix(root)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned(),
+        code: code.join("\n"),
+    }
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -136,18 +202,82 @@ fn floor(part: &str) -> Option<usize> {
 fn a_file_names_only_what_is_on_lower_floors() {
     for source in sources() {
         let part = source.part();
-        if part == "lib" || part == "main" {
+        if ABOVE.contains(&part) {
             continue;
         }
         let own = floor(part).unwrap_or_else(|| panic!("{part} has no floor"));
         for name in source.names() {
-            let below = floor(&name).is_some_and(|floor| floor < own);
+            let name = &name[0];
+            let below = floor(name).is_some_and(|floor| floor < own);
             assert!(
                 name == part || below,
                 "{} is on floor {} and names {name}",
                 source.path,
                 own + 1
             );
+        }
+    }
+}
+
+/// What a file uses of a neighbour it takes from there, and not from their common head: only so can be seen who knows whom.
+/// What the head itself defines is there for its children.
+#[test]
+fn a_file_names_its_neighbours_by_their_own_names() {
+    let sources = sources();
+    for source in &sources {
+        for name in source.names() {
+            let [head @ .., item] = &name[..] else {
+                continue;
+            };
+            let is_below =
+                source.module().len() > head.len() && source.module()[..head.len()] == *head;
+            let Some(head) = sources.iter().find(|it| it.module() == *head) else {
+                continue;
+            };
+            assert!(
+                !is_below || !head.hands_on().contains(item),
+                "{} takes {item} from {}, which has it from a neighbour",
+                source.path,
+                head.path
+            );
+        }
+    }
+}
+
+#[test]
+fn no_two_neighbours_know_each_other_directly_or_through_others() {
+    let sources = sources();
+    let modules: BTreeSet<Vec<&str>> = sources.iter().map(Source::module).collect();
+    // In each folder, which of its members name which others.
+    let mut edges: BTreeMap<Vec<String>, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for source in &sources {
+        let module = source.module();
+        for name in source.names() {
+            for depth in 1..module.len().min(name.len()) {
+                let same = (0..depth).all(|index| module[index] == name[index]);
+                let target: Vec<&str> = name[..=depth].iter().map(String::as_str).collect();
+                if same && module[depth] != target[depth] && modules.contains(&target) {
+                    let folder = name[..depth].to_vec();
+                    let of_folder = edges.entry(folder).or_default();
+                    let of_file = of_folder.entry(module[depth].to_owned()).or_default();
+                    of_file.insert(target[depth].to_owned());
+                }
+            }
+        }
+    }
+    assert!(edges.len() > 5, "this test looks in the wrong place");
+    for (folder, edges) in edges {
+        for start in edges.keys() {
+            let mut reached = BTreeSet::new();
+            let mut ahead = vec![start];
+            while let Some(file) = ahead.pop() {
+                for next in edges.get(file).into_iter().flatten() {
+                    assert_ne!(next, start, "a circle in {folder:?} by way of {file}");
+                    if reached.insert(next) {
+                        ahead.push(next);
+                    }
+                }
+            }
         }
     }
 }
@@ -250,9 +380,21 @@ fn a_test_that_cannot_run_here_is_ignored_or_fails_where_each_has_to_run() {
 fn the_names_in_a_group_are_found() {
     let source = Source {
         path: "sink/bars.rs".to_owned(),
-        code: "use crate::{event::{Event, Stream}, parts};\ncrate::credit::Charge".to_owned(),
+        code: "use crate::{event::{Event, Stream}, flow};\nuse super::{writer::Writer, Sink};\n\
+               super::super::vt::lexer::read();\nuse self::row::{Row, Rows};"
+            .to_owned(),
     };
     assert_eq!(source.part(), "sink");
-    let expected = ["credit", "event", "parts"].map(str::to_owned);
-    assert_eq!(source.names(), BTreeSet::from(expected));
+    let names: Vec<String> = source.names().iter().map(|name| name.join("::")).collect();
+    let expected = [
+        "event::Event",
+        "event::Stream",
+        "flow",
+        "sink::Sink",
+        "sink::writer::Writer",
+        "vt::lexer",
+    ];
+    assert_eq!(names, expected);
+    let expected = ["Row", "Rows"].map(str::to_owned);
+    assert_eq!(source.hands_on(), BTreeSet::from(expected));
 }

@@ -16,8 +16,9 @@ use crate::model::route::Route;
 use crate::system::spawn::{Plan, Started};
 use crate::system::{closed, reap};
 
+use super::launch_error::LaunchError;
 use super::terminal::{Terminal, has_terminal};
-use super::{Launch, LaunchError, inherited, pty, tree};
+use super::{Launch, inherited, pty, tree};
 
 /// The variable that says which file the channel is.
 const IDENTITY: &str = "PROGRUN_FD_ID";

@@ -65,8 +65,11 @@ pub(super) fn is_above(group: Pid) -> bool {
 /// Whether our process group is orphaned: none of its parents is in another group of our session, and so nobody could
 /// continue it, for which reason the system discards what would stop it (SIGTSTP, SIGTTIN, SIGTTOU).
 pub(super) fn is_orphaned() -> bool {
-    let above = iter::successors(getppid(), |process| parent(*process))
-        .find(|process| groups::of(*process) != groups::ours());
+    let mut above = getppid();
+    // One after the other: what is further above than need be would cost a look into /proc.
+    while let Some(process) = above.filter(|above| groups::of(*above) == groups::ours()) {
+        above = parent(process);
+    }
     match above {
         Some(above) => groups::session(Some(above)) != groups::session(None),
         None => cfg!(target_os = "linux"),
@@ -103,6 +106,8 @@ fn parent(_: Pid) -> Option<Pid> {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::HashSet;
+    use std::fs::File;
+    use std::io::Read;
     use std::time::Duration;
 
     use rustix::io::Errno;
@@ -206,9 +211,12 @@ mod linux {
 
     impl Process {
         pub(super) fn read(pid: Pid) -> Option<Self> {
-            let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+            // In one read: the line is never longer.
+            let mut stat = [0; 2048];
+            let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
+            let length = file.read(&mut stat).ok()?;
             // The name stands before these, in parentheses, and may hold anything.
-            let stat = String::from_utf8_lossy(&stat);
+            let stat = String::from_utf8_lossy(&stat[..length]);
             let (_, rest) = stat.rsplit_once(") ")?;
             let mut fields = rest.split_ascii_whitespace();
             Some(Self {

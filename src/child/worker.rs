@@ -12,21 +12,21 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::dialect::Place;
 use crate::event::{Exit, Stream};
 use crate::model::batch::Batch;
+use crate::model::verdict::Verdicts;
 use crate::progress::ProgressReporter;
 use crate::vt::requests::TerminalRequest;
 
 use super::drain::Drain;
+use super::launch_error::LaunchError;
 use super::observe::Observer;
 use super::pipe::READ;
 use super::socket::Ready;
 use super::terminal::Terminal;
 use super::watcher::Watcher;
-use super::{Launch, LaunchError, Notice, Order, Orders, holders, spawn, tree};
+use super::{Launch, Notice, Order, Orders, holders, spawn, tree};
 
 mod guest;
 mod intake;
-mod keyboard;
-mod lending;
 mod outputs;
 mod process;
 
@@ -453,31 +453,33 @@ impl<'a> Worker<'a> {
             }
             Read::Bytes => {
                 self.outputs.let_go();
-                let brought = self.intake.read_output(place, &self.buffer);
+                let (brought, mut verdicts) = self.intake.read_output(place, &self.buffer);
                 self.bring(brought);
-                self.serve_pty(stream);
-                self.outputs.hand_on_buffer(stream, &mut self.buffer);
+                self.serve_pty(stream, &mut verdicts);
+                self.outputs
+                    .hand_on_buffer(stream, &mut self.buffer, verdicts);
             }
         }
     }
 
     /// Does what a terminal does about what is in the buffer. What is before the taking of the screen is handed on, for
     /// it belongs above the bars.
-    fn serve_pty(&mut self, stream: Stream) {
+    fn serve_pty(&mut self, stream: Stream, verdicts: &mut Verdicts) {
         let Some(pty) = &mut self.guest.ptys[stream as usize] else {
             return;
         };
         let mut handed_on = 0;
-        for request in pty.requests.listen(&self.buffer) {
+        for request in pty.scanner.scan(&self.buffer) {
             match request {
                 TerminalRequest::Answer(question) => {
                     self.guest.answer(question, stream, &self.outputs);
                 }
                 TerminalRequest::Take(at) => {
                     let before: Vec<u8> = self.buffer.drain(..at - handed_on).collect();
+                    let found = verdicts.split_to(at - handed_on);
                     handed_on = at;
                     if !before.is_empty() {
-                        self.outputs.hand_on(stream, Arc::new(before));
+                        self.outputs.hand_on(stream, Arc::new(before), found);
                     }
                     if !self.process.is_gone() {
                         self.guest.take();
@@ -486,7 +488,7 @@ impl<'a> Worker<'a> {
                 TerminalRequest::Keys => {
                     if !self.process.is_gone() && self.guest.take_keys() {
                         let prompt = std::mem::take(&mut self.buffer);
-                        self.outputs.hold(stream, prompt);
+                        self.outputs.hold(stream, prompt, std::mem::take(verdicts));
                         self.buffer.reserve(READ);
                         return;
                     }
@@ -498,7 +500,7 @@ impl<'a> Worker<'a> {
             .holds_question(&self.buffer, stream, &self.outputs);
         if let Some(at) = question {
             let question = self.buffer.split_off(at);
-            self.outputs.hold(stream, question);
+            self.outputs.hold(stream, question, Verdicts::default());
         }
     }
 

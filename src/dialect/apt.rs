@@ -1,13 +1,14 @@
 //! The status descriptor of apt: what is fetched, then what dpkg does with it, each from 0 to 100 percent.
 //!
-//! A phase begins at 0 again and its end need not reach 100. The lines say when a package failed, but not how apt ended:
-//! that is its exit status.
+//! A phase begins at 0 again, and need not reach 100. The lines say when a package failed, but not how apt ended: that
+//! is its exit status.
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "apt",
     about: "downloads by apt, then the steps of dpkg, on the channel",
@@ -19,8 +20,8 @@ pub(super) const FORMAT: Format = Format {
 pub(super) struct Apt;
 
 impl Lines for Apt {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["dlstatus:", "pm", "media-change:"])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["dlstatus:", "pm", "media-change:"])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
@@ -58,7 +59,7 @@ impl Lines for Apt {
     }
 }
 
-/// Whether apt writes such lines, and no script of ours does.
+/// Whether the line is one of apt's, and one that a script would not write as a report.
 pub(super) fn is_first_line(line: &str) -> bool {
     media_change(line).is_some() || parse(line).is_some()
 }

@@ -1,10 +1,11 @@
-//! The logging command of Azure Pipelines that sets the progress of a task. It may follow other text on its line.
+//! The logging command of Azure Pipelines that sets the progress of a task. Other text may stand before it on its line.
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "azure",
     about: "the percentage in logging commands for Azure Pipelines, on either stream",
@@ -16,8 +17,8 @@ pub(super) const FORMAT: Format = Format {
 pub(super) struct Azure;
 
 impl Lines for Azure {
-    fn mark(&self) -> Mark {
-        Mark::Hashes
+    fn prefix(&self) -> Prefix {
+        Prefix::Hashes
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
@@ -30,7 +31,8 @@ impl Lines for Azure {
 }
 
 fn parse(line: &str) -> Option<Progress<'static>> {
-    // Looked for in every line that is printed: most have no such character, and that is found out quickly.
+    // The search runs over every line that is printed. Most lines have no such character, and memchr skips them
+    // quickly.
     let begin = memchr::memchr(b'#', line.as_bytes())?;
     let (_, command) = line[begin..].split_once("##vso[task.setprogress ")?;
     let (properties, text) = command.split_once(']')?;
@@ -45,7 +47,7 @@ fn parse(line: &str) -> Option<Progress<'static>> {
     })
 }
 
-/// What the command may not hold as it is.
+/// Characters that the command escapes.
 fn unescape(text: &str) -> String {
     text.replace("%0D", "\r")
         .replace("%0A", "\n")

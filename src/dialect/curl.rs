@@ -7,16 +7,16 @@
 //!  58 --   409M     0     2     1   0:00:11  0:00:06  0:00:04 58.2M
 //! ```
 //!
-//! The first column is 100 also where the length is not known, and then means nothing. A row is told by its form alone:
-//! so many columns, three of them times, the rest sizes and percentages. That is enough to believe a single one.
+//! The first column is 100 also where the length is not known, and then means nothing. The form of a row is evidence
+//! enough: so many columns, three of them times, the rest sizes and percentages. So a single row is believed.
 
 use std::borrow::Cow;
 
-use super::stream::Record;
+use super::record::Record;
 use super::{Each, Format, SHOWN};
 use crate::protocol::Progress;
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "curl",
     about: "the columns of curl's meters, on standard error",
@@ -25,7 +25,7 @@ pub(super) const FORMAT: Format = Format {
 
 /// Gives whether the record is a row of one of the meters.
 pub(super) fn read(record: Record<'_>, each: Each<'_>) -> bool {
-    // It has no letters but those of sizes, so nearly every other record is told by its first one.
+    // A row has no letters but those of sizes, so the first character rules out nearly every other record.
     let first = || record.text.iter().find(|byte| **byte != b' ');
     if !record.redrawn || !first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-') {
         return false;
@@ -107,7 +107,7 @@ fn parallel(percents: [&str; 2], sizes: [Option<f64>; 2]) -> Option<Progress<'st
     Some(match known.as_slice() {
         [] if done > 0.0 => amount(done, None),
         &[known] => percentage(known),
-        // Nothing yet; or both directions, and which of them is the longer one nobody tells.
+        // Nothing has come yet; or both directions are known, and curl does not say which of them takes longer.
         _ => Progress::default(),
     })
 }

@@ -1,13 +1,14 @@
 //! The status descriptor of dpkg: every change of a package's state.
 //!
-//! dpkg does not say how many there will be, and packages differ in how many they take: so they are counted, and there is
-//! no percentage.
+//! dpkg does not say how many changes there will be, and their number differs from package to package. So the changes
+//! are counted, without a percentage.
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "dpkg",
     about: "package changes, counted, on the channel",
@@ -43,8 +44,8 @@ pub(super) struct Dpkg {
 }
 
 impl Lines for Dpkg {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["status: ", "processing: "])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["status: ", "processing: "])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
@@ -81,7 +82,7 @@ impl Lines for Dpkg {
     }
 }
 
-/// Whether dpkg writes such lines, and no script of ours does.
+/// Whether the line is one of dpkg's, and one that a script would not write as a report.
 pub(super) fn is_first_line(line: &str) -> bool {
     parse(line).is_some()
 }
@@ -100,7 +101,7 @@ fn parse(line: &str) -> Option<Line<'_>> {
         return is_read.then_some(Line::Processing { action, package });
     }
     let rest = line.strip_prefix("status: ")?;
-    // These have a blank before the colon, and any text behind.
+    // These have a blank before the colon, and any text after it.
     if let Some((name, (word, text))) = rest
         .split_once(" : ")
         .and_then(|(name, rest)| Some((name, rest.split_once(" : ")?)))
@@ -114,7 +115,7 @@ fn parse(line: &str) -> Option<Line<'_>> {
             _ => None,
         };
     }
-    // From the right: the name may hold a colon, `libc6:i386`.
+    // Read from the right: the name may hold a colon, as in `libc6:i386`.
     let (package, state) = rest.rsplit_once(": ")?;
     let is_read = STATES.contains(&state) && is_name(package);
     is_read.then_some(Line::State { package, state })

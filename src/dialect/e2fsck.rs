@@ -1,12 +1,13 @@
-//! The completion descriptor of e2fsck: how far it is in the pass that it makes.
+//! The completion descriptor of e2fsck: how far the current pass is.
 //!
-//! Each pass counts something else. What a pass is of the whole is what e2fsck's own bar takes it to be.
+//! Each pass counts something else. The share of a pass in the whole is the one that e2fsck's own bar uses.
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "e2fsck",
     about: "the five passes of a check as one percentage, on the channel",
@@ -27,8 +28,8 @@ const PASSES: [(f64, f64, &str); 5] = [
 pub(super) struct E2fsck;
 
 impl Lines for E2fsck {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
@@ -47,7 +48,7 @@ impl Lines for E2fsck {
     }
 }
 
-/// Whether e2fsck begins like that, and no script of ours does: a message might begin with numbers too.
+/// Whether the line is e2fsck's first one. Reports of a script may begin with numbers too, so all of its form counts.
 pub(super) fn is_first_line(line: &str) -> bool {
     parse(line).is_some_and(|line| {
         line.pass == 0 && line.done == 0 && line.device.contains(['/', '.', '='])

@@ -1,16 +1,18 @@
 //! ffmpeg: the blocks of `-progress`, and the meter that it draws on standard error.
 //!
-//! Neither says how long the whole is: that is `Duration:` of the inputs, on standard error, wherever the blocks are
-//! written. So the readers of one ffmpeg's streams share what they know of it. Amounts are seconds of the film.
+//! Neither says how long the whole is: that is the `Duration:` of the inputs, which ffmpeg prints on standard error
+//! wherever it writes the blocks. So the readers of one ffmpeg's streams share what they know of it. Amounts are
+//! seconds of the film.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "ffmpeg",
     about: "seconds of the film, from its meter on standard error or from -progress on the channel",
@@ -20,20 +22,20 @@ pub(super) const FORMAT: Format = Format {
 /// Reads one stream of ffmpeg, any of its kinds of lines.
 #[derive(Debug, Default)]
 pub(super) struct Ffmpeg {
-    /// Of the longest input, in hundredths of a second; 0 is unknown.
+    /// The duration of the longest input, in hundredths of a second; 0 is unknown.
     duration: Arc<AtomicU64>,
     block: Block,
 }
 
-/// What the open block of `-progress` has said.
+/// What the open block of `-progress` says so far.
 #[derive(Clone, Copy, Debug, Default)]
 struct Block {
-    /// Whether it has a key that only ffmpeg writes: other programs say `speed=` and `progress=` too.
+    /// Whether the block has a key that only ffmpeg writes: other programs print `speed=` and `progress=` too.
     is_certain: bool,
     at: At,
 }
 
-/// Where it is.
+/// The position in the film.
 #[derive(Clone, Copy, Debug, Default)]
 struct At {
     seconds: Option<f64>,
@@ -98,7 +100,7 @@ impl Ffmpeg {
         let at = &mut self.block.at;
         match key {
             "frame" => at.frame = value.parse().ok(),
-            // Both in microseconds, whatever the name says.
+            // Both are in microseconds, although one is called `out_time_ms`.
             "out_time_us" | "out_time_ms" => {
                 let microseconds = value.parse::<i64>().ok().filter(|time| *time >= 0);
                 #[expect(clippy::cast_precision_loss, reason = "rounded to hundredths later")]
@@ -142,8 +144,8 @@ impl Ffmpeg {
 }
 
 impl Lines for Ffmpeg {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&[
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&[
             "frame=",
             "size=",
             "Lsize=",
@@ -173,7 +175,7 @@ impl Lines for Ffmpeg {
     }
 }
 
-/// Whether a block of ffmpeg begins like that, and no script of ours does.
+/// Whether the line begins a block of ffmpeg, and is one that a script would not write as a report.
 pub(super) fn is_first_line(line: &str) -> bool {
     line.split_once('=').is_some_and(|(key, value)| match key {
         "frame" => value.trim().parse::<u64>().is_ok(),

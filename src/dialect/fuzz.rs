@@ -1,4 +1,4 @@
-//! What holds for any output of any program, for `fuzz/` and the tests.
+//! Properties of the dialects for any output of any program, for `fuzz/` and the tests.
 #![expect(
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"
@@ -6,8 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Dialects, Place, Selection, formats, shown};
+use super::selection::Selection;
+use super::{Dialects, Place, formats};
 use crate::model::batch::VerbatimLine;
+use crate::model::verdict::{Verdict, Verdicts};
 use crate::protocol::{Progress, read_object};
 
 /// The dialects say the same wherever the output is cut, what they say are numbers in their ranges, and silences anywhere
@@ -44,11 +46,6 @@ pub(crate) fn dialects(data: &[u8]) {
     }
     dialects.finish(place, now);
     dialects.take().parts.iter().for_each(check);
-    for line in bytes.split(|byte| *byte == b'\n').take(50) {
-        for source in ["progrun", "nix", "restic"] {
-            let _ = shown(source, line);
-        }
-    }
 }
 
 /// The messages on the descriptor of `ZIG_PROGRESS` may hold anything, and be cut anywhere: what is said are numbers in their
@@ -67,20 +64,28 @@ pub(crate) fn zig(data: &[u8]) {
     said(&Selection::Auto, Place::Zig, &pieces);
 }
 
-/// In which format was said what.
+/// What was said, with its format, and what the lines for machines mean.
 fn said(
     selection: &Selection,
     place: Place,
     pieces: &[&[u8]],
-) -> (Option<&'static str>, Vec<String>) {
+) -> (Option<&'static str>, Vec<String>, Vec<Verdict>) {
     let now = Instant::now();
     let mut dialects = Dialects::new(selection.clone(), true);
-    // The worker asks by what it has read first, which has a whole line but for children that write by halves.
+    // The worker asks with what it has read first, which is a whole line unless the child writes parts of one.
     if place == Place::Channel && !dialects.claims_channel(&pieces.concat()) {
-        return (None, Vec::new());
+        return (None, Vec::new(), Vec::new());
     }
+    let (mut all, mut start) = (Verdicts::default(), 0);
     for piece in pieces {
-        dialects.feed(place, piece, now);
+        let verdicts = dialects.feed(place, piece, now);
+        for line in &verdicts.lines {
+            assert_eq!(piece[line.end - 1], b'\n', "{line:?}");
+        }
+        let mut ends = verdicts.lines.iter().map(|line| line.end);
+        assert!(ends.by_ref().is_sorted());
+        all.append(start, &verdicts);
+        start += piece.len();
     }
     dialects.finish(place, now);
     let reports = dialects.take();
@@ -92,7 +97,8 @@ fn said(
         }
         VerbatimLine::Malformed(line) => panic!("{line:?}"),
     };
-    (reports.source, reports.verbatim.iter().map(info).collect())
+    let said = reports.verbatim.iter().map(info).collect();
+    (reports.source, said, all.lines)
 }
 
 fn check(report: &Progress<'_>) {

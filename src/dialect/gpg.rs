@@ -1,12 +1,13 @@
-//! The status descriptor of gpg: `[GNUPG:]` and a keyword; one of them is how far it is.
+//! The status descriptor of gpg: lines of `[GNUPG:]` and a keyword. The keyword `PROGRESS` says how far gpg is.
 
 use std::borrow::Cow;
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "gpg",
     about: "bytes of a file, on the channel",
@@ -20,8 +21,8 @@ const PREFIX: &str = "[GNUPG:] ";
 pub(super) struct Gpg;
 
 impl Lines for Gpg {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&[PREFIX])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&[PREFIX])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
@@ -35,7 +36,7 @@ impl Lines for Gpg {
     }
 }
 
-/// Whether gpg writes such lines, and no script of ours does.
+/// Whether the line is one of gpg's, and one that a script would not write as a report.
 pub(super) fn is_first_line(line: &str) -> bool {
     line.starts_with(PREFIX)
 }

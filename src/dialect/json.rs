@@ -1,9 +1,9 @@
-//! Progress in the JSON objects that programs print, an object a line: whose an object is, and what it says.
+//! Progress in the JSON objects that programs print, an object a line: which program an object belongs to, and what it
+//! says.
 //!
-//! It knows how an object is found in a line and how a row of the table is read. What a program writes stands in the
-//! table (`json/rows.rs`); where a program says only what happened, so that somebody has to count, a small state machine
-//! beside it does. It refuses to know where lines come from, and progrun's own objects. An object of nobody in the table
-//! is left to others.
+//! Knows how an object is found in a line and how a row of the table is read. The table (`json/rows.rs`) says what each
+//! program writes. Where a program says only what happened, a small state machine beside the table counts. Refuses to
+//! know where lines come from, and progrun's own objects. An object that fits no row is left to other dialects.
 
 mod buildkit;
 mod cargo;
@@ -20,48 +20,50 @@ use std::borrow::Cow;
 
 use serde_json::{Deserializer, Value};
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
+use crate::model::verdict::Meaning;
 use crate::protocol::{Progress, Status};
 use rows::PROGRAMS;
 
-/// What `--list-formats` tells of the programs in the table.
+/// The entries of `--list-formats` for the programs in the table.
 pub const FORMATS: &[Format] = &rows::FORMATS;
 
-/// How much is kept of what has a name, whichever program it is: a screen shows no more of it.
+/// Most live ids remembered per program: a screen shows no more.
 const LIVE_LIMIT: usize = 1000;
-/// A longer name is nobody's, in bytes.
+/// The longest id that is used, in bytes. No program has longer ones.
 const ID_LIMIT: usize = 1024;
 
-/// A program that writes JSON, and all that is known of it.
+/// A program that writes JSON, and how its objects are read.
 #[derive(Debug)]
 struct Program {
     format: Format,
     /// What stands before the object on its line.
     prefix: &'static str,
-    /// Each of its lines holds one of these, which begin with a quotation mark. So no other line is parsed.
-    marks: &'static [&'static str],
-    /// Its objects: the first row that fits is the one.
+    /// Each line of the program holds one of these keys, with its first quotation mark. No other line is parsed.
+    keys: &'static [&'static str],
+    /// The kinds of its objects. The first row that fits is used.
     rows: &'static [Row],
-    /// What counts for it; none where an object says it all.
+    /// The state machine that counts; none where each object says it all.
     machine: Option<fn() -> Box<dyn Machine>>,
 }
 
-/// A kind of object: how it is recognised, and where in it is what we look for.
+/// A kind of object: how it is recognised, and where the values stand in it.
 ///
-/// A place is like a JSON pointer (`/stats/bytes`). A text is a template, in which `{/stats/bytes}` stands for what is
-/// there; without it there is no text. What is missing, null or no number is not reported.
+/// A place is like a JSON pointer (`/stats/bytes`). A text is a template, in which `{/stats/bytes}` stands for the
+/// value at that place; an empty template gives no text. A value that is missing, null or no number is not reported.
 #[derive(Debug)]
 struct Row {
     /// All of these hold.
     when: &'static [When],
-    /// Whether it only says how far things are, so that the next one makes it old: nobody misses it on a screen that
-    /// shows a bar.
+    /// Whether the object only says how far things are, so that the next one replaces it. A screen with a bar need not
+    /// show it.
     passing: bool,
-    /// Without it, nothing is said: it would be taken for the task itself.
+    /// If the template is not empty but gives no id, the object is not reported: it would be taken for the task itself.
     id: &'static str,
     parent: &'static str,
     title: &'static str,
-    /// The first that can be made.
+    /// The first template that can be filled.
     message: &'static [&'static str],
     unit: &'static str,
     progress: &'static str,
@@ -75,35 +77,37 @@ struct Row {
     status: &'static [(When, Status)],
 }
 
-/// What may hold of an object.
+/// A condition on an object.
 #[derive(Debug)]
 enum When {
-    /// There is something at the place.
+    /// There is a value at the place.
     Has(&'static str),
-    /// It is one of these words; a number or a truth value as its JSON text.
+    /// The value is one of these words; a number or a truth value is compared as its JSON text.
     Is(&'static str, &'static [&'static str]),
-    /// It begins so.
+    /// The value begins so.
     Begins(&'static str, &'static str),
 }
 
-/// What a machine hands its reports to.
+/// Receives the reports of a machine.
 type Emit<'a> = &'a mut dyn FnMut(&Progress<'_>);
 
 /// Counts for a program whose objects say only what happened. What it keeps is bounded.
 trait Machine: Send {
-    /// Takes in an object of the program. What its row made of it is `report`, which the machine hands on, with more or
-    /// not at all.
+    /// Takes in an object of the program. `report` is what its row made of it. The machine hands it on, adds to it, or
+    /// drops it.
     fn object(&mut self, object: &Value, report: Progress<'_>, emit: Emit<'_>);
 }
 
 /// Reads the lines of one stream.
 pub struct Json {
-    /// Where each that is selected stands in the table, and what counts for it.
+    /// The places of the selected programs in the table, and their machines.
     programs: Vec<(usize, Option<Box<dyn Machine>>)>,
+    /// The format of the line that was read last, if all of it says only how far things are.
+    passing: Option<&'static str>,
 }
 
 impl Json {
-    /// Reads the formats that are selected by their names.
+    /// Reads the formats whose names are selected.
     #[must_use]
     pub fn new(selected: impl Fn(&str) -> bool) -> Self {
         let programs = PROGRAMS.iter().enumerate();
@@ -112,16 +116,28 @@ impl Json {
             programs: selected
                 .map(|(index, it)| (index, it.machine.map(|make| make())))
                 .collect(),
+            passing: None,
         }
     }
 }
 
 impl Lines for Json {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["{", rows::NIX])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["{", rows::NIX])
+    }
+
+    fn is_for_machines(&self) -> bool {
+        true
+    }
+
+    fn meaning(&mut self) -> Option<(&'static str, Meaning)> {
+        self.passing
+            .take()
+            .map(|source| (source, Meaning::Progress))
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
+        self.passing = None;
         let Some((prefix, text)) = beginning(line) else {
             return false;
         };
@@ -132,12 +148,17 @@ impl Lines for Json {
             return false;
         }
         let mut ours = false;
+        // The format of all objects so far that only say how far things are, if there is one.
+        let mut passing = None;
+        let mut words = line.starts_with(|first: char| first.is_ascii_whitespace());
         for object in objects(text) {
+            let mut found = None;
             ours |= programs.iter_mut().any(|(index, machine)| {
                 let program = &PROGRAMS[*index];
                 let Some(row) = program.row(&object) else {
                     return false;
                 };
+                found = row.passing.then_some(program.format.name);
                 let report = row.report(&object);
                 let emit = &mut |report: &Progress<'_>| {
                     if !report.is_empty() {
@@ -150,36 +171,17 @@ impl Lines for Json {
                 }
                 true
             });
+            words |= found.is_none() || passing.is_some_and(|passing| found != Some(passing));
+            passing = found;
         }
+        self.passing = passing.filter(|_| !words);
         ours
     }
 }
 
-/// Whether the line is one of a program in the table that only says how far things are: it need not scroll by where a bar
-/// shows that.
-#[must_use]
-pub fn is_report(line: &str, selected: impl Fn(&str) -> bool) -> bool {
-    let Some((prefix, text)) = beginning(line) else {
-        return false;
-    };
-    let known = Known::of(prefix, text);
-    if known == Known::default() {
-        return false;
-    }
-    let is_passing = |object: &Value| {
-        let programs = PROGRAMS.iter().enumerate();
-        let mut programs =
-            programs.filter(|(index, it)| known.contains(*index) && selected(it.format.name));
-        let row = programs.find_map(|(_, it)| it.row(object));
-        row.is_some_and(|row| row.passing)
-    };
-    let mut objects = objects(text).peekable();
-    objects.peek().is_some() && objects.all(|object| is_passing(&object))
-}
-
 /// What stands before the first object of a line, and the rest from that on. None if the line has none.
 fn beginning(line: &str) -> Option<(&str, &str)> {
-    // Go programs erase the line on a terminal before they print it.
+    // Go programs erase the line (EL) before they print it on a terminal.
     const ERASE: &str = "\x1b[2K";
     let mut line = line.trim_start();
     while let Some(rest) = line.strip_prefix(ERASE) {
@@ -192,19 +194,19 @@ fn beginning(line: &str) -> Option<(&str, &str)> {
     text.starts_with('{').then_some((prefix, text))
 }
 
-/// The objects of a line. There may be several, where two threads print or a header of the next follows at once; what is
-/// no object ends them.
+/// The objects of a line. There may be several: two threads print at once, or the next header follows without a
+/// newline. Anything that is no object ends the search.
 fn objects(text: &str) -> impl Iterator<Item = Value> {
     let values = Deserializer::from_str(text).into_iter();
     values.map_while(Result::ok).take_while(Value::is_object)
 }
 
-/// Whose objects a text may hold: a bit for each in the table.
+/// The programs whose objects a text may hold: a bit for each in the table.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Known(u32);
 
 impl Known {
-    /// Looks for marks only.
+    /// Looks for keys only.
     fn of(prefix: &str, text: &str) -> Self {
         let text = text.as_bytes();
         let mut known = 0;
@@ -216,8 +218,8 @@ impl Known {
                 let bit = candidates & candidates.wrapping_neg();
                 candidates ^= bit;
                 let program = &PROGRAMS[bit.trailing_zeros() as usize];
-                let mut marks = program.marks.iter().map(|mark| mark.as_bytes());
-                if program.prefix == prefix && marks.any(|mark| word.starts_with(mark)) {
+                let mut keys = program.keys.iter().map(|key| key.as_bytes());
+                if program.prefix == prefix && keys.any(|key| word.starts_with(key)) {
                     known |= bit;
                 }
             }
@@ -230,16 +232,15 @@ impl Known {
     }
 }
 
-/// The programs by what their marks begin with. Nearly every word of an object of nobody is done with by its first
-/// letter.
+/// The programs by the first letters of their keys, by which nearly every word of another program's object is ruled out.
 static BY_INITIAL: [u32; 256] = {
     let mut programs = [0; 256];
     let mut index = 0;
     while index < PROGRAMS.len() {
-        let mut marks = PROGRAMS[index].marks;
-        while let [mark, rest @ ..] = marks {
-            programs[mark.as_bytes()[1] as usize] |= 1 << index;
-            marks = rest;
+        let mut keys = PROGRAMS[index].keys;
+        while let [key, rest @ ..] = keys {
+            programs[key.as_bytes()[1] as usize] |= 1 << index;
+            keys = rest;
         }
         index += 1;
     }
@@ -254,7 +255,7 @@ impl Program {
 }
 
 impl Row {
-    /// Recognises nothing in particular, and says nothing.
+    /// A row that recognises nothing in particular, and says nothing.
     const EMPTY: Self = Self {
         when: &[],
         passing: false,
@@ -319,13 +320,13 @@ impl When {
     }
 }
 
-/// What a template makes of an object; none if something that it names is missing.
+/// A template filled from an object; none if a value that it names is missing.
 fn fill<'a>(template: &'static str, object: &'a Value) -> Option<Cow<'a, str>> {
     let mut filled = Cow::Borrowed("");
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let (place, after) = after.split_once('}')?;
-        // Borrows as long as the template is one place and nothing else.
+        // Borrows as long as the template is a single place.
         filled += before;
         filled += text(at(object, place)?)?;
         rest = after;
@@ -347,7 +348,7 @@ fn amount(value: &Value) -> Option<f64> {
     value.as_f64().filter(|amount| *amount >= 0.0)
 }
 
-/// What is at a place of an object. (`Value::pointer` does the same, and allocates for each step.)
+/// The value at a place of an object. (`Value::pointer` does the same, and allocates for each step.)
 fn at<'a>(object: &'a Value, place: &str) -> Option<&'a Value> {
     let mut steps = place.split('/').skip(1);
     steps.try_fold(object, |value, step| match value {

@@ -1,4 +1,5 @@
-//! What holds for every dialect of lines and for any bytes at all; and what one says of a text, for their tests.
+//! Properties of every dialect of lines, for any bytes at all. Also, for the tests of the dialects: what one of them
+//! says of a text.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +29,7 @@ pub(super) fn said(dialect: &mut dyn Lines, text: &str) -> Vec<String> {
     let mut said = Vec::new();
     for line in text.lines() {
         let head = &line.as_bytes()[..line.len().min(64)];
-        let may_be_its = dialect.is_open() || Prefixes::new([dialect.mark()]).borne(head) != 0;
+        let may_be_its = dialect.is_open() || Prefixes::new([dialect.prefix()]).possible(head) != 0;
         let is_its = dialect.line(line, &mut |_, report| said.push(report.to_json()));
         assert!(may_be_its || !is_its, "{line}");
     }
@@ -208,9 +209,6 @@ proptest! {
         for line in [bytes.as_slice(), text.as_bytes()] {
             let named = super::recognise::recognise(line);
             prop_assert!(named.is_none_or(|name| formats().any(|format| format.name == name)));
-            let own = super::progrun::shown(line);
-            let may_be_ours = line.starts_with(b"{");
-            prop_assert!(may_be_ours || own == super::progrun::Shown::AsIs);
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Progress meters meant for people: the one rule that finds the percentage of rsync, git, tqdm, cmake and some dozens
 //! more in what they draw, and is silent where numbers are something else.
 //!
-//! A number is progress by how it moves. The text before it, without what moves with it, is its *shape*; each shape is a
-//! meter of its own, and is believed only after a few records of which at least one rose and hardly any fell; of plain lines
-//! more is asked, and what is no text is not read. The first
-//! shape has the bar of the task. One that follows it takes the bar over: a phase. One that goes on beside it is a part.
+//! A number is progress by how it moves. The text before it, without what moves with it, is its *shape*. Each shape is
+//! a meter of its own, and is believed only after a few records of which at least one rose and hardly any fell. Plain
+//! lines need more evidence, and binary data is not read. The first shape has the bar of the task. One that follows it
+//! takes the bar over: a phase. One that goes on beside it is a part.
 //!
-//! The end of the child is not known here, and 100 is never said: what a meter shows when it is full is
-//! [`SHOWN`] percent. That a meter has stopped moving is for those to show who know what time it is.
+//! The end of the child is not known here, and 100 is never said: a full meter is [`SHOWN`] percent. Whether a meter
+//! has stopped moving is for the sinks to see, which have a clock.
 
 mod candidates;
 mod label;
@@ -21,29 +21,29 @@ use plain::Plain;
 
 pub(super) use candidates::{sign, word};
 
-use super::stream::Record;
+use super::record::Record;
 use super::{Each, Format, SHOWN};
 use crate::protocol::{Progress, Status};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "meter",
     about: "percentages and counts drawn for people, on either stream: git, wget, tqdm, ...",
     switch: "git clone --progress, rsync --info=progress2, if they draw nothing by default",
 };
 
-/// A longer record is no meter, in characters. Nor is one with so many percent signs: it is a table.
+/// A longer record, in characters, is no meter. Nor is one with so many percent signs: it is a table.
 const LONGEST: usize = 400;
 const TABLE: usize = 3;
-/// How many shapes are remembered. Programs that have more print figures in running text.
+/// Most shapes remembered. Programs that have more print figures in running text.
 const SHAPES: usize = 64;
 /// A fall by more points is counted against a shape.
 const DIP: f64 = 5.0;
-/// Falls are forgiven to a shape that has so many times as many records.
+/// A shape is forgiven one fall in so many records.
 const FORGIVEN: u64 = 6;
-/// From here on, a meter is taken to be full.
+/// From here on, in percent, a meter is full.
 const FULL: f64 = 99.5;
-/// A record with so much that is no UTF-8 is no text; a name in another encoding has less.
+/// A record with so many pieces that are not UTF-8 is no text. A file name in another encoding has fewer.
 const FOREIGN: usize = 4;
 
 /// Reads the meters of one stream.
@@ -54,11 +54,11 @@ pub(super) struct Meter {
     task: Option<u64>,
     said_message: bool,
     said_unit: bool,
-    /// How many values were read; also gives shapes their numbers.
+    /// How many values were read. Also numbers the shapes.
     count: u64,
-    /// When what is read came.
+    /// When the bytes came that are being read.
     now: Option<Instant>,
-    /// Whether the stream is no text.
+    /// Whether the stream is binary data.
     binary: bool,
 }
 
@@ -73,14 +73,14 @@ struct Shape {
     rises: u64,
     falls: u64,
     last: f64,
-    /// When it began to move, the last time that it began; and when it last did. In values read.
+    /// Index of the value at which the current rise began, and of the last one that moved.
     began: u64,
     moved: u64,
     is_part: bool,
 }
 
 impl Meter {
-    /// What is read from now on came at this time.
+    /// The records that are read from now on came at this time.
     pub(super) fn at(&mut self, now: Instant) {
         self.now = Some(now);
     }
@@ -131,7 +131,7 @@ impl Meter {
         let label = label::label(before, after);
         let mut report = progress(value);
         if has_task {
-            // What was said of the last phase is over, also if this one says nothing.
+            // The message of the last phase is over, also if this phase has none.
             if !label.is_empty() || begins && self.said_message {
                 report.message = Some(Cow::Borrowed(&label));
             }
@@ -152,8 +152,8 @@ impl Meter {
         }
     }
 
-    /// Decides what the shape that has just moved is: the meter of the task, or a part. Gives whether it is the task's since
-    /// now.
+    /// Decides what the shape that has just moved is: the meter of the task, or a part. Gives whether it has just
+    /// become that of the task.
     fn assign(&mut self, index: usize, previous: u64) -> bool {
         let (number, began, is_part) = {
             let shape = &self.shapes[index];
@@ -180,15 +180,18 @@ impl Meter {
         true
     }
 
-    /// The place of a shape; it is made if it was not seen yet.
+    /// The index of a shape. A new shape is added.
     fn find(&mut self, redrawn: bool, kind: Kind, before: &[u8]) -> usize {
         let sign = match kind {
             Kind::Percentage => '%',
             Kind::Count => '/',
             Kind::Bytes => 'B',
         };
-        let id = format!("{sign} {}", label::shape(before, redrawn));
-        let is_it = |shape: &Shape| shape.redrawn == redrawn && shape.id == id;
+        let words = label::shape(before, redrawn);
+        let is_it = |shape: &Shape| {
+            let id = shape.id.strip_prefix(sign);
+            shape.redrawn == redrawn && id.and_then(|id| id.strip_prefix(' ')) == Some(&*words)
+        };
         if let Some(index) = self.shapes.iter().position(is_it) {
             return index;
         }
@@ -198,7 +201,7 @@ impl Meter {
         }
         self.shapes.push(Shape {
             number: self.count,
-            id,
+            id: format!("{sign} {words}"),
             redrawn,
             plain: Plain::Nothing,
             records: 0,
@@ -233,7 +236,7 @@ impl Shape {
     }
 
     fn is_evident(&self) -> bool {
-        // That one rose takes two records.
+        // A rise takes two records.
         let moves = if self.redrawn {
             self.rises > 0
         } else {
@@ -248,7 +251,7 @@ fn is_table(text: &[u8]) -> bool {
     characters > LONGEST || memchr::memchr_iter(b'%', text).count() >= TABLE
 }
 
-/// What no program draws for people, such as an archive.
+/// Binary data, such as an archive: no program draws that for people.
 fn is_binary(text: &[u8]) -> bool {
     let foreign = || {
         text.utf8_chunks()

@@ -1,8 +1,8 @@
-//! OSC 9;4, by which programs tell a terminal how far they are: `ESC ] 9 ; 4 ; state ; percent`, ended by BEL or
-//! `ESC \`. Written by cargo, zig, pytest, yt-dlp, systemd's tools and others that draw a progress bar as well.
+//! OSC 9;4, by which programs tell a terminal how far they are: `ESC ] 9 ; 4 ; state ; percent`, ended by BEL or `ESC
+//! \`. Written by cargo, zig, pytest, yt-dlp, systemd's tools and others that draw a progress bar as well.
 //!
-//! State 1 is progress, 2 is progress in which something failed, 4 progress that is paused. State 3 says that it goes on
-//! and nobody knows how far, 0 takes the report away: neither tells a number, and 0 does not mean that anything ended
+//! State 1 is progress, 2 is progress in which something failed, 4 is paused progress. State 3 says that the work goes
+//! on without a known amount, 0 takes the report away. Neither has a number, and 0 does not mean that anything ended
 //! well.
 
 use std::borrow::Cow;
@@ -10,17 +10,17 @@ use std::borrow::Cow;
 use super::{Each, Format, SHOWN};
 use crate::protocol::Progress;
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "osc",
     about: "the percentage for a title bar or taskbar (OSC 9;4), on either stream",
     switch: "CARGO_TERM_PROGRESS_TERM_INTEGRATION=true, yt-dlp --console-title, ...",
 };
 
-/// Reads what programs tell the terminal.
+/// Reads the reports to the terminal.
 #[derive(Debug, Default)]
 pub(super) struct Osc {
-    /// What was said of the state, until it is taken back.
+    /// The message for the state, until the state changes back.
     said: &'static str,
 }
 

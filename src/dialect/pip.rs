@@ -1,19 +1,20 @@
 //! pip's `--progress-bar=raw`: bytes of one file after another.
 //!
-//! The lines name no file: it is the one of the last `Downloading`. Without such a line before them they are not pip's.
+//! The lines name no file: the last `Downloading` line does. Without such a line before them they are not pip's.
 
 use crate::protocol::Progress;
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "pip",
     about: "bytes of each file downloaded by pip 24.1 or later, on standard output",
     switch: "pip download --progress-bar=raw ..., PIP_PROGRESS_BAR=raw",
 };
 
-/// How much of the name of a file is kept, in bytes.
+/// How much of a file name is kept, in bytes.
 const NAME: usize = 200;
 
 /// Reads the lines of `--progress-bar=raw`.
@@ -23,8 +24,8 @@ pub(super) struct Pip {
 }
 
 impl Lines for Pip {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["Progress ", "Downloading "])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["Progress ", "Downloading "])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
@@ -32,7 +33,7 @@ impl Lines for Pip {
             let path = what.rsplit_once(" (").map_or(what, |(path, _)| path);
             let name = path.rsplit('/').next().unwrap_or(path);
             self.file = Some(name[..name.floor_char_boundary(NAME)].to_owned());
-            // Others say so too, and go on with a percentage.
+            // Other programs begin a line with this word too, and go on with a percentage.
             return false;
         }
         let (Some(file), Some((done, total))) = (&self.file, amounts(line)) else {
@@ -40,7 +41,7 @@ impl Lines for Pip {
         };
         let report = Progress {
             progress: Some(done),
-            // 0 where the server does not say.
+            // The total is 0 where the server does not say it.
             total: Some(total).filter(|total| *total > 0.0),
             unit: Some("bytes".into()),
             message: Some(file.into()),

@@ -1,23 +1,22 @@
-//! Which dialects of lines are asked about a line: nearly every line that is printed is nobody's, and is told by its first
-//! bytes.
+//! A prefix filter: picks, by a line's first bytes, the few dialects that could own it. Most lines belong to none.
 //!
-//! Knows the marks of all dialects of one stream by their first byte. Refuses to know whether a line that bears a mark is
-//! one of the dialect: that is for the dialect to say.
+//! Knows the prefixes of all dialects of one stream by their first byte. Refuses to know whether a line with a prefix is one of
+//! the dialect: that is for the dialect to say.
 
 use std::array;
 
 use memchr::memchr_iter;
 
-/// What every line of a dialect has in the first bytes of it that are looked at.
+/// What every line of a dialect has in its first 64 bytes.
 #[derive(Clone, Copy, Debug)]
-pub enum Mark {
+pub enum Prefix {
     /// It begins with one of these, after blanks.
     Begins(&'static [&'static str]),
-    /// Two hashes stand somewhere in it: what is said to the machine that builds is often said in the middle of a line.
+    /// Two hashes stand somewhere in it: messages to a build server often begin in the middle of a line.
     Hashes,
 }
 
-/// The marks of the dialects of a stream. What is asked for is given as a bit for each of them, in their order.
+/// The prefixes of the dialects of a stream. An answer has a bit for each dialect, in their order.
 #[derive(Debug)]
 pub(super) struct Prefixes {
     /// What a line can begin with, by its first byte.
@@ -28,7 +27,7 @@ pub(super) struct Prefixes {
 #[derive(Clone, Debug)]
 struct Begin {
     word: &'static [u8],
-    /// The first eight bytes, which are compared with less ado than the rest.
+    /// The first eight bytes, compared as one integer, before the rest.
     start: u64,
     mask: u64,
     bit: u32,
@@ -42,15 +41,15 @@ fn eight(text: &[u8]) -> u64 {
 }
 
 impl Prefixes {
-    /// Of the marks of up to 32 dialects.
-    pub(super) fn new(marks: impl IntoIterator<Item = Mark>) -> Self {
+    /// Of up to 32 dialects.
+    pub(super) fn new(prefixes: impl IntoIterator<Item = Prefix>) -> Self {
         let mut begins = vec![Vec::new(); 256];
         let mut hashes = 0;
-        for (index, mark) in marks.into_iter().enumerate() {
+        for (index, prefix) in prefixes.into_iter().enumerate() {
             let bit = 1 << index;
-            match mark {
-                Mark::Hashes => hashes |= bit,
-                Mark::Begins(words) => {
+            match prefix {
+                Prefix::Hashes => hashes |= bit,
+                Prefix::Begins(words) => {
                     for word in words.iter().map(|word| word.as_bytes()) {
                         begins[usize::from(word[0])].push(Begin {
                             word,
@@ -65,7 +64,7 @@ impl Prefixes {
         Self { begins, hashes }
     }
 
-    /// Those whose lines begin like this.
+    /// The dialects whose lines begin like this.
     pub(super) fn begun(&self, head: &[u8]) -> u32 {
         let head = head.trim_ascii_start();
         let Some(first) = head.first() else { return 0 };
@@ -75,8 +74,8 @@ impl Prefixes {
         begun.fold(0, |begun, it| begun | it.bit)
     }
 
-    /// Those that a line with this head can be of.
-    pub(super) fn borne(&self, head: &[u8]) -> u32 {
+    /// The dialects that could own a line with this head.
+    pub(super) fn possible(&self, head: &[u8]) -> u32 {
         let hashes = self.hashes != 0 && hashes(head).is_some();
         self.begun(head) | if hashes { self.hashes } else { 0 }
     }
@@ -92,11 +91,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dialect_is_asked_about_lines_that_bear_its_mark_and_about_no_others() {
-        let marks = Prefixes::new([
-            Mark::Begins(&["ok", "TAP version "]),
-            Mark::Hashes,
-            Mark::Begins(&["{"]),
+    fn a_dialect_is_asked_about_lines_with_its_prefix_and_about_no_others() {
+        let prefixes = Prefixes::new([
+            Prefix::Begins(&["ok", "TAP version "]),
+            Prefix::Hashes,
+            Prefix::Begins(&["{"]),
         ]);
         for (line, asked) in [
             ("", 0b000),
@@ -112,7 +111,7 @@ mod tests {
             ("step 2 ##teamcity[", 0b010),
             ("{\"a\":\"##\"}", 0b110),
         ] {
-            assert_eq!(marks.borne(line.as_bytes()), asked, "{line}");
+            assert_eq!(prefixes.possible(line.as_bytes()), asked, "{line}");
         }
     }
 }

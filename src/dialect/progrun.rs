@@ -1,32 +1,37 @@
 //! progrun's own lines where they were not written to the channel: objects that a script just prints, and the events of
 //! another progrun, such as one at the other end of ssh.
 //!
-//! They are read only where they were asked for by name. A file that the child prints may hold such lines without being
-//! progress: an example in a README, a log, the events of another run. Its events would be shown in place of the file, and
-//! what is in them would reach the terminal.
+//! They are read only if `--from progrun` asks for them. A file that the child prints may hold such lines without being
+//! progress: an example in a README, a log, the events of another run. Its events would be shown in place of the file,
+//! and the text in them would reach the terminal.
 //!
-//! What is printed is the child's output also then, and many programs print objects. So an object counts only if it stands
-//! on a line of its own, can be read without an error, and could hardly mean anything else:
+//! The lines are the child's output all the same, and many programs print objects. So an object counts only if it
+//! stands on a line of its own, can be read without an error, and could hardly mean anything else:
 //!
-//! - `progress` (0 or more) or `percentage` (0 to 100) is there: nobody else is known to use these words with a number in
-//!   an object of one level. Other fields may stand beside it.
-//! - `current` or `percent`, or a `status` of our four words with an `id`, is there, and no field that is not ours: pages of
-//!   a list have a `current`, records of other tools have it beside a `type`, and answers of a server have `status` and `id`
-//!   beside what was asked for.
+//! - `progress` (0 or more) or `percentage` (0 to 100) is there: no other program is known to use these words with a
+//!   number in an object of one level. Other fields may stand beside it.
+//! - `current` or `percent`, or a `status` of our four words with an `id`, is there, and no field that is not ours:
+//!   pages of a list have a `current`, records of other tools have it beside a `type`, and answers of a server have
+//!   `status` and `id` beside the data.
 //!
 //! A `message` or a `title` alone is a line of a log.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use crate::protocol::{self, Progress};
+use crate::model::verdict::Meaning;
+use crate::protocol::{self, LINE_LIMIT, Progress};
+use crate::wire;
 
+use super::prefixes::Prefix;
 use super::remote::{self, Remote};
-use super::{Each, Format, Lines, Mark};
+use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The longest event: one may hold all that another program printed in one piece.
+const EVENT_LIMIT: usize = 1024 * 1024;
+
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "progrun",
     about: "printed reports and the events of another progrun, on either stream",
@@ -37,58 +42,53 @@ pub(super) const FORMAT: Format = Format {
 #[derive(Debug, Default)]
 pub(super) struct Progrun {
     remote: Remote,
+    /// What the line means that was read last.
+    meaning: Option<Meaning>,
 }
 
 impl Lines for Progrun {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["{"])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["{"])
+    }
+
+    fn is_for_machines(&self) -> bool {
+        true
+    }
+
+    fn longest(&self) -> usize {
+        EVENT_LIMIT
+    }
+
+    fn meaning(&mut self) -> Option<(&'static str, Meaning)> {
+        let meaning = self.meaning.take()?;
+        Some((FORMAT.name, meaning))
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
+        self.meaning = None;
         if !line.starts_with('{') {
             return false;
         }
-        if let Some((report, _)) = report(line) {
-            each(FORMAT.name, &report);
+        // A longer line has a meaning, but reports nothing.
+        let reports = line.len() <= LINE_LIMIT;
+        if let Some((report, all)) = report(line) {
+            if reports {
+                each(FORMAT.name, &report);
+            }
+            // Fields of others are for people: no bar shows them.
+            self.meaning = all.then_some(Meaning::Progress);
             return true;
         }
-        let Some(event) = remote::Event::parse(line) else {
+        let Some(event) = wire::Line::read(line) else {
             return false;
         };
-        self.remote
-            .event(event, &mut |report| each(FORMAT.name, report));
+        if reports {
+            self.remote
+                .event(&event, &mut |report| each(FORMAT.name, report));
+        }
+        self.meaning = Some(remote::meaning(event));
         true
     }
-}
-
-/// What is to be seen of a line on a terminal with bars.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Shown<'a> {
-    /// The line itself: it is no line of ours.
-    AsIs,
-    /// Nothing where a bar shows it: it is progress, and says nothing else.
-    Nothing,
-    /// This instead, to the byte: what another progrun's command printed.
-    Text(Cow<'a, [u8]>),
-    /// This instead: a sentence of another progrun. Names of files and processes of other users are in it, so it is no more
-    /// fit for a terminal than they are.
-    Sentence(String),
-}
-
-/// What is to be seen of a complete line on a terminal with bars.
-#[must_use]
-pub(super) fn shown(line: &[u8]) -> Shown<'_> {
-    if line.first() != Some(&b'{') {
-        return Shown::AsIs;
-    }
-    let Ok(line) = std::str::from_utf8(line) else {
-        return Shown::AsIs;
-    };
-    if let Some((_, all)) = report(line) {
-        // What else it says would be seen nowhere.
-        return if all { Shown::Nothing } else { Shown::AsIs };
-    }
-    remote::Event::parse(line).map_or(Shown::AsIs, remote::Event::shown)
 }
 
 /// A report of ours, and whether all of its fields are.
@@ -99,7 +99,7 @@ fn report(line: &str) -> Option<(Progress<'_>, bool)> {
     if !(counts || ends) {
         return None;
     }
-    // Their values are not looked at: what is no number to serde_json, such as 1e999, may stand in a field of others.
+    // The values are not parsed: `serde_json` refuses some that may stand in a field of others, such as 1e999.
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(line).ok()?;
     let is_number = |name: &&str| {
         let value = fields.get(*name).map(|value| value.get().as_bytes());
@@ -111,7 +111,7 @@ fn report(line: &str) -> Option<(Progress<'_>, bool)> {
     (all || ENOUGH.iter().any(is_number)).then_some((report, all))
 }
 
-/// The fields of which one is enough to make an object ours.
+/// One of these fields is enough to make an object ours.
 const ENOUGH: [&str; 2] = ["progress", "percentage"];
 /// Our other fields.
 const OTHERS: [&str; 10] = [
@@ -174,22 +174,29 @@ mod tests {
         ] {
             let is_read = Progrun::default().line(line, &mut |_, _| panic!("{line}"));
             assert!(!is_read, "{line}");
-            assert_eq!(shown(line.as_bytes()), Shown::AsIs, "{line}");
         }
     }
 
+    /// What a line means that is read.
+    fn meaning(line: &str) -> Option<Meaning> {
+        let mut dialect = Progrun::default();
+        assert!(dialect.line(line, &mut |_, _| ()), "{line}");
+        let (source, meaning) = dialect.meaning()?;
+        assert_eq!(source, "progrun");
+        Some(meaning)
+    }
+
     #[test]
-    fn of_lines_that_bars_show_nothing_is_to_be_seen_and_of_output_its_text() {
-        let text = |text: &'static str| Shown::Text(Cow::Borrowed(text.as_bytes()));
+    fn a_report_with_fields_of_others_is_for_people_and_an_event_means_what_was_printed() {
+        let text = |text: &str| Some(Meaning::Output(text.as_bytes().to_vec()));
         for (line, expected) in [
-            ("plain text\n", Shown::AsIs),
-            ("{\"progress\":3}\r\n", Shown::Nothing),
-            (r#"{"id":7,"progress":3,"total":9}"#, Shown::Nothing),
+            ("{\"progress\":3}", Some(Meaning::Progress)),
             (
-                r#"{"id":7,"progress":3,"total":9,"owner":"bob"}"#,
-                Shown::AsIs,
+                r#"{"id":7,"progress":3,"total":9}"#,
+                Some(Meaning::Progress),
             ),
-            (r#"{"percentage":40,"name":"battery"}"#, Shown::AsIs),
+            (r#"{"id":7,"progress":3,"total":9,"owner":"bob"}"#, None),
+            (r#"{"percentage":40,"name":"battery"}"#, None),
             (
                 r#"{"event":"started","task":1,"elapsed":0.001,"name":"x"}"#,
                 text(""),
@@ -207,38 +214,34 @@ mod tests {
                 text("half a line: \u{1b}[1mé"),
             ),
             (
+                r#"{"event":"output","task":1,"elapsed":0.2,"stream":"stdout","base64":"Yf9iYw=="}"#,
+                Some(Meaning::Output(b"a\xffbc".to_vec())),
+            ),
+            (
                 r#"{"event":"warning","task":1,"elapsed":0.2,"message":"pid 5 holds stdout"}"#,
-                Shown::Sentence("pid 5 holds stdout".to_owned()),
+                Some(Meaning::Sentence("pid 5 holds stdout".to_owned())),
             ),
             (
                 r#"{"event":"finished","task":1,"elapsed":0.2,"state":"failed","error":"cannot run x"}"#,
-                Shown::Sentence("cannot run x".to_owned()),
+                Some(Meaning::Sentence("cannot run x".to_owned())),
             ),
         ] {
-            assert_eq!(shown(line.as_bytes()), expected, "{line}");
+            assert_eq!(meaning(line), expected, "{line}");
         }
-        assert_eq!(shown(b"{\"progress\":3,\"message\":\"\xff\"}"), Shown::AsIs);
     }
 
     #[test]
-    fn output_that_is_not_utf_8_is_decoded() {
-        let line = |base64: &str| {
-            format!(
-                r#"{{"event":"output","task":1,"elapsed":0.2,"stream":"stdout","base64":"{base64}"}}"#
-            )
-        };
-        for (base64, bytes) in [
-            ("/w==", b"\xff".as_slice()),
-            ("//4=", b"\xff\xfe"),
-            ("//79", b"\xff\xfe\xfd"),
-            ("Yf9iYw==", b"a\xffbc"),
-            ("", b""),
-        ] {
-            let expected = Shown::Text(Cow::Borrowed(bytes));
-            assert_eq!(shown(line(base64).as_bytes()), expected, "{base64}");
-        }
-        for broken in ["/", "/w=", "/w===", "=", "/w==//4=", "a b=", "é==="] {
-            assert_eq!(shown(line(broken).as_bytes()), Shown::AsIs, "{broken}");
-        }
+    fn an_event_whose_base64_is_broken_is_none() {
+        let line = r#"{"event":"output","task":1,"elapsed":0.2,"stream":"stdout","base64":"/w="}"#;
+        assert!(!Progrun::default().line(line, &mut |_, _| ()));
+    }
+
+    #[test]
+    fn of_what_is_too_long_for_a_report_only_the_meaning_counts() {
+        let message = "x".repeat(LINE_LIMIT);
+        let line = format!(r#"{{"progress":3,"message":"{message}"}}"#);
+        let mut dialect = Progrun::default();
+        assert!(dialect.line(&line, &mut |_, report| panic!("{report:?}")));
+        assert_eq!(dialect.meaning(), Some(("progrun", Meaning::Progress)));
     }
 }

@@ -1,4 +1,4 @@
-//! What holds for any output at all, cut anywhere.
+//! Properties of the reader of a stream, for any output at all, cut anywhere.
 
 use std::time::{Duration, Instant};
 
@@ -6,17 +6,18 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
+use super::prefixes::Prefix;
 use super::stream::Stream;
-use super::{Each, Lines, Mark};
+use super::{Each, Lines};
 use crate::protocol::{LINE_LIMIT, Progress};
 
-/// A dialect that tells every line that it is asked for.
+/// A dialect that reports every line that it is asked about.
 #[derive(Debug)]
 struct Braces;
 
 impl Lines for Braces {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&["{"])
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&["{"])
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {

@@ -1,7 +1,7 @@
-//! From the first line of the channel: whose status it is, if it is not written for us.
+//! From the first line of the channel: which program writes there, if it is not a report for us.
 //!
-//! What a program writes to its own status descriptor looks unlike the lines of progrun-protocol(5), and has to: numbers,
-//! objects and plain words there are always ours, so each dialect takes nothing for its own that a script might say.
+//! Numbers, objects and plain words on the channel are always ours. So each dialect claims only lines that a script
+//! would not write as reports (progrun-protocol(5)).
 
 use super::ffmpeg::Ffmpeg;
 use super::{Format, Lines, apt, dpkg, e2fsck, ffmpeg, gpg};
@@ -21,7 +21,7 @@ pub(super) fn recognise(first_line: &[u8]) -> Option<&'static str> {
     .find_map(|(name, is_its)| is_its.then_some(name))
 }
 
-/// Readers of all of them.
+/// Readers of all formats that are read on the channel.
 pub(super) fn on_the_channel(ffmpeg: &Ffmpeg) -> [(&'static Format, Box<dyn Lines>); 5] {
     [
         (&apt::FORMAT, Box::<apt::Apt>::default()),

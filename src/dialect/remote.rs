@@ -1,86 +1,38 @@
 //! The events of another progrun, as `--json` prints them: its task and its parts become ours.
 //!
-//! While there is one task, its own progress is that of ours, for there is nothing else to show. Once there are several,
-//! each is a part, and their parts are below them. What is written here are the names of `docs/events.schema.json`.
+//! While there is one task, its own progress is that of ours, for there is nothing else to show. Once there are
+//! several, each is a part, and their parts are below them. `wire` knows the names in the lines.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use super::Shown;
 use crate::model::parts::clipped;
+use crate::model::verdict::Meaning;
 use crate::protocol::{self, Progress, Status};
+use crate::wire::{Kind, Line, State};
 
-/// How many tasks are followed at once, and how many parts of one are remembered so as to be ended with it.
+/// How many tasks are followed at once, and how many parts of each are remembered so that they end with it.
 const TASKS: usize = 64;
 const PARTS: usize = 1000;
 
-/// One event. Other fields are not looked at.
-#[derive(Debug, Deserialize)]
-pub(super) struct Event<'a> {
-    #[serde(rename = "event")]
-    kind: Kind,
-    task: u64,
-    /// Only so that it has to be there: it makes what another program calls an event unlikely to be taken for ours.
-    #[serde(rename = "elapsed")]
-    _elapsed: f64,
-    name: Option<String>,
-    /// As it stands there: our reader takes what `serde_json` has no value for, 128 levels and numbers such as 1e999.
-    #[serde(borrow)]
-    info: Option<&'a RawValue>,
-    state: Option<String>,
-    text: Option<String>,
-    base64: Option<Base64>,
-    message: Option<String>,
-    error: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Started,
-    Progress,
-    Output,
-    Malformed,
-    State,
-    Signal,
-    Warning,
-    Finished,
-}
-
-impl<'a> Event<'a> {
-    /// Reads a line that may be one.
-    pub(super) fn parse(line: &'a str) -> Option<Self> {
-        if !line.contains("\"event\"") {
-            return None;
-        }
-        serde_json::from_str(line).ok()
-    }
-
-    /// What is to be seen of it: what a user at the terminal would have seen without us.
-    pub(super) fn shown(self) -> Shown<'static> {
-        let output = |text: Option<String>, base64: Option<Base64>| {
-            let text = text.map(String::into_bytes);
-            let bytes = text.or(base64.map(|base64| base64.0));
-            Shown::Text(Cow::Owned(bytes.unwrap_or_default()))
-        };
-        let sentence = match self.kind {
-            Kind::Warning => self.message,
-            Kind::Finished => self.error,
-            Kind::Output => return output(self.text, self.base64),
-            _ => None,
-        };
-        sentence.map_or_else(|| output(None, None), Shown::Sentence)
-    }
+/// What an event means to the user: what was printed, or what progrun would have said at the terminal.
+pub(super) fn meaning(event: Line<'_>) -> Meaning {
+    let sentence = match event.event {
+        Kind::Warning => event.message,
+        Kind::Finished => event.error,
+        Kind::Output => return Meaning::Output(event.into_bytes().unwrap_or_default()),
+        _ => None,
+    };
+    sentence.map_or(Meaning::Output(Vec::new()), |sentence| {
+        Meaning::Sentence(sentence.into_owned())
+    })
 }
 
 /// The tasks of the other progrun.
 #[derive(Debug, Default)]
 pub(super) struct Remote {
     tasks: Vec<Task>,
-    /// Whether each is a part of ours: there was more than one at a time.
+    /// Whether each task is a part of ours: there was more than one at a time.
     are_parts: bool,
 }
 
@@ -88,7 +40,8 @@ pub(super) struct Remote {
 struct Task {
     number: u64,
     name: Option<String>,
-    /// The ids of its live parts among ours, as far as they are told apart: a line may hold one of 64 KiB.
+    /// The ids of its live parts among ours, cut to the length by which they are told apart: a line may hold one of 64
+    /// KiB.
     parts: BTreeSet<String>,
 }
 
@@ -107,22 +60,23 @@ impl Task {
 }
 
 impl Remote {
-    /// Takes in an event, and gives what becomes of it.
-    pub(super) fn event(&mut self, event: Event<'_>, each: &mut dyn FnMut(&Progress<'_>)) {
-        match event.kind {
+    /// Takes in an event, and gives the reports that follow from it.
+    pub(super) fn event(&mut self, event: &Line<'_>, each: &mut dyn FnMut(&Progress<'_>)) {
+        match event.event {
             Kind::Started => {
-                self.task(event.task, event.name, each);
+                self.task(event.task, event.name.as_deref(), each);
             }
             Kind::Progress => {
-                let info = event.info.map(|info| protocol::read_object(info.get()));
+                let info = event.info.as_ref();
+                let info = info.map(|info| protocol::read_object(info.text()));
                 if let Some(Ok(report)) = info {
                     self.progress(event.task, report, each);
                 }
             }
             Kind::Finished => {
-                let status = match event.state.as_deref() {
-                    Some("completed") => Status::Ok,
-                    Some("cancelled") => Status::Cancelled,
+                let status = match event.state {
+                    Some(State::Completed) => Status::Ok,
+                    Some(State::Cancelled) => Status::Cancelled,
                     _ => Status::Failed,
                 };
                 self.finish(event.task, status, each);
@@ -131,11 +85,11 @@ impl Remote {
         }
     }
 
-    /// The task of this number, which begins if it is not known yet. None if there are too many.
+    /// The task of this number. A new number begins a task; none if there are too many.
     fn task(
         &mut self,
         number: u64,
-        name: Option<String>,
+        name: Option<&str>,
         each: &mut dyn FnMut(&Progress<'_>),
     ) -> Option<&mut Task> {
         if let Some(index) = self.tasks.iter().position(|task| task.number == number) {
@@ -150,7 +104,7 @@ impl Remote {
         }
         let task = Task {
             number,
-            name: name.map(|name| clipped(&name).to_owned()),
+            name: name.map(|name| clipped(name).to_owned()),
             parts: BTreeSet::new(),
         };
         let begin = task.begin(self.are_parts);
@@ -197,7 +151,7 @@ impl Remote {
         };
         let task = self.tasks.remove(index);
         let own = self.are_parts.then(|| task.id());
-        // Those that were not ended one by one are over now.
+        // The parts that were not ended one by one are over now.
         for id in task.parts.into_iter().chain(own) {
             each(&Progress {
                 id: Some(id.into()),
@@ -206,51 +160,6 @@ impl Remote {
             });
         }
         self.are_parts &= !self.tasks.is_empty();
-    }
-}
-
-/// Bytes that came as base64, with its padding.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct Base64(Vec<u8>);
-
-impl TryFrom<String> for Base64 {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        decode(text.as_bytes()).map(Self).ok_or("not base64")
-    }
-}
-
-fn decode(text: &[u8]) -> Option<Vec<u8>> {
-    let (groups, []) = text.as_chunks::<4>() else {
-        return None;
-    };
-    let mut bytes = Vec::with_capacity(groups.len() * 3);
-    for (index, group) in groups.iter().enumerate() {
-        let padding = group.iter().rev().take_while(|digit| **digit == b'=');
-        let padding = padding.count();
-        if padding > 2 || padding > 0 && index + 1 < groups.len() {
-            return None;
-        }
-        let mut bits = 0;
-        for digit in &group[..4 - padding] {
-            bits = bits << 6 | u32::from(value(*digit)?);
-        }
-        bits <<= 6 * padding;
-        bytes.extend_from_slice(&bits.to_be_bytes()[1..4 - padding]);
-    }
-    Some(bytes)
-}
-
-fn value(digit: u8) -> Option<u8> {
-    match digit {
-        b'A'..=b'Z' => Some(digit - b'A'),
-        b'a'..=b'z' => Some(digit - b'a' + 26),
-        b'0'..=b'9' => Some(digit - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
     }
 }
 

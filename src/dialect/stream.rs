@@ -1,9 +1,8 @@
-//! One output stream of a child, cut into records for the dialects that are heard on it.
+//! One output stream of a child, cut into records for the dialects that read it.
 //!
-//! A record is what stands on a line of the screen at one time: it ends with the line, or where the cursor goes back to
-//! write over it. Colours are taken out. This file knows where records begin and end, in what order the dialects are
-//! asked, and how much is held; it refuses to know what a record says. It works cut anywhere: fed byte by byte, it gives
-//! the same as fed whole.
+//! Colours are taken out. This file knows in what order the dialects are asked, and what the records of a line mean
+//! together; it refuses to know what a record says. It works cut anywhere: fed byte by byte, it gives the same as fed
+//! whole.
 
 use std::time::{Duration, Instant};
 
@@ -12,87 +11,78 @@ use memchr::{memchr, memchr3};
 use super::meter::{self, Meter};
 use super::osc::Osc;
 use super::prefixes::{self, Prefixes};
+use super::record::{Edge, OpenRecord, RECORD_LIMIT, Record, head, moves};
 use super::{Each, Lines, curl};
+use crate::model::verdict::{Meaning, Verdict, Verdicts};
 use crate::protocol::LINE_LIMIT;
 use crate::vt::{ESCAPE, Piece, Splitter};
 
-/// A record that is overwritten by the next one has no end until then. So much silence is its end: less would cut one
-/// that is written in twenty pieces, as curl does.
+/// A record that the next one overwrites has no end until then. So a silence of this length is its end. A shorter one
+/// would cut a record that is written in twenty pieces, as curl does.
 const SILENCE: Duration = Duration::from_millis(50);
-/// The longest record that is read where no dialect of lines claims it by its beginning.
-const RECORD_LIMIT: usize = 2048;
-/// How much of a line a dialect is shown when it is asked whether the line can be its own.
-const HEAD: usize = 64;
-
 const BACKSPACE: u8 = 0x08;
-
-/// What stood on a line of the screen, without escape sequences.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Record<'a> {
-    /// The text, of one byte or more.
-    pub(super) text: &'a [u8],
-    /// Whether it was written over something, or something over it. Else it is a plain line.
-    pub(super) redrawn: bool,
-    /// Whether a newline came after it: it stays where it is.
-    pub(super) stays: bool,
-    /// Whether it has been read before, when it was not known yet whether there was more of it.
-    pub(super) again: bool,
-}
-
-/// How a record ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edge {
-    Newline,
-    Motion,
-    /// Of the stream.
-    End,
-}
 
 /// Reads one output stream of a child.
 pub(super) struct Stream {
     splitter: Splitter,
-    held: Held,
+    open: OpenRecord,
+    line: LineSoFar,
+    /// What was found in the bytes that are being read.
+    verdicts: Verdicts,
     readers: Readers,
     heard: Option<Instant>,
 }
 
-/// The record that is being written.
+/// The meaning of the open line, from the records that have ended on it.
 #[derive(Debug, Default)]
-struct Held {
-    text: Vec<u8>,
-    /// Whether it began where the cursor had gone back to.
-    redrawn: bool,
-    /// Whether a carriage return came after it. Before a newline that is nothing, before anything else it is an end.
-    returned: bool,
-    /// Whether it was too long, and is thrown away.
-    lost: bool,
-    /// How much of it has been waited for already, because nothing more came, and how much has been read then: what a
-    /// dialect of lines may want is not.
-    settled: usize,
-    read: usize,
+enum LineSoFar {
+    /// No record has ended yet.
+    #[default]
+    Empty,
+    /// All records are for machines.
+    Means(&'static str, Meaning),
+    /// A record is for people.
+    Words,
 }
 
-/// The dialects that are heard on the stream.
+/// The dialects that read the stream.
 struct Readers {
     lines: Vec<Box<dyn Lines>>,
-    marks: Prefixes,
-    /// Those that are amid something: a bit for each.
+    prefixes: Prefixes,
+    /// The dialects that are in the middle of a multi-line record: a bit for each.
     open: u32,
+    /// The dialects whose lines are for machines.
+    for_machines: u32,
+    /// The longest line that any dialect reads.
+    longest: usize,
+    /// The meaning of the line that was taken last, if it is for machines.
+    meaning: Option<(&'static str, Meaning)>,
     meter: Option<Meter>,
     osc: Option<Osc>,
 }
 
 impl Stream {
-    /// Reads text meters if `meter`, OSC 9;4 if `osc`, and whole lines in these dialects, the first of which that takes a
-    /// line has it.
+    /// Reads text meters if `meter`, OSC 9;4 if `osc`, and whole lines in these dialects. The first dialect that takes
+    /// a line has it.
     #[must_use]
     pub(super) fn new(meter: bool, osc: bool, lines: Vec<Box<dyn Lines>>) -> Self {
         Self {
             splitter: Splitter::default(),
-            held: Held::default(),
+            open: OpenRecord::default(),
+            line: LineSoFar::default(),
+            verdicts: Verdicts::default(),
             readers: Readers {
-                marks: Prefixes::new(lines.iter().map(|dialect| dialect.mark())),
+                prefixes: Prefixes::new(lines.iter().map(|dialect| dialect.prefix())),
                 open: 0,
+                for_machines: (lines.iter().enumerate())
+                    .filter(|(_, dialect)| dialect.is_for_machines())
+                    .fold(0, |bits, (index, _)| bits | 1 << index),
+                longest: lines
+                    .iter()
+                    .map(|dialect| dialect.longest())
+                    .max()
+                    .unwrap_or(0),
+                meaning: None,
                 lines,
                 meter: meter.then(Default::default),
                 osc: osc.then(Default::default),
@@ -101,8 +91,9 @@ impl Stream {
         }
     }
 
-    /// Takes in the next bytes of the stream.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], now: Instant, each: Each<'_>) {
+    /// Takes in the next bytes of the stream, and says what the lines in them mean.
+    pub(super) fn feed(&mut self, all: &[u8], now: Instant, each: Each<'_>) -> Verdicts {
+        let mut bytes = all;
         if !bytes.is_empty() {
             self.heard = Some(now);
             if let Some(meter) = &mut self.readers.meter {
@@ -126,49 +117,62 @@ impl Stream {
             }
             let end = memchr3(ESCAPE, b'\r', BACKSPACE, bytes).unwrap_or(bytes.len());
             if end > 0 {
-                self.text(&bytes[..end], each);
+                self.text(&bytes[..end], all.len() - bytes.len(), each);
                 bytes = &bytes[end..];
                 continue;
             }
             match first {
                 BACKSPACE => self.end(Edge::Motion, each),
-                _ if self.held.is_empty() => self.held.redrawn = true,
-                _ => self.held.returned = true,
+                _ if self.open.is_empty() => self.open.redrawn = true,
+                _ => self.open.returned = true,
             }
             bytes = &bytes[1..];
         }
+        self.verdicts.is_begun = self.is_for_machines();
+        std::mem::take(&mut self.verdicts)
+    }
+
+    /// Whether the line that is open begins as one for machines does. An indented one may be a piece of a larger object,
+    /// which is for people to see.
+    fn is_for_machines(&self) -> bool {
+        let text = head(&self.open.text);
+        let is_indented = text.first().is_none_or(u8::is_ascii_whitespace);
+        let is_alone = !matches!(self.line, LineSoFar::Words);
+        !is_indented
+            && is_alone
+            && self.readers.prefixes.begun(text) & self.readers.for_machines != 0
     }
 
     /// When [`settle`](Self::settle) is to be called if nothing comes.
     #[must_use]
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let held = &self.held;
+        let open = &self.open;
         self.readers.meter.as_ref()?;
-        let unread = !held.lost && held.text.len() > held.settled;
-        let pending = held.returned || held.redrawn && unread;
+        let unread = !open.lost && open.text.len() > open.settled;
+        let pending = open.returned || open.redrawn && unread;
         self.heard.filter(|_| pending).map(|heard| heard + SILENCE)
     }
 
-    /// Reads the record that is being written if nothing has come for a while: that is what stands on the screen.
+    /// Reads the open record if nothing has come for a while: that is what stands on the screen.
     pub(super) fn settle(&mut self, now: Instant, each: Each<'_>) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if self.held.returned {
+        if self.open.returned {
             self.end(Edge::Motion, each);
             return;
         }
         let record = Record {
-            text: &self.held.text,
+            text: &self.open.text,
             redrawn: true,
             stays: false,
             again: false,
         };
         if !self.readers.claimed(record.text) {
             self.readers.record(record, each);
-            self.held.read = self.held.text.len();
+            self.open.read = self.open.text.len();
         }
-        self.held.settled = self.held.text.len();
+        self.open.settled = self.open.text.len();
     }
 
     /// The stream is at its end: a last line without newline is a line too.
@@ -183,12 +187,12 @@ impl Stream {
     /// How much is held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.held.text.len()
+        self.open.text.len()
     }
 
-    /// Text without control characters that matter here, except newlines.
-    fn text(&mut self, text: &[u8], each: Each<'_>) {
-        if self.held.returned && text.first() != Some(&b'\n') {
+    /// Text without control characters that matter here, except newlines; `at` is where it stands in what is being read.
+    fn text(&mut self, text: &[u8], at: usize, each: Each<'_>) {
+        if self.open.returned && text.first() != Some(&b'\n') {
             self.end(Edge::Motion, each);
         }
         let mut signs = Signs::new(text);
@@ -196,72 +200,85 @@ impl Stream {
         while let Some(length) = memchr(b'\n', &text[start..]) {
             let end = start + length;
             let line = &text[start..end];
-            if self.held.is_empty() && !self.held.redrawn && length <= RECORD_LIMIT {
-                // Nearly all that programs print comes this way, and is neither copied nor looked at any closer.
+            if self.open.is_empty() && !self.open.redrawn && length <= RECORD_LIMIT {
+                // Nearly all output comes this way, and is neither copied nor looked at any closer.
                 if self.readers.begun(line) || signs.are_within(start, end) {
                     self.readers.line(line, false, Edge::Newline, 0, each);
+                    if let Some((source, meaning)) = self.readers.meaning.take() {
+                        self.line = LineSoFar::Means(source, meaning);
+                        self.end_line(at + end + 1);
+                    }
                 }
             } else {
-                self.held.push(line, &self.readers);
+                self.open.push(line, |head| self.readers.longest(head));
                 self.end(Edge::Newline, each);
+                self.end_line(at + end + 1);
             }
             start = end + 1;
         }
-        self.held.push(&text[start..], &self.readers);
+        self.open
+            .push(&text[start..], |head| self.readers.longest(head));
+    }
+
+    /// The line ends before this byte of what is being read.
+    fn end_line(&mut self, end: usize) {
+        if let LineSoFar::Means(source, meaning) = std::mem::take(&mut self.line) {
+            let verdict = Verdict {
+                end,
+                source,
+                meaning,
+            };
+            self.verdicts.lines.push(verdict);
+        }
     }
 
     fn end(&mut self, edge: Edge, each: Each<'_>) {
-        let held = &mut self.held;
-        if !held.lost {
-            let redrawn = held.redrawn || edge == Edge::Motion;
-            let (text, read) = (&held.text, held.read);
+        let open = &mut self.open;
+        if !open.lost {
+            let redrawn = open.redrawn || edge == Edge::Motion;
+            let (text, read) = (&open.text, open.read);
             self.readers.line(text, redrawn, edge, read, each);
         }
-        held.text.clear();
-        held.redrawn = edge == Edge::Motion;
-        held.returned = false;
-        held.lost = false;
-        held.settled = 0;
-        held.read = 0;
+        if !open.is_empty() {
+            self.line.add(self.readers.meaning.take());
+        }
+        open.begin(edge);
     }
 }
 
-impl Held {
-    fn is_empty(&self) -> bool {
-        self.text.is_empty() && !self.lost
-    }
-
-    /// Adds to the record what has room in it.
-    fn push(&mut self, text: &[u8], readers: &Readers) {
-        if self.lost {
-            return;
-        }
-        let length = self.text.len() + text.len();
-        if length > RECORD_LIMIT {
-            // Enough to ask by, and no more: a gigabyte without newline may come in one piece.
-            let more = text.len().min(HEAD.saturating_sub(self.text.len()));
-            self.text.extend_from_slice(&text[..more]);
-            if length > LINE_LIMIT || !readers.claimed(&self.text) {
-                self.lost = true;
-                self.text = Vec::new();
-                return;
+impl LineSoFar {
+    /// Adds a record; `meaning` if it is for machines.
+    fn add(&mut self, meaning: Option<(&'static str, Meaning)>) {
+        *self = match (std::mem::take(self), meaning) {
+            (Self::Empty, Some((source, meaning))) => Self::Means(source, meaning),
+            (Self::Means(one, Meaning::Progress), Some((other, Meaning::Progress)))
+                if one == other =>
+            {
+                Self::Means(one, Meaning::Progress)
             }
-            self.text.extend_from_slice(&text[more..]);
-            return;
-        }
-        self.text.extend_from_slice(text);
+            _ => Self::Words,
+        };
     }
 }
 
 impl Readers {
-    /// Whether a dialect of lines may take the line that begins so.
+    /// Whether a dialect of lines may own a line that begins so.
     fn claimed(&self, line: &[u8]) -> bool {
-        (self.open | self.marks.borne(head(line))) != 0
+        (self.open | self.prefixes.possible(head(line))) != 0
     }
 
-    /// The same, but for what may stand anywhere in a line.
+    /// The longest that a line with this beginning may be.
+    fn longest(&self, line: &[u8]) -> usize {
+        if self.claimed(line) {
+            self.longest
+        } else {
+            RECORD_LIMIT
+        }
+    }
+
+    /// The same without the signs that may stand anywhere in a line.
     fn begun(&self, line: &[u8]) -> bool {
-        (self.open | self.marks.begun(head(line))) != 0
+        (self.open | self.prefixes.begun(head(line))) != 0
     }
 
     fn line(&mut self, text: &[u8], redrawn: bool, edge: Edge, read: usize, each: Each<'_>) {
@@ -279,8 +296,8 @@ impl Readers {
 
     /// Offers a whole line to the dialects of lines.
     fn take(&mut self, text: &[u8], each: Each<'_>) -> bool {
-        let asked = self.open | self.marks.borne(head(text));
-        // Checked once, and only for a line that somebody may want.
+        let asked = self.open | self.prefixes.possible(head(text));
+        // The encoding is checked once, and only for a line that a dialect may own.
         let Some(line) = (asked != 0)
             .then(|| std::str::from_utf8(text).ok())
             .flatten()
@@ -289,12 +306,13 @@ impl Readers {
         };
         for (index, dialect) in self.lines.iter_mut().enumerate() {
             let bit = 1 << index;
-            if asked & bit == 0 {
+            if asked & bit == 0 || text.len() > LINE_LIMIT && text.len() > dialect.longest() {
                 continue;
             }
             let taken = dialect.line(line, each);
             self.open = self.open & !bit | if dialect.is_open() { bit } else { 0 };
             if taken {
+                self.meaning = dialect.meaning();
                 return true;
             }
         }
@@ -311,16 +329,11 @@ impl Readers {
     }
 }
 
-/// What a dialect is asked by.
-fn head(line: &[u8]) -> &[u8] {
-    &line[..line.len().min(HEAD)]
-}
-
-/// Where in a text the next signs are without which a line that begins with nothing we know is nobody's. Each is looked for
-/// through many lines at once, and again only from behind the one that was found.
+/// Finds the signs without which a line with an unknown beginning belongs to no dialect. Each sign is searched through
+/// many lines at once, and again only behind the one that was found.
 struct Signs<'a> {
     text: &'a [u8],
-    /// The place of the next one of each, or the end of the text; none before it was looked for.
+    /// The next place of each sign, or the end of the text; none before the first search.
     next: [Option<usize>; 3],
 }
 
@@ -348,26 +361,9 @@ impl<'a> Signs<'a> {
     }
 }
 
-/// Whether a sequence says where the next character goes, or erases something. What does not ends no record: colours,
-/// character sets, modes.
-fn moves(sequence: Piece<'_>) -> bool {
-    match sequence {
-        // Save and restore the cursor, move it up, down, to the next line; reset.
-        Piece::Escape(short) => matches!(short, b"7" | b"8" | b"D" | b"E" | b"M" | b"c"),
-        Piece::Csi { parameters, last } => match last {
-            // Colours, modes, the cursor's shape, questions to the terminal.
-            b'm' | b'h' | b'l' | b'q' | b'c' | b'n' | b't' | b'p' => false,
-            // Erases what follows, of which there is nothing yet: compilers and grep put it after every colour.
-            b'K' => !matches!(parameters, b"" | b"0"),
-            _ => true,
-        },
-        Piece::Text(_) | Piece::Control(_) | Piece::String { .. } | Piece::Long { .. } => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::Mark;
+    use super::super::prefixes::Prefix;
     use super::*;
     use crate::protocol::Progress;
 
@@ -376,8 +372,8 @@ mod tests {
     struct Word(&'static [&'static str]);
 
     impl Lines for Word {
-        fn mark(&self) -> Mark {
-            Mark::Begins(self.0)
+        fn prefix(&self) -> Prefix {
+            Prefix::Begins(self.0)
         }
 
         fn line(&mut self, line: &str, each: Each<'_>) -> bool {
@@ -438,21 +434,6 @@ mod tests {
     }
 
     #[test]
-    fn colours_and_modes_end_no_record_and_what_moves_the_cursor_does() {
-        let moves = |sequence: &str| {
-            let mut splitter = Splitter::default();
-            let mut bytes = sequence.as_bytes();
-            splitter.sequence(&mut bytes).is_some_and(moves)
-        };
-        for nothing in ["[m", "[1;31m", "[?25l", "[K", "[0K", "(B", "=", "[1 q"] {
-            assert!(!moves(&format!("\x1b{nothing}")), "{nothing}");
-        }
-        for motion in ["[A", "[2K", "[1G", "[10;20H", "[J", "7", "8", "M"] {
-            assert!(moves(&format!("\x1b{motion}")), "{motion}");
-        }
-    }
-
-    #[test]
     fn the_first_dialect_that_takes_a_line_has_it() {
         let seen = Received::new().feed(b"ax\na\nab\nb\n").finish();
         let expected = [
@@ -463,15 +444,15 @@ mod tests {
         assert_eq!(seen, expected);
     }
 
-    /// A dialect that has everything from one line to another.
+    /// A dialect that takes everything from one line to another.
     #[derive(Debug, Default)]
     struct Quote {
         is_open: bool,
     }
 
     impl Lines for Quote {
-        fn mark(&self) -> Mark {
-            Mark::Begins(&["<"])
+        fn prefix(&self) -> Prefix {
+            Prefix::Begins(&["<"])
         }
 
         fn is_open(&self) -> bool {
@@ -528,8 +509,8 @@ mod tests {
     struct Picky;
 
     impl Lines for Picky {
-        fn mark(&self) -> Mark {
-            Mark::Begins(&["#"])
+        fn prefix(&self) -> Prefix {
+            Prefix::Begins(&["#"])
         }
 
         fn line(&mut self, _: &str, _: Each<'_>) -> bool {

@@ -1,14 +1,15 @@
 //! The Test Anything Protocol, versions 12 to 14: how many tests there are, which are done, which failed.
 //!
 //! The plan stands first or last, so the total may come at the very end. Subtests are indented by four blanks, and each
-//! level that is open is a part; so is a test that failed. Until something that only TAP would say has been seen, such
-//! as a plan, nothing is: `ok` is a word that many programs say.
+//! open level is a part; so is a test that failed. Nothing is reported before a line that only TAP has, such as a plan:
+//! many programs print `ok`.
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "tap",
     about: "tests in the Test Anything Protocol, on standard output",
@@ -25,9 +26,9 @@ const NAME: usize = 200;
 pub(super) struct Tap {
     /// The document itself and the subtests that are open below it. Empty until the document has begun.
     levels: Vec<Level>,
-    /// What the next subtest of each depth is called.
+    /// The name of the next subtest of each depth.
     names: [Option<String>; DEPTH + 1],
-    /// How far the block of YAML is indented that is open. What is in there is no TAP.
+    /// The indentation of the open block of YAML, in which nothing is TAP.
     yaml: Option<usize>,
 }
 
@@ -54,8 +55,8 @@ struct Test<'a> {
 }
 
 impl Lines for Tap {
-    fn mark(&self) -> Mark {
-        Mark::Begins(&[
+    fn prefix(&self) -> Prefix {
+        Prefix::Begins(&[
             "ok",
             "not ok",
             "1..",
@@ -104,7 +105,7 @@ impl Lines for Tap {
         match line {
             Line::Version => self.levels[0] = Level::default(),
             Line::Subtest(name) => {
-                // In front of the subtest; some writers indent the line like the subtest itself.
+                // The comment in front of a subtest; some writers indent it like the subtest itself.
                 let is_inside = self.levels.len() <= depth && self.names[depth].is_none();
                 let depth = if is_inside { depth } else { depth + 1 };
                 self.names[depth] = Some(name[..name.floor_char_boundary(NAME)].to_owned());
@@ -119,7 +120,7 @@ impl Lines for Tap {
             Line::Plan(plan) => {
                 self.open(depth);
                 let level = &mut self.levels[depth];
-                // A second plan, or another count than there were tests, is the next document's.
+                // A second plan, or another count than the number of tests, belongs to the next document.
                 if level.plan.is_some() || level.done > 0 && level.done != plan {
                     level.done = 0;
                 }
@@ -133,7 +134,7 @@ impl Lines for Tap {
 }
 
 impl Tap {
-    /// Sees to it that there is a level of this depth.
+    /// Makes sure that there is a level of this depth.
     fn open(&mut self, depth: usize) {
         while self.levels.len() <= depth {
             self.levels.push(Level {
@@ -157,11 +158,11 @@ impl Tap {
         self.open(depth);
         self.names[depth + 1..].fill(None);
         let level = &mut self.levels[depth];
-        // The next document, without a plan before its tests.
+        // The next document begins, without a plan before its tests.
         if test.number == Some(1) && level.done > 0 {
             *level = Level::default();
         }
-        // The last word of `prove -v` on a file. Nothing is missing that it could be.
+        // The last word of `prove -v` on a file: the document is complete.
         if test.number.is_none() && level.plan == Some(level.done) {
             return;
         }
@@ -226,7 +227,7 @@ fn parse(text: &str) -> Option<Line<'_>> {
     test(is_ok, rest).map(Line::Test)
 }
 
-/// What follows `ok`: a number, a description behind a dash or not, and a directive.
+/// What follows `ok`: a number, a description with or without a dash, and a directive.
 fn test(is_ok: bool, rest: &str) -> Option<Test<'_>> {
     let words = rest.trim_start();
     if !words.is_empty() && words.len() == rest.len() {
@@ -252,7 +253,7 @@ fn test(is_ok: bool, rest: &str) -> Option<Test<'_>> {
     let directive = directive.get(..4).unwrap_or("").to_ascii_uppercase();
     let (description, status) = match directive.as_str() {
         "SKIP" => (description, Status::Skipped),
-        // Known not to work yet: neither way of ending it is news.
+        // Known not to work yet (TODO): the test may end either way.
         "TODO" => (description, Status::Ok),
         _ if is_ok => (words, Status::Ok),
         _ => (words, Status::Failed),

@@ -1,13 +1,14 @@
-//! Service messages for `TeamCity`: how many tests there are and which are done, and words. They may follow other text on
-//! their line, and one another.
+//! Service messages for `TeamCity`: how many tests there are, which are done, and texts. Other text may stand before
+//! them on their line, and several may follow one another.
 
 use std::borrow::Cow;
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, Format, Lines, Mark};
+use super::prefixes::Prefix;
+use super::{Each, Format, Lines};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "teamcity",
     about: "tests in service messages for TeamCity, on either stream",
@@ -84,12 +85,13 @@ fn words(text: Option<Cow<'_, str>>) -> Progress<'_> {
 }
 
 impl Lines for Teamcity {
-    fn mark(&self) -> Mark {
-        Mark::Hashes
+    fn prefix(&self) -> Prefix {
+        Prefix::Hashes
     }
 
     fn line(&mut self, line: &str, each: Each<'_>) -> bool {
-        // Looked for in every line that is printed: most have no such character, and that is found out quickly.
+        // The search runs over every line that is printed. Most lines have no such character, and memchr skips them
+        // quickly.
         let Some(begin) = memchr::memchr(b'#', line.as_bytes()) else {
             return false;
         };

@@ -1,43 +1,43 @@
 //! The Zig Progress Protocol: binary packets on the descriptor of `ZIG_PROGRESS`, each a snapshot of a whole tree.
 //!
-//! A packet is a count of nodes, a record for each, and the index of each one's parent. It bears no mark of where it
-//! begins, and none of its version: names have had 40 bytes and have 120. So a packet tells by making sense, in only one of
-//! the two; and after one that makes none, the next that does is looked for. What a tree means is not known here.
+//! A packet is a count of nodes, a record for each, and the index of each one's parent. Neither its begin nor its
+//! version is marked: names have had 40 bytes and have 120. So a layout is right if the packet makes sense in it and in
+//! no other; after a packet that makes none, the next one that does is searched. Refuses to know what a tree means.
 
 mod tree;
 
 use super::{Each, Format};
 use tree::{Above, Count, Record, Tree};
 
-/// What `--list-formats` tells of it.
+/// The entry of `--list-formats`.
 pub(super) const FORMAT: Format = Format {
     name: "zig",
     about: "the tree of tasks of zig 0.13 or later, on the descriptor of ZIG_PROGRESS",
     switch: "",
 };
 
-/// What stands in place of a parent: there is none.
+/// In place of a parent: the node has none.
 const ROOT: u8 = 255;
-/// What stands in place of a parent: nor is there a node.
+/// In place of a parent: there is no node here.
 const UNUSED: u8 = 254;
-/// What stands in place of a total: the node is another process, and its count is none.
+/// In place of a total: the node is another process, and its count is none.
 const PROCESS: u32 = u32::MAX;
 
-/// How many bytes of a packet are what.
+/// The layout of a packet.
 #[derive(Debug, PartialEq, Eq)]
 struct Layout {
     /// The name of a node.
     name: usize,
-    /// How many nodes there are at most.
+    /// The most nodes that a packet has.
     nodes: usize,
 }
 
-/// Up to 0.15.
+/// zig 0.15 and earlier.
 const SHORT: &Layout = &Layout {
     name: 40,
     nodes: 83,
 };
-/// From 0.16.
+/// zig 0.16 and later.
 const LONG: &Layout = &Layout {
     name: 120,
     nodes: 127,
@@ -48,12 +48,12 @@ impl Layout {
         8 + self.name
     }
 
-    /// How long a packet of so many nodes is.
+    /// The length of a packet of so many nodes.
     fn length(&self, nodes: usize) -> usize {
         1 + nodes * (self.record() + 1)
     }
 
-    /// The packet that the bytes begin with, if it is all there and makes sense.
+    /// The packet at the beginning of the bytes, if it is complete and makes sense.
     fn read<'a>(&self, bytes: &'a [u8]) -> Option<Vec<Record<'a>>> {
         let nodes = usize::from(*bytes.first()?);
         let packet = bytes.get(1..self.length(nodes))?;
@@ -110,7 +110,7 @@ fn name(bytes: &[u8]) -> Option<&str> {
 pub(super) struct Zig {
     /// The beginning of a packet.
     held: Vec<u8>,
-    /// How packets are laid out; none where it is not known where they begin, either.
+    /// The layout of the packets; none while it is not known where they begin.
     layout: Option<&'static Layout>,
     tree: Tree,
 }
@@ -129,7 +129,7 @@ impl Zig {
         self.held.drain(..done);
     }
 
-    /// Takes in what comes next, and gives how much that was; none if more bytes are needed.
+    /// Takes in the next packet, and gives its length; none if more bytes are needed.
     fn next(&mut self, bytes: &[u8], each: Each<'_>) -> Option<usize> {
         let nodes = usize::from(*bytes.first()?);
         if let Some(layout) = self.layout.filter(|layout| nodes <= layout.nodes) {
@@ -139,7 +139,8 @@ impl Zig {
             }
             match layout.read(bytes) {
                 Some(records) => self.tree.update(&records, each),
-                // A writer that was cut short fills its packet up with anything: the next one may still begin behind it.
+                // A writer that was interrupted fills its packet with bytes of no meaning: the next packet may still
+                // begin in them.
                 None => self.layout = None,
             }
             return Some(length);
@@ -155,11 +156,11 @@ impl Zig {
     }
 }
 
-/// Where the packet begins that is complete first, and its layout. Not the one that begins first: what is none may
-/// promise to be very long.
+/// The begin and the layout of the packet that is complete first. Not of the one that begins first: bytes that are no
+/// packet may promise to be a very long one.
 ///
-/// Stricter than reading is: a packet without nodes is a NUL, as most bytes are, and what looks like a packet of the one
-/// kind in the middle of the other has nodes without names.
+/// Stricter than the reading: a packet without nodes is a NUL, as most bytes are; and what looks like a packet of one
+/// layout in the middle of the other has nodes without names.
 fn first_packet(bytes: &[u8]) -> Option<(usize, &'static Layout)> {
     let mut found = None;
     let mut first_end = bytes.len() + 1;

@@ -1,8 +1,8 @@
 //! What one read of a channel brought: the payload that a child's worker hands to the run loop.
 //!
 //! A child may report a million times a second, and a screen shows twenty frames. So the lines of one read are folded:
-//! of each part only the newest state is kept, and nothing is allocated for a line that a later one overtakes. Who needs
-//! every line (`--json`) asks for them verbatim and gets them beside. This module knows nothing of pipes or screens.
+//! of each part only the newest state is kept, and nothing is allocated for a line that a later one overtakes. A sink
+//! that needs every line (`--json`) gets the lines verbatim beside. This module knows nothing of pipes or screens.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use std::ops::Range;
 use crate::flow::Permit;
 use crate::protocol::{Content, Decoder, Line, Progress};
 
-/// How much of a malformed line the warning about it is made of, in bytes.
+/// How much of a malformed line its warning quotes, in bytes.
 const EXCERPT: usize = 256;
 
 /// Everything that one read of the channel brought.
@@ -27,7 +27,7 @@ pub struct Batch {
     pub first_malformed: Option<BadLine>,
     /// Every line that was not empty, in order, if asked for.
     pub verbatim: Verbatim,
-    /// Whose progress this is if it was not written for us: the name of a format, such as `restic`. None: the channel's.
+    /// The name of the format, such as `restic`, if the progress was not written for us. None: the channel's.
     pub source: Option<&'static str>,
     /// Held as long as these reports are under way.
     pub permit: Option<Permit>,
@@ -82,7 +82,7 @@ impl Verbatim {
     }
 }
 
-/// By how many bytes text grows when it is written into JSON, at most: a control character becomes six.
+/// The most bytes by which text grows when it is written into JSON: a control character becomes six.
 #[must_use]
 pub(crate) fn escaped(text: &[u8]) -> usize {
     let controls = text.iter().map(|byte| usize::from(*byte < b' '));
@@ -90,7 +90,7 @@ pub(crate) fn escaped(text: &[u8]) -> usize {
 }
 
 impl Batch {
-    /// One report that was not written for us, for those who want it verbatim too.
+    /// One report that was not written for us, verbatim as well.
     #[must_use]
     pub fn of(source: &'static str, progress: &Progress<'_>) -> Self {
         let mut fold = Fold::new(true);
@@ -101,14 +101,14 @@ impl Batch {
         }
     }
 
-    /// About how many bytes these reports take while they are under way, and in what is written of them. A line of one
-    /// byte becomes an event of a hundred, so it is not what was read that counts.
+    /// About how many bytes these reports take while they are under way, and in the events written of them. A line of
+    /// one byte becomes an event of a hundred, so the bytes that were read do not count.
     #[must_use]
     pub fn weight(&self) -> usize {
         const EVENT: usize = 128;
         let lines = self.verbatim.lines.iter().map(|entry| match entry {
             Entry::Info(_) => EVENT,
-            // With its reason, and as it is written out.
+            // With its reason, and escaped.
             Entry::Malformed(bad) => 2 * EVENT + bad.text.len() + escaped(&bad.text),
         });
         let parts = self.parts.iter().map(|part| EVENT + part.text_length());
@@ -133,19 +133,19 @@ pub(crate) struct Collector {
 /// Folds reports, wherever they come from: of each part only the newest state is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Fold {
-    keep_verbatim: bool,
+    keeps_every_report: bool,
     reports: Batch,
     root: Option<usize>,
     by_id: HashMap<String, usize>,
 }
 
 impl Collector {
-    /// A collector for one channel; `keep_verbatim` if every line is wanted, not only the newest of each part.
+    /// A collector for one channel; `keeps_every_report` if every line is wanted, not only the newest of each part.
     #[must_use]
-    pub(crate) fn new(keep_verbatim: bool) -> Self {
+    pub(crate) fn new(keeps_every_report: bool) -> Self {
         Self {
             decoder: Decoder::new(),
-            fold: Fold::new(keep_verbatim),
+            fold: Fold::new(keeps_every_report),
             seen: false,
         }
     }
@@ -157,7 +157,7 @@ impl Collector {
         self.decoder.feed(bytes, &mut |line| fold.take_in(&line));
     }
 
-    /// Takes the channel to be at its end: a last line without newline is a line too.
+    /// The channel is at its end: a last line without newline is a line too.
     pub(crate) fn finish(&mut self) {
         let fold = &mut self.fold;
         self.decoder.finish(&mut |line| fold.take_in(&line));
@@ -176,18 +176,18 @@ impl Collector {
 }
 
 impl Fold {
-    /// An empty fold; `keep_verbatim` if every report is wanted, not only the newest of each part.
+    /// An empty fold; `keeps_every_report` if every report is wanted, not only the newest of each part.
     #[must_use]
-    pub(crate) fn new(keep_verbatim: bool) -> Self {
+    pub(crate) fn new(keeps_every_report: bool) -> Self {
         Self {
-            keep_verbatim,
+            keeps_every_report,
             ..Self::default()
         }
     }
 
     /// Takes in a report that was not written as a line of ours.
     pub(crate) fn report(&mut self, progress: &Progress<'_>) {
-        if self.keep_verbatim {
+        if self.keeps_every_report {
             self.reports.verbatim.push(&progress.to_json());
         }
         self.merge(progress);
@@ -204,7 +204,7 @@ impl Fold {
         match &line.content {
             Content::Empty => {}
             Content::Object(progress) => {
-                if self.keep_verbatim {
+                if self.keeps_every_report {
                     let text = std::str::from_utf8(line.text)
                         .expect("the decoder calls a line an object only if it is UTF-8");
                     self.reports.verbatim.push(text.trim());
@@ -222,7 +222,7 @@ impl Fold {
                 let head = &line.text[..line.text.len().min(EXCERPT)];
                 let first = &mut self.reports.first_malformed;
                 first.get_or_insert_with(|| bad(head));
-                if self.keep_verbatim {
+                if self.keeps_every_report {
                     let entry = Entry::Malformed(bad(line.text));
                     self.reports.verbatim.lines.push(entry);
                 }
@@ -238,7 +238,7 @@ impl Fold {
         };
         if let Some(index) = known {
             let newest = &mut self.reports.parts[index];
-            // A part that is over and reports again has begun again: its end must not be overtaken.
+            // A part that is over and reports again has begun again: the new report must not hide its end.
             if newest.status.is_none() {
                 newest.merge(progress);
                 return;
@@ -260,8 +260,8 @@ mod tests {
     use super::*;
     use crate::protocol::Status;
 
-    fn collect(keep_verbatim: bool, bytes: &[u8]) -> Batch {
-        let mut collector = Collector::new(keep_verbatim);
+    fn collect(keeps_every_report: bool, bytes: &[u8]) -> Batch {
+        let mut collector = Collector::new(keeps_every_report);
         collector.feed(bytes);
         collector.finish();
         collector.take()

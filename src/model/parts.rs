@@ -1,22 +1,22 @@
 //! The picture of a run: what is known of the task and of its parts, as state and not as events.
 //!
-//! Bars and plain lines are drawn from this one picture whenever they choose to draw; reports that came in between are
-//! folded in and cost nothing more. It is bounded, because the child is not trusted: so many live parts and so much text
-//! of each, the rest is counted. Time comes from outside, as what has passed since the run began.
+//! Bars and plain lines are drawn from this one picture, at any time; reports that came in between are folded in and
+//! cost nothing more. It is bounded, because the child is not trusted: so many live parts and so much text of each, the
+//! rest is counted. The caller gives the time, as what has passed since the run began.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::eta::Estimate;
 use crate::protocol::{Progress, Status};
 
-/// How many parts may be live at once; further ones are counted and not kept.
+/// How many parts may be live at once; further ones are only counted.
 pub(crate) const LIVE_PARTS: usize = 1000;
-/// What was silent for so long may be at its end, or stuck: what it said last is not news.
+/// A part that has been silent for this long may be at its end, or stuck: its last report is not news.
 const STALE: Duration = Duration::from_secs(10);
-/// How many of the names of parts beyond the live ones are remembered, as numbers.
+/// How many names of parts beyond the live ones are remembered, as hashes.
 const NAMES: usize = 100_000;
 /// How much of each text is kept, in bytes: no line of a terminal shows more.
 const TEXT_LIMIT: usize = 1024;
@@ -24,9 +24,9 @@ const TEXT_LIMIT: usize = 1024;
 /// The task itself, or a part of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Part {
-    /// All that it has said, newest first served.
+    /// Everything reported so far, merged: a newer field replaces an older one.
     pub known: Progress<'static>,
-    /// Whose format it said the last of it in; none: ours.
+    /// The format of its last report; none: ours.
     pub source: Option<&'static str>,
     began: Duration,
     updated: Duration,
@@ -63,8 +63,9 @@ impl Part {
         }
     }
 
-    /// How much of the whole is done, from 0 to 1. Who reports to us says when all is done; in somebody else's format a
-    /// full count proves nothing. What has no amount of its own has that of its parts: those that are over, out of all named.
+    /// How much of the whole is done, from 0 to 1. Our own protocol may say 100 %. A foreign meter may not: its full
+    /// count can be one file of many. A whole without an amount of its own has that of its parts: those that are over,
+    /// out of all named.
     #[must_use]
     pub(crate) fn fraction(&self) -> Option<f64> {
         let most = if self.source.is_some() { 0.99 } else { 1.0 };
@@ -79,13 +80,13 @@ impl Part {
         (!has_amount && self.named > 0).then(|| self.over as f64 / self.named as f64)
     }
 
-    /// How many parts are over of how many, where that is all the amount that is known.
+    /// How many parts are over of how many, if no other amount is known.
     #[must_use]
     pub(crate) fn tally(&self) -> Option<(u64, u64)> {
         self.of_parts().map(|_| (self.over, self.named))
     }
 
-    /// For how long there has been no news, if that makes what is known doubtful: it is long, and longer than usual.
+    /// For how long there has been no news, if that makes the last report doubtful: it is long, and longer than usual.
     #[must_use]
     pub(crate) fn stale(&self, elapsed: Duration) -> Option<Duration> {
         let silence = elapsed.saturating_sub(self.updated);
@@ -93,7 +94,7 @@ impl Part {
         (silence >= STALE && !is_usual).then_some(silence)
     }
 
-    /// Whether what was measured says nothing about now.
+    /// Whether the measured rate says nothing about now.
     fn is_stalled(&self, elapsed: Duration) -> bool {
         self.stale(elapsed).is_some() || self.estimate.stalled(elapsed).is_some()
     }
@@ -104,7 +105,7 @@ impl Part {
         elapsed.saturating_sub(self.began)
     }
 
-    /// What is left: the child's own estimate, counted down since it gave it, or ours.
+    /// The time that is left: the child's own estimate, counted down since it gave it, or ours.
     #[must_use]
     pub(crate) fn remaining(&self, elapsed: Duration) -> Option<Duration> {
         if self.source.is_some() && self.stale(elapsed).is_some() {
@@ -140,15 +141,18 @@ impl Part {
 pub(crate) struct Parts {
     /// The task itself.
     pub task: Part,
-    live: Vec<Part>,
-    by_id: HashMap<String, usize>,
+    /// By their numbers, so in the order in which they began.
+    live: BTreeMap<u64, Part>,
+    by_id: HashMap<String, u64>,
+    /// How many have begun, which is the number of the next.
+    begun: u64,
     /// How many parts are over, and how.
     pub ended: Ended,
     beyond: Beyond,
     parents: Parents,
 }
 
-/// The parts beyond [`LIVE_PARTS`] that are not over: only how many there are is known, by numbers that stand for names.
+/// The parts beyond [`LIVE_PARTS`] that are not over: only their number is known, by hashes of their names.
 #[derive(Debug, Default)]
 struct Beyond {
     names: HashSet<u64>,
@@ -172,7 +176,7 @@ impl Beyond {
     }
 }
 
-/// Whether more than one part has parts of its own: then the name of a part alone does not say which it is.
+/// Whether more than one part has parts of its own: then the name of a part alone does not say which part it is.
 #[derive(Debug, Default)]
 struct Parents {
     first: Option<String>,
@@ -182,7 +186,7 @@ struct Parents {
 /// How many parts are over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ended {
-    /// Those that did what they were to do, or had nothing to do.
+    /// Those that succeeded or had nothing to do.
     pub well: u64,
     /// Those that failed or were cancelled.
     pub badly: u64,
@@ -213,14 +217,12 @@ impl Parts {
         if let Some(parent) = report.parent.as_deref() {
             self.parents.note(clipped(parent));
         }
-        let index = self.by_id.get(id).copied();
-        let known = match index {
-            Some(index) => self.live[index].known.parent.clone(),
-            None => None,
-        };
+        let number = self.by_id.get(id).copied();
+        let live = number.and_then(|number| self.live.get(&number));
+        let known = live.and_then(|part| part.known.parent.clone());
         let parent = report.parent.as_deref().map(clipped);
         let parent = parent.or(known.as_deref());
-        let is_new = index.is_none() && !self.beyond.remove(id);
+        let is_new = number.is_none() && !self.beyond.remove(id);
         let whole = self.whole(parent);
         whole.updated = elapsed;
         // Other programs name their parts as they come to them.
@@ -229,48 +231,41 @@ impl Parts {
             whole.over += u64::from(report.status.is_some());
         }
         self.task.updated = elapsed;
-        let index = match index {
-            Some(index) => index,
-            None if self.live.len() == LIVE_PARTS => {
-                self.count(report.status);
-                if report.status.is_none() {
-                    self.beyond.add(id);
-                    return None;
-                }
-                // What failed is told, also if nothing more was known of it.
-                let mut part = Part::default();
-                part.apply(report, source, elapsed);
-                return Some(part);
+        if number.is_none() && self.live.len() == LIVE_PARTS {
+            self.count(report.status);
+            if report.status.is_none() {
+                self.beyond.add(id);
+                return None;
             }
-            None => {
-                self.by_id.insert(id.to_owned(), self.live.len());
-                self.live.push(Part {
-                    began: elapsed,
-                    ..Part::default()
-                });
-                self.live.len() - 1
-            }
-        };
-        self.live[index].apply(report, source, elapsed);
+            // A part that failed is reported to the user, also if nothing more was known of it.
+            let mut part = Part::default();
+            part.apply(report, source, elapsed);
+            return Some(part);
+        }
+        let number = number.unwrap_or_else(|| {
+            self.by_id.insert(id.to_owned(), self.begun);
+            self.begun += 1;
+            self.begun - 1
+        });
+        let part = self.live.entry(number).or_insert_with(|| Part {
+            began: elapsed,
+            ..Part::default()
+        });
+        part.apply(report, source, elapsed);
         report.status?;
         self.count(report.status);
         self.by_id.remove(id);
-        let part = self.live.remove(index);
-        for place in self.by_id.values_mut().filter(|place| **place > index) {
-            *place -= 1;
-        }
-        Some(part)
+        self.live.remove(&number)
     }
 
-    /// What a part belongs to: a live part, or the task itself.
+    /// The whole that a part belongs to: a live part, or the task itself.
     fn whole(&mut self, parent: Option<&str>) -> &mut Part {
-        match parent.and_then(|parent| self.by_id.get(parent)) {
-            Some(&index) => &mut self.live[index],
-            None => &mut self.task,
-        }
+        let number = parent.and_then(|parent| self.by_id.get(parent));
+        let live = number.and_then(|number| self.live.get_mut(number));
+        live.unwrap_or(&mut self.task)
     }
 
-    /// The part that this one belongs to, if its own name does not say which it is: as it is known, or by its id alone.
+    /// The part that this one belongs to, if its own name does not say which part it is: its title, or its id.
     #[must_use]
     pub(crate) fn owner<'a>(&'a self, part: &'a Part) -> Option<&'a str> {
         let parent = part
@@ -278,7 +273,7 @@ impl Parts {
             .parent
             .as_deref()
             .filter(|_| self.parents.several)?;
-        let live = self.by_id.get(parent).map(|index| &self.live[*index]);
+        let live = self.by_id.get(parent).map(|number| &self.live[number]);
         live.and_then(|owner| owner.known.title.as_deref())
             .or(Some(parent))
     }
@@ -297,10 +292,10 @@ impl Parts {
         (self.live.len() + self.beyond.names.len(), self.beyond.more)
     }
 
-    /// How many live parts were reported in somebody else's format.
+    /// How many live parts come from another program's format.
     #[must_use]
     pub(crate) fn of_others(&self) -> usize {
-        let parts = self.live.iter();
+        let parts = self.live.values();
         parts.filter(|part| part.source.is_some()).count()
     }
 
@@ -308,34 +303,34 @@ impl Parts {
     /// the task itself. A part whose parent is not live stands at the top.
     #[must_use]
     pub(crate) fn tree(&self, at_most: usize) -> Vec<(usize, &Part)> {
-        let mut children: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
-        for (index, part) in self.live.iter().enumerate() {
+        let mut children: HashMap<Option<u64>, Vec<u64>> = HashMap::new();
+        for (&number, part) in &self.live {
             let parent = part.known.parent.as_deref();
             let parent = parent.and_then(|parent| self.by_id.get(parent).copied());
             // A child may claim to be its own ancestor. Only an earlier part can be a parent, so there are no circles.
-            let parent = parent.filter(|parent| *parent < index);
-            children.entry(parent).or_default().push(index);
+            let parent = parent.filter(|parent| *parent < number);
+            children.entry(parent).or_default().push(number);
         }
         let mut lines = Vec::new();
-        let mut open: Vec<(usize, usize)> = Vec::new();
-        let push_all = |open: &mut Vec<(usize, usize)>, parent, depth| {
-            if let Some(indices) = children.get(&parent) {
-                open.extend(indices.iter().rev().map(|index| (depth, *index)));
+        let mut open: Vec<(usize, u64)> = Vec::new();
+        let push_all = |open: &mut Vec<(usize, u64)>, parent, depth| {
+            if let Some(numbers) = children.get(&parent) {
+                open.extend(numbers.iter().rev().map(|number| (depth, *number)));
             }
         };
         push_all(&mut open, None, 1);
-        while let Some((depth, index)) = open.pop() {
+        while let Some((depth, number)) = open.pop() {
             if lines.len() == at_most {
                 break;
             }
-            lines.push((depth, &self.live[index]));
-            push_all(&mut open, Some(index), depth + 1);
+            lines.push((depth, &self.live[&number]));
+            push_all(&mut open, Some(number), depth + 1);
         }
         lines
     }
 }
 
-/// As much of a text as is kept.
+/// The part of a text that is kept.
 #[must_use]
 pub(crate) fn clipped(text: &str) -> &str {
     &text[..text.floor_char_boundary(TEXT_LIMIT)]

@@ -67,17 +67,16 @@ impl Run<'_> {
                     self.send_when_written(|| Input::Cleared);
                 }
                 Action::Draw => self.tell_of_run(What::Terminal { ours: true }),
-                Action::Lend(task) => match self.terminal.lend() {
-                    Some(order) => {
+                Action::Lend(task) => {
+                    if let Some(order) = self.terminal.lend() {
                         // Until then the output of all tasks waits.
                         self.tell(task, What::Terminal { ours: false });
                         self.order(task, order);
-                    }
-                    None => {
+                    } else {
                         let actions = self.lease.returned(task, true);
                         self.follow_lease(actions);
                     }
-                },
+                }
                 Action::TakeBack(task) => self.order(task, Order::TakeBack),
                 Action::Signal(to, signal) => self.send_signal(to, signal),
                 Action::Stop(signal, scope) => {

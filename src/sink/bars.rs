@@ -29,6 +29,7 @@ use std::time::Duration;
 use crate::dialect::FILES;
 use crate::event::{Ending, Event, FinalState, Reason, Stream, Summary, TaskId, What};
 use crate::flow::Permit;
+use crate::model::verdict::Verdicts;
 
 use self::glyphs::Glyphs;
 use self::layout::Layout;
@@ -483,8 +484,7 @@ impl Bars {
     fn output(
         &mut self,
         task: TaskId,
-        stream: Stream,
-        bytes: &[u8],
+        (stream, bytes, verdicts): (Stream, &[u8], &Verdicts),
         permit: &Permit,
         at: Duration,
     ) {
@@ -497,7 +497,7 @@ impl Bars {
         if as_is {
             view.output.show(stream as usize, bytes, at);
         } else {
-            view.printed(stream, bytes, at);
+            view.printed(stream, bytes, verdicts, at);
         }
         if lent && !has_terminal {
             return;
@@ -634,8 +634,12 @@ impl Sink for Bars {
             What::Output {
                 stream,
                 bytes,
+                verdicts,
                 permit,
-            } => self.output(task, *stream, bytes, permit, at),
+            } => {
+                let output = (*stream, bytes.as_slice(), *verdicts);
+                self.output(task, output, permit, at);
+            }
             What::Terminal { ours: true } => self.take_back(),
             What::Terminal { ours: false } => self.lend(event.task, at),
             What::Resized => self.news = true,

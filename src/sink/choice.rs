@@ -207,7 +207,7 @@ fn json(
     } else {
         return Ok(None);
     };
-    let json = Json::new(Writer::new(place, on_gone), display.name.clone(), on_stdout);
+    let json = Json::new(Writer::new(place, on_gone), on_stdout);
     let json = json.on_terminal(on_stdout && isatty(stdout()));
     Ok(Some(Box::new(json)))
 }

@@ -33,6 +33,7 @@ impl Sink for Log {
                 stream,
                 bytes,
                 permit,
+                ..
             } => {
                 let bytes = self.lines.add(task, *stream, bytes);
                 self.writer.send(bytes, vec![(*permit).clone()]);

@@ -274,6 +274,7 @@ impl Sink for Spool {
 mod tests {
     use super::*;
     use crate::flow::Credit;
+    use crate::model::verdict::Verdicts;
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
     use std::sync::mpsc;
     use std::time::Duration;
@@ -357,6 +358,7 @@ mod tests {
                 let what = What::Output {
                     stream: Stream::Stdout,
                     bytes: &Arc::new(format!("{name} {line}\n").into_bytes()),
+                    verdicts: &Verdicts::default(),
                     permit: &credit.permit(1),
                 };
                 let (task, at) = (Some(task), Duration::ZERO);

@@ -51,7 +51,9 @@ impl Streams {
         if let Some(terminal) = places.find(|place| place.is_terminal)
             && let Some(mut modes) = self.modes.remove(&task)
         {
-            terminal.writer.send(modes.undo(end), Vec::new());
+            terminal
+                .writer
+                .send(modes.undo(end == FinalState::Completed), Vec::new());
         }
     }
 }
@@ -64,6 +66,7 @@ impl Sink for Streams {
                 stream,
                 bytes,
                 permit,
+                ..
             } => {
                 let Some(place) = &mut self.places[*stream as usize] else {
                     return;

@@ -1,6 +1,6 @@
 //! Which of the three standard streams were closed when this process began.
 //!
-//! Before `main`, Rust opens `/dev/null` in the place of a closed one, so that no file of ours gets its number. Afterwards
+//! Before `main`, std (or `start.rs`) opens `/dev/null` in the place of a closed one, so that no file of ours gets its number. Afterwards
 //! nothing tells it from a stream that the caller redirected there (Python's DEVNULL is opened in just the same way), and
 //! the output of `progrun -- echo hi >&-` would seem to have been written. So it is looked at earlier still, by an
 //! initialiser that the loader runs. Where there is none, no stream counts as closed.

@@ -65,3 +65,53 @@ impl Plan<'_> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::{AsFd, AsRawFd};
+
+    use super::*;
+
+    #[test]
+    fn descriptors_can_take_the_numbers_of_each_other() {
+        let (mut read, first) = io::pipe().unwrap();
+        let (mut other_read, second) = io::pipe().unwrap();
+        let (one, two) = (first.as_raw_fd(), second.as_raw_fd());
+        let says = format!("echo at {one} >/dev/fd/{one}; echo at {two} >/dev/fd/{two}");
+        let command = ["sh", "-c", &says].map(OsString::from);
+        let plan = Plan {
+            command: &command,
+            variables: &[],
+            moves: &[(first.as_fd(), two), (second.as_fd(), one)],
+            closed: &[],
+            session: false,
+            terminal: None,
+        };
+        let started = plan.start().unwrap();
+        let reaped = reap::reap(started.pid).unwrap();
+        assert!(reaped.status.success());
+        drop((first, second));
+        let mut said = [String::new(), String::new()];
+        read.read_to_string(&mut said[0]).unwrap();
+        other_read.read_to_string(&mut said[1]).unwrap();
+        assert_eq!(said, [format!("at {two}\n"), format!("at {one}\n")]);
+    }
+
+    #[test]
+    fn a_variable_can_be_changed_and_left_out() {
+        let says = r#"test "$ADDED" = 1 && test -z "${HOME+x}" && exit 3"#;
+        let command = ["/bin/sh", "-c", says].map(OsString::from);
+        let plan = Plan {
+            command: &command,
+            variables: &[("ADDED", Some("1".into())), ("HOME", None)],
+            moves: &[],
+            closed: &[],
+            session: true,
+            terminal: None,
+        };
+        let started = plan.start().unwrap();
+        let reaped = reap::reap(started.pid).unwrap();
+        assert_eq!(reaped.status.code(), Some(3));
+    }
+}

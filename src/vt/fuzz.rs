@@ -2,7 +2,7 @@
 
 use super::requests::{RequestScanner, TerminalRequest, question_at_end};
 
-/// The listener hears the same wherever the bytes are cut, and never asks to cut where there is nothing. The first byte says
+/// The scanner finds the same wherever the bytes are cut, and never asks to cut where there is nothing. The first byte says
 /// where the others are cut.
 ///
 /// # Panics
@@ -13,16 +13,16 @@ pub(crate) fn requests(data: &[u8]) {
         return;
     };
     let pieces: Vec<_> = bytes.chunks(1 + usize::from(first & 15)).collect();
-    assert_eq!(heard(&pieces), heard(&[bytes]));
+    assert_eq!(found(&pieces), found(&[bytes]));
 }
 
-/// What was wished, and what the child has of the screen at the end.
-fn heard(pieces: &[&[u8]]) -> (Vec<String>, bool, bool) {
-    let mut listener = RequestScanner::default();
-    let mut wishes = Vec::new();
+/// What was requested, and what the child has of the screen at the end.
+fn found(pieces: &[&[u8]]) -> (Vec<String>, bool, bool) {
+    let mut scanner = RequestScanner::default();
+    let mut requests = Vec::new();
     for piece in pieces {
-        for wish in listener.listen(piece) {
-            wishes.push(match wish {
+        for request in scanner.scan(piece) {
+            requests.push(match request {
                 TerminalRequest::Take(at) => {
                     assert!(at <= piece.len());
                     "Take".to_owned()
@@ -33,7 +33,7 @@ fn heard(pieces: &[&[u8]]) -> (Vec<String>, bool, bool) {
         let question = question_at_end(piece);
         assert!(question.is_none_or(|at| at < piece.len()));
     }
-    (wishes, listener.has_screen(), listener.will_leave())
+    (requests, scanner.has_screen(), scanner.will_leave())
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_once_heard_otherwise_when_it_was_cut_is_heard_the_same() {
+    fn what_was_once_found_otherwise_when_it_was_cut_is_found_the_same() {
         for input in crate::regressions("requests") {
             requests(&input);
         }

@@ -1,33 +1,34 @@
 //! Splits what is written to a terminal into text, control characters and sequences.
 //!
 //! Responsible for the grammar of ECMA-48 as terminals understand it, also where a piece is cut into several writes and
-//! where a control character of 8 bits stands for two of 7: U+0080 to U+009F in UTF-8. A lone byte of these values is one
-//! only for a terminal whose character set is not UTF-8; in UTF-8 it is text, of an older character set most likely.
-//! Refuses to know what any of it means: the child's worker listens for questions to the terminal, the screen for what
-//! moves the cursor. Memory is bounded: a string that is too long is given in parts, as it comes.
+//! where a control character of 8 bits (C1) stands for two of 7: U+0080 to U+009F in UTF-8. A lone byte of these values
+//! is a control character only for a terminal whose character set is not UTF-8; in UTF-8 it is text, most likely of an
+//! older character set. Refuses to know what any of it means. Memory is bounded: a string that is too long is given in
+//! parts, as it comes.
 
-/// No sequence with a meaning for us is longer, a link of several KiB included; an image may be.
+/// The longest sequence that is kept. All that we understand are shorter, a link (OSC 8) of several KiB included; an
+/// image may be longer.
 const LONGEST: usize = 16 * 1024;
 
 /// A piece of what is written to a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// Characters, or bytes that are none; a character may be cut in two.
+    /// Text. A character may be cut in two, and a byte may be none.
     Text(&'a [u8]),
     /// A control character other than the escape character.
     Control(u8),
-    /// `ESC [ parameters last`: most of what moves, erases and colors.
+    /// A control sequence (CSI), `ESC [ parameters last`: most of what moves, erases and colors.
     Csi {
         /// Digits, semicolons, a private mark before and intermediate characters after them.
         parameters: &'a [u8],
-        /// What is to be done.
+        /// The final byte, which names the function.
         last: u8,
     },
     /// A short sequence, such as `7` of `ESC 7`.
     Escape(&'a [u8]),
-    /// A string.
+    /// A string: OSC, DCS, APC, PM or SOS.
     String {
-        /// Its kind and what it says, such as `]0;title` of an operating system command.
+        /// Its kind and what it says, such as `]0;title` of an operating system command (OSC).
         content: &'a [u8],
         /// All of it, with what ends it.
         written: &'a [u8],
@@ -63,7 +64,7 @@ enum Whole<'bytes> {
     Escape,
     Csi,
     String,
-    /// What is kept of a string that is too long.
+    /// The kept part of a string that is too long.
     LongBegins,
     /// More of it, kept or from what is being written.
     LongKept,
@@ -75,11 +76,11 @@ pub(crate) const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
 const CANCEL: u8 = 0x18;
 const SUBSTITUTE: u8 = 0x1a;
-/// Ends a string.
+/// Ends a string (ST).
 const TERMINATOR: &[u8] = b"\x1b\\";
 /// The first byte of U+0080 to U+00BF.
 const LEAD: u8 = 0xc2;
-/// ST as one byte.
+/// ST as one byte (C1).
 const TERMINATOR_8: u8 = 0x9c;
 
 /// Ends whatever is begun, in every terminal: CAN drops a sequence, and ST is for those that take it as part of a string.
@@ -95,7 +96,8 @@ pub(crate) struct Splitter {
     missing: u8,
     /// Whether a lone byte can be a control character of 8 bits.
     eight_bits: bool,
-    /// Of a string that is too long: whether it may hold line ends, and whether a doubled escape character is part of it.
+    /// About a string that is too long: whether it may hold line ends, and whether a doubled escape character is part
+    /// of it.
     lines: bool,
     wrapped: bool,
 }
@@ -108,7 +110,7 @@ impl Splitter {
         self
     }
 
-    /// One for the same terminal that has seen nothing yet.
+    /// A splitter for the same terminal that has seen nothing yet.
     #[must_use]
     pub(crate) fn anew(&self) -> Self {
         Self::default().eight_bits(self.eight_bits)
@@ -120,7 +122,8 @@ impl Splitter {
         self.state != State::Text
     }
 
-    /// Whether `bytes` are text and control characters alone, and neither end nor begin what the splitter has to know.
+    /// Whether `bytes` are text and control characters alone, and neither end nor begin anything that the splitter has
+    /// to remember.
     #[must_use]
     pub(crate) fn has_nothing_in(&self, bytes: &[u8]) -> bool {
         // A byte beyond ASCII may begin a control character of 8 bits, or a character that another piece ends.
@@ -130,7 +133,7 @@ impl Splitter {
             && memchr::memchr(ESCAPE, bytes).is_none()
     }
 
-    /// The sequence that is begun, as far as it was written and not given.
+    /// The begun sequence, as far as it was written and not given out.
     #[must_use]
     pub(crate) fn written(&self) -> &[u8] {
         if self.state == State::Long {
@@ -197,8 +200,8 @@ impl Splitter {
         }
     }
 
-    /// Takes a sequence off `rest`, which begins with an escape character or goes on with what is begun. None if it is
-    /// not complete, and if it is none: then what is no part of it is left in `rest`.
+    /// Takes a sequence off `rest`, which begins with an escape character or goes on with a begun sequence. None if it
+    /// is not complete, and if the bytes are none: then what does not belong to it is left in `rest`.
     pub(crate) fn sequence<'piece, 'bytes: 'piece>(
         &'piece mut self,
         rest: &mut &'bytes [u8],
@@ -237,7 +240,7 @@ impl Splitter {
             }
             if self.state == State::LongEscape {
                 if byte != b'\\' && !self.wrapped {
-                    // Cut short by another sequence: that one is for a terminal that is in no string any more.
+                    // Another sequence cuts the string short. That one is for a terminal that is in no string any more.
                     self.begin();
                     return Some(Whole::Long(TERMINATOR));
                 }
@@ -262,7 +265,7 @@ impl Splitter {
             }
             match (self.state, byte) {
                 (State::String, ESCAPE) => self.go_on(byte, State::StringEscape),
-                // Whatever was begun.
+                // Ends whatever is begun.
                 (_, ESCAPE) => self.begin(),
                 (State::Escape, b'[') | (State::Csi, b' '..=b'?') => self.go_on(byte, State::Csi),
                 (State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => {
@@ -300,8 +303,8 @@ impl Splitter {
                 (State::String, b'\n' | b'\r') if holds_lines(&self.sequence) => {
                     self.go_on(byte, State::String);
                 }
-                // Of other strings none holds a line end. What looks like the beginning of one is often binary rubbish, and it
-                // would be a pity if all that follows were lost in it.
+                // No other string holds a line end. What looks like the beginning of one is often binary rubbish, and
+                // all text after it would be lost in it.
                 (State::String, b'\n' | b'\r' | CANCEL | SUBSTITUTE)
                 | (
                     State::Text
@@ -395,12 +398,12 @@ impl Splitter {
         self.go_on(ESCAPE, State::Escape);
     }
 
-    /// Begins what a control character of 8 bits does, and gives it if that is all.
+    /// Begins the sequence of a control character of 8 bits, and gives it if it is complete.
     fn begin_by_one(&mut self, control: u8) -> Option<Whole<'static>> {
         self.begin();
         let mut second: &[u8] = &[control - 0x40];
         let whole = self.finish(&mut second)?;
-        // Nothing else is complete with two characters.
+        // No other sequence is complete with two characters.
         Some(match whole {
             Whole::Escape => Whole::Escape,
             _ => Whole::LongKept,
@@ -416,7 +419,7 @@ impl Splitter {
     }
 }
 
-/// Whether a string that begins so may hold line ends: images and what is copied are written in lines by some programs.
+/// Whether a string that begins so may hold line ends: some programs write images and clipboard data in lines.
 fn holds_lines(begin: &[u8]) -> bool {
     is_image(begin.get(1..).unwrap_or_default())
         || begin.starts_with(b"\x1b]52;")
@@ -428,7 +431,7 @@ fn is_wrapped(begin: &[u8]) -> bool {
     begin.starts_with(b"\x1bPtmux;")
 }
 
-/// Whether a string that begins so is an image: sixels, or in the protocols that iTerm and kitty began.
+/// Whether a string that begins so is an image: sixels, or one in the protocols of iTerm and kitty.
 #[must_use]
 pub(crate) fn is_image(content: &[u8]) -> bool {
     let is_parameter = |byte: &&u8| matches!(byte, b'0'..=b'9' | b';');
@@ -444,7 +447,7 @@ fn is_control(byte: u8) -> bool {
     byte < b' ' || byte == 0x7f
 }
 
-/// The numbers of a sequence; what is missing or none is 0.
+/// The numbers of a sequence. A missing or invalid one is 0.
 pub(crate) fn numbers(parameters: &[u8]) -> impl Iterator<Item = usize> {
     parameters.split(|byte| *byte == b';').map(|digits| {
         std::str::from_utf8(digits)

@@ -1,12 +1,12 @@
-//! What one stream of the child would have left on a terminal of its own: which of its lines are done, and which are
+//! The lines that one stream of the child would leave on a terminal of its own: which of them are done, and which are
 //! still being redrawn.
 //!
-//! A line that was never redrawn is kept as it was written, and given out when it is complete. One that was, by a
-//! carriage return, backspaces or any motion of the cursor, is kept in columns; what it is last is given out when it is
-//! complete. A program that moves up has as many last lines kept back as it has moved up so far; those that were given
-//! out already are taken back if nothing else was written since.
+//! A line that was never redrawn is kept as it was written, and given out when it is complete. A line that was redrawn,
+//! by a carriage return, backspaces or any motion of the cursor, is kept in columns; its last state is given out when
+//! it is complete. If a program has moved up by some lines, as many last lines are kept back from then on; lines that
+//! were given out already are taken back if nothing else was written since.
 //!
-//! Refuses to know when anything is drawn, and bars.
+//! Refuses to know when anything is drawn, and what bars are.
 
 mod row;
 mod sequence;
@@ -22,13 +22,14 @@ use super::sgr::Style;
 
 pub(crate) use self::row::rows_of;
 
-/// How many lines are kept back at most: no program redraws more than a screen.
+/// The most lines that are kept back: no program redraws more than a screen.
 const MOST_ROWS: usize = 128;
-/// How much of what was given out can be taken back.
+/// How much of what was given out can be taken back, in bytes.
 const TAIL: usize = 16 * 1024;
-/// How much of a line that is not complete is gathered.
+/// How much of a line that is not complete is gathered, in bytes.
 const GATHER: usize = 64 * 1024;
-/// No program redraws a longer line than this: it is given out when it is complete, with all above it.
+/// The longest line that is kept for redrawing, in columns. A longer one is given out when it is complete, with all
+/// above it.
 const LONGEST: usize = 4096;
 
 const ENQUIRY: u8 = 0x05;
@@ -48,7 +49,7 @@ pub(crate) struct LineBuffer {
     row: usize,
     column: usize,
     style: Style,
-    /// The style that what was given out has left on.
+    /// The style that is on after what was given out.
     left: Style,
     /// How many bytes of the only line, which is as it was written, were given out before it is complete.
     shown: usize,
@@ -56,23 +57,23 @@ pub(crate) struct LineBuffer {
     returned: bool,
     /// The first bytes of a character.
     partial: Vec<u8>,
-    /// How many lines the program has moved up so far.
+    /// How many lines the program has moved up so far, at most.
     depth: usize,
-    /// The last of what was given out, while nothing else was written after it.
+    /// The end of what was given out, while nothing else was written after it.
     tail: Vec<u8>,
     saved: (usize, usize, Style),
-    /// What is written at absolute places, by row; none if the cursor is among the lines.
+    /// Text at absolute places, by row (a status line); none while the cursor is among the lines.
     elsewhere: Option<usize>,
     places: Vec<(usize, Cells)>,
-    /// What a line of state says that is written beside the lines.
+    /// The text of a status line beside the lines.
     state: Option<String>,
-    /// Whether the string that is too long, and is being written, is for the terminal.
+    /// Whether the overlong string that is being written goes to the terminal.
     passes: bool,
     /// Whether there is text in the only line that is not shown.
     has_text: bool,
     /// How many columns the screen has.
     width: usize,
-    /// What the redrawn line says, if that was asked for since something was written.
+    /// The text of the redrawn line, if it was asked for since the last write.
     message: OnceCell<Option<String>>,
 }
 
@@ -102,14 +103,14 @@ impl Default for LineBuffer {
     }
 }
 
-/// What follows from what was written.
+/// What follows from a write.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// The last of what was given out before, to be taken back first.
+    /// The end of what was given out before, to be taken back first.
     pub(crate) back: Vec<u8>,
     /// What is to be shown then.
     pub(crate) done: Vec<u8>,
-    /// What is for the terminal, and has no place on the screen, such as its title.
+    /// Bytes for the terminal that have no place on the screen, such as its title.
     pub(crate) aside: Vec<u8>,
 }
 
@@ -145,15 +146,15 @@ impl LineBuffer {
         if self.rows[self.row].length() > GATHER {
             self.flush(change);
         }
-        // Not at each write, for what stays is moved to the front.
+        // Not at each write: the lines that stay are moved to the front.
         if self.tail.len() > 2 * TAIL {
             let begin = end_of(&self.tail).start;
             self.tail.drain(..begin);
         }
     }
 
-    /// What a line that is being redrawn says now. It is found when it is asked for, once a frame, and not at each write: a
-    /// program may write byte by byte, below many lines that are kept back.
+    /// The text of the line that is being redrawn. It is found when it is asked for, once a frame, and not at each
+    /// write: a program may write byte by byte, below many lines that are kept back.
     pub(crate) fn message(&self) -> Option<&str> {
         self.message.get_or_init(|| self.live_text()).as_deref()
     }
@@ -170,13 +171,13 @@ impl LineBuffer {
         self.tail.clear();
     }
 
-    /// Whether there is text that is not shown, and nobody has redrawn.
+    /// Whether there is text that is not shown, and that is not being redrawn.
     pub(crate) fn has_open(&self) -> bool {
-        // One that ends with a carriage return will be redrawn, unless that is half of its end.
+        // A line that ends with a carriage return is about to be redrawn, unless that is half of its end.
         self.has_text && !self.returned && self.open().is_some()
     }
 
-    /// Shows that.
+    /// Shows the open line.
     pub(crate) fn show_open(&mut self, change: &mut Change) {
         let Some(line) = self.open() else {
             return;
@@ -199,7 +200,7 @@ impl LineBuffer {
         self.row > 0 && self.row + 1 == self.rows.len()
     }
 
-    /// Shows these. They can be taken back.
+    /// Shows these lines. They can be taken back.
     pub(crate) fn show_lines(&mut self, change: &mut Change) {
         while self.has_lines() {
             self.give_first(change);
@@ -251,7 +252,7 @@ impl LineBuffer {
             && !self.splitter.is_within()
     }
 
-    /// The way of most output, at the price of a copy.
+    /// The way of most output, for the price of a copy.
     fn write_lines(&mut self, bytes: &[u8], change: &mut Change) {
         let complete = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
         if complete > 0 {
@@ -271,7 +272,7 @@ impl LineBuffer {
 
     fn write_pieces(&mut self, bytes: &[u8], change: &mut Change) {
         let mut rest = bytes;
-        // What it gives is lent, and the page has to be free meanwhile.
+        // The pieces borrow from the splitter, and the buffer has to be free meanwhile.
         let mut splitter = std::mem::take(&mut self.splitter);
         while let Some(piece) = splitter.next(&mut rest) {
             // Not before it is known that no line end follows.
@@ -323,7 +324,7 @@ impl LineBuffer {
                 self.column = self.column.saturating_sub(1);
             }
             BELL => change.aside.push(control),
-            // Asks the terminal who it is.
+            // Asks the terminal for its name (ENQ).
             ENQUIRY => {}
             b'\t' if !self.is_at_end() => self.column = tab(self.column),
             _ => self.keep(&[control]),
@@ -356,7 +357,7 @@ impl LineBuffer {
         }
     }
 
-    /// The columns that the cursor is in, which are drawn.
+    /// The columns of the cursor's line.
     fn cells(&mut self) -> &mut Cells {
         if let Some(place) = self.elsewhere {
             let known = self.places.iter().position(|(row, _)| *row == place);
@@ -367,7 +368,7 @@ impl LineBuffer {
                 self.places.push((place, Cells::default()));
                 self.places.len() - 1
             });
-            // The last one says what is going on.
+            // The last line says what is going on.
             let place = self.places.remove(index);
             self.places.push(place);
             let last = self.places.len() - 1;
@@ -383,7 +384,7 @@ impl LineBuffer {
 
     fn line_feed(&mut self, change: &mut Change) {
         if self.elsewhere.take().is_some() {
-            // Whoever wrote there is done with it.
+            // The program has left the status line.
             let mut places = std::mem::take(&mut self.places);
             places.sort_unstable_by_key(|(row, _)| *row);
             if !places.is_empty() {
@@ -422,7 +423,7 @@ impl LineBuffer {
                 break;
             };
             let begin = memchr::memrchr(b'\n', &self.tail[..length]).map(|newline| newline + 1);
-            // What was cut off at its beginning is no line.
+            // A row whose beginning was cut off is no line.
             let Some(begin) = begin.or((self.tail.len() < TAIL).then_some(0)) else {
                 break;
             };
@@ -456,7 +457,7 @@ impl LineBuffer {
     }
 
     fn restore(&mut self) {
-        // What was written elsewhere meanwhile was a line of state.
+        // The text at an absolute place was a status line.
         if self.elsewhere.take().is_some() {
             self.state = self.places.last().map(|(_, place)| place.text());
             self.places.clear();
@@ -482,9 +483,9 @@ impl LineBuffer {
         }
     }
 
-    /// Clears the screen, and what is drawn on it.
+    /// Clears the screen (ED), and what is drawn on it.
     fn clear(&mut self, change: &mut Change) {
-        // In the color that is on now, whatever is dropped with the lines.
+        // The color that is on now stays on, whatever is dropped with the lines.
         change.done.extend_from_slice(b"\x1b[0m");
         change.done.extend(self.left.to(&self.style));
         change.done.extend_from_slice(b"\x1b[H\x1b[2J");
@@ -524,7 +525,7 @@ impl LineBuffer {
 
     /// Takes back what was given out, from this byte of the tail on.
     fn take_back(&mut self, from: usize, change: &mut Change) {
-        // Whichever of the styles was on there: it is switched off before anything else is given out.
+        // The style at that place is not known: it is switched off before anything else is given out.
         let has_style = !self.left.is_usual();
         let written = if has_style {
             &self.tail[..]
@@ -574,7 +575,8 @@ fn is_plain(bytes: &[u8]) -> bool {
             b'\r' | BACKSPACE | ESCAPE | ENQUIRY | SHIFT_OUT | SHIFT_IN
         )
     };
-    // Not bytes that are no characters, either: they are control characters where the terminal's are not UTF-8.
+    // Bytes that are no characters are excluded: they are control characters where the terminal's character set is not
+    // UTF-8.
     let is_text = || {
         let text = std::str::from_utf8(bytes);
         text.is_ok_and(|text| {
@@ -675,7 +677,7 @@ mod tests {
         assert_eq!(change(&mut page, b"\r 20%"), pair(" 10%", ""));
         assert_eq!(page.message(), Some(" 20%"));
         assert_eq!(change(&mut page, b"\n"), pair("", " 20%\n"));
-        // Not when somebody else has written after it.
+        // Another program has written after it.
         change(&mut page, b" 10%");
         page.show_open(&mut Change::default());
         page.is_covered();

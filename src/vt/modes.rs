@@ -1,9 +1,9 @@
-//! What a command has switched on in the terminal and not off again: who is killed in an editor leaves it to us.
+//! Terminal modes that the child switched on and did not switch off; they are undone when it is killed, in an editor
+//! for example.
 //!
-//! Listens to what is written there, and says how to undo it. Refuses to know the terminal.
+//! Reads what is written to the terminal, and says how to undo it. Refuses to know the terminal.
 
 use super::lexer::{ESCAPE, Piece, Splitter, numbers};
-use crate::event::FinalState;
 
 use super::sgr::Style;
 
@@ -15,11 +15,11 @@ const OFF: [usize; 16] = [
 /// Modes that are on as a rule: lines that wrap, and a cursor.
 const ON: [usize; 2] = [7, 25];
 
-/// What is not as it usually is.
+/// A mode that is not as it usually is.
 #[derive(Debug, Default)]
 pub(crate) struct Modes {
     splitter: Splitter,
-    /// In the order in which it was changed.
+    /// The modes in the order in which they were changed.
     changed: Vec<Mode>,
     /// The colors, link and character set that are on.
     style: Style,
@@ -38,7 +38,7 @@ enum Mode {
 impl Modes {
     /// Takes in what is written to the terminal.
     pub(crate) fn note(&mut self, bytes: &[u8]) {
-        // Where nothing begins that a terminal remembers, of 7 bits or of 8.
+        // Skips text in which nothing begins that a terminal remembers, of 7 bits or of 8.
         let begins = |byte: &u8| matches!(*byte, ESCAPE | 0x0e | 0x0f | 0xc2);
         if !self.splitter.is_within() && !bytes.iter().any(begins) {
             return;
@@ -92,10 +92,11 @@ impl Modes {
         screens.iter().any(|screen| self.changed.contains(screen))
     }
 
-    /// What makes everything as usual at the end of the command: the last that was changed first. A command that ended well
-    /// may have meant to hide the cursor, as tput does; but for a screen that the user cannot leave any more.
-    pub(crate) fn undo(&mut self, end: FinalState) -> Vec<u8> {
-        if end == FinalState::Completed && !self.is_elsewhere() {
+    /// The bytes that make everything as usual at the end of the command: the last mode that was changed first. A
+    /// command that `ended_well` may have meant to hide the cursor, as `tput civis` does, so it stays hidden; but not on a
+    /// screen that the user cannot leave any more.
+    pub(crate) fn undo(&mut self, ended_well: bool) -> Vec<u8> {
+        if ended_well && !self.is_elsewhere() {
             self.changed
                 .retain(|mode| !matches!(mode, Mode::Private(number) if ON.contains(number)));
         }
@@ -107,7 +108,7 @@ impl Modes {
             Mode::OtherKeys => "\x1b[>4m".to_owned(),
         });
         let mut off = off.collect::<String>().into_bytes();
-        // Last, for a screen that is left brings back the colors of when it was entered.
+        // Last: leaving a screen restores the colors of when it was entered.
         off.extend(std::mem::take(&mut self.style).off());
         off
     }
@@ -122,7 +123,7 @@ mod tests {
         for bytes in writes {
             modes.note(bytes.as_bytes());
         }
-        String::from_utf8(modes.undo(FinalState::Failed)).unwrap()
+        String::from_utf8(modes.undo(false)).unwrap()
     }
 
     #[test]
@@ -159,8 +160,8 @@ mod tests {
     fn a_command_that_ends_well_may_hide_the_cursor_but_leave_no_screen() {
         let mut modes = Modes::default();
         modes.note(b"\x1b[?25l\x1b[?1004h\x1b[31m");
-        assert_eq!(modes.undo(FinalState::Completed), b"\x1b[?1004l\x1b[0m");
+        assert_eq!(modes.undo(true), b"\x1b[?1004l\x1b[0m");
         modes.note(b"\x1b[?25l\x1b[?1049h");
-        assert_eq!(modes.undo(FinalState::Completed), b"\x1b[?1049l\x1b[?25h");
+        assert_eq!(modes.undo(true), b"\x1b[?1049l\x1b[?25h");
     }
 }

@@ -1,8 +1,9 @@
-//! Listens to what a child writes to its pseudo-terminal for what a terminal does about it, other than to show it.
+//! Finds in what a child writes to its pseudo-terminal the requests to which a terminal reacts other than by showing
+//! text.
 //!
-//! Three things: questions that want an answer (`ESC[6n`: where is the cursor?), for who asks may wait for ever; taking
-//! the whole screen, as vim and htop do; and waiting for keys, as an interactive bash does. Refuses to know how an answer
-//! is sent and the terminal lent.
+//! There are three: questions that want an answer (DSR, DA: `ESC[6n` asks where the cursor is), without which the
+//! program may wait for ever; taking the whole screen, as vim and htop do; and reading keys, as an interactive bash
+//! does. Refuses to know how an answer is sent and the terminal lent.
 
 use std::fmt::Write;
 
@@ -10,31 +11,31 @@ use rustix::termios::Winsize;
 
 use super::lexer::{ESCAPE, Piece, Splitter, numbers};
 
-/// What a terminal has to do.
+/// A request to a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TerminalRequest {
     /// Answer.
     Answer(Question),
     /// Give the whole screen, from this byte on.
     Take(usize),
-    /// Give the keyboard: pasted text is to be marked, so keys are about to be read.
+    /// Give the keyboard: bracketed paste is switched on, so keys are about to be read.
     Keys,
 }
 
 /// Questions to which programs wait for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
-    /// Are you there?
+    /// DSR 5: are you there?
     Status,
-    /// Where is the cursor?
+    /// DSR 6: where is the cursor?
     Position,
-    /// What are you?
+    /// DA: what are you?
     Kind,
 }
 
 impl Question {
-    /// What a terminal of this size says. Nobody knows where the child's cursor is among the lines of ours; the last row
-    /// is where a program that writes line by line finds itself sooner or later.
+    /// The answer of a terminal of this size. The place of the child's cursor among our lines is not known; the last
+    /// row is where a program that writes line by line finds itself sooner or later.
     pub(crate) fn answer(self, size: Winsize) -> String {
         let mut answer = String::new();
         let _ = match self {
@@ -60,17 +61,17 @@ pub(crate) fn question_at_end(bytes: &[u8]) -> Option<usize> {
     asks.then_some(at)
 }
 
-/// What the child has of the screen.
+/// The part of the screen that the child has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Screen {
     /// Its lines.
     #[default]
     Lines,
-    /// It was cleared: what is written anywhere else now makes it a whole screen.
+    /// It was cleared: text anywhere else than at its top makes it a whole screen.
     Cleared,
     /// All of it, on a terminal that has only one.
     Whole,
-    /// All of the second one.
+    /// All of the alternate screen.
     Alternate,
 }
 
@@ -80,25 +81,25 @@ impl Screen {
     }
 }
 
-/// Listens to one stream.
+/// Scans one stream.
 #[derive(Debug, Default)]
 pub(crate) struct RequestScanner {
     splitter: Splitter,
     screen: Screen,
     /// Whether the cursor was sent to the first row and column, and not anywhere else.
     at_home: bool,
-    /// Whether pasted text is to be marked, which programs ask for while they read a line.
+    /// Whether bracketed paste is on, which programs switch on while they read a line.
     reads_keys: bool,
-    /// Whether the cursor's place is saved: what is written elsewhere then is a line of state, and not a screen.
+    /// Whether the cursor's place is saved (DECSC): text elsewhere is a status line then, and not a screen.
     saved: bool,
 }
 
 impl RequestScanner {
-    /// What the terminal has to do about `bytes`, in order.
-    pub(crate) fn listen(&mut self, bytes: &[u8]) -> Vec<TerminalRequest> {
-        let mut wishes = Vec::new();
+    /// The requests in `bytes`, in order.
+    pub(crate) fn scan(&mut self, bytes: &[u8]) -> Vec<TerminalRequest> {
+        let mut requests = Vec::new();
         if self.splitter.has_nothing_in(bytes) {
-            return wishes;
+            return requests;
         }
         let mut rest = bytes;
         let mut start = 0;
@@ -115,14 +116,14 @@ impl RequestScanner {
             let before = self.screen.is_taken();
             let mut row = numbers(parameters);
             match (parameters, last) {
-                (b"5", b'n') => wishes.push(TerminalRequest::Answer(Question::Status)),
-                (b"6", b'n') => wishes.push(TerminalRequest::Answer(Question::Position)),
-                (b"" | b"0", b'c') => wishes.push(TerminalRequest::Answer(Question::Kind)),
+                (b"5", b'n') => requests.push(TerminalRequest::Answer(Question::Status)),
+                (b"6", b'n') => requests.push(TerminalRequest::Answer(Question::Position)),
+                (b"" | b"0", b'c') => requests.push(TerminalRequest::Answer(Question::Kind)),
                 (b"?1049" | b"?1047" | b"?47", b'h') => self.screen = Screen::Alternate,
                 (b"?1049" | b"?1047" | b"?47", b'l') => self.screen = Screen::Lines,
                 (b"?2004", b'h') if !self.reads_keys => {
                     self.reads_keys = true;
-                    wishes.push(TerminalRequest::Keys);
+                    requests.push(TerminalRequest::Keys);
                 }
                 (b"?2004", b'l') => self.reads_keys = false,
                 (b"", b's') => self.saved = true,
@@ -138,11 +139,11 @@ impl RequestScanner {
                 _ => {}
             }
             if self.screen.is_taken() && !before {
-                wishes.push(TerminalRequest::Take(start));
+                requests.push(TerminalRequest::Take(start));
             }
             start = bytes.len() - rest.len();
         }
-        wishes
+        requests
     }
 
     /// Whether the child has the whole screen.
@@ -150,7 +151,7 @@ impl RequestScanner {
         self.screen.is_taken()
     }
 
-    /// Whether the child has something of the terminal of which it will say when it needs it no more.
+    /// Whether the child will say when it no longer needs what it has of the terminal.
     pub(crate) fn will_leave(&self) -> bool {
         self.screen == Screen::Alternate || self.reads_keys
     }
@@ -166,23 +167,23 @@ impl RequestScanner {
 mod tests {
     use super::*;
 
-    fn wishes(writes: &[&str]) -> Vec<TerminalRequest> {
-        let mut listener = RequestScanner::default();
-        let listen = |write: &&str| listener.listen(write.as_bytes());
-        writes.iter().flat_map(listen).collect()
+    fn requests(writes: &[&str]) -> Vec<TerminalRequest> {
+        let mut scanner = RequestScanner::default();
+        let scan = |write: &&str| scanner.scan(write.as_bytes());
+        writes.iter().flat_map(scan).collect()
     }
 
     #[test]
     fn questions_are_heard_however_they_are_cut() {
         let position = TerminalRequest::Answer(Question::Position);
         let kind = TerminalRequest::Answer(Question::Kind);
-        assert_eq!(wishes(&["a\x1b[6nb\x1b[c"]), [position, kind]);
-        assert_eq!(wishes(&["a\x1b", "[", "6", "n"]), [position]);
+        assert_eq!(requests(&["a\x1b[6nb\x1b[c"]), [position, kind]);
+        assert_eq!(requests(&["a\x1b", "[", "6", "n"]), [position]);
         assert_eq!(
-            wishes(&["\x1b[5n"]),
+            requests(&["\x1b[5n"]),
             [TerminalRequest::Answer(Question::Status)]
         );
-        assert_eq!(wishes(&["\x1b[6;1m\x1b[16n 6n"]), []);
+        assert_eq!(requests(&["\x1b[6;1m\x1b[16n 6n"]), []);
     }
 
     #[test]
@@ -204,31 +205,34 @@ mod tests {
 
     #[test]
     fn a_program_takes_the_alternate_screen_and_leaves_it() {
-        let taken = wishes(&["ab\x1b[1m\x1b[?1049h\x1b[2J\x1b[5;5Hx", "\x1b[?1049l$ "]);
+        let taken = requests(&["ab\x1b[1m\x1b[?1049h\x1b[2J\x1b[5;5Hx", "\x1b[?1049l$ "]);
         assert_eq!(taken, [TerminalRequest::Take(6)]);
-        assert_eq!(wishes(&["ab\x1b[?10", "49hx"]), [TerminalRequest::Take(0)]);
+        assert_eq!(
+            requests(&["ab\x1b[?10", "49hx"]),
+            [TerminalRequest::Take(0)]
+        );
     }
 
     #[test]
     fn a_cleared_screen_is_taken_by_who_writes_all_over_it() {
-        assert_eq!(wishes(&["\x1b[H\x1b[2J\x1b[3Jline\n"]), []);
-        assert_eq!(wishes(&["\x1b[2J\x1b[5;1Hx"]), [TerminalRequest::Take(4)]);
+        assert_eq!(requests(&["\x1b[H\x1b[2J\x1b[3Jline\n"]), []);
+        assert_eq!(requests(&["\x1b[2J\x1b[5;1Hx"]), [TerminalRequest::Take(4)]);
         assert_eq!(
-            wishes(&["\x1b[H\x1b[Jx\x1b[5;1Hx"]),
+            requests(&["\x1b[H\x1b[Jx\x1b[5;1Hx"]),
             [TerminalRequest::Take(7)]
         );
-        // A line of state, as apt keeps it.
-        assert_eq!(wishes(&["\x1b[H\x1b[2J\x1b7\x1b[24;0f[##]\x1b8"]), []);
+        // A status line, as apt keeps it.
+        assert_eq!(requests(&["\x1b[H\x1b[2J\x1b7\x1b[24;0f[##]\x1b8"]), []);
         // An erased rest of a line.
-        assert_eq!(wishes(&["\x1b[J\x1b[5;1Hx"]), []);
+        assert_eq!(requests(&["\x1b[J\x1b[5;1Hx"]), []);
     }
 
     #[test]
     fn who_wants_pasted_text_marked_is_about_to_read_keys() {
-        assert_eq!(wishes(&["\x1b[?2004h$ "]), [TerminalRequest::Keys]);
+        assert_eq!(requests(&["\x1b[?2004h$ "]), [TerminalRequest::Keys]);
         let lines = ["\x1b[?2004h$ ", "\x1b[?2004l", "output", "\x1b[?2004h$ "];
         assert_eq!(
-            wishes(&lines),
+            requests(&lines),
             [TerminalRequest::Keys, TerminalRequest::Keys]
         );
     }
@@ -236,7 +240,7 @@ mod tests {
     #[test]
     fn a_line_of_state_takes_no_screen() {
         assert_eq!(
-            wishes(&["\x1b7\x1b[0;23r\x1b8\x1b[1A\x1b7\x1b[24;0f[##]\x1b8"]),
+            requests(&["\x1b7\x1b[0;23r\x1b8\x1b[1A\x1b7\x1b[24;0f[##]\x1b8"]),
             []
         );
     }

@@ -1,14 +1,14 @@
-//! What a terminal remembers of what was written, for what is written next: colors and attributes (SGR), an open link
-//! (OSC 8), and the character set (SCS, SO).
+//! What a terminal remembers for the text that follows: colors and attributes (SGR), an open link (OSC 8), and the
+//! character set (SCS, SO).
 //!
-//! Of colors and attributes that exclude each other the last is kept, so what is kept is short whatever a command writes.
-//! Refuses to know where it is on.
+//! Of colors and attributes that exclude each other only the last is kept, so the style stays short whatever a command
+//! writes. Refuses to know where it is on.
 
 use std::sync::Arc;
 
 use super::lexer::Piece;
 
-/// What is on. Many columns of a line share one.
+/// The style that is on. Many columns of a line share one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Style(Option<Arc<Look>>);
 
@@ -20,7 +20,7 @@ struct Look {
     link: Option<Arc<[u8]>>,
     /// What follows the escape character in the sequence that chose each of the four sets; empty for the usual one.
     sets: [Vec<u8>; 4],
-    /// What chose one of the sets; empty for the first.
+    /// What chose one of the sets (SI, SO); empty for the first.
     shift: Vec<u8>,
 }
 
@@ -30,14 +30,13 @@ const OFF: &[u8] = b"\x1b[0m";
 const UNLINKED: &[u8] = b"\x1b]8;;\x1b\\";
 const SHIFT_OUT: u8 = 0x0e;
 const SHIFT_IN: u8 = 0x0f;
-/// No color takes more; what does is left out.
+/// The longest parameters of a color. Longer ones are left out.
 const LONGEST: usize = 32;
-/// What chooses each of the four sets of 94 characters.
+/// Chooses each of the four sets of 94 characters (SCS).
 const SETS: [u8; 4] = *b"()*+";
 
 impl Style {
-    /// A style for which everything is to be switched off, because nothing more is known than that these bytes were
-    /// written, or a part of them.
+    /// A style for which everything is to be switched off, because these bytes were written, or only a part of them.
     pub(crate) fn of_unknown(written: &[u8]) -> Self {
         let has = |what: &[u8]| written.windows(what.len()).any(|bytes| bytes == what);
         if !has(b"\x1b") && !has(&[SHIFT_OUT]) {
@@ -64,7 +63,7 @@ impl Style {
         self.0.is_none()
     }
 
-    /// What switches it on where nothing is.
+    /// The bytes that switch it on where nothing is on.
     pub(crate) fn on(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let Some(look) = &self.0 else {
@@ -82,7 +81,7 @@ impl Style {
         bytes
     }
 
-    /// What switches it off.
+    /// The bytes that switch it off.
     pub(crate) fn off(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let Some(look) = &self.0 else {
@@ -108,7 +107,7 @@ impl Style {
         bytes
     }
 
-    /// What leads from what is on to what `next` has on.
+    /// The bytes that lead from this style to `next`.
     pub(crate) fn to(&self, next: &Self) -> Vec<u8> {
         if self == next {
             return Vec::new();
@@ -116,10 +115,10 @@ impl Style {
         [self.off(), next.on()].concat()
     }
 
-    /// Takes in a piece of what is written. Gives what was written if it is for the style.
+    /// Takes in a piece of what is written. Gives the bytes if the piece is about the style.
     pub(crate) fn note(&mut self, piece: &Piece<'_>) -> Option<Vec<u8>> {
         let mut look = match (&self.0, piece) {
-            // Most of what is written is not for it.
+            // Most pieces are not.
             (_, Piece::Text(_) | Piece::Control(..SHIFT_OUT | 0x10..)) => return None,
             (Some(look), _) => (**look).clone(),
             (None, _) => Look::default(),
@@ -153,7 +152,7 @@ impl Style {
                 };
                 [b"\x1b", set].concat()
             }
-            // A reset of the terminal, and a soft one: what they do beside that is not for the style.
+            // A reset of the terminal (RIS), and a soft one (DECSTR): their other effects are not about the style.
             Piece::Escape(b"c")
             | Piece::Csi {
                 parameters: b"!",
@@ -228,7 +227,7 @@ fn restyle(before: &[u8], parameters: &[u8]) -> Vec<u8> {
     words.join(&b';')
 }
 
-/// The number that a word begins with: 0 if it is missing, and one without a meaning if it is none.
+/// The number at the beginning of a word: 0 if it is missing, and a number without a meaning if it is invalid.
 fn number(word: &[u8]) -> u16 {
     let digits = word.split(|byte| *byte == b':').next().unwrap_or(word);
     if digits.is_empty() {
@@ -240,7 +239,7 @@ fn number(word: &[u8]) -> u16 {
         .unwrap_or(u16::MAX)
 }
 
-/// Which number switches off what this one switches on; none if it switches nothing on.
+/// The number that switches off what this one switches on; none if it switches nothing on.
 fn end(number: u16) -> Option<u16> {
     Some(match number {
         1 | 2 => 22,

@@ -1,8 +1,8 @@
 //! The other side of the protocol: reporting to the progrun that we run under.
 //!
 //! Finds the way to it, which is the descriptor that the environment names or else the socket, and sends one line. It
-//! knows nothing of what a line means, starts no thread and touches no signal: whoever reports is a short-lived program,
-//! or a progrun inside another.
+//! knows nothing of what a line means, starts no thread and touches no signal: the caller is a short-lived program, or
+//! a progrun inside another.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -21,15 +21,15 @@ use rustix::process::{
     Pid, PidfdFlags, PidfdGetfdFlags, geteuid, getpid, getppid, pidfd_getfd, pidfd_open,
 };
 
-/// The longest report, newline included: what a pipe takes in one piece, whoever else writes into it.
+/// The longest report, newline included: a pipe takes it in one piece, however many processes write into it.
 pub const REPORT_LIMIT: usize = 4096;
 /// The variable with the path of the socket.
 pub const SOCKET: &str = "PROGRUN_SOCK";
-/// What is answered on the socket when everything has been read.
+/// The answer on the socket when everything has been read.
 pub const TAKEN: &str = "ok\n";
-/// What is answered there after a cancel request.
+/// The answer after a cancel request.
 pub const CANCELLED: &str = "cancelled\n";
-/// What is answered there to somebody else's processes.
+/// The answer to a process of another user.
 pub const REFUSED: &str = "refused\n";
 
 /// How long the other end is waited for, in all: a progrun that is stopped must not stop us.
@@ -37,10 +37,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for a progrun that only looks whether it runs under another.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// What became of a report.
+/// The outcome of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// It arrived, or nobody wants it.
+    /// It arrived, or there is no receiver.
     Done,
     /// We are cancelled.
     Cancelled,
@@ -48,8 +48,8 @@ pub enum Delivery {
     Late,
 }
 
-/// Sends a line, which has its newline and is no longer than [`REPORT_LIMIT`], to the progrun that we run under. It is
-/// done at once if there is none.
+/// Sends a line, which has its newline and is no longer than [`REPORT_LIMIT`], to the progrun that we run under.
+/// Without one there is nothing to do.
 #[must_use]
 pub fn send(line: &[u8]) -> Delivery {
     let begun = Instant::now();
@@ -65,15 +65,15 @@ pub fn send(line: &[u8]) -> Delivery {
     };
     match sent.map_err(|error| error.kind()) {
         Ok(delivery) => delivery,
-        // The other end went away in the middle of it: the same as a channel that was closed.
+        // The other end has left in the middle of it: the same as a closed channel.
         Err(io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Delivery::Cancelled,
         Err(_) => Delivery::Done,
     }
 }
 
-/// The way to the progrun that we run under for another that reports all its life: the channel, or a connection to the
-/// socket, if it is an ancestor of ours who listens there. A server that was started in a run hands its environment on
-/// to whoever comes later, and these are no part of that run.
+/// The way to the progrun that we run under, for a progrun that reports all its life: the channel, or a connection to
+/// the socket if an ancestor of ours listens there. A server that was started in a run hands its environment on to
+/// later processes, which are no part of that run.
 #[must_use]
 pub fn parent() -> Option<OwnedFd> {
     channel().or_else(|| {
@@ -86,8 +86,8 @@ pub fn parent() -> Option<OwnedFd> {
 /// The channel of the progrun that we run under.
 ///
 /// None if there is none. The descriptor may have been closed on the way here, and its number may be another file's by
-/// now: so it has to be a pipe, and the very pipe that the environment names. It is opened anew, for a description of our
-/// own, so that we never wait for the outer one.
+/// now: so it has to be a pipe, and the very pipe that the environment names. It is opened anew, for a description of
+/// our own, so that we never wait for the other progrun.
 #[must_use]
 pub fn channel() -> Option<OwnedFd> {
     let number: u32 = std::env::var("PROGRUN_FD").ok()?.parse().ok()?;
@@ -106,8 +106,8 @@ pub fn channel() -> Option<OwnedFd> {
     fcntl_dupfd_cloexec(&channel, 10).ok()
 }
 
-/// A copy of a descriptor of ours, if the system gives one by its number. Who has become another user since it was opened
-/// may not open it anew.
+/// A copy of a descriptor of ours, if the system gives one by its number. A process that has become another user's
+/// since it was opened may not open it anew.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn inherited(number: u32) -> Option<OwnedFd> {
@@ -116,7 +116,7 @@ pub fn inherited(number: u32) -> Option<OwnedFd> {
     pidfd_getfd(ourselves, number, PidfdGetfdFlags::empty()).ok()
 }
 
-/// None here.
+/// Not available here.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
 pub fn inherited(_number: u32) -> Option<OwnedFd> {
@@ -124,8 +124,9 @@ pub fn inherited(_number: u32) -> Option<OwnedFd> {
 }
 
 /// A connection to the socket of the progrun that we run under. None if there is none, or none any more: a path that
-/// was left behind leads nowhere. Nor if another user listens there, who would learn what is reported, and could end a
-/// script by saying that it is cancelled: it has to be our user, root, or an ancestor of ours, from whom we have the path.
+/// was left behind leads nowhere. None, too, if another user's process listens there: it would learn what is reported,
+/// and could end a script by saying that it is cancelled. The listener has to be our user's, root's, or an ancestor of
+/// ours, from which we have the path.
 ///
 /// # Errors
 /// `WouldBlock` if its queue stays full for so long.
@@ -139,13 +140,13 @@ fn socket(patience: Duration) -> io::Result<UnixStream> {
     }
 }
 
-/// Whether anybody listens there, who need not have time for us.
+/// Whether a process listens there, even if it has no time for us.
 #[must_use]
 pub fn is_listened_at(path: &Path) -> bool {
     try_to_connect(path).map_err(|error| error.kind()) != Err(io::ErrorKind::ConnectionRefused)
 }
 
-/// Connects to a socket. One whose queue is full is waited for no longer than this.
+/// Connects to a socket. If its queue is full, waits no longer than this.
 #[cfg(target_os = "linux")]
 fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -178,25 +179,25 @@ fn try_to_connect(path: &Path) -> io::Result<()> {
     UnixStream::connect(path).map(drop)
 }
 
-/// Whether who listens is our user, or root.
+/// Whether the listener is a process of our user, or of root.
 #[cfg(target_os = "linux")]
 fn is_trusted(socket: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(socket)
         .is_ok_and(|them| them.uid == geteuid() || them.uid.is_root())
 }
 
-/// The system does not tell here; the folder of the socket has to do.
+/// This system does not tell; the permissions of the socket's folder have to do.
 #[cfg(not(target_os = "linux"))]
 fn is_trusted(_socket: &UnixStream) -> bool {
     true
 }
 
-/// Whether who listens on the other side is an ancestor of ours.
+/// Whether the listener is an ancestor of ours.
 #[cfg(target_os = "linux")]
 fn is_ancestors(socket: &UnixStream) -> bool {
     let parent = |pid: &Pid| {
         let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-        // The name stands before these, in parentheses, and may hold anything.
+        // The name of the process stands before these fields, in parentheses, and may hold anything.
         let stat = String::from_utf8_lossy(&stat);
         let (_, rest) = stat.rsplit_once(") ")?;
         let parent = rest.split_ascii_whitespace().nth(1)?;
@@ -206,13 +207,13 @@ fn is_ancestors(socket: &UnixStream) -> bool {
         .is_ok_and(|them| std::iter::successors(getppid(), parent).any(|pid| pid == them.pid))
 }
 
-/// Nobody tells here.
+/// This system does not tell.
 #[cfg(not(target_os = "linux"))]
 fn is_ancestors(_socket: &UnixStream) -> bool {
     false
 }
 
-/// One write, for which there is room: pipes take a report whole or not at all.
+/// One write, for which there is room: a pipe takes a report whole or not at all.
 fn write(channel: &OwnedFd, line: &[u8]) -> io::Result<Delivery> {
     loop {
         match rustix::io::write(channel, line) {
@@ -232,7 +233,7 @@ fn write(channel: &OwnedFd, line: &[u8]) -> io::Result<Delivery> {
     }
 }
 
-/// Sends everything, says that this was all, and listens.
+/// Sends everything, says that this was all, and reads the answer.
 fn ask(mut socket: UnixStream, line: &[u8], begun: Instant) -> io::Result<Delivery> {
     let left = PATIENCE.saturating_sub(begun.elapsed());
     // None would be for ever.
@@ -241,7 +242,7 @@ fn ask(mut socket: UnixStream, line: &[u8], begun: Instant) -> io::Result<Delive
         .write_all(line)
         .and_then(|()| socket.shutdown(Shutdown::Write));
     let mut answer = String::new();
-    // Also if it could not be sent: whoever is cancelled is told so, and hung up on, at once.
+    // Also if the line could not be sent: a cancelled client gets its answer at once, and the connection is closed.
     let longest = CANCELLED.len() as u64;
     let read = socket.take(longest).read_to_string(&mut answer);
     match &*answer {

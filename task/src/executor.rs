@@ -7,10 +7,10 @@
 //!
 //! # Two sides
 //!
-//! The foreground is the thread that made the executor. Everything that it holds, the executor and the
-//! futures, stays on it and changes only while it dispatches messages ([`Executor::dispatch_one`],
-//! [`Executor::route_until`], [`Executor::shutdown`]). So no state ever changes under its hands, and observers
-//! run on that thread too. The compiler holds everybody to it:
+//! The foreground is the thread that made the executor. Everything that it holds, the executor and the futures, stays
+//! on it and changes only while it dispatches messages ([`Executor::dispatch_one`], [`Executor::route_until`],
+//! [`Executor::shutdown`]). So no state ever changes under its hands, and observers run on that thread too. The
+//! compiler enforces it:
 //!
 //! ```compile_fail,E0277
 //! use progrun_task::{ProgressExecutor, submit_progress};
@@ -71,7 +71,7 @@ pub trait TaskFuture<M> {
     /// Asks the task to stop. Returns whether that was still possible.
     fn cancel(&self) -> bool;
 
-    /// Changes the state as the message says, and calls nobody. Returns whether the message was the final one.
+    /// Changes the state as the message says, and calls no observer. Returns whether the message was the final one.
     ///
     /// # Errors
     ///
@@ -334,11 +334,11 @@ impl<M: Send + 'static> Executor<M> {
     ///
     /// # Panics
     ///
-    /// With the first panic of an observer, after everything was cancelled and everybody told.
+    /// With the first panic of an observer, after every task was cancelled and every observer called.
     pub fn stop(&self) -> Result<(), NotRunning> {
         self.check_running()?;
         let mut panics = FirstPanic::default();
-        // First of all: an observer who is told that its task is cancelled could otherwise submit another.
+        // First of all: an observer of the cancelled task could otherwise submit another.
         self.enter(ExecutorState::Stopping);
         panics.catch(|| self.observers.deliver());
         panics.catch(|| self.cancel_all());
@@ -420,7 +420,7 @@ impl<M: Send + 'static> Executor<M> {
     ///
     /// # Panics
     ///
-    /// With the first panic of an observer. By then the message is done with and everybody was told.
+    /// With the first panic of an observer. By then the message is done with and every observer was called.
     pub fn dispatch_one(&self) -> Result<bool, StateTransitionError> {
         let Some((id, message)) = self.next_message() else {
             return Ok(false);
@@ -433,7 +433,7 @@ impl<M: Send + 'static> Executor<M> {
         };
         let mut panics = FirstPanic::default();
         if future.receive(message)? {
-            // Before anybody is told: an observer may shut down, and this task is no longer to be waited for.
+            // Before any observer is called: one may shut down, and this task is no longer to be waited for.
             self.tasks.borrow_mut().remove(&id);
             panics.catch(|| future.announce());
             panics.catch(|| self.stop_if_idle());
@@ -489,7 +489,7 @@ impl<M: Send + 'static> Drop for Executor<M> {
         let mut panics = FirstPanic::default();
         panics.catch(|| self.stop());
         self.workers.close();
-        // Past illegal messages and panics, too: futures that somebody holds must come to their end.
+        // Past illegal messages and panics, too: futures that are still held must come to their end.
         while panics
             .catch(|| self.dispatch_one() != Ok(false))
             .unwrap_or(true)

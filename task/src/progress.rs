@@ -19,8 +19,8 @@
 //!
 //! # Where this differs from the Python library that it is modelled on
 //!
-//! - A callable that returns [`ProgressCancelled`] though nobody cancelled it *fails* with that error: there
-//!   is no value that it could be said to have returned.
+//! - A callable that returns [`ProgressCancelled`] without having been cancelled *fails* with that error: there is no
+//!   value that it could be said to have returned.
 //! - An error after cancellation is kept, see [`ProgressFuture::suppressed`], and so is a result.
 //! - All tasks of one executor report one type and return one type. Where they differ, use an enum.
 //! - A reporter that outlives its task fails as if cancelled, instead of by accident.
@@ -223,9 +223,9 @@ impl<P> ProgressReporter<P> {
     /// its own reports can be woken.
     ///
     /// It is called by the thread that cancels, from inside [`ProgressFuture::cancel`], after
-    /// [`is_cancelled`](Self::is_cancelled) has become true; or at once if that is so already. It
-    /// must not block. It may be called until the task has ended, also after the callable has returned, so it
-    /// should own what it uses: a descriptor that was closed meanwhile could be somebody else's.
+    /// [`is_cancelled`](Self::is_cancelled) has become true; or at once if that is so already. It must not block. It
+    /// may be called until the task has ended, also after the callable has returned, so it should own what it uses: the
+    /// number of a descriptor that was closed meanwhile could be another file's.
     pub fn on_cancel(&self, wake: impl FnOnce() + Send + 'static) {
         self.sender.on_cancel(Box::new(wake));
     }
@@ -265,7 +265,7 @@ impl<P: Send, T: Send> Reports<P> for TaskSender<Message<P, T>> {
     }
 }
 
-/// The task was asked to stop. A callable passes it on with `?`; whoever needs to know finds it with
+/// The task was asked to stop. A callable passes it on with `?`; a caller that needs to know finds it with
 /// [`anyhow::Error::is`], never by its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgressCancelled;

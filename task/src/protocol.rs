@@ -31,7 +31,7 @@ pub const LINE_LIMIT: usize = 64 * 1024;
 
 /// One report of a child. Every field may be missing.
 ///
-/// The decoder gives only finite numbers in the ranges named here; whoever fills the fields by hand keeps to
+/// The decoder gives only finite numbers in the ranges named here; code that fills the fields by hand must keep to
 /// them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress<'a> {
@@ -238,7 +238,6 @@ enum Reason {
     Field(&'static str),
 }
 
-// One sentence for each field, whichever form it was written in.
 /// The value of the few digits that a text begins with, and how many they are: the general way takes three times as long.
 #[inline(always)]
 fn count(text: &[u8]) -> Option<(f64, usize)> {
@@ -255,6 +254,7 @@ fn count(text: &[u8]) -> Option<(f64, usize)> {
         .then_some((count as f64, digits))
 }
 
+// One sentence for each field, whichever form it was written in.
 const BAD_PROGRESS: &str = "progress must be a number of 0 or more";
 const BAD_TOTAL: &str = "total must be a number above 0";
 const BAD_PERCENTAGE: &str = "percentage must be a number from 0 to 100";

@@ -1,19 +1,20 @@
-//! Runs a command many times in one run, so many at once: `many-tasks SLOTS TIMES EVENTS COMMAND [ARG]...`. The events go to the
-//! file EVENTS. Where the word TASK stands in an argument the task's number is put.
+//! Runs commands in one run of so many tasks, so many at once: `many-tasks SLOTS TASKS EVENTS COMMAND [ARG]... [+ COMMAND
+//! [ARG]...]...`. The commands take turns. The events go to the file EVENTS. Where the word TASK stands in an argument the task's
+//! number is put.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().collect();
-    let times: usize = words[2].parse()?;
+    let tasks: usize = words[2].parse()?;
+    let commands: Vec<_> = words[4..].split(|word| word == "+").collect();
     let command = |number: usize| {
-        let words = words[4..].iter();
-        words
-            .map(|word| OsString::from(word.replace("TASK", &number.to_string())))
-            .collect()
+        let words = commands[(number - 1) % commands.len()].iter();
+        let words = words.map(|word| word.replace("TASK", &number.to_string()));
+        words.map(OsString::from).collect()
     };
-    let list = (1..=times).map(command).collect();
+    let list = (1..=tasks).map(command).collect();
     progrun::internals::run_list(list, words[1].parse()?, PathBuf::from(&words[3]))?;
     Ok(())
 }

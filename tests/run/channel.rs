@@ -139,6 +139,22 @@ fn a_caller_that_ignores_sigpipe_does_not_take_the_cancellation_away() {
     assert_eq!(signals(pid, "SigIgn") & sigpipe, 0);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_caller_ignores_stays_ignored_and_what_it_blocks_does_not_stay_blocked() {
+    let mut run = progrun(&["--json", "--", "sleep", "1000"])
+        .inside(
+            "sh",
+            r#"trap '' HUP QUIT; exec env --block-signal=USR1,INT "$@""#,
+        )
+        .start();
+    let pid = run.child();
+    let [hup, quit] = [Signal::HUP, Signal::QUIT].map(|signal| 1 << (signal.as_raw() - 1));
+    assert_eq!(signals(pid, "SigIgn"), hup | quit);
+    assert_eq!(signals(pid, "SigBlk"), 0);
+    assert_eq!(signals(pid, "SigCgt"), 0);
+}
+
 #[test]
 fn an_empty_line_is_no_report_but_it_is_a_word_from_the_command() {
     let mut gate = Gate::new();
@@ -218,6 +234,35 @@ fn a_missing_program_never_looks_like_one_that_started_whatever_other_threads_op
     ];
     let counts = many_tasks(&[], "16", "600", &["/none"], &words);
     assert_eq!(counts, [0, 600, 600]);
+}
+
+#[test]
+fn children_of_many_threads_have_each_its_own_status() {
+    let commands = [
+        "sh",
+        "-c",
+        "exit 3",
+        "+",
+        "/none",
+        "+",
+        "sh",
+        "-c",
+        "kill -9 $$",
+        "+",
+        "/",
+        "+",
+        "true",
+    ];
+    let words = [
+        r#""event":"started""#,
+        r#""exit_status":3"#,
+        "cannot run /none: no such file",
+        r#""signal":"SIGKILL""#,
+        "cannot run /: it is a directory",
+        r#""state":"completed""#,
+    ];
+    let counts = many_tasks(&[], "16", "500", &commands, &words);
+    assert_eq!(counts, [300, 100, 100, 100, 100, 100]);
 }
 
 #[cfg(target_os = "linux")]

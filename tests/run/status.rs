@@ -246,7 +246,7 @@ fn a_limit_of_processes_that_is_too_low_is_named_with_the_remedy() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_missing_dev_null_is_named() {
+fn without_dev_null_a_command_runs_all_the_same() {
     needs(&["unshare"]);
     let made = std::process::Command::new("unshare")
         .args(["-rm", "true"])
@@ -254,9 +254,11 @@ fn a_missing_dev_null_is_named() {
         .unwrap();
     needs_that(made.success(), "a mount namespace");
     progrun(&["--", "true"])
-        .inside("sh", r#"exec unshare -rm sh -c 'mount -t tmpfs none /dev && exec "$@"' sh "$@""#)
-        .stderr("progrun: reserving the descriptor number failed: /dev/null: No such file or directory (os error 2)\n")
-        .status(125);
+        .inside(
+            "sh",
+            r#"exec unshare -rm sh -c 'mount -t tmpfs none /dev && exec "$@"' sh "$@""#,
+        )
+        .status(0);
 }
 
 #[test]

@@ -16,10 +16,14 @@ use crate::vt::requests::{Question, RequestScanner, question_at_end};
 
 use super::super::terminal::{Terminal, has_terminal, is_lendable};
 use super::super::{Launch, Notice, pty, tree};
-use super::keyboard::Keyboard;
-use super::lending::{Lending, Meters, Use};
 use super::outputs::Outputs;
 use super::process::Process;
+
+mod keyboard;
+mod lending;
+
+use self::keyboard::Keyboard;
+use self::lending::{Lending, Meters, Use};
 
 /// How often the worker looks at what no event tells of: settings that the child makes, and the size of a lent terminal.
 const LOOK: Duration = Duration::from_millis(200);
@@ -36,7 +40,7 @@ const ASKED: Duration = Duration::from_millis(50);
 /// A stream that is a terminal for the child.
 #[derive(Debug)]
 pub(super) struct Pty {
-    pub(super) requests: RequestScanner,
+    pub(super) scanner: RequestScanner,
     /// Its settings before the child changed them.
     original: Termios,
     /// Its settings as they were last seen.
@@ -48,7 +52,7 @@ pub(super) struct Pty {
 impl Pty {
     pub(super) fn new(original: Termios) -> Self {
         Self {
-            requests: RequestScanner::default(),
+            scanner: RequestScanner::default(),
             seen: original.clone(),
             original,
             set_up: true,
@@ -308,7 +312,7 @@ impl<'a> Guest<'a> {
         self.ptys
             .iter()
             .flatten()
-            .any(|pty| pty.requests.will_leave() || self.taking.lent && pty.reads_keys())
+            .any(|pty| pty.scanner.will_leave() || self.taking.lent && pty.reads_keys())
     }
 
     /// Gives the child's terminals the size of ours. Gives whether any had another one.
@@ -323,7 +327,7 @@ impl<'a> Guest<'a> {
     pub(super) fn forget_screen(&mut self) {
         self.taking = Taking::default();
         for pty in self.ptys.iter_mut().flatten() {
-            pty.requests.taken_back();
+            pty.scanner.taken_back();
             pty.set_up = same(&pty.seen, &pty.original);
         }
     }
@@ -377,7 +381,7 @@ impl<'a> Guest<'a> {
         self.ptys
             .iter()
             .flatten()
-            .any(|pty| pty.requests.has_screen())
+            .any(|pty| pty.scanner.has_screen())
     }
 
     pub(super) fn is_lent(&self) -> bool {

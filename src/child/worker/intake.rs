@@ -9,6 +9,7 @@ use crate::dialect::{Dialects, Place};
 use crate::event::CancelMode;
 use crate::flow::Credit;
 use crate::model::batch::{Batch, Collector};
+use crate::model::verdict::Verdicts;
 use crate::progress::ProgressReporter;
 use crate::system::wake::Wake;
 
@@ -159,9 +160,10 @@ impl<'a> Intake<'a> {
 
     /// Reads what the child printed as the formats of other programs, before it is shown: a line that is written for machines
     /// is not shown where a bar shows what it says.
-    pub(super) fn read_output(&mut self, place: Place, bytes: &[u8]) -> Brought {
-        self.dialects.feed(place, bytes, Instant::now());
-        Brought::Meter(self.dialects.take())
+    /// Says what the lines mean, too.
+    pub(super) fn read_output(&mut self, place: Place, bytes: &[u8]) -> (Brought, Verdicts) {
+        let verdicts = self.dialects.feed(place, bytes, Instant::now());
+        (Brought::Meter(self.dialects.take()), verdicts)
     }
 
     /// An output is at its end.

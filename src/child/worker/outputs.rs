@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::event::Stream;
 use crate::flow::Credit;
+use crate::model::verdict::Verdicts;
 use crate::system::wake::Wake;
 
 use super::super::Notice;
@@ -28,7 +29,7 @@ pub(super) struct Outputs<'a> {
     /// Whether what the child printed last is an open line.
     pub(super) line_open: bool,
     /// Output that waits until it is known which terminal it is for.
-    held: Option<(Stream, Vec<u8>)>,
+    held: Option<(Stream, Vec<u8>, Verdicts)>,
     /// Buffers in which large reads were handed on: never more than may be under way.
     pieces: Vec<Arc<Vec<u8>>>,
     credit: Credit,
@@ -93,7 +94,12 @@ impl<'a> Outputs<'a> {
 
     /// Hands on what is in `buffer`. A large buffer is handed on as it is; a small read is copied, so that it does not hold a
     /// large buffer.
-    pub(super) fn hand_on_buffer(&mut self, stream: Stream, buffer: &mut Vec<u8>) {
+    pub(super) fn hand_on_buffer(
+        &mut self,
+        stream: Stream,
+        buffer: &mut Vec<u8>,
+        verdicts: Verdicts,
+    ) {
         if buffer.is_empty() {
             return;
         }
@@ -102,14 +108,15 @@ impl<'a> Outputs<'a> {
         } else {
             Arc::new(buffer.clone())
         };
-        self.hand_on(stream, bytes);
+        self.hand_on(stream, bytes, verdicts);
     }
 
-    pub(super) fn hand_on(&self, stream: Stream, bytes: Arc<Vec<u8>>) {
+    pub(super) fn hand_on(&self, stream: Stream, bytes: Arc<Vec<u8>>, verdicts: Verdicts) {
         let permit = self.credit.permit(weight(&bytes, self.as_events));
         (self.notify)(Notice::Output {
             stream,
             bytes,
+            verdicts,
             permit,
         });
     }
@@ -128,17 +135,17 @@ impl<'a> Outputs<'a> {
     }
 
     /// Holds output back.
-    pub(super) fn hold(&mut self, stream: Stream, bytes: Vec<u8>) {
+    pub(super) fn hold(&mut self, stream: Stream, bytes: Vec<u8>, verdicts: Verdicts) {
         self.let_go();
         if !bytes.is_empty() {
-            self.held = Some((stream, bytes));
+            self.held = Some((stream, bytes, verdicts));
         }
     }
 
     /// Hands on what is held back.
     pub(super) fn let_go(&mut self) {
-        if let Some((stream, bytes)) = self.held.take() {
-            self.hand_on(stream, Arc::new(bytes));
+        if let Some((stream, bytes, verdicts)) = self.held.take() {
+            self.hand_on(stream, Arc::new(bytes), verdicts);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The steps of a build, which `BuildKit` calls vertexes, and what is transferred for them. Every line tells of what is
-//! new, and much of it again.
+//! The steps of a build, which `BuildKit` calls vertexes, and the transfers that belong to them. Every line repeats
+//! much of what earlier lines said.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub(super) fn new() -> Box<dyn Machine> {
 #[derive(Debug, Default)]
 struct BuildKit {
     steps: Tally,
-    /// The transfers that are under way: of which step, and which. None outlives its step.
+    /// The transfers that are under way, each with its step. A transfer ends with its step at the latest.
     transfers: Vec<(String, String)>,
 }
 
@@ -30,7 +30,7 @@ const STEP: Row = Row {
     ..Row::EMPTY
 };
 
-/// Its own name is the same in every step.
+/// A transfer's own name is the same in every step.
 const TRANSFER: Row = Row {
     id: "{/vertex} {/id}",
     parent: "{/vertex}",
@@ -97,7 +97,8 @@ impl BuildKit {
                     self.transfers.swap_remove(index);
                 }
             }
-            // What was not seen before it was over is not worth a line; and what is over must not begin again.
+            // A step that is over when it is first named is not worth a line; and a step that is over must not begin
+            // again.
             None if report.status.is_none()
                 && self.transfers.len() < LIVE_LIMIT
                 && !self.steps.is_over(step) =>

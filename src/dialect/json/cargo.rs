@@ -1,4 +1,4 @@
-//! Counts what Cargo has built. There is no total: Cargo tells it only to its own bar.
+//! Counts what Cargo has built. There is no total: only Cargo's own bar knows it.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Counts the layers that the Docker engine pulls or pushes. How far each of them is stands in its row.
+//! Counts the layers that the Docker engine pulls or pushes. The row reads how far each of them is.
 
 use serde_json::Value;
 

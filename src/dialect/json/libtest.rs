@@ -1,5 +1,5 @@
-//! Counts Rust's tests. One run may have several suites, one after the other, each with a number of tests of its own:
-//! they are added up.
+//! Counts Rust's tests. One run may have several suites, one after the other, each with its own number of tests: the
+//! numbers are added up.
 
 use serde_json::Value;
 

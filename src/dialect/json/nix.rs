@@ -1,5 +1,5 @@
-//! The activities of Nix, which begin and stop: those that count are added up for the whole, those that a user would
-//! wait for are parts. The numbers are Nix's own (its `logging.hh`).
+//! The activities of Nix, which begin and stop. The counters among them are added up for the whole; those that take
+//! long, such as a download, are parts. The numbers are Nix's own (its `logging.hh`).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,9 +26,10 @@ pub(super) fn new() -> Box<dyn Machine> {
 #[derive(Debug, Default)]
 struct Nix {
     live: HashMap<u64, Activity>,
-    /// What the counting activities have counted, those that have stopped too.
+    /// What the counting activities have counted, stopped ones included.
     all: Count,
-    /// Whether the build that was counted last has failed. Stopping says nothing of success, but comes right after.
+    /// Whether the build that was counted last has failed. The message that an activity stops does not say so, but
+    /// comes right after the failure.
     failed: bool,
 }
 
@@ -104,7 +105,7 @@ impl Nix {
         });
     }
 
-    /// Lines repeat what has not changed.
+    /// Most lines repeat values that have not changed.
     fn count(&mut self, id: u64, count: Count, emit: Emit<'_>) {
         let Some(activity) = self.live.get_mut(&id) else {
             return;
@@ -141,8 +142,8 @@ fn part(id: u64) -> Progress<'static> {
     }
 }
 
-/// `building '/nix/store/94why65q87hlqd4vql4jis53v27dpnnx-hello.drv'` is `building 'hello.drv'`: of 44 characters that
-/// begin every title nobody sees which it is.
+/// `building '/nix/store/94why65q87hlqd4vql4jis53v27dpnnx-hello.drv'` becomes `building 'hello.drv'`: the first 44
+/// characters are useless in a title.
 fn without_hashes(text: &str) -> Cow<'_, str> {
     const STORE: &str = "/nix/store/";
     const HASH: usize = 33;

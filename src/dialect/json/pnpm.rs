@@ -1,4 +1,4 @@
-//! Counts the packages that pnpm has found and fetched. Only a large one is a part, as in pnpm's own display.
+//! Counts the packages that pnpm has found and fetched. Only a large package is a part, as in pnpm's own display.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use super::tally::{counted, over};
 use super::{Emit, LIVE_LIMIT, Machine, Row, word};
 use crate::protocol::{Progress, Status};
 
-/// pnpm tells of the progress of a package only from this size on, in bytes.
+/// The size in bytes from which on pnpm reports the progress of a package.
 const LARGE: f64 = 5.0 * 1024.0 * 1024.0;
 
 pub(super) fn new() -> Box<dyn Machine> {
@@ -19,7 +19,7 @@ pub(super) fn new() -> Box<dyn Machine> {
 struct Pnpm {
     resolved: u64,
     fetched: u64,
-    /// Whether no more are going to be found.
+    /// Whether all packages are found.
     all_resolved: bool,
     live: HashSet<String>,
 }
@@ -73,7 +73,7 @@ impl Machine for Pnpm {
 
 impl Pnpm {
     fn count(&self) -> Progress<'static> {
-        // What is found before it is all found is no total: it would be at 90 % all the way.
+        // The number found is no total before all are found: the bar would be at 90 % all the way.
         let total = if self.all_resolved { self.resolved } else { 0 };
         counted(self.fetched, total, "packages")
     }

@@ -1,6 +1,6 @@
 //! The files that rclone transfers at the moment, each a part. The row reads the whole.
 //!
-//! A file that is done is only no longer in the list. Whether it failed is in the log.
+//! A file that is done only disappears from the list. The log says whether it failed.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(super) fn new() -> Box<dyn Machine> {
 
 #[derive(Debug, Default)]
 struct Rclone {
-    /// By name, how each is going to have ended.
+    /// By name, the status that each will end with.
     live: BTreeMap<String, Status>,
 }
 
@@ -49,7 +49,7 @@ impl Machine for Rclone {
             if let Some(id) = report.id.as_deref() {
                 emit(&report);
                 before.remove(id);
-                // Also one that had failed: it is tried again.
+                // Also a file that has failed: rclone tries it again.
                 self.live.insert(id.to_owned(), Status::Ok);
             }
         }

@@ -1,9 +1,10 @@
-//! The table: which program writes what. A new one is a new entry here and a recorded stream in the tests.
+//! The table: which program writes what. A new program is a new entry here and a recorded stream in the tests.
 //!
-//! It refuses to know how it is read.
+//! Refuses to know how the table is read.
 
+use super::super::Format;
 use super::When::{Begins, Has, Is};
-use super::{Format, Program, Row, When};
+use super::{Program, Row, When};
 use super::{buildkit, cargo, docker, libtest, nix, pnpm, rclone, terraform};
 use crate::protocol::Status::{Failed, Ok, Skipped};
 
@@ -28,7 +29,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "restic backup --json DIR",
         },
         prefix: "",
-        marks: &["\"message_type\""],
+        keys: &["\"message_type\""],
         rows: RESTIC,
         machine: None,
     },
@@ -39,7 +40,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "borg create --log-json --progress REPO::NAME DIR",
         },
         prefix: "",
-        marks: &["\"msgid\"", "\"archive_progress\"", "\"file_status\""],
+        keys: &["\"msgid\"", "\"archive_progress\"", "\"file_status\""],
         rows: BORG,
         machine: None,
     },
@@ -50,7 +51,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "rclone copy --use-json-log --stats 1s --stats-log-level NOTICE FROM TO",
         },
         prefix: "",
-        marks: &["\"stats\"", "\"objectType\""],
+        keys: &["\"stats\"", "\"objectType\""],
         rows: RCLONE,
         machine: Some(rclone::new),
     },
@@ -61,7 +62,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "yt-dlp -q --progress --newline --progress-template 'download:%(progress)j' URL",
         },
         prefix: "",
-        marks: &["\"downloaded_bytes\""],
+        keys: &["\"downloaded_bytes\""],
         rows: YT_DLP,
         machine: None,
     },
@@ -72,7 +73,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "cargo build --message-format=json",
         },
         prefix: "",
-        marks: &["\"reason\""],
+        keys: &["\"reason\""],
         rows: CARGO,
         machine: Some(cargo::new),
     },
@@ -83,7 +84,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "cargo test -- -Z unstable-options --format json",
         },
         prefix: "",
-        marks: &["\"event\""],
+        keys: &["\"event\""],
         rows: LIBTEST,
         machine: Some(libtest::new),
     },
@@ -94,7 +95,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "POST /images/create?fromImage=IMAGE, for example with curl",
         },
         prefix: "",
-        marks: &["\"progressDetail\""],
+        keys: &["\"progressDetail\""],
         rows: DOCKER,
         machine: Some(docker::new),
     },
@@ -105,7 +106,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "docker buildx build --progress=rawjson DIR",
         },
         prefix: "",
-        marks: &["\"vertex"],
+        keys: &["\"vertex"],
         rows: BUILDKIT,
         machine: Some(buildkit::new),
     },
@@ -116,7 +117,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "nix build --log-format internal-json",
         },
         prefix: NIX,
-        marks: &["\"action\""],
+        keys: &["\"action\""],
         rows: NIX_ROWS,
         machine: Some(nix::new),
     },
@@ -127,7 +128,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "terraform apply -json",
         },
         prefix: "",
-        marks: &["\"@module\""],
+        keys: &["\"@module\""],
         rows: TERRAFORM,
         machine: Some(terraform::new),
     },
@@ -138,7 +139,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "pnpm install --reporter=ndjson",
         },
         prefix: "",
-        marks: &["\"pnpm"],
+        keys: &["\"pnpm"],
         rows: PNPM,
         machine: Some(pnpm::new),
     },
@@ -149,7 +150,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "",
         },
         prefix: "",
-        marks: &["\"$/progress\""],
+        keys: &["\"$/progress\""],
         rows: LSP,
         machine: None,
     },
@@ -160,13 +161,13 @@ pub(super) static PROGRAMS: [Program; 13] = [
             switch: "",
         },
         prefix: "",
-        marks: &["\"notifications/progress\""],
+        keys: &["\"notifications/progress\""],
         rows: MCP,
         machine: None,
     },
 ];
 
-/// Fields that are 0 are left out. The first total is that of the first file.
+/// borg leaves out fields that are 0. The first total is that of the first file.
 const RESTIC: &[Row] = &[
     Row {
         when: &[Is("/message_type", &["status"]), Has("/bytes_restored")],
@@ -249,7 +250,7 @@ const BORG_OPERATION: Row = Row {
     ..Row::EMPTY
 };
 
-/// An item of `transferring` is read with the row in `rclone.rs`. Before there is anything to transfer, files are checked.
+/// The row in `rclone.rs` reads each item of `transferring`. Before there is anything to transfer, files are checked.
 const RCLONE: &[Row] = &[
     Row {
         when: &[
@@ -329,9 +330,10 @@ const YT_DLP_DOWNLOAD: Row = Row {
     ..Row::EMPTY
 };
 
-/// Fresh ones too: all of them together are what Cargo's own bar counts to, which it tells nobody in advance.
+/// Fresh artifacts count too: Cargo's own bar counts to the number of all together, which Cargo does not print in
+/// advance.
 const CARGO: &[Row] = &[
-    // Everybody's has the same name.
+    // All build scripts have the same name.
     Row {
         when: &[
             Is("/reason", &["compiler-artifact"]),
@@ -403,8 +405,8 @@ const LIBTEST: &[Row] = &[
     },
 ];
 
-/// A layer is downloaded and then extracted, which starts again at 0. An engine that does not see how far extracting is
-/// counts seconds instead.
+/// A layer is downloaded and then extracted, which starts again at 0. An engine that cannot see how far the extraction
+/// is counts seconds instead.
 const DOCKER: &[Row] = &[
     Row {
         when: &[
@@ -440,7 +442,7 @@ const DOCKER_LAYER: Row = Row {
     ..Row::EMPTY
 };
 
-/// What is in the lists is read with the rows in `buildkit.rs`. Logs and warnings are there to be seen.
+/// The rows in `buildkit.rs` read the items of the lists. Logs and warnings stay to be seen.
 const BUILDKIT: &[Row] = &[
     Row {
         when: &[Has("/logs/0/vertex")],
@@ -466,7 +468,7 @@ const BUILDKIT: &[Row] = &[
     },
 ];
 
-/// The numbers are explained in `nix.rs`. What a builder prints (101, 107) and messages are there to be seen.
+/// The numbers are explained in `nix.rs`. Output of builders (101, 107) and messages stay to be seen.
 const NIX_ROWS: &[Row] = &[
     Row {
         when: &[
@@ -541,7 +543,8 @@ const TERRAFORM_CHANGE: Row = Row {
     ..Row::EMPTY
 };
 
-/// Everything is at the level `debug`, even what a package's script prints. That, warnings and errors are to be seen.
+/// Every object has the level `debug`, even one with the output of a package's script. Such output, warnings and errors
+/// stay to be seen.
 const PNPM: &[Row] = &[
     Row {
         when: &[Is("/name", &["pnpm:lifecycle"])],
@@ -573,7 +576,7 @@ const LSP: &[Row] = &[Row {
     ..Row::EMPTY
 }];
 
-/// The answer to the request ends it, which names no token.
+/// The answer to the request ends it. It names no token.
 const MCP: &[Row] = &[Row {
     when: &[
         Is("/method", &["notifications/progress"]),

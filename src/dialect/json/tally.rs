@@ -1,17 +1,17 @@
-//! How many things were seen, and how many of them are over; each is counted once, whatever is repeated. And how that is
-//! reported.
+//! How many things were seen, and how many of them are over. Each thing is counted once, however often a line repeats
+//! it.
 //!
-//! It refuses to know what they are.
+//! Refuses to know what the things are.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use crate::protocol::{Progress, Status};
 
-/// Further things are not counted.
+/// The most things that are counted.
 const LIMIT: usize = 10_000;
 
-/// Keeps a number of each thing, not its name.
+/// Keeps a number for each thing, not its name.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     hasher: RandomState,
@@ -20,7 +20,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Something with this name is there. Gives whether that was not known.
+    /// A thing with this name is there. Gives whether it is new.
     pub(super) fn begin(&mut self, name: &str) -> bool {
         let key = self.hasher.hash_one(name);
         let full = self.is_over.len() == LIMIT;
@@ -31,7 +31,8 @@ impl Tally {
         new
     }
 
-    /// It is over. Gives whether it was not before; also for what is not counted, so that it is ended all the same.
+    /// A thing is over. Gives whether it was not over before. Gives true, too, for a thing beyond the limit, so that
+    /// its part is ended all the same.
     pub(super) fn end(&mut self, name: &str) -> bool {
         self.begin(name);
         let Some(is_over) = self.is_over.get_mut(&self.hasher.hash_one(name)) else {
@@ -43,7 +44,7 @@ impl Tally {
         just
     }
 
-    /// Whether it is known to be over.
+    /// Whether the thing is known to be over.
     pub(super) fn is_over(&self, name: &str) -> bool {
         let key = self.hasher.hash_one(name);
         self.is_over.get(&key).is_some_and(|is_over| *is_over)
@@ -55,7 +56,7 @@ impl Tally {
     }
 }
 
-/// So many of so many, as a report of the task itself. A total of 0 is not known yet.
+/// So many of so many, as a report of the task itself. A total of 0 means that it is not known yet.
 #[expect(
     clippy::cast_precision_loss,
     reason = "nothing is counted that far: 2^53"

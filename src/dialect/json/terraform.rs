@@ -24,7 +24,7 @@ impl Machine for Terraform {
         match word(object, "/type") {
             Some("planned_change") => {
                 self.planned += match word(object, "/change/action") {
-                    // One is made and one is removed, in either order.
+                    // A replacement makes one resource and removes one, in either order.
                     Some("replace") => 2,
                     Some("create" | "read" | "update" | "delete") => 1,
                     _ => 0,

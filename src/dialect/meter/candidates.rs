@@ -1,17 +1,17 @@
-//! What in a record may be progress: percentages, and amounts of a total.
+//! The numbers in a record that may be progress: percentages, and amounts of a total.
 //!
-//! Looks at one record only, and at how numbers stand in it; whether it is progress at all shows in how they move, which
-//! is for whoever keeps several records. It would rather miss a percentage than take something else for one.
+//! Looks at one record only, and at how numbers stand in it. Whether a number is progress shows in how it moves, which
+//! the caller sees from many records. It would rather miss a percentage than take something else for one.
 
 use std::sync::LazyLock;
 
 use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
 
-/// How far a percentage and an amount may be apart, in points, and still say the same: many programs round.
+/// A percentage and an amount that differ by no more than this, in points, say the same: many programs round.
 const AGREE: f64 = 1.6;
 
-/// Words beside a number that is no progress: how much of something is in use, or how good something is. They are looked
-/// for in the two words on either side.
+/// Words beside a number that is no progress: how much of something is in use, or how good something is. The two words
+/// on either side are looked at.
 const MEASURES: &[&str] = &[
     "accuracy",
     "acc",
@@ -48,14 +48,14 @@ const MEASURES: &[&str] = &[
     "volume",
 ];
 
-/// Words before an amount that is no progress: which one of several that are all there at the same time, or which one more
-/// of what is best not repeated.
+/// Words before an amount that is no progress: one of several things that exist at the same time, or of several
+/// attempts.
 const MEMBERS: &[&str] = &[
     "attempt", "core", "gpu", "member", "node", "rank", "replica", "retry", "shard", "thread",
     "try", "worker",
 ];
 
-/// How a value was written.
+/// The notation of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Percentage,
@@ -69,7 +69,7 @@ pub(super) struct Value {
     pub(super) kind: Kind,
     /// From 0 to 100.
     pub(super) percentage: f64,
-    /// So much of so much; a total is above 1.
+    /// So much of so much; the total is above 1.
     pub(super) amount: Option<(f64, f64)>,
     /// Where it stands in the record.
     pub(super) start: usize,
@@ -96,7 +96,7 @@ fn is_before_amount(text: &[u8], end: usize) -> bool {
     next.is_some_and(|next| *next == b' ' || next.is_ascii_digit())
 }
 
-/// Whether it is worth while to look closer. CancelMode of every line that is printed.
+/// Whether a closer look is worth while. Asked about every line that is printed.
 pub(super) fn worth(text: &[u8]) -> bool {
     memchr(b'%', text).is_some() || amount_signs(text).next().is_some()
 }
@@ -120,7 +120,8 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
             ..*amount
         }));
     }
-    // Several that are each said twice are several meters in one record. Beside one, the rest is about something else.
+    // Several values that are each said twice are several meters. Beside a single one, the rest is about something
+    // else.
     let apart = both.windows(2).all(|pair| pair[0].end <= pair[1].start);
     if both.len() < percentages.len() || !apart {
         both.truncate(1);
@@ -131,7 +132,7 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
     both
 }
 
-/// `20% [1 name 379 kB/1516 kB 25%]`, of apt: in the brackets is one of the files.
+/// `20% [1 name 379 kB/1516 kB 25%]`, of apt: the brackets are about one of the files.
 fn whole(text: &[u8], percentages: &[Value]) -> Option<Value> {
     let first = percentages.first()?;
     let leads = text[..first.start].trim_ascii().is_empty();
@@ -159,7 +160,7 @@ fn percentage(text: &[u8], sign: usize) -> Option<Value> {
     let (start, percentage) = number_at_end(before)?;
     let fits =
         percentage <= 100.0 && stands_free(text, start) && !is_measure(text, start, sign + 1);
-    // What follows an arrow is the result: the ratio of zstd.
+    // After an arrow stands the result: the ratio of zstd.
     let result = text[..start].trim_ascii_end().ends_with(b"=>");
     (fits && !result).then_some(Value {
         kind: Kind::Percentage,
@@ -179,7 +180,7 @@ fn amounts(text: &[u8]) -> Vec<Value> {
     amounts
 }
 
-/// Where something stands between two things of which the second begins with a digit.
+/// The place of a separator between two numbers.
 fn amount_signs(text: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
     let slashes = memchr_iter(b'/', text).map(|at| (at, at + 1));
     let words = OF.find_iter(text).map(|at| (at, at + 4));
@@ -223,7 +224,7 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
         .iter()
         .take_while(|byte| is_numeral(**byte));
     let mut end = total_start + numerals.count();
-    // The end of a sentence is none of the number's.
+    // The full stop of a sentence is no part of the number.
     while end > total_start && !text[end - 1].is_ascii_digit() {
         end -= 1;
     }
@@ -247,7 +248,7 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
     let whole = right_unit.is_some() || done.fract() == 0.0 && total.fract() == 0.0;
     let (done, total) = ((done * left_factor).round(), (total * right_factor).round());
     let after = &text[end..];
-    // A date, a path, a range; what is calculated from the two; a percentage of a hundred.
+    // A date, a path, a range; the result of the two numbers; a percentage of a hundred.
     let goes_on = matches!(after.first(), Some(b'/' | b'-' | b'_' | b'%' | b':'))
         && !matches!(after, [b':', b' ', ..] | [b':']);
     let fits = total > 1.0
@@ -259,7 +260,7 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
     {
         return None;
     }
-    // Prefixes of ten have decimals, things that are counted have not.
+    // Amounts with a prefix of ten have decimals, counts have not.
     let kind = match right_unit {
         Some(_) => Kind::Bytes,
         None if whole => Kind::Count,
@@ -289,7 +290,8 @@ fn after_equals(before: &[u8]) -> bool {
     })
 }
 
-/// Whether what begins here is neither the end of a longer word or number, nor part of a remark in parentheses.
+/// Whether the text that begins here is neither the end of a longer word or number, nor part of a remark in
+/// parentheses.
 fn stands_free(text: &[u8], start: usize) -> bool {
     let before = &text[..start];
     let free = match before.last() {
@@ -360,7 +362,7 @@ fn number_at_end(text: &[u8]) -> Option<(usize, f64)> {
     let first = groups.next().unwrap_or_default();
     let grouped = groups.all(|group| group.len() == 3 && plain(group));
     let alone = first.len() == whole.len();
-    // More than exabytes: an identifier.
+    // A larger number than exabytes is an identifier.
     let short = (1..=if alone { 18 } else { 3 }).contains(&first.len()) && whole.len() < 24;
     if !short || !plain(first) || !grouped || decimals.is_empty() || !plain(decimals) {
         return None;

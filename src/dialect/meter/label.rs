@@ -1,20 +1,21 @@
 //! The words around a number: the same from record to record, they say which meter it is, and what it measures.
 //!
-//! Everything that moves with the meter itself is taken out: figures, bars, spinners. So are names of files before the
-//! number, where the meter is still the same one.
+//! Everything that moves with the meter itself is taken out: figures, bars, spinners. So are file names before the
+//! number, where the meter stays the same from file to file.
 
 use super::candidates::unit;
 
-/// How much of a shape is kept, in characters: the end, which is nearest to the number.
+/// How much of a shape is kept, in characters, from its end, which is nearest to the number.
 const SHAPE: usize = 24;
 /// How much of a label is shown.
 const LABEL: usize = 80;
 
-/// What the text before a number has in common with that of other records of the same meter. On a plain line, also names of
-/// files without a slash are left out: lines are about one file after the other, and what is redrawn may be about two.
+/// What the text before a number has in common with that of other records of the same meter. On a plain line, file
+/// names without a slash are left out as well: such lines are about one file after the other, while a redrawn line may
+/// be about two files in turn.
 pub(super) fn shape(before: &[u8], redrawn: bool) -> String {
     let text = String::from_utf8_lossy(before);
-    let mut shape = String::new();
+    let mut shape = String::with_capacity(text.len() + 1);
     for word in text.split_whitespace() {
         if is_path(word) || !redrawn && (is_file(word) || is_marks(word)) {
             continue;
@@ -37,23 +38,20 @@ pub(super) fn shape(before: &[u8], redrawn: bool) -> String {
             shape.push(' ');
         }
     }
-    let shape = shape.trim_end();
+    shape.truncate(shape.trim_end().len());
     let start = shape
         .char_indices()
         .rev()
         .nth(SHAPE - 1)
         .map_or(0, |(at, _)| at);
-    shape[start..].to_owned()
+    shape.drain(..start);
+    shape
 }
 
-/// What the number is about, in words fit for a person: those before it, else those right after it. May be empty.
+/// What the number is about, in words fit for a person: the words before it, else those right after it. May be empty.
 pub(super) fn label(before: &[u8], after: &[u8]) -> String {
     let text = String::from_utf8_lossy(before);
-    let words: Vec<_> = text
-        .split_whitespace()
-        .filter(|word| says_something(word))
-        .collect();
-    let words = words.join(" ");
+    let words = joined(text.split_whitespace().filter(|word| says_something(word)));
     let words = words.trim_matches(|character: char| {
         !(character.is_alphanumeric() || "#/~.@".contains(character))
     });
@@ -68,8 +66,18 @@ pub(super) fn label(before: &[u8], after: &[u8]) -> String {
     if !speaks || text.starts_with("ETA") || text.starts_with("eta ") {
         return String::new();
     }
-    let words: Vec<_> = text.split_whitespace().collect();
-    clipped(&words.join(" "))
+    clipped(&joined(text.split_whitespace()))
+}
+
+fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut joined = String::new();
+    for word in words {
+        if !joined.is_empty() {
+            joined.push(' ');
+        }
+        joined.push_str(word);
+    }
+    joined
 }
 
 fn has_word(text: &str) -> bool {
@@ -77,7 +85,7 @@ fn has_word(text: &str) -> bool {
     words.any(|word| word.chars().nth(1).is_some() && word.contains(char::is_alphabetic))
 }
 
-/// Not a figure with a unit, a time, a bar.
+/// A word that is not a figure with a unit, a time, or a bar.
 fn says_something(word: &str) -> bool {
     let core = word.trim_matches(|character: char| !character.is_alphanumeric());
     match core.chars().next() {
@@ -137,7 +145,8 @@ fn after_figure_at(text: &str) -> usize {
 }
 
 fn clipped(text: &str) -> String {
-    text.chars().take(LABEL).collect()
+    let end = text.char_indices().nth(LABEL);
+    text[..end.map_or(text.len(), |(at, _)| at)].to_owned()
 }
 
 #[cfg(test)]

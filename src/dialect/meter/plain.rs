@@ -1,23 +1,23 @@
-//! What makes a meter of plain lines: which lines that hold a number are about how far something is.
+//! The evidence for a meter of plain lines: which lines with a number are about how far something is.
 //!
-//! What is redrawn is meant to be watched. A plain line may be a row of a table, an entry of a log, a measurement. So more is
-//! asked of it: time passes between the lines, the total stays the same, and the number begins low and does not fall. What is
-//! in brackets, `[3/10]` or `[ 41%]`, or said twice, `3/10 (30%)`, is hardly ever anything else, and may begin anywhere.
-//! Refuses to know what the words around the number are.
+//! A line that is redrawn is meant to be watched. A plain line may be a row of a table, an entry of a log, a
+//! measurement. So it needs more evidence: time passes between the lines, the total stays the same, and the number
+//! begins low and does not fall. A number in brackets, `[3/10]` or `[ 41%]`, or one said twice, `3/10 (30%)`, is hardly
+//! ever anything else, and may begin anywhere. Refuses to know what the words around the number are.
 
 use std::time::{Duration, Instant};
 
 use super::candidates::Value;
 
-/// Lines that come within so much time are one piece of evidence: a table is printed at once.
+/// Lines that come within this time are one piece of evidence: a table is printed at once.
 const AT_ONCE: Duration = Duration::from_millis(50);
-/// Up to here, in percent, a meter begins; or with the first of what is counted.
+/// A meter begins at no more than this, in percent; or with the first of the things that are counted.
 const LOW: f64 = 20.0;
 
 /// What is known of a meter of plain lines.
 #[derive(Debug, Default)]
 pub(super) enum Plain {
-    /// It began with no line that a meter begins with.
+    /// The first line is none that a meter begins with.
     #[default]
     Nothing,
     Begun(Begun),
@@ -29,7 +29,8 @@ pub(super) enum Plain {
 pub(super) struct Begun {
     total: Option<f64>,
     last: f64,
-    /// What it said, and when, the last time that some time had passed; and how often that was more than before.
+    /// The last value, and when it came, counting only lines with some time between them; and how often the value has
+    /// risen.
     counted: f64,
     at: Instant,
     rises: u32,

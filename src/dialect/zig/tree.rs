@@ -1,15 +1,16 @@
-//! What changed from one snapshot of a tree to the next, as reports.
+//! The changes from one snapshot of a tree to the next, as reports.
 //!
-//! Nodes bear no mark of who they are. One that stands below the same parent under the same name as one before is taken to
-//! be the same. The root is the task itself; a node with a count or with nodes below it is a part, and stays one; and one
-//! with neither is what its parent is doing, another one every few milliseconds: its message. Nothing tells of success: a
+//! Nodes have no identity. A node below the same parent and with the same name as one before is taken to be the same.
+//! The root is the task itself. A node with a count or with nodes below it is a part, and stays one. A node with
+//! neither is what its parent is doing, another one every few milliseconds: its message. Nothing tells of success: a
 //! part that is gone was done with.
 
 use std::collections::VecDeque;
 
 use crate::protocol::{Progress, Status};
 
-use super::{Each, FORMAT};
+use super::super::Each;
+use super::FORMAT;
 
 /// A node of a snapshot.
 pub(super) struct Record<'a> {
@@ -26,7 +27,7 @@ pub(super) struct Count {
     pub(super) total: u32,
 }
 
-/// What a node stands below.
+/// The place of a node in the tree.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Above {
     Nobody,
@@ -41,7 +42,7 @@ pub(super) enum Above {
 pub(super) struct Tree {
     /// Parents first. The first one is the root.
     nodes: Vec<Node>,
-    /// How many ids were given away.
+    /// How many ids were given out.
     ids: u64,
 }
 
@@ -52,7 +53,7 @@ struct Node {
     parent: u64,
     name: String,
     is_part: bool,
-    /// What was last told of it; none if nothing was.
+    /// The last report about it; none if there was none.
     told: Option<(Count, String)>,
 }
 
@@ -70,7 +71,7 @@ impl Tree {
         for (index, above) in &order {
             let record = &records[*index];
             let parent = above.map_or(0, |above| self.nodes[above].id);
-            // The root is the root, whatever it is called now.
+            // The root stays the root, whatever its name is now.
             let is_same =
                 |node: &Node| node.parent == parent && (parent == 0 || node.name == record.name);
             let known = gone.iter().position(is_same);
@@ -128,7 +129,7 @@ impl Tree {
 }
 
 impl Node {
-    /// Batch what is new of it.
+    /// Reports what is new of it.
     fn tell(
         &mut self,
         is_root: bool,
@@ -161,8 +162,8 @@ impl Node {
     }
 }
 
-/// The indices of the nodes, each with the place of its parent in this list. Nodes that are their own ancestors are in no
-/// tree, and not listed; those below nobody are taken to be below the root.
+/// The indices of the nodes, each with the place of its parent in this list. Nodes that are their own ancestors are in
+/// no tree, and not listed; a node whose parent does not exist is taken to be below the root.
 fn parents_first(records: &[Record<'_>]) -> Vec<(usize, Option<usize>)> {
     let mut order = Vec::with_capacity(records.len());
     let mut queue = VecDeque::new();

@@ -1,34 +1,39 @@
 //! Takes out of what the child prints the lines that are written for machines and shown as a bar: sixty lines of JSON a
 //! second would scroll everything else away.
 //!
-//! It holds a begun line that may be one until its end; and as long as no bar has shown what they say, everything from the
-//! first one on, for a command that is over before that has no other screen than this. Refuses to know what such lines mean.
+//! Which lines these are, the reader of their format has said. The filter holds such a line from its begin to its end; and as
+//! long as no bar has shown what they say, everything from the first one on, for a command that is over before that has no
+//! other screen than this. Refuses to read the lines itself.
 
 use std::time::Duration;
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 use super::super::sanitize::escape;
-use crate::dialect::{Shown, shown};
+use crate::model::verdict::{Meaning, Verdict, Verdicts};
+use crate::vt::ESCAPE;
 
-/// A longer line is nobody's: a line for machines may hold what another program printed in one piece. No more is kept.
+/// No longer line is held, and no more is kept: a line for machines may hold what another program printed in one piece.
 const LONGEST: usize = 1024 * 1024;
-/// How such a line begins, whatever comes before it to erase the line that was there.
-const BEGIN: [&[u8]; 2] = [b"{", b"@nix {"];
+/// What may stand before such a line, to erase the line that was there (EL).
 const ERASE: &[u8] = b"\x1b[2K";
 
 /// One stream of the child.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
+    /// The line that is open, if it begins as one for machines does.
     held: Vec<u8>,
+    /// When the held line began.
     since: Duration,
-    /// Whether what comes next belongs to a line that has been let through.
+    /// Whether what comes next belongs to a line whose begin has been let through.
     within: bool,
     /// In which format the child reports.
     source: Option<&'static str>,
     bar: Bar,
-    /// What follows on the first line that a bar would show, and that line.
+    /// The first line that a bar would replace, and everything after it, until it is known whether a bar appears.
     kept: Vec<u8>,
+    /// What the lines mean that are kept.
+    verdicts: Verdicts,
 }
 
 /// Whether what is written for machines has been shown by a bar.
@@ -42,19 +47,22 @@ enum Bar {
 }
 
 impl Filter {
-    /// Lets through what is to be seen of these bytes; all of it if the child reports in no format.
+    /// Lets through what is to be seen of these bytes; all of it if the child reports in no format. `verdicts` says what the
+    /// lines mean.
     pub(super) fn sift(
         &mut self,
         source: Option<&'static str>,
         bytes: &[u8],
+        verdicts: &Verdicts,
         elapsed: Duration,
         show: &mut dyn FnMut(&[u8]),
     ) {
         self.source = source;
         if self.kept.is_empty() {
-            self.pass(bytes, elapsed, show);
+            self.pass(bytes, verdicts, elapsed, show);
             return;
         }
+        self.verdicts.append(self.kept.len(), verdicts);
         self.kept.extend_from_slice(bytes);
         if self.kept.len() > LONGEST {
             self.decide(false, elapsed, show);
@@ -65,13 +73,20 @@ impl Filter {
     pub(super) fn decide(&mut self, drawn: bool, elapsed: Duration, show: &mut dyn FnMut(&[u8])) {
         self.bar = if drawn { Bar::Drawn } else { Bar::None };
         let kept = std::mem::take(&mut self.kept);
-        self.pass(&kept, elapsed, show);
+        let verdicts = std::mem::take(&mut self.verdicts);
+        self.pass(&kept, &verdicts, elapsed, show);
         if !drawn {
             self.bar = Bar::Soon;
         }
     }
 
-    fn pass(&mut self, bytes: &[u8], elapsed: Duration, show: &mut dyn FnMut(&[u8])) {
+    fn pass(
+        &mut self,
+        bytes: &[u8],
+        verdicts: &Verdicts,
+        elapsed: Duration,
+        show: &mut dyn FnMut(&[u8]),
+    ) {
         let Some(source) = self.source else {
             self.release(show);
             show(bytes);
@@ -80,46 +95,101 @@ impl Filter {
         };
         // What is let through goes in as few pieces as can be.
         let mut passing = 0;
-        let mut at = 0;
-        while at < bytes.len() {
-            let rest = &bytes[at..];
-            let end = memchr(b'\n', rest).map(|newline| newline + 1);
-            let line = &rest[..end.unwrap_or(rest.len())];
-            let holds = !self.held.is_empty();
-            at += line.len();
-            if !holds && (self.within || !may_be_for_machines(line)) {
-                self.within = end.is_none();
-                continue;
-            }
-            let before = &bytes[passing..at - line.len()];
-            if !before.is_empty() {
-                show(before);
-            }
-            passing = at;
-            if !holds {
-                self.since = elapsed;
-            }
-            self.held.extend_from_slice(line);
-            if end.is_some() {
-                let line = std::mem::take(&mut self.held);
-                match shown(source, &line) {
-                    Shown::Nothing if self.bar == Bar::Soon => {
-                        self.kept = [&line, &bytes[at..]].concat();
-                        return;
-                    }
-                    Shown::Nothing if self.bar == Bar::Drawn => {}
-                    Shown::AsIs | Shown::Nothing => show(&line),
-                    Shown::Text(text) => show(&text),
-                    Shown::Sentence(sentence) => {
-                        show(format!("{}\n", escape(&sentence)).as_bytes());
-                    }
+        // Where the first line begins that is not let through yet.
+        let mut line_start = 0;
+        if self.within || !self.held.is_empty() {
+            let Some(newline) = memchr(b'\n', bytes) else {
+                self.go_on(bytes, show);
+                return;
+            };
+            line_start = newline + 1;
+            if self.within {
+                self.within = false;
+            } else {
+                passing = line_start;
+                let mut line = std::mem::take(&mut self.held);
+                line.extend_from_slice(&bytes[..line_start]);
+                let mut lines = verdicts.lines.iter();
+                let verdict = lines.find(|it| it.end == line_start && it.source == source);
+                if !self.line(&line, verdict.map(|it| &it.meaning), show) {
+                    self.keep(&line, bytes, line_start, verdicts);
+                    return;
                 }
-            } else if self.held.len() > LONGEST {
-                self.release(show);
             }
         }
-        if passing < bytes.len() {
-            show(&bytes[passing..]);
+        let first = line_start;
+        let lines = verdicts.lines.iter();
+        for verdict in lines.filter(|it| it.end > first && it.source == source) {
+            let before = &bytes[line_start..verdict.end - 1];
+            line_start += memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+            if passing < line_start {
+                show(&bytes[passing..line_start]);
+            }
+            let line = &bytes[line_start..verdict.end];
+            if !self.line(line, Some(&verdict.meaning), show) {
+                self.keep(line, bytes, verdict.end, verdicts);
+                return;
+            }
+            (passing, line_start) = (verdict.end, verdict.end);
+        }
+        let open = memrchr(b'\n', &bytes[line_start..]);
+        let open = line_start + open.map_or(0, |newline| newline + 1);
+        let holds = verdicts.is_begun && is_text(&bytes[open..]);
+        let end = if holds { open } else { bytes.len() };
+        if passing < end {
+            show(&bytes[passing..end]);
+        }
+        if holds {
+            self.since = elapsed;
+            self.go_on(&bytes[open..], show);
+        } else {
+            self.within = open < bytes.len();
+        }
+    }
+
+    /// Shows a complete line for what it means. Gives false if that is not to be said yet.
+    fn line(
+        &mut self,
+        line: &[u8],
+        meaning: Option<&Meaning>,
+        show: &mut dyn FnMut(&[u8]),
+    ) -> bool {
+        match meaning.filter(|_| is_text(line)) {
+            Some(Meaning::Progress) if self.bar == Bar::Soon => return false,
+            Some(Meaning::Progress) if self.bar == Bar::Drawn => {}
+            Some(Meaning::Progress) | None => show(line),
+            Some(Meaning::Output(text)) => show(text),
+            Some(Meaning::Sentence(sentence)) => {
+                show(format!("{}\n", escape(sentence)).as_bytes());
+            }
+        }
+        true
+    }
+
+    /// Keeps a line and everything after it, which begins at `end` of the bytes.
+    fn keep(&mut self, line: &[u8], bytes: &[u8], end: usize, verdicts: &Verdicts) {
+        self.kept = [line, &bytes[end..]].concat();
+        let lines = verdicts.lines.iter().filter(|it| it.end >= end).cloned();
+        self.verdicts = Verdicts {
+            lines: lines
+                .map(|it| Verdict {
+                    end: it.end - end + line.len(),
+                    ..it
+                })
+                .collect(),
+            is_begun: verdicts.is_begun,
+        };
+    }
+
+    /// Goes on with the line that is open.
+    fn go_on(&mut self, bytes: &[u8], show: &mut dyn FnMut(&[u8])) {
+        if self.within {
+            show(bytes);
+            return;
+        }
+        self.held.extend_from_slice(bytes);
+        if self.held.len() > LONGEST {
+            self.release(show);
         }
     }
 
@@ -142,27 +212,55 @@ impl Filter {
     }
 }
 
-fn may_be_for_machines(line: &[u8]) -> bool {
+/// Whether a line is text, apart from what erases the line that was there: what else a sequence in it does to the terminal,
+/// such as a mode, would be lost with it.
+fn is_text(line: &[u8]) -> bool {
     let line = line.strip_prefix(b"\r").unwrap_or(line);
     let line = line.strip_prefix(ERASE).unwrap_or(line);
-    BEGIN.iter().any(|begin| line.starts_with(begin))
+    memchr(ESCAPE, line).is_none()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::dialect::{Dialects, Place, Selection};
 
     const NOW: Duration = Duration::ZERO;
 
+    /// A stream of a child, with the readers of its lines.
+    struct Stream {
+        dialects: Dialects,
+        filter: Filter,
+        source: Option<&'static str>,
+    }
+
+    impl Stream {
+        /// The format of the child is `source`; its lines are read as ones of `read`.
+        fn new(source: Option<&'static str>, read: &'static str) -> Self {
+            Self {
+                dialects: Dialects::new(Selection::Only(vec![read]), false),
+                filter: Filter::default(),
+                source,
+            }
+        }
+
+        fn sift(&mut self, bytes: &[u8], show: &mut dyn FnMut(&[u8])) {
+            let verdicts = self.dialects.feed(Place::Stdout, bytes, Instant::now());
+            self.filter.sift(self.source, bytes, &verdicts, NOW, show);
+        }
+    }
+
     /// What is seen where a bar shows the reports.
     fn sifted(source: Option<&'static str>, pieces: &[&[u8]]) -> String {
-        let (mut filter, mut seen) = (Filter::default(), Vec::new());
+        let (mut stream, mut seen) = (Stream::new(source, "progrun"), Vec::new());
         let show = &mut |bytes: &[u8]| seen.extend_from_slice(bytes);
-        filter.decide(true, NOW, show);
+        stream.filter.decide(true, NOW, show);
         for piece in pieces {
-            filter.sift(source, piece, NOW, show);
+            stream.sift(piece, show);
         }
-        filter.release(show);
+        stream.filter.release(show);
         String::from_utf8(seen).unwrap()
     }
 
@@ -170,14 +268,13 @@ mod tests {
     fn nothing_is_taken_out_before_a_bar_shows_it() {
         const TEXT: &str = "before\n{\"progress\":1}\nbetween\n{\"progress\":2}\nopen";
         for (drawn, expected) in [(true, "between\nopen"), (false, &TEXT["before\n".len()..])] {
-            let mut filter = Filter::default();
+            let mut stream = Stream::new(Some("progrun"), "progrun");
             let mut seen = Vec::new();
             for byte in TEXT.as_bytes() {
-                filter.sift(Some("progrun"), &[*byte], NOW, &mut |bytes| {
-                    seen.extend_from_slice(bytes);
-                });
+                stream.sift(&[*byte], &mut |bytes| seen.extend_from_slice(bytes));
             }
             assert_eq!(seen, b"before\n");
+            let mut filter = stream.filter;
             assert!(filter.keeps());
             seen.clear();
             filter.decide(drawn, NOW, &mut |bytes| seen.extend_from_slice(bytes));
@@ -188,12 +285,12 @@ mod tests {
 
     #[test]
     fn so_much_is_kept_and_no_more() {
-        let mut filter = Filter::default();
+        let mut stream = Stream::new(Some("progrun"), "progrun");
         let mut seen = 0;
         let line = b"{\"progress\":1}\n";
         for _ in 0..=LONGEST / line.len() {
-            filter.sift(Some("progrun"), line, NOW, &mut |bytes| seen += bytes.len());
-            assert!(filter.kept.len() <= LONGEST);
+            stream.sift(line, &mut |bytes| seen += bytes.len());
+            assert!(stream.filter.kept.len() <= LONGEST);
         }
         assert!(seen > LONGEST);
     }
@@ -235,16 +332,37 @@ mod tests {
 
     #[test]
     fn a_held_line_is_let_through_when_it_stays_open_and_the_rest_of_it_follows() {
-        let (mut filter, mut seen) = (Filter::default(), Vec::new());
-        filter.sift(Some("progrun"), b"{\"progress\"", NOW, &mut |_| {
-            panic!("too early")
-        });
-        assert_eq!(filter.since(), Some(NOW));
-        filter.release(&mut |bytes| seen.extend_from_slice(bytes));
-        filter.sift(Some("progrun"), b":1}\n", NOW, &mut |bytes| {
-            seen.extend_from_slice(bytes);
-        });
+        let (mut stream, mut seen) = (Stream::new(Some("progrun"), "progrun"), Vec::new());
+        stream.sift(b"{\"progress\"", &mut |_| panic!("too early"));
+        assert_eq!(stream.filter.since(), Some(NOW));
+        let show = &mut |bytes: &[u8]| seen.extend_from_slice(bytes);
+        stream.filter.release(show);
+        stream.sift(b":1}\n", show);
         assert_eq!(seen, b"{\"progress\":1}\n");
-        assert_eq!(filter.since(), None);
+        assert_eq!(stream.filter.since(), None);
+    }
+
+    #[test]
+    fn what_a_line_does_to_the_terminal_beside_its_text_is_not_taken_out() {
+        for (text, expected) in [
+            ("\x1b[2K{\"progress\":1}\n", ""),
+            ("\r\x1b[2K{\"progress\":1}\r\n", ""),
+            ("\x1b[?25l{\"progress\":1}\n", "\x1b[?25l{\"progress\":1}\n"),
+            ("words\r{\"progress\":1}\n", "words\r{\"progress\":1}\n"),
+            ("  {\"progress\":1}\n", "  {\"progress\":1}\n"),
+        ] {
+            let seen = sifted(Some("progrun"), &[text.as_bytes()]);
+            assert_eq!(seen, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_remote_run_printed_in_one_piece_is_seen_however_long_it_is() {
+        let text = "x".repeat(200_000);
+        let line = format!(
+            r#"{{"event":"output","task":1,"elapsed":0.1,"stream":"stdout","text":"{text}"}}"#
+        );
+        let pieces: Vec<_> = line.as_bytes().chunks(10_000).chain([&b"\n"[..]]).collect();
+        assert_eq!(sifted(Some("progrun"), &pieces), text);
     }
 }

@@ -10,14 +10,16 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::emulator::{COLUMNS, TERMINAL, everything, screen, show};
 use super::output::Output;
 use super::{Bars, Begin, Options};
+use crate::dialect::{Dialects, Place, Selection};
 use crate::event::{FinalState, Stream, Summary, What};
 use crate::flow::Credit;
 use crate::model::batch::Collector;
+use crate::model::verdict::Verdicts;
 use crate::protocol::Status;
 use crate::sink::Sink;
 use crate::sink::writer::Writer;
@@ -35,13 +37,17 @@ pub fn line_buffer(data: &[u8]) {
     };
     let eight_bits = source & 4 != 0;
     let source = [None, Some("progrun"), Some("nix"), Some("meter")][usize::from(source & 3)];
+    let selection = source.map_or(Selection::Auto, |source| Selection::Only(vec![source]));
+    let mut dialects = Dialects::new(selection, false);
     let mut output = Output::new(1 + usize::from(width));
     output.eight_bits(eight_bits);
-    let mut now = Duration::ZERO;
+    let (begin, mut now) = (Instant::now(), Duration::ZERO);
     while let Some((&step, rest)) = script.split_first() {
         let (written, rest) = rest.split_at(rest.len().min(1 + usize::from(step >> 3)));
         script = rest;
-        output.add(usize::from(step & 1), source, written, now);
+        let place = [Place::Stdout, Place::Stderr][usize::from(step & 1)];
+        let verdicts = dialects.feed(place, written, begin + now);
+        output.add(usize::from(step & 1), source, written, &verdicts, now);
         match step >> 1 & 3 {
             0 => {
                 now += Duration::from_millis(200);
@@ -176,6 +182,7 @@ impl Job {
             let what = What::Output {
                 stream,
                 bytes: &Arc::new(piece.to_vec()),
+                verdicts: &Verdicts::default(),
                 permit: &self.credit.permit(piece.len()),
             };
             self.bars.event(&what.at(self.now));

@@ -3,12 +3,13 @@
 //! Each stream has a buffer of its own, which says what of it is done; here the two come together on one screen. Refuses to
 //! know when a frame is due, and the picture.
 
+use std::borrow::Cow;
 use std::time::Duration;
-
-use crate::vt::END_ANY;
 
 use super::filter::Filter;
 use super::open_line::{Cursor, OpenLine};
+use crate::model::verdict::Verdicts;
+use crate::vt::END_ANY;
 use crate::vt::line_buffer::{Change, LineBuffer, rows_of};
 
 /// How long a line may stay open before it is shown as it is.
@@ -27,8 +28,8 @@ pub(super) struct Output {
     erase: Option<usize>,
     /// How many columns the screen has.
     width: usize,
-    sieves: [Filter; 2],
-    pages: [LineBuffer; 2],
+    filters: [Filter; 2],
+    buffers: [LineBuffer; 2],
     /// The stream that was written to last.
     latest: usize,
     /// Since when the begun line of each stream waits, and when anything was written.
@@ -51,7 +52,7 @@ impl Output {
 
     /// For a terminal whose character set is not UTF-8, if `so`.
     pub(super) fn eight_bits(&mut self, so: bool) {
-        for buffer in &mut self.pages {
+        for buffer in &mut self.buffers {
             buffer.eight_bits(so);
         }
     }
@@ -65,44 +66,51 @@ impl Output {
     pub(super) fn resize(&mut self, width: usize) {
         self.width = width;
         self.line.resize(width);
-        for buffer in &mut self.pages {
+        for buffer in &mut self.buffers {
             buffer.resize(width);
         }
     }
 
-    /// Takes in what a stream of the child printed, which reports in the format `source` if in any.
+    /// Takes in what a stream of the child printed, which reports in the format `source` if in any. `verdicts` says what the
+    /// lines mean.
     pub(super) fn add(
         &mut self,
         stream: usize,
         source: Option<&'static str>,
         bytes: &[u8],
+        verdicts: &Verdicts,
         elapsed: Duration,
     ) {
         self.now = elapsed;
+        let all = bytes.len();
         let mut bytes = bytes;
         // Of a sequence that was begun when it all went to the screen as it is.
-        if self.latest == stream && !self.pages[stream].is_within() {
+        if self.latest == stream && !self.buffers[stream].is_within() {
             bytes = self.line.without_cut(bytes);
             let (rest, after) = bytes.split_at(self.line.rest(bytes));
             self.put(rest);
             bytes = after;
         }
-        let mut filter = std::mem::take(&mut self.sieves[stream]);
-        filter.sift(source, bytes, elapsed, &mut |seen| {
+        let mut verdicts = Cow::Borrowed(verdicts);
+        if bytes.len() < all {
+            let _ = verdicts.to_mut().split_to(all - bytes.len());
+        }
+        let mut filter = std::mem::take(&mut self.filters[stream]);
+        filter.sift(source, bytes, &verdicts, elapsed, &mut |seen| {
             self.write(stream, seen, elapsed);
         });
-        self.sieves[stream] = filter;
+        self.filters[stream] = filter;
     }
 
     /// What is written for machines is shown by a bar from now on, or what came of it so far is to be seen as it is.
     pub(super) fn decide(&mut self, drawn: bool, elapsed: Duration) {
         self.now = elapsed;
         for stream in 0..2 {
-            let mut filter = std::mem::take(&mut self.sieves[stream]);
+            let mut filter = std::mem::take(&mut self.filters[stream]);
             filter.decide(drawn, elapsed, &mut |seen| {
                 self.write(stream, seen, elapsed);
             });
-            self.sieves[stream] = filter;
+            self.filters[stream] = filter;
         }
     }
 
@@ -110,9 +118,9 @@ impl Output {
         if bytes.is_empty() {
             return;
         }
-        let waited = self.pages[stream].has_open();
+        let waited = self.buffers[stream].has_open();
         let mut change = Change::default();
-        self.pages[stream].write(bytes, &mut change);
+        self.buffers[stream].write(bytes, &mut change);
         self.latest = stream;
         if !waited || !change.done.is_empty() {
             self.since[stream] = elapsed;
@@ -127,13 +135,13 @@ impl Output {
 
     fn open_line(&mut self, stream: usize) {
         let mut change = Change::default();
-        self.pages[stream].show_open(&mut change);
+        self.buffers[stream].show_open(&mut change);
         self.apply(stream, &change);
     }
 
     fn apply(&mut self, stream: usize, change: &Change) {
         if !change.done.is_empty() {
-            self.pages[1 - stream].is_covered();
+            self.buffers[1 - stream].is_covered();
         }
         if !change.back.is_empty() {
             // What is not on the screen yet is simply not shown.
@@ -153,7 +161,7 @@ impl Output {
 
     /// Whether something is kept until it is decided.
     pub(super) fn keeps(&self) -> bool {
-        self.sieves.iter().any(Filter::keeps)
+        self.filters.iter().any(Filter::keeps)
     }
 
     /// Whether something may have to be shown soon.
@@ -161,9 +169,9 @@ impl Output {
         let opens = !self.whole_lines;
         let waits = |buffer: &LineBuffer| opens && buffer.has_open() || buffer.has_lines();
         let holds = |filter: &Filter| filter.since().is_some();
-        let pages = self.pages.iter().any(waits);
+        let buffers = self.buffers.iter().any(waits);
         let within = self.line.is_within();
-        self.has_something() || self.keeps() || within || pages || self.sieves.iter().any(holds)
+        self.has_something() || self.keeps() || within || buffers || self.filters.iter().any(holds)
     }
 
     /// Shows this of a stream as it is.
@@ -186,17 +194,17 @@ impl Output {
             self.cut_sequence();
         }
         for stream in 0..2 {
-            let since = self.sieves[stream].since();
+            let since = self.filters[stream].since();
             if since.is_some_and(|since| elapsed >= since + OPEN_LINE) {
                 self.release(stream, elapsed);
             }
-            if self.pages[stream].has_lines() && elapsed >= self.changed[stream] + REDRAWN {
+            if self.buffers[stream].has_lines() && elapsed >= self.changed[stream] + REDRAWN {
                 let mut change = Change::default();
-                self.pages[stream].show_lines(&mut change);
+                self.buffers[stream].show_lines(&mut change);
                 self.apply(stream, &change);
             }
             let is_old = elapsed >= self.since[stream] + OPEN_LINE;
-            if !self.whole_lines && self.pages[stream].has_open() && is_old {
+            if !self.whole_lines && self.buffers[stream].has_open() && is_old {
                 self.open_line(stream);
             }
         }
@@ -209,15 +217,15 @@ impl Output {
         for stream in 0..2 {
             self.release(stream, elapsed);
             let mut change = Change::default();
-            self.pages[stream].flush(&mut change);
+            self.buffers[stream].flush(&mut change);
             self.apply(stream, &change);
         }
     }
 
     fn release(&mut self, stream: usize, elapsed: Duration) {
-        let mut filter = std::mem::take(&mut self.sieves[stream]);
+        let mut filter = std::mem::take(&mut self.filters[stream]);
         filter.release(&mut |seen| self.write(stream, seen, elapsed));
-        self.sieves[stream] = filter;
+        self.filters[stream] = filter;
     }
 
     /// Shows everything, for the child is gone. A sequence that it has begun and not ended would swallow what follows.
@@ -234,9 +242,9 @@ impl Output {
         }
     }
 
-    /// Somebody else writes after what is on the screen, on a line of its own. Says whether the last one was open.
+    /// Other text is about to follow what is on the screen, on a line of its own. Gives whether the last line was open.
     pub(super) fn end_line(&mut self) -> bool {
-        for buffer in &mut self.pages {
+        for buffer in &mut self.buffers {
             buffer.is_covered();
         }
         let was_open = self.line.is_open();
@@ -280,8 +288,8 @@ impl Output {
 
     /// What a line that is being redrawn says.
     pub(super) fn message(&self) -> Option<&str> {
-        let other = self.pages[1 - self.latest].message();
-        self.pages[self.latest].message().or(other)
+        let other = self.buffers[1 - self.latest].message();
+        self.buffers[self.latest].message().or(other)
     }
 
     /// Whether there is something for the screen.

@@ -21,6 +21,7 @@ impl Sink for Raw {
             stream,
             bytes,
             permit,
+            ..
         } = &event.what
             && self.shows[*stream as usize]
         {

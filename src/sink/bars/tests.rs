@@ -83,6 +83,7 @@ fn run_on_terminal(pieces: &[&[u8]]) -> (Vec<Vec<String>>, vt100::Parser) {
         let what = What::Output {
             stream: Stream::Stdout,
             bytes: &Arc::new(piece.to_vec()),
+            verdicts: &Verdicts::default(),
             permit: &credit.permit(piece.len()),
         };
         if !piece.is_empty() {
@@ -117,6 +118,7 @@ fn bars_that_fail_leave_what_the_child_prints_on_the_terminal() {
         let what = What::Output {
             stream: Stream::Stdout,
             bytes: &output(text),
+            verdicts: &Verdicts::default(),
             permit: &credit.permit(1),
         };
         sink.event(&what.at(SHOW_AFTER));
@@ -217,6 +219,7 @@ fn no_bar_is_drawn_in_the_middle_of_a_sequence_and_one_that_does_not_end_is_ende
             let what = What::Output {
                 stream: Stream::Stderr,
                 bytes: &Arc::new(text.as_bytes().to_vec()),
+                verdicts: &Verdicts::default(),
                 permit: &credit.permit(1),
             };
             bars.event(&what.at(now));
@@ -378,6 +381,6 @@ fn colors_go_on_beyond_the_bars_and_are_not_theirs() {
 fn titles_pass_and_questions_and_progress_of_the_terminal_do_not() {
     let mut output = output::Output::new(80);
     let written = b"\x1b]0;title\x07\x1b]9;4;1;50\x1b\\a\x1b[6n\x1b]11;?\x07\x1b]8;;x\x07b\n";
-    output.add(0, None, written, Duration::ZERO);
+    output.add(0, None, written, &Verdicts::default(), Duration::ZERO);
     assert_eq!(output.take(), b"\x1b]0;title\x07a\x1b]8;;x\x07b\n");
 }

@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::dialect::redraws_words;
-use crate::event::{Observed, Stream, Summary, What};
+use crate::event::{FinalState, Observed, Stream, Summary, What};
 use crate::flow::Permit;
 use crate::model::batch::Batch;
 use crate::model::parts::Parts;
+use crate::model::verdict::Verdicts;
 use crate::protocol::Status;
 use crate::vt::modes::Modes;
 
@@ -131,8 +132,15 @@ impl View {
     }
 
     /// Takes in output, which goes to the screen when it is known not to be redrawn.
-    pub(super) fn printed(&mut self, stream: Stream, bytes: &[u8], at: Duration) {
-        self.output.add(stream as usize, self.source, bytes, at);
+    pub(super) fn printed(
+        &mut self,
+        stream: Stream,
+        bytes: &[u8],
+        verdicts: &Verdicts,
+        at: Duration,
+    ) {
+        let stream = stream as usize;
+        self.output.add(stream, self.source, bytes, verdicts, at);
     }
 
     pub(super) fn pause(&mut self, paused: bool) {
@@ -266,7 +274,7 @@ impl View {
             // The open line is on the alternate screen, which is left.
             self.output.end_line();
         }
-        self.modes.undo(summary.state)
+        self.modes.undo(summary.state == FinalState::Completed)
     }
 
     /// The task's last line, if it has one.

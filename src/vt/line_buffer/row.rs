@@ -4,12 +4,12 @@ use std::cell::OnceCell;
 
 use unicode_width::UnicodeWidthChar;
 
-use crate::vt::{Piece, Splitter};
+use crate::vt::lexer::{Piece, Splitter};
 
-use super::Style;
+use crate::vt::sgr::Style;
 
-/// No terminal is wider; what is written beyond is lost. No column is greater, so that sums of columns stay small whatever
-/// number a sequence gives.
+/// The greatest column. No terminal is wider; text beyond is lost. So sums of columns stay small whatever number a
+/// sequence gives.
 pub(crate) const WIDEST: usize = 1024;
 
 /// A line.
@@ -17,15 +17,15 @@ pub(crate) const WIDEST: usize = 1024;
 pub(crate) struct Row {
     /// The style in which it began.
     pub(crate) style: Style,
-    /// As it was written; none when it was redrawn.
+    /// The bytes as they were written; none once the line was redrawn.
     pub(crate) written: Option<Vec<u8>>,
     cells: Cells,
-    /// What is to be seen of it, once that was asked for and until it changes.
+    /// The text to be seen, once it was asked for and until it changes.
     text: OnceCell<String>,
 }
 
 impl Row {
-    /// A line that begins with this, in this style.
+    /// A line that begins with these bytes, in this style.
     pub(crate) fn new(begin: &[u8], style: &Style) -> Self {
         Self {
             style: style.clone(),
@@ -42,12 +42,12 @@ impl Row {
         }
     }
 
-    /// How many bytes of it are kept as they were written.
+    /// How many of its bytes are kept as they were written.
     pub(crate) fn length(&self) -> usize {
         self.written.as_ref().map_or(0, Vec::len)
     }
 
-    /// Adds to the line, if it is as it was written.
+    /// Adds to the line, if it is still as it was written.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         if let Some(line) = &mut self.written {
             self.text.take();
@@ -62,7 +62,7 @@ impl Row {
         &mut self.cells
     }
 
-    /// Makes it one of columns. Gives the column after what was written, if it was none.
+    /// Makes it a line of columns. Gives the column after the text, if it was none before.
     pub(crate) fn draw(&mut self) -> Option<usize> {
         let line = self.written.take()?;
         let (cells, column) = Cells::of(&line, self.style.clone());
@@ -70,7 +70,7 @@ impl Row {
         Some(column)
     }
 
-    /// What is to be seen, without colors.
+    /// The text to be seen, without colors.
     pub(crate) fn text(&self) -> &str {
         self.text.get_or_init(|| match &self.written {
             Some(line) => Cells::of(line, self.style.clone()).0.text(),
@@ -78,7 +78,7 @@ impl Row {
         })
     }
 
-    /// What makes a terminal show it that has the style `left` on; the first bytes are shown already.
+    /// The bytes that make a terminal show it when the style `left` is on; the first `shown` bytes are shown already.
     pub(crate) fn rendered(&self, shown: usize, left: &Style) -> Vec<u8> {
         let mut line = Vec::new();
         if let Some(written) = &self.written {
@@ -98,9 +98,9 @@ impl Row {
 /// One column.
 #[derive(Clone, Debug)]
 struct Cell {
-    /// None in the second column of a wide one.
+    /// None in the second column of a wide character.
     character: Option<char>,
-    /// What has no width and belongs to it.
+    /// Characters without a width that belong to it.
     marks: String,
     style: Style,
 }
@@ -197,7 +197,7 @@ impl Cells {
         }
     }
 
-    /// A wide character across this border is none any more.
+    /// A wide character across this border is destroyed.
     fn halve(&mut self, border: usize) {
         if border > 0
             && self
@@ -210,7 +210,7 @@ impl Cells {
         }
     }
 
-    /// What is to be seen, without colors.
+    /// The text to be seen, without colors.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for cell in &self.0 {
@@ -221,7 +221,7 @@ impl Cells {
         text
     }
 
-    /// What makes a terminal show it.
+    /// The bytes that make a terminal show it.
     pub(crate) fn rendered(&self) -> Vec<u8> {
         let used = self.0.iter().rposition(|cell| !cell.is_blank());
         let mut bytes = Vec::new();
@@ -247,7 +247,7 @@ pub(crate) fn tab(column: usize) -> usize {
     ((column / 8 + 1) * 8).min(WIDEST)
 }
 
-/// How many rows of a terminal with so many columns the bytes of some lines take.
+/// How many rows of a terminal with so many columns the lines in these bytes take.
 pub(crate) fn rows_of(lines: &[u8], width: usize) -> usize {
     lines
         .split(|byte| *byte == b'\n')

@@ -1,11 +1,12 @@
-//! What a sequence does to the page, and whether it goes on to the terminal. Refuses to know lines and columns.
+//! The effect of a sequence on the buffer, and whether it goes on to the terminal. Refuses to know how lines and
+//! columns are kept.
 
 use std::borrow::Cow;
 
-use crate::vt::{Piece, Splitter, is_image, numbers};
+use crate::vt::lexer::{ESCAPE, Piece, Splitter, is_image, numbers};
 
 use super::row::WIDEST;
-use super::{Change, ESCAPE, LineBuffer};
+use super::{Change, LineBuffer};
 
 impl LineBuffer {
     pub(crate) fn csi(&mut self, parameters: &[u8], last: u8, change: &mut Change) {
@@ -35,7 +36,7 @@ impl LineBuffer {
             (_, b'G' | b'`') => self.go_to(many - 1, change),
             (_, b'C') => {
                 self.draw(change);
-                // As far as the screen goes; what is beyond that already is in a row further down.
+                // Down to the end of the screen. Rows beyond it exist already, further down.
                 let last = if self.column < self.width {
                     self.width - 1
                 } else {
@@ -64,11 +65,11 @@ impl LineBuffer {
                 self.column = (given.next().unwrap_or(0).max(1) - 1).min(self.width - 1);
             }
             (_, b'd') => self.elsewhere = Some(many - 1),
-            // Where lines of state have their place, or have it no more.
+            // DECSTBM: a status line was reserved or released.
             (_, b'r') => self.state = None,
             (b"", b's') => self.save(),
             (b"", b'u') => self.restore(),
-            // The cursor, how lines break and keys are sent, and the window's title. Nothing that a terminal answers.
+            // The cursor, line breaks, keys, and the window's title. A terminal answers none of these.
             (b"?1" | b"?7" | b"?12" | b"?25" | b"?2004", b'h' | b'l') => {
                 change.pass_aside(parameters, last);
             }
@@ -76,7 +77,8 @@ impl LineBuffer {
                 change.pass_aside(parameters, last);
             }
             (_, b't') if first == 22 || first == 23 => change.pass_aside(parameters, last),
-            // What is not known here: questions, which others answer, and what would leave marks on our part of the screen.
+            // Everything else: questions, which the worker answers, and what would leave marks on our part of the
+            // screen.
             _ => {}
         }
     }
@@ -99,14 +101,14 @@ impl LineBuffer {
             return;
         };
         if is_image(content) {
-            // It has its place, and takes rows of the screen.
+            // An image has its place, and takes rows of the screen.
             self.give_as_is(&passed, change);
         } else {
             change.aside.extend_from_slice(&passed);
         }
     }
 
-    /// Part of a string that is too long to be kept: it is judged by its beginning, and passes as it comes.
+    /// Part of a string that is too long to be kept: its beginning decides, and it passes as it comes.
     pub(crate) fn long(&mut self, begins: bool, written: &[u8], change: &mut Change) {
         if !begins {
             if self.passes {
@@ -134,18 +136,19 @@ fn is_number(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_digit)
 }
 
-/// What the terminal gets of a string; none if it gets nothing. While the child cannot read what the terminal answers, the
-/// answer would be typed into whatever reads next. So what passes is what is known to be answered by no terminal.
+/// The part of a string that goes to the terminal; none if nothing does. The child cannot read the terminal's answer,
+/// which would be typed into the next program that reads. So only those strings pass that no terminal is known to
+/// answer.
 fn passed<'a>(content: &[u8], written: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     let passes = match content.split_first()? {
         (b']', command) => command_passes(command),
         (b'_', [b'G', ..]) => return graphics(written),
         (b'P', string) if string.starts_with(b"tmux;") => wrapped_passes(&string[5..]),
-        // Sixels, and a frame that is held back until it is complete.
+        // Sixels, and a frame that is held back until it is complete (synchronized output).
         (b'P', string) => {
             is_image(content) || string.starts_with(b"=1s") || string.starts_with(b"=2s")
         }
-        // No terminal knows another one of these.
+        // No terminal knows another string of these kinds.
         _ => true,
     };
     passes.then_some(Cow::Borrowed(written))
@@ -170,7 +173,7 @@ fn command_passes(command: &[u8]) -> bool {
     match number {
         // Titles, the folder, links, and marks of a shell.
         0..=2 | 7 | 8 | 133 | 633 | 777 => true,
-        // Progress of the terminal, of which two writers would fight for one, or a notification.
+        // Progress (OSC 9;4), for which two writers would fight, or a notification.
         9 => !rest.starts_with(b"4;") && rest != b"4",
         // Colors, the pointer, fonts, and the clipboard.
         4 | 5 | 10..=19 | 21 | 22 | 50 | 52 | 104..=119 => !asks(),
@@ -221,7 +224,7 @@ fn command_passes(command: &[u8]) -> bool {
     }
 }
 
-/// What is written for the terminal around tmux passes if each of its sequences would.
+/// A string for the terminal around tmux passes if each of its sequences would.
 fn wrapped_passes(string: &[u8]) -> bool {
     let mut inner = Vec::with_capacity(string.len());
     let mut rest = string.iter().copied().peekable();
@@ -248,7 +251,7 @@ fn wrapped_passes(string: &[u8]) -> bool {
     true
 }
 
-/// An image of kitty's protocol, told not to be answered.
+/// An image of kitty's protocol, with the request not to answer it.
 fn graphics(written: &[u8]) -> Option<Cow<'_, [u8]>> {
     let begin = b"\x1b_G".len();
     let all = written.get(begin..)?;
@@ -258,7 +261,7 @@ fn graphics(written: &[u8]) -> Option<Cow<'_, [u8]>> {
     if keys().any(|key| key == b"a=q") {
         return None;
     }
-    // Only what has a number is answered.
+    // kitty answers only images that have a number.
     if !keys().any(|key| matches!(key, [b'i' | b'I', b'=', ..])) || keys().any(|key| key == b"q=2")
     {
         return Some(Cow::Borrowed(written));
@@ -272,7 +275,7 @@ fn graphics(written: &[u8]) -> Option<Cow<'_, [u8]>> {
 mod tests {
     use super::super::*;
 
-    /// What the terminal gets of this.
+    /// The part of these pieces that goes to the terminal.
     fn given(written: &[u8]) -> Vec<u8> {
         let (mut page, mut change) = (LineBuffer::default(), Change::default());
         page.write(written, &mut change);
@@ -364,7 +367,7 @@ mod tests {
             page.flush(&mut change);
             assert_eq!([change.aside, change.done].concat(), b"", "{asked:?}");
         }
-        // Text of another time and place, here "Ä1" in code page 437 and the like.
+        // Text in another encoding, here "Ä1" in code page 437 and the like.
         for text in [
             &b"\x9b6n and \x9d, \x90\x9a\n"[..],
             b"\x9b31m\r\n",

@@ -1,4 +1,4 @@
-//! Whoever wants to be told: lists of callbacks that may do anything, even change what they observe.
+//! Lists of callbacks, which may do anything, even change what they observe.
 //!
 //! Responsible for calling every observer once for each event, in order, with nothing borrowed. Refuses to
 //! know what the events mean.
@@ -45,7 +45,7 @@ impl<E> Observers<E> {
         }
     }
 
-    /// Notes that something happened; nobody is called before [`deliver`](Self::deliver).
+    /// Notes that something happened; no observer is called before [`deliver`](Self::deliver).
     pub(crate) fn push(&self, event: E) {
         self.pending.borrow_mut().push_back(event);
     }
@@ -83,8 +83,8 @@ impl<E> Observers<E> {
         panics.resume();
     }
 
-    /// Lets go of the observers, who often hold what they observe, once all events are delivered. There will
-    /// be no further event.
+    /// Drops the observers, which often hold what they observe, once all events are delivered. There will be no further
+    /// event.
     pub(crate) fn close(&self) {
         self.closed.set(true);
         if !self.delivering.get() {

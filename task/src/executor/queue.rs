@@ -1,6 +1,6 @@
 //! The one queue on which the tasks of an executor send messages to the foreground.
 //!
-//! Responsible for order, for the bound, and for waking whoever waits. Refuses to know what a message means.
+//! Responsible for order, for the bound, and for waking the threads that wait. Refuses to know what a message means.
 //!
 //! What would deadlock if it were otherwise: a worker that had to wait in order to say that it started or
 //! ended could never be joined by a foreground that has stopped dispatching. So only reports respect the
@@ -54,7 +54,7 @@ pub struct TaskSender<M> {
 struct Link {
     id: TaskId,
     cancelled: AtomicBool,
-    /// None once the task is cancelled or over: from then on nobody would call a waker that was left here.
+    /// None once the task is cancelled or over: a waker that was left here later would never be called.
     wakers: Mutex<Option<Vec<Waker>>>,
     /// Read and written under the queue's lock, or a report could slip in behind the final message.
     closed: AtomicBool,
@@ -242,7 +242,7 @@ impl<M> TaskSender<M> {
     /// Sends the final message; the task can send nothing after it. Never waits. Of several final messages
     /// only the first is sent.
     pub fn finish(&self, message: M) {
-        // Wakers may own descriptors. A sender that somebody keeps should not keep those too.
+        // Wakers may own descriptors. A sender that is kept for longer should not keep those too.
         drop(self.take_wakers());
         let state = self.queue.lock();
         if self.link.closed.swap(true, Ordering::Relaxed) {

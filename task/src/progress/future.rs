@@ -59,7 +59,7 @@ impl Error for NotAvailable {}
 impl<P, T> ProgressFuture<P, T> {
     /// A future that waits for messages. `cancel` is called at most once, to ask the task to stop.
     ///
-    /// Whoever submits a task gets its future from the executor and needs no other.
+    /// `submit` makes the future of a task; callers need no other.
     #[must_use]
     pub fn new(cancel: impl FnOnce() + 'static) -> Self {
         Self::with(Some(Box::new(cancel)))

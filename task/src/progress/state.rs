@@ -1,6 +1,6 @@
 //! The life of a future as data: nine stages, six of them visible as states, and every legal step.
 //!
-//! Responsible for what may follow what. Refuses to know who is told about it.
+//! Responsible for what may follow what. Refuses to know the observers.
 
 use std::fmt;
 

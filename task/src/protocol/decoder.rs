@@ -66,7 +66,7 @@ pub struct Decoder {
     block: Option<Block>,
     /// The line was too long: all up to the next newline belongs to it and is thrown away.
     skipping: bool,
-    /// How many lines are done with.
+    /// How many lines are complete.
     lines: u64,
     limit: usize,
 }

@@ -10,7 +10,8 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use super::{Content, Decoder, LINE_LIMIT, Line, Progress, read_object};
+use super::decoder::{Content, Decoder, Line};
+use super::{LINE_LIMIT, Progress, read_object};
 
 /// What is said of a line, free of the bytes it came from.
 type Said = (u64, Vec<u8>, Result<Option<Progress<'static>>, String>);

@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A value that nobody asked for, `depth` levels down.
+    /// A value of an unknown field, `depth` levels down.
     fn unknown(&mut self, depth: usize) -> Result<(), Malformed> {
         match self.peek() {
             Some(b'"') => self.string().map(drop),

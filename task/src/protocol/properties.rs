@@ -7,8 +7,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
+use super::decoder::{Content, Decoder, Line};
 use super::object;
-use super::{Content, Decoder, Line, Malformed, Progress, Status};
+use super::{Malformed, Progress, Status, read_object};
 
 /// What is said of a line, free of the bytes it came from.
 type Said = (u64, Vec<u8>, Result<Option<Progress<'static>>, Malformed>);
@@ -177,6 +178,21 @@ proptest! {
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
         ..ProptestConfig::default()
     })]
+
+    #[test]
+    fn numbers_are_written_as_serde_json_writes_them(amount in prop_oneof![any::<f64>(), 0.0..1e18, 0.0..1e-3]) {
+        let amount = amount.abs();
+        prop_assume!(amount.is_finite());
+        let is_whole = amount.fract() == 0.0 && amount <= 9_007_199_254_740_992.0;
+        let number = if is_whole { format!("{amount:.0}") } else { serde_json::to_string(&amount).unwrap() };
+        let report = Progress { eta: Some(amount), ..Progress::default() };
+        let json = report.to_json();
+        let read = read_object(&json).unwrap();
+        prop_assert_eq!(read.eta, Some(amount));
+        // Of two decimals that are equally near, either may be written.
+        let shape = |text: &str| text.replace(|digit: char| digit.is_ascii_digit(), "0");
+        prop_assert_eq!(shape(&json), shape(&format!("{{\"eta\":{number}}}")));
+    }
 
     #[test]
     fn where_the_bytes_are_cut_makes_no_difference(

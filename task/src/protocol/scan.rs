@@ -1,7 +1,9 @@
-//! Finds the next byte of a kind, eight bytes at a time.
+//! Finds the next byte of a kind: eight bytes at a time where it is near, and in blocks where it is far.
 
 const ONES: u64 = u64::MAX / 255;
 const HIGH: u64 = 0x80 * ONES;
+/// More than the length of most lines, and as much as two vectors of the smallest processors hold.
+const BLOCK: usize = 32;
 
 /// How many bytes at the beginning are no newline.
 #[inline]
@@ -34,6 +36,20 @@ fn below(word: u64, limit: u64) -> u64 {
 
 #[inline]
 fn until(bytes: &[u8], mark: impl Fn(u64) -> u64, is_it: impl Fn(u8) -> bool) -> usize {
+    // Most lines and strings end here. What is longer is looked through in blocks, which the compiler compares at once.
+    let near = bytes.len().min(BLOCK);
+    let found = in_words(&bytes[..near], &mark, &is_it);
+    if found < near || near < BLOCK {
+        return found;
+    }
+    let (blocks, _) = bytes[near..].as_chunks::<BLOCK>();
+    let has_it = |block: &&[u8; BLOCK]| block.iter().fold(false, |has, byte| has | is_it(*byte));
+    let clear = near + BLOCK * blocks.iter().take_while(|block| !has_it(block)).count();
+    clear + in_words(&bytes[clear..], &mark, &is_it)
+}
+
+#[inline]
+fn in_words(bytes: &[u8], mark: &impl Fn(u64) -> u64, is_it: &impl Fn(u8) -> bool) -> usize {
     let (words, rest) = bytes.as_chunks();
     for (index, word) in words.iter().enumerate() {
         let marked = mark(u64::from_le_bytes(*word));
@@ -43,4 +59,23 @@ fn until(bytes: &[u8], mark: impl Fn(u64) -> u64, is_it: impl Fn(u8) -> bool) ->
     }
     let found = rest.iter().position(|byte| is_it(*byte));
     bytes.len() - rest.len() + found.unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_for_is_found_at_any_place() {
+        for length in 0..200 {
+            for at in 0..=length {
+                let mut bytes = vec![b'x'; length];
+                if at < length {
+                    bytes[at] = b'\n';
+                    bytes[at + 1..].fill(b'"');
+                }
+                assert_eq!((until_newline(&bytes), until_special(&bytes)), (at, at));
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `42`, `42.5`, `42%` | percent |
 //! | `42% copying a.jpg` | percent, with a message |
-//! | `3/10`, `3/10 copying a.jpg` | 3 of 10, with a message. `3/0` is 3 of nobody knows how many |
+//! | `3/10`, `3/10 copying a.jpg` | 3 of 10, with a message. `3/0` is 3 of an unknown total |
 //! | `12MiB/400MiB`, `12/400MiB` | the same in bytes. kB, KB, MB, GB, TB, PB count in thousands, KiB, MiB and so on in 1024 |
 //! | `# copying a.jpg` | a message |
 //! | `a:42`, `a:42%`, `a:#copying` | part `a` |

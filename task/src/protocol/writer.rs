@@ -7,7 +7,8 @@ use super::{Progress, Status};
 
 /// Writes the fields in the order of the struct and leaves absent ones out.
 pub(super) fn object(progress: &Progress<'_>) -> String {
-    let mut writer = Writer(String::from("{"));
+    let mut writer = Writer(String::with_capacity(USUAL));
+    writer.0.push('{');
     writer.number("progress", progress.progress);
     writer.number("total", progress.total);
     writer.number("percentage", progress.percentage);
@@ -22,12 +23,16 @@ pub(super) fn object(progress: &Progress<'_>) -> String {
     writer.0
 }
 
+/// How long most reports are, in bytes: a longer one grows.
+const USUAL: usize = 128;
+
 struct Writer(String);
 
 impl Writer {
     fn key(&mut self, name: &str) {
-        let comma = if self.0.len() > 1 { "," } else { "" };
-        let _ = write!(self.0, "{comma}\"{name}\":");
+        self.0.push_str(if self.0.len() > 1 { ",\"" } else { "\"" });
+        self.0.push_str(name);
+        self.0.push_str("\":");
     }
 
     fn number(&mut self, name: &str, value: Option<f64>) {
@@ -38,13 +43,23 @@ impl Writer {
             return;
         };
         self.key(name);
-        let _ = if value.fract() == 0.0 && value.abs() <= EXACT {
+        if value.fract() == 0.0 && value.abs() <= EXACT {
             #[expect(clippy::cast_possible_truncation, reason = "whole, and in range")]
             let whole = value as i64;
-            write!(self.0, "{whole}")
-        } else {
-            write!(self.0, "{value:?}")
-        };
+            let _ = write!(self.0, "{whole}");
+            return;
+        }
+        let begin = self.0.len();
+        // As `serde_json` writes it, which uses exponents from another place on, and with their sign.
+        if (1e-5..1e-4).contains(&value.abs()) {
+            let _ = write!(self.0, "{value}");
+            return;
+        }
+        let _ = write!(self.0, "{value:?}");
+        let exponent = self.0[begin..].find('e').map(|at| begin + at + 1);
+        if let Some(at) = exponent.filter(|at| !self.0[*at..].starts_with('-')) {
+            self.0.insert(at, '+');
+        }
     }
 
     fn text(&mut self, name: &str, text: Option<&str>) {

@@ -63,6 +63,7 @@ impl Several {
             What::Output {
                 stream: Stream::Stdout,
                 bytes: &Arc::new(text.as_bytes().to_vec()),
+                verdicts: &Verdicts::default(),
                 permit: &permit,
             },
         );

@@ -15,12 +15,12 @@ use rustix::process::WaitIdStatus;
 use crate::model::batch::Batch;
 use crate::protocol::{Progress, Status};
 
-use super::super::observe::processor_time;
-use super::super::terminal::{Terminal, has_child};
-use super::super::waiting::{Place, Waiting};
-use super::guest::Guest;
-use super::outputs::Outputs;
-use super::process::Process;
+use super::super::super::observe::processor_time;
+use super::super::super::terminal::{Terminal, has_child};
+use super::super::super::waiting::{Place, Waiting};
+use super::super::outputs::Outputs;
+use super::super::process::Process;
+use super::Guest;
 
 /// Who wants the terminal again so soon reads there beside its meter.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ const AT_MOST: Duration = Duration::from_millis(500);
 
 /// How the child uses a terminal that it was lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Use {
+pub(in crate::child::worker) enum Use {
     /// Not for a while.
     Idle,
     /// Not now, but it may be about to: it has set it up, or has only just done with it.
@@ -56,7 +56,7 @@ pub(super) enum Use {
     clippy::struct_excessive_bools,
     reason = "independent facts about one lending"
 )]
-pub(super) struct Lending {
+pub(in crate::child::worker) struct Lending {
     /// Since when.
     since: Option<Instant>,
     /// Whether a report wants it back.
@@ -76,7 +76,7 @@ pub(super) struct Lending {
 }
 
 impl Lending {
-    pub(super) fn begin(&mut self, now: Instant) {
+    pub(in crate::child::worker) fn begin(&mut self, now: Instant) {
         *self = Self {
             since: Some(now),
             next: Some(now + ARRIVAL),
@@ -85,14 +85,14 @@ impl Lending {
         };
     }
 
-    pub(super) fn look_at(&self) -> Option<Instant> {
+    pub(in crate::child::worker) fn look_at(&self) -> Option<Instant> {
         self.since.and(self.next)
     }
 }
 
 /// What meters may do with a lent terminal.
 #[derive(Debug, Default)]
-pub(super) struct Meters {
+pub(in crate::child::worker) struct Meters {
     /// When one last took it back.
     took: Option<Instant>,
     /// None takes it back before this time.
@@ -104,7 +104,7 @@ pub(super) struct Meters {
 impl Meters {
     /// The child wants the terminal. Each time that it does so at once meters wait twice as long, or it would come and
     /// go with each of their changes.
-    pub(super) fn terminal_is_wanted(&mut self, now: Instant) {
+    pub(in crate::child::worker) fn terminal_is_wanted(&mut self, now: Instant) {
         if self.took.take().is_some_and(|took| now < took + AT_ONCE) {
             self.patience = self.patience * 2 + AT_ONCE;
             self.wait_until = Some(now + self.patience);
@@ -114,7 +114,7 @@ impl Meters {
 
 impl Guest<'_> {
     /// Somebody has said this on the channel or the socket, or asked there whether it is cancelled.
-    pub(super) fn take_back_at(
+    pub(in crate::child::worker) fn take_back_at(
         &mut self,
         reports: &Batch,
         process: &Process,
@@ -130,7 +130,11 @@ impl Guest<'_> {
     }
 
     /// A meter has moved, or the like.
-    pub(super) fn take_back_at_meter(&mut self, process: &Process, outputs: &Outputs<'_>) {
+    pub(in crate::child::worker) fn take_back_at_meter(
+        &mut self,
+        process: &Process,
+        outputs: &Outputs<'_>,
+    ) {
         let now = Instant::now();
         let reads_keys =
             self.taking.lent || self.terminal.as_ref().is_some_and(Terminal::reads_keys);
@@ -142,7 +146,7 @@ impl Guest<'_> {
     }
 
     /// The child is at work again. If it wants the terminal once more, it stops once more.
-    pub(super) fn take_back(&mut self, process: &Process, outputs: &Outputs<'_>) {
+    pub(in crate::child::worker) fn take_back(&mut self, process: &Process, outputs: &Outputs<'_>) {
         if self.is_lent() {
             if !self.lending.wanted_back {
                 self.lending.wanted_back = true;
@@ -153,7 +157,11 @@ impl Guest<'_> {
     }
 
     /// Looks whether the terminal can be taken back by now.
-    pub(super) fn see_to_lending(&mut self, process: &Process, outputs: &Outputs<'_>) {
+    pub(in crate::child::worker) fn see_to_lending(
+        &mut self,
+        process: &Process,
+        outputs: &Outputs<'_>,
+    ) {
         if !self.is_lent() {
             self.lending = Lending::default();
         } else if self.lending.wanted_back {
@@ -192,7 +200,11 @@ impl Guest<'_> {
     }
 
     /// Looks how the child uses the terminal.
-    pub(super) fn use_of_terminal(&mut self, process: &Process, outputs: &Outputs<'_>) -> Use {
+    pub(in crate::child::worker) fn use_of_terminal(
+        &mut self,
+        process: &Process,
+        outputs: &Outputs<'_>,
+    ) -> Use {
         let begun = processor_time();
         let used = self.seen_use(process, outputs);
         let now = Instant::now();
@@ -275,7 +287,7 @@ impl Guest<'_> {
     }
 
     /// The child is gone. Gives whether a Ctrl-C that went to it alone was its end, and the terminal.
-    pub(super) fn take_back_for_good(
+    pub(in crate::child::worker) fn take_back_for_good(
         &mut self,
         ended: &WaitIdStatus,
         process: &Process,

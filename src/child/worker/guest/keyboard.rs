@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use crate::event::Stream;
 
-use super::super::observe::processor_time;
-use super::super::pty;
-use super::super::terminal::Terminal;
-use super::super::waiting::{Place, Waiting};
-use super::guest::{Guest, Pty, type_in};
-use super::outputs::Outputs;
+use super::super::super::observe::processor_time;
+use super::super::super::pty;
+use super::super::super::terminal::Terminal;
+use super::super::super::waiting::{Place, Waiting};
+use super::super::outputs::Outputs;
+use super::{Guest, Pty, type_in};
 
 /// How long a key is left to who reads the real terminal: some look there for it, and then read it from ours.
 const SEEN: Duration = Duration::from_millis(5);
@@ -29,14 +29,14 @@ const THRIFT: u32 = 10;
 const AT_MOST: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
-pub(super) struct Keyboard {
+pub(in crate::child::worker) struct Keyboard {
     /// Since when a key waits on the real terminal, and when we look at it next.
     waits: Option<(Instant, Instant)>,
 }
 
 impl Keyboard {
     /// When something is to be done if nothing happens.
-    pub(super) fn look_at(&self) -> Option<Instant> {
+    pub(in crate::child::worker) fn look_at(&self) -> Option<Instant> {
         self.waits.map(|(_, next)| next)
     }
 }
@@ -52,7 +52,7 @@ impl Guest<'_> {
     }
 
     /// The descriptor to poll for key presses, or none while no key is waited for.
-    pub(super) fn keys(&self) -> Option<&OwnedFd> {
+    pub(in crate::child::worker) fn keys(&self) -> Option<&OwnedFd> {
         let wanted =
             self.is_lent() && self.keyboard.waits.is_none() && self.keyboard_stream().is_some();
         let terminal = self.terminal.as_ref().filter(|_| wanted);
@@ -60,13 +60,13 @@ impl Guest<'_> {
     }
 
     /// A key was typed.
-    pub(super) fn key_typed(&mut self) {
+    pub(in crate::child::worker) fn key_typed(&mut self) {
         let now = Instant::now();
         self.keyboard.waits = Some((now, now + SEEN));
     }
 
     /// Hands on what is waited for on a terminal of ours.
-    pub(super) fn see_to_keys(&mut self, now: Instant, outputs: &Outputs<'_>) {
+    pub(in crate::child::worker) fn see_to_keys(&mut self, now: Instant, outputs: &Outputs<'_>) {
         let Some((since, _)) = self.keyboard.waits.filter(|(_, next)| *next <= now) else {
             return;
         };

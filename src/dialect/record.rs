@@ -1,0 +1,130 @@
+//! A record: what stands on a line of the screen at one time.
+//!
+//! Knows how a record begins and ends, and how much is kept of one that is not complete. Refuses to know what it says.
+
+use crate::vt::Piece;
+
+/// The longest record that is read where no dialect of lines claims it by its beginning.
+pub(super) const RECORD_LIMIT: usize = 2048;
+/// How much of a line a dialect is given when it is asked whether the line can be its own.
+pub(super) const HEAD: usize = 64;
+
+/// What stood on a line of the screen, without escape sequences.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'a> {
+    /// The text, of one byte or more.
+    pub(super) text: &'a [u8],
+    /// Whether it was written over something, or something over it. Else it is a plain line.
+    pub(super) redrawn: bool,
+    /// Whether a newline came after it: it stays where it is.
+    pub(super) stays: bool,
+    /// Whether it has been read before, when it was not known yet whether more of it would come.
+    pub(super) again: bool,
+}
+
+/// How a record ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Edge {
+    /// With the line.
+    Newline,
+    /// With a motion of the cursor.
+    Motion,
+    /// With the stream.
+    End,
+}
+
+/// The record that is being written.
+#[derive(Debug, Default)]
+pub(super) struct OpenRecord {
+    pub(super) text: Vec<u8>,
+    /// Whether it began where the cursor had gone back to.
+    pub(super) redrawn: bool,
+    /// Whether a carriage return came after it. Before a newline that is nothing, before anything else it is an end.
+    pub(super) returned: bool,
+    /// Whether it was too long, and is thrown away.
+    pub(super) lost: bool,
+    /// How much of it was there when the stream fell silent, so that it need not be waited for again.
+    pub(super) settled: usize,
+    /// How much of it was read then. A record that a dialect of lines may want is not read before its end.
+    pub(super) read: usize,
+}
+
+impl OpenRecord {
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty() && !self.lost
+    }
+
+    /// Adds to the record what has room in it; `longest` says how long a record with this head may be.
+    pub(super) fn push(&mut self, text: &[u8], longest: impl Fn(&[u8]) -> usize) {
+        if self.lost {
+            return;
+        }
+        let length = self.text.len() + text.len();
+        if length > RECORD_LIMIT {
+            // Enough to ask by, and no more: a gigabyte without newline may come in one piece.
+            let more = text.len().min(HEAD.saturating_sub(self.text.len()));
+            self.text.extend_from_slice(&text[..more]);
+            if length > longest(head(&self.text)) {
+                self.lost = true;
+                self.text = Vec::new();
+                return;
+            }
+            self.text.extend_from_slice(&text[more..]);
+            return;
+        }
+        self.text.extend_from_slice(text);
+    }
+
+    /// Begins the next record, after an end of this kind.
+    pub(super) fn begin(&mut self, edge: Edge) {
+        self.text.clear();
+        self.redrawn = edge == Edge::Motion;
+        self.returned = false;
+        self.lost = false;
+        self.settled = 0;
+        self.read = 0;
+    }
+}
+
+/// The beginning of a line, by which the dialects are chosen.
+pub(super) fn head(line: &[u8]) -> &[u8] {
+    &line[..line.len().min(HEAD)]
+}
+
+/// Whether a sequence says where the next character goes, or erases something. Other sequences end no record: colours,
+/// character sets, modes.
+pub(super) fn moves(sequence: Piece<'_>) -> bool {
+    match sequence {
+        // Save and restore the cursor (DECSC, DECRC), move it up, down, to the next line (IND, NEL, RI); reset (RIS).
+        Piece::Escape(short) => matches!(short, b"7" | b"8" | b"D" | b"E" | b"M" | b"c"),
+        Piece::Csi { parameters, last } => match last {
+            // Colours (SGR), modes, the cursor's shape, questions to the terminal.
+            b'm' | b'h' | b'l' | b'q' | b'c' | b'n' | b't' | b'p' => false,
+            // Erases what follows (EL), of which there is nothing yet: compilers and grep put it after every colour.
+            b'K' => !matches!(parameters, b"" | b"0"),
+            _ => true,
+        },
+        Piece::Text(_) | Piece::Control(_) | Piece::String { .. } | Piece::Long { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vt::Splitter;
+
+    #[test]
+    fn colours_and_modes_end_no_record_and_what_moves_the_cursor_does() {
+        let moves = |sequence: &str| {
+            let mut splitter = Splitter::default();
+            let mut bytes = sequence.as_bytes();
+            splitter.sequence(&mut bytes).is_some_and(moves)
+        };
+        for nothing in ["[m", "[1;31m", "[?25l", "[K", "[0K", "(B", "=", "[1 q"] {
+            assert!(!moves(&format!("\x1b{nothing}")), "{nothing}");
+        }
+        for motion in ["[A", "[2K", "[1G", "[10;20H", "[J", "7", "8", "M"] {
+            assert!(moves(&format!("\x1b{motion}")), "{motion}");
+        }
+    }
+}
