@@ -46,9 +46,9 @@ pub(crate) struct Event<'a> {
     pub what: What<'a>,
 }
 
+#[cfg(any(test, fuzzing))]
 impl<'a> What<'a> {
     /// The event that this happened to the first task of a run.
-    #[cfg(any(test, fuzzing))]
     pub(crate) fn at(self, at: Duration) -> Event<'a> {
         let task = Some(TaskId::FIRST);
         Event {

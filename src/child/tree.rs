@@ -51,8 +51,8 @@ pub(super) fn kill(leader: Pid, mark: &str) {
     kill_group(leader);
 }
 
-/// Whether a process group is that of somebody scope we descend from, or of another job of a shell among them. CancelMode only
-/// of groups of our session.
+/// Whether a process group is that of an ancestor of ours, or of another job of a shell among our ancestors. Is asked only of
+/// groups of our session.
 pub(super) fn is_above(group: Pid) -> bool {
     let session = groups::session(None);
     let started_by = parent(group);

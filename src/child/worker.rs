@@ -38,6 +38,10 @@ use self::process::{Change, Ordered, Process};
 /// How often the worker looks at a child of which the system had no handle to give.
 const BLIND: Duration = Duration::from_millis(20);
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one child"
+)]
 pub(super) struct Worker<'a> {
     orders: &'a Orders,
     reporter: &'a ProgressReporter<Batch>,

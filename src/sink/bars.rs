@@ -484,7 +484,8 @@ impl Bars {
     fn output(
         &mut self,
         task: TaskId,
-        (stream, bytes, verdicts): (Stream, &[u8], &Verdicts),
+        stream: Stream,
+        (bytes, verdicts): (&[u8], &Verdicts),
         permit: &Permit,
         at: Duration,
     ) {
@@ -636,10 +637,7 @@ impl Sink for Bars {
                 bytes,
                 verdicts,
                 permit,
-            } => {
-                let output = (*stream, bytes.as_slice(), *verdicts);
-                self.output(task, output, permit, at);
-            }
+            } => self.output(task, *stream, (bytes, verdicts), permit, at),
             What::Terminal { ours: true } => self.take_back(),
             What::Terminal { ours: false } => self.lend(event.task, at),
             What::Resized => self.news = true,

@@ -77,6 +77,10 @@ pub(super) struct Taking {
 }
 
 /// What a child wants and has of the terminal.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one child"
+)]
 pub(super) struct Guest<'a> {
     pub(super) pid: Pid,
     pub(super) notify: &'a dyn Fn(Notice),

@@ -9,6 +9,7 @@ use super::emulator::{TERMINAL, everything, screen, show};
 use super::*;
 use crate::flow::Credit;
 use crate::model::batch::Batch;
+use crate::model::verdict::Verdicts;
 use crate::protocol::Progress;
 
 fn emulator() -> vt100::Parser {

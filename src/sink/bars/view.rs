@@ -139,8 +139,8 @@ impl View {
         verdicts: &Verdicts,
         at: Duration,
     ) {
-        let stream = stream as usize;
-        self.output.add(stream, self.source, bytes, verdicts, at);
+        self.output
+            .add(stream as usize, self.source, bytes, verdicts, at);
     }
 
     pub(super) fn pause(&mut self, paused: bool) {

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::*;
 use crate::event::Exit;
+use crate::model::verdict::Verdicts;
 
 /// The bars of several tasks, and a terminal.
 struct Several {
