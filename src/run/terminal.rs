@@ -69,6 +69,8 @@ impl Run<'_> {
                 Action::Draw => self.tell_of_run(What::Terminal { ours: true }),
                 Action::Lend(task) => {
                     if let Some(order) = self.terminal.lend() {
+                        // Until then the output of all tasks waits.
+                        self.tell(task, What::Terminal { ours: false });
                         self.order(task, order);
                     } else {
                         let actions = self.lease.returned(task, true);

@@ -117,7 +117,7 @@ pub(super) enum Begin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hold {
     Ours,
-    /// It is lent to this task; none: to any.
+    /// It is lent to this task; none: it is not known to which, if to any.
     Lent(Option<TaskId>),
     /// It is gone: after SIGHUP nothing is drawn.
     HungUp,
@@ -144,8 +144,16 @@ impl Hold {
         matches!(self, Self::Lent(_))
     }
 
-    fn is_lent_to(self, task: TaskId) -> bool {
-        self == Self::Lent(None) || self == Self::Lent(Some(task))
+    /// Whether it is lent to this task. A lone task is the only one that it can be lent to.
+    fn is_lent_to(self, task: TaskId, tasks: Tasks) -> bool {
+        match self {
+            Self::Lent(None) => tasks == Tasks::One,
+            hold => hold == Self::Lent(Some(task)),
+        }
+    }
+
+    fn is_lent_to_another(self, task: TaskId) -> bool {
+        matches!(self, Self::Lent(Some(other)) if other != task)
     }
 }
 
@@ -342,7 +350,7 @@ impl Bars {
 
     fn send_with(&mut self, mut permits: Vec<Permit>) {
         for (task, view) in &mut self.views {
-            if !self.hold.is_lent() || self.hold.is_lent_to(*task) {
+            if !self.hold.is_lent() || self.hold.is_lent_to(*task, self.tasks) {
                 permits.append(&mut view.permits);
             }
         }
@@ -419,16 +427,17 @@ impl Bars {
         }
     }
 
-    /// The terminal is lent to this task, or to any.
+    /// The terminal is lent to this task, or is about to be lent to one that is not known yet.
     fn lend(&mut self, task: Option<TaskId>, at: Duration) {
         self.clear();
-        let tasks = task.map_or_else(|| self.tasks(), |task| vec![task]);
-        for task in tasks {
-            let Some(view) = self.views.get_mut(&task) else {
-                continue;
-            };
-            view.seen = true;
-            view.output.open_all_lines(at);
+        let hold = Hold::Lent(task);
+        for (task, view) in &mut self.views {
+            if hold.is_lent_to(*task, self.tasks) {
+                view.seen = true;
+                view.output.open_all_lines(at);
+            }
+        }
+        for task in self.tasks() {
             self.write_output(task);
         }
         if let Some(task) = task.filter(|task| self.views.contains_key(task)) {
@@ -441,7 +450,7 @@ impl Bars {
         if self.last_frame.is_none() {
             self.note_frame(at);
         }
-        self.hold = Hold::Lent(task);
+        self.hold = hold;
         self.send();
     }
 
@@ -480,8 +489,9 @@ impl Bars {
         permit: &Permit,
         at: Duration,
     ) {
-        let (hold, alone) = (self.hold, self.tasks == Tasks::One);
-        let as_is = hold.is_lent_to(task) || self.begin == Begin::WithReport && alone;
+        let (lent, alone) = (self.hold.is_lent(), self.tasks == Tasks::One);
+        let has_terminal = self.hold.is_lent_to(task, self.tasks);
+        let as_is = has_terminal || alone && self.begin == Begin::WithReport;
         self.news = true;
         let view = self.view_from(task, at);
         view.permits.push(permit.clone());
@@ -490,13 +500,13 @@ impl Bars {
         } else {
             view.printed(stream, bytes, verdicts, at);
         }
-        if hold.is_lent() && !hold.is_lent_to(task) {
+        if lent && !has_terminal {
             return;
         }
         // Before the first frame nothing is in the way, and no byte need wait.
         let is_much = view.output.ready() > GATHER;
         let has_something = view.output.has_something();
-        let at_once = hold.is_lent() || self.last_frame.is_none() || is_much;
+        let at_once = lent || self.last_frame.is_none() || is_much;
         if at_once && has_something {
             let is_due = self.is_due_amid_output(at);
             self.clear();
@@ -535,7 +545,7 @@ impl Bars {
 
     /// A task is over: its last lines go above the bars of the others.
     fn finished(&mut self, task: TaskId, summary: &Summary, at: Duration) {
-        if self.hold.is_lent() && !self.hold.is_lent_to(task) {
+        if self.hold.is_lent_to_another(task) {
             self.late.push((task, at, summary.clone()));
             return;
         }

@@ -52,6 +52,11 @@ impl Several {
         self.bars.event(&Event { task, at, what });
     }
 
+    fn tell_of_run(&mut self, what: What<'_>) {
+        let (task, at) = (None, self.now);
+        self.bars.event(&Event { task, at, what });
+    }
+
     fn print(&mut self, index: usize, text: &str) {
         let permit = self.credit.permit(text.len());
         self.tell(
@@ -201,6 +206,8 @@ fn a_last_line_without_a_newline_gets_one_only_if_another_text_follows() {
 fn while_one_task_has_the_terminal_the_others_wait_and_are_not_read_without_end() {
     let mut run = Several::begin(&["editor", "build", "test"]);
     run.after(300);
+    run.tell_of_run(What::Terminal { ours: false });
+    run.print(1, "waits ");
     run.tell(0, What::Terminal { ours: false });
     run.print(0, "Name? ");
     run.print(1, "compiling\n");
@@ -208,10 +215,10 @@ fn while_one_task_has_the_terminal_the_others_wait_and_are_not_read_without_end(
     assert_eq!(run.after(500), ["Name?"]);
     // The terminal echoes the answer.
     run.parser.process(b"me\r\n");
-    run.tell(0, What::Terminal { ours: true });
+    run.tell_of_run(What::Terminal { ours: true });
     let shown = run.after(100);
     assert_eq!(shown[0], "Name? me", "{shown:?}");
-    assert!(shown.contains(&"compiling".to_owned()), "{shown:?}");
+    assert!(shown.contains(&"waits compiling".to_owned()), "{shown:?}");
     assert!(
         shown.contains(&"test: completed in 0.30s".to_owned()),
         "{shown:?}"
