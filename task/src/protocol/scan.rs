@@ -16,6 +16,10 @@ pub(super) fn until_newline(bytes: &[u8]) -> usize {
 }
 
 /// How many bytes at the beginning stand for themselves in a JSON string: no quote, backslash, or control character.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without a jump, or a block is not compared at once"
+)]
 #[inline]
 pub(super) fn until_special(bytes: &[u8]) -> usize {
     until(
