@@ -208,7 +208,13 @@ impl<'a> Line<'a> {
 
     /// Appends the event with its line end.
     pub(super) fn write(&self, lines: &mut String) {
-        lines.push_str(&self.to_json());
+        let line = self.to_json();
+        // Most events come alone, and one may hold all that the child printed in one piece.
+        if lines.is_empty() {
+            *lines = line;
+        } else {
+            lines.push_str(&line);
+        }
         lines.push('\n');
     }
 

@@ -16,6 +16,10 @@ pub(super) fn until_newline(bytes: &[u8]) -> usize {
 }
 
 /// How many bytes at the beginning stand for themselves in a JSON string: no quote, backslash, or control character.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without a jump, or a block is not compared at once"
+)]
 #[inline]
 pub(super) fn until_special(bytes: &[u8]) -> usize {
     until(
@@ -25,7 +29,7 @@ pub(super) fn until_special(bytes: &[u8]) -> usize {
             let backslashes = below(word ^ (u64::from(b'\\') * ONES), 1);
             quotes | backslashes | below(word, u64::from(b' '))
         },
-        |byte| matches!(byte, b'"' | b'\\' | ..b' '),
+        |byte| (byte == b'"') | (byte == b'\\') | (byte < b' '),
     )
 }
 
@@ -42,10 +46,21 @@ fn until(bytes: &[u8], mark: impl Fn(u64) -> u64, is_it: impl Fn(u8) -> bool) ->
     if found < near || near < BLOCK {
         return found;
     }
-    let (blocks, _) = bytes[near..].as_chunks::<BLOCK>();
-    let has_it = |block: &&[u8; BLOCK]| block.iter().fold(false, |has, byte| has | is_it(*byte));
-    let clear = near + BLOCK * blocks.iter().take_while(|block| !has_it(block)).count();
-    clear + in_words(&bytes[clear..], &mark, &is_it)
+    until_far(bytes, &mark, &is_it)
+}
+
+/// The same where it is not within the first block. Apart, so that there is less to inline.
+#[inline(never)]
+fn until_far(bytes: &[u8], mark: &impl Fn(u64) -> u64, is_it: &impl Fn(u8) -> bool) -> usize {
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    let has_it = |block: &[u8; BLOCK]| {
+        block
+            .iter()
+            .fold(0, |has, byte| has | u8::from(is_it(*byte)))
+    };
+    let clear = blocks.iter().take_while(|block| has_it(block) == 0).count();
+    let clear = BLOCK * clear;
+    clear + in_words(&bytes[clear..], mark, is_it)
 }
 
 #[inline]

@@ -46,7 +46,7 @@ impl Writer {
         if value.fract() == 0.0 && value.abs() <= EXACT {
             #[expect(clippy::cast_possible_truncation, reason = "whole, and in range")]
             let whole = value as i64;
-            let _ = write!(self.0, "{whole}");
+            self.whole(whole);
             return;
         }
         let begin = self.0.len();
@@ -60,6 +60,26 @@ impl Writer {
         if let Some(at) = exponent.filter(|at| !self.0[*at..].starts_with('-')) {
             self.0.insert(at, '+');
         }
+    }
+
+    /// By hand, which takes half the time: most numbers are of this kind.
+    fn whole(&mut self, number: i64) {
+        let mut digits = [b'0'; 20];
+        let mut begin = digits.len() - 1;
+        let mut rest = number.unsigned_abs();
+        loop {
+            digits[begin] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+            begin -= 1;
+        }
+        if number < 0 {
+            self.0.push('-');
+        }
+        let digits = std::str::from_utf8(&digits[begin..]);
+        self.0.push_str(digits.unwrap_or_default());
     }
 
     fn text(&mut self, name: &str, text: Option<&str>) {
