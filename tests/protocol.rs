@@ -179,6 +179,16 @@ fn numbers_are_read_exactly() {
 }
 
 #[test]
+fn of_two_carriage_returns_only_the_last_belongs_to_the_end_of_the_line() {
+    for piece in [&b"a\r\r\nb\r\r\n"[..], b"{\r\r\n"] {
+        let whole = read_in_pieces(&[piece]);
+        let bytes: Vec<_> = piece.chunks(1).collect();
+        assert_eq!(read_in_pieces(&bytes), whole);
+        assert!(whole[0].contains('\r'), "{whole:?}");
+    }
+}
+
+#[test]
 fn progress_may_exceed_the_total() {
     object(
         r#"{"progress":11,"total":10}"#,

@@ -146,7 +146,7 @@ fn without_dev_null_only_what_has_to_discard_output_fails() {
     inside(&["--", "echo", "it"]).stdout("it\n").status(0);
     inside(&["--output=none", "--from=none", "--", "true"])
         .stderr(
-            "progrun: making a pipe failed: /dev/null: No such file or directory (os error 2)\n",
+            "progrun: creating a pipe failed: /dev/null: No such file or directory (os error 2)\n",
         )
         .status(125);
 }

@@ -244,23 +244,6 @@ fn a_limit_of_processes_that_is_too_low_is_named_with_the_remedy() {
     assert!((1..7).contains(&failures), "{failures}");
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn without_dev_null_a_command_runs_all_the_same() {
-    needs(&["unshare"]);
-    let made = std::process::Command::new("unshare")
-        .args(["-rm", "true"])
-        .status()
-        .unwrap();
-    needs_that(made.success(), "a mount namespace");
-    progrun(&["--", "true"])
-        .inside(
-            "sh",
-            r#"exec unshare -rm sh -c 'mount -t tmpfs none /dev && exec "$@"' sh "$@""#,
-        )
-        .status(0);
-}
-
 #[test]
 fn what_is_asked_for_and_cannot_be_written_is_125() {
     for option in ["--help", "-h", "--version", "--list-formats"] {

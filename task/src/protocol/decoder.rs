@@ -230,12 +230,11 @@ impl Decoder {
 
 fn read_line(number: u64, line: &[u8]) -> Line<'_> {
     let bytes = without_mark(number, line);
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     match utf8(bytes) {
         Ok(text) => read_text(number, text),
         Err(malformed) => Line {
             number,
-            text: bytes,
+            text: bytes.strip_suffix(b"\r").unwrap_or(bytes),
             content: Content::Malformed(malformed),
         },
     }
