@@ -9,6 +9,8 @@ use crate::model::batch::escaped;
 
 /// How much a read takes at most: half of what a pipe holds, so that the child fills one half while we empty the other.
 pub(super) const READ: usize = 128 * 1024;
+/// How large the buffer for it is at first: most children write little, and a large buffer is mapped and unmapped.
+pub(super) const FIRST_READ: usize = 4096;
 /// The same of reports that are written out as events: a line of two bytes becomes one of a hundred and more.
 const READ_VERBATIM: usize = 16 * 1024;
 /// How much of what a child wrote may be under way to a slow screen, file or reader.
@@ -35,7 +37,12 @@ pub(super) fn read_into(
 ) -> rustix::io::Result<usize> {
     buffer.clear();
     if at_most >= buffer.capacity() {
-        return rustix::io::read(from, rustix::buffer::spare_capacity(buffer));
+        let read = rustix::io::read(from, rustix::buffer::spare_capacity(buffer));
+        if buffer.len() == buffer.capacity() {
+            // There is more to come.
+            buffer.reserve_exact(READ.saturating_sub(buffer.len()));
+        }
+        return read;
     }
     buffer.resize(at_most, 0);
     let read = rustix::io::read(from, &mut buffer[..]);

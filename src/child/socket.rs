@@ -102,8 +102,8 @@ fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> 
     // The last run that ends removes the folder, which may be just now.
     for _ in 0..ATTEMPTS {
         let made = DirBuilder::new().mode(0o700).create(&folder);
-        made.or_else(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Ok(()),
+        let is_new = made.map(|()| true).or_else(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Ok(false),
             _ => Err(error),
         })?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -115,7 +115,9 @@ fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> 
         if stat.st_uid != us || stat.st_mode & 0o077 != 0 {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        remove_remains(&opened, &folder);
+        if !is_new {
+            remove_remains(&opened, &folder);
+        }
         match UnixListener::bind(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             listener => {

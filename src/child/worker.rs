@@ -19,7 +19,7 @@ use crate::vt::requests::TerminalRequest;
 use super::drain::Drain;
 use super::launch_error::LaunchError;
 use super::observe::Observer;
-use super::pipe::READ;
+use super::pipe::FIRST_READ;
 use super::socket::Ready;
 use super::terminal::Terminal;
 use super::watcher::Watcher;
@@ -119,7 +119,7 @@ impl<'a> Worker<'a> {
             outputs: Outputs::new(spawned.outputs, launch.every_report, wake(), notify),
             guest: Guest::new(spawned.pid, launch, terminal, ptys, notify),
             process: Process::new(spawned.pid, spawned.pidfd, spawned.tag, watcher),
-            buffer: Vec::with_capacity(READ),
+            buffer: Vec::with_capacity(FIRST_READ),
             cancel_seen: false,
             wait_output: launch.wait_output,
             discards: false,
@@ -493,7 +493,7 @@ impl<'a> Worker<'a> {
                     if !self.process.is_gone() && self.guest.take_keys() {
                         let prompt = std::mem::take(&mut self.buffer);
                         self.outputs.hold(stream, prompt, std::mem::take(verdicts));
-                        self.buffer.reserve(READ);
+                        self.buffer.reserve(FIRST_READ);
                         return;
                     }
                 }

@@ -50,21 +50,21 @@ pub(super) fn open_mask() {
     unblock(&[
         SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
     ]);
-    // The code that stops us opens it, so as to know that we were continued. SIGCONT continues us all the same.
-    block(SIGCONT);
-    // We draw, and hand the terminal on, also while the child has it and we are in the background.
-    block(SIGTTOU);
-    // A log that reaches the limit of a file's size (ulimit -f) is an error to be told, and not the end of us.
-    block(SIGXFSZ);
+    block(&[
+        // The code that stops us opens it, so as to know that we were continued. SIGCONT continues us all the same.
+        SIGCONT,
+        // We draw, and hand the terminal on, also while the child has it and we are in the background.
+        SIGTTOU,
+        // A log that reaches the limit of a file's size (ulimit -f) is an error to be told, and not the end of us.
+        SIGXFSZ,
+    ]);
 }
 
 /// Holds back, until [`install`] or [`release`], what would end us: there will be something to clear away.
 pub(super) fn hold() {
     // Where it was ignored when we started, the system would throw away what the children end with.
     set_default(SIGCHLD);
-    for signal in HELD {
-        block(signal);
-    }
+    block(&HELD);
 }
 
 /// What was held back of the signals that ask for an end has the effect that it has by default. For a run that was over before

@@ -65,14 +65,16 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     }
 }
 
-/// Keeps `signal` from this thread and those that it will start. For SIGTTOU that means: this program may write to its
+/// Keeps `signals` from this thread and those that it will start. For SIGTTOU that means: this program may write to its
 /// terminal and hand it on also while it is in the background. A mask, unlike "ignored", does not reach the child.
-pub(crate) fn block(signal: i32) {
+pub(crate) fn block(signals: &[i32]) {
     // SAFETY: as above.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, signal);
+        for &signal in signals {
+            libc::sigaddset(&raw mut set, signal);
+        }
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
     }
 }
