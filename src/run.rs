@@ -204,11 +204,9 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     }
     run.follow()?;
     let outcome = run.finish();
-    if run.tasks.values().any(|running| running.task.gave_up()) {
-        // Dropping the executor joins its workers, one of which may never end.
-        run.remove_files();
-        std::mem::forget(run);
-    }
+    run.remove_files();
+    // Dropping the executor joins its workers. One that was given up may never end, and the others end with the process.
+    std::mem::forget(run);
     Ok(outcome)
 }
 

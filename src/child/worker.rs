@@ -364,7 +364,10 @@ impl<'a> Worker<'a> {
             self.process.look_at(),
             self.intake.dialects.deadline(),
             self.observe_at(),
-            self.process.watcher.due(),
+            self.process
+                .watcher
+                .due()
+                .filter(|_| !self.process.is_gone()),
         ]
         .into_iter()
         .flatten()
@@ -393,9 +396,11 @@ impl<'a> Worker<'a> {
                 drain.empty(Instant::now());
             }
         }
-        self.process.watcher.look(Instant::now());
-        if heard {
-            self.process.watcher.heard_of_child();
+        if !self.process.is_gone() {
+            self.process.watcher.look(Instant::now());
+            if heard {
+                self.process.watcher.heard_of_child();
+            }
         }
         self.woken = woken || has_ended || self.look_without_handle(now).is_some();
         if woken {
