@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, unlinkat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionread};
@@ -115,7 +116,8 @@ fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> 
         if stat.st_uid != us || stat.st_mode & 0o077 != 0 {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        if !is_new {
+        // Once is enough for a run of many tasks, whose sockets are all there.
+        if !is_new && !HAS_LOOKED.swap(true, Ordering::Relaxed) {
             remove_remains(&opened, &folder);
         }
         match UnixListener::bind(&path) {
@@ -131,6 +133,9 @@ fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> 
     }
     Err(ErrorKind::ResourceBusy.into())
 }
+
+/// Whether this process has looked for what others have left in the folder.
+static HAS_LOOKED: AtomicBool = AtomicBool::new(false);
 
 /// How often a folder that vanishes is made again.
 const ATTEMPTS: usize = 100;

@@ -7,7 +7,7 @@
 //! process acts on no SIGTERM, gives it its time, and kills it. Only Linux has one.
 //!
 //! A fork is dear for a command that is over in a millisecond. So there is a watcher once the child was heard of, has the
-//! terminal, or has run for [`SHORT`]. If we are killed before that there is only the SIGTERM to the child itself; but who
+//! terminal, or has run for a moment ([`SHORT`]). If we are killed before that there is only the SIGTERM to the child itself; but who
 //! would kill us has to learn our number first, and the child has to ignore SIGTERM by then.
 //!
 //! It has a second use: what is sent to all members of the group stays pending in it, and so tells a Ctrl-C of a terminal that
@@ -17,16 +17,18 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+use crate::system::reap;
 #[cfg(target_os = "linux")]
 use crate::system::watcher::Process;
 
-/// A silent command that is over before that has no watcher.
+/// A silent command that is over before that has no watcher. For each further child that runs it is as long again.
 const SHORT: Duration = Duration::from_millis(3);
 
 /// The watcher of one child's group. When the value is dropped, the watcher is gone and the group as it was.
 #[derive(Debug)]
 pub(super) struct Watcher {
     leader: Pid,
+    started: Instant,
     /// From the hang-up to the killing.
     patience: Duration,
     /// When the watcher is started; none once that was tried, or if nothing is ever killed.
@@ -38,9 +40,11 @@ pub(super) struct Watcher {
 impl Watcher {
     /// For the group of `leader`. Without a time nothing is killed.
     pub(super) fn new(leader: Pid, patience: Option<Duration>) -> Self {
-        let due = Instant::now() + SHORT;
+        let started = Instant::now();
+        let due = started + SHORT;
         Self {
             leader,
+            started,
             patience: patience.unwrap_or_default(),
             due: patience.filter(|_| cfg!(target_os = "linux")).map(|_| due),
             #[cfg(target_os = "linux")]
@@ -55,7 +59,15 @@ impl Watcher {
 
     /// Starts the watcher if its time has come. The leader must not have been reaped.
     pub(super) fn look(&mut self, now: Instant) {
-        if self.due.is_some_and(|due| due <= now) {
+        if self.due.is_none_or(|due| now < due) {
+            return;
+        }
+        // Where many children share the processors each of them takes longer, and a fork of many threads is dearer.
+        let children = u32::try_from(reap::children()).unwrap_or(u32::MAX);
+        let due = self.started + SHORT.saturating_mul(children);
+        if now < due {
+            self.due = Some(due);
+        } else {
             self.start();
         }
     }

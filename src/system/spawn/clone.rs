@@ -14,6 +14,7 @@
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::iter;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
@@ -21,7 +22,6 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::{c_char, c_int, c_void};
 use rustix::io::fcntl_dupfd_cloexec;
-use rustix::param::page_size;
 use rustix::process::Pid;
 
 use crate::system::signals;
@@ -34,8 +34,9 @@ const SHELL: &CStr = c"/bin/sh";
 /// Where a program is looked for if there is no `PATH`, as `execvp` does it.
 const USUAL_PATH: &[u8] = b"/bin:/usr/bin";
 
-/// What the child needs of memory: a few frames of plain calls.
-const STACK: usize = 64 * 1024;
+/// The stack of the child, which has to hold a few frames of plain calls. It is a part of the stack of the thread that stands
+/// still. What is below it there is free, so the child could overflow it without harm. Its words have the alignment of every stack.
+const STACK: usize = 16 * 1024;
 
 pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
     let [program, ..] = plan.command else {
@@ -77,15 +78,15 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
         variables: &variables,
         error: AtomicI32::new(0),
     };
-    let stack = Stack::new()?;
+    let mut stack = MaybeUninit::<[u128; STACK / 16]>::uninit();
     let mut pidfd: c_int = -1;
-    // SAFETY: the child runs `follow` on a stack of its own, on which nothing else is. This thread stands still, and with it
+    // SAFETY: the child runs `follow` on a stack of its own, on which nothing else is, and which grows downwards from its end. This thread stands still, and with it
     // all that `steps` borrows, until the child has left our memory; what the child does there is said above. The system
     // writes the handle to a place of ours; one that knows of none (before Linux 5.2) writes nothing.
     let pid = unsafe {
         libc::clone(
             follow,
-            stack.top(),
+            stack.as_mut_ptr().add(1).cast(),
             libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD,
             (&raw mut steps).cast(),
             &raw mut pidfd,
@@ -172,48 +173,6 @@ fn inherited(left_out: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = *const c_
             let name = entry.split(|byte| *byte == b'=').next();
             !left_out(name.unwrap_or_default())
         })
-}
-
-/// Memory for the stack of a child, with a page below it that nothing can use.
-struct Stack {
-    lowest: *mut c_void,
-    size: usize,
-}
-
-impl Stack {
-    fn new() -> io::Result<Self> {
-        let guard = page_size();
-        let size = STACK.next_multiple_of(guard) + guard;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
-        // SAFETY: a mapping of its own, of which nothing else has a part.
-        unsafe {
-            let lowest = libc::mmap(ptr::null_mut(), size, libc::PROT_NONE, flags, -1, 0);
-            if lowest == libc::MAP_FAILED {
-                return Err(io::Error::last_os_error());
-            }
-            let stack = Self { lowest, size };
-            let usable = libc::PROT_READ | libc::PROT_WRITE;
-            if libc::mprotect(lowest.byte_add(guard), size - guard, usable) < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            Ok(stack)
-        }
-    }
-
-    /// Stacks grow down.
-    fn top(&self) -> *mut c_void {
-        // SAFETY: the end of the mapping.
-        unsafe { self.lowest.byte_add(self.size) }
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: made here, and the child that used it is gone from our memory.
-        unsafe {
-            libc::munmap(self.lowest, self.size);
-        }
-    }
 }
 
 /// What the child is to do, prepared as far as can be.

@@ -99,7 +99,8 @@ impl Jobs {
         state.idle += 1;
         let mut looks = 0;
         while state.queued.is_empty() && !state.closed {
-            state = if looks < LOOKS {
+            // One that looks is enough to take a job at once. Many would only take each other's turns.
+            state = if looks < LOOKS && (looks > 0 || state.idle == 1) {
                 looks += 1;
                 drop(state);
                 thread::yield_now();
