@@ -21,8 +21,10 @@ use crate::system::reap;
 #[cfg(target_os = "linux")]
 use crate::system::watcher::Process;
 
-/// A silent command that is over before that has no watcher. For each further child that runs it is as long again.
+/// A silent command that is over before that has no watcher.
 const SHORT: Duration = Duration::from_millis(3);
+/// So much later for each other child that runs.
+const FOR_EACH_OTHER: Duration = Duration::from_millis(12);
 
 /// The watcher of one child's group. When the value is dropped, the watcher is gone and the group as it was.
 #[derive(Debug)]
@@ -63,8 +65,8 @@ impl Watcher {
             return;
         }
         // Where many children share the processors each of them takes longer, and a fork of many threads is dearer.
-        let children = u32::try_from(reap::children()).unwrap_or(u32::MAX);
-        let due = self.started + SHORT.saturating_mul(children);
+        let others = u32::try_from(reap::children().saturating_sub(1)).unwrap_or(u32::MAX);
+        let due = self.started + SHORT + FOR_EACH_OTHER.saturating_mul(others);
         if now < due {
             self.due = Some(due);
         } else {
