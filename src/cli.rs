@@ -476,7 +476,8 @@ fn help_flag() -> Arg {
 /// Runs the program and ends the process.
 pub fn main() -> ! {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let parsed = without_options(&words).map_or_else(
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    let parsed = without_options(&words, variables).map_or_else(
         || parse(&words),
         |arguments| Ok(Parsed::Run(Box::new(arguments))),
     );
@@ -516,13 +517,15 @@ enum Parsed {
 
 /// `progrun -- COMMAND`, where clap could only find the defaults: to build all that it knows of the options takes a tenth of a
 /// short run.
-fn without_options(words: &[OsString]) -> Option<Arguments> {
+fn without_options(
+    words: &[OsString],
+    mut variables: impl Iterator<Item = OsString>,
+) -> Option<Arguments> {
     let [_, dashes, command @ ..] = words else {
         return None;
     };
     let is_ours = |name: OsString| name.as_encoded_bytes().starts_with(b"PROGRUN_");
-    let has_variables = std::env::vars_os().any(|(name, _)| is_ours(name));
-    (dashes == "--" && !command.is_empty() && !has_variables).then(|| Arguments {
+    (dashes == "--" && !command.is_empty() && !variables.any(is_ours)).then(|| Arguments {
         command: command.to_vec(),
         grace: Time(Some(Duration::from_secs(10))),
         kill_after: Time(Some(Duration::from_secs(5))),
@@ -740,6 +743,7 @@ mod tests {
 
     #[test]
     fn without_options_the_arguments_are_what_clap_makes_of_them() {
+        let none = std::iter::empty;
         for command in [
             &["true"][..],
             &["a", "--", "-b"],
@@ -752,7 +756,10 @@ mod tests {
                 .map(OsString::from)
                 .collect();
             let by_clap = format!("{:?}", arguments(&[&["--"], command].concat()).unwrap());
-            assert_eq!(format!("{:?}", without_options(&words).unwrap()), by_clap);
+            assert_eq!(
+                format!("{:?}", without_options(&words, none()).unwrap()),
+                by_clap
+            );
         }
         for words in [
             &["progrun"][..],
@@ -760,8 +767,11 @@ mod tests {
             &["progrun", "--quiet", "--", "x"],
         ] {
             let words: Vec<_> = words.iter().map(OsString::from).collect();
-            assert!(without_options(&words).is_none(), "{words:?}");
+            assert!(without_options(&words, none()).is_none(), "{words:?}");
         }
+        let words = ["progrun", "--", "x"].map(OsString::from);
+        let variable = std::iter::once(OsString::from("PROGRUN_GRACE"));
+        assert!(without_options(&words, variable).is_none());
     }
 
     fn arguments(words: &[&str]) -> Result<Arguments, clap::Error> {
