@@ -524,10 +524,7 @@ impl Run<'_> {
                     permit: &permit,
                 },
             ),
-            Notice::Observed(observed) => {
-                self.tell(id, What::Observed(&observed));
-                self.file_read(id, observed.file);
-            }
+            Notice::Observed(observed) => self.tell(id, What::Observed(&observed)),
             Notice::Cancel(mode) => self.change(id, |task| task.answered(mode, now)),
             Notice::Interrupted => {
                 if task.interrupted(now) {
@@ -574,23 +571,6 @@ impl Run<'_> {
             Notice::Lent => self.lease.lent(id),
             Notice::Returned { terminal, refused } => self.returned(id, terminal, refused),
             Notice::Acknowledged => self.acknowledged(id),
-        }
-    }
-
-    /// A command was asked how far it has read a file, and that is news.
-    fn file_read(&mut self, id: TaskId, file: Option<crate::event::FileRead>) {
-        let Some(running) = self.tasks.get_mut(&id) else {
-            return;
-        };
-        if self.settings.from.asks_for(FILES) && file != running.task.file {
-            if let Some(file) = &file {
-                let batch = Batch::of(FILES, &file.progress());
-                running.counts.add(&batch);
-                self.sinks
-                    .borrow_mut()
-                    .tell(Some(id), What::Progress(&batch));
-            }
-            running.task.file = file;
         }
     }
 

@@ -551,7 +551,9 @@ impl<'a> Worker<'a> {
         if self.observe_at().is_some_and(|due| due <= now)
             && let Some(observed) = self.intake.observer.as_mut().and_then(|it| it.sample(now))
         {
+            let file = observed.file.clone();
             (self.notify)(Notice::Observed(observed));
+            self.intake.report_file(file);
         }
     }
 

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::child::Order;
-use crate::event::{CancelMode, FileRead, Reason, Step, What};
+use crate::event::{CancelMode, Reason, Step, What};
 
 use super::clock::TaskClock;
 use super::ladder::{Action, Ladder, Timeouts};
@@ -45,8 +45,6 @@ pub(super) struct Task {
     /// The child waits for a terminal that it cannot be given.
     is_stuck: bool,
     gave_up: bool,
-    /// How far the command had read which file when it was last seen.
-    pub(super) file: Option<FileRead>,
 }
 
 impl Task {
@@ -59,7 +57,6 @@ impl Task {
             exited: None,
             is_stuck: false,
             gave_up: false,
-            file: None,
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::dialect::{Dialects, Place};
-use crate::event::CancelMode;
+use crate::dialect::{Dialects, FILES, Place};
+use crate::event::{CancelMode, FileRead};
 use crate::flow::Credit;
 use crate::model::batch::{Batch, Collector};
 use crate::model::verdict::Verdicts;
@@ -43,6 +43,9 @@ pub(super) struct Intake<'a> {
     every_report: bool,
     /// Looks at the child from outside as long as the child has reported nothing.
     pub(super) observer: Option<Observer>,
+    /// Whether the file that the child reads through is a report, and which it was last.
+    reports_files: bool,
+    file: Option<FileRead>,
 }
 
 impl<'a> Intake<'a> {
@@ -66,6 +69,8 @@ impl<'a> Intake<'a> {
             credit: Credit::new(UNDER_WAY, move || wake.wake()),
             every_report: launch.every_report,
             observer,
+            reports_files: launch.from.asks_for(FILES),
+            file: None,
         }
     }
 
@@ -186,13 +191,27 @@ impl<'a> Intake<'a> {
     }
 
     /// Hands reports on. After a cancel request they are dropped, as in the library: the run loop has no use for them.
-    pub(super) fn hand_on(&mut self, mut batch: Batch) {
+    pub(super) fn hand_on(&mut self, batch: Batch) {
         if batch.is_empty() {
             return;
         }
         self.observer = None;
+        self.send(batch);
+    }
+
+    fn send(&self, mut batch: Batch) {
         batch.permit = Some(self.credit.permit(batch.weight() + NOTICE));
         let _ = self.reporter.report(batch);
+    }
+
+    /// Reports the file that the child was seen to read through, where the user asked for that.
+    pub(super) fn report_file(&mut self, file: Option<FileRead>) {
+        if self.reports_files && file != self.file {
+            self.file = file;
+            if let Some(file) = &self.file {
+                self.send(Batch::of(FILES, &file.progress()));
+            }
+        }
     }
 
     /// The cancel request: the read end of the channel goes, and the child's next write fails. What is still in the channel goes
