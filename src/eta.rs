@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// ```
 /// use std::time::Duration;
-/// use progrun::estimate::Estimate;
+/// use progrun::internals::Estimate;
 ///
 /// let mut estimate = Estimate::new();
 /// estimate.record(Duration::from_secs(0), 0.0);
