@@ -57,7 +57,7 @@ pub(crate) use self::task::Specification;
 const LATE: Duration = Duration::from_secs(1);
 /// How often the run loop looks at the clock while some time is running out, so as to see how long it was stopped.
 const LOOK: Duration = Duration::from_millis(500);
-/// A run that is over by then handles no signals of its own: the thread and the handlers for them cost more than such a run.
+/// A silent run that is over by then handles no signals of its own: the thread and the handlers for them cost more than such a run.
 const SHORT: Duration = Duration::from_millis(5);
 
 /// How to run a list, how to stop it, and what to show.
@@ -189,6 +189,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         inbox,
         inputs,
         handles_signals: false,
+        heard: Rc::default(),
         scope: Scope::Process,
         discarded: false,
         losses: Losses::new(chosen.tells_user),
@@ -244,6 +245,8 @@ struct Run<'a> {
     inbox: Inbox<Input>,
     inputs: Inputs<Input>,
     handles_signals: bool,
+    /// Whether a child has reported or printed something: the user may answer that by Ctrl-C.
+    heard: Rc<Cell<bool>>,
     /// What else is to end by the Ctrl-C that we end by.
     scope: Scope,
     /// Whether what was not read is waited for no longer.
@@ -312,7 +315,7 @@ impl Run<'_> {
                 self.discard();
             }
             self.sinks.borrow_mut().tick();
-            if !self.handles_signals && now >= SHORT {
+            if !self.handles_signals && (now >= SHORT || self.heard.get()) {
                 self.handle_signals()?;
             }
         }
@@ -372,7 +375,9 @@ impl Run<'_> {
         })?;
         let counts = Rc::new(Counts::default());
         let (sinks, counted) = (Rc::clone(&self.sinks), Rc::clone(&counts));
+        let heard = Rc::clone(&self.heard);
         future.on_progress(move |batch| {
+            heard.set(true);
             counted.add(batch);
             sinks.borrow_mut().tell(Some(id), What::Progress(batch));
         });
@@ -515,15 +520,18 @@ impl Run<'_> {
                 bytes,
                 verdicts,
                 permit,
-            } => self.tell(
-                id,
-                What::Output {
-                    stream,
-                    bytes: &bytes,
-                    verdicts: &verdicts,
-                    permit: &permit,
-                },
-            ),
+            } => {
+                self.heard.set(true);
+                self.tell(
+                    id,
+                    What::Output {
+                        stream,
+                        bytes: &bytes,
+                        verdicts: &verdicts,
+                        permit: &permit,
+                    },
+                );
+            }
             Notice::Observed(observed) => self.tell(id, What::Observed(&observed)),
             Notice::Cancel(mode) => self.change(id, |task| task.answered(mode, now)),
             Notice::Interrupted => {
