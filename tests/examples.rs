@@ -92,14 +92,7 @@ fn c() -> Example {
 }
 
 fn rust() -> Example {
-    // target/PROFILE/deps/examples-HASH -> target/PROFILE/examples/checksum
-    let test = std::env::current_exe().unwrap();
-    let program = test.ancestors().nth(2).unwrap().join("examples/checksum");
-    assert!(
-        program.exists(),
-        "{} is missing: `cargo test` builds it, `cargo test --test` does not; run `cargo build --examples`",
-        program.display()
-    );
+    let program = crate::support::example("checksum");
     Example {
         command: vec![program],
         leaves: Leaves::Cksum,

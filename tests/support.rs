@@ -24,7 +24,13 @@ pub(crate) use rustix::process::Signal;
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
-    profile.join("examples").join(name)
+    let program = profile.join("examples").join(name);
+    assert!(
+        program.exists(),
+        "{} is missing: `cargo test` builds it, `cargo test --test` does not; run `cargo build --examples`",
+        program.display()
+    );
+    program
 }
 
 /// A run to be started: `progrun(&["--timeout", "1h", "--", "make"])`.
