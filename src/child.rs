@@ -1,10 +1,10 @@
 //! One child: starts it, reads what it writes, stops it when told to, and reaps it.
 //!
 //! [`run`] is the body of a background task. It serves the child from one thread with one `poll`: over the channel and
-//! the socket, over stdout and stderr where they go through us, over the child's end (a pidfd), and over one wake-up pipe, on
-//! which orders and returned credit arrive alike. It waits nowhere else, so a child is stopped at once however slow the terminal
-//! is. It draws nothing, decides nothing about when to stop, and owns nothing that there is once for a process: of the
-//! terminal it has only what the run lends it, and the run loop hears of SIGCHLD.
+//! the socket, over stdout and stderr where they go through us, over a pidfd that reports the child's end, and over one
+//! wake-up pipe for orders and returned credit. So a child is stopped at once, however slow the terminal is.
+//! Nothing here draws, decides when to stop, or owns what exists once per process: the run lends the terminal, and the run
+//! loop handles SIGCHLD.
 //!
 //! A child is signalled only while it is not reaped: its own zombie pins the number of its group. So the order is
 //! always: see the end with `WNOWAIT`, read the pipes to their end, send the last signals, reap.
@@ -56,31 +56,31 @@ pub(crate) struct Launch {
     pub(crate) command: Vec<OsString>,
     /// The number of the channel in the child.
     pub(crate) channel: RawFd,
-    /// The socket of the same purpose, if there is one.
+    /// The socket that serves as a channel too, if there is one.
     pub(crate) socket: Option<Socket>,
     /// Where the child's stdout goes.
     pub(crate) stdout: Route,
     /// Where the child's stderr goes.
     pub(crate) stderr: Route,
-    /// Whether every report of the channel is wanted, not only the newest state of each part.
+    /// Whether every report of the channel is passed on, not only the newest state of each part.
     pub(crate) every_report: bool,
     /// Which formats of other programs are read.
     pub(crate) from: Selection,
-    /// Whether a program that can tell a descriptor of its own what it does is given one: it draws nothing itself then.
+    /// Whether the child gets a `ZIG_PROGRESS` pipe. Zig then stops drawing its own bars.
     pub(crate) zig: bool,
-    /// Whether stdout and stderr are read to their end however long somebody holds them after the child.
+    /// Whether stdout and stderr are read to their end, however long other processes hold them after the child.
     pub(crate) wait_output: bool,
-    /// Whether the terminal shows any of it: then the child is lent it when it takes the screen or the keyboard.
+    /// Whether the terminal shows any of the child's output. Then a child that takes the screen or the keyboard is lent it.
     pub(crate) on_screen: bool,
-    /// Whether the child has the terminal from its start to its end, if it is ours to lend.
+    /// Whether the child has the terminal from its start to its end, provided that the terminal is ours to lend.
     pub(crate) in_foreground: bool,
-    /// Whether a child that reports nothing is looked at from outside.
+    /// Whether the worker samples in /proc a child that reports nothing.
     pub(crate) observe: bool,
-    /// How long the child's group lives on if we are killed; none: for ever.
+    /// How long the child's group may live on if progrun is killed. None: for ever.
     pub(crate) kill_after: Option<Duration>,
 }
 
-/// What the worker tells the run loop, beside the reports. Unlike these it also arrives after a cancel request.
+/// What the worker tells the run loop, beside the reports. Unlike reports, notices also arrive after a cancel request.
 #[derive(Debug)]
 pub(crate) enum Notice {
     /// The child runs.
@@ -90,22 +90,22 @@ pub(crate) enum Notice {
     },
     /// The child printed something.
     Output {
-        /// Where.
+        /// The stream it was printed to.
         stream: Stream,
-        /// What, byte for byte.
+        /// What was printed, byte for byte.
         bytes: Arc<Vec<u8>>,
         /// What its lines mean.
         verdicts: Verdicts,
-        /// To be dropped when the bytes are written; the worker reads no further while too much is under way.
+        /// Dropped when the bytes are written. The worker reads no further while too much is under way.
         permit: Permit,
     },
     /// What could be seen of the child, which has reported nothing.
     Observed(Observed),
     /// The child was stopped.
     Stopped {
-        /// By this signal.
+        /// The signal that stopped it.
         signal: i32,
-        /// Whether the terminal is ours, or the child's already: then it can be lent.
+        /// Whether the terminal can be lent: it is ours, or the child's already.
         lendable: bool,
     },
     /// The child took the whole screen of a terminal that goes through us.
@@ -117,7 +117,7 @@ pub(crate) enum Notice {
     Continued,
     /// The child has the terminal now: the answer to [`Order::Lend`].
     Lent,
-    /// The terminal comes back: the child reported, or has done with it; or because of [`Order::TakeBack`].
+    /// The terminal comes back: the child reported or no longer uses it, or [`Order::TakeBack`] was given.
     Returned {
         /// The terminal.
         terminal: Terminal,
@@ -126,43 +126,42 @@ pub(crate) enum Notice {
     },
     /// All orders before [`Order::Acknowledge`] are carried out.
     Acknowledged,
-    /// A cancel was requested, and the channel closed unless it is read in another program's format: what the child will
-    /// see of it.
+    /// A cancel was requested, and the worker closed the channel unless another program's format is read there. The mode
+    /// says what the child will see of the request.
     Cancel(CancelMode),
-    /// The child ended of a Ctrl-C that went to it alone, for it had the terminal.
+    /// A Ctrl-C that went to the child alone, which had the terminal, ended it.
     Interrupted,
-    /// The child is gone, and the terminal comes back if it was with its worker. What the child printed may still be on its
-    /// way.
+    /// The child is gone. The terminal comes back if its worker had it. The child's output may still be on its way.
     Exited(Option<Terminal>),
-    /// The child is gone, but others kept this stream open, and it was read no further.
+    /// The child is gone, but other processes kept this stream open, and it was read no further.
     Held {
         /// Which stream.
         stream: Stream,
-        /// Who holds it, as `name (pid)`; empty where the system does not tell.
+        /// The processes that hold it, as `name (pid)`. Empty where the system does not tell.
         holders: Vec<String>,
     },
 }
 
-/// What the run loop wants of the worker.
+/// What the worker is to do.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Send this signal to the child's group; a stopped group is continued so that it can act on it.
     Signal(i32),
-    /// The same, so that the run ends: when the child is gone already, others are waited for no longer.
+    /// The same, to end the run. If the child is gone already, the worker stops waiting for other holders of its pipes.
     Stop(i32),
-    /// Kill the group and, where the system lets us find them, the descendants that left it.
+    /// Kill the group, and the descendants that left it where the system can list them.
     Kill,
-    /// Nobody reads this stream any more: let the child know in the usual way.
+    /// The reader of this stream left. Close it, so that the child gets SIGPIPE.
     Close(Stream),
-    /// Once the child is gone, read no further: those who are to have it take nothing.
+    /// Once the child is gone, read no further: the sinks take nothing any more.
     Discard,
-    /// Lend this terminal to the child, if it is ours, and continue the child. None: the worker has it already.
+    /// Lend this terminal to the child, if it is ours to lend, and continue the child. None: the worker has it already.
     Lend(Option<Terminal>),
     /// Take the terminal back because everything is about to stop.
     TakeBack,
     /// Say that all orders before this one are carried out.
     Acknowledge,
-    /// Look whether the child was stopped or continued.
+    /// Check whether the child was stopped or continued: a SIGCHLD came.
     Look,
 }
 
@@ -181,7 +180,7 @@ pub(crate) struct Orders {
     woken: Woken,
 }
 
-/// Orders that are not carried out yet. Short (one per key press), and the worker never waits for one but in `poll`.
+/// Orders not yet carried out. Short (one per key press), and the worker never blocks on it: it sleeps in `poll`.
 #[derive(Clone, Debug, Default)]
 struct Queue(Arc<Mutex<VecDeque<Order>>>);
 
@@ -192,13 +191,13 @@ impl Queue {
 }
 
 impl Control {
-    /// Gives an order. It is carried out at once if the child still runs, and never otherwise.
+    /// Gives an order. The worker carries it out at once, or never if it has ended.
     pub(crate) fn order(&self, order: Order) {
         self.orders.lock().push_back(order);
         self.wake.wake();
     }
 
-    /// The terminal in an order that a worker which has ended never read.
+    /// Takes the terminal out of an order that the worker did not read before it ended.
     pub(crate) fn unread_terminal(&self) -> Option<Terminal> {
         let mut orders = self.orders.lock();
         orders.drain(..).find_map(|order| match order {
@@ -209,13 +208,13 @@ impl Control {
 }
 
 impl Orders {
-    /// The next order that is to be carried out.
+    /// Takes the oldest order.
     fn next(&self) -> Option<Order> {
         self.queue.lock().pop_front()
     }
 }
 
-/// The two ends of the line between a run loop and the worker of one child.
+/// Makes the two ends of the line between a run loop and the worker of one child.
 ///
 /// # Errors
 /// If no pipe can be made.
@@ -230,8 +229,8 @@ pub(crate) fn line() -> io::Result<(Control, Orders)> {
     Ok((control, orders))
 }
 
-/// Runs one child from its start to its end; see the module's comment. `terminal` is for a child that has it from its first
-/// moment on. Gives how the child ended, or why it could not be started.
+/// Runs one child from its start to its end; see the module's comment. `terminal` is for a child that has it from its
+/// start. Gives how the child ended, or why it could not be started.
 ///
 /// # Errors
 /// If the worker itself fails.

@@ -639,7 +639,7 @@ fn unknown(error: &clap::Error) -> Option<&str> {
     }
 }
 
-/// The program's own last words. Nobody is left to tell if stderr is gone.
+/// Writes progrun's last message to stderr. If stderr is gone, there is no place left for it.
 fn complain(sentence: &str) {
     let line = format!("progrun: {}\n", escape(sentence));
     let _ = Patient(io::stderr()).write_all(line.as_bytes());

@@ -1,6 +1,7 @@
 //! What progrun tells the outside about a run: the words that the run loop and the sinks share.
 //!
-//! Facts only, and no text for people: how an event is shown is a sink's business, when it happens the run loop's.
+//! Facts only: how an event is shown is a sink's business, when it happens the run loop's. The only texts are warnings and
+//! errors, which are sentences already, and the message of a file that is read.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -88,7 +89,7 @@ pub(crate) enum What<'a> {
     Observed(&'a Observed),
     /// A stop was requested.
     Cancelling {
-        /// By scope.
+        /// What requested it.
         reason: Reason,
         /// What happens next.
         step: Step,
@@ -118,7 +119,7 @@ pub(crate) enum What<'a> {
     },
     /// The terminal has another size.
     Resized,
-    /// The child was stopped, or continued, by somebody else.
+    /// The child was stopped or continued, and not by a lending of the terminal.
     Paused(bool),
     /// Something that the user should know, in a sentence.
     Warning(&'a str),
@@ -183,7 +184,7 @@ impl fmt::Display for Stream {
     }
 }
 
-/// Who asked for the stop.
+/// What requested the stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// Ctrl-C, or SIGINT from elsewhere.
@@ -260,7 +261,7 @@ pub(crate) enum Ending {
 pub(crate) struct Summary {
     /// Completed, failed or cancelled: the state of the task's future.
     pub state: FinalState,
-    /// Who asked for the stop, if anybody did.
+    /// What requested the stop, if there was a request.
     pub reason: Option<Reason>,
     /// How the child ended; none if it never ran, or is still there.
     pub exit: Option<Exit>,

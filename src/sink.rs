@@ -1,8 +1,8 @@
 //! Sinks consume the events of a run: they show or keep them. This file is the trait that the run loop draws through.
 //!
 //! A sink never makes the run loop wait and never fails it: a place that cannot be written to is told of once and then left
-//! out. Sinks see events in one order and have no clock: times are what has passed since the run began. They alone write to
-//! the terminal (it is lent and taken back by the run and by `child`). Text from a child is foreign, and is made safe here.
+//! out. Sinks see events in one order and read no clock: each event says when it was. During a run they alone write to
+//! the terminal. Text from a child is foreign, and is made safe here.
 
 mod bars;
 mod choice;

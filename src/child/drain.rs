@@ -1,15 +1,15 @@
-//! How long the pipes of a child are read after its end.
+//! Decides how long the pipes of a child are read after its end. Has no clock and no descriptors of its own.
 //!
-//! The end of file cannot be waited for: any `sleep &` keeps a pipe open for its whole life. So first each pipe is read
-//! until it is empty, which is all that the child itself wrote, however long that takes; then, for what comes a little
-//! later from process substitutions and the like, until [`QUIET`] pass without data, [`AT_MOST`] in all.
+//! Waiting for the end of file could take for ever: any `sleep &` keeps a pipe open for its whole life. So the worker first
+//! reads each pipe until it is empty, however long that takes: that is all that the child itself wrote. For late output of
+//! process substitutions and the like it then reads until [`QUIET`] pass without data, [`AT_MOST`] in all.
 
 use std::time::{Duration, Instant};
 
 const QUIET: Duration = Duration::from_millis(200);
 const AT_MOST: Duration = Duration::from_secs(2);
 
-/// The state of draining. It has no clock of its own.
+/// The state of draining.
 #[derive(Debug)]
 pub(super) struct Drain {
     last_data: Instant,
@@ -19,7 +19,7 @@ pub(super) struct Drain {
 }
 
 impl Drain {
-    /// Begins when the end of the child is seen.
+    /// Begins when the worker sees the end of the child.
     pub(super) fn new(now: Instant) -> Self {
         Self {
             last_data: now,
@@ -33,7 +33,7 @@ impl Drain {
         self.last_data = now;
     }
 
-    /// All pipes were looked at, and none has data.
+    /// All pipes were polled, and none has data.
     pub(super) fn empty(&mut self, now: Instant) {
         self.first_empty.get_or_insert(now);
     }
@@ -43,20 +43,20 @@ impl Drain {
         self.first_empty.is_some()
     }
 
-    /// Nothing is waited for any more.
+    /// Ends the waiting for late output.
     pub(super) fn cut_short(&mut self) {
         self.cut_short = true;
     }
 
-    /// Whether nothing is waited for any more.
+    /// Whether late output is waited for no longer.
     pub(super) fn is_cut_short(&self) -> bool {
         self.cut_short
     }
 
-    /// When to look again if nothing comes.
+    /// When to poll again if no data comes.
     pub(super) fn deadline(&self) -> Instant {
         match self.first_empty {
-            // At once: until the pipes have been seen empty, no time is counted.
+            // At once: no time counts until the pipes have been seen empty.
             None => self.last_data,
             Some(first) => (self.last_data + QUIET).min(first + AT_MOST),
         }

@@ -1,8 +1,8 @@
-//! Descriptors that were handed to us on purpose, for the command: make's jobserver, and the sockets of a service.
+//! Recognises descriptors that were handed to us on purpose, for the command: make's jobserver, and the sockets of a service.
 //!
-//! The channel takes the place of whatever has its number, for scripts write to 3 and nowhere else; a file that a shell
-//! happens to have open there is one of those. These are not: without its jobserver make builds with one job, and a
-//! service without its socket has no clients. So the channel goes out of their way.
+//! Scripts write to 3 and nowhere else, so the channel replaces a file that a shell happens to have open there. It must not
+//! replace these: without its jobserver make builds with one job, and a service without its socket has no clients. So the
+//! channel moves to another number. Knows the environment, and nothing of the child.
 
 use std::os::fd::RawFd;
 use std::path::Path;
@@ -27,13 +27,13 @@ impl Said {
         }
     }
 
-    /// Whose the number is, if anybody's.
+    /// What the number belongs to, if the environment says so.
     fn owner(&self, number: RawFd) -> Option<&'static str> {
         let pipes = ["--jobserver-auth=", "--jobserver-fds="];
         let words = self.make.iter().flat_map(|make| make.split_whitespace());
         let mut servers =
             words.filter_map(|word| pipes.iter().find_map(|name| word.strip_prefix(name)));
-        // Of several the last one counts, as to make.
+        // The last one counts, as for make.
         let server = servers.next_back().and_then(|pair| pair.split_once(','));
         let is = |text: &str| text.parse() == Ok(number);
         if server.is_some_and(|(read, write)| is(read) || is(write)) {
@@ -45,7 +45,7 @@ impl Said {
     }
 }
 
-/// Whose the descriptor is, if it was handed to us on purpose and is open.
+/// What the descriptor belongs to, if it was handed to us on purpose and is open.
 pub(super) fn owner(number: RawFd) -> Option<&'static str> {
     let owner = Said::by_environment().owner(number)?;
     is_open(number).then_some(owner)
@@ -55,14 +55,14 @@ fn is_open(number: RawFd) -> bool {
     Path::new("/dev/fd").join(number.to_string()).exists()
 }
 
-/// The number of the channel where `wanted` was asked for: that, or the next one that is free if it was handed to us on
-/// purpose, with a sentence that says so. To be asked before descriptors of our own have taken low numbers.
+/// The number of the channel: `wanted`, or the next free one if `wanted` was handed to us on purpose, with a sentence that
+/// says so. To be called before descriptors of our own take low numbers.
 #[must_use]
 pub(crate) fn channel(wanted: RawFd) -> (RawFd, Option<String>) {
     let Some(owner) = owner(wanted) else {
         return (wanted, None);
     };
-    // As far as `--fd` goes.
+    // 255 is the highest number that `--fd` accepts.
     let free = (wanted + 1..=255).find(|number| !is_open(*number));
     let number = free.unwrap_or(wanted);
     let sentence = format!(

@@ -1,4 +1,4 @@
-//! Why a command could not be started, as data, with the sentence for the user.
+//! Why a command could not be started, as data, with the sentence for the user. Starts nothing itself.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -21,7 +21,7 @@ pub(crate) enum LaunchError {
         /// Why, and what to do about it.
         reason: String,
     },
-    /// The system refused us something that has nothing to do with the command.
+    /// The system refused us a resource, which is not the command's fault.
     Internal {
         /// What was tried.
         what: &'static str,
@@ -73,7 +73,7 @@ impl LaunchError {
                     program: program.to_owned(),
                 };
             }
-            // The file is there, so what was not found is what it asks for in its first line.
+            // The file is there, so the system did not find the interpreter that its first line names.
             (Some(path), io::ErrorKind::NotFound) => match interpreter(path) {
                 Some(interpreter) => format!("its interpreter {interpreter} was not found"),
                 None => "its loader or interpreter was not found".to_owned(),
@@ -94,18 +94,18 @@ impl LaunchError {
     }
 }
 
-/// What to do about an error of the system, to be added to what it says.
+/// What to do about an error of the system. To be appended to the error's own text.
 #[must_use]
 pub(crate) fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE) => ": raise the limit on open files (ulimit -n)",
-        // The system's words, "Resource temporarily unavailable", do not say that a thread or a process is meant.
+        // The system's text, "Resource temporarily unavailable", does not say that threads and processes are meant.
         Some(libc::EAGAIN) => ": raise the limit on processes (ulimit -u)",
         _ => "",
     }
 }
 
-/// What the system says, without the number that std adds.
+/// The system's text, without the number that std appends.
 fn sentence(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
@@ -145,7 +145,7 @@ fn interpreter(script: &Path) -> Option<String> {
         .split(|byte| *byte == b'\n')
         .next()?;
     let text = String::from_utf8_lossy(line);
-    // A script saved with Windows line ends asks for `sh\r`; that has to be seen to be understood.
+    // A script saved with Windows line ends asks for `sh\r`. Unescaped, the user would not see why it is not found.
     text.split([' ', '\t'])
         .find(|word| !word.is_empty())
         .map(|word| word.replace('\r', "\\r"))

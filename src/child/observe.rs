@@ -1,8 +1,8 @@
 //! What can be seen of a child that reports nothing: what it uses, and how far it has come in a file that it reads.
 //!
 //! A guess, and cheap: it looks at the child and its descendants from outside, about once a second, and less often where
-//! looking is dear. It knows no pipe, no screen, and not whether anybody wants to know. Only Linux tells; elsewhere there
-//! is no observer.
+//! looking is dear. It knows no pipe, no screen, and not what its findings are for. Only Linux tells; elsewhere there is
+//! no observer.
 //!
 //! **What is read and written** is what the system calls of the processes moved, or what went from and to disks if that
 //! is more. The former counts what is read from a cache and from the network too, as a person would; but memory maps and
@@ -30,7 +30,7 @@ use self::proc::{Open, Usage};
 /// A command that is over before that is not looked at.
 const FIRST: Duration = Duration::from_millis(250);
 const EVERY: Duration = Duration::from_secs(1);
-/// The time between looks is at least so many times the processor time that one took: under 0.2 % of a core.
+/// The sampling interval is at least 500 times the CPU time of one sample, so sampling stays under 0.2 % of a core.
 const THRIFT: u32 = 500;
 /// How many processes, threads and descriptors are looked at.
 const PROCESSES: usize = 64;
@@ -129,7 +129,7 @@ impl Observer {
             };
             total += used;
             usage.insert(pid, used);
-            // Who is stuck may be stuck in a file whose server is gone, and asking for its size would stick us too.
+            // A process that hangs may hang in a file whose server is gone, and asking for its size would hang us, too.
             let before = self.usage.get(&pid);
             let writes = before.is_some_and(|before| before.has_written_less_than(&used));
             let open = proc::open_files(pid, &mut descriptors);
@@ -230,7 +230,7 @@ impl Through {
 }
 
 /// How much of a file that stands still the kernel has copied: the size of a file that stands at the same position, for
-/// the positions of both are told together, and is longer than that. Whoever writes by himself stands at the end.
+/// the positions of both are told together, and is longer than that. A process that writes itself stands at the end.
 fn copied(pid: i32, file: &Open, open: &[Open]) -> Option<u64> {
     let size = proc::size(pid, file.number).filter(|size| *size > LARGE)?;
     open.iter()

@@ -1,35 +1,35 @@
 //! How a child's pipe is read: how much at once, and how much may be under way to the sinks.
 //!
-//! A child may write faster than any screen, file or reader takes it, and in pieces of any size. So what is under way is
-//! bounded by the memory and the work that it costs, and not by what was read. Refuses to know where any of it goes.
+//! A child may write faster than any screen, file or reader takes it, and in pieces of any size. So the bound is on the
+//! memory and the work that the bytes cost on their way, not on their number. Where they go is not known here.
 
 use std::os::fd::AsFd;
 
 use crate::model::batch::escaped;
 
-/// How much a read takes at most: half of what a pipe holds, so that the child fills one half while we empty the other.
+/// The most that one read takes: half of an enlarged pipe, so that the child fills one half while we empty the other.
 pub(super) const READ: usize = 128 * 1024;
-/// How large the buffer for it is at first: most children write little, and a large buffer is mapped and unmapped.
+/// The first size of the buffer: most children write little, and a large buffer costs an `mmap` and a `munmap`.
 pub(super) const FIRST_READ: usize = 4096;
-/// The same of reports that are written out as events: a line of two bytes becomes one of a hundred and more.
-const READ_VERBATIM: usize = 16 * 1024;
+/// The most that one read takes of reports that become events: a line of two bytes becomes one of a hundred and more.
+const READ_EVERY_REPORT: usize = 16 * 1024;
 /// How much of what a child wrote may be under way to a slow screen, file or reader.
 pub(super) const UNDER_WAY: usize = 1024 * 1024;
-/// What each notice counts for beside its bytes. A child that writes byte by byte would else make a million of them, each
-/// with memory and work of its own, out of what is under way.
+/// What each notice counts for beside its bytes. Otherwise a child that writes byte by byte could have a million notices
+/// under way, each with memory and work of its own.
 pub(super) const NOTICE: usize = 2048;
-/// A channel that gave less than this is left alone for a moment: lines come in batches, and the child is not slowed by
-/// a wake-up of ours for each of them.
+/// A channel that gave less than this is left alone for a moment. Lines then come in batches, and the child is not slowed by
+/// one wake-up of the worker per line.
 pub(super) const FULL_READ: usize = 48 * 1024;
 
-/// About how many bytes the child's output takes while it is under way, with its notice. In an event, which it becomes if
-/// `as_event`, a control character is written as six.
+/// About how many bytes the child's output takes while it is under way, with its notice. With `as_event` it becomes an event,
+/// in which a control character takes six bytes.
 pub(super) fn weight(bytes: &[u8], as_event: bool) -> usize {
     let escaped = if as_event { escaped(bytes) } else { 0 };
     bytes.len() + escaped + NOTICE
 }
 
-/// Reads once into the empty `buffer`, at most its capacity, and at most so much.
+/// Clears `buffer` and reads into it once, at most its capacity and at most `at_most`.
 pub(super) fn read_into(
     from: &impl AsFd,
     buffer: &mut Vec<u8>,
@@ -39,7 +39,7 @@ pub(super) fn read_into(
     if at_most >= buffer.capacity() {
         let read = rustix::io::read(from, rustix::buffer::spare_capacity(buffer));
         if buffer.len() == buffer.capacity() {
-            // There is more to come.
+            // A full buffer suggests that there is more.
             buffer.reserve_exact(READ.saturating_sub(buffer.len()));
         }
         return read;
@@ -50,9 +50,13 @@ pub(super) fn read_into(
     read
 }
 
-/// How much a read of reports takes at most; `every_report` if each of them is written out as an event.
+/// The most that one read of reports takes. With `every_report`, each of them becomes an event.
 pub(super) fn reports_at_once(every_report: bool) -> usize {
-    if every_report { READ_VERBATIM } else { READ }
+    if every_report {
+        READ_EVERY_REPORT
+    } else {
+        READ
+    }
 }
 
 pub(super) fn is_transient(error: rustix::io::Errno) -> bool {

@@ -1,8 +1,8 @@
-//! A pseudo-terminal in the place of a pipe: what the child believes to be the terminal that its output goes to.
+//! Makes a pseudo-terminal in the place of a pipe, so that the child believes its output goes to a terminal.
 //!
-//! It is nobody's controlling terminal: `/dev/tty`, job control and questions stay with the real one. Nothing that is
-//! written is changed on its way, so its bytes are exactly the child's. Closing our end is for the child an error when
-//! it writes (EIO) and no signal: a terminal that went away, not a pipe that nobody reads.
+//! It is not a controlling terminal: `/dev/tty`, job control and prompts stay with the real one. The kernel changes
+//! nothing on the way (no OPOST), so the bytes are exactly the child's. Once our end is closed, the child's write fails with
+//! EIO and without a signal, as on a terminal that hung up. Knows nothing of what is read there.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,7 +18,7 @@ use rustix::termios::{
 
 use super::waiting::Place;
 
-/// What every terminal once had, where ours does not say.
+/// The size of the VT100, for when none of our streams has a size.
 const USUAL: Winsize = Winsize {
     ws_row: 24,
     ws_col: 80,
@@ -32,14 +32,14 @@ pub(super) struct Pty {
     pub(super) master: OwnedFd,
     /// The child's end.
     pub(super) slave: OwnedFd,
-    /// Its settings before anybody changed them.
+    /// Its settings before the child changed them.
     pub(super) settings: Termios,
 }
 
 /// Makes one, of the size of our terminal, with our end on a number of at least `lowest`.
 pub(super) fn make(lowest: i32) -> io::Result<Pty> {
     let opened = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
-    // Before there is anything to inherit: only Linux can open it close-on-exec.
+    // Only Linux can open it close-on-exec. Without the copy another child would inherit it.
     let master = fcntl_dupfd_cloexec(&opened, lowest)?;
     drop(opened);
     grantpt(&master)?;
@@ -47,7 +47,7 @@ pub(super) fn make(lowest: i32) -> io::Result<Pty> {
     let slave = open_slave(&master)?;
     let mut settings = tcgetattr(&slave)?;
     settings.output_modes.remove(OutputModes::OPOST);
-    // Or our answers to its questions would come back as output.
+    // With ECHO, our answers to the child's questions would come back as output.
     settings.local_modes.remove(LocalModes::ECHO);
     tcsetattr(&slave, OptionalActions::Now, &settings)?;
     tcsetwinsize(&master, size())?;
@@ -59,7 +59,7 @@ pub(super) fn make(lowest: i32) -> io::Result<Pty> {
     })
 }
 
-/// What the child's end is for others.
+/// The child's end as a place at which a process may wait for keys.
 pub(super) fn place(master: impl AsFd) -> Option<Place> {
     Place::of(open_slave(master).ok()?)
 }
@@ -83,7 +83,7 @@ pub(super) fn size() -> Winsize {
     .unwrap_or(USUAL)
 }
 
-/// Gives a pseudo-terminal the size of ours. Whether it had another one.
+/// Gives a pseudo-terminal the size of our terminal. Says whether that changed it.
 pub(super) fn resize(master: impl AsFd) -> bool {
     let size = size();
     let same = |now: Winsize| (now.ws_row, now.ws_col) == (size.ws_row, size.ws_col);

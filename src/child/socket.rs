@@ -1,9 +1,9 @@
-//! The socket: the channel for whoever cannot be given a descriptor, found by a path in the environment.
+//! The socket: the channel for programs that do not inherit the descriptor. They find its path in the environment.
 //!
 //! Responsible for the socket's files and for its connections. Each connection has lines of its own, so that they cannot
-//! mix, and what is on them means what it means on the channel. Who has said everything is told that it was read, or
-//! that the child is cancelled; so are all when a cancel is requested, and they are hung up on. The worker says when to
-//! look; who may stop the child, and when, is not known here.
+//! mix; they mean the same as on the channel. A client that has sent everything is told that it was read, or that the child
+//! is cancelled. A cancel request tells all clients, and closes their connections. The worker says when to look; when to
+//! stop the child is not known here.
 
 use std::fs::{DirBuilder, remove_dir};
 use std::hash::{BuildHasher, RandomState};
@@ -152,7 +152,7 @@ fn remove_remains(folder: &OwnedFd, path: &Path) {
         let is_gone = pid
             .and_then(Pid::from_raw)
             .is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
-        // In another PID namespace the number may be a living one's, or that of a run there nobody's here.
+        // In another PID namespace the number may mean another process, or a run may live whose number means none here.
         if is_gone && !client::is_listened_at(&entry.path()) {
             let _ = unlinkat(folder, &name, AtFlags::empty());
         }
@@ -172,13 +172,13 @@ impl Drop for SocketFiles {
 /// Something that `poll` may find ready.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ready {
-    /// Somebody wants to connect.
+    /// A client wants to connect.
     New,
     /// Something comes on the connection in this place.
     From(usize),
 }
 
-/// What a call brought.
+/// What a read of a connection gave.
 #[derive(Debug, Default)]
 pub(super) struct Received {
     /// Whether anything was said, be it an empty line.
@@ -221,7 +221,7 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// Whether there may be anybody.
+    /// Whether there may be clients.
     pub(super) fn is_open(&self) -> bool {
         self.listener.is_some()
     }
@@ -245,8 +245,8 @@ impl<'a> Clients<'a> {
     }
 
     /// Takes in what is there, by way of `buffer`.
-    pub(super) fn hear(&mut self, call: Ready, buffer: &mut Vec<u8>) -> Received {
-        let place = match call {
+    pub(super) fn hear(&mut self, ready: Ready, buffer: &mut Vec<u8>) -> Received {
+        let place = match ready {
             Ready::New => {
                 self.accept();
                 return Received::default();
@@ -285,11 +285,11 @@ impl<'a> Clients<'a> {
         };
         let stream = match listener.accept().map_err(|error| error.kind()) {
             Ok((stream, _)) => stream,
-            // Whoever it was has gone again.
+            // The client has gone again.
             Err(ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {
                 return;
             }
-            // No more descriptors: there may be when somebody hangs up.
+            // No more descriptors: there may be one when a client hangs up.
             Err(_) => {
                 self.full = true;
                 return;
@@ -313,7 +313,7 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// Tells everybody that the child is cancelled, now and from now on. What they have said is not read any more.
+    /// Tells all clients, now and from now on, that the child is cancelled. Their unread reports are dropped.
     pub(super) fn cancel(&mut self) {
         self.cancelled = true;
         self.full = false;
@@ -332,7 +332,7 @@ impl<'a> Clients<'a> {
     }
 }
 
-/// A few bytes fit into a socket that nothing was written to. Who does not listen does not have to.
+/// A few bytes fit into a socket that nothing was written to. A client need not read them.
 fn answer(mut stream: &UnixStream, word: &str) {
     let _ = stream.write_all(word.as_bytes());
 }

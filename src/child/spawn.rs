@@ -1,4 +1,5 @@
-//! Makes a child: the channel, the other pipes and pseudo-terminals, and the plan by which it is started; and says how it ended.
+//! Prepares a child: its channel, its other pipes and pseudo-terminals, and the plan by which `system` starts it. Reaps it, too.
+//! What goes through the pipes is not known here.
 
 use std::fs::File;
 use std::io;
@@ -26,23 +27,23 @@ const IDENTITY: &str = "PROGRUN_FD_ID";
 /// A child that runs, and our ends of its pipes and pseudo-terminals.
 pub(super) struct Spawned {
     pub(super) pid: Pid,
-    /// A handle of the child, which becomes readable when it ends; none where the system has none. Away from low numbers, as
-    /// all that is open here while another child is made.
+    /// The child's pidfd, which becomes readable when the child ends. None where the system has none. On a high number, or
+    /// the descriptors of the next child could take its place.
     pub(super) pidfd: Option<OwnedFd>,
-    /// The variable in its environment that no other run has: the identity of the channel.
+    /// A variable of its environment that is unique to this child: the identity of the channel.
     pub(super) tag: String,
     /// The read end of the channel: the only one there is, in any process.
     pub(super) channel: OwnedFd,
-    /// The read end of the descriptor of `ZIG_PROGRESS`.
+    /// The read end of the `ZIG_PROGRESS` pipe.
     pub(super) zig: Option<OwnedFd>,
     /// Our ends of stdout and stderr, where they go through us.
     pub(super) outputs: [Option<OwnedFd>; 2],
-    /// The settings that a pseudo-terminal began with, where one of these is one.
+    /// The original settings of those outputs that are pseudo-terminals.
     pub(super) terminals: [Option<Termios>; 2],
 }
 
-/// Starts the command in a process group of its own, with the channel on the number that was asked for. With a terminal it
-/// has that from its first moment on, as the foreground group.
+/// Starts the command in a process group of its own, with the channel on the number in `launch`. If a terminal is given, that
+/// group is its foreground group from the start.
 pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spawned, LaunchError> {
     let internal = |what: &'static str| move |source| LaunchError::Internal { what, source };
     let [program, ..] = launch.command.as_slice() else {
@@ -72,7 +73,7 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
     let mut variables = vec![
         ("PROGRUN_FD", Some(launch.channel.to_string().into())),
         (IDENTITY, Some(identity.clone().into())),
-        // Another run's is not the child's.
+        // Removes the socket of an outer run, which is not this child's.
         (client::SOCKET, socket.map(|socket| socket.path().into())),
     ];
     let mut moves = vec![(write_end.as_fd(), launch.channel)];
@@ -86,7 +87,7 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         variables.push(("ZIG_PROGRESS", Some(zig_number.to_string().into())));
         moves.push((end.as_fd(), zig_number));
     }
-    // A stream that is closed for us is closed for the child; ours is /dev/null by now.
+    // A stream that was closed when progrun started is closed for the child. Ours is /dev/null by now.
     let is_ours = |number: RawFd| !moves.iter().any(|(_, to)| *to == number);
     let closed: Vec<_> = (0..3)
         .filter(|number| is_ours(*number) && closed::was_closed(*number))
@@ -96,8 +97,8 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         variables: &variables,
         moves: &moves,
         closed: &closed,
-        // A stop that would be discarded for us (SIGTSTP, SIGTTIN, SIGTTOU) has to be discarded for the child as well, or it
-        // stays stopped for ever. A group of our session that we are the parent of is not orphaned; one of another session is.
+        // The system discards SIGTSTP, SIGTTIN and SIGTTOU for an orphaned process group such as ours. It must discard them
+        // for the child as well, or the child stays stopped for ever. Our child's group is orphaned only in another session.
         session: !has_terminal() && tree::is_orphaned(),
         terminal: terminal.map(|terminal| terminal.keys().as_fd()),
     };
@@ -120,8 +121,8 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
     })
 }
 
-/// A pipe whose ends are close-on-exec and away from the low numbers and from `number`: if an end had the channel's own
-/// number, the read end would leak into the child, and cancelling would silently do nothing.
+/// A pipe whose ends are close-on-exec, and above the low numbers and `number`. On the channel's own number the read end
+/// would leak into the child, and cancelling would silently do nothing.
 fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = io::pipe()?;
     let lowest = above(number);
@@ -131,11 +132,11 @@ fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
-/// The number of the descriptor of `ZIG_PROGRESS` in the child: one that neither scripts nor shells take. A launcher may
-/// close it and keep the variable; then its number should be nobody's.
+/// The number of the `ZIG_PROGRESS` descriptor in the child: one that neither scripts nor shells use. A launcher may close
+/// the descriptor and keep the variable, and then zig must not write into another file with that number.
 const ZIG: RawFd = 39;
 
-/// A pipe for `ZIG_PROGRESS`, if one can be had. Its write end blocks: what zig cannot write whole it fills up with trash.
+/// A pipe for `ZIG_PROGRESS`, if one can be made. Its write end blocks: after a partial write zig pads the rest with garbage.
 fn zig_pipe(lowest: RawFd) -> Option<(OwnedFd, OwnedFd)> {
     let (read, write) = io::pipe().ok()?;
     let read = fcntl_dupfd_cloexec(&read, lowest).ok()?;
@@ -144,17 +145,17 @@ fn zig_pipe(lowest: RawFd) -> Option<(OwnedFd, OwnedFd)> {
     Some((read, write))
 }
 
-/// What a child can write into a pipe before it has to wait for us: more than it does between two looks of ours.
+/// How much a child can write into a pipe before it waits for the worker: more than it writes between two polls.
 #[cfg(target_os = "linux")]
 const ROOM: usize = 256 * 1024;
 
-/// So many children have pipes with more room at a time. All that a user has in pipes counts together
-/// (`/proc/sys/fs/pipe-user-pages-soft`, 64 MiB): above it each new pipe of the user, in any program, has 8 KiB.
+/// How many children get large pipes at a time. The kernel limits all pipes of a user together
+/// (`/proc/sys/fs/pipe-user-pages-soft`, 64 MiB): above it each new pipe of the user, in any program, holds 8 KiB.
 #[cfg(target_os = "linux")]
 const ROOMY: usize = 8;
 
-/// Makes room in a pipe of a child that runs, and is counted. A user who has many pipes is refused; then the child waits a
-/// little now and then. Of a pseudo-terminal this is an error, too.
+/// Enlarges a pipe of a child that runs and is counted. An error changes nothing: the user has too many pipes, and the child
+/// waits a little now and then; or it is a pseudo-terminal.
 fn enlarge(pipe: &OwnedFd) {
     #[cfg(target_os = "linux")]
     if reap::children() <= ROOMY {
@@ -164,7 +165,7 @@ fn enlarge(pipe: &OwnedFd) {
     let _ = pipe;
 }
 
-/// The lowest number of ours that is in nobody's way: not in that of the channel, nor of the child's redirections.
+/// The lowest number for a descriptor of ours: above the channel, and above what shells use for redirections.
 fn above(channel: RawFd) -> RawFd {
     channel.max(9) + 1
 }
@@ -178,7 +179,7 @@ struct Ends {
 }
 
 fn stdio(route: Route, lowest: RawFd) -> io::Result<Ends> {
-    // Where no pseudo-terminal can be had, a pipe is better than nothing.
+    // Without a pseudo-terminal, a pipe is better than nothing.
     let pty = match route {
         Route::Terminal => pty::make(lowest).ok(),
         _ => None,
@@ -206,7 +207,7 @@ fn stdio(route: Route, lowest: RawFd) -> io::Result<Ends> {
     })
 }
 
-/// "Invalid argument" would not help anybody.
+/// Replaces "Invalid argument", which would not help the user.
 fn explain(error: rustix::io::Errno) -> io::Error {
     match error {
         rustix::io::Errno::INVAL => {
@@ -216,10 +217,10 @@ fn explain(error: rustix::io::Errno) -> io::Error {
     }
 }
 
-/// What swallows everything. Some containers have none: then its name is the first thing to know.
+/// Opens /dev/null. Some containers have none, so the error names it.
 fn nowhere() -> io::Result<File> {
     let opened = File::options().write(true).open("/dev/null");
-    // Too many open files are no fault of this one, and have a remedy of their own.
+    // Any other error, such as too many open files, is not about this file and has its own advice.
     opened.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
             io::Error::new(error.kind(), format!("/dev/null: {error}"))
@@ -228,7 +229,7 @@ fn nowhere() -> io::Result<File> {
     })
 }
 
-/// Reaps a child that has ended. From here on its number may belong to a stranger: nothing may be signalled any more.
+/// Reaps a child that has ended. From here on its number may belong to another process: nothing may be signalled any more.
 pub(super) fn reap(pid: Pid) -> io::Result<Exit> {
     let reaped = reap::reap(pid)?;
     let ending = match (reaped.status.signal(), reaped.status.code()) {

@@ -29,7 +29,7 @@ pub(crate) struct Terminal {
     /// As they were before the first lending.
     settings: Option<Termios>,
     lent: bool,
-    /// Whether it is set up as another terminal of the child's.
+    /// Whether the real terminal currently has the settings copied from the child's pseudo-terminal.
     copied: bool,
 }
 
@@ -168,7 +168,7 @@ impl Terminal {
         ioctl_fionread(&self.tty).unwrap_or(0)
     }
 
-    /// Reads what is typed in the child's place: whoever is not in the foreground may not.
+    /// Reads the typed keys in the child's place. That takes the foreground for a moment, or SIGTTIN would stop us.
     pub(super) fn read_keys(&self, leader: Pid, keys: &mut [u8]) -> usize {
         let (Ok(foreground), Some(us)) = (tcgetpgrp(&self.tty), groups::ours()) else {
             return 0;
@@ -188,12 +188,12 @@ impl Terminal {
         }
     }
 
-    /// Whether somebody reads there key by key.
+    /// Whether the terminal is set up to be read key by key (termios without ICANON).
     pub(super) fn reads_keys(&self) -> bool {
         self.is_without(LocalModes::ICANON)
     }
 
-    /// Whether keys mean nothing there, Ctrl-C included: who set it up so gets them all.
+    /// Whether no key means a signal, Ctrl-C included (termios without ISIG): the program reads them all.
     pub(super) fn passes_all(&self) -> bool {
         self.is_without(LocalModes::ISIG)
     }
@@ -255,7 +255,7 @@ impl Terminal {
     }
 
     /// Whether the foreground group is the child's, or one that a shell below it has made. Of a terminal that was lent
-    /// it is also asked whether somebody above us took it: a shell while we were stopped, or the progrun that runs us.
+    /// the answer is no if a process above us took it: a shell while we were stopped, or the progrun that runs us.
     fn has_child(&self, leader: Pid) -> bool {
         tcgetpgrp(&self.tty).is_ok_and(|foreground| {
             let is_below = || groups::ours() != Some(foreground) && !tree::is_above(foreground);
@@ -285,7 +285,7 @@ impl Terminal {
     }
 
     fn restore(&self) {
-        // Not ours: the settings are somebody else's business by now.
+        // If the terminal is not ours, its settings are another process's business by now.
         if let Some(settings) = self.settings.as_ref().filter(|_| self.has_us()) {
             let _ = tcsetattr(&self.tty, OptionalActions::Now, settings);
         }

@@ -1,4 +1,4 @@
-//! Signals a child's group, kills what left it, and knows who stands above us.
+//! Signals a child's group, kills the descendants that left it, and knows the processes above us.
 //!
 //! A group signal misses everything that called setsid. Where the system lets us find descendants (Linux) they are
 //! killed too, but only in the last step of a stop: a normal end leaves daemons alone, for `progrun -- start-daemon`
@@ -29,7 +29,7 @@ pub(super) fn signal_group(leader: Pid, signal: i32) {
 }
 
 fn send(leader: Pid, signal: Signal) {
-    // An error means that nobody is left, or that nobody may be signalled: there is nothing to be done about either.
+    // An error means that no process is left, or that we may signal none: there is nothing to be done about either.
     let _ = kill_process_group(leader, signal);
     if groups::of(leader) != Some(leader) {
         let _ = kill_process(leader, signal);
@@ -42,12 +42,12 @@ pub(super) fn kill_group(leader: Pid) {
 }
 
 /// Kills the group of `leader` and, on Linux, its descendants wherever they are. Those that nothing connects to it any
-/// more are known by their environment: `mark` is the variable that only they have.
-pub(super) fn kill(leader: Pid, mark: &str) {
+/// more are known by their environment: `tag` is the variable that only they have.
+pub(super) fn kill(leader: Pid, tag: &str) {
     #[cfg(target_os = "linux")]
-    linux::kill_descendants(leader, mark);
+    linux::kill_descendants(leader, tag);
     #[cfg(not(target_os = "linux"))]
-    let _ = mark;
+    let _ = tag;
     kill_group(leader);
 }
 
@@ -62,8 +62,8 @@ pub(super) fn is_above(group: Pid) -> bool {
         .any(|process| started_by == Some(process) || groups::of(process) == Some(group))
 }
 
-/// Whether our process group is orphaned: none of its parents is in another group of our session, and so nobody could
-/// continue it, for which reason the system discards what would stop it (SIGTSTP, SIGTTIN, SIGTTOU).
+/// Whether our process group is orphaned: none of its parents is in another group of our session, so none could
+/// continue it, and the system discards what would stop it (SIGTSTP, SIGTTIN, SIGTTOU).
 pub(super) fn is_orphaned() -> bool {
     let mut above = getppid();
     // One after the other: what is further above than need be would cost a look into /proc.
@@ -122,7 +122,7 @@ mod linux {
     /// may win some rounds, never all.
     const ROUNDS: usize = 100;
 
-    /// So many rounds in a row have to find nobody: who is listed may be gone, and the one it started listed too late.
+    /// How many rounds in a row must find no process: a listed one may be gone, and the one it started not listed yet.
     const QUIET_ROUNDS: usize = 3;
 
     const BETWEEN_ROUNDS: Duration = Duration::from_millis(1);
@@ -135,7 +135,7 @@ mod linux {
         pub(super) is_dead: bool,
     }
 
-    pub(super) fn kill_descendants(leader: Pid, mark: &str) {
+    pub(super) fn kill_descendants(leader: Pid, tag: &str) {
         let Some(since) = Process::read(leader).map(|leader| leader.started) else {
             return;
         };
@@ -154,7 +154,7 @@ mod linux {
             let mut tree = HashSet::from([leader]);
             tree.extend(
                 all.iter()
-                    .filter(|process| seen.contains(&process.id()) || is_marked(process.pid, mark))
+                    .filter(|process| seen.contains(&process.id()) || is_tagged(process.pid, tag))
                     .map(|process| process.pid),
             );
             let mut known = 0;
@@ -200,12 +200,12 @@ mod linux {
             .filter_map(Process::read)
     }
 
-    /// Whether `mark` is in the environment of the process; of a stranger's we are not told.
-    fn is_marked(pid: Pid, mark: &str) -> bool {
+    /// Whether `tag` is in the environment of the process; of a stranger's we are not told.
+    fn is_tagged(pid: Pid, tag: &str) -> bool {
         std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
             environment
                 .split(|byte| *byte == 0)
-                .any(|variable| variable == mark.as_bytes())
+                .any(|variable| variable == tag.as_bytes())
         })
     }
 
@@ -234,7 +234,7 @@ mod linux {
 
         fn kill(&self) -> rustix::io::Result<()> {
             let handle = match pidfd_open(self.pid, PidfdFlags::empty()) {
-                // Before Linux 5.3 there is a moment in which the number may come to belong to somebody else.
+                // Before Linux 5.3 there is a moment in which another process may get the number.
                 Err(Errno::NOSYS) => return kill_process(self.pid, Signal::KILL),
                 handle => handle?,
             };

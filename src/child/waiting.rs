@@ -1,4 +1,4 @@
-//! Who of a child's processes waits for keys, and who was left stopped: seen from outside, in /proc.
+//! Which of a child's processes wait for keys, and which were left stopped: seen from outside, in /proc.
 //!
 //! Nothing tells that a process reads from a terminal, and it need not be stopped to be asked: /proc says in which system
 //! call each thread is, and with which descriptor. Refuses to know what follows from that. Only Linux tells; elsewhere
@@ -35,7 +35,7 @@ impl Place {
 pub(super) struct Waiting {
     /// One is blocked in a read of it, or waits until there is something to read, there and nowhere else.
     pub(super) reads: bool,
-    /// One waits for it among others, as an editor does, and as who only passes on what is typed.
+    /// One waits for it among others, as an editor does, and as a program that only relays keys does.
     pub(super) watches: bool,
     /// Of one we are not told, because it runs as another user.
     pub(super) is_hidden: bool,
@@ -56,9 +56,9 @@ impl Waiting {
 
 /// The processes of this group that were stopped before they had done anything.
 ///
-/// Nobody did that on purpose. A process that is being forked while its group is stopped and continued gets the stop and
-/// not the continue, and would stay so for ever: Linux hands on to the child what was sent to the group meanwhile, but
-/// not a SIGCONT without a handler (measured: some 30 in 6,000 such pairs).
+/// No user stopped them on purpose. A process that is being forked while its group is stopped and continued gets the stop
+/// but not the SIGCONT, and would stay stopped for ever: Linux hands on to it what was sent to the group meanwhile, but not a
+/// SIGCONT without a handler (measured: some 30 in 6,000 such pairs).
 pub(super) fn born_stopped(group: Pid) -> Vec<Pid> {
     #[cfg(target_os = "linux")]
     return linux::born_stopped(group);

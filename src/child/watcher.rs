@@ -1,17 +1,18 @@
-//! The watcher: a tiny process that outlives us only if we are killed, and then kills what is left of the child's group.
+//! When to start the watcher: a tiny process that outlives progrun only if progrun is killed, and then kills what is left of
+//! the child's group. What the process itself does is in `system::watcher`. Only Linux has one.
 //!
-//! When we are killed, the kernel closes the channel and sends the child SIGTERM (`PR_SET_PDEATHSIG`). A child that
-//! ignores both would run on unseen, and so would what it started. The watcher is a member of the child's group, so that
-//! the number of the group cannot come to belong to a stranger (unless the child has a session of its own), and holds the
-//! read end of a pipe whose write end only we have. When the pipe hangs up, the watcher continues the group, for a stopped
-//! process acts on no SIGTERM, gives it its time, and kills it. Only Linux has one.
+//! When progrun is killed, the kernel closes the channel and sends the child SIGTERM (`PR_SET_PDEATHSIG`). A child that
+//! ignores both would run on unseen, and so would its descendants. The watcher is a member of the child's group, so that
+//! the number of the group is not reused (unless the child has a session of its own). It holds the read end of a pipe whose
+//! write end only progrun has. When the pipe hangs up, the watcher continues the group, because a stopped process does not
+//! act on SIGTERM, waits, and kills it.
 //!
-//! A fork is dear for a command that is over in a millisecond. So there is a watcher once the child was heard of, has the
-//! terminal, or has run for a moment ([`SHORT`]). If we are killed before that there is only the SIGTERM to the child itself; but who
-//! would kill us has to learn our number first, and the child has to ignore SIGTERM by then.
+//! A fork is expensive for a command that takes a millisecond. So the watcher starts when the child has written something,
+//! has the terminal, or has run for a moment ([`SHORT`]). If progrun is killed before that, there is only the SIGTERM to the
+//! child itself; but the killer would have to learn progrun's number, and the child to ignore SIGTERM, within that moment.
 //!
-//! It has a second use: what is sent to all members of the group stays pending in it, and so tells a Ctrl-C of a terminal that
-//! the child has from a `kill` of the child.
+//! Its second use: a signal to the whole group stays pending in the watcher. That tells a Ctrl-C on a lent terminal from a
+//! `kill` of the child.
 
 use std::time::{Duration, Instant};
 
@@ -21,26 +22,26 @@ use crate::system::reap;
 #[cfg(target_os = "linux")]
 use crate::system::watcher::Process;
 
-/// A silent command that is over before that has no watcher.
+/// A silent command that ends sooner gets no watcher.
 const SHORT: Duration = Duration::from_millis(3);
-/// So much later for each other child that runs.
+/// How much later the watcher starts for each other child that runs.
 const FOR_EACH_OTHER: Duration = Duration::from_millis(12);
 
-/// The watcher of one child's group. When the value is dropped, the watcher is gone and the group as it was.
+/// The watcher of one child's group. Dropping the value ends the watcher and leaves the group alone.
 #[derive(Debug)]
 pub(super) struct Watcher {
     leader: Pid,
     started: Instant,
-    /// From the hang-up to the killing.
+    /// The time between the hang-up and the kill.
     patience: Duration,
-    /// When the watcher is started; none once that was tried, or if nothing is ever killed.
+    /// When to start the watcher. None after the attempt, or if nothing is ever to be killed.
     due: Option<Instant>,
     #[cfg(target_os = "linux")]
     process: Option<Process>,
 }
 
 impl Watcher {
-    /// For the group of `leader`. Without a time nothing is killed.
+    /// For the group of `leader`. Without `patience` nothing is ever killed.
     pub(super) fn new(leader: Pid, patience: Option<Duration>) -> Self {
         let started = Instant::now();
         let due = started + SHORT;
@@ -64,7 +65,7 @@ impl Watcher {
         if self.due.is_none_or(|due| now < due) {
             return;
         }
-        // Where many children share the processors each of them takes longer, and a fork of many threads is dearer.
+        // Where many children share the processors, each of them takes longer, and a fork with many threads costs more.
         let others = u32::try_from(reap::children().saturating_sub(1)).unwrap_or(u32::MAX);
         let due = self.started + SHORT + FOR_EACH_OTHER.saturating_mul(others);
         if now < due {
@@ -74,16 +75,16 @@ impl Watcher {
         }
     }
 
-    /// The child wrote something: a reader of that may rely on the watcher from then on.
+    /// The child wrote something. The reader of that may kill progrun, and rely on the watcher from then on.
     pub(super) fn heard_of_child(&mut self) {
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        // Its last words need none.
+        // A child that has ended needs none.
         if self.due.is_some() && matches!(waitid(WaitId::Pid(self.leader), ended), Ok(None)) {
             self.start();
         }
     }
 
-    /// Whether the group got a SIGINT as a whole, as from the terminal, since it has a watcher. None if it has none.
+    /// Whether the whole group got a SIGINT, as from the terminal, since the watcher started. None without a watcher.
     pub(super) fn saw_interrupt(&self) -> Option<bool> {
         #[cfg(target_os = "linux")]
         return self.process.as_ref()?.saw(libc::SIGINT);
@@ -91,7 +92,7 @@ impl Watcher {
         None
     }
 
-    /// Starts the watcher unless that was tried before. The leader must not have been reaped.
+    /// Starts the watcher unless it was tried before. The leader must not have been reaped.
     pub(super) fn start(&mut self) {
         if self.due.is_none() {
             return;

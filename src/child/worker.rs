@@ -1,7 +1,8 @@
 //! The thread that serves a child: one `poll` over all that can happen to it.
 //!
-//! What there is to know has four parts, each with its own file: the child as a process, what it reports, what it prints, and
-//! what it wants of the terminal. The worker waits, reads, and carries each thing to the part that it concerns.
+//! Its state has four parts, each in its own file: the child as a process (`Process`), its reports (`Intake`), its output
+//! (`Outputs`), and its use of the terminal (`Guest`). The worker waits, reads, and hands each event to the part concerned.
+//! When to stop the child is not decided here.
 
 use std::io;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ use self::intake::{Brought, Intake};
 use self::outputs::{Outputs, Read};
 use self::process::{Change, Ordered, Process};
 
-/// How often the worker looks at a child of which the system had no handle to give.
+/// How often the worker checks a child for which the system gave no pidfd.
 const BLIND: Duration = Duration::from_millis(20);
 
 #[expect(
@@ -53,9 +54,9 @@ pub(super) struct Worker<'a> {
     buffer: Vec<u8>,
     cancel_seen: bool,
     wait_output: bool,
-    /// Whether nothing is read any more once the child is gone.
+    /// Whether reading stops as soon as the child is gone.
     discards: bool,
-    /// Whether the child may have changed its state, or something was ordered.
+    /// Whether the child may have changed its state, or an order may have come.
     woken: bool,
 }
 
@@ -166,7 +167,7 @@ impl<'a> Worker<'a> {
                             self.process.ordered = self.process.ordered.max(Ordered::Termination);
                         }
                         None => {}
-                        // The child is gone: a request that comes now is not to wait for others.
+                        // The child is gone: a stop must not wait for other processes that hold its pipes.
                         Some(drain) => drain.cut_short(),
                     }
                 }
@@ -187,22 +188,22 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Lends the child the terminal, if that still is to be had, and continues the child.
+    /// Lends the child the terminal, if the worker still has it, and continues the child.
     fn lend(&mut self, terminal: Option<Terminal>) {
         if terminal.is_some() {
             self.guest.terminal = terminal;
             self.guest.may_have_taken = true;
         }
-        // It went back before this order came, or the child is gone and would not give it back.
+        // The terminal went back before this order came, or the child is gone and would never return it.
         if self.guest.terminal.is_none() || self.process.is_gone() {
             self.guest.refuse();
             return;
         }
-        // A question on the line of a meter would take it back.
+        // A pending record of a meter, settled later, would take the terminal back from a question on the same line.
         let settled = self.intake.settle_all();
         self.bring(settled);
-        // A member of the group that knows whether a Ctrl-C went there. It is started before the lending, because a Ctrl-Z
-        // between the lending and the SIGCONT would be lost.
+        // The watcher sees whether a Ctrl-C went to the group. It starts before the lending: it would delay the SIGCONT, and a
+        // Ctrl-Z between the lending and the SIGCONT is lost.
         self.process.watcher.start();
         let lent = self.guest.lend();
         tree::signal_group(self.process.pid, libc::SIGCONT);
@@ -215,18 +216,18 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The cancel request.
+    /// Carries out the cancel request.
     fn close_channel(&mut self) {
         self.cancel_seen = true;
         if !self.intake.channel_was_used() {
-            // What is unread says whose it is.
+            // The unread bytes tell whether the channel carries our protocol or another format.
             self.read_channel();
         }
         let mode = self.intake.close_channel(self.process.is_gone());
         (self.notify)(Notice::Cancel(mode));
     }
 
-    /// Looks what became of the child: stopped, continued, ended.
+    /// Checks whether the child was stopped, was continued, or has ended.
     fn check_child(&mut self) -> io::Result<()> {
         while let Some(change) = self.process.change() {
             match change {
@@ -241,13 +242,13 @@ impl<'a> Worker<'a> {
             self.guest.show_prompt(&mut self.outputs);
             let (interrupted, terminal) = self.guest.take_back_for_good(&ended, &self.process);
             if interrupted {
-                // It need not be asked any more.
+                // A child that is gone needs no cancel request.
                 self.cancel_seen = true;
                 (self.notify)(Notice::Interrupted);
             }
             (self.notify)(Notice::Exited(terminal));
             self.process.drain = Some(Drain::new(Instant::now()));
-            // It stays readable.
+            // A pidfd stays readable, and `poll` would return at once for ever.
             self.process.handle = None;
         }
         Ok(())
@@ -274,8 +275,8 @@ impl<'a> Worker<'a> {
         if self.discards {
             return true;
         }
-        // A child that never used its channel is not waited for there: a process that still holds it is a bystander. But the
-        // worker looks once, for a child may be gone before its first report was read.
+        // If the child never used its channel, a process that still holds it is a bystander, and the worker does not wait for
+        // it. But it polls once, because a child may be gone before its first report was read.
         let channel_open = self.intake.channel().is_some()
             && (self.intake.channel_was_used() || !drain.has_been_empty());
         let unheard = self.intake.clients.is_open() && !drain.has_been_empty();
@@ -292,7 +293,7 @@ impl<'a> Worker<'a> {
         self.wait_output && !self.cancel_seen && self.outputs.is_open()
     }
 
-    /// What may be ready, the wake-up pipe first, and what each of the others is.
+    /// The descriptors to poll, the wake-up pipe first, and the source of each of the others.
     fn descriptors(
         &self,
         read_channel: bool,
@@ -317,7 +318,7 @@ impl<'a> Worker<'a> {
         if let Some(zig) = self.intake.zig().filter(|_| read_channel) {
             add(PollFd::new(zig, PollFlags::IN), Source::Zig);
         }
-        // Not after a pause: a client that reports there waits for an answer.
+        // Without the channel's pause: a client of the socket waits for an answer.
         if !self.intake.exhausted() {
             for (ready, descriptor) in self.intake.clients.descriptors() {
                 let descriptor = PollFd::from_borrowed_fd(descriptor, PollFlags::IN);
@@ -334,7 +335,7 @@ impl<'a> Worker<'a> {
         (descriptors, sources)
     }
 
-    /// When to look at a child of which there is no handle. On other systems than Linux SIGCHLD tells.
+    /// When to check a child that has no pidfd. On systems other than Linux, SIGCHLD tells.
     fn look_without_handle(&self, now: Instant) -> Option<Instant> {
         let is_blind = self.process.handle.is_none() && !self.process.is_gone();
         (cfg!(target_os = "linux") && is_blind).then(|| now + BLIND)
@@ -344,15 +345,15 @@ impl<'a> Worker<'a> {
         let now = Instant::now();
         let pause = self.intake.pause(self.process.is_gone(), now);
         let read_channel = pause.is_none() && !self.intake.exhausted();
-        // The outputs may bring reports, too.
+        // The outputs may bring reports, too, so both credits count.
         let read_outputs =
             !self.outputs.exhausted() && !self.intake.exhausted() && !self.guest.prompt_waits();
 
         let (mut descriptors, sources) = self.descriptors(read_channel, read_outputs);
-        // Everything that was polled and is not ready is empty: all that the child itself wrote has been read.
+        // If all was polled and nothing is ready, all that the child itself wrote has been read.
         let polled_all = read_channel && read_outputs;
         let drained_at = match &self.process.drain {
-            // With a slow reader ahead, time proves nothing: returned credit wakes us.
+            // While a slow reader stops us from polling, silence proves nothing: returned credit wakes us.
             Some(drain) if polled_all && !self.waits_for_output() => Some(drain.deadline()),
             _ => None,
         };
@@ -406,8 +407,8 @@ impl<'a> Worker<'a> {
         if woken {
             self.orders.woken.clear();
         }
-        // Reports last: a report takes the terminal back, and what was printed before it belongs above the bars.
-        // Stops before all: to continue a child at its report would undo a Ctrl-Z that came just before.
+        // Stops first: taking the terminal back at a report would undo a Ctrl-Z that came just before it.
+        // Reports last: a report takes the terminal back, and output from before it belongs above the bars.
         if self.guest.is_lent() {
             self.check_child()?;
         }
@@ -471,8 +472,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Does what a terminal does about what is in the buffer. What is before the taking of the screen is handed on, for
-    /// it belongs above the bars.
+    /// Carries out the terminal requests in the buffer. Output from before the child took the screen is handed on first,
+    /// because it belongs above the bars.
     fn serve_pty(&mut self, stream: Stream, verdicts: &mut Verdicts) {
         let Some(pty) = &mut self.guest.ptys[stream as usize] else {
             return;
@@ -513,7 +514,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Hands reports on. What they say of the child's work may take the terminal back first.
+    /// Hands reports on. If they show that the child is at work, the terminal is taken back first.
     fn bring(&mut self, brought: Brought) {
         let (process, outputs) = (&self.process, &self.outputs);
         let batch = match brought {
@@ -539,7 +540,7 @@ impl<'a> Worker<'a> {
         self.intake.hand_on(batch);
     }
 
-    /// When the child is to be looked at from outside. Not while it cannot move, or has the screen.
+    /// When to sample the child from outside. None while it is stopped or has the terminal.
     fn observe_at(&self) -> Option<Instant> {
         let observer = self.intake.observer.as_ref()?;
         let may = !self.process.stopped && !self.guest.is_lent() && !self.process.is_gone();
@@ -557,14 +558,14 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The last signals, then the reaping.
+    /// Sends the last signals, then reaps.
     fn reap_and_finish(mut self) -> anyhow::Result<Exit> {
         self.outputs.let_go();
         self.intake.finish();
         for stream in [Stream::Stdout, Stream::Stderr] {
             if let Some(output) = self.outputs.close(stream) {
                 let holders = holders::of(&output);
-                // That it was not read to its end is told by the sink that was not read.
+                // The sink whose reader took nothing has already said that output is lost.
                 if self.discards && holders.is_empty() {
                     continue;
                 }
@@ -572,7 +573,7 @@ impl<'a> Worker<'a> {
             }
         }
         self.carry_out_orders();
-        // The leader is gone; a process of its group that did not obey is still there.
+        // The leader is gone, but a process of its group may have ignored SIGTERM.
         self.process.end_rest();
         drop(self.process.watcher);
         Ok(spawn::reap(self.process.pid)?)

@@ -1,10 +1,10 @@
-//! Whether the command shows how far it is only in the foreground of its terminal, and asks that of the terminal that its
-//! output is. With a pseudo-terminal of ours there, which is not its controlling terminal, pv, scp, sftp and lftp would be
-//! silent; without the foreground wget would write a log file, and top would end with an error. So these have the
-//! terminal itself, and look as they do without us.
+//! Commands that draw their progress only in the foreground of the terminal that their output goes to: wget, top, pv, scp, sftp,
+//! lftp. On our pseudo-terminal, which is not their controlling terminal, pv and the like would be silent; without the
+//! foreground wget would write a log file, and top would end with an error. So these have the terminal itself, and look as
+//! they do without progrun.
 //!
 //! Nothing else tells such a program from others before it is too late, so they are known by their names: as the command,
-//! or in the text that a shell is given. A script is not read. One that reports gets its bars.
+//! or in the text that a shell is given. A script is not read. A command that reports gets its bars.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `progrun report`: what a script, or whoever else can start a program, says about its progress.
+//! `progrun report`: reports from scripts, and from other programs that can start a process.
 //!
 //! Makes one line of the words and options. What a line means is the protocol's affair, and the way to the progrun that
 //! takes it the client's.
@@ -216,7 +216,7 @@ fn text(word: &OsStr) -> Cow<'_, str> {
     word.to_string_lossy()
 }
 
-/// The report as one line that is not torn, whoever else writes: with less of its message, if need be.
+/// The report as one line, short enough that other writers cannot tear it: with less of its message, if need be.
 fn fit(mut progress: Progress<'_>) -> Result<String, String> {
     loop {
         let line = progress.to_json() + "\n";

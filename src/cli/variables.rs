@@ -1,6 +1,5 @@
-//! The variables that stand for options which are not given.
-//!
-//! Responsible for what clap gets wrong about them: an empty one, and scope it blames for a wrong value.
+//! Environment variables that stand for options. Corrects two mistakes of clap: it takes an empty variable for a value, and
+//! its message about a wrong value in a variable blames the option.
 
 use std::ffi::OsString;
 
@@ -10,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::command;
 
-/// A variable that is set and empty is for whoever sets it as good as none; for clap it would be an empty value.
+/// An empty variable means unset to its user; clap would read it as an empty value.
 pub(super) fn without_empty(argument: Arg) -> Arg {
     let value = argument.get_env().and_then(std::env::var_os);
     if value.is_some_and(|value| value.is_empty()) {
@@ -20,7 +19,7 @@ pub(super) fn without_empty(argument: Arg) -> Arg {
     }
 }
 
-/// Names the variable where its value is what is wrong: of the option, which nobody has given, nobody would think.
+/// Blames the environment variable, not the option: the user never typed the option.
 pub(super) fn blame(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     let without = command().mut_args(|argument| argument.env(Resettable::Reset));
     if without.try_get_matches_from(words).is_err() {

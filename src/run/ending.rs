@@ -1,4 +1,5 @@
-//! How progrun itself ends: the status or the signal that a run comes to, also one that lost something, and dying by it.
+//! How progrun itself ends: which exit status (124 after a timeout, 125 to 127, 137 after a timeout that had to kill) or which
+//! signal follows from the end of the tasks, and from output that was lost on the way; and ending so. Knows no process but its own.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -69,7 +70,7 @@ fn of_launch(error: &LaunchError) -> Ending {
     })
 }
 
-/// What a run lost of what was to be written, whoever was to have it.
+/// What a run lost of its output, whichever sink was to write it.
 #[derive(Debug)]
 pub(super) struct Losses {
     /// Whether a sink tells on stderr what the user should know. What is lost is said there in any case.
@@ -93,7 +94,7 @@ impl Losses {
         self.unsaid.extend(sentence.filter(|_| !self.narrated));
     }
 
-    /// What becomes of this ending, and what is still to be said: nobody is to take for whole what is not.
+    /// What becomes of this ending, and what is still to be said: a script must not take a lossy run for a success.
     pub(super) fn end(&mut self, ending: Ending) -> (Ending, Vec<String>) {
         let unsaid = std::mem::take(&mut self.unsaid);
         match self.ending {
@@ -108,7 +109,7 @@ pub(crate) fn end(ending: Ending) -> ! {
     end_all(ending, Scope::Process)
 }
 
-/// Ends the process, and if it is to end by a signal, whoever else is to.
+/// Ends the process. If it ends by a signal, the other processes of `scope` get that signal, too.
 pub(crate) fn end_all(ending: Ending, scope: Scope) -> ! {
     signals::release();
     match ending {

@@ -1,11 +1,10 @@
 //! The run loop's inbox: everything that can happen to a run, in one order.
 //!
-//! What other threads send waits in two queues. What leads from a signal to a child goes before: the signal itself, and the
-//! worker's answer to it. Or else it would wait behind what the child prints, and a child that prints faster than a terminal
-//! draws would be deaf to Ctrl-C. All else keeps one order, and so do those that go before.
+//! What other threads send waits in two queues. Signals, and the answers of the workers to them, are taken first; or else a child
+//! that prints faster than a terminal draws would keep Ctrl-C waiting. Each queue keeps its order.
 //!
-//! One `poll` waits for all of it: for what is sent and for signals, which both wake a pipe, and for descriptors that are
-//! watched until they break. So no thread has to turn any of these into a message.
+//! One `poll` waits for all of it: for both queues and for signals, whose handlers only wake a pipe, and for descriptors that are
+//! watched until they break. So none of these needs a thread of its own.
 
 use std::collections::VecDeque;
 use std::io;

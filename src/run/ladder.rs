@@ -1,9 +1,10 @@
-//! The ladder: when a run is stopped, and how hard. Asking, a signal, SIGTERM, SIGKILL, giving up.
+//! The ladder: how hard a task is stopped, and when. Asking, a signal, SIGTERM, SIGKILL, giving up: each further Ctrl-C takes the
+//! next step.
 //!
 //! A state machine without clock, process or terminal: it is told what happened and when, and says what to do. Times are
 //! what has passed since the run began.
 //!
-//! **Time alone never goes further than a bare Ctrl-C would have**: a program that finishes something before it ends, in the
+//! **Time alone never goes further than the SIGINT that a Ctrl-C without progrun would have sent**: a program that finishes something before it ends, in the
 //! midst of a disk for instance, must not be killed ten seconds after one key press, and the user is there to press the key
 //! again. Time goes on to SIGKILL only if no user is there (a time limit, a supervisor, a closed terminal), or if
 //! `--kill-after` was given.

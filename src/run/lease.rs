@@ -1,8 +1,9 @@
 //! The lease of the terminal: which task has it, which wait for it, and who is stopped.
 //!
 //! A state machine like the ladder: told what happened, it says what to do. The rule: the terminal is the run's until a
-//! child, in the background, is stopped for wanting it (SIGTTIN, SIGTTOU); then it is that child's until the child reports
-//! again, is stopped by Ctrl-Z, or ends. One child at most has it, the others wait in a queue. What the terminal does to
+//! child wants it: one that is stopped for reading it in the background (SIGTTIN, SIGTTOU), takes the whole screen, or waits for
+//! keys. Then it is that child's until its worker gives it back, Ctrl-Z stops the child, or the child ends. One child at most
+//! has it, the others wait in a queue. What the terminal does to
 //! stop the child stops progrun too, and with it all other children, as a shell stops a job as a whole. Before the terminal
 //! changes hands or progrun stops, the screen is cleared, and that takes its time.
 //!

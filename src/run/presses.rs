@@ -1,6 +1,5 @@
-//! Which signals are one key press: some parents deliver one Ctrl-C twice, the slowest of those seen after 47 ms.
-//!
-//! A key press is the run's, not a task's. It is told from its echo here, once, so that all ladders take the same step.
+//! Merges the signals of one key press: some parent processes deliver one Ctrl-C twice, up to 47 ms apart. This is done once for
+//! the run, so that the ladders of all tasks take the same step.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The signals that come to progrun itself, turned into inputs of the run loop.
 //!
-//! ctrlc for SIGINT; signal-hook for those that ctrlc cannot tell apart. Their handlers note the signal and wake the inbox, and
-//! that is all. What was ignored when we started stays ignored, for nohup and `cmd &` mean it, and what was blocked is
+//! The crate ctrlc handles SIGINT, the crate signal-hook those that ctrlc cannot tell apart. The handlers note the signal and wake
+//! the inbox, and that is all. What was ignored when we started stays ignored, for nohup and `cmd &` mean it, and what was blocked is
 //! unblocked.
 
 use std::sync::Arc;

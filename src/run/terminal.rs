@@ -1,4 +1,5 @@
-//! What the lease of the terminal asks for, carried out: the terminal is a value that moves between the run and one task.
+//! Carries out what the lease decides. The terminal is a value: the run gives it to the worker of one task, which lends it to its
+//! child (`child/terminal.rs`), and gets it back.
 
 use rustix::process::Pid;
 

@@ -1,7 +1,7 @@
 //! The numbers of process groups and sessions, also where a PID namespace hides them.
 //!
-//! In a container, under `unshare --pid` or bubblewrap, the group and the session of whoever came in from outside have
-//! the number 0 (`pid_namespaces(7)`). The interfaces of rustix take it for granted that this cannot be: they stop with a
+//! In a container, under `unshare --pid` or bubblewrap, the group and the session of a process from outside have the
+//! number 0 (`pid_namespaces(7)`). The interfaces of rustix take it for granted that this cannot be: they stop with a
 //! failed assertion, or make a value of it that may not exist. That is why these three calls are our own.
 #![expect(unsafe_code, reason = "the safe interfaces assume that no number is 0")]
 

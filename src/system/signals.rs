@@ -163,7 +163,7 @@ impl Scope {
 /// Stops this process, or its group, as `signal` does by default, and returns when it is continued: how long that took.
 /// None if it was not stopped.
 ///
-/// By the signal and not by SIGSTOP: in an orphaned process group, where nobody could continue us, the system discards
+/// By the signal and not by SIGSTOP: in an orphaned process group, which no process could continue, the system discards
 /// the signal, and this returns at once.
 ///
 /// The other threads have SIGCONT blocked (see [`block`]), so that it comes to this one, and before `kill` returns.

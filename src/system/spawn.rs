@@ -1,7 +1,7 @@
 //! Starts another program, in a process group of its own or a session of its own.
 //!
 //! Responsible for the steps between this process and the program: descriptors get their numbers, signals their defaults,
-//! and the life of the child is bound to this process. What the descriptors are for is not known here.
+//! and the life of the child is bound to this process; the program is looked for along `PATH`. What the descriptors are for is not known here.
 //!
 //! On Linux the child shares the memory of this process until it is the program (`clone.rs`); a fork would copy the mappings
 //! of all stacks and arenas, which costs more than all the rest of a short run. Other systems fork (`fork.rs`).

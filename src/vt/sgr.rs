@@ -2,7 +2,7 @@
 //! character set (SCS, SO).
 //!
 //! Of colors and attributes that exclude each other only the last is kept, so the style stays short whatever a command
-//! writes. Refuses to know where it is on.
+//! writes. Knows no terminal: it only says what is switched on.
 
 use std::sync::Arc;
 

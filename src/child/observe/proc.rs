@@ -1,7 +1,7 @@
 //! What Linux tells of a process in /proc: its children, what it used, which files it has open and how far into each.
 //!
-//! Reads and parses; draws no conclusions. Whatever cannot be read, because the process is gone or somebody else's, is
-//! as if it were not there. Nothing here waits for a disk or a server except [`size`], which says so.
+//! Reads and parses; draws no conclusions. What cannot be read, because the process is gone or another user's, counts as
+//! missing. Nothing here waits for a disk or a server except [`size`], which says so.
 
 use std::fs::File;
 use std::io::Read;
@@ -72,7 +72,7 @@ pub(super) fn tree(root: i32, processes: usize, mut tasks: usize) -> Vec<i32> {
 /// What the process used; none if that is not for us to know.
 pub(super) fn usage(pid: i32) -> Option<Usage> {
     let ticks = ticks(&read(&format!("/proc/{pid}/stat"))?)?;
-    // Of a program that runs as somebody else only the time is told.
+    // Of another user's process, the kernel tells only the time.
     let io = read(&format!("/proc/{pid}/io")).unwrap_or_default();
     let (transferred, stored) = amounts(&io);
     Some(Usage {

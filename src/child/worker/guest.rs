@@ -133,7 +133,7 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// What the child was stopped for by `signal`. It goes on with what it wants itself.
+    /// The signal that `signal` stands for: a child that wants the terminal may stop itself with SIGSTOP.
     pub(super) fn meant(&mut self, signal: i32) -> i32 {
         self.taking.over_at = None;
         let wants = signal == libc::SIGTTIN

@@ -1,4 +1,5 @@
-//! What the child reports: on its channel, on the socket, on Zig's descriptor, and in the formats of other programs.
+//! What the child reports: on its channel, on the socket, on Zig's descriptor, and in the formats of other programs. Reads
+//! and hands on; what a report means for the terminal is decided in `guest`.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -20,8 +21,8 @@ use super::super::pipe::{
 };
 use super::super::socket::{Clients, Ready};
 
-/// The worker leaves a channel alone for so long after a small read: less than the fastest writer takes to fill the pipe, or
-/// that would wait for us.
+/// How long the worker leaves the channel alone after a small read: less than the fastest writer takes to fill the pipe, or
+/// it would wait for the worker.
 const PAUSE: Duration = Duration::from_micros(200);
 /// Treats every unfinished record as finished: settling at this far-off time leaves nothing pending.
 const READS_ALL: Duration = Duration::from_mins(1);
@@ -32,16 +33,16 @@ pub(super) struct Intake<'a> {
     channel: Option<OwnedFd>,
     collector: Collector,
     pub(super) clients: Clients<'a>,
-    /// What is read in other programs' formats.
+    /// Reads other programs' formats.
     pub(super) dialects: Dialects,
-    /// Whether the channel is read as one of them. Then it is never closed before the child is gone.
+    /// Whether the channel carries one of them. Then it is never closed before the child is gone.
     foreign_channel: bool,
     zig: Option<OwnedFd>,
-    /// When the channel is looked at again after a small read.
+    /// When the channel is polled again after a small read.
     pause_until: Option<Instant>,
     credit: Credit,
     every_report: bool,
-    /// Looks at the child from outside as long as the child has reported nothing.
+    /// Samples the child from outside as long as it has reported nothing.
     pub(super) observer: Option<Observer>,
     /// Whether the file that the child reads through is a report, and which it was last.
     reports_files: bool,
@@ -89,7 +90,7 @@ impl<'a> Intake<'a> {
         self.credit.exhausted()
     }
 
-    /// Until when the channel is left alone after a small read. Not once the child `is_gone`.
+    /// Until when the channel is left alone after a small read. None once the child `is_gone`.
     pub(super) fn pause(&mut self, is_gone: bool, now: Instant) -> Option<Instant> {
         self.pause_until = self.pause_until.filter(|until| now < *until);
         self.pause_until.filter(|_| !is_gone)
@@ -100,7 +101,7 @@ impl<'a> Intake<'a> {
         self.foreign_channel || self.collector.seen()
     }
 
-    /// Reads the channel once. Gives what it brought, and whether that was a report of a child that is at work.
+    /// Reads the channel once. The result also tells whether the child is at work.
     pub(super) fn read_channel(&mut self, buffer: &mut Vec<u8>) -> Option<Brought> {
         let channel = self.channel.as_ref()?;
         let at_most = reports_at_once(self.every_report);
@@ -152,7 +153,7 @@ impl<'a> Intake<'a> {
         })
     }
 
-    /// Takes in what is ready at the socket.
+    /// Reads once from what is ready at the socket.
     pub(super) fn read_client(&mut self, ready: Ready, buffer: &mut Vec<u8>) -> Brought {
         let received = self.clients.hear(ready, buffer);
         if received.spoke {
@@ -163,34 +164,33 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Reads what the child printed as the formats of other programs, before it is shown: a line that is written for machines
-    /// is not shown where a bar shows what it says.
-    /// Says what the lines mean, too.
+    /// Reads the child's output as the formats of other programs, before it is shown. The verdicts say what each line means:
+    /// a line for machines is not shown where a bar shows the same.
     pub(super) fn read_output(&mut self, place: Place, bytes: &[u8]) -> (Brought, Verdicts) {
         let verdicts = self.dialects.feed(place, bytes, Instant::now());
         (Brought::Meter(self.dialects.take()), verdicts)
     }
 
-    /// An output is at its end.
+    /// Called when an output is at its end.
     pub(super) fn finish_output(&mut self, place: Place) -> Brought {
         self.dialects.finish(place, Instant::now());
         Brought::Rest(self.dialects.take())
     }
 
-    /// Gives what the dialects have settled by now.
+    /// Gives the records that the dialects have settled by now.
     pub(super) fn settle(&mut self) -> Option<Brought> {
         self.dialects.deadline()?;
         self.dialects.settle(Instant::now());
         Some(Brought::Meter(self.dialects.take()))
     }
 
-    /// Gives what the dialects have begun and not finished, too.
+    /// Gives the unfinished records of the dialects as well.
     pub(super) fn settle_all(&mut self) -> Brought {
         self.dialects.settle(Instant::now() + READS_ALL);
         Brought::Meter(self.dialects.take())
     }
 
-    /// Hands reports on. After a cancel request they are dropped, as in the library: the run loop has no use for them.
+    /// Hands reports on. After a cancel request the reporter drops them, as the library promises.
     pub(super) fn hand_on(&mut self, batch: Batch) {
         if batch.is_empty() {
             return;
@@ -214,19 +214,18 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// The cancel request: the read end of the channel goes, and the child's next write fails. What is still in the channel goes
-    /// with it unread, for after a cancel request no report is delivered, and reading it would only keep the child waiting.
-    /// Says what the child will see of the request.
+    /// Closes the read end of the channel, so that the child's next write fails. Unread reports are lost on purpose: after a
+    /// cancel request none is delivered, and reading them would only delay the child. Says what the child will see of it.
     pub(super) fn close_channel(&mut self, is_gone: bool) -> CancelMode {
         let may_be_foreign =
             self.foreign_channel || !self.collector.seen() && self.dialects.expects_channel();
         let closed = match self.channel.take() {
-            // A program that writes its own format there may be in mid-work, and would die of it.
+            // A program that writes its own format there does not expect EPIPE, and would die in the middle of its work.
             Some(end) if may_be_foreign => {
                 self.channel = Some(end);
                 false
             }
-            // A child that let go of it will not notice, even if we have not come to read the end of file.
+            // A child that closed its end will not notice, even if the worker has not read the end of file yet.
             Some(end) => self.collector.seen() && !is_gone && !is_hung_up(&end),
             None => false,
         };
@@ -239,7 +238,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// What was written without a newline at the end, on the channel and the socket.
+    /// Hands on the last lines of the channel and the socket, if they have no newline.
     pub(super) fn finish(&mut self) {
         if self.channel.take().is_some() {
             self.collector.finish();
@@ -253,15 +252,15 @@ impl<'a> Intake<'a> {
     }
 }
 
-/// What a read brought, and what that says about the child's use of a lent terminal.
+/// The result of a read, by what it says about the child's use of a lent terminal.
 pub(super) enum Brought {
-    /// Reports of ours, or the question whether the child is cancelled: it is at work.
+    /// Reports in our protocol, or the empty line that asks for cancellation: the child is at work.
     Reports(Batch),
-    /// A read of a channel in another program's format: the child is at work.
+    /// The channel in another program's format: the child is at work.
     Foreign(Batch),
-    /// The movement of a meter, which says less: a program may draw one while it reads keys.
+    /// A meter moved. That says less: a program may draw one while it reads keys.
     Meter(Batch),
-    /// The rest of what had come before, which says nothing.
+    /// The rest of what was read before. That says nothing.
     Rest(Batch),
 }
 

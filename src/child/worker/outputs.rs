@@ -1,4 +1,5 @@
-//! What the child prints, where it goes through us: read from its pipes and pseudo-terminals, and handed on in order.
+//! The child's output where it goes through us: read from its pipes and pseudo-terminals, and handed on in order. What it
+//! means is not known here.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -13,11 +14,11 @@ use super::super::pipe::{READ, UNDER_WAY, is_transient, read_into, weight};
 
 /// What a read of an output gave.
 pub(super) enum Read {
-    /// Nothing for now, or there is no such output.
+    /// There is no data yet, or no such output.
     Nothing,
     /// The output is at its end.
     End,
-    /// Bytes, which are in the buffer.
+    /// Bytes were read into the buffer.
     Bytes,
 }
 
@@ -26,14 +27,14 @@ pub(super) struct Outputs<'a> {
     notify: &'a dyn Fn(Notice),
     /// Our ends of stdout and stderr.
     ends: [Option<OwnedFd>; 2],
-    /// Whether what the child printed last is an open line.
+    /// Whether the child's last output ends without a newline.
     pub(super) line_open: bool,
-    /// Output that waits until it is known which terminal it is for.
+    /// Output that is held back until the worker knows which terminal it is for.
     held: Option<(Stream, Vec<u8>, Verdicts)>,
-    /// Buffers in which large reads were handed on: never more than may be under way.
+    /// The buffers of large reads that were handed on, for reuse. The credit bounds their number.
     pieces: Vec<Arc<Vec<u8>>>,
     credit: Credit,
-    /// Whether the output is written out as events.
+    /// Whether the output is also written as events.
     as_events: bool,
 }
 
@@ -60,7 +61,7 @@ impl<'a> Outputs<'a> {
         self.ends[stream as usize].as_ref()
     }
 
-    /// Reads an output no further.
+    /// Stops reading an output.
     pub(super) fn close(&mut self, stream: Stream) -> Option<OwnedFd> {
         self.ends[stream as usize].take()
     }
@@ -92,8 +93,8 @@ impl<'a> Outputs<'a> {
         }
     }
 
-    /// Hands on what is in `buffer`. A large buffer is handed on as it is; a small read is copied, so that it does not hold a
-    /// large buffer.
+    /// Hands on the contents of `buffer`. A large read is handed on with its buffer; a small one is copied, or it would keep a
+    /// large buffer in use.
     pub(super) fn hand_on_buffer(
         &mut self,
         stream: Stream,
@@ -121,8 +122,7 @@ impl<'a> Outputs<'a> {
         });
     }
 
-    /// Exchanges the buffer for one that the last sink has let go of: fresh ones would cost the system a page fault for
-    /// every 4 KiB.
+    /// Exchanges the buffer for one that all sinks have released. A fresh one would cost a page fault for every 4 KiB.
     fn exchange(&mut self, buffer: &mut Vec<u8>) -> Arc<Vec<u8>> {
         let mut pieces = self.pieces.iter_mut();
         let next = pieces

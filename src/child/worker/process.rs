@@ -1,7 +1,7 @@
-//! The child as a process: what became of it, what is left of its group, and what a stop leaves behind.
+//! The child as a process: its state, its end, and the rest of its group. Knows nothing of what the child reports or prints.
 //!
 //! A process that was just being forked when the group was stopped and continued can stay stopped for ever. So after each
-//! continue the worker looks for processes that were born stopped, and continues them, too. A process that is stopped in any
+//! SIGCONT the worker looks for processes that were born stopped, and continues them, too. A process that is stopped in any
 //! other way was stopped on purpose, and stays so.
 
 use std::io;
@@ -14,7 +14,7 @@ use super::super::drain::Drain;
 use super::super::watcher::Watcher;
 use super::super::{tree, waiting};
 
-/// When the worker looks after a continue. On a busy machine a fork may take its time.
+/// When the worker looks after a SIGCONT. On a busy machine a fork may take long.
 const LOOKS: [Duration; 6] = [
     Duration::from_millis(10),
     Duration::from_millis(30),
@@ -24,7 +24,7 @@ const LOOKS: [Duration; 6] = [
     Duration::from_secs(3),
 ];
 
-/// When the child was continued, and how often it was looked at since.
+/// When the child was continued, and how often the worker has looked since.
 #[derive(Debug, Default)]
 struct Continued(Option<(Instant, usize)>);
 
@@ -49,13 +49,13 @@ impl Continued {
     }
 }
 
-/// How far the ending of the child has been ordered. What is left of its group when the leader is gone is ended with it.
+/// How hard the child was ordered to end. The rest of its group ends with it in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ordered {
     Nothing,
-    /// The group was sent SIGTERM: what is left of it is killed with the leader.
+    /// The group was sent SIGTERM: the rest of it is killed when the leader is gone.
     Termination,
-    /// What left the group is killed as well.
+    /// Descendants that left the group are killed as well.
     Killing,
 }
 
@@ -63,17 +63,17 @@ pub(super) enum Ordered {
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) pid: Pid,
-    /// A handle of the process that becomes readable when it ends. None where the system gives none.
+    /// The pidfd, which becomes readable when the child ends. None where the system gives none, and after the end.
     pub(super) handle: Option<OwnedFd>,
-    /// What the environments of the child and its descendants have, and no other.
+    /// A variable that only the environments of the child and its descendants have.
     pub(super) tag: String,
-    /// Kills the group if we are killed.
+    /// Kills the group if progrun is killed.
     pub(super) watcher: Watcher,
-    /// Whether the child was stopped when it was last looked at.
+    /// Whether the child was stopped at the last check.
     pub(super) stopped: bool,
     continued: Continued,
     pub(super) ordered: Ordered,
-    /// How its pipes are read to their ends; none until the child has ended.
+    /// How long its pipes are still read. None until the child has ended.
     pub(super) drain: Option<Drain>,
 }
 
@@ -96,7 +96,7 @@ impl Process {
         self.drain.is_some()
     }
 
-    /// The signal by which the child was stopped since this was last called, or that it was continued. None if neither.
+    /// The next stop or continue since the last call. None if there was neither.
     pub(super) fn change(&self) -> Option<Change> {
         let changes = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
         // An error here means that the child has ended: a zombie can neither be stopped nor continued.
@@ -107,7 +107,7 @@ impl Process {
         })
     }
 
-    /// How the child has ended, if it has. It stays to be reaped.
+    /// How the child has ended, if it has. It remains a zombie.
     pub(super) fn end(&self) -> io::Result<Option<WaitIdStatus>> {
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         Ok(waitid(WaitId::Pid(self.pid), ended)?)
@@ -119,17 +119,17 @@ impl Process {
         self.continued.begin(Instant::now());
     }
 
-    /// When to look next for a process that was left behind by a continue.
+    /// When to look next for processes that missed the SIGCONT.
     pub(super) fn look_at(&self) -> Option<Instant> {
         self.continued.look_at()
     }
 
-    /// Continues the processes that were left behind.
+    /// Continues the processes that missed the SIGCONT.
     pub(super) fn see_to_continued(&mut self, now: Instant) {
         if self.is_gone() {
             self.continued = Continued::default();
         }
-        // While the child is stopped its processes are so with reason.
+        // While the child itself is stopped, its processes were stopped on purpose.
         if self.continued.is_due(now) && !self.stopped {
             for process in waiting::born_stopped(self.pid) {
                 let _ = kill_process(process, Signal::CONT);
@@ -137,7 +137,7 @@ impl Process {
         }
     }
 
-    /// Ends what is left of the group, and with it what was ordered to be.
+    /// Kills the rest of the group, and the descendants that left it, as far as was ordered.
     pub(super) fn end_rest(&self) {
         match self.ordered {
             Ordered::Nothing => {}

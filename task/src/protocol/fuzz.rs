@@ -1,5 +1,5 @@
-//! What holds for any bytes on the channel: the fuzz targets of `fuzz/` look for bytes for which it does not, and the
-//! tests below try those that once were such.
+//! Properties that hold for any bytes on the channel. The targets in `fuzz/` search for bytes that break them, and the tests
+//! below try generated ones.
 #![expect(
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"

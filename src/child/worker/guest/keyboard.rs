@@ -1,9 +1,9 @@
-//! Keyboard for a child that reads them from a terminal of ours: pagers look for the terminal where their output goes.
+//! Relays keys to a child that reads them from its pseudo-terminal: pagers look for the terminal where their output goes.
 //!
 //! Programs set up the keyboard by way of their output, and nothing tells from where they will read: dialog and htop from
 //! their stdin, which is the real terminal; less and more from where they write. So they are lent the real one, which is
-//! set up as ours is. A key is handed on to ours when a process is seen to wait for it there, and at no other time: who is
-//! busy for a while finds it where it was typed.
+//! set up as ours is. A key is handed on to ours only when a process is seen to wait for it there: a program that is busy
+//! for a while finds it where it was typed.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use super::super::super::waiting::{Place, Waiting};
 use super::super::outputs::Outputs;
 use super::{Guest, Pty, type_in};
 
-/// How long a key is left to who reads the real terminal: some look there for it, and then read it from ours.
+/// How long a key is left to a reader of the real terminal: some programs poll there, and then read from ours.
 const SEEN: Duration = Duration::from_millis(5);
 /// How often we look whether it still waits.
 const LOOK: Duration = Duration::from_millis(20);

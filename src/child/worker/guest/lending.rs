@@ -1,9 +1,9 @@
 //! When the worker takes a lent terminal back: at a report, when no process uses it any more, and when the child is gone.
 //!
-//! Who speaks on the channel or the socket is at work again. But one process may report while another asks: as long as
-//! one waits for keys the terminal is the child's, and its question stays on the screen. A meter says less, for a program
-//! may draw one while it reads keys: the terminal is left to a process that does, and to one that wants it back at once. A child
-//! that says nothing has done with it when no process has waited for a key for a while.
+//! A child that reports on the channel or the socket is at work again. But one of its processes may report while another
+//! asks: as long as one waits for keys, the terminal is the child's, and its question stays on the screen. A meter says less,
+//! because a program may draw one while it reads keys: then the terminal stays, as it does with a child that wants it back at
+//! once. A silent child loses it when no process has waited for a key for a while.
 //!
 //! No process is stopped to be asked. One that reads from then on is stopped by the kernel (SIGTTIN); one that reads already
 //! gets its line.
@@ -22,13 +22,13 @@ use super::super::outputs::Outputs;
 use super::super::process::Process;
 use super::Guest;
 
-/// Who wants the terminal again so soon reads there beside its meter.
+/// A child that wants the terminal back within this time is reading keys while it draws a meter.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// When we look first: who was stopped for wanting the terminal comes to its read a moment after it goes on.
+/// The delay before the first look: a child that was stopped by SIGTTIN reaches its read a moment after SIGCONT.
 const ARRIVAL: Duration = Duration::from_millis(20);
-/// So long it has the terminal also if it has not been seen there.
+/// How long the child keeps the terminal even if it has not been seen to use it.
 const WANTED: Duration = Duration::from_millis(200);
-/// Who has not waited for a key for so long has done with it.
+/// A child that has not waited for a key for this long is done with the terminal.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often we look, if a report wants the terminal back.
 const LOOK: Duration = Duration::from_millis(50);
@@ -36,7 +36,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const GLANCE: Duration = Duration::from_millis(250);
 /// The time between looks is at least so many times the processor time that one took: there may be thousands of processes.
 const THRIFT: u32 = 20;
-/// But who has answered is not kept waiting for longer.
+/// But the user who has answered the child's question does not wait longer for the bars.
 const AT_MOST: Duration = Duration::from_millis(500);
 
 /// How the child uses a terminal that it was lent.
@@ -113,7 +113,7 @@ impl Meters {
 }
 
 impl Guest<'_> {
-    /// Somebody has said this on the channel or the socket, or asked there whether it is cancelled.
+    /// Takes the terminal back at reports on the channel or the socket, or at the empty line that asks for cancellation.
     pub(in crate::child::worker) fn take_back_at(
         &mut self,
         reports: &Batch,
@@ -122,8 +122,8 @@ impl Guest<'_> {
     ) {
         let parts = &reports.parts;
         let was_cancelled = |part: &Progress<'_>| part.status == Some(Status::Cancelled);
-        // Whoever only tells that something was cancelled is about to end, of a Ctrl-C that went there. Where it went is
-        // seen by who has the terminal then.
+        // A child that reports only cancelled parts is about to end, after a Ctrl-C that went to it. While it still has the
+        // terminal, its end shows that the Ctrl-C went there.
         if parts.is_empty() || !parts.iter().all(was_cancelled) {
             self.take_back(process, outputs);
         }
@@ -186,7 +186,7 @@ impl Guest<'_> {
         let foreground = terminal.foreground();
         let settings = terminal.take_back_from_work(self.pid);
         self.keep_settings(settings);
-        // Who came to its read between the look and the taking is not stopped any more.
+        // A process that reached its read between the look and the taking is not stopped any more.
         if self.use_of_terminal(process, outputs) == Use::Waiting
             && let (Some(terminal), Some(group)) = (self.terminal.as_mut(), foreground)
         {
