@@ -1,7 +1,7 @@
 //! How fast a part of the work goes, and how long it has left.
 //!
-//! Responsible for: turning reports (so much done, at that time) into a rate and a remaining time.
-//! Refuses to know: any clock, what the units are, how a time is written.
+//! Turns reports (so much done, at that time) into a rate and a remaining time. Knows no clock, no units, and not how a time
+//! is written.
 //!
 //! Three rules, chosen by replaying the alternatives over made-up runs (`cargo bench --bench eta`):
 //!

@@ -1,4 +1,4 @@
-//! What this program's own tests, benchmarks and fuzz targets reach. No part of the interface: it changes without notice.
+//! The door for this program's own tests, benchmarks and fuzz targets. No part of the interface: it changes without notice.
 
 use std::convert::Infallible;
 use std::ffi::OsString;

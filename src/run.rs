@@ -1,10 +1,11 @@
-//! One run from its start to its end: a list of tasks, sinks that show them, an exit status at last. A single command is a run
-//! with a list of one.
+//! One run from its start to its end: a list of tasks, the sinks that show them, and an exit status. A single command is a
+//! run with a list of one.
 //!
-//! One thread owns the state. Messages of the tasks, notices of their workers, signals and the passing of time are taken
-//! from one inbox; the futures, the ladders and the lease of the terminal say what follows, and the sinks are told. Nothing here
-//! waits for anything but that inbox, and signals go before what the children print, so Ctrl-C is obeyed at once whatever a
-//! terminal or a reader does, and however much is printed. A reader that takes nothing keeps a run only until it is stopped.
+//! One thread owns the state. The run loop takes messages of the tasks, notices of their workers, signals and timeouts from
+//! one inbox; the futures, the ladders and the lease of the terminal say what follows, and the sinks are told. The loop waits
+//! for nothing but that inbox, and takes signals before output. So Ctrl-C works at once, however slow a terminal or reader is
+//! and however much is printed. A reader that takes nothing holds up a run only until the run is stopped.
+//! No pipe of a child and no escape sequence is known here.
 
 mod clock;
 mod ending;
@@ -53,11 +54,11 @@ pub(crate) use self::ending::{FAILED, end, end_all};
 pub(crate) use self::ladder::Timeouts;
 pub(crate) use self::task::Specification;
 
-/// A run loop that wakes so much too late was stopped (SIGSTOP cannot be caught).
+/// If the run loop wakes this late, progrun was stopped (SIGSTOP cannot be caught).
 const LATE: Duration = Duration::from_secs(1);
-/// How often the run loop looks at the clock while some time is running out, so as to see how long it was stopped.
+/// How often the run loop reads the clock while a deadline is near, to see how long progrun was stopped.
 const LOOK: Duration = Duration::from_millis(500);
-/// A silent run that is over by then handles no signals of its own: the thread and the handlers for them cost more than such a run.
+/// A silent run that ends sooner installs no signal handlers: the handlers and ctrlc's thread cost more than such a run.
 const SHORT: Duration = Duration::from_millis(5);
 
 /// How to run a list, how to stop it, and what to show.
@@ -90,7 +91,7 @@ pub(crate) struct Outcome {
     pub(crate) scope: Scope,
     /// What progrun itself has to say about it.
     pub(crate) errors: Vec<String>,
-    /// Whether something was not read by those that it was for: where stderr takes nothing either, nothing is said.
+    /// Whether a reader took nothing. Then the errors are written only if stderr takes them at once.
     pub(crate) unread: bool,
 }
 
@@ -124,7 +125,7 @@ type Ended = Result<Exit, LaunchError>;
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let clock = Clock::new(Instant::now());
-    // Before any descriptor of ours is where one may have been inherited.
+    // First: later a descriptor of ours could have the number of an inherited one.
     let (channel, moved) = child::channel(settings.channel);
     let (inbox, inputs) = inbox().context("cannot create a pipe")?;
     signals::open_mask();
@@ -148,7 +149,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let from = if chosen.shows_progress || settings.from != Selection::Auto {
         settings.from.clone()
     } else {
-        // What is found would not be seen.
+        // No sink shows what the dialects would find.
         Selection::None
     };
     let plan = Plan {
@@ -169,7 +170,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     };
     let ping = inbox.clone();
     let executor = Builder::new(settings.slots)
-        // What is under way is bounded by the credit of each worker, and a worker that waited here would obey no order.
+        // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no order.
         .capacity(NonZeroUsize::MAX)
         .on_message(move || ping.send(Input::Message))
         .build();
@@ -206,7 +207,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     run.follow()?;
     let outcome = run.finish();
     run.remove_files();
-    // Dropping the executor joins its workers. One that was given up may never end, and the others end with the process.
+    // Dropping the executor would join its workers, and one that was given up may never end. They end with the process.
     std::mem::forget(run);
     Ok(outcome)
 }
@@ -230,15 +231,15 @@ struct Run<'a> {
     plan: Plan,
     executor: ProgressExecutor<Batch, Ended>,
     schedule: Schedule,
-    /// Those that have begun and are not over.
+    /// The tasks that have begun and are not over.
     tasks: BTreeMap<TaskId, Running>,
-    /// Those whose futures are done.
+    /// The tasks whose futures are done.
     done: Rc<RefCell<Vec<TaskId>>>,
     /// What the tasks that are over came to.
     endings: Vec<(FinalState, Ending)>,
     lease: Lease,
     terminal: TerminalPlace,
-    /// The tasks that have not carried out all that they were ordered before a stop.
+    /// The tasks whose workers have not carried out all orders before progrun stops.
     unacknowledged: BTreeSet<TaskId>,
     presses: Presses,
     sinks: Rc<RefCell<Sinks>>,
@@ -247,12 +248,12 @@ struct Run<'a> {
     handles_signals: bool,
     /// Whether a child has reported or printed something: the user may answer that by Ctrl-C.
     heard: Rc<Cell<bool>>,
-    /// What else is to end by the Ctrl-C that we end by.
+    /// Whether our process group is to end by the same Ctrl-C as we.
     scope: Scope,
-    /// Whether what was not read is waited for no longer.
+    /// Whether unread output is discarded.
     discarded: bool,
     losses: Losses,
-    /// That the channel has another number than it was to have, until it is told.
+    /// The sentence that the channel has another number, until it is told.
     moved: Option<String>,
 }
 

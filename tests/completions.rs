@@ -18,7 +18,7 @@ use crate::harness::needs;
 
 /// For a shell that hangs; nothing is measured by it.
 const TOO_LONG: u64 = 300_000;
-/// A command that nobody else has.
+/// A command that no other package has.
 const COMMAND: &str = "zwiebelfisch";
 
 fn script(name: &str) -> PathBuf {

@@ -563,7 +563,7 @@ fn tasks_run_at_once_on_named_workers_up_to_the_maximum_and_no_further() {
             let (meeting, running) = (Arc::clone(&meeting), Arc::clone(&running));
             submit_progress(&executor, move |_| {
                 let at_once = running.fetch_add(1, Ordering::SeqCst) + 1;
-                // Nobody passes alone: so two run at once.
+                // No task passes the barrier alone: so two run at once.
                 meeting.wait();
                 running.fetch_sub(1, Ordering::SeqCst);
                 Ok((at_once, thread::current().name().map(str::to_owned)))

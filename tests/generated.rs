@@ -168,7 +168,7 @@ fn the_function_for_shells_is_the_same_wherever_it_is_shown() {
 #[test]
 fn the_completions_for_bash_are_fresh() {
     let corrections = [
-        // After `--` there is somebody else's command line, and `=` is a word of its own to bash.
+        // After `--` there is another program's command line, and `=` is a word of its own to bash.
         (
             "    cmd=\"\"\n    opts=\"\"\n",
             include_str!("generated/words.bash"),
@@ -231,7 +231,7 @@ fn the_completions_for_fish_are_fresh() {
             "2>/dev/null\n    or return\n",
             "2>/dev/null\n    or return 0\n",
         ),
-        // After `--` there is somebody else's command line.
+        // After `--` there is another program's command line.
         (
             "complete -c progrun -n \"__fish_progrun_needs_command\" -s V",
             concat!(
@@ -257,7 +257,7 @@ fn the_completions_for_powershell_are_fresh() {
 #[test]
 fn the_completions_for_elvish_are_fresh() {
     let corrections = [
-        // After `--` there is somebody else's command line.
+        // After `--` there is another program's command line.
         (
             "    $completions[$command]\n",
             include_str!("generated/words.elv"),

@@ -30,8 +30,8 @@ fn id_of(ended: &Ended) -> String {
     first["id"].as_str().unwrap().to_owned()
 }
 
-/// Reports until that fails, then says so to whoever holds the other end of descriptor 4. The inner one closes its
-/// channel a moment after the outer one has: nobody can know which write will be the next one then.
+/// Reports until that fails, then says so to the reader of descriptor 4. The inner progrun closes its channel a moment after
+/// the outer one, so which write is the next one then is not known.
 const AT_WORK: &str = r"
     trap 'echo cancelled >&4; exit 130' PIPE
     while :; do echo '1/2 at work' 2>/dev/null >&3 || { echo cancelled >&4; exit 130; }; sleep 0.01; done";

@@ -357,7 +357,7 @@ fn a_full_channel_is_waited_for() {
 fn who_became_another_user_on_the_way_reports_by_the_descriptor() {
     needs(&["runuser"]);
     needs_that(geteuid().is_root(), "other users (as root)");
-    // Where everybody can reach it.
+    // Where every user can reach it.
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     let copy = folder.path().join("progrun");
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -773,7 +773,7 @@ fn its_directory_is_gone_when_progrun_gives_up() {
         .start();
     let pid = run.child();
     run.event("progress");
-    // Somebody out of reach holds the child's stderr, so that killing is not the end of it.
+    // A process out of reach holds the child's stderr, so that killing is not the end of it.
     let stderr = format!("/proc/{pid}/fd/2");
     let _held = fs::File::options().write(true).open(stderr).unwrap();
     run.signal(Signal::INT);
@@ -950,7 +950,7 @@ fn behind_sudo_reports_arrive_and_cancellation_too() {
 fn in_a_pane_of_tmux_reports_arrive() {
     needs(&["tmux"]);
     let folder = tempfile::tempdir().unwrap();
-    // A server whose last pane is gone while somebody still waits does not always end.
+    // A server whose last pane is gone while a client still waits does not always end.
     let script = r#"
         tmux -S tmux -f /dev/null new-session -d "
             $progrun report 1/2 'from a pane'; tmux -S tmux wait-for -S done; exec sleep 1000" &&

@@ -147,7 +147,7 @@ impl Progrun {
     /// Starts it on these streams.
     pub(crate) fn start_on(self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Running {
         let mut command = Command::new(&self.words[0]);
-        // Whoever tests may do so under progrun, too.
+        // The tests may themselves run under progrun.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PROGRUN_") {
                 command.env_remove(name);
@@ -249,7 +249,7 @@ impl Running {
         kill_process(self.pid(), signal).unwrap();
     }
 
-    /// Ctrl-C, as a terminal sends it: to everybody in the group.
+    /// Ctrl-C, as a terminal sends it: to all processes of the group.
     pub(crate) fn signal_group(&self, signal: Signal) {
         kill_process_group(self.pid(), signal).unwrap();
     }
@@ -454,7 +454,7 @@ pub(crate) struct Lifeline {
 impl Lifeline {
     pub(crate) fn new() -> Self {
         let (folder, path) = fifo();
-        // Without waiting for a child to open it; whether somebody reads at all is known to the child at once.
+        // Without waiting for a child to open it; the child knows at once whether there is a reader.
         let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
         let end = File::options()
             .read(true)
@@ -473,7 +473,7 @@ impl Lifeline {
         &self.path
     }
 
-    /// Waits until nobody holds it any more, and gives what they had to say. Somebody must have taken hold of it.
+    /// Waits until no process holds it any more, and gives what was written. A process must have opened it.
     pub(crate) fn last_words(mut self) -> String {
         let mut words = String::new();
         self.end.read_to_string(&mut words).unwrap();

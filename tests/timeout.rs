@@ -23,7 +23,7 @@ fn quiet(options: &[&str], command: &[&str]) -> Progrun {
 /// What no scenario waits for the end of.
 const LONG: [&str; 2] = ["sleep", "1000"];
 
-/// A time that is longer than it takes the command to say `up`, with what came of it. How long that is nobody knows on
+/// A time that is longer than it takes the command to say `up`, with what came of it. How long that is cannot be known on
 /// a busy machine.
 fn timed_out_when_up(options: &[&str], script: &str) -> (Option<i32>, String) {
     for time in ["0.1", "1", "10", "100"] {

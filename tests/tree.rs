@@ -89,7 +89,7 @@ fn the_killing_reaches_every_one_of_200_that_start_each_other() {
 #[test]
 fn the_killing_reaches_those_that_are_started_while_it_goes_on() {
     let lifeline = Lifeline::new();
-    // The starter is in a session of its own, and those that it starts are nobody's children at once. It has an end,
+    // The starter is in a session of its own, and those that it starts are orphans at once. It has an end,
     // for the machine's sake.
     let script = "
         setsid sh -c '
@@ -120,7 +120,7 @@ fn a_timeout_that_kills_reaches_the_whole_tree() {
     let lifeline = Lifeline::new();
     let script = r#"exec 4>"$1"; (setsid sleep 1000 &); exec sleep 1000"#;
     for signal in ["--signal=KILL", "--signal=TERM"] {
-        // Whether all of it is there when the time is over nobody knows; in either case nobody may be left.
+        // All of it may or may not be there when the time is over; in either case no process may be left.
         let options = [
             "--quiet",
             "--timeout=0.3",
@@ -182,7 +182,7 @@ fn a_stop_without_killing_leaves_a_daemon_alone() {
 #[test]
 fn the_killing_touches_nobody_else() {
     let (mut gate, lifeline, other) = (Gate::new(), Lifeline::new(), Lifeline::new());
-    // Started while the victim runs, by another progrun and by nobody.
+    // Started while the victim runs, by another progrun and by none.
     let script = "echo 1/2 >&3; sleep 1000";
     let mut victim = deaf(script, &lifeline).start();
     victim.event("started");

@@ -1,7 +1,7 @@
 //! What time it is: for a run, and for each of its tasks.
 //!
 //! Times are what has passed since the run began. No time passes for anything while progrun itself is stopped, and none for
-//! a task while its child alone is stopped: a time limit counts what the child could have used. Refuses to know who waits.
+//! a task while its child alone is stopped: a time limit counts only time that the child could use. Deadlines are not known here.
 
 use std::time::{Duration, Instant};
 

@@ -154,7 +154,7 @@ impl<T> Inputs<T> {
     fn wait(&mut self, at_most: Option<Duration>) -> io::Result<Option<T>> {
         let mut polled = Vec::with_capacity(1 + self.watched.len());
         polled.push(PollFd::new(&self.woken, PollFlags::IN));
-        // Nothing is asked of these; what is told anyway is that they broke.
+        // No event is asked for: `poll` always reports POLLERR and POLLHUP.
         let watched = self.watched.iter();
         polled.extend(watched.map(|(end, _)| PollFd::new(end, PollFlags::empty())));
         let timeout = at_most.map(|at_most| Timespec {

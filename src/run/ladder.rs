@@ -2,12 +2,11 @@
 //! next step.
 //!
 //! A state machine without clock, process or terminal: it is told what happened and when, and says what to do. Times are
-//! what has passed since the run began.
+//! those of the task's clock.
 //!
-//! **Time alone never goes further than the SIGINT that a Ctrl-C without progrun would have sent**: a program that finishes something before it ends, in the
-//! midst of a disk for instance, must not be killed ten seconds after one key press, and the user is there to press the key
-//! again. Time goes on to SIGKILL only if no user is there (a time limit, a supervisor, a closed terminal), or if
-//! `--kill-after` was given.
+//! **After a Ctrl-C, time alone never goes beyond SIGINT.** A program that finishes something first, such as writing a disk,
+//! must not be killed ten seconds after one key press, and the user is there to press the key again. Time goes on to SIGKILL
+//! only if no user is there (a time limit, a supervisor, a closed terminal), or if `--kill-after` was given.
 
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ pub(super) enum Action {
     Next(Cause, Step),
 }
 
-/// Where a run is on the ladder.
+/// Where a task is on the ladder.
 #[derive(Debug)]
 pub(super) struct Ladder {
     timeouts: Timeouts,
@@ -68,8 +67,8 @@ impl Ladder {
         }
     }
 
-    /// The child runs, and its time with it: on a busy machine a short one could be over before, and the command would
-    /// never run.
+    /// The child runs, and its time limit begins: counted from earlier, a short limit on a busy machine could end before the
+    /// command runs.
     pub(super) fn started(&mut self, now: Duration) {
         self.started = Some(now);
     }
@@ -97,7 +96,7 @@ impl Ladder {
         self.next(Cause::Again, now)
     }
 
-    /// The same key press was delivered once more, which is no step. But what it was delivered for counts.
+    /// The same key press was delivered once more, which is no step. But its reason counts.
     pub(super) fn echo(&mut self, reason: Reason, now: Duration) -> Option<Action> {
         self.request_first(reason, now).then_some(Action::Cancel)
     }

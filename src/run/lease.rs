@@ -1,4 +1,4 @@
-//! The lease of the terminal: which task has it, which wait for it, and who is stopped.
+//! The lease of the terminal: which task has it, which tasks wait for it, and when progrun stops. Knows no descriptor.
 //!
 //! A state machine like the ladder: told what happened, it says what to do. The rule: the terminal is the run's until a
 //! child wants it: one that is stopped for reading it in the background (SIGTTIN, SIGTTOU), takes the whole screen, or waits for
@@ -7,8 +7,8 @@
 //! stop the child stops progrun too, and with it all other children, as a shell stops a job as a whole. Before the terminal
 //! changes hands or progrun stops, the screen is cleared, and that takes its time.
 //!
-//! What is told here was seen a moment ago. A stop that was seen before the child was continued is history: to act on it
-//! would stop everything again after an `fg`, or take the terminal from a shell that has just made it its own.
+//! Events arrive here a moment late. A stop from before the child was continued is history: acting on it would stop
+//! everything again after an `fg`, or take the terminal from a shell that has just made it its own.
 
 use std::collections::VecDeque;
 

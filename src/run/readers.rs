@@ -1,8 +1,8 @@
-//! How long a run waits for those who read what is written: a terminal, a pipe, a FIFO.
+//! How long a run waits for the readers of its output: a terminal, a pipe, a FIFO.
 //!
-//! Without a request to stop it waits as long as it takes, as in every pipeline. A run that is to stop and whose child is
-//! gone waits a little, and then discards what was not read, or a reader that takes nothing would keep it for ever, its
-//! time limit notwithstanding.
+//! Without a request to stop it waits as long as they take, as in every pipeline. A run that is to stop and whose children are
+//! gone waits a little, and then discards the unread output. Otherwise a reader that takes nothing would hold up the run for
+//! ever, even beyond its time limit.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use super::{Input, Run};
 
 /// How long the writing of the last words is waited for at least, after giving up and after a stop.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// How long those are waited for who took everything until then, when others took nothing: on a busy machine the last words
-/// take a while.
+/// How long the run waits for the readers that still take output, once it has given up on others: on a busy machine the last
+/// lines take a while.
 const OTHERS: Duration = Duration::from_secs(5);
 
 impl Run<'_> {
@@ -47,7 +47,7 @@ impl Run<'_> {
         self.sinks.borrow_mut().flush(move || inbox.send(input()));
     }
 
-    /// Waits until everything is written, unless the user is tired of that too, or time is over. Gives whether it is.
+    /// Waits until everything is written, unless the user interrupts that too, or time is over. Says whether all is written.
     pub(super) fn flush(&mut self) -> bool {
         self.send_when_written(|| Input::Flushed);
         let begun = self.now();

@@ -1,8 +1,8 @@
 //! The signals that come to progrun itself, turned into inputs of the run loop.
 //!
-//! The crate ctrlc handles SIGINT, the crate signal-hook those that ctrlc cannot tell apart. The handlers note the signal and wake
-//! the inbox, and that is all. What was ignored when we started stays ignored, for nohup and `cmd &` mean it, and what was blocked is
-//! unblocked.
+//! The crate ctrlc handles SIGINT, the crate signal-hook the signals that ctrlc cannot tell apart. The handlers only note the
+//! signal and wake the inbox. A signal that was ignored when progrun started stays ignored, as nohup and `cmd &` mean it to be;
+//! one that was blocked is unblocked. What a signal asks of the run is decided in `stopping`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,9 +60,9 @@ pub(super) fn open_mask() {
     ]);
 }
 
-/// Holds back, until [`install`] or [`release`], what would end us: there will be something to clear away.
+/// Blocks, until [`install`] or [`release`], the signals that would end us: we would leave bars and files behind.
 pub(super) fn hold() {
-    // Where it was ignored when we started, the system would throw away what the children end with.
+    // If SIGCHLD was ignored when we started, the kernel would discard the exit statuses of the children.
     set_default(SIGCHLD);
     block(&HELD);
 }

@@ -1,4 +1,4 @@
-//! The sinks of a run, with the clock that they go by. Refuses to know what happens when.
+//! The sinks of a run, with the clock that stamps their events. Which event happens when is not known here.
 
 use std::time::Duration;
 

@@ -135,7 +135,7 @@ impl Run<'_> {
         self.tell(task, What::Paused(true));
     }
 
-    /// The screen is clear. We may be about to stop, the workers with us: the children have to have been stopped by then.
+    /// The screen is clear. If progrun stops now, its workers stop with it, so they must have stopped their children first.
     pub(super) fn acknowledge(&mut self) {
         self.unacknowledged = self.tasks.keys().copied().collect();
         self.order_all(|| Order::Acknowledge);
@@ -156,8 +156,7 @@ impl Run<'_> {
         self.follow_lease(actions);
     }
 
-    /// The child is gone, and with it what it had of the terminal. Its last line follows, so a single task's bars are not drawn
-    /// again.
+    /// The child is gone and no longer has the terminal. The run's last line follows, so a last task's bars are not drawn again.
     pub(super) fn returned_at_the_end(&mut self, task: TaskId, terminal: Option<Terminal>) {
         let Some(terminal) = terminal else {
             let pid = self.tasks.get(&task).and_then(|running| running.task.pid());
