@@ -123,7 +123,7 @@ pub(crate) enum What<'a> {
     Paused(bool),
     /// Something that the user should know, in a sentence.
     Warning(&'a str),
-    /// The run is over.
+    /// The task is over.
     Finished(&'a Summary),
 }
 
@@ -256,7 +256,7 @@ pub(crate) enum Ending {
     Signal(i32),
 }
 
-/// How a run ended.
+/// How a task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     /// Completed, failed or cancelled: the state of the task's future.
@@ -273,7 +273,7 @@ pub(crate) struct Summary {
     pub malformed: u64,
 }
 
-/// The states in which a run can be over.
+/// The states in which a task can be over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FinalState {
     /// The child did what it was to do.
