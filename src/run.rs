@@ -298,6 +298,9 @@ impl Run<'_> {
             let wake = self.wake(now);
             let input = self.next(wake)?;
             now = self.read_clock(wake);
+            if !self.handles_signals && (self.heard.get() || now >= SHORT || signals::any_held()) {
+                self.handle_held_signals()?;
+            }
             if let Some(input) = input {
                 self.take_in(input)?;
             }
@@ -316,9 +319,6 @@ impl Run<'_> {
                 self.discard();
             }
             self.sinks.borrow_mut().tick();
-            if !self.handles_signals && (now >= SHORT || self.heard.get()) {
-                self.handle_signals()?;
-            }
         }
         Ok(())
     }

@@ -256,7 +256,7 @@ impl Terminal {
 
     /// Whether the foreground group is the child's, or one that a shell below it has made. Of a terminal that was lent
     /// the answer is no if a process above us took it: a shell while we were stopped, or the progrun that runs us.
-    fn has_child(&self, leader: Pid) -> bool {
+    pub(crate) fn has_child(&self, leader: Pid) -> bool {
         tcgetpgrp(&self.tty).is_ok_and(|foreground| {
             let is_below = || groups::ours() != Some(foreground) && !tree::is_above(foreground);
             foreground == leader || self.lent && is_below()

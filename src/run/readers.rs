@@ -63,8 +63,12 @@ impl Run<'_> {
                 Ok(Some(Input::Signal(
                     signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
                 ))) => {
-                    self.losses.note(Ending::Signal(signal), None);
-                    return false;
+                    // The key press that has stopped the run may be told of once more.
+                    let now = self.now();
+                    if self.presses.is_new(now) {
+                        self.losses.note(Ending::Signal(signal), None);
+                        return false;
+                    }
                 }
                 Ok(None) if !self.handles_signals => {
                     if self.handle_signals().is_err() {

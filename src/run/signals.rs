@@ -1,7 +1,7 @@
 //! The signals that come to progrun itself, turned into inputs of the run loop.
 //!
-//! The crate ctrlc handles SIGINT, the crate signal-hook the signals that ctrlc cannot tell apart. The handlers only note the
-//! signal and wake the inbox. A signal that was ignored when progrun started stays ignored, as nohup and `cmd &` mean it to be;
+//! The handlers of the crate signal-hook note the signal and wake the inbox, and that is all. The crate ctrlc handles SIGINT as
+//! well, and its thread wakes the inbox. A signal that was ignored when progrun started stays ignored, as nohup and `cmd &` mean it to be;
 //! one that was blocked is unblocked. What a signal asks of the run is decided in `stopping`.
 
 use std::sync::Arc;
@@ -12,9 +12,8 @@ use signal_hook::consts::{
     SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTOU,
     SIGUSR1, SIGUSR2, SIGWINCH, SIGXFSZ,
 };
-use signal_hook::{flag, low_level};
 
-use crate::system::signals::{block, is_ignored, set_default, unblock};
+use crate::system::signals::{block, handle, is_ignored, is_pending, set_default, unblock};
 use crate::system::wake::Wake;
 
 /// What is held back until there are handlers: what would end us, or stop us without the child, and what the child does.
@@ -22,9 +21,9 @@ const HELD: [i32; 9] = [
     SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH, SIGCHLD,
 ];
 
-/// What signal-hook handles.
-const HANDLED: [i32; 8] = [
-    SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH, SIGUSR1, SIGUSR2, SIGCHLD,
+/// What is handled.
+const HANDLED: [i32; 9] = [
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH, SIGUSR1, SIGUSR2, SIGCHLD,
 ];
 
 /// The signals that have come and were not taken yet.
@@ -67,6 +66,11 @@ pub(super) fn hold() {
     block(&HELD);
 }
 
+/// Whether one is held back. What the child does is left out: its end is known by other means.
+pub(super) fn any_held() -> bool {
+    is_pending(&HELD[..HELD.len() - 1])
+}
+
 /// What was held back of the signals that ask for an end has the effect that it has by default. For a run that was over before
 /// there were handlers. The others came too late to mean anything.
 pub(super) fn release() {
@@ -78,13 +82,12 @@ pub(super) fn release() {
 /// # Errors
 /// If no handler or no thread can be had.
 pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
-    let mut signals = Vec::with_capacity(HANDLED.len() + 1);
-    let interrupt = Arc::new(AtomicBool::new(false));
-    let (came, woken) = (Arc::clone(&interrupt), wake.clone());
-    match ctrlc::try_set_handler(move || {
-        came.store(true, Ordering::Release);
-        woken.wake();
-    }) {
+    let wanted: Vec<_> = HANDLED
+        .into_iter()
+        .filter(|signal| !is_ignored(*signal))
+        .collect();
+    let woken = wake.clone();
+    match ctrlc::try_set_handler(move || woken.wake()) {
         // It was set before us, to be ignored.
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
         // Its own words are "unexpected system error", for a thread that cannot be had under `ulimit -u` as well.
@@ -93,13 +96,11 @@ pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
         }
         Err(error) => return Err(error).context("cannot handle Ctrl-C"),
     }
-    signals.push((SIGINT, interrupt));
-    for signal in HANDLED.into_iter().filter(|signal| !is_ignored(*signal)) {
+    let mut signals = Vec::with_capacity(wanted.len());
+    for signal in wanted {
         let came = Arc::new(AtomicBool::new(false));
-        // In this order: the wake-up may be taken before the handler has returned.
-        flag::register(signal, Arc::clone(&came)).context("cannot handle signals")?;
-        let descriptor = wake.descriptor().context("cannot handle signals")?;
-        low_level::pipe::register(signal, descriptor).context("cannot handle signals")?;
+        // SIGINT, too: ctrlc tells of it from a thread, which may come after the end of the child.
+        handle(signal, Arc::clone(&came), wake.clone()).context("cannot handle signals")?;
         signals.push((signal, came));
     }
     unblock(&HELD);

@@ -15,6 +15,15 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// The same. Those that waited go before what was taken from the inbox since they came.
+    pub(super) fn handle_held_signals(&mut self) -> anyhow::Result<()> {
+        self.handle_signals()?;
+        while let Some(signal) = self.inputs.signals.take() {
+            self.signal(signal);
+        }
+        Ok(())
+    }
+
     pub(super) fn signal(&mut self, signal: i32) {
         let reason = match signal {
             libc::SIGINT => {

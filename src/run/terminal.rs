@@ -162,8 +162,11 @@ impl Run<'_> {
             let pid = self.tasks.get(&task).and_then(|running| running.task.pid());
             let pid = pid.and_then(Pid::from_raw);
             if let (TerminalPlace::Here(terminal), Some(pid)) = (&mut self.terminal, pid) {
-                // A shell takes it by itself. It has not been reaped yet.
-                terminal.take_back_for_good(pid);
+                // A shell takes it by itself, and a child that ignores SIGTTOU changes its settings. In a pipeline these may be
+                // those of a pager by now.
+                if terminal.has_child(pid) || child::is_ours_alone() {
+                    terminal.take_back_for_good(pid);
+                }
             }
             return;
         };

@@ -7,10 +7,14 @@
     reason = "signal masks and dispositions have no safe interface"
 )]
 
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
+
+use super::wake::Wake;
 
 /// The last of the classic signals; the real-time ones have no handlers of ours.
 const LAST: i32 = 31;
@@ -121,6 +125,30 @@ pub(crate) fn die_by(signal: i32, scope: Scope) {
     // SAFETY: a default action runs no code of ours.
     unsafe {
         libc::kill(scope.pid(), signal);
+    }
+}
+
+/// Has a handler note `signal` in `came` and wake a thread.
+///
+/// # Errors
+/// If the system knows no such signal.
+pub(crate) fn handle(signal: i32, came: Arc<AtomicBool>, wake: Wake) -> io::Result<()> {
+    let handler = move || {
+        came.store(true, Ordering::Release);
+        wake.wake();
+    };
+    // SAFETY: the handler changes an atomic and writes to a pipe, which both are async-signal-safe; and it does not panic.
+    unsafe { signal_hook::low_level::register(signal, handler) }.map(drop)
+}
+
+/// Whether one of `signals` was sent to this process or thread, and waits because it is blocked.
+pub(crate) fn is_pending(signals: &[i32]) -> bool {
+    // SAFETY: a set is plain data, for which all-zero bytes are valid; the calls fill it in and read it.
+    unsafe {
+        let mut pending: libc::sigset_t = std::mem::zeroed();
+        libc::sigpending(&raw mut pending);
+        let mut signals = signals.iter();
+        signals.any(|signal| libc::sigismember(&raw const pending, *signal) == 1)
     }
 }
 

@@ -29,14 +29,6 @@ impl Wake {
     pub(crate) fn wake(&self) {
         let _ = rustix::io::write(&*self.0, b"!");
     }
-
-    /// A descriptor of its own for a signal handler to write to.
-    ///
-    /// # Errors
-    /// If there is none left.
-    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
-        self.0.try_clone()
-    }
 }
 
 impl Woken {

@@ -76,3 +76,20 @@ fn a_child_that_progrun_inherited_is_none_of_its_business() {
         .inside("sh", r#"true & exec "$@""#)
         .status(7);
 }
+
+#[test]
+fn a_request_that_comes_before_there_are_handlers_is_one_all_the_same() {
+    for (signal, name) in [(Signal::INT, "INT"), (Signal::TERM, "TERM")] {
+        for _ in 0..10 {
+            let script = format!("kill -{name} $PPID; exit 3");
+            let ended = progrun(&["--json", "--", "sh", "-c", &script])
+                .start()
+                .finish();
+            assert_eq!(ended.finished()["state"], "cancelled");
+            ended.died_by(signal);
+        }
+        let script = format!("kill -{name} $PPID; exit 0");
+        let preserves = ["--preserve-status", "--quiet", "--", "sh", "-c", &script];
+        progrun(&preserves).status(0);
+    }
+}

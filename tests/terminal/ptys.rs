@@ -423,3 +423,22 @@ fn keys_that_are_typed_while_a_program_is_busy_are_not_lost() {
     terminal.go();
     assert_eq!(terminal.hears(), "abcdef");
 }
+
+#[test]
+fn a_pager_behind_progrun_keeps_the_terminal_as_it_has_set_it_up() {
+    needs(&["less"]);
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..5 {
+        let over = folder.path().join(round.to_string());
+        let line = format!(
+            "{{ {} -- sh -c 'seq 1 100; sleep 0.1'; : >{}; }} | less",
+            env!("CARGO_BIN_EXE_progrun"),
+            over.display()
+        );
+        let mut terminal = terminal().run(&["sh", "-c", &line]);
+        terminal.until("page", |screen| screen.ends_with(':'));
+        terminal.eventually("the end of progrun", |_| over.exists());
+        terminal.types("q");
+        assert_eq!(terminal.ends(), End::Status(0));
+    }
+}
