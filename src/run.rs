@@ -435,7 +435,12 @@ impl Run<'_> {
         let deadlines = self.tasks.values().filter_map(|it| it.task.deadline());
         let deadline = deadlines.min().map(look);
         let discard = self.discard_at().map(look);
-        let signals = (!self.handles_signals).then_some(SHORT.max(now));
+        let handlers = if self.heard.get() {
+            now
+        } else {
+            SHORT.max(now)
+        };
+        let signals = (!self.handles_signals).then_some(handlers);
         [due, deadline, discard, signals]
             .into_iter()
             .flatten()
