@@ -150,6 +150,8 @@ pub trait Lines: Send {
 
 /// Everything that is read of one child.
 pub struct Dialects {
+    /// None before the output is read. Many a child prints nothing that is read, and the readers cost a fortieth of such a
+    /// run's own time.
     stdout: Option<Stream>,
     stderr: Option<Stream>,
     /// None before the channel is claimed.
@@ -163,14 +165,12 @@ impl Dialects {
     /// Reads what is selected; `keeps_every_report` if every report is wanted, not only the newest of each part.
     #[must_use]
     pub fn new(selection: Selection, keeps_every_report: bool) -> Self {
-        let ffmpeg = Ffmpeg::default();
-        let stream = || stream(&selection, &ffmpeg);
         Self {
-            stdout: stream(),
-            stderr: stream(),
+            stdout: None,
+            stderr: None,
             channel: None,
             zig: Zig::default(),
-            ffmpeg,
+            ffmpeg: Ffmpeg::default(),
             belief: Belief::new(selection, keeps_every_report),
         }
     }
@@ -216,8 +216,21 @@ impl Dialects {
                 belief.report(source, progress, now);
             });
         }
+        self.open(place);
         let found = self.on(place, now, |stream, each| stream.feed(bytes, now, each));
         found.unwrap_or_default()
+    }
+
+    /// Makes the reader of an output when its first bytes come.
+    fn open(&mut self, place: Place) {
+        let output = match place {
+            Place::Stdout => &mut self.stdout,
+            Place::Stderr => &mut self.stderr,
+            Place::Channel | Place::Zig => return,
+        };
+        if output.is_none() {
+            *output = stream(self.belief.selection(), &self.ffmpeg);
+        }
     }
 
     /// When to call [`settle`](Self::settle) if nothing comes: many a record on the screen is not terminated before the

@@ -65,6 +65,11 @@ pub(super) fn is_above(group: Pid) -> bool {
 /// Whether our process group is orphaned: none of its parents is in another group of our session, so none could
 /// continue it, and the system discards what would stop it (SIGTSTP, SIGTTIN, SIGTTOU).
 pub(super) fn is_orphaned() -> bool {
+    // The usual case where there is no terminal (cron, a service, CI), told without /proc: all above us in the session are in
+    // our group.
+    if groups::ours().map(Pid::as_raw_pid) == groups::session(None) {
+        return true;
+    }
     let mut above = getppid();
     // One after the other: what is further above than need be would cost a look into /proc.
     while let Some(process) = above.filter(|above| groups::of(*above) == groups::ours()) {
