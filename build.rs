@@ -1,5 +1,5 @@
-//! Links the unwinder into the program. As a shared library (libgcc_s), it would cost each start 0.1 ms to find, map
-//! and relocate.
+//! Links the unwinder into the program. As a shared library (`libgcc_s.so`), it would cost each start 0.1 ms to find,
+//! map and relocate.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -3,9 +3,9 @@
 //! A group signal misses every process that called setsid. Where the system lets us find descendants (Linux) they are
 //! killed too, but only in the last step of a stop: a normal end leaves daemons alone, for `progrun -- start-daemon`
 //! must work. Out of reach stay descendants that run as another user, and orphans that gave up our environment before
-//! they were seen below the child. Other orphans that we adopt are left alone: a daemon that was started before `exec
-//! progrun` is a child of ours, too, and its orphans come to us while we look for those of the child. When to signal is
-//! not decided here.
+//! they were seen below the child. Other orphans that we adopt are left alone: a daemon that was started before
+//! `exec progrun` is a child of ours, too, and its orphans come to us while we look for those of the child. When to
+//! signal is not decided here.
 
 use std::iter;
 
