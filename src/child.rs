@@ -48,7 +48,7 @@ pub(crate) use self::socket::{Socket, SocketFiles};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
 pub(crate) use self::tree::ignores;
 
-/// What to start, and how its streams are connected.
+/// The command to start, and the connections of its streams.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
 pub(crate) struct Launch {
@@ -81,7 +81,7 @@ pub(crate) struct Launch {
     pub(crate) kill_after: Option<Duration>,
 }
 
-/// What the worker tells the run loop, beside the reports. Unlike reports, notices also arrive after a cancel request.
+/// Sent by the worker to the run loop, beside the reports. Unlike reports, notices also arrive after a cancel request.
 #[derive(Debug)]
 pub(crate) enum Notice {
     /// The child runs.
@@ -93,14 +93,14 @@ pub(crate) enum Notice {
     Output {
         /// The stream it was printed to.
         stream: Stream,
-        /// What was printed, byte for byte.
+        /// The output, byte for byte.
         bytes: Arc<Vec<u8>>,
-        /// What its lines mean.
+        /// The meaning of its lines.
         verdicts: Verdicts,
         /// Dropped when the bytes are written. The worker reads no further while too much is under way.
         permit: Permit,
     },
-    /// What could be seen of the child, which has reported nothing.
+    /// A sample of the child, which has reported nothing.
     Observed(Observed),
     /// The child was stopped.
     Stopped {
@@ -143,7 +143,7 @@ pub(crate) enum Notice {
     },
 }
 
-/// What the worker is to do.
+/// An order of the run loop to the worker.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Send this signal to the child's group. After SIGTERM, SIGHUP, SIGINT and SIGQUIT a stopped group is continued,

@@ -8,7 +8,7 @@
 use std::os::fd::RawFd;
 use std::path::Path;
 
-/// What the environment says of descriptors.
+/// The variables that name descriptors.
 #[derive(Debug, Default)]
 struct Said {
     /// `MAKEFLAGS`
@@ -28,7 +28,7 @@ impl Said {
         }
     }
 
-    /// What the number belongs to, if the environment says so.
+    /// The owner of the number, if the environment names one.
     fn owner(&self, number: RawFd) -> Option<&'static str> {
         let pipes = ["--jobserver-auth=", "--jobserver-fds="];
         let words = self.make.iter().flat_map(|make| make.split_whitespace());
@@ -46,7 +46,7 @@ impl Said {
     }
 }
 
-/// What the descriptor belongs to, if it was handed to us on purpose and is open.
+/// The owner of the descriptor, if it was handed to us on purpose and is open.
 pub(super) fn owner(number: RawFd) -> Option<&'static str> {
     let owner = Said::by_environment().owner(number)?;
     is_open(number).then_some(owner)

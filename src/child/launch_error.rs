@@ -23,9 +23,9 @@ pub(crate) enum LaunchError {
     },
     /// The system refused us a resource, which is not the command's fault.
     Internal {
-        /// What was tried.
+        /// The step that failed.
         what: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }

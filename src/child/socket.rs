@@ -179,7 +179,7 @@ pub(super) enum Ready {
     From(usize),
 }
 
-/// What a read of a connection gave.
+/// The result of a read of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Received {
     /// Whether the client wrote anything, be it an empty line.

@@ -129,8 +129,7 @@ mod linux {
 
     const BETWEEN_ROUNDS: Duration = Duration::from_millis(1);
 
-    /// What /proc says about a process. The time of its start distinguishes it from a later process with the same
-    /// number.
+    /// A process as /proc shows it. The time of its start distinguishes it from a later process with the same number.
     pub(super) struct Process {
         pub(super) pid: Pid,
         pub(super) parent: Option<Pid>,

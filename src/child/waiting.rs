@@ -90,7 +90,7 @@ mod linux {
     const MOST: usize = 4096;
     const POLL_FD: usize = 8;
 
-    /// What /proc says about a process in `stat`.
+    /// A process as its `stat` in /proc shows it.
     struct Process {
         pid: Pid,
         state: u8,

@@ -1,4 +1,4 @@
-//! Which of the three standard streams were closed when this process began.
+//! Remembers which of the three standard streams were closed when this process began.
 //!
 //! Before `main`, std (or `start.rs`) opens `/dev/null` in the place of a closed stream, so that no file of ours gets
 //! its number. After that, a closed stream looks like one that the caller redirected there (Python's DEVNULL is opened

@@ -85,7 +85,7 @@ impl Drop for Process {
     }
 }
 
-/// What the watcher does.
+/// The life of the watcher.
 fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
     // SAFETY: system calls on plain numbers, each of them async-signal-safe.
     unsafe {

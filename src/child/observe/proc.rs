@@ -1,7 +1,7 @@
-//! What Linux tells of a process in /proc: its children, its usage, its open files and the position in each.
+//! Reads, in Linux's /proc, the children of a process, its usage, its open files and the position in each.
 //!
-//! Reads and parses; draws no conclusions. Data that cannot be read, because the process is gone or another user's,
-//! counts as missing. Nothing here waits for a disk or a server except [`size`].
+//! Draws no conclusions. Data that cannot be read, because the process is gone or another user's, counts as missing.
+//! Nothing here waits for a disk or a server except [`size`].
 
 use std::fs::File;
 use std::io::Read;

@@ -79,7 +79,7 @@ pub(super) struct Taking {
     over_at: Option<Instant>,
 }
 
-/// What a child wants of the terminal, and what it has.
+/// One child's use of the terminal, and its wish for it.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts about one child"

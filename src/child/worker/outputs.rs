@@ -12,7 +12,7 @@ use crate::system::wake::Wake;
 use super::super::Notice;
 use super::super::pipe::{READ, UNDER_WAY, is_transient, read_into, weight};
 
-/// What a read of an output gave.
+/// The result of a read of an output.
 pub(super) enum Read {
     /// There is no data yet, or no such output.
     Nothing,

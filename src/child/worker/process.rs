@@ -148,7 +148,7 @@ impl Process {
     }
 }
 
-/// What can happen to a process that lives.
+/// A change of a child that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Stopped(i32),

@@ -308,7 +308,8 @@ impl Guest<'_> {
 
     /// Whether a Ctrl-C that went to the child alone ended it. A `kill` of the child is none. Neither is a Ctrl-C after
     /// which the child waited for the next key, as an interpreter at its prompt does. A child that was at work and then
-    /// ends was cancelled, even if it catches the signal and exits with 0: no command after `&&` may run.
+    /// ends was cancelled, even if it catches the signal and exits with 0 (with any status, if it keeps the terminal to
+    /// its end): no command after `&&` may run.
     fn ended_of_ctrl_c(&self, ended: &WaitIdStatus, process: &Process) -> bool {
         let died = ended.terminating_signal() == Some(libc::SIGINT);
         let works = !self.lending.waits && !self.went_on;
