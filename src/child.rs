@@ -1,10 +1,10 @@
 //! One child: starts it, reads what it writes, stops it when told to, and reaps it.
 //!
-//! [`run`] is the body of a background task. It serves the child from one thread with one `poll`: over the channel and
-//! the socket, over stdout and stderr where they go through us, over a pidfd that reports the child's end, and over one
-//! wake-up pipe for orders and returned credit. So a child is stopped at once, however slow the terminal is.
-//! Nothing here draws, decides when to stop, or owns what exists once per process: the run lends the terminal, and the run
-//! loop handles SIGCHLD.
+//! [`run`] is the body of a background task. It serves the child from one thread with one `poll`: over the channel, the
+//! socket and Zig's pipe, over stdout and stderr where they go through us, over a pidfd that reports the child's end,
+//! and over one wake-up pipe for orders and returned credit. So a child is stopped at once, however slow the terminal
+//! is. Nothing here draws, decides when to stop, or owns what exists once per process: the run lends the terminal, and
+//! the run loop handles SIGCHLD.
 //!
 //! A child is signalled only while it is not reaped: its own zombie pins the number of its group. So the order is
 //! always: see the end with `WNOWAIT`, read the pipes to their end, send the last signals, reap.
@@ -48,7 +48,7 @@ pub(crate) use self::socket::{Socket, SocketFiles};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
 pub(crate) use self::tree::ignores;
 
-/// What to start, and how its streams are connected.
+/// The command to start, and the connections of its streams.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
 pub(crate) struct Launch {
@@ -70,7 +70,8 @@ pub(crate) struct Launch {
     pub(crate) zig: bool,
     /// Whether stdout and stderr are read to their end, however long other processes hold them after the child.
     pub(crate) wait_output: bool,
-    /// Whether the terminal shows any of the child's output. Then a child that takes the screen or the keyboard is lent it.
+    /// Whether the terminal shows any of the child's output. Then a child that takes the screen or the keyboard is lent
+    /// it.
     pub(crate) on_screen: bool,
     /// Whether the child has the terminal from its start to its end, provided that the terminal is ours to lend.
     pub(crate) in_foreground: bool,
@@ -80,7 +81,7 @@ pub(crate) struct Launch {
     pub(crate) kill_after: Option<Duration>,
 }
 
-/// What the worker tells the run loop, beside the reports. Unlike reports, notices also arrive after a cancel request.
+/// Sent by the worker to the run loop, beside the reports. Unlike reports, notices also arrive after a cancel request.
 #[derive(Debug)]
 pub(crate) enum Notice {
     /// The child runs.
@@ -92,14 +93,14 @@ pub(crate) enum Notice {
     Output {
         /// The stream it was printed to.
         stream: Stream,
-        /// What was printed, byte for byte.
+        /// The output, byte for byte.
         bytes: Arc<Vec<u8>>,
-        /// What its lines mean.
+        /// The meaning of its lines.
         verdicts: Verdicts,
         /// Dropped when the bytes are written. The worker reads no further while too much is under way.
         permit: Permit,
     },
-    /// What could be seen of the child, which has reported nothing.
+    /// A sample of the child, which has reported nothing.
     Observed(Observed),
     /// The child was stopped.
     Stopped {
@@ -108,7 +109,7 @@ pub(crate) enum Notice {
         /// Whether the terminal can be lent: it is ours, or the child's already.
         lendable: bool,
     },
-    /// The child took the whole screen of a terminal that goes through us.
+    /// The child took the screen or the keyboard of a pseudo-terminal of ours, or has the terminal from its start.
     TookScreen {
         /// As for [`Stopped`](Self::Stopped).
         lendable: bool,
@@ -126,8 +127,8 @@ pub(crate) enum Notice {
     },
     /// All orders before [`Order::Acknowledge`] are carried out.
     Acknowledged,
-    /// A cancel was requested, and the worker closed the channel unless another program's format is read there. The mode
-    /// says what the child will see of the request.
+    /// A cancel was requested, and the worker closed the channel unless another program's format is read there. The
+    /// mode says what the child will see of the request.
     Cancel(CancelMode),
     /// A Ctrl-C that went to the child alone, which had the terminal, ended it.
     Interrupted,
@@ -142,12 +143,14 @@ pub(crate) enum Notice {
     },
 }
 
-/// What the worker is to do.
+/// An order of the run loop to the worker.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Send this signal to the child's group; a stopped group is continued so that it can act on it.
+    /// Send this signal to the child's group. After SIGTERM, SIGHUP, SIGINT and SIGQUIT a stopped group is continued,
+    /// because it acts on nothing before that.
     Signal(i32),
-    /// The same, to end the run. If the child is gone already, the worker stops waiting for other holders of its pipes.
+    /// The same, as a step of the task's ladder. If the child is gone already, the worker stops waiting for other
+    /// holders of its pipes.
     Stop(i32),
     /// Kill the group, and the descendants that left it where the system can list them.
     Kill,
@@ -161,7 +164,7 @@ pub(crate) enum Order {
     TakeBack,
     /// Say that all orders before this one are carried out.
     Acknowledge,
-    /// Check whether the child was stopped or continued: a SIGCHLD came.
+    /// Check whether the child was stopped or continued, or has ended: a SIGCHLD came.
     Look,
 }
 

@@ -1,5 +1,5 @@
-//! This process itself: its signals, groups and descriptors, the processes that it starts, and what it takes from the system
-//! that no safe interface gives. The only code that may be `unsafe`.
+//! This process itself: its signals, groups and descriptors, the processes that it starts, and the system calls that
+//! have no safe interface. The only code that may be `unsafe`. Nothing here knows runs, tasks or what a child means.
 
 pub(crate) mod closed;
 pub(crate) mod groups;

@@ -1,8 +1,9 @@
 //! Decides how long the pipes of a child are read after its end. Has no clock and no descriptors of its own.
 //!
-//! Waiting for the end of file could take for ever: any `sleep &` keeps a pipe open for its whole life. So the worker first
-//! reads each pipe until it is empty, however long that takes: that is all that the child itself wrote. For late output of
-//! process substitutions and the like it then reads until [`QUIET`] pass without data, [`AT_MOST`] in all.
+//! Waiting for the end of file could take for ever: any `sleep &` keeps a pipe open for its whole life. So the worker
+//! first reads each pipe until it is empty, however long that takes: these are all the bytes that the child itself
+//! wrote. For late output of process substitutions and the like it then reads until [`QUIET`] passes without data,
+//! [`AT_MOST`] in all.
 
 use std::time::{Duration, Instant};
 

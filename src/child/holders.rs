@@ -1,11 +1,13 @@
-//! Finds the processes that still hold the other end of a pipe or pseudo-terminal. Only Linux tells, in /proc.
+//! Finds the processes that still hold the other end of a pipe or pseudo-terminal. Only Linux tells, in /proc. What a
+//! holder means is not known here.
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
 use rustix::pty::ptsname;
 
-/// The other processes that hold the pipe or pseudo-terminal of `end`, as `name (pid)`. Empty where the system does not tell.
+/// The other processes that hold the pipe or pseudo-terminal of `end`, as `name (pid)`. Empty where the system does not
+/// tell.
 pub(super) fn of(end: &OwnedFd) -> Vec<String> {
     let slave = ptsname(end, Vec::new()).ok().map(CString::into_string);
     let pipe = || rustix::fs::fstat(end).map(|stat| format!("pipe:[{}]", stat.st_ino));

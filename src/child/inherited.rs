@@ -1,18 +1,19 @@
-//! Recognises descriptors that were handed to us on purpose, for the command: make's jobserver, and the sockets of a service.
+//! Recognises descriptors that were handed to us on purpose, for the command: those of make's jobserver, and the
+//! sockets that systemd passes to a service (`LISTEN_FDS`).
 //!
-//! Scripts write to 3 and nowhere else, so the channel replaces a file that a shell happens to have open there. It must not
-//! replace these: without its jobserver make builds with one job, and a service without its socket has no clients. So the
-//! channel moves to another number. Knows the environment, and nothing of the child.
+//! Scripts write to descriptor 3 and nowhere else, so the channel replaces a file that a shell happens to have open
+//! there. It must not replace these: without its jobserver make builds with one job, and a service without its socket
+//! has no clients. So the channel moves to another number. Knows the environment, and nothing of the child.
 
 use std::os::fd::RawFd;
 use std::path::Path;
 
-/// What the environment says of descriptors.
+/// The variables that name descriptors.
 #[derive(Debug, Default)]
 struct Said {
     /// `MAKEFLAGS`
     make: Option<String>,
-    /// `LISTEN_FDS`, if it was meant for us: with `LISTEN_PID` that is ours, or without.
+    /// `LISTEN_FDS`, if it is meant for us: `LISTEN_PID` is our process number, or not set.
     listen: Option<String>,
 }
 
@@ -27,13 +28,13 @@ impl Said {
         }
     }
 
-    /// What the number belongs to, if the environment says so.
+    /// The owner of the number, if the environment names one.
     fn owner(&self, number: RawFd) -> Option<&'static str> {
         let pipes = ["--jobserver-auth=", "--jobserver-fds="];
         let words = self.make.iter().flat_map(|make| make.split_whitespace());
         let mut servers =
             words.filter_map(|word| pipes.iter().find_map(|name| word.strip_prefix(name)));
-        // The last one counts, as for make.
+        // The last option counts, as for make.
         let server = servers.next_back().and_then(|pair| pair.split_once(','));
         let is = |text: &str| text.parse() == Ok(number);
         if server.is_some_and(|(read, write)| is(read) || is(write)) {
@@ -45,7 +46,7 @@ impl Said {
     }
 }
 
-/// What the descriptor belongs to, if it was handed to us on purpose and is open.
+/// The owner of the descriptor, if it was handed to us on purpose and is open.
 pub(super) fn owner(number: RawFd) -> Option<&'static str> {
     let owner = Said::by_environment().owner(number)?;
     is_open(number).then_some(owner)
@@ -55,8 +56,8 @@ fn is_open(number: RawFd) -> bool {
     Path::new("/dev/fd").join(number.to_string()).exists()
 }
 
-/// The number of the channel: `wanted`, or the next free one if `wanted` was handed to us on purpose, with a sentence that
-/// says so. To be called before descriptors of our own take low numbers.
+/// The number of the channel: `wanted`, or the next free one if `wanted` was handed to us on purpose, with a sentence
+/// for the user. Must be called before descriptors of our own take low numbers.
 #[must_use]
 pub(crate) fn channel(wanted: RawFd) -> (RawFd, Option<String>) {
     let Some(owner) = owner(wanted) else {

@@ -23,9 +23,9 @@ pub(crate) enum LaunchError {
     },
     /// The system refused us a resource, which is not the command's fault.
     Internal {
-        /// What was tried.
+        /// The step that failed.
         what: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -54,7 +54,7 @@ impl fmt::Display for LaunchError {
 }
 
 impl LaunchError {
-    /// What an error of the spawn means for `program`.
+    /// The meaning of an error of the spawn for `program`.
     pub(super) fn new(program: &OsStr, error: io::Error) -> Self {
         let raw = error.raw_os_error();
         if [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE]

@@ -1,17 +1,17 @@
-//! What can be seen of a child that reports nothing: what it uses, and how far it has come in a file that it reads.
+//! Observes a child that reports nothing: what it uses, and how far it has come in a file that it reads.
 //!
-//! A guess, and cheap: it looks at the child and its descendants from outside, about once a second, and less often where
-//! looking is dear. It knows no pipe, no screen, and not what its findings are for. Only Linux tells; elsewhere there is
-//! no observer.
+//! A guess, and cheap: it samples the child and its descendants from outside, about once a second, and less often where
+//! a sample is expensive. It knows no pipe and no screen, and not what its findings are for. Only Linux tells;
+//! elsewhere there is no observer.
 //!
-//! **What is read and written** is what the system calls of the processes moved, or what went from and to disks if that
-//! is more. The former counts what is read from a cache and from the network too, as a person would; but memory maps and
-//! copies within the kernel only show in the latter. In a pipeline a byte counts at each step.
+//! **The bytes read and written** are those that the system calls of the processes moved, or those that went from and
+//! to disks if these are more. The former include bytes from a cache and from the network, as the user expects; but
+//! memory maps and copies within the kernel only show in the latter. In a pipeline a byte counts at each step.
 //!
-//! **A file is being read through** when the position of a descriptor that only reads it advances. Of several the one with
-//! the most to come is taken, until it is closed. A descriptor that goes back and forth has to advance more often in a
-//! row than it ever went back. `cp` and its like leave the copying to the kernel, which tells the position only when it
-//! is done with 2 GiB or so; meanwhile the size of the copy tells it.
+//! **A file is being read through** when the position of a descriptor that only reads it advances. Of several files the
+//! one with the most to come is chosen, until it is closed, or stands still while another one advances. A descriptor
+//! that goes back and forth must advance more often in a row than it ever went back. `cp` and its like leave the
+//! copying to the kernel, which updates the position only after some 2 GiB; meanwhile the size of the copy tells it.
 
 mod proc;
 
@@ -27,24 +27,24 @@ use crate::event::{FileRead, Observed};
 
 use self::proc::{Open, Usage};
 
-/// A command that is over before that is not looked at.
+/// The first sample. A command that ends sooner is never observed.
 const FIRST: Duration = Duration::from_millis(250);
 const EVERY: Duration = Duration::from_secs(1);
 /// The sampling interval is at least 500 times the CPU time of one sample, so sampling stays under 0.2 % of a core.
 const THRIFT: u32 = 500;
-/// How many processes, threads and descriptors are looked at.
+/// The most processes, threads and descriptors in one sample.
 const PROCESSES: usize = 64;
 const TASKS: usize = 256;
 const DESCRIPTORS: usize = 512;
-/// What is no larger is soon read.
+/// A file that is not larger is soon read, and not worth showing.
 const LARGE: u64 = 1024 * 1024;
 
-/// Looks at one child.
+/// Observes one child.
 #[derive(Debug)]
 pub(super) struct Observer {
     root: i32,
     due: Instant,
-    /// When was looked last, and what all processes together had used by then.
+    /// The time of the last sample, and what all processes together had used by then.
     last: Option<(Instant, Usage)>,
     usage: HashMap<i32, Usage>,
     tracks: HashMap<Key, Track>,
@@ -89,12 +89,12 @@ impl Observer {
         })
     }
 
-    /// When to look next.
+    /// When the next sample is due.
     pub(super) fn due(&self) -> Instant {
         self.due
     }
 
-    /// Looks. Gives what happened since the last time; none at the first.
+    /// Takes a sample. Gives what happened since the last one; none at the first.
     pub(super) fn sample(&mut self, now: Instant) -> Option<Observed> {
         let begun = processor_time();
         let total = self.look();
@@ -117,7 +117,8 @@ impl Observer {
         })
     }
 
-    /// Looks at all processes. Gives what they have used together: what one that is gone had used is its parent's now.
+    /// Samples all processes. Gives what they have used together. The usage of a process that is gone is in its
+    /// parent's by now, if the parent has waited for it.
     fn look(&mut self) -> Usage {
         let mut total = Usage::default();
         let (mut usage, mut tracks) = (HashMap::new(), HashMap::new());
@@ -129,7 +130,8 @@ impl Observer {
             };
             total += used;
             usage.insert(pid, used);
-            // A process that hangs may hang in a file whose server is gone, and asking for its size would hang us, too.
+            // The size of a file is asked for only where bytes just moved: on a server that is gone, the question would
+            // hang us as it hangs the process.
             let before = self.usage.get(&pid);
             let writes = before.is_some_and(|before| before.has_written_less_than(&used));
             let open = proc::open_files(pid, &mut descriptors);
@@ -145,7 +147,7 @@ impl Observer {
                 let track = before.then(file.position, copied.flatten());
                 if track.reached > before.reached && track.is_steady()
                     && let Some(size) = proc::size(pid, file.number)
-                    // One that stands at the end is read, or being written.
+                    // A file that stands at its end has been read, or is being written.
                     && size > LARGE && before.reached < size && track.reached <= size
                 {
                     read_through.push(Through {
@@ -163,7 +165,7 @@ impl Observer {
         total
     }
 
-    /// Stays with a file as long as it is read, or as long as it is open and no other is.
+    /// Stays with a file while it advances, or while it is open and no other file advances.
     fn choose(&mut self, read_through: Vec<Through>) {
         let chosen = self.chosen.take().filter(|chosen| {
             let track = self.tracks.get(&chosen.key);
@@ -191,7 +193,8 @@ impl Track {
         }
     }
 
-    /// The same descriptor later. `copied` is how much is known to have been copied by the kernel while it stood still.
+    /// The same descriptor later. `copied` is how much the kernel is known to have copied while the position stood
+    /// still.
     fn then(&self, position: u64, copied: Option<u64>) -> Self {
         let reached = if position == self.position {
             self.reached.max(copied.unwrap_or(0))
@@ -212,7 +215,7 @@ impl Track {
         later
     }
 
-    /// Whether it seems to go from the beginning to the end.
+    /// Whether it seems to move from the beginning of the file to the end.
     fn is_steady(&self) -> bool {
         self.advances > self.retreats
     }
@@ -229,8 +232,9 @@ impl Through {
     }
 }
 
-/// How much of a file that stands still the kernel has copied: the size of a file that stands at the same position, for
-/// the positions of both are told together, and is longer than that. A process that writes itself stands at the end.
+/// How much of a file whose position stands still the kernel has copied: the size of another file that is open for
+/// writing at the same position, because the kernel updates both positions together, and that is longer than the
+/// position. A process that copies with read and write stands at the end of its copy.
 fn copied(pid: i32, file: &Open, open: &[Open]) -> Option<u64> {
     let size = proc::size(pid, file.number).filter(|size| *size > LARGE)?;
     open.iter()
@@ -240,7 +244,7 @@ fn copied(pid: i32, file: &Open, open: &[Open]) -> Option<u64> {
         .max()
 }
 
-/// How long this thread has been at work.
+/// The CPU time of this thread.
 pub(super) fn processor_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
@@ -259,7 +263,7 @@ mod tests {
 
     const MIB: u64 = 1024 * 1024;
 
-    /// A child that does nothing by itself, and the time, which the test makes pass.
+    /// A child, and a clock that the test moves.
     struct Scene {
         folder: tempfile::TempDir,
         child: Child,
@@ -268,12 +272,12 @@ mod tests {
     }
 
     impl Scene {
-        /// The child says whatever it is told.
+        /// The child runs `script` and reads lines from the test.
         fn new(script: &str) -> Self {
             Self::with(script, Stdio::piped(), tempfile::tempdir().unwrap())
         }
 
-        /// The child has `file` as its standard input, and its position is ours.
+        /// The child has `file` as its standard input, so the test moves its position.
         fn reading(file: &File) -> Self {
             let folder = tempfile::tempdir().unwrap();
             Self::with("exec sleep 1000", file.try_clone().unwrap().into(), folder)
@@ -444,7 +448,7 @@ mod tests {
         assert_eq!(copy(0, true), None);
         assert_eq!(copy(30, true), at("big.iso", 30, 100));
         assert_eq!(copy(40, true), at("big.iso", 40, 100));
-        // Not the work of a process that has written nothing.
+        // The copy of a process that has written nothing is not its own.
         assert_eq!(copy(50, false), at("big.iso", 40, 100));
         assert_eq!(copy(101, true), at("big.iso", 40, 100));
     }

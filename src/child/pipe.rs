@@ -1,29 +1,31 @@
 //! How a child's pipe is read: how much at once, and how much may be under way to the sinks.
 //!
 //! A child may write faster than any screen, file or reader takes it, and in pieces of any size. So the bound is on the
-//! memory and the work that the bytes cost on their way, not on their number. Where they go is not known here.
+//! memory and the work that the bytes cost on their way, not on their number. Where the bytes go is not known here.
 
 use std::os::fd::AsFd;
 
 use crate::model::batch::escaped;
 
-/// The most that one read takes: half of an enlarged pipe, so that the child fills one half while we empty the other.
+/// The most that one read takes: half of an enlarged pipe, so that the child fills one half while the worker empties
+/// the other. Only the pipes of a few children at a time are enlarged (`spawn`); any other pipe fits into one read.
 pub(super) const READ: usize = 128 * 1024;
 /// The first size of the buffer: most children write little, and a large buffer costs an `mmap` and a `munmap`.
 pub(super) const FIRST_READ: usize = 4096;
-/// The most that one read takes of reports that become events: a line of two bytes becomes one of a hundred and more.
+/// The most that one read takes of reports that become events: a line of two bytes becomes an event of a hundred and
+/// more.
 const READ_EVERY_REPORT: usize = 16 * 1024;
-/// How much of what a child wrote may be under way to a slow screen, file or reader.
+/// How many bytes of a child may be under way to a slow screen, file or reader.
 pub(super) const UNDER_WAY: usize = 1024 * 1024;
-/// What each notice counts for beside its bytes. Otherwise a child that writes byte by byte could have a million notices
+/// The weight of a notice besides its bytes. Without it a child that writes byte by byte could have a million notices
 /// under way, each with memory and work of its own.
 pub(super) const NOTICE: usize = 2048;
-/// A channel that gave less than this is left alone for a moment. Lines then come in batches, and the child is not slowed by
-/// one wake-up of the worker per line.
+/// A channel that gave less than this is left alone for a moment. Then lines come in batches, and the child is not
+/// slowed down by one wake-up of the worker per line.
 pub(super) const FULL_READ: usize = 48 * 1024;
 
-/// About how many bytes the child's output takes while it is under way, with its notice. With `as_event` it becomes an event,
-/// in which a control character takes six bytes.
+/// About how many bytes this output takes while it is under way, its notice included. With `as_event` it becomes an
+/// event, in which a control character takes six bytes.
 pub(super) fn weight(bytes: &[u8], as_event: bool) -> usize {
     let escaped = if as_event { escaped(bytes) } else { 0 };
     bytes.len() + escaped + NOTICE

@@ -1,8 +1,9 @@
 //! Makes a pseudo-terminal in the place of a pipe, so that the child believes its output goes to a terminal.
 //!
 //! It is not a controlling terminal: `/dev/tty`, job control and prompts stay with the real one. The kernel changes
-//! nothing on the way (no OPOST), so the bytes are exactly the child's. Once our end is closed, the child's write fails with
-//! EIO and without a signal, as on a terminal that hung up. Knows nothing of what is read there.
+//! nothing on the way (termios without OPOST), so the bytes are exactly the child's. Once our end is closed, the
+//! child's write fails with EIO and without a signal, as on a terminal that hung up. What is read there is not known
+//! here.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -36,10 +37,10 @@ pub(super) struct Pty {
     pub(super) settings: Termios,
 }
 
-/// Makes one, of the size of our terminal, with our end on a number of at least `lowest`.
+/// Makes a pseudo-terminal of the size of our terminal, with our end on a number of at least `lowest`.
 pub(super) fn make(lowest: i32) -> io::Result<Pty> {
     let opened = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
-    // Only Linux can open it close-on-exec. Without the copy another child would inherit it.
+    // The copy is close-on-exec, or other children would inherit it. Only Linux can open it so.
     let master = fcntl_dupfd_cloexec(&opened, lowest)?;
     drop(opened);
     grantpt(&master)?;

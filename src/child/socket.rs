@@ -1,9 +1,10 @@
 //! The socket: the channel for programs that do not inherit the descriptor. They find its path in the environment.
 //!
-//! Responsible for the socket's files and for its connections. Each connection has lines of its own, so that they cannot
-//! mix; they mean the same as on the channel. A client that has sent everything is told that it was read, or that the child
-//! is cancelled. A cancel request tells all clients, and closes their connections. The worker says when to look; when to
-//! stop the child is not known here.
+//! Responsible for the socket's files and for its connections. Each task has a socket of its own, which the run loop
+//! makes as it begins the task. Each connection has lines of its own, which cannot mix with those of another; they mean
+//! the same as on the channel. A client that has sent everything is told that it was read, or that the child is
+//! cancelled. After a cancel request all clients are told so, and their connections are closed. When to read and when
+//! to stop the child is not known here.
 
 use std::fs::{DirBuilder, remove_dir};
 use std::hash::{BuildHasher, RandomState};
@@ -23,30 +24,30 @@ use crate::model::batch::{Batch, Collector};
 
 use super::pipe::{is_transient, read_into, reports_at_once};
 
-/// How many connections there are at most. Each may hold the beginning of a line; further ones wait to be accepted.
+/// The limit on connections. Each may hold the beginning of a line; further ones wait to be accepted.
 const CONNECTIONS: usize = 256;
 
-/// The socket of a run, to be listened on.
+/// The listening socket of a task.
 #[derive(Debug)]
 pub(crate) struct Socket {
     listener: UnixListener,
     path: PathBuf,
 }
 
-/// The file of a [`Socket`]: it is there as long as this value lives. A progrun that is killed leaves it behind. Then no
+/// The file of a [`Socket`], which exists as long as this value. A progrun that is killed leaves it behind. Then no
 /// process listens there, a connection is refused, and the next run removes the file.
 #[derive(Debug)]
 pub(crate) struct SocketFiles {
-    /// Held open: what is removed is in this very folder, wherever a name may lead by then.
+    /// Held open: the file is removed from this folder, even if its path leads to another one by then.
     folder: OwnedFd,
     path: PathBuf,
 }
 
 impl Socket {
-    /// Makes the socket in a folder that only we can enter. The descriptor is above the low numbers and above
-    /// `number`, which belongs to the child.
+    /// Makes the socket in a folder that only we can enter. The descriptor is above the low numbers and above `number`,
+    /// which belongs to the child.
     ///
-    /// None if there is no place for it: a run goes on without.
+    /// None if no folder is suitable: the task runs without a socket.
     #[must_use]
     pub(crate) fn open(number: RawFd) -> Option<(Self, SocketFiles)> {
         let lowest = number.max(9) + 1;
@@ -60,16 +61,15 @@ impl Socket {
         Some((socket, files))
     }
 
-    /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Where files that live no longer than a run belong, best first.
+/// The folders for files that live no longer than a run, best first.
 fn places() -> impl Iterator<Item = PathBuf> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    // After sudo the place belongs to another user, who could put another folder in the place of ours.
+    // After sudo the folder belongs to another user, who could put another folder in the place of ours.
     let is_ours = |place: &PathBuf| {
         std::fs::symlink_metadata(place).is_ok_and(|meta| {
             meta.is_dir() && meta.uid() == geteuid().as_raw() && meta.mode() & 0o022 == 0
@@ -78,29 +78,29 @@ fn places() -> impl Iterator<Item = PathBuf> {
     [
         variable("XDG_RUNTIME_DIR").filter(is_ours),
         variable("TMPDIR").filter(is_ours),
-        // In memory: a directory that comes and goes on a disk costs more than all the rest of a short run. In both of
+        // In memory: making and removing a directory on a disk costs more than all the rest of a short run. In both of
         // these only its owner can remove or rename a folder.
         cfg!(target_os = "linux").then(|| "/dev/shm".into()),
         Some("/tmp".into()),
     ]
     .into_iter()
     .flatten()
-    // The child may be elsewhere.
+    // A relative path would lead elsewhere for a child in another directory.
     .filter(|place| place.is_absolute())
 }
 
-/// Makes a socket in our folder in `place`. A path that is too long for one is an error.
+/// Makes a socket in our folder in `place`. A path that is too long for a socket is an error.
 fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> {
     let us = geteuid().as_raw();
     let name = format!(
         "{}-{:08x}",
         std::process::id(),
-        // Of the 64 bits, which cannot be guessed.
+        // The upper half of a random number, so the name cannot be guessed.
         RandomState::new().hash_one(()) >> 32
     );
     let folder = place.join(format!("progrun-{us}"));
     let path = folder.join(&name);
-    // The last run that ends removes the folder, which may be just now.
+    // The last run that ends removes the folder, perhaps between these calls.
     for _ in 0..ATTEMPTS {
         let made = DirBuilder::new().mode(0o700).create(&folder);
         let is_new = made.map(|()| true).or_else(|error| match error.kind() {
@@ -116,7 +116,7 @@ fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> 
         if stat.st_uid != us || stat.st_mode & 0o077 != 0 {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        // Once is enough for a run of many tasks, whose sockets are all there.
+        // Once per process: a run of many tasks makes many sockets here, and each of them would be looked at.
         if !is_new && !HAS_LOOKED.swap(true, Ordering::Relaxed) {
             remove_remains(&opened, &folder);
         }
@@ -134,10 +134,10 @@ fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> 
     Err(ErrorKind::ResourceBusy.into())
 }
 
-/// Whether this process has looked for what others have left in the folder.
+/// Whether this process has removed what killed runs left in the folder.
 static HAS_LOOKED: AtomicBool = AtomicBool::new(false);
 
-/// How often a folder that vanishes is made again.
+/// How often the folder is made again when another run has removed it.
 const ATTEMPTS: usize = 100;
 
 /// Removes the sockets of runs that were killed: their process is gone, and no process listens.
@@ -152,7 +152,8 @@ fn remove_remains(folder: &OwnedFd, path: &Path) {
         let is_gone = pid
             .and_then(Pid::from_raw)
             .is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
-        // In another PID namespace the number may mean another process, or a run may live whose number means none here.
+        // In another PID namespace the number may mean another process, or the process of the socket may have no number
+        // here. A socket on which a process listens is never removed.
         if is_gone && !client::is_listened_at(&entry.path()) {
             let _ = unlinkat(folder, &name, AtFlags::empty());
         }
@@ -163,30 +164,30 @@ impl Drop for SocketFiles {
     fn drop(&mut self) {
         if let (Some(name), Some(folder)) = (self.path.file_name(), self.path.parent()) {
             let _ = unlinkat(&self.folder, name, AtFlags::empty());
-            // Not while there are other runs.
+            // Fails while other sockets are in it.
             let _ = remove_dir(folder);
         }
     }
 }
 
-/// Something that `poll` may find ready.
+/// A descriptor that `poll` may find ready.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ready {
     /// A client wants to connect.
     New,
-    /// Something comes on the connection in this place.
+    /// The connection at this index can be read.
     From(usize),
 }
 
-/// What a read of a connection gave.
+/// The result of a read of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Received {
-    /// Whether anything was said, be it an empty line.
+    /// Whether the client wrote anything, be it an empty line.
     pub(super) spoke: bool,
     pub(super) reports: Batch,
 }
 
-/// All who are connected.
+/// The connections to one socket.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts about them"
@@ -194,9 +195,9 @@ pub(super) struct Received {
 #[derive(Debug)]
 pub(super) struct Clients<'a> {
     listener: Option<&'a UnixListener>,
-    /// A place is empty when its connection is over.
+    /// None where a connection has ended.
     connections: Vec<Option<Connection>>,
-    /// Whether the next one has to wait until another is over.
+    /// Whether no further connection is accepted until one ends.
     full: bool,
     every_report: bool,
     spoken: bool,
@@ -221,7 +222,6 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// Whether there may be clients.
     pub(super) fn is_open(&self) -> bool {
         self.listener.is_some()
     }
@@ -232,7 +232,7 @@ impl<'a> Clients<'a> {
         self.spoken || open.any(|one| ioctl_fionread(&one.stream).is_ok_and(|unread| unread > 0))
     }
 
-    /// What is to be polled for reading.
+    /// The descriptors to poll for reading.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = (Ready, BorrowedFd<'_>)> {
         let listener = self.listener.filter(|_| !self.full);
         let listener = listener.map(|listener| (Ready::New, listener.as_fd()));
@@ -244,7 +244,7 @@ impl<'a> Clients<'a> {
         listener.into_iter().chain(open)
     }
 
-    /// Takes in what is there, by way of `buffer`.
+    /// Accepts a connection, or reads once from one into `buffer`.
     pub(super) fn hear(&mut self, ready: Ready, buffer: &mut Vec<u8>) -> Received {
         let place = match ready {
             Ready::New => {
@@ -285,11 +285,11 @@ impl<'a> Clients<'a> {
         };
         let stream = match listener.accept().map_err(|error| error.kind()) {
             Ok((stream, _)) => stream,
-            // The client has gone again.
+            // The client has closed its end already.
             Err(ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {
                 return;
             }
-            // No more descriptors: there may be one when a client hangs up.
+            // No descriptor is free: one may be when a client hangs up.
             Err(_) => {
                 self.full = true;
                 return;
@@ -322,7 +322,7 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// What was said without a newline so far.
+    /// The last line of each connection, if it has no newline.
     pub(super) fn end(&mut self) -> impl Iterator<Item = Batch> {
         let open = self.connections.drain(..).flatten();
         open.map(|mut connection| {
@@ -332,12 +332,12 @@ impl<'a> Clients<'a> {
     }
 }
 
-/// A few bytes fit into a socket that nothing was written to. A client need not read them.
+/// Does not block: nothing was written to this socket before, so a few bytes fit. The client need not read them.
 fn answer(mut stream: &UnixStream, word: &str) {
     let _ = stream.write_all(word.as_bytes());
 }
 
-/// Whether it is a process of our user, or of root. The directory lets in no other, unless its mode was changed.
+/// Whether the client is a process of our user, or of root. The folder lets in no other, unless its mode was changed.
 #[cfg(target_os = "linux")]
 fn is_ours(stream: &UnixStream) -> bool {
     let us = geteuid();
@@ -345,7 +345,7 @@ fn is_ours(stream: &UnixStream) -> bool {
         .is_ok_and(|them| them.uid == us || them.uid.is_root())
 }
 
-/// Here the directory has to do alone: there is no safe interface that tells.
+/// Without a safe interface that names the client's user, the mode of the folder must do.
 #[cfg(not(target_os = "linux"))]
 fn is_ours(_stream: &UnixStream) -> bool {
     true

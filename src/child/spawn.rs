@@ -1,5 +1,5 @@
-//! Prepares a child: its channel, its other pipes and pseudo-terminals, and the plan by which `system` starts it. Reaps it, too.
-//! What goes through the pipes is not known here.
+//! Prepares a child: its channel, its other pipes and pseudo-terminals, and the plan by which `system` starts it. Also
+//! reaps it. What goes through the pipes is not known here.
 
 use std::fs::File;
 use std::io;
@@ -21,18 +21,19 @@ use super::launch_error::LaunchError;
 use super::terminal::{Terminal, has_terminal};
 use super::{Launch, inherited, pty, tree};
 
-/// The variable that says which file the channel is.
+/// The variable with the device and inode of the channel. A client reports on the descriptor only if it is still this
+/// pipe.
 const IDENTITY: &str = "PROGRUN_FD_ID";
 
 /// A child that runs, and our ends of its pipes and pseudo-terminals.
 pub(super) struct Spawned {
     pub(super) pid: Pid,
-    /// The child's pidfd, which becomes readable when the child ends. None where the system has none. On a high number, or
-    /// the descriptors of the next child could take its place.
+    /// The child's pidfd, which becomes readable when the child ends. None where the system has none. It is on a high
+    /// number, out of the way of the numbers that descriptors get in a child.
     pub(super) pidfd: Option<OwnedFd>,
     /// A variable of its environment that is unique to this child: the identity of the channel.
     pub(super) tag: String,
-    /// The read end of the channel: the only one there is, in any process.
+    /// The only read end of the channel in any process.
     pub(super) channel: OwnedFd,
     /// The read end of the `ZIG_PROGRESS` pipe.
     pub(super) zig: Option<OwnedFd>,
@@ -42,8 +43,8 @@ pub(super) struct Spawned {
     pub(super) terminals: [Option<Termios>; 2],
 }
 
-/// Starts the command in a process group of its own, with the channel on the number in `launch`. If a terminal is given, that
-/// group is its foreground group from the start.
+/// Starts the command in a process group of its own, with the channel on the number in `launch`. If a terminal is
+/// given, that group is its foreground group from the start.
 pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spawned, LaunchError> {
     let internal = |what: &'static str| move |source| LaunchError::Internal { what, source };
     let [program, ..] = launch.command.as_slice() else {
@@ -73,7 +74,7 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
     let mut variables = vec![
         ("PROGRUN_FD", Some(launch.channel.to_string().into())),
         (IDENTITY, Some(identity.clone().into())),
-        // Removes the socket of an outer run, which is not this child's.
+        // Without a socket of its own, the child must not find that of an outer run.
         (client::SOCKET, socket.map(|socket| socket.path().into())),
     ];
     let mut moves = vec![(write_end.as_fd(), launch.channel)];
@@ -87,7 +88,7 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         variables.push(("ZIG_PROGRESS", Some(zig_number.to_string().into())));
         moves.push((end.as_fd(), zig_number));
     }
-    // A stream that was closed when progrun started is closed for the child. Ours is /dev/null by now.
+    // A stream that was closed when progrun started is closed for the child. In progrun it is /dev/null by now.
     let is_ours = |number: RawFd| !moves.iter().any(|(_, to)| *to == number);
     let closed: Vec<_> = (0..3)
         .filter(|number| is_ours(*number) && closed::was_closed(*number))
@@ -97,8 +98,9 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         variables: &variables,
         moves: &moves,
         closed: &closed,
-        // The system discards SIGTSTP, SIGTTIN and SIGTTOU for an orphaned process group such as ours. It must discard them
-        // for the child as well, or the child stays stopped for ever. Our child's group is orphaned only in another session.
+        // The system discards SIGTSTP, SIGTTIN and SIGTTOU for an orphaned process group such as ours. It must discard
+        // them for the child as well, or the child stays stopped for ever. The child's group is orphaned only in
+        // another session than ours.
         session: !has_terminal() && tree::is_orphaned(),
         terminal: terminal.map(|terminal| terminal.keys().as_fd()),
     };
@@ -121,7 +123,7 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
     })
 }
 
-/// A pipe whose ends are close-on-exec, and above the low numbers and `number`. On the channel's own number the read end
+/// A pipe whose ends are close-on-exec, and above the low numbers and `number`. A read end on the channel's own number
 /// would leak into the child, and cancelling would silently do nothing.
 fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = io::pipe()?;
@@ -132,11 +134,12 @@ fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
-/// The number of the `ZIG_PROGRESS` descriptor in the child: one that neither scripts nor shells use. A launcher may close
-/// the descriptor and keep the variable, and then zig must not write into another file with that number.
+/// The number of the `ZIG_PROGRESS` descriptor in the child: one that neither scripts nor shells use. A launcher may
+/// close the descriptor and keep the variable, and then zig must not write into another file with that number.
 const ZIG: RawFd = 39;
 
-/// A pipe for `ZIG_PROGRESS`, if one can be made. Its write end blocks: after a partial write zig pads the rest with garbage.
+/// A pipe for `ZIG_PROGRESS`, if one can be made. Its write end blocks: after a partial write zig pads the rest with
+/// garbage.
 fn zig_pipe(lowest: RawFd) -> Option<(OwnedFd, OwnedFd)> {
     let (read, write) = io::pipe().ok()?;
     let read = fcntl_dupfd_cloexec(&read, lowest).ok()?;
@@ -145,17 +148,17 @@ fn zig_pipe(lowest: RawFd) -> Option<(OwnedFd, OwnedFd)> {
     Some((read, write))
 }
 
-/// How much a child can write into a pipe before it waits for the worker: more than it writes between two polls.
+/// The size of an enlarged pipe: more than a child writes between two polls of the worker.
 #[cfg(target_os = "linux")]
 const ROOM: usize = 256 * 1024;
 
-/// How many children get large pipes at a time. The kernel limits all pipes of a user together
+/// How many children at a time get enlarged pipes. The kernel limits all pipes of a user together
 /// (`/proc/sys/fs/pipe-user-pages-soft`, 64 MiB): above it each new pipe of the user, in any program, holds 8 KiB.
 #[cfg(target_os = "linux")]
 const ROOMY: usize = 8;
 
-/// Enlarges a pipe of a child that runs and is counted. An error changes nothing: the user has too many pipes, and the child
-/// waits a little now and then; or it is a pseudo-terminal.
+/// Enlarges a pipe of a child that runs and is counted. An error changes nothing: the user has too many pipes, and the
+/// child sometimes waits a little; or it is a pseudo-terminal.
 fn enlarge(pipe: &OwnedFd) {
     #[cfg(target_os = "linux")]
     if reap::children() <= ROOMY {
@@ -172,7 +175,7 @@ fn above(channel: RawFd) -> RawFd {
 
 /// The two ends of an output stream.
 struct Ends {
-    /// None: the same as ours.
+    /// None: the child inherits our stream.
     childs: Option<OwnedFd>,
     ours: Option<OwnedFd>,
     settings: Option<Termios>,
@@ -229,7 +232,7 @@ fn nowhere() -> io::Result<File> {
     })
 }
 
-/// Reaps a child that has ended. From here on its number may belong to another process: nothing may be signalled any more.
+/// Reaps a child that has ended. From here on its number may belong to another process and must not be signalled.
 pub(super) fn reap(pid: Pid) -> io::Result<Exit> {
     let reaped = reap::reap(pid)?;
     let ending = match (reaped.status.signal(), reaped.status.code()) {

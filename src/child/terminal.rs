@@ -1,11 +1,11 @@
 //! The controlling terminal, lent to a child while it wants it.
 //!
-//! A child's group is in the background, so that Ctrl-C reaches us alone. A child that then reads from the terminal, or
-//! changes its settings, is stopped (SIGTTIN, SIGTTOU); its group is made the foreground group and continued, and has all to
-//! itself: keyboard, Ctrl-C and Ctrl-Z. The thread that calls this must have SIGTTOU blocked.
+//! A child's group is in the background, so that Ctrl-C reaches us alone. The kernel stops a child that then reads from
+//! the terminal or changes its settings (SIGTTIN, SIGTTOU); its group is made the foreground group and continued, and
+//! has keyboard, Ctrl-C and Ctrl-Z to itself. The calling thread must have SIGTTOU blocked.
 //!
-//! [`Terminal`] is a value that exists once in a run. Only the worker that holds it can lend it to its child; anything else only
-//! asks.
+//! A run has one [`Terminal`] that can be lent, as a value that is moved. Only the worker that holds it can lend it to
+//! its child; other code only asks. When it is lent is not decided here.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -26,7 +26,7 @@ use super::tree;
 #[derive(Debug)]
 pub(crate) struct Terminal {
     tty: OwnedFd,
-    /// As they were before the first lending.
+    /// The settings before the first lending.
     settings: Option<Termios>,
     lent: bool,
     /// Whether the real terminal currently has the settings copied from the child's pseudo-terminal.
@@ -44,8 +44,9 @@ pub(super) fn is_lendable(leader: Pid) -> bool {
     Terminal::open().is_some_and(|terminal| terminal.is_lendable(leader))
 }
 
-/// Whether the terminal is ours, and needed by no other process of our group: such a one would be in the background while the
-/// child has it, and stopped when it reads there. It may be started after us; but then we are part of a pipeline.
+/// Whether we are in the foreground, and no other process of our group may need the terminal: while the child has it,
+/// such a process is in the background, and stopped when it reads. In a pipeline that process may be started after us,
+/// so a pipe or socket as our stdin or stdout counts, too.
 #[must_use]
 pub(crate) fn is_ours_alone() -> bool {
     let is_pipe = |stream: BorrowedFd<'_>| {
@@ -68,7 +69,7 @@ pub(super) fn has_child(leader: Pid) -> bool {
 impl Terminal {
     /// None where there is no controlling terminal.
     pub(crate) fn open() -> Option<Self> {
-        // A read never waits for a key that another process was faster to read.
+        // O_NONBLOCK: a read must not wait for a key that another process was faster to read.
         let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let tty = open("/dev/tty", flags, Mode::empty()).ok()?;
         Some(Self {
@@ -89,8 +90,8 @@ impl Terminal {
         self.has_us() || self.has_child(leader)
     }
 
-    /// Makes the group of `leader` the foreground group, if that is ours to do, with the settings that the child had when the
-    /// terminal was taken from it. Says whether it is now.
+    /// Makes the group of `leader` the foreground group, if the terminal is ours to lend, with the settings that the
+    /// child had when the terminal was taken from it. Says whether the group has it now.
     pub(super) fn lend(&mut self, leader: Pid, childs: &mut Option<Termios>) -> bool {
         if !self.is_lendable(leader) {
             return false;
@@ -103,33 +104,33 @@ impl Terminal {
         lent
     }
 
-    /// For a command that is to have the terminal from its first moment on: none where it is not ours to lend.
+    /// The terminal for a child that has it from its start. None if it is not ours to lend.
     pub(crate) fn for_the_start() -> Option<Self> {
         let mut terminal = Self::open().filter(Self::has_us)?;
         terminal.keep_settings();
         Some(terminal)
     }
 
-    /// Gives it to the group of `leader` again if we have it though it was lent.
+    /// Gives it to the group of `leader` again if it was lent and we have it all the same.
     pub(super) fn lend_again(&mut self, leader: Pid) {
         if self.lent && self.has_us() {
             self.give(leader);
         }
     }
 
-    /// The child has it: it took it between fork and exec.
+    /// The child has it: it made its group the foreground group before it became the program.
     pub(super) fn was_taken(&mut self) {
         self.lent = true;
     }
 
-    /// Takes it back from a child that could not be started.
+    /// Takes it back when the child could not be started.
     pub(super) fn take_back_from_none(&self) {
         if let Some(us) = groups::ours() {
             let _ = tcsetpgrp(&self.tty, us);
         }
     }
 
-    /// Makes `group` the foreground group. Says whether it is now.
+    /// Makes `group` the foreground group. Says whether that succeeded.
     pub(super) fn give(&mut self, group: Pid) -> bool {
         if tcsetpgrp(&self.tty, group).is_err() {
             return false;
@@ -138,19 +139,21 @@ impl Terminal {
         true
     }
 
-    /// Sets up the terminal as the child has set up another one, which was `original` and is `now`. What it has not
-    /// touched there stays as it was here.
+    /// Makes the changes here that the child made to its pseudo-terminal, from `original` to `now`. Settings that the
+    /// child did not change there stay as they were here.
     pub(super) fn set_up_as(&mut self, original: &Termios, now: &Termios) {
         let Some(mut settings) = self.settings.clone() else {
             return;
         };
         if now.local_modes != original.local_modes {
-            // The other one began without it; a child that set up anything has decided about it.
+            // `pty` switched ECHO off before the child. A child that changed any local mode has decided about ECHO,
+            // too.
             let original = original.local_modes | LocalModes::ECHO;
             settings.local_modes ^= now.local_modes ^ original;
         }
         settings.input_modes ^= now.input_modes ^ original.input_modes;
-        // Line ends were left alone there, and have to be made here.
+        // Without OPOST the pseudo-terminal passes line ends on unchanged, but the real terminal must make CR LF of
+        // them.
         settings.output_modes ^= (now.output_modes ^ original.output_modes) - OutputModes::OPOST;
         for code in [SpecialCodeIndex::VMIN, SpecialCodeIndex::VTIME] {
             settings.special_codes[code] = now.special_codes[code];
@@ -158,17 +161,17 @@ impl Terminal {
         self.copied = tcsetattr(&self.tty, OptionalActions::Now, &settings).is_ok();
     }
 
-    /// What tells of keys.
+    /// The descriptor to poll for key presses.
     pub(super) fn keys(&self) -> &OwnedFd {
         &self.tty
     }
 
-    /// How much is typed and not read yet.
+    /// How many typed bytes can be read.
     pub(super) fn unread(&self) -> u64 {
         ioctl_fionread(&self.tty).unwrap_or(0)
     }
 
-    /// Reads the typed keys in the child's place. That takes the foreground for a moment, or SIGTTIN would stop us.
+    /// Reads the typed keys instead of the child. That takes the foreground for a moment, or SIGTTIN would stop us.
     pub(super) fn read_keys(&self, leader: Pid, keys: &mut [u8]) -> usize {
         let (Ok(foreground), Some(us)) = (tcgetpgrp(&self.tty), groups::ours()) else {
             return 0;
@@ -181,7 +184,7 @@ impl Terminal {
         read.unwrap_or(0)
     }
 
-    /// Remembers how it is set up, once. In the background the settings may be those of a shell at its prompt.
+    /// Remembers the settings, once. In the background they may be those of a shell at its prompt.
     pub(crate) fn keep_settings(&mut self) {
         if self.settings.is_none() && self.has_us() {
             self.settings = tcgetattr(&self.tty).ok();
@@ -202,7 +205,7 @@ impl Terminal {
         tcgetattr(&self.tty).is_ok_and(|settings| !settings.local_modes.contains(mode))
     }
 
-    /// Whether the child has left the keyboard as it was.
+    /// Whether the child has left the keyboard as it was (termios ICANON, ECHO and ISIG).
     pub(super) fn is_untouched(&self) -> bool {
         let keyboard = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
         let (Some(before), Ok(now)) = (&self.settings, tcgetattr(&self.tty)) else {
@@ -229,8 +232,8 @@ impl Terminal {
         self.lent
     }
 
-    /// Makes us the foreground group again. The child keeps the settings that it made, for it goes on; but with those in
-    /// which Ctrl-C is a key like others we would not hear it, and the child has them again with the next lending.
+    /// Takes the terminal back from a child that is at work, which keeps its settings. But if no key means a signal in
+    /// them, we would not see Ctrl-C: then ours are restored, and the child's are returned for the next lending.
     #[must_use]
     pub(super) fn take_back_from_work(&mut self, leader: Pid) -> Option<Termios> {
         if self.passes_all() {
@@ -246,7 +249,7 @@ impl Terminal {
             if let Some(us) = groups::ours() {
                 let _ = tcsetpgrp(&self.tty, us);
             }
-            // They are kept where the child made them.
+            // The pseudo-terminal keeps the settings that the child made there.
             if std::mem::take(&mut self.copied) {
                 self.restore();
             }
@@ -254,8 +257,8 @@ impl Terminal {
         self.lent = false;
     }
 
-    /// Whether the foreground group is the child's, or one that a shell below it has made. Of a terminal that was lent
-    /// the answer is no if a process above us took it: a shell while we were stopped, or the progrun that runs us.
+    /// Whether the foreground group is the child's, or one that a shell below it has made. No if a process above us
+    /// took a terminal that was lent: a shell while we were stopped, or the progrun that runs us.
     pub(crate) fn has_child(&self, leader: Pid) -> bool {
         tcgetpgrp(&self.tty).is_ok_and(|foreground| {
             let is_below = || groups::ours() != Some(foreground) && !tree::is_above(foreground);
@@ -263,7 +266,7 @@ impl Terminal {
         })
     }
 
-    /// Takes the terminal back from a child that Ctrl-Z has stopped, with the settings that the shell expects. Gives the
+    /// Takes the terminal back from a stopped child, and restores the settings that the shell expects. Returns the
     /// settings that the child had: it gets them again with the next lending.
     #[must_use]
     pub(super) fn take_back_to_stop(&mut self, leader: Pid) -> Option<Termios> {
@@ -275,8 +278,8 @@ impl Terminal {
         childs.flatten()
     }
 
-    /// Takes the terminal back from a child that is gone, whatever it left behind. Says whether what was typed went there
-    /// instead of to our group.
+    /// Takes the terminal back from a child that no longer uses it, whatever settings it left. Says whether typed keys,
+    /// Ctrl-C included, went to the child until now.
     pub(crate) fn take_back_for_good(&mut self, leader: Pid) -> bool {
         let had_keys = self.has_child(leader);
         self.take_back(leader);
@@ -285,7 +288,7 @@ impl Terminal {
     }
 
     fn restore(&self) {
-        // If the terminal is not ours, its settings are another process's business by now.
+        // If the terminal is not ours, another process has set it up by now.
         if let Some(settings) = self.settings.as_ref().filter(|_| self.has_us()) {
             let _ = tcsetattr(&self.tty, OptionalActions::Now, settings);
         }

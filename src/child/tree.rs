@@ -1,10 +1,11 @@
 //! Signals a child's group, kills the descendants that left it, and knows the processes above us.
 //!
-//! A group signal misses everything that called setsid. Where the system lets us find descendants (Linux) they are
+//! A group signal misses every process that called setsid. Where the system lets us find descendants (Linux) they are
 //! killed too, but only in the last step of a stop: a normal end leaves daemons alone, for `progrun -- start-daemon`
-//! must work. Out of reach stay those that run as another user, and orphans that gave up our environment before they were
-//! seen below the child. What we adopt beside them is left alone: a daemon that was started before `exec progrun` is our
-//! sibling's child, and its orphans come to us while we look for the child's.
+//! must work. Out of reach stay descendants that run as another user, and orphans that gave up our environment before
+//! they were seen below the child. Other orphans that we adopt are left alone: a daemon that was started before
+//! `exec progrun` is a child of ours, too, and its orphans come to us while we look for those of the child. When to
+//! signal is not decided here.
 
 use std::iter;
 
@@ -15,7 +16,7 @@ use crate::system::groups;
 use crate::system::signals;
 
 /// Sends `signal` to the group of `leader`, which must not have been reaped, and to a leader that has left its group.
-/// SIGCONT follows whatever asks a process to end, because a stopped group acts on nothing before that.
+/// SIGCONT follows each signal that asks for an end, because a stopped group acts on nothing before that.
 pub(super) fn signal_group(leader: Pid, signal: i32) {
     let Some(signal) = Signal::from_named_raw(signal) else {
         signals::send_real_time(leader, signal);
@@ -29,20 +30,20 @@ pub(super) fn signal_group(leader: Pid, signal: i32) {
 }
 
 fn send(leader: Pid, signal: Signal) {
-    // An error means that no process is left, or that we may signal none: there is nothing to be done about either.
+    // An error means that no process is left, or that we may signal none: either way nothing can be done.
     let _ = kill_process_group(leader, signal);
     if groups::of(leader) != Some(leader) {
         let _ = kill_process(leader, signal);
     }
 }
 
-/// Kills what is left of the group of `leader`, which must not have been reaped, and the leader wherever it is.
+/// Kills the rest of the group of `leader`, which must not have been reaped, and the leader even if it left the group.
 pub(super) fn kill_group(leader: Pid) {
     send(leader, Signal::KILL);
 }
 
-/// Kills the group of `leader` and, on Linux, its descendants wherever they are. Those that nothing connects to it any
-/// more are known by their environment: `tag` is the variable that only they have.
+/// Kills the group of `leader` and, on Linux, its descendants in any group or session. Orphans among them are
+/// recognised by their environment: `tag` is the variable that only they have.
 pub(super) fn kill(leader: Pid, tag: &str) {
     #[cfg(target_os = "linux")]
     linux::kill_descendants(leader, tag);
@@ -51,8 +52,8 @@ pub(super) fn kill(leader: Pid, tag: &str) {
     kill_group(leader);
 }
 
-/// Whether a process group is that of a process that we descend from, or another job of a shell among those. It is asked only
-/// of groups of our session.
+/// Whether `group` is the group of an ancestor of ours, or one that an ancestor started: another job of a shell above
+/// us. Only for groups of our session.
 pub(super) fn is_above(group: Pid) -> bool {
     let session = groups::session(None);
     let started_by = parent(group);
@@ -62,8 +63,8 @@ pub(super) fn is_above(group: Pid) -> bool {
         .any(|process| started_by == Some(process) || groups::of(process) == Some(group))
 }
 
-/// Whether our process group is orphaned: none of its parents is in another group of our session, so none could
-/// continue it, and the system discards what would stop it (SIGTSTP, SIGTTIN, SIGTTOU).
+/// Whether our process group is orphaned (POSIX): no parent of its members is in another group of our session. So no
+/// process could continue it, and the system discards SIGTSTP, SIGTTIN and SIGTTOU for it. Judged by our own ancestors.
 pub(super) fn is_orphaned() -> bool {
     // The usual case where there is no terminal (cron, a service, CI), told without /proc: all above us in the session are in
     // our group.
@@ -71,7 +72,7 @@ pub(super) fn is_orphaned() -> bool {
         return true;
     }
     let mut above = getppid();
-    // One after the other: what is further above than need be would cost a look into /proc.
+    // Step by step: each further ancestor costs a read of /proc.
     while let Some(process) = above.filter(|above| groups::of(*above) == groups::ours()) {
         above = parent(process);
     }
@@ -81,8 +82,8 @@ pub(super) fn is_orphaned() -> bool {
     }
 }
 
-/// Whether our process group has other members than us and those above us, which wait for us: the other commands of a
-/// pipeline, or what a script has left running.
+/// Whether our process group has members other than us and our ancestors, which wait for us: the other commands of a
+/// pipeline, or processes that a script has left running.
 pub(super) fn has_companions() -> bool {
     #[cfg(target_os = "linux")]
     {
@@ -102,7 +103,7 @@ fn parent(process: Pid) -> Option<Pid> {
     linux::Process::read(process)?.parent
 }
 
-/// Unknown elsewhere: of those above us only the nearest and the first are seen.
+/// Unknown elsewhere: of our ancestors, only the parent and the leader of the session are seen.
 #[cfg(not(target_os = "linux"))]
 fn parent(_: Pid) -> Option<Pid> {
     None
@@ -123,16 +124,17 @@ mod linux {
 
     use super::kill_group;
 
-    /// Each round kills what the last one uncovered: a process that is killed leaves its children to us. A fork bomb
-    /// may win some rounds, never all.
+    /// Each round kills the processes that the last one uncovered: a killed process leaves its children to us. A fork
+    /// bomb may win some rounds, never all.
     const ROUNDS: usize = 100;
 
-    /// How many rounds in a row must find no process: a listed one may be gone, and the one it started not listed yet.
+    /// How many rounds in a row must find no process: one may end while /proc is read, and its new child be listed only
+    /// in the next round.
     const QUIET_ROUNDS: usize = 3;
 
     const BETWEEN_ROUNDS: Duration = Duration::from_millis(1);
 
-    /// What /proc says about a process. The time of its start tells it from a stranger who has its number later.
+    /// A process as /proc shows it. The time of its start distinguishes it from a later process with the same number.
     pub(super) struct Process {
         pub(super) pid: Pid,
         pub(super) parent: Option<Pid>,
@@ -145,14 +147,14 @@ mod linux {
             return;
         };
         let us = getpid();
-        // From now on orphans become our children instead of init's, and are found again.
+        // From now on orphans become our children instead of init's (PR_SET_CHILD_SUBREAPER), and are found again.
         let _ = set_child_subreaper(Some(us));
         let mut seen = HashSet::new();
         let mut out_of_reach = HashSet::new();
         let mut quiet = 0;
         for _ in 0..ROUNDS {
             kill_group(leader);
-            // What is older than the leader cannot descend from it.
+            // A process that is older than the leader cannot descend from it.
             let all: Vec<_> = processes()
                 .filter(|process| process.started >= since && process.pid != us)
                 .collect();
@@ -177,7 +179,7 @@ mod linux {
             quiet += 1;
             for process in all.iter().filter(|process| tree.contains(&process.pid)) {
                 if process.is_dead {
-                    // The adopted ones are ours to reap; for the others this is an error.
+                    // Adopted processes are ours to reap; for others this is an error.
                     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
                     if let Ok(Some(_)) = waitid(WaitId::Pid(process.pid), ended) {
                         quiet = 0;
@@ -197,7 +199,6 @@ mod linux {
         let _ = set_child_subreaper(None);
     }
 
-    /// All processes that there are.
     pub(super) fn processes() -> impl Iterator<Item = Process> {
         let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         numbers
@@ -205,7 +206,7 @@ mod linux {
             .filter_map(Process::read)
     }
 
-    /// Whether `tag` is in the environment of the process; of a stranger's we are not told.
+    /// Whether `tag` is in the environment of the process. False for one of another user: the kernel does not show it.
     fn is_tagged(pid: Pid, tag: &str) -> bool {
         std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
             environment
@@ -216,11 +217,11 @@ mod linux {
 
     impl Process {
         pub(super) fn read(pid: Pid) -> Option<Self> {
-            // In one read: the line is never longer.
+            // The line is never longer, and one read gives all of it.
             let mut stat = [0; 2048];
             let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
             let length = file.read(&mut stat).ok()?;
-            // The name stands before these, in parentheses, and may hold anything.
+            // The name of the program comes first, in parentheses, and may contain anything.
             let stat = String::from_utf8_lossy(&stat[..length]);
             let (_, rest) = stat.rsplit_once(") ")?;
             let mut fields = rest.split_ascii_whitespace();
@@ -232,14 +233,14 @@ mod linux {
             })
         }
 
-        /// What no other process ever has.
+        /// Identifies the process for ever: its number alone may be used again.
         fn id(&self) -> (Pid, u64) {
             (self.pid, self.started)
         }
 
         fn kill(&self) -> rustix::io::Result<()> {
             let handle = match pidfd_open(self.pid, PidfdFlags::empty()) {
-                // Before Linux 5.3 there is a moment in which another process may get the number.
+                // Linux before 5.3. Another process may have got the number a moment ago.
                 Err(Errno::NOSYS) => return kill_process(self.pid, Signal::KILL),
                 handle => handle?,
             };
@@ -251,12 +252,12 @@ mod linux {
     }
 }
 
-/// Whether the process has a handler of its own for `signal`; not known everywhere.
+/// Whether the process has a handler of its own for `signal`. False where the system does not tell.
 pub(super) fn catches(pid: Pid, signal: i32) -> bool {
     is_in("SigCgt:", pid, signal)
 }
 
-/// Whether the process ignores `signal`, as under nohup; not known everywhere.
+/// Whether the process ignores `signal`, as under nohup. False where the system does not tell.
 #[must_use]
 pub(crate) fn ignores(pid: i32, signal: i32) -> bool {
     Pid::from_raw(pid).is_some_and(|pid| is_in("SigIgn:", pid, signal))

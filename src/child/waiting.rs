@@ -1,8 +1,9 @@
-//! Which of a child's processes wait for keys, and which were left stopped: seen from outside, in /proc.
+//! Finds the processes of a child that wait for keys, and those that were left stopped: seen from outside, in /proc.
 //!
-//! Nothing tells that a process reads from a terminal, and it need not be stopped to be asked: /proc says in which system
-//! call each thread is, and with which descriptor. Refuses to know what follows from that. Only Linux tells; elsewhere
-//! no process is ever seen to wait, and a child that reads already gets its line though the terminal is ours again.
+//! No event tells that a process reads from a terminal. On Linux, /proc says in which system call each thread is, and
+//! with which descriptors, so no process has to be stopped to be asked. What follows from that is decided by the
+//! worker. On other systems no process is ever seen to wait, and a child that is already in a read gets its line even
+//! when the terminal is ours again.
 
 use std::os::fd::AsFd;
 
@@ -14,13 +15,13 @@ use rustix::process::Pid;
 pub(super) enum Place {
     /// The controlling terminal, under whatever name.
     Controlling,
-    /// Another one: the file system of its file, and its number there. Numbers of terminals are not enough, for a
-    /// container has its own, and they begin at 0 like those outside.
+    /// Another one: the file system of its file, and its inode there. Numbers of terminals are not enough: a container
+    /// has its own, and they begin at 0 like those outside.
     Other(Dev, u64),
 }
 
 impl Place {
-    /// The terminal that `end` is.
+    /// The terminal that is open as `end`.
     pub(super) fn of(end: impl AsFd) -> Option<Self> {
         fstat(end).ok().map(|stat| Self::at(&stat))
     }
@@ -33,11 +34,12 @@ impl Place {
 /// How processes wait for a terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Waiting {
-    /// One is blocked in a read of it, or waits until there is something to read, there and nowhere else.
+    /// A thread is blocked in a read of it, or waits until it can be read, and for no other descriptor.
     pub(super) reads: bool,
-    /// One waits for it among others, as an editor does, and as a program that only relays keys does.
+    /// A thread waits until it can be read, alone or among other descriptors, as an editor does, and a program that
+    /// only relays keys.
     pub(super) watches: bool,
-    /// Of one we are not told, because it runs as another user.
+    /// A process cannot be looked into, because it runs as another user.
     pub(super) is_hidden: bool,
 }
 
@@ -56,9 +58,9 @@ impl Waiting {
 
 /// The processes of this group that were stopped before they had done anything.
 ///
-/// No user stopped them on purpose. A process that is being forked while its group is stopped and continued gets the stop
-/// but not the SIGCONT, and would stay stopped for ever: Linux hands on to it what was sent to the group meanwhile, but not a
-/// SIGCONT without a handler (measured: some 30 in 6,000 such pairs).
+/// No user stopped them on purpose. A process that is being forked while its group is stopped and continued gets the
+/// stop but not the SIGCONT, and would stay stopped for ever: Linux passes on to it the signals that the group got
+/// meanwhile, but not a SIGCONT without a handler (measured: some 30 in 6,000 such pairs).
 pub(super) fn born_stopped(group: Pid) -> Vec<Pid> {
     #[cfg(target_os = "linux")]
     return linux::born_stopped(group);
@@ -80,15 +82,15 @@ mod linux {
 
     use super::{Place, Waiting};
 
-    /// Of a process: it was forked and has not called exec.
+    /// `PF_FORKNOEXEC`: the process was forked and has not called exec.
     const FORKED: u64 = 0x40;
-    /// Terminals have minor numbers and `/dev/tty` has this one, of major 5.
+    /// The device number of `/dev/tty`, major and minor.
     const OWN_TERMINAL: (u32, u32) = (5, 0);
-    /// More descriptors are not looked at.
+    /// The most descriptors of one poll or select that are read.
     const MOST: usize = 4096;
     const POLL_FD: usize = 8;
 
-    /// What /proc says about a process in `stat`.
+    /// A process as its `stat` in /proc shows it.
     struct Process {
         pid: Pid,
         state: u8,
@@ -96,7 +98,7 @@ mod linux {
         /// The number of its controlling terminal.
         terminal: u64,
         flags: u64,
-        /// Page faults that took no disk, and ticks of its own and of the system for it.
+        /// Minor page faults, and CPU ticks in user mode and in the kernel (`minflt`, `utime`, `stime`).
         used: [u64; 3],
     }
 
@@ -104,7 +106,7 @@ mod linux {
         fn read(pid: Pid) -> Option<Self> {
             let stat = read(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
             let stat = String::from_utf8_lossy(&stat);
-            // The name stands before these, in parentheses, and may hold anything.
+            // The name of the program comes first, in parentheses, and may contain anything.
             let (_, rest) = stat.rsplit_once(") ")?;
             let fields: Vec<_> = rest.split_ascii_whitespace().collect();
             let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
@@ -112,7 +114,7 @@ mod linux {
                 pid,
                 state: *fields.first()?.as_bytes().first()?,
                 group: fields.get(2)?.parse().ok()?,
-                // A signed number; none is 0.
+                // A signed number; 0 is none.
                 terminal: fields.get(4)?.parse::<i64>().ok()?.cast_unsigned() & 0xffff_ffff,
                 flags: number(6)?,
                 used: [number(7)?, number(11)?, number(12)?],
@@ -135,7 +137,7 @@ mod linux {
         }
     }
 
-    /// The processes of these groups, without those that are gone.
+    /// The processes of these groups, except those that have ended.
     fn members(groups: &[Pid]) -> impl Iterator<Item = Process> {
         let numbers = read_dir("/proc").into_iter().flatten().flatten();
         numbers
@@ -150,7 +152,7 @@ mod linux {
     pub(super) fn born_stopped(group: Pid) -> Vec<Pid> {
         members(&[group])
             .filter(|process| {
-                // The one fault is the writing down of its number.
+                // One fault comes from the store of its own number in its memory (CLONE_CHILD_SETTID).
                 let [faults, own, system] = process.used;
                 process.state == b'T'
                     && process.flags & FORKED != 0
@@ -173,7 +175,7 @@ mod linux {
                             call.look(&folder, &process, place, &mut all);
                         }
                     }
-                    // One that is gone waits for nothing.
+                    // A thread that is gone waits for nothing.
                     Err(_) => all.is_hidden |= task.path().exists(),
                 }
             }
@@ -188,7 +190,7 @@ mod linux {
     }
 
     impl Call {
-        /// None if the thread runs, or is in none.
+        /// None if the thread is in no system call.
         fn parse(text: &str) -> Option<Self> {
             let mut words = text.split_ascii_whitespace();
             let number = words.next()?.parse().ok()?;
@@ -200,7 +202,7 @@ mod linux {
             Some(Self { number, arguments })
         }
 
-        /// Notes in `all` how it waits at `place`.
+        /// Notes in `all` how the thread waits at `place`.
         fn look(&self, folder: &str, process: &Process, place: Place, all: &mut Waiting) {
             let [first, second, ..] = self.arguments;
             let is_there = |descriptor: &u64| {
@@ -255,7 +257,7 @@ mod linux {
         Some(bytes)
     }
 
-    /// The descriptors of which poll is to tell when they can be read.
+    /// The descriptors for which this `poll` waits until they can be read.
     fn polled(folder: &str, at: u64, count: u64) -> Vec<u64> {
         let count = usize::try_from(count).unwrap_or(MOST).min(MOST);
         let bytes = memory(folder, at, count * POLL_FD).unwrap_or_default();
@@ -272,7 +274,7 @@ mod linux {
             .collect()
     }
 
-    /// The same of select.
+    /// The same for `select`.
     fn selected(folder: &str, count: u64, at: u64) -> Vec<u64> {
         const WORD: usize = size_of::<libc::c_ulong>();
         let count = usize::try_from(count).unwrap_or(MOST).min(MOST);
@@ -288,7 +290,7 @@ mod linux {
             .collect()
     }
 
-    /// The same of an epoll descriptor.
+    /// The same for an epoll descriptor.
     fn in_epoll(folder: &str, descriptor: u64) -> Vec<u64> {
         let info = read_to_string(format!("{folder}/fdinfo/{descriptor}")).unwrap_or_default();
         let entries = info.lines().filter_map(|line| line.strip_prefix("tfd:"));

@@ -1,18 +1,19 @@
-//! When to start the watcher: a tiny process that outlives progrun only if progrun is killed, and then kills what is left of
-//! the child's group. What the process itself does is in `system::watcher`. Only Linux has one.
+//! Decides when to start the watcher: a tiny process that outlives progrun only if progrun is killed, and then kills
+//! the rest of the child's group. The process itself is in `system::watcher`. Only Linux has one.
 //!
 //! When progrun is killed, the kernel closes the channel and sends the child SIGTERM (`PR_SET_PDEATHSIG`). A child that
-//! ignores both would run on unseen, and so would its descendants. The watcher is a member of the child's group, so that
-//! the number of the group is not reused (unless the child has a session of its own). It holds the read end of a pipe whose
-//! write end only progrun has. When the pipe hangs up, the watcher continues the group, because a stopped process does not
-//! act on SIGTERM, waits, and kills it.
+//! ignores both would run on unseen, and so would its descendants. The watcher is a member of the child's group, so the
+//! number of the group is not reused (unless the child has a session of its own). It holds the read end of a pipe whose
+//! write end only progrun has. When the pipe hangs up, the watcher continues the group, because a stopped process does
+//! not act on SIGTERM, then waits, and kills it.
 //!
-//! A fork is expensive for a command that takes a millisecond. So the watcher starts when the child has written something,
-//! has the terminal, or has run for a moment ([`SHORT`]). If progrun is killed before that, there is only the SIGTERM to the
-//! child itself; but the killer would have to learn progrun's number, and the child to ignore SIGTERM, within that moment.
+//! A fork is expensive for a command that takes a millisecond. So the watcher starts when the child has written
+//! something, has the terminal, or has run for a moment: [`SHORT`], and longer where other children run. If progrun is
+//! killed before that, only the child itself gets SIGTERM; but the killer would have to learn progrun's number, and the
+//! child to ignore SIGTERM, within that moment.
 //!
-//! Its second use: a signal to the whole group stays pending in the watcher. That tells a Ctrl-C on a lent terminal from a
-//! `kill` of the child.
+//! Its second use: a signal to the whole group stays pending in the watcher. That tells a Ctrl-C on a lent terminal
+//! from a `kill` of the child.
 
 use std::time::{Duration, Instant};
 
@@ -75,10 +76,10 @@ impl Watcher {
         }
     }
 
-    /// The child wrote something. The reader of that may kill progrun, and rely on the watcher from then on.
+    /// The child wrote something. A reader of that may kill progrun, and rely on the watcher from then on.
     pub(super) fn heard_of_child(&mut self) {
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        // A child that has ended needs none.
+        // A child that has ended needs no watcher.
         if self.due.is_some() && matches!(waitid(WaitId::Pid(self.leader), ended), Ok(None)) {
             self.start();
         }

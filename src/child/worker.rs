@@ -1,8 +1,8 @@
 //! The thread that serves a child: one `poll` over all that can happen to it.
 //!
-//! Its state has four parts, each in its own file: the child as a process (`Process`), its reports (`Intake`), its output
-//! (`Outputs`), and its use of the terminal (`Guest`). The worker waits, reads, and hands each event to the part concerned.
-//! When to stop the child is not decided here.
+//! Its state has four parts, each in its own file: the child as a process (`Process`), its reports (`Intake`), its
+//! output (`Outputs`), and its use of the terminal (`Guest`). The worker waits, reads, and passes each event to the
+//! part concerned. When to stop the child is not decided here.
 
 use std::io;
 use std::sync::Arc;
@@ -56,11 +56,11 @@ pub(super) struct Worker<'a> {
     wait_output: bool,
     /// Whether reading stops as soon as the child is gone.
     discards: bool,
-    /// Whether the child may have changed its state, or an order may have come.
+    /// Whether to check the child and the orders: a wake-up came, or the child may have changed its state.
     woken: bool,
 }
 
-/// What `poll` may find ready, besides the wake-up pipe.
+/// A descriptor that `poll` may find ready, besides the wake-up pipe.
 #[derive(Clone, Copy)]
 enum Source {
     /// The child has ended.
@@ -194,7 +194,7 @@ impl<'a> Worker<'a> {
             self.guest.terminal = terminal;
             self.guest.may_have_taken = true;
         }
-        // The terminal went back before this order came, or the child is gone and would never return it.
+        // The worker returned the terminal before this order came, or the child is gone and would never return it.
         if self.guest.terminal.is_none() || self.process.is_gone() {
             self.guest.refuse();
             return;
@@ -202,8 +202,9 @@ impl<'a> Worker<'a> {
         // A pending record of a meter, settled later, would take the terminal back from a question on the same line.
         let settled = self.intake.settle_all();
         self.bring(settled);
-        // The watcher sees whether a Ctrl-C went to the group. It starts before the lending: it would delay the SIGCONT, and a
-        // Ctrl-Z between the lending and the SIGCONT is lost.
+        // The watcher sees whether a Ctrl-C went to the group, so it must run before the child has the terminal.
+        // Started between the lending and the SIGCONT, it would delay the SIGCONT, and that discards a Ctrl-Z from in
+        // between.
         self.process.watcher.start();
         let lent = self.guest.lend();
         tree::signal_group(self.process.pid, libc::SIGCONT);
@@ -275,8 +276,8 @@ impl<'a> Worker<'a> {
         if self.discards {
             return true;
         }
-        // If the child never used its channel, a process that still holds it is a bystander, and the worker does not wait for
-        // it. But it polls once, because a child may be gone before its first report was read.
+        // If the child never used its channel, a process that still holds it is a bystander, and the worker does not
+        // wait for it. But it polls once, because a child may be gone before its first report was read.
         let channel_open = self.intake.channel().is_some()
             && (self.intake.channel_was_used() || !drain.has_been_empty());
         let unheard = self.intake.clients.is_open() && !drain.has_been_empty();
@@ -407,8 +408,8 @@ impl<'a> Worker<'a> {
         if woken {
             self.orders.woken.clear();
         }
-        // Stops first: taking the terminal back at a report would undo a Ctrl-Z that came just before it.
-        // Reports last: a report takes the terminal back, and output from before it belongs above the bars.
+        // Stops first: taking the terminal back at a report would undo a Ctrl-Z that came just before it. Reports last:
+        // a report takes the terminal back, and the output before it belongs above the bars.
         if self.guest.is_lent() {
             self.check_child()?;
         }
@@ -472,7 +473,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Carries out the terminal requests in the buffer. Output from before the child took the screen is handed on first,
+    /// Carries out the terminal requests in the buffer. The output before the child took the screen is handed on first,
     /// because it belongs above the bars.
     fn serve_pty(&mut self, stream: Stream, verdicts: &mut Verdicts) {
         let Some(pty) = &mut self.guest.ptys[stream as usize] else {
@@ -540,7 +541,8 @@ impl<'a> Worker<'a> {
         self.intake.hand_on(batch);
     }
 
-    /// When to sample the child from outside. None while it is stopped or has the terminal.
+    /// When to sample the child from outside. None while it is stopped or has the terminal, and once it reports or is
+    /// gone.
     fn observe_at(&self) -> Option<Instant> {
         let observer = self.intake.observer.as_ref()?;
         let may = !self.process.stopped && !self.guest.is_lent() && !self.process.is_gone();

@@ -1,8 +1,10 @@
-//! The children of this process: which there are, and how each of them ends (`wait4`).
+//! The children of this process: how many there are, and how each of them ends (`wait4`). What a child is for is not
+//! known here.
 //!
-//! The first process of a PID namespace is given the orphans of that namespace, and has to reap them. An orphan is a child
-//! that is not in the list here. So the list is locked while a child is made and entered, and while one is reaped and taken
-//! out: a child that ended before it was in the list, or that was reaped by another thread, would lose its exit status.
+//! The first process of a PID namespace is given the orphans of that namespace, and must reap them. An orphan is a
+//! child that is not in the list here. So that process locks the list while it makes and enters a child, and every
+//! process locks it while it reaps one and takes it out. Otherwise [`reap_orphans`] could take a child for an orphan,
+//! and the child's exit status would be lost.
 #![expect(unsafe_code, reason = "what a single child used has no safe interface")]
 
 use std::collections::BTreeSet;
@@ -28,13 +30,12 @@ pub(crate) fn children() -> usize {
     known().len()
 }
 
-/// Enters the child that `make` makes. One that could not become the program has been a child for a moment, which `make`
-/// reaps.
+/// Makes a child and enters it in the list. A child that could not become the program is reaped by `make`.
 pub(super) fn entered<T>(
     make: impl FnOnce() -> io::Result<T>,
     number: impl FnOnce(&T) -> Pid,
 ) -> io::Result<T> {
-    // No other process is given orphans, and none of its threads has to wait for another one.
+    // Only the first process is given orphans. In any other, threads that make children need not wait for each other.
     let list = (std::process::id() == 1).then(known);
     let child = make()?;
     list.unwrap_or_else(known)
@@ -48,12 +49,12 @@ pub(crate) struct Reaped {
     pub(crate) status: ExitStatus,
     pub(crate) user_time: Duration,
     pub(crate) system_time: Duration,
-    /// The most memory that was resident at a time, in bytes.
+    /// The most memory that was resident at one time, in bytes.
     pub(crate) max_rss: u64,
 }
 
-/// Whether a child was stopped or continued, and its worker has not seen it yet. Where the system does not tell, it may have
-/// been. A child that has ended is not asked about here: its worker has a handle of it, or else has to look as well.
+/// Whether a child was stopped or continued, and its worker has not seen it yet. Always, where the system does not
+/// tell. An ended child does not count: its worker polls a pidfd, or checks the child at intervals.
 pub(crate) fn may_have_changed() -> bool {
     let changes = WaitIdOptions::STOPPED
         | WaitIdOptions::CONTINUED
@@ -62,7 +63,7 @@ pub(crate) fn may_have_changed() -> bool {
     !cfg!(target_os = "linux") || matches!(waitid(WaitId::All, changes), Ok(Some(_)))
 }
 
-/// Reaps a child that has ended. From here on its number may belong to a stranger: nothing may be signalled any more.
+/// Reaps a child that has ended. From here on its number may belong to another process and must not be signalled.
 pub(crate) fn reap(child: Pid) -> io::Result<Reaped> {
     let mut list = known();
     let reaped = wait(child);
@@ -97,7 +98,7 @@ fn wait(child: Pid) -> io::Result<Reaped> {
         status: ExitStatus::from_raw(status),
         user_time: duration(usage.ru_utime),
         system_time: duration(usage.ru_stime),
-        // Kibibytes, but for macOS, which counts bytes.
+        // In KiB, except on macOS, which counts bytes.
         max_rss: if cfg!(target_os = "macos") {
             max_rss
         } else {
@@ -113,15 +114,15 @@ fn duration(time: libc::timeval) -> Duration {
     )
 }
 
-/// Reaps the orphans that come to the first process of a PID namespace, and to no other. While a child waits to be reaped,
-/// others may wait with it.
+/// Reaps orphans, in the first process of a PID namespace. The system names one ended child at a time: while that is a
+/// known child, the orphans behind it wait until its worker has reaped it.
 pub(crate) fn reap_orphans() {
     if std::process::id() != 1 {
         return;
     }
     let list = known();
     loop {
-        // SAFETY: plain data of ours, for which all-zero bytes are valid, and which is there as long as the calls.
+        // SAFETY: plain data of ours, for which all-zero bytes are valid, and which lives as long as the calls.
         unsafe {
             let mut ended: libc::siginfo_t = std::mem::zeroed();
             let look = libc::WEXITED | libc::WNOHANG;

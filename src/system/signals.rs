@@ -1,7 +1,8 @@
 //! Masks and dispositions of signals, and stopping and ending this process.
 //!
-//! None of the crates that we have offers a safe interface to the mask of a thread and the disposition of a signal. All that
-//! is handed to the system here is plain data of this file's own, for which all-zero bytes are valid.
+//! No crate that we depend on directly has a safe interface to the signal mask of a thread and the disposition of a
+//! signal. The system gets only plain data from here, for which all-zero bytes are valid. What a signal means for the
+//! run is not known here.
 #![expect(
     unsafe_code,
     reason = "signal masks and dispositions have no safe interface"
@@ -44,8 +45,8 @@ impl Drop for Blocked {
     }
 }
 
-/// Unblocks `signals` in this thread and those that it will start: a caller may have blocked them, and a program that
-/// waits for a blocked SIGCHLD waits for ever.
+/// Unblocks `signals` in this thread and the threads that it will start: the caller of progrun may have blocked them,
+/// and a program that waits for a blocked SIGCHLD waits for ever.
 pub(crate) fn unblock(signals: &[i32]) {
     // SAFETY: as above.
     unsafe {
@@ -69,8 +70,8 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     }
 }
 
-/// Keeps `signals` from this thread and those that it will start. For SIGTTOU that means: this program may write to its
-/// terminal and hand it on also while it is in the background. A mask, unlike "ignored", does not reach the child.
+/// Blocks `signals` in this thread and the threads that it will start. With SIGTTOU blocked, this program may write to
+/// its terminal and hand it on even in the background. A mask, unlike an ignored signal, does not reach the child.
 pub(crate) fn block(signals: &[i32]) {
     // SAFETY: as above.
     unsafe {
@@ -83,12 +84,12 @@ pub(crate) fn block(signals: &[i32]) {
     }
 }
 
-/// What a child does to its signals before it is another program: default handlers and an empty mask. What was ignored stays
-/// ignored, for nohup means it; but for SIGPIPE, which Rust's runtime ignores in this process.
+/// Resets the signals of a child before it becomes the program: default handlers and an empty mask. An ignored signal
+/// stays ignored, as nohup means it to be, except SIGPIPE, which Rust's runtime or `start.rs` ignores in this process.
 pub(crate) fn reset() {
     // SAFETY: async-signal-safe system calls on plain data.
     unsafe {
-        // Handlers go before the mask opens: a signal that waits behind it must not run our handler here.
+        // Handlers first: once the mask is empty, a pending signal must not run our handler here.
         let mut action: libc::sigaction = std::mem::zeroed();
         for signal in 1..=LAST {
             let handled = libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
@@ -109,7 +110,8 @@ pub(crate) fn reset() {
     }
 }
 
-/// Sends a real-time signal to the group of `leader`, which must not have been reaped. rustix knows only those with a name.
+/// Sends a real-time signal to the group of `leader`, which must not have been reaped. rustix knows only signals with a
+/// name.
 pub(crate) fn send_real_time(leader: Pid, signal: i32) {
     // SAFETY: sends a signal to a group of the child's, or is an error.
     unsafe {
@@ -117,8 +119,8 @@ pub(crate) fn send_real_time(leader: Pid, signal: i32) {
     }
 }
 
-/// Ends this process, or its group, as `signal` does by default. Returns only if it does not: for the first process of a
-/// container.
+/// Ends this process, or its group, as `signal` does by default. Returns only if the system discards the signal, as for
+/// the first process of a container.
 pub(crate) fn die_by(signal: i32, scope: Scope) {
     set_default(signal);
     unblock(&[signal]);
@@ -137,11 +139,12 @@ pub(crate) fn handle(signal: i32, came: Arc<AtomicBool>, wake: Wake) -> io::Resu
         came.store(true, Ordering::Release);
         wake.wake();
     };
-    // SAFETY: the handler changes an atomic and writes to a pipe, which both are async-signal-safe; and it does not panic.
+    // SAFETY: the handler changes an atomic and writes to a pipe, both of which are async-signal-safe, and it does not
+    // panic.
     unsafe { signal_hook::low_level::register(signal, handler) }.map(drop)
 }
 
-/// Whether one of `signals` was sent to this process or thread, and waits because it is blocked.
+/// Whether one of `signals` was sent to this process or thread and is pending, because it is blocked.
 pub(crate) fn is_pending(signals: &[i32]) -> bool {
     // SAFETY: a set is plain data, for which all-zero bytes are valid; the calls fill it in and read it.
     unsafe {
@@ -152,7 +155,7 @@ pub(crate) fn is_pending(signals: &[i32]) -> bool {
     }
 }
 
-/// Has `signal` do what it does by default.
+/// Restores the default action of `signal`.
 pub(crate) fn set_default(signal: i32) {
     // SAFETY: plain data, which the call only reads.
     unsafe {
@@ -162,20 +165,20 @@ pub(crate) fn set_default(signal: i32) {
     }
 }
 
-/// Whether SIGCONT came since it was last asked.
+/// Whether SIGCONT came since this was cleared.
 static CONTINUED: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn note_continued(_: libc::c_int) {
     CONTINUED.store(true, Ordering::SeqCst);
 }
 
-/// Who is to be stopped, or to die.
+/// The processes to stop or to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// This process alone: the others of its group know already, or are not meant.
+    /// This process alone: the other members of its group got the signal already, or are not meant.
     Process,
-    /// The whole group, as the terminal does it: or the script that we are part of would wait for us while its own
-    /// shell waits for the script.
+    /// The whole group, as the terminal does it. Otherwise the script that we are part of would wait for us while its
+    /// own shell waits for the script.
     Group,
 }
 
@@ -188,13 +191,13 @@ impl Scope {
     }
 }
 
-/// Stops this process, or its group, as `signal` does by default, and returns when it is continued: how long that took.
-/// None if it was not stopped.
+/// Stops this process, or its group, as `signal` does by default, and returns when it is continued, with the time that
+/// it was stopped. None if it was not stopped.
 ///
-/// By the signal and not by SIGSTOP: in an orphaned process group, which no process could continue, the system discards
-/// the signal, and this returns at once.
+/// Not with SIGSTOP: in an orphaned process group, which no process could continue, the system discards `signal`, and
+/// this returns at once.
 ///
-/// The other threads have SIGCONT blocked (see [`block`]), so that it comes to this one, and before `kill` returns.
+/// The other threads have SIGCONT blocked (see [`block`]), so it comes to this thread, before `kill` returns.
 #[must_use]
 pub(crate) fn stop_by(signal: i32, scope: Scope) -> Option<Duration> {
     let before = Instant::now();
@@ -215,7 +218,7 @@ pub(crate) fn stop_by(signal: i32, scope: Scope) -> Option<Duration> {
         libc::sigaddset(&raw mut set, signal);
         libc::sigaddset(&raw mut set, libc::SIGCONT);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
-        // One of earlier, which waited, has arrived by now.
+        // An earlier SIGCONT that was pending has arrived by now.
         CONTINUED.store(false, Ordering::SeqCst);
         libc::kill(scope.pid(), signal);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());

@@ -1,10 +1,12 @@
 //! Starts another program, in a process group of its own or a session of its own.
 //!
-//! Responsible for the steps between this process and the program: descriptors get their numbers, signals their defaults,
-//! and the life of the child is bound to this process; the program is looked for along `PATH`. What the descriptors are for is not known here.
+//! Responsible for the steps between this process and the program: descriptors get their numbers, signals their
+//! defaults, the life of the child is bound to this process, and the program is searched for along `PATH`. What the
+//! descriptors are for is not known here.
 //!
-//! On Linux the child shares the memory of this process until it is the program (`clone.rs`); a fork would copy the mappings
-//! of all stacks and arenas, which costs more than all the rest of a short run. Other systems fork (`fork.rs`).
+//! On Linux the child shares the memory of this process until it becomes the program (`clone.rs`): a fork would copy
+//! the mappings of all stacks and arenas, which costs more than all the rest of a short run. Other systems fork
+//! (`fork.rs`).
 
 use std::ffi::OsString;
 use std::io;
@@ -20,14 +22,15 @@ mod clone;
 #[cfg(not(target_os = "linux"))]
 mod fork;
 
-/// What is to be started, and how.
+/// The program to start, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan<'a> {
-    /// The program, which is looked for in `PATH` if it has no slash, and its arguments.
+    /// The program, which is searched for in `PATH` if it has no slash, and its arguments.
     pub(crate) command: &'a [OsString],
-    /// The variables of its environment that are not as in ours; none: not there at all.
+    /// The variables that differ from our environment. None: removed.
     pub(crate) variables: &'a [(&'a str, Option<OsString>)],
-    /// Descriptors of ours, and the number that each has in the child. All others are as they are here.
+    /// Descriptors of ours, and the number that each has in the child. The child inherits all others that are not
+    /// close-on-exec.
     pub(crate) moves: &'a [(BorrowedFd<'a>, RawFd)],
     /// Descriptors that are closed in the child.
     pub(crate) closed: &'a [RawFd],
@@ -42,7 +45,7 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct Started {
     /// Its number, which is also that of its process group.
     pub(crate) pid: Pid,
-    /// A handle of it, close-on-exec, which becomes readable when it ends. None where the system has none.
+    /// Its pidfd, close-on-exec, which becomes readable when it ends. None where the system has none.
     pub(crate) pidfd: Option<OwnedFd>,
 }
 
@@ -54,7 +57,7 @@ impl Plan<'_> {
     pub(crate) fn start(&self) -> io::Result<Started> {
         reap::entered(
             || {
-                // A signal in the child would run handlers of ours there, and those write into our pipes.
+                // A signal in the child would run our handlers, and these write into our pipes.
                 let _blocked = Blocked::all();
                 #[cfg(target_os = "linux")]
                 return clone::start(self);

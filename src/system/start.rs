@@ -1,8 +1,8 @@
-//! How this process begins, and what of its memory is set up then.
+//! How this process begins, and the setting of its memory that is made then.
 //!
-//! Before `main`, std reads `/proc/self/maps` and gives each thread a second stack, in order to say more of the overflow of a
-//! stack than that it was one. That is a tenth of a run that is over at once. So with the GNU C library the program has a
-//! `main` of its own, and does here what else std does before.
+//! Before `main`, std reads `/proc/self/maps` and prepares a second stack for each thread, only to say in which thread
+//! a stack overflowed. That takes a tenth of the time of a run that is over at once. So with the GNU C library the
+//! program has a `main` of its own, and does here what else std does before it.
 #![expect(unsafe_code, reason = "what std does before `main` is not safe")]
 
 use std::fs::File;
@@ -15,7 +15,8 @@ use super::closed;
 #[macro_export]
 macro_rules! entry {
     () => {
-        // SAFETY: it is the only `main`, and what the C library expects of it; std knows the arguments without it.
+        // SAFETY: it is the only `main`, with the signature that the C library expects; std finds the arguments without
+        // it.
         #[unsafe(no_mangle)]
         extern "C" fn main(_count: i32, _words: *const *const u8) -> i32 {
             $crate::internals::prepare();
@@ -26,19 +27,19 @@ macro_rules! entry {
     };
 }
 
-/// What std does before `main`, as far as anything here depends on it; and one arena of memory for all threads: each further
-/// one would have to be mapped, and the threads of a run wait more than they allocate.
+/// Does what std does before `main`, as far as anything here depends on it. Also limits memory to one arena for all
+/// threads: each further one would have to be mapped, and the threads of a run wait more than they allocate.
 pub fn prepare() {
     // A file of ours with the number of a standard stream would be taken for that stream.
     for _ in (0..3).filter(|number| closed::was_closed(*number)) {
-        // It gets the lowest number that is free.
+        // It gets the lowest number that is free, which is that of the closed stream.
         if let Ok(nowhere) = File::options().read(true).write(true).open("/dev/null") {
             forget(nowhere);
         }
     }
     // SAFETY: changes the disposition of one signal, and a setting of the allocator, before there is another thread.
     unsafe {
-        // A write to a pipe without a reader is an error, not the end of us.
+        // A write to a pipe without a reader must be an error (EPIPE), and not end this process.
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         libc::mallopt(libc::M_ARENA_MAX, 1);
     }

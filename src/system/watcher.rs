@@ -1,9 +1,9 @@
 //! The process of the watcher: a fork that never runs a program.
 //!
-//! It makes plain system calls, and has a memory of its own, for the kernel's OOM killer kills all processes that share one.
-//! It holds no descriptor but the pipe and a handle of the leader, so that no end of file waits for it. All signals are
-//! blocked in it: only SIGKILL and SIGSTOP reach it, and none makes it leave a core. Its exit signal is 0, so that no `wait`
-//! finds it but the one in this file. When it is started, and what for, is not known here.
+//! It makes plain system calls, and has a memory of its own, because the kernel's OOM killer kills all processes that
+//! share one. It holds no descriptor but the pipe and a pidfd of the leader, so it delays no end of file. All signals
+//! are blocked in it: only SIGKILL and SIGSTOP reach it, and no signal makes it leave a core dump. Its exit signal is
+//! 0, so no `wait` finds it but the one in this file. When it is started, and what for, is not known here.
 #![expect(unsafe_code, reason = "a fork without a program has no safe interface")]
 
 use std::ffi::CStr;
@@ -17,38 +17,39 @@ use rustix::process::Pid;
 
 use super::signals::Blocked;
 
-/// How often the watcher looks whether anything is left of the group, once its time runs.
+/// How often the watcher checks whether the group is empty, once progrun is gone.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Not after us: `pkill -9 progrun` is one of the cases that it is there for.
+/// The name of the process, other than ours: `pkill -9 progrun` is one of the cases that it is for.
 const NAME: &CStr = c"run-watcher";
 
-/// The process. It leaves when the value is dropped.
+/// The process. It ends when the value is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: libc::pid_t,
-    /// Hangs up when we are gone, whatever we died of.
+    /// Hangs up when this process ends, for whatever reason.
     _end: OwnedFd,
 }
 
 impl Process {
-    /// None where the system has no room for one: a run without a watcher is better than none.
+    /// None if the system makes no process: a run without a watcher is better than none.
     pub(crate) fn start(leader: Pid, patience: Duration) -> Option<Self> {
         let (hang_up, end) = io::pipe().ok()?;
         let (mut ready, open) = io::pipe().ok()?;
         let leader = leader.as_raw_nonzero().get();
-        // A signal in the watcher would run our handlers, and write into our self-pipes.
+        // A signal in the watcher would run our handlers, and these write into our pipes.
         let blocked = Blocked::all();
-        // SAFETY: a fork, with no flag and no signal at its end. The new process has one thread, which makes system
-        // calls on plain numbers and never returns; it takes no lock that another thread may have held.
+        // SAFETY: a fork with no flag and no exit signal. The new process has one thread, which makes system calls on
+        // plain numbers and never returns; it takes no lock that another thread may have held.
         let pid = unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) };
         if pid == 0 {
             watch(hang_up.as_raw_fd(), leader, patience);
         }
         drop(blocked);
         let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0)?;
-        // Until the watcher runs it has the read end of the channel, too: on a busy machine a write of the child after
-        // a cancel request succeeded. The end of file comes when it has let go of everything.
+        // The watcher begins with a copy of the channel's read end. On a busy machine a write of the child succeeded
+        // after a cancel request, because the watcher had not run yet. The end of file comes when it has closed
+        // everything.
         drop(open);
         let _ = ready.read_to_end(&mut Vec::new());
         Some(Self {
@@ -59,7 +60,7 @@ impl Process {
 }
 
 impl Process {
-    /// Whether `signal` was sent to it, for it was sent to all members of the group. All signals are blocked there, and
+    /// Whether `signal` was sent to the group, of which the watcher is a member. All signals are blocked there, and
     /// stay pending.
     pub(crate) fn saw(&self, signal: i32) -> Option<bool> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
@@ -84,22 +85,23 @@ impl Drop for Process {
     }
 }
 
-/// What the watcher does.
+/// The life of the watcher.
 fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
     // SAFETY: system calls on plain numbers, each of them async-signal-safe.
     unsafe {
         let is_member = libc::setpgid(0, leader) == 0;
-        // Of a session of its own (see `child/spawn.rs`) we cannot be a member. Nor shall what kills our group kill us then.
+        // A leader with a session of its own (see `child/spawn.rs`): its group takes no member from another session.
+        // The watcher must still leave our group, or a SIGKILL for that would end it, too.
         let is_session = !is_member && libc::getsid(leader) == leader;
         if is_session {
             libc::setsid();
         }
         libc::dup2(hang_up, 0);
         if libc::syscall(libc::SYS_close_range, 1, libc::c_uint::MAX, 0) != 0 {
-            // Linux before 5.9. A watcher that keeps all our descriptors open does more harm than none.
+            // Linux before 5.9. A watcher that keeps all our descriptors open does more harm than no watcher.
             libc::_exit(0);
         }
-        // For a leader that leaves its group: a handle, because its number may be a stranger's one day.
+        // A pidfd, for a leader that leaves its group: its number may be another process's one day.
         let handle = libc::syscall(libc::SYS_pidfd_open, leader, 0);
         let handle = RawFd::try_from(handle).unwrap_or(-1);
         libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
@@ -113,7 +115,7 @@ fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
             let leader_is_gone = handle < 0 || is_ready(handle, 0);
             let is_over = match (is_member, is_session) {
                 (true, _) => is_alone(leader),
-                // Nothing pins the number once the group is empty: it is looked often enough to see that first.
+                // No member pins the number once the group is empty: the checks are frequent enough to see that first.
                 (_, true) => is_empty(leader),
                 (false, false) => true,
             };
@@ -136,7 +138,7 @@ fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
     }
 }
 
-/// Whether there is something to read, an end of file included, within so many milliseconds.
+/// Whether the descriptor can be read, an end of file included, within so many milliseconds.
 fn is_ready(descriptor: RawFd, milliseconds: libc::c_int) -> bool {
     let mut polled = libc::pollfd {
         fd: descriptor,
@@ -147,8 +149,8 @@ fn is_ready(descriptor: RawFd, milliseconds: libc::c_int) -> bool {
     unsafe { libc::poll(&raw mut polled, 1, milliseconds) > 0 }
 }
 
-/// Whether the group of `leader` has no member but this process, which looks from outside and is a member again
-/// afterwards.
+/// Whether the group of `leader` has no member but this process, which leaves the group to find out, and then joins it
+/// again.
 fn is_alone(leader: libc::pid_t) -> bool {
     // SAFETY: system calls on plain numbers.
     unsafe {

@@ -1,21 +1,21 @@
-//! What Linux tells of a process in /proc: its children, what it used, which files it has open and how far into each.
+//! Reads, in Linux's /proc, the children of a process, its usage, its open files and the position in each.
 //!
-//! Reads and parses; draws no conclusions. What cannot be read, because the process is gone or another user's, counts as
-//! missing. Nothing here waits for a disk or a server except [`size`], which says so.
+//! Draws no conclusions. Data that cannot be read, because the process is gone or another user's, counts as missing.
+//! Nothing here waits for a disk or a server except [`size`].
 
 use std::fs::File;
 use std::io::Read;
 use std::ops::AddAssign;
 use std::path::PathBuf;
 
-/// What a process used, in all its life, and its children that it has waited for.
+/// The usage of a process since its start, with that of the children that it has waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     /// Processor time, in ticks.
     pub(super) ticks: u64,
-    /// Bytes that came out of system calls that read, and into those that write: of files, pipes, terminals.
+    /// Bytes that its system calls read and wrote: of files, pipes and terminals.
     pub(super) transferred: [u64; 2],
-    /// Bytes that were read from disks, and that are to be written to them.
+    /// Bytes that were read from disks and written to them.
     pub(super) stored: [u64; 2],
 }
 
@@ -42,11 +42,13 @@ pub(super) struct Open {
     pub(super) number: i32,
     pub(super) path: PathBuf,
     pub(super) position: u64,
-    /// Whether it is there to be read, and nothing else: what is written too, or has no name any more, is scratch paper.
+    /// Whether it is only read. A file that is written as well, or has no name any more, is the process's own scratch
+    /// file.
     pub(super) reads: bool,
 }
 
-/// The process and its descendants, at most so many, found by looking at no more than `tasks` of their threads.
+/// The process and its descendants, at most `processes` of them, found by looking at no more than `tasks` of their
+/// threads.
 pub(super) fn tree(root: i32, processes: usize, mut tasks: usize) -> Vec<i32> {
     let mut tree = vec![root];
     let mut next = 0;
@@ -69,10 +71,10 @@ pub(super) fn tree(root: i32, processes: usize, mut tasks: usize) -> Vec<i32> {
     tree
 }
 
-/// What the process used; none if that is not for us to know.
+/// The usage of the process. None if it is gone.
 pub(super) fn usage(pid: i32) -> Option<Usage> {
     let ticks = ticks(&read(&format!("/proc/{pid}/stat"))?)?;
-    // Of another user's process, the kernel tells only the time.
+    // The kernel hides this file of another user's process, and tells only the time.
     let io = read(&format!("/proc/{pid}/io")).unwrap_or_default();
     let (transferred, stored) = amounts(&io);
     Some(Usage {
@@ -82,8 +84,8 @@ pub(super) fn usage(pid: i32) -> Option<Usage> {
     })
 }
 
-/// The files that the process has open, pipes and sockets left out; at most so many descriptors are looked at, and the
-/// number is lowered by each.
+/// The files that the process has open, except pipes and sockets. Looks at no more than `descriptors` descriptors, and
+/// subtracts each from it.
 pub(super) fn open_files(pid: i32, descriptors: &mut usize) -> Vec<Open> {
     let mut files = Vec::new();
     let folder = format!("/proc/{pid}/fd");
@@ -97,7 +99,7 @@ pub(super) fn open_files(pid: i32, descriptors: &mut usize) -> Vec<Open> {
         let (Some(number), Ok(path)) = (number, std::fs::read_link(entry.path())) else {
             continue;
         };
-        // What has no path is written as `pipe:[1234]`.
+        // A file without a path is written as `pipe:[1234]`.
         if path.is_absolute()
             && let Some(info) = read(&format!("/proc/{pid}/fdinfo/{number}"))
             && let Some((position, reads)) = position(&info)
@@ -114,10 +116,10 @@ pub(super) fn open_files(pid: i32, descriptors: &mut usize) -> Vec<Open> {
     files
 }
 
-/// How large an open file is; none if it is neither a regular file nor a disk.
+/// The size of an open file. None if it is neither a regular file nor a disk.
 ///
-/// On a network this may have to wait for a server, though it is content with what the system knows already: it is only
-/// for files that something has just been read from or written to.
+/// On a network file system this may wait for the server, although it asks only for what the kernel knows already
+/// (`AT_STATX_DONT_SYNC`): only for files that a process has just read or written.
 #[cfg(target_os = "linux")]
 pub(super) fn size(pid: i32, number: i32) -> Option<u64> {
     use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
@@ -142,17 +144,17 @@ pub(super) fn size(_pid: i32, _number: i32) -> Option<u64> {
     None
 }
 
-/// The whole of a small file of /proc.
+/// The text of a file of /proc, which one read gives.
 fn read(path: &str) -> Option<String> {
-    // Some are longer, but not before what we look for. One read gives all that there is.
+    // Some are longer, but the fields that we need are at the beginning.
     let mut buffer = [0; 4096];
     let length = File::open(path).ok()?.read(&mut buffer).ok()?;
     Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
 }
 
-/// The processor time in the text of `stat`: that of the process, and that of its children.
+/// The processor time in the text of `stat`: that of the process, and that of the children it has waited for.
 fn ticks(stat: &str) -> Option<u64> {
-    // The name stands before these, in parentheses, and may hold anything.
+    // The name of the program comes first, in parentheses, and may contain anything.
     let (_, rest) = stat.rsplit_once(") ")?;
     let fields = rest.split_ascii_whitespace().skip(11).take(4);
     let fields: Vec<u64> = fields.filter_map(|field| field.parse().ok()).collect();

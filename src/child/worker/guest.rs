@@ -1,9 +1,10 @@
-//! The child as a guest of the terminal: what it wants of it, and what it has of it.
+//! The child as a guest of the terminal: what it wants of the terminal, and what it has.
 //!
-//! A child whose output is a pseudo-terminal has us for its terminal, until it wants the real one. A program that takes the
-//! whole screen or waits for keys is lent the real one like a program that is stopped for wanting it. What it changes on its
-//! pseudo-terminal is then changed on the real one, for programs set up the keyboard by way of their output; `keyboard.rs`
-//! sees to where it reads, and `lending.rs` to when the terminal is taken back.
+//! A child whose output goes to a pseudo-terminal has us for its terminal until it wants the real one. It is lent the
+//! real one when it takes the whole screen or waits for keys, like a child that is stopped for wanting it (SIGTTIN,
+//! SIGTTOU). Its settings of the pseudo-terminal (termios) are then made on the real one, because programs set up the
+//! keyboard by way of their output. `keyboard.rs` finds out where the child reads, and `lending.rs` when the terminal
+//! is taken back. Which task gets the terminal is decided by the run's lease.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -25,19 +26,21 @@ mod lending;
 use self::keyboard::Keyboard;
 use self::lending::{Lending, Meters, Use};
 
-/// How often the worker looks at what no event tells of: settings that the child makes, and the size of a lent terminal.
+/// How often the worker checks what no event reports: the settings that the child makes, and the size of a lent
+/// terminal.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long a program has left the screen before it is taken for gone: one that Ctrl-Z stops leaves it first, and one
-/// that starts another comes back to it at once.
+/// How long a program must have left the screen before the terminal is taken back: one that Ctrl-Z stops leaves the
+/// screen first, and one that starts another program comes back to it at once.
 const LEFT: Duration = Duration::from_millis(150);
 
-/// How long a prompt waits for the terminal to be lent. A queue for the terminal may be longer.
+/// How long a prompt waits for the terminal to be lent. Then it is shown: other tasks may have the terminal for long.
 const PROMPT: Duration = Duration::from_millis(200);
 
-/// How long the keyboard is set up for more than the answer to a question to the terminal.
+/// A child that has the keyboard set up for this long wants more than the answer to a question to the terminal (DSR,
+/// DA).
 const ASKED: Duration = Duration::from_millis(50);
 
-/// A stream that is a terminal for the child.
+/// An output of the child that is a pseudo-terminal.
 #[derive(Debug)]
 pub(super) struct Pty {
     pub(super) scanner: RequestScanner,
@@ -45,7 +48,7 @@ pub(super) struct Pty {
     original: Termios,
     /// Its settings as they were last seen.
     seen: Termios,
-    /// Whether the real terminal was last set up like that.
+    /// Whether the changes that the child made here were made on the real terminal, too.
     set_up: bool,
 }
 
@@ -59,7 +62,7 @@ impl Pty {
         }
     }
 
-    /// Whether the child has set up the keyboard so that it gets each key at once.
+    /// Whether the child has set up the keyboard so that it gets each key at once (termios without ICANON).
     pub(super) fn reads_keys(&self) -> bool {
         !self.seen.local_modes.contains(LocalModes::ICANON)
     }
@@ -68,15 +71,15 @@ impl Pty {
 /// The lending of the terminal to a child that took the screen or the keyboard, and was not stopped for wanting it.
 #[derive(Debug, Default)]
 pub(super) struct Taking {
-    /// Since when the child reads key by key from a terminal of ours.
+    /// Since when the child has a pseudo-terminal set up to read key by key.
     reads_since: Option<Instant>,
-    /// Whether the terminal is wanted, or lent, for that.
+    /// Whether the terminal was asked for, or is lent, for that.
     pub(super) lent: bool,
     /// When the terminal is taken back from a child that has left the screen.
     over_at: Option<Instant>,
 }
 
-/// What a child wants and has of the terminal.
+/// One child's use of the terminal, and its wish for it.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts about one child"
@@ -88,21 +91,22 @@ pub(super) struct Guest<'a> {
     on_screen: bool,
     /// Whether the child keeps the terminal that it was lent to its end.
     pub(super) in_foreground: bool,
-    /// Those of the outputs that are a terminal for the child.
+    /// The outputs that are pseudo-terminals.
     pub(super) ptys: [Option<Pty>; 2],
     pub(super) taking: Taking,
     pub(super) keyboard: Keyboard,
     pub(super) meters: Meters,
     pub(super) lending: Lending,
-    /// The terminal, while it is this child's to have.
+    /// The terminal, while the run has given it to this worker.
     pub(super) terminal: Option<Terminal>,
     /// The settings that the child had when the terminal was taken from it.
     settings: Option<Termios>,
-    /// Whether the child can have taken the terminal by itself: it was lent it before, or its output is a pseudo-terminal.
+    /// Whether the child can have taken the terminal by itself: it had it before, or its output is a pseudo-terminal.
     pub(super) may_have_taken: bool,
     /// Whether the child has waited for a key after a Ctrl-C that went to it.
     pub(super) went_on: bool,
-    /// Until when the child's output is not read, because the child is to have the terminal before its prompt is seen.
+    /// Until when the child's output is not read, because the child must have the terminal before the user sees its
+    /// prompt.
     prompt_waits: Option<Instant>,
 }
 
@@ -142,15 +146,16 @@ impl<'a> Guest<'a> {
         if wants {
             self.taking.lent = false;
         }
-        // top, for one, restores the settings when it is stopped for wanting the terminal, and then stops itself.
+        // top, for one, catches SIGTTOU, restores the settings, and stops itself with SIGSTOP.
         if wants && signal == libc::SIGSTOP {
             return libc::SIGTTOU;
         }
         signal
     }
 
-    /// Whether the child would not have been stopped without us: the system discards such a stop for a process group that
-    /// no process could continue. Not if it wants a terminal that there is, or it would stop again and again.
+    /// Whether the child would not have been stopped without us: the system discards such a stop for an orphaned
+    /// process group, which no process could continue. No if the child wants a terminal that exists: it would stop
+    /// again and again.
     pub(super) fn would_be_discarded(&self, signal: i32) -> bool {
         let wants = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
         (signal == libc::SIGTSTP || wants && !has_terminal())
@@ -158,7 +163,8 @@ impl<'a> Guest<'a> {
             && tree::is_orphaned()
     }
 
-    /// Answers a question to the terminal, which the child reads where it wrote it. The real one answers by itself.
+    /// Answers a question to the terminal; the child reads the answer where it wrote the question. A lent terminal
+    /// answers by itself.
     pub(super) fn answer(&self, question: Question, stream: Stream, outputs: &Outputs<'_>) {
         if !self.taking.lent && !self.is_lent() {
             let answer = question.answer(pty::size());
@@ -166,9 +172,9 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Where in `buffer` a question begins with which it ends, and which is to be held back: the child cannot read our answer as
-    /// its terminal is set up now. As likely as not it will read from the real one, as bash does, and that one has to be
-    /// asked then.
+    /// The place in `buffer` of a question at its end that must be held back: with ICANON set on the pseudo-terminal,
+    /// the child cannot read our answer. It probably reads from the real terminal, as bash does, and then the question
+    /// must go there.
     pub(super) fn holds_question(
         &self,
         buffer: &[u8],
@@ -181,7 +187,7 @@ impl<'a> Guest<'a> {
         (by_lines && !self.taking.lent && !self.is_lent()).then_some(at)
     }
 
-    /// The child took the screen or the keyboard: it is to have the terminal.
+    /// The child took the screen or the keyboard: the run is asked to lend it the terminal.
     pub(super) fn take(&mut self) {
         self.taking.over_at = None;
         if self.may_want() {
@@ -191,8 +197,8 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// The child is about to read keys. It is to have the terminal before its prompt is seen, for an interactive bash in the
-    /// background is not stopped by the first key, but ends. Says whether its output has to wait for that.
+    /// The child is about to read keys. It must have the terminal before the user sees its prompt: an interactive bash
+    /// in the background is not stopped by the first key, it ends. Says whether the output must wait for the lending.
     pub(super) fn take_keys(&mut self) -> bool {
         let wants = self.may_want();
         if wants {
@@ -214,7 +220,7 @@ impl<'a> Guest<'a> {
         outputs.let_go();
     }
 
-    /// Whether the child can want a terminal that it does not have yet, and there is one.
+    /// Whether there is a terminal that the child may want and does not have yet.
     fn may_want(&self) -> bool {
         !self.taking.lent && !self.is_lent() && self.on_screen && has_terminal()
     }
@@ -226,7 +232,7 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// When to look after the terminals again if nothing happens.
+    /// When to check the terminals again if no event comes.
     pub(super) fn look_at(
         &self,
         now: Instant,
@@ -251,8 +257,8 @@ impl<'a> Guest<'a> {
         .min()
     }
 
-    /// Looks after the child's terminals and the lent one: no event tells of settings that it makes on its output, which
-    /// are for the keyboard, nor of a new size while it has the terminal.
+    /// Checks the pseudo-terminals and the lent terminal. No event reports the settings that the child makes on its
+    /// output, which are meant for the keyboard, nor a new size of the terminal while the child has it.
     pub(super) fn look_after_terminals(&mut self, process: &Process, outputs: &mut Outputs<'_>) {
         let now = Instant::now();
         if self.prompt_waits.is_some_and(|until| until <= now) {
@@ -297,7 +303,8 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Lends the terminal in the way that the child needs it, also if it has it already.
+    /// Lends the terminal with the settings that the child wants. If the child has it already, makes new settings on
+    /// it.
     pub(super) fn lend(&mut self) -> bool {
         let Some(terminal) = &mut self.terminal else {
             return false;
@@ -319,7 +326,7 @@ impl<'a> Guest<'a> {
             .any(|pty| pty.scanner.will_leave() || self.taking.lent && pty.reads_keys())
     }
 
-    /// Gives the child's terminals the size of ours. Gives whether any had another one.
+    /// Gives the pseudo-terminals the size of our terminal. Says whether any had another size.
     pub(super) fn resize_ptys(&self, outputs: &Outputs<'_>) -> bool {
         masters(&self.ptys, outputs)
             .filter(|master| pty::resize(master))
@@ -327,7 +334,7 @@ impl<'a> Guest<'a> {
             > 0
     }
 
-    /// The terminal was taken back from the child, in whatever way it had it.
+    /// Forgets the child's screen and keyboard: the terminal was taken back from it.
     pub(super) fn forget_screen(&mut self) {
         self.taking = Taking::default();
         for pty in self.ptys.iter_mut().flatten() {
@@ -336,7 +343,7 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// The child has left the screen, and does not read keys any more.
+    /// Takes the terminal back from a child that has left the screen and reads no keys any more.
     fn take_screen_back(&mut self, now: Instant, process: &Process, outputs: &Outputs<'_>) {
         if self.use_of_terminal(process, outputs) == Use::Waiting {
             self.taking.over_at = Some(now + LEFT);
@@ -359,12 +366,11 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Gives the terminal back to the run.
     pub(super) fn give_back(&mut self) {
         self.return_terminal(false);
     }
 
-    /// Gives a terminal that could not be lent back to the run.
+    /// Gives the run a terminal that could not be lent.
     pub(super) fn refuse(&mut self) {
         self.return_terminal(true);
     }
@@ -393,7 +399,7 @@ impl<'a> Guest<'a> {
     }
 }
 
-/// Our ends of the outputs that are a terminal for the child.
+/// Our ends of the outputs that are pseudo-terminals.
 fn masters<'b>(
     ptys: &'b [Option<Pty>; 2],
     outputs: &'b Outputs<'_>,
@@ -402,14 +408,13 @@ fn masters<'b>(
     streams.filter_map(|stream| ptys[stream as usize].as_ref().and(outputs.end(stream)))
 }
 
-/// Types what the child reads from a terminal of ours. A child that does not read misses it.
+/// Types `keys` into the pseudo-terminal of `stream`. They are lost if the child does not read and its queue is full.
 pub(super) fn type_in(outputs: &Outputs<'_>, stream: Stream, keys: &[u8]) {
     if let Some(master) = outputs.end(stream) {
         let _ = rustix::io::write(master, keys);
     }
 }
 
-/// Whether these are the same settings.
 fn same(one: &Termios, other: &Termios) -> bool {
     one.input_modes == other.input_modes
         && one.output_modes == other.output_modes

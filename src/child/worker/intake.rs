@@ -1,5 +1,5 @@
-//! What the child reports: on its channel, on the socket, on Zig's descriptor, and in the formats of other programs. Reads
-//! and hands on; what a report means for the terminal is decided in `guest`.
+//! The child's reports: on its channel, on the socket, on Zig's descriptor, and in the formats of other programs. Reads
+//! them and hands them on; the meaning of a report for the terminal is decided in `guest`.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -21,8 +21,8 @@ use super::super::pipe::{
 };
 use super::super::socket::{Clients, Ready};
 
-/// How long the worker leaves the channel alone after a small read: less than the fastest writer takes to fill the pipe, or
-/// it would wait for the worker.
+/// How long the worker leaves the channel alone after a small read: less than the fastest writer takes to fill the
+/// pipe, or the writer would have to wait for the worker.
 const PAUSE: Duration = Duration::from_micros(200);
 /// Treats every unfinished record as finished: settling at this far-off time leaves nothing pending.
 const READS_ALL: Duration = Duration::from_mins(1);
@@ -35,7 +35,7 @@ pub(super) struct Intake<'a> {
     pub(super) clients: Clients<'a>,
     /// Reads other programs' formats.
     pub(super) dialects: Dialects,
-    /// Whether the channel carries one of them. Then it is never closed before the child is gone.
+    /// Whether the channel carries another program's format. Then it is never closed before the child is gone.
     foreign_channel: bool,
     zig: Option<OwnedFd>,
     /// When the channel is polled again after a small read.
@@ -44,7 +44,7 @@ pub(super) struct Intake<'a> {
     every_report: bool,
     /// Samples the child from outside as long as it has reported nothing.
     pub(super) observer: Option<Observer>,
-    /// Whether the file that the child reads through is a report, and which it was last.
+    /// Whether a file that the child is seen to read through is reported, and its last state.
     reports_files: bool,
     file: Option<FileRead>,
 }
@@ -85,7 +85,7 @@ impl<'a> Intake<'a> {
         self.zig.as_ref()
     }
 
-    /// Whether as much is under way as may be.
+    /// Whether the reports under way have reached the limit.
     pub(super) fn exhausted(&self) -> bool {
         self.credit.exhausted()
     }
@@ -153,7 +153,7 @@ impl<'a> Intake<'a> {
         })
     }
 
-    /// Reads once from what is ready at the socket.
+    /// Accepts a connection at the socket, or reads once from one.
     pub(super) fn read_client(&mut self, ready: Ready, buffer: &mut Vec<u8>) -> Brought {
         let received = self.clients.hear(ready, buffer);
         if received.spoke {
@@ -164,8 +164,8 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Reads the child's output as the formats of other programs, before it is shown. The verdicts say what each line means:
-    /// a line for machines is not shown where a bar shows the same.
+    /// Reads the child's output as the formats of other programs, before it is shown. The verdicts say what each line
+    /// means: a line for machines is not shown where a bar shows the same.
     pub(super) fn read_output(&mut self, place: Place, bytes: &[u8]) -> (Brought, Verdicts) {
         let verdicts = self.dialects.feed(place, bytes, Instant::now());
         (Brought::Meter(self.dialects.take()), verdicts)
@@ -204,7 +204,7 @@ impl<'a> Intake<'a> {
         let _ = self.reporter.report(batch);
     }
 
-    /// Reports the file that the child was seen to read through, where the user asked for that.
+    /// Reports the file that the child was seen to read through, if the user asked for that.
     pub(super) fn report_file(&mut self, file: Option<FileRead>) {
         if self.reports_files && file != self.file {
             self.file = file;
@@ -214,13 +214,15 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Closes the read end of the channel, so that the child's next write fails. Unread reports are lost on purpose: after a
-    /// cancel request none is delivered, and reading them would only delay the child. Says what the child will see of it.
+    /// Closes the read end of the channel, so that the child's next write fails. Unread reports are lost on purpose:
+    /// after a cancel request none is delivered, and reading them would only delay the child. Says what the child will
+    /// see of the request.
     pub(super) fn close_channel(&mut self, is_gone: bool) -> CancelMode {
         let may_be_foreign =
             self.foreign_channel || !self.collector.seen() && self.dialects.expects_channel();
         let closed = match self.channel.take() {
-            // A program that writes its own format there does not expect EPIPE, and would die in the middle of its work.
+            // A program that writes its own format there does not expect EPIPE, and would die in the middle of its
+            // work.
             Some(end) if may_be_foreign => {
                 self.channel = Some(end);
                 false
@@ -260,7 +262,7 @@ pub(super) enum Brought {
     Foreign(Batch),
     /// A meter moved. That says less: a program may draw one while it reads keys.
     Meter(Batch),
-    /// The rest of what was read before. That says nothing.
+    /// The rest of earlier reads. That says nothing.
     Rest(Batch),
 }
 

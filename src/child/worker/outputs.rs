@@ -1,5 +1,5 @@
-//! The child's output where it goes through us: read from its pipes and pseudo-terminals, and handed on in order. What it
-//! means is not known here.
+//! The child's output where it goes through us: read from its pipes and pseudo-terminals, and handed on in order. What
+//! the output means is not known here.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::system::wake::Wake;
 use super::super::Notice;
 use super::super::pipe::{READ, UNDER_WAY, is_transient, read_into, weight};
 
-/// What a read of an output gave.
+/// The result of a read of an output.
 pub(super) enum Read {
     /// There is no data yet, or no such output.
     Nothing,
@@ -27,7 +27,7 @@ pub(super) struct Outputs<'a> {
     notify: &'a dyn Fn(Notice),
     /// Our ends of stdout and stderr.
     ends: [Option<OwnedFd>; 2],
-    /// Whether the child's last output ends without a newline.
+    /// Whether the child's last output ends without a newline: a question, perhaps.
     pub(super) line_open: bool,
     /// Output that is held back until the worker knows which terminal it is for.
     held: Option<(Stream, Vec<u8>, Verdicts)>,
@@ -70,7 +70,7 @@ impl<'a> Outputs<'a> {
         self.ends.iter().any(Option::is_some)
     }
 
-    /// Whether as much is under way as may be.
+    /// Whether the output under way has reached the limit.
     pub(super) fn exhausted(&self) -> bool {
         self.credit.exhausted()
     }
@@ -93,8 +93,8 @@ impl<'a> Outputs<'a> {
         }
     }
 
-    /// Hands on the contents of `buffer`. A large read is handed on with its buffer; a small one is copied, or it would keep a
-    /// large buffer in use.
+    /// Hands on the contents of `buffer`. A large read is handed on with its buffer. A small one is copied, or it would
+    /// keep a large buffer in use.
     pub(super) fn hand_on_buffer(
         &mut self,
         stream: Stream,
@@ -134,7 +134,7 @@ impl<'a> Outputs<'a> {
         full
     }
 
-    /// Holds output back.
+    /// Holds output back until [`let_go`](Self::let_go).
     pub(super) fn hold(&mut self, stream: Stream, bytes: Vec<u8>, verdicts: Verdicts) {
         self.let_go();
         if !bytes.is_empty() {

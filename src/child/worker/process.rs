@@ -1,8 +1,9 @@
-//! The child as a process: its state, its end, and the rest of its group. Knows nothing of what the child reports or prints.
+//! The child as a process: its state, its end, and the rest of its group. Knows nothing of what the child reports or
+//! prints.
 //!
-//! A process that was just being forked when the group was stopped and continued can stay stopped for ever. So after each
-//! SIGCONT the worker looks for processes that were born stopped, and continues them, too. A process that is stopped in any
-//! other way was stopped on purpose, and stays so.
+//! A process that was just being forked when the group was stopped and continued can stay stopped for ever. So after
+//! each SIGCONT the worker looks for processes that were born stopped, and continues them, too. A process that is
+//! stopped in any other way was stopped on purpose, and stays so.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -49,7 +50,7 @@ impl Continued {
     }
 }
 
-/// How hard the child was ordered to end. The rest of its group ends with it in the same way.
+/// How hard the child was ordered to end. The rest of its group ends in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ordered {
     Nothing,
@@ -147,7 +148,7 @@ impl Process {
     }
 }
 
-/// What can happen to a process that lives.
+/// A change of a child that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Stopped(i32),

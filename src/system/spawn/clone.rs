@@ -1,11 +1,11 @@
-//! The child shares the memory of this process until it is the program: `clone` with `CLONE_VM` and `CLONE_VFORK`. The thread
-//! that calls it stands still until then; the others run on.
+//! Starts a child that shares the memory of this process until it becomes the program: `clone` with `CLONE_VM` and
+//! `CLONE_VFORK`. The calling thread stands still until then; the other threads run on.
 //!
-//! So the child must not do what another thread could be in the middle of, or would be surprised by: it allocates nothing,
-//! takes no lock, cannot unwind, and runs no handler of a signal, for all are blocked until the handlers are gone. It makes
-//! system calls on what was prepared for it. Its descriptors, dispositions and mask are its own, as after a fork; `errno` is
-//! that of the thread that stands still, which reads it no more. What the child leaves in memory is one number: why it could
-//! not become the program.
+//! So the child must not touch anything that another thread could be in the middle of, or change anything under it: it
+//! allocates nothing, takes no lock, cannot unwind, and runs no signal handler, because all signals are blocked until
+//! the handlers are gone. It makes system calls on data that was prepared for it. Its descriptors, dispositions and
+//! mask are its own, as after a fork; `errno` is that of the calling thread, which does not read it again. The child
+//! leaves one number in memory: why it could not become the program.
 #![expect(
     unsafe_code,
     reason = "no safe interface starts a process so that a step of ours is made in it"
@@ -28,14 +28,15 @@ use crate::system::signals;
 
 use super::{Plan, Started};
 
-/// What runs a file that is no program for the system (ENOEXEC), as `execvp` does it.
+/// The shell that runs a file without a format that the system knows (ENOEXEC), as in `execvp`.
 const SHELL: &CStr = c"/bin/sh";
 
-/// Where a program is looked for if there is no `PATH`, as `execvp` does it.
+/// The folders that are searched if there is no `PATH`, as in `execvp`.
 const USUAL_PATH: &[u8] = b"/bin:/usr/bin";
 
-/// The stack of the child, which has to hold a few frames of plain calls. It is a part of the stack of the thread that stands
-/// still. What is below it there is free, so the child could overflow it without harm. Its words have the alignment of every stack.
+/// The size of the child's stack, for a few frames of plain calls. It is a part of the calling thread's stack, so an
+/// overflow by the child would reach the frame of that thread. The elements of the array have the alignment that a
+/// stack needs.
 const STACK: usize = 16 * 1024;
 
 pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
@@ -44,7 +45,7 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
     };
     let words: Vec<_> = plan.command.iter().map(text).collect::<Result<_, _>>()?;
     let arguments = pointers(words.iter().map(|word| word.as_ptr()));
-    // The second one is the file, which the child puts there.
+    // The second argument is the file, which the child enters.
     let by_shell = [SHELL.as_ptr(), ptr::null()].into_iter();
     let mut by_shell = pointers(by_shell.chain(words.iter().skip(1).map(|word| word.as_ptr())));
     let candidates = candidates(program, std::env::var_os("PATH").as_deref())?;
@@ -80,9 +81,9 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
     };
     let mut stack = MaybeUninit::<[u128; STACK / 16]>::uninit();
     let mut pidfd: c_int = -1;
-    // SAFETY: the child runs `follow` on a stack of its own, on which nothing else is, and which grows downwards from its end. This thread stands still, and with it
-    // all that `steps` borrows, until the child has left our memory; what the child does there is said above. The system
-    // writes the handle to a place of ours; one that knows of none (before Linux 5.2) writes nothing.
+    // SAFETY: the child runs `follow` on a stack that holds nothing else, and that grows downwards from its end. This
+    // thread stands still, and with it all that `steps` borrows, until the child has left our memory; the head of this
+    // file says how the child uses it. The system writes the pidfd to a place of ours, or nothing (before Linux 5.2).
     let pid = unsafe {
         libc::clone(
             follow,
@@ -99,7 +100,8 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
     let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
     let error = steps.error.load(Ordering::Acquire);
     if error != 0 {
-        // SAFETY: the number is our child's until it is reaped here. All signals are blocked: nothing interrupts it.
+        // SAFETY: the number is our child's until it is reaped here. All signals are blocked, so nothing interrupts the
+        // call.
         unsafe {
             libc::waitpid(pid, ptr::null_mut(), 0);
         }
@@ -113,8 +115,8 @@ fn text(word: &OsString) -> io::Result<CString> {
     Ok(CString::new(word.as_bytes())?)
 }
 
-/// Copies of those descriptors that would be overwritten by another one before they have their own number, above all of
-/// these numbers.
+/// Copies of the descriptors that would be overwritten by another one before they get their own number. The copies are
+/// above all of these numbers.
 fn apart(moves: &[(BorrowedFd<'_>, RawFd)]) -> io::Result<Vec<Option<OwnedFd>>> {
     let highest = moves.iter().map(|(_, to)| *to).max().unwrap_or_default();
     moves
@@ -127,13 +129,13 @@ fn apart(moves: &[(BorrowedFd<'_>, RawFd)]) -> io::Result<Vec<Option<OwnedFd>>> 
         .collect()
 }
 
-/// A list as `execve` wants it: it ends with a null pointer.
+/// A list for `execve`: it ends with a null pointer.
 fn pointers(texts: impl Iterator<Item = *const c_char>) -> Vec<*const c_char> {
     texts.chain(iter::once(ptr::null())).collect()
 }
 
-/// The files that may be the program, in the order in which `execvp` tries them. An empty entry of `path` is the current
-/// directory.
+/// The files that may be the program, in the order in which `execvp` tries them. An empty entry of `path` is the
+/// current directory.
 fn candidates(program: &OsStr, path: Option<&OsStr>) -> io::Result<Vec<CString>> {
     let name = program.as_bytes();
     if name.is_empty() {
@@ -145,7 +147,7 @@ fn candidates(program: &OsStr, path: Option<&OsStr>) -> io::Result<Vec<CString>>
     let longest = usize::try_from(libc::PATH_MAX).unwrap_or(usize::MAX);
     path.map_or(USUAL_PATH, OsStr::as_bytes)
         .split(|byte| *byte == b':')
-        // The others are found in spite of it.
+        // A folder that is too long does not end the search in the others.
         .filter(|folder| folder.len() < longest)
         .map(|folder| {
             let slash: &[u8] = if folder.is_empty() { b"" } else { b"/" };
@@ -155,11 +157,11 @@ fn candidates(program: &OsStr, path: Option<&OsStr>) -> io::Result<Vec<CString>>
 }
 
 unsafe extern "C" {
-    /// The environment, as the C library has it: `std::env` leaves out what is no variable.
+    /// The environment of the C library: `std::env` leaves out entries that are no variables.
     static environ: *const *const c_char;
 }
 
-/// The entries of our environment, byte for byte and in their order, but for those whose name is left out.
+/// The entries of our environment, byte for byte and in their order, except those with a name that is left out.
 fn inherited(left_out: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = *const c_char> {
     // SAFETY: the list ends with a null pointer, and no code of this program changes it or what is in it.
     let first = Some(unsafe { environ }).filter(|list| !list.is_null());
@@ -175,7 +177,7 @@ fn inherited(left_out: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = *const c_
         })
 }
 
-/// What the child is to do, prepared as far as can be.
+/// The child's steps, prepared as far as possible.
 struct Steps<'a> {
     session: bool,
     terminal: Option<RawFd>,
@@ -190,19 +192,19 @@ struct Steps<'a> {
     error: AtomicI32,
 }
 
-/// The child, until it is another program.
+/// The child, until it becomes the program.
 extern "C" fn follow(steps: *mut c_void) -> c_int {
-    // SAFETY: they are what `start` gave to `clone`, and `start` stands still.
+    // SAFETY: `start` passed these to `clone`, and stands still.
     let steps = unsafe { &mut *steps.cast::<Steps<'_>>() };
     let error = steps.prepare().err().unwrap_or_else(|| steps.execute());
     steps.error.store(error, Ordering::Release);
-    // SAFETY: runs nothing of what is to run at the end of this process.
+    // SAFETY: runs no exit handler of this process.
     unsafe { libc::_exit(127) }
 }
 
-/// The outcome of a system call; its error as a number.
+/// The result of a system call, with its error as a number.
 fn checked(result: c_int) -> Result<c_int, c_int> {
-    // SAFETY: the place is there in each thread.
+    // SAFETY: `errno` has a place in each thread.
     if result < 0 {
         Err(unsafe { *libc::__errno_location() })
     } else {
@@ -229,7 +231,7 @@ impl Steps<'_> {
             for &number in self.closed {
                 libc::close(number);
             }
-            // A child that does not report would never learn from the channel that this process was killed.
+            // A child that does not write to the channel would never learn from it that this process was killed.
             checked(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM))?;
             if libc::getppid() != self.parent {
                 return Err(libc::ESRCH);
@@ -239,15 +241,15 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// Becomes the program, or says why not, in the way of `execvp`: a file that may not be run does not end the search, and
-    /// one that is no program for the system is given to the shell.
+    /// Becomes the program, or returns the error, as `execvp` does: a file that may not be run does not end the search,
+    /// and a file without a format that the system knows is given to the shell.
     fn execute(&mut self) -> c_int {
         let (arguments, variables) = (self.arguments.as_ptr(), self.variables.as_ptr());
         let mut denied = false;
         let mut error = libc::ENOENT;
         for candidate in self.candidates {
             let file = candidate.as_ptr();
-            // SAFETY: strings and lists as `execve` wants them, which `start` holds.
+            // SAFETY: strings and lists for `execve`, which `start` holds.
             unsafe {
                 error = checked(libc::execve(file, arguments, variables))
                     .err()
@@ -262,7 +264,7 @@ impl Steps<'_> {
             }
             match error {
                 libc::EACCES => denied = true,
-                // Some network file systems say the last two of what is not there.
+                // Some network file systems report a missing file with one of the last two.
                 libc::ENOENT | libc::ESTALE | libc::ENOTDIR | libc::ENODEV | libc::ETIMEDOUT => {}
                 _ => return error,
             }

@@ -1,9 +1,10 @@
-//! The old way of systems other than Linux: `fork`, a few steps of ours in the child, `exec`; by means of `std::process`.
+//! Starts a child on systems other than Linux: `fork`, a few steps of ours in the child, `exec`, by means of
+//! `std::process`.
 //!
-//! The pipe by which std learns that a program is missing is made in between, and may get one of the numbers that
-//! descriptors of ours have in the child if it is free. It would be overwritten in the child, and a missing program would
-//! look like one that started. So each number is kept in use; where it is in use by another thread of ours, which may let go
-//! of it at any time, the child looks whether it still is what it was, and if not, it is started again.
+//! std learns from a pipe of its own that a program is missing. If a number that a descriptor gets in the child is
+//! free, that pipe may get it. It would be overwritten in the child, and a missing program would look like one that
+//! started. So each number is kept in use. A number that another thread of ours uses may become free at any time: the
+//! child checks whether it is still the same file, and if not, it is started again.
 #![expect(
     unsafe_code,
     reason = "code between fork and exec has no safe interface"
@@ -24,11 +25,11 @@ use crate::system::signals;
 
 use super::{Plan, Started};
 
-/// How often a command is started until no number has changed its meaning meanwhile. Other threads would have to take it and
-/// let it go at just the wrong moment each time.
+/// How often a child is started until no number has changed its meaning meanwhile. Each time, other threads would have
+/// to take a number and close it at just the wrong moment.
 const ATTEMPTS: usize = 1000;
 
-/// What the child says if a number has changed its meaning. No `exec` ends so.
+/// The child's error if a number has changed its meaning. `exec` never gives it.
 const CHANGED: i32 = libc::EDOM;
 
 pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
@@ -51,8 +52,8 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
     let closed = plan.closed.to_vec();
     let first = Arc::new(Mutex::new(Vec::new()));
     let moves = Arc::clone(&first);
-    // SAFETY: the closure runs in the child between fork and exec and makes only async-signal-safe system calls. The lock is
-    // free there: the only thread that takes it is the one that forks.
+    // SAFETY: the closure runs in the child between fork and exec and makes only async-signal-safe system calls. The
+    // lock is free there: only the thread that forks takes it.
     unsafe {
         command.pre_exec(move || match moves.try_lock() {
             Ok(moves) => prepare(&moves, &closed, session, terminal),
@@ -63,7 +64,7 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
         let mut held = Vec::new();
         let mut moves = Vec::new();
         for (from, to) in plan.moves {
-            // Above all of these numbers, or it would be overwritten before it has its own.
+            // Above all of these numbers, or it would be overwritten before it gets its own.
             let highest = plan.moves.iter().map(|(_, to)| *to).max();
             let from = fcntl_dupfd_cloexec(from, highest.unwrap_or_default() + 1)?;
             let placeholder = occupy(*to)?;
@@ -99,11 +100,11 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
 struct Move {
     from: RawFd,
     to: RawFd,
-    /// What had that number before, if it was not kept in use by us.
+    /// The file that had the number before, if we did not keep it in use.
     was: Option<Identity>,
 }
 
-/// Which file a descriptor is; none if the number is free.
+/// The file of a descriptor. None if the number is free.
 type Identity = Option<(libc::dev_t, libc::ino_t)>;
 
 fn identity(number: RawFd) -> Identity {
@@ -122,7 +123,7 @@ fn occupy(number: RawFd) -> io::Result<Option<OwnedFd>> {
     Ok((placeholder.as_raw_fd() == number).then_some(placeholder))
 }
 
-/// What the child does between fork and exec.
+/// The child's steps between fork and exec.
 fn prepare(
     moves: &[Move],
     closed: &[RawFd],

@@ -1,9 +1,10 @@
-//! Relays keys to a child that reads them from its pseudo-terminal: pagers look for the terminal where their output goes.
+//! Relays keys to a child that reads them from its pseudo-terminal: pagers read where their output goes.
 //!
-//! Programs set up the keyboard by way of their output, and nothing tells from where they will read: dialog and htop from
-//! their stdin, which is the real terminal; less and more from where they write. So they are lent the real one, which is
-//! set up as ours is. A key is handed on to ours only when a process is seen to wait for it there: a program that is busy
-//! for a while finds it where it was typed.
+//! Programs set up the keyboard by way of their output, and that does not tell where they will read: dialog and htop
+//! read from their stdin, which is the real terminal; less and more from the terminal to which they write. So a child
+//! is lent the real terminal, with the settings of its pseudo-terminal. A key goes to the pseudo-terminal only when a
+//! process is seen to wait for it there. Until then it stays where it was typed, for a program that is busy for a
+//! while. When the terminal is lent is not decided here.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -17,32 +18,33 @@ use super::super::super::waiting::{Place, Waiting};
 use super::super::outputs::Outputs;
 use super::{Guest, Pty, type_in};
 
-/// How long a key is left to a reader of the real terminal: some programs poll there, and then read from ours.
+/// How long a key is left to a reader of the real terminal: some programs poll there, and then read from the
+/// pseudo-terminal.
 const SEEN: Duration = Duration::from_millis(5);
-/// How often we look whether it still waits.
+/// How often the worker checks a key that still waits.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long a key waits for a reader that cannot be seen, because it runs as another user or the system does not tell.
 const UNSEEN: Duration = Duration::from_millis(300);
-/// The time between looks is at least so many times the processor time that one took.
+/// The time between checks is at least this many times the CPU time of one.
 const THRIFT: u32 = 10;
-/// But a key is not kept waiting for longer.
+/// The limit of that: a key must not wait longer between two checks.
 const AT_MOST: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 pub(in crate::child::worker) struct Keyboard {
-    /// Since when a key waits on the real terminal, and when we look at it next.
+    /// Since when a key waits on the real terminal, and when to check it next.
     waits: Option<(Instant, Instant)>,
 }
 
 impl Keyboard {
-    /// When something is to be done if nothing happens.
+    /// When to check a waiting key.
     pub(in crate::child::worker) fn look_at(&self) -> Option<Instant> {
         self.waits.map(|(_, next)| next)
     }
 }
 
 impl Guest<'_> {
-    /// The stream by which the child has set up the keyboard.
+    /// The output on which the child has set up the keyboard.
     fn keyboard_stream(&self) -> Option<Stream> {
         [Stream::Stderr, Stream::Stdout].into_iter().find(|stream| {
             self.ptys[*stream as usize]
@@ -51,7 +53,8 @@ impl Guest<'_> {
         })
     }
 
-    /// The descriptor to poll for key presses, or none while no key is waited for.
+    /// The descriptor to poll for key presses. None if the child reads no keys, or while a key waits: until the key is
+    /// read, `poll` would return at once.
     pub(in crate::child::worker) fn keys(&self) -> Option<&OwnedFd> {
         let wanted =
             self.is_lent() && self.keyboard.waits.is_none() && self.keyboard_stream().is_some();
@@ -59,13 +62,13 @@ impl Guest<'_> {
         terminal.map(Terminal::keys)
     }
 
-    /// A key was typed.
+    /// A key was typed: a reader of the real terminal comes first.
     pub(in crate::child::worker) fn key_typed(&mut self) {
         let now = Instant::now();
         self.keyboard.waits = Some((now, now + SEEN));
     }
 
-    /// Hands on what is waited for on a terminal of ours.
+    /// Hands waiting keys on to the pseudo-terminal, if a process reads there.
     pub(in crate::child::worker) fn see_to_keys(&mut self, now: Instant, outputs: &Outputs<'_>) {
         let Some((since, _)) = self.keyboard.waits.filter(|(_, next)| *next <= now) else {
             return;
@@ -84,12 +87,12 @@ impl Guest<'_> {
             typed = terminal.read_keys(self.pid, &mut keys);
             type_in(outputs, stream, &keys[..typed]);
         }
-        // It may be another process's by now.
+        // Nothing was handed on if another process was faster. The next check finds out.
         let pause = LOOK.max((processor_time().saturating_sub(begun) * THRIFT).min(AT_MOST));
         self.keyboard.waits = (typed == 0).then(|| (since, now + pause));
     }
 
-    /// Whether keys that have waited for so long are read from this terminal of ours.
+    /// Whether a process reads from the pseudo-terminal of `stream`, for keys that have waited this long.
     fn reads_from(&self, stream: Stream, waited: Duration, outputs: &Outputs<'_>) -> bool {
         let place = outputs.end(stream).and_then(pty::place);
         let (Some(place), Some(terminal)) = (place, &self.terminal) else {

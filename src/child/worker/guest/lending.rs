@@ -1,12 +1,14 @@
-//! When the worker takes a lent terminal back: at a report, when no process uses it any more, and when the child is gone.
+//! When the worker takes a lent terminal back: at a report, when no process uses it any more, and when the child is
+//! gone.
 //!
-//! A child that reports on the channel or the socket is at work again. But one of its processes may report while another
-//! asks: as long as one waits for keys, the terminal is the child's, and its question stays on the screen. A meter says less,
-//! because a program may draw one while it reads keys: then the terminal stays, as it does with a child that wants it back at
-//! once. A silent child loses it when no process has waited for a key for a while.
+//! A child that reports on the channel or the socket is at work again. But one of its processes may report while
+//! another asks: as long as one waits for keys, the terminal is the child's, and its question stays on the screen. A
+//! meter says less, because a program may draw one while it reads keys: then the terminal stays, as it does with a
+//! child that wants it back at once. A silent child loses the terminal when no process has waited for a key for a
+//! while.
 //!
-//! No process is stopped to be asked. One that reads from then on is stopped by the kernel (SIGTTIN); one that reads already
-//! gets its line.
+//! No process is stopped to be asked. One that reads from then on is stopped by the kernel (SIGTTIN); one that is
+//! already in a read gets its line. Which task gets the terminal next is not known here.
 
 use std::time::{Duration, Instant};
 
@@ -30,13 +32,13 @@ const ARRIVAL: Duration = Duration::from_millis(20);
 const WANTED: Duration = Duration::from_millis(200);
 /// A child that has not waited for a key for this long is done with the terminal.
 const IDLE: Duration = Duration::from_secs(1);
-/// How often we look, if a report wants the terminal back.
+/// How often the worker looks while a report wants the terminal back.
 const LOOK: Duration = Duration::from_millis(50);
-/// And if none does.
+/// How often it looks while none does.
 const GLANCE: Duration = Duration::from_millis(250);
-/// The time between looks is at least so many times the processor time that one took: there may be thousands of processes.
+/// The time between looks is at least this many times the CPU time of one: there may be thousands of processes.
 const THRIFT: u32 = 20;
-/// But the user who has answered the child's question does not wait longer for the bars.
+/// The limit of that: a user who has answered the child's question must not wait longer for the bars.
 const AT_MOST: Duration = Duration::from_millis(500);
 
 /// How the child uses a terminal that it was lent.
@@ -44,7 +46,7 @@ const AT_MOST: Duration = Duration::from_millis(500);
 pub(in crate::child::worker) enum Use {
     /// Not for a while.
     Idle,
-    /// Not now, but it may be about to: it has set it up, or has only just done with it.
+    /// Not now, but it may do so soon: it has set up the terminal, or has only just stopped using it.
     Kept,
     /// It waits for a key, or has the screen.
     Waiting,
@@ -57,15 +59,15 @@ pub(in crate::child::worker) enum Use {
     reason = "independent facts about one lending"
 )]
 pub(in crate::child::worker) struct Lending {
-    /// Since when.
+    /// When it began.
     since: Option<Instant>,
     /// Whether a report wants it back.
     wanted_back: bool,
     /// Whether the child has been seen to wait for a key since.
     has_waited: bool,
-    /// Whether a process was seen to wait for one when we last looked.
+    /// Whether a process was seen to wait for a key at the last look.
     waits: bool,
-    /// Whether another group below the child has been seen in the foreground since.
+    /// Whether another group than the child's has been seen in the foreground since.
     has_others: bool,
     /// Since when no process has been seen to use it.
     idle_since: Option<Instant>,
@@ -90,20 +92,20 @@ impl Lending {
     }
 }
 
-/// What meters may do with a lent terminal.
+/// The right of meters to take a lent terminal back.
 #[derive(Debug, Default)]
 pub(in crate::child::worker) struct Meters {
-    /// When one last took it back.
+    /// When a meter last took it back.
     took: Option<Instant>,
-    /// None takes it back before this time.
+    /// No meter takes it back before this time.
     wait_until: Option<Instant>,
-    /// How long that was, after the last of the takings that were wrong.
+    /// The last such delay.
     patience: Duration,
 }
 
 impl Meters {
-    /// The child wants the terminal. Each time that it does so at once meters wait twice as long, or it would come and
-    /// go with each of their changes.
+    /// The child wants the terminal. Each time that it does so at once after a meter took it, meters wait about twice
+    /// as long. Otherwise the terminal would come and go with each change of a meter.
     pub(in crate::child::worker) fn terminal_is_wanted(&mut self, now: Instant) {
         if self.took.take().is_some_and(|took| now < took + AT_ONCE) {
             self.patience = self.patience * 2 + AT_ONCE;
@@ -113,7 +115,8 @@ impl Meters {
 }
 
 impl Guest<'_> {
-    /// Takes the terminal back at reports on the channel or the socket, or at the empty line that asks for cancellation.
+    /// Takes the terminal back at reports on the channel or the socket, or at the empty line that asks for
+    /// cancellation.
     pub(in crate::child::worker) fn take_back_at(
         &mut self,
         reports: &Batch,
@@ -122,14 +125,14 @@ impl Guest<'_> {
     ) {
         let parts = &reports.parts;
         let was_cancelled = |part: &Progress<'_>| part.status == Some(Status::Cancelled);
-        // A child that reports only cancelled parts is about to end, after a Ctrl-C that went to it. While it still has the
-        // terminal, its end shows that the Ctrl-C went there.
+        // A child that reports only cancelled parts is about to end, after a Ctrl-C that went to it. While it still has
+        // the terminal, its end shows that the Ctrl-C went there.
         if parts.is_empty() || !parts.iter().all(was_cancelled) {
             self.take_back(process, outputs);
         }
     }
 
-    /// A meter has moved, or the like.
+    /// A meter moved, or the channel brought reports in another program's format.
     pub(in crate::child::worker) fn take_back_at_meter(
         &mut self,
         process: &Process,
@@ -145,7 +148,7 @@ impl Guest<'_> {
         }
     }
 
-    /// The child is at work again. If it wants the terminal once more, it stops once more.
+    /// The child is at work again. If it wants the terminal once more, the kernel stops it once more.
     pub(in crate::child::worker) fn take_back(&mut self, process: &Process, outputs: &Outputs<'_>) {
         if self.is_lent() {
             if !self.lending.wanted_back {
@@ -171,8 +174,8 @@ impl Guest<'_> {
         }
     }
 
-    /// Takes the terminal back if it is time to look, and the child is seen to use it less than that. Says whether it was
-    /// taken.
+    /// Takes the terminal back if it is time to look, and the child's use of it is seen to be less than `used`. Says
+    /// whether it was taken.
     fn take_back_unless(&mut self, used: Use, process: &Process, outputs: &Outputs<'_>) -> bool {
         let now = Instant::now();
         if self.lending.look_at().is_none_or(|next| now < next)
@@ -223,7 +226,8 @@ impl Guest<'_> {
         }
         if let Some(terminal) = &mut self.terminal {
             if self.in_foreground {
-                // Also after a SIGSTOP of ours, of which we do not hear: the shell has given us the terminal again.
+                // Also after a SIGSTOP of progrun, which no event reports: the shell has made us the foreground group
+                // again.
                 terminal.lend_again(self.pid);
             }
             self.lending.has_others |= terminal.has_other(self.pid);
@@ -267,13 +271,13 @@ impl Guest<'_> {
         let untouched = terminal.is_untouched();
         let by_key = terminal.reads_keys();
         if reads || watches && by_key || is_hidden && !untouched && !by_key {
-            // The last is the question for a password of a program that runs as another user.
+            // The last case: a program that runs as another user asks for a password.
             Use::Waiting
         } else if self.taking.lent || self.has_screen() {
             Use::Kept
         } else if is_hidden {
-            // sudo passes on all keys to a terminal of its own, and nothing tells whether one is waited for there. But a
-            // question is an open line.
+            // sudo passes all keys on to a terminal of its own, and nothing tells whether a process waits for one
+            // there. But a question leaves the line open.
             if outputs.line_open || by_key && !terminal.passes_all() {
                 Use::Kept
             } else {
@@ -286,7 +290,7 @@ impl Guest<'_> {
         }
     }
 
-    /// The child is gone. Gives whether a Ctrl-C that went to it alone was its end, and the terminal.
+    /// The child is gone. Gives whether a Ctrl-C that went to the child alone ended it, and the terminal.
     pub(in crate::child::worker) fn take_back_for_good(
         &mut self,
         ended: &WaitIdStatus,
@@ -295,16 +299,17 @@ impl Guest<'_> {
         let pid = self.pid;
         let had_keys = match &mut self.terminal {
             Some(terminal) => terminal.take_back_for_good(pid),
-            // A shell takes it by itself. The run takes it back from there.
+            // A shell takes the terminal by itself. The run takes it back from there.
             None => self.may_have_taken && has_child(pid),
         };
         let interrupted = had_keys && self.ended_of_ctrl_c(ended, process);
         (interrupted, self.terminal.take())
     }
 
-    /// Whether a Ctrl-C that went to the child alone was its end. A `kill` of the child was not; nor was a key at which it
-    /// waited for the next one, as an interpreter at its prompt does. What was at work and then ends has been cancelled also
-    /// if it catches the signal and says that all is well: nothing after `&&` may run.
+    /// Whether a Ctrl-C that went to the child alone ended it. A `kill` of the child is none. Neither is a Ctrl-C after
+    /// which the child waited for the next key, as an interpreter at its prompt does. A child that was at work and then
+    /// ends was cancelled, even if it catches the signal and exits with 0 (with any status, if it keeps the terminal to
+    /// its end): no command after `&&` may run.
     fn ended_of_ctrl_c(&self, ended: &WaitIdStatus, process: &Process) -> bool {
         let died = ended.terminating_signal() == Some(libc::SIGINT);
         let works = !self.lending.waits && !self.went_on;
