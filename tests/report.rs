@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::geteuid;
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, prlimit};
 use serde_json::{Value, json};
 
 use crate::harness::{needs, needs_that};
@@ -641,6 +641,39 @@ fn more_than_can_be_served_at_once_wait_for_their_turn() {
     }
     gate.open();
     assert_eq!(run.finish().finished()["reports"], 300);
+}
+
+#[test]
+fn a_report_that_comes_when_no_descriptor_is_free_is_taken_a_little_later() {
+    let mut gate = Gate::new();
+    let (run, path) = waiting(&gate);
+    let progrun = Some(run.pid());
+    let none_free = Rlimit {
+        current: Some(7),
+        ..getrlimit(Resource::Nofile)
+    };
+    // How often the worker, the only thread that polls the socket, has gone to sleep.
+    let sleeps = || {
+        let threads = fs::read_dir(format!("/proc/{}/task", run.pid())).unwrap();
+        let status = threads
+            .map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).unwrap())
+            .find(|status| status.starts_with("Name:\tprogrun-worker"));
+        let status = status.unwrap();
+        let count = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.unwrap().trim().parse::<u64>().unwrap()
+    };
+    let own = prlimit(progrun, Resource::Nofile, none_free).unwrap();
+    let before = sleeps();
+    let mut socket = UnixStream::connect(path).unwrap();
+    socket.write_all(b"1/2\n").unwrap();
+    socket.shutdown(Shutdown::Write).unwrap();
+    support::until(|| sleeps() > before);
+    prlimit(progrun, Resource::Nofile, own).unwrap();
+    assert_eq!(heard(socket), "ok\n");
+    gate.open();
+    assert_eq!(run.finish().finished()["reports"], 1);
 }
 
 #[test]

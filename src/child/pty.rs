@@ -39,8 +39,11 @@ pub(super) struct Pty {
 
 /// Makes a pseudo-terminal of the size of our terminal, with our end on a number of at least `lowest`.
 pub(super) fn make(lowest: i32) -> io::Result<Pty> {
-    let opened = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
-    // The copy is close-on-exec, or other children would inherit it. Only Linux can open it so.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+    // A child that another worker starts just now would inherit it, and this child's terminal would never hang up.
+    #[cfg(target_os = "linux")]
+    let flags = flags | OpenptFlags::CLOEXEC;
+    let opened = openpt(flags)?;
     let master = fcntl_dupfd_cloexec(&opened, lowest)?;
     drop(opened);
     grantpt(&master)?;

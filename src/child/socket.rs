@@ -14,6 +14,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, unlinkat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionread};
@@ -26,6 +27,8 @@ use super::pipe::{is_transient, read_into, reports_at_once};
 
 /// The limit on connections. Each may hold the beginning of a line; further ones wait to be accepted.
 const CONNECTIONS: usize = 256;
+/// How long a client waits for the next try if it cannot be accepted. `progrun report` waits for five seconds.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// The listening socket of a task.
 #[derive(Debug)]
@@ -199,6 +202,8 @@ pub(super) struct Clients<'a> {
     connections: Vec<Option<Connection>>,
     /// Whether no further connection is accepted until one ends.
     full: bool,
+    /// When a connection is accepted again, after one could not be.
+    accepts_at: Option<Instant>,
     every_report: bool,
     spoken: bool,
     cancelled: bool,
@@ -216,6 +221,7 @@ impl<'a> Clients<'a> {
             listener: socket.map(|socket| &socket.listener),
             connections: Vec::new(),
             full: false,
+            accepts_at: None,
             every_report,
             spoken: false,
             cancelled: false,
@@ -232,9 +238,18 @@ impl<'a> Clients<'a> {
         self.spoken || open.any(|one| ioctl_fionread(&one.stream).is_ok_and(|unread| unread > 0))
     }
 
+    /// When to poll the listener again, if that is later than `now`.
+    pub(super) fn accepts_at(&self, now: Instant) -> Option<Instant> {
+        self.accepts_at.filter(|time| *time > now)
+    }
+
     /// The descriptors to poll for reading.
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = (Ready, BorrowedFd<'_>)> {
-        let listener = self.listener.filter(|_| !self.full);
+    pub(super) fn descriptors(
+        &self,
+        now: Instant,
+    ) -> impl Iterator<Item = (Ready, BorrowedFd<'_>)> {
+        let accepts = !self.full && self.accepts_at(now).is_none();
+        let listener = self.listener.filter(|_| accepts);
         let listener = listener.map(|listener| (Ready::New, listener.as_fd()));
         let places = self.connections.iter().enumerate();
         let open = places.filter_map(|(place, connection)| {
@@ -289,9 +304,9 @@ impl<'a> Clients<'a> {
             Err(ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {
                 return;
             }
-            // No descriptor is free: one may be when a client hangs up.
+            // No descriptor is free (EMFILE). The client stays in the queue; `poll` would find it there at once for ever.
             Err(_) => {
-                self.full = true;
+                self.accepts_at = Some(Instant::now() + RETRY);
                 return;
             }
         };

@@ -297,6 +297,7 @@ impl<'a> Worker<'a> {
     /// The descriptors to poll, the wake-up pipe first, and the source of each of the others.
     fn descriptors(
         &self,
+        now: Instant,
         read_channel: bool,
         read_outputs: bool,
     ) -> (Vec<PollFd<'_>>, Vec<Source>) {
@@ -321,7 +322,7 @@ impl<'a> Worker<'a> {
         }
         // Without the channel's pause: a client of the socket waits for an answer.
         if !self.intake.exhausted() {
-            for (ready, descriptor) in self.intake.clients.descriptors() {
+            for (ready, descriptor) in self.intake.clients.descriptors(now) {
                 let descriptor = PollFd::from_borrowed_fd(descriptor, PollFlags::IN);
                 add(descriptor, Source::Client(ready));
             }
@@ -350,7 +351,7 @@ impl<'a> Worker<'a> {
         let read_outputs =
             !self.outputs.exhausted() && !self.intake.exhausted() && !self.guest.prompt_waits();
 
-        let (mut descriptors, sources) = self.descriptors(read_channel, read_outputs);
+        let (mut descriptors, sources) = self.descriptors(now, read_channel, read_outputs);
         // If all was polled and nothing is ready, all that the child itself wrote has been read.
         let polled_all = read_channel && read_outputs;
         let drained_at = match &self.process.drain {
@@ -365,6 +366,7 @@ impl<'a> Worker<'a> {
             self.guest.look_at(now, &self.process, &self.outputs),
             self.process.look_at(),
             self.intake.dialects.deadline(),
+            self.intake.clients.accepts_at(now),
             self.observe_at(),
             self.process
                 .watcher
