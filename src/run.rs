@@ -78,7 +78,7 @@ pub(crate) struct Settings {
     pub(crate) wait_output: bool,
     /// Which formats of other programs are read.
     pub(crate) from: Selection,
-    /// What is shown, where.
+    /// What is shown, and where.
     pub(crate) display: Display,
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Timeouts {
     pub timeout_signal: i32,
 }
 
-/// What is to be done.
+/// The next thing for the task to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Cancel the future; the worker closes the channel and says whether the child can see that.

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use crate::event::TaskId;
 use crate::system::signals::Scope;
 
-/// What is to be done.
+/// The next thing for the run loop to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Clear the screen and say when it is done.
