@@ -1,4 +1,5 @@
-//! The command line: options, environment, help, and the first and last words of the program.
+//! The command line: options, environment variables, help, messages on mistakes, and the end of the process. Knows
+//! nothing of how a run goes.
 
 mod foreground;
 mod formats;
@@ -30,7 +31,7 @@ use self::foreground::draws_only_in_foreground;
 use self::report::Report;
 use self::shell::is_interactive_bash;
 
-/// How `progrun report` ends when the script is cancelled, in the words of shells.
+/// The exit status of `progrun report` when the run is cancelled: what shells show for SIGINT.
 const CANCELLED: i32 = 130;
 
 const HELP: &str = "\
@@ -79,7 +80,7 @@ Exit status:
     args_conflicts_with_subcommands = true,
     max_term_width = 110
 )]
-// Nothing is asked of all options as one group, and making it is not free.
+// clap would make a group of all options. Nothing uses it, and it takes time.
 #[group(skip)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -104,7 +105,8 @@ struct Arguments {
 
     /// Time to stop voluntarily before SIGINT is sent (0 = no limit)
     ///
-    /// If the stop was requested by SIGTERM or SIGHUP, that signal is sent instead; after a timeout, the one of --signal.
+    /// If the stop was requested by SIGTERM or SIGHUP, that signal is sent instead; after a timeout, the one of
+    /// --signal.
     #[arg(
         long,
         value_name = "TIME",
@@ -123,8 +125,8 @@ struct Arguments {
     /// cancellation by an outer progrun. If --kill-after is given, it applies after Ctrl-C too. If progrun itself is
     /// killed, it is also how long the command and its process group survive (Linux).
     ///
-    /// Once a run that was asked to stop has ended, the readers of its output have the same time, but at least a second,
-    /// to read the rest. What they have not read by then is discarded, with a message.
+    /// Once a run that was asked to stop has ended, the readers of its output have the same time, but at least a
+    /// second, to read the rest. What they have not read by then is discarded, with a message.
     #[arg(
         long,
         value_name = "TIME",
@@ -137,14 +139,14 @@ struct Arguments {
     )]
     kill_after: Time,
 
-    /// Whether it was given.
+    /// Whether --kill-after was given.
     #[arg(skip)]
     kill_after_given: bool,
 
     /// Signal sent on timeout to a command that does not report progress
     ///
-    /// A command that does report gets this signal when --grace has passed. SIGNAL is a name with or without SIG, such as
-    /// TERM or RTMIN+1, or a number from 1 to 64.
+    /// A command that does report gets this signal when --grace has passed. SIGNAL is a name with or without SIG, such
+    /// as TERM or RTMIN+1, or a number from 1 to 64.
     #[arg(
         long,
         value_name = "SIGNAL",
@@ -214,8 +216,8 @@ struct Arguments {
 
     /// Write events as JSON, one per line, to stdout or to FILE
     ///
-    /// On stdout, the command's output becomes events too, and no progress is shown unless --progress asks for it.
-    /// With FILE, which is truncated first, the command keeps its own stdout and stderr. If FILE is a FIFO, progrun waits
+    /// On stdout, the command's output becomes events too, and no progress is shown unless --progress asks for it. With
+    /// FILE, which is truncated first, the command keeps its own stdout and stderr. If FILE is a FIFO, progrun waits
     /// for a reader, but no longer than --timeout. progrun-protocol(5) describes the events.
     #[arg(
         long,
@@ -249,9 +251,9 @@ struct Arguments {
     /// Whether to run the command on a pseudo-terminal
     ///
     /// This is about output that passes through progrun. On a pseudo-terminal, the command's colors, the order of its
-    /// lines and its own meters are the same as without progrun.
-    /// An interactive bash as COMMAND gets a pseudo-terminal only with always, because it would expect job control there.
-    /// If a script starts an interactive bash, redirect the stderr of that bash with 2>/dev/tty to keep job control.
+    /// lines and its own meters are the same as without progrun. An interactive bash as COMMAND gets a pseudo-terminal
+    /// only with always, because it would expect job control there. If a script starts an interactive bash, redirect
+    /// the stderr of that bash with 2>/dev/tty to keep job control.
     #[arg(
         long,
         value_name = "WHEN",
@@ -270,8 +272,8 @@ struct Arguments {
     /// Descriptor number of the channel on which the command reports, 3 to 255
     ///
     /// This is for scripts that use descriptor 3 themselves. dash and mksh support only numbers up to 9. A file that is
-    /// already open under this number is not passed on to the command. Exceptions are make's jobserver and the sockets of
-    /// a service (socket activation): progrun then uses the next free number for the channel, and says so.
+    /// already open under this number is not passed on to the command. Exceptions are make's jobserver and the sockets
+    /// of a service (socket activation): progrun then uses the next free number for the channel, and says so.
     #[arg(
         long,
         value_name = "N",
@@ -348,7 +350,7 @@ fn parse_time(text: &str) -> Result<Time, String> {
         }
         Ok(value) => {
             let time = Duration::try_from_secs_f64(value * unit).unwrap_or(Duration::MAX);
-            // So little that it is rounded to 0 is little, and not for ever.
+            // A time so short that it is rounded to 0 must not become 0, which means for ever.
             let digits = number.split(['e', 'E']).next().unwrap_or(number);
             let some = digits.contains(|digit| matches!(digit, '1'..='9'));
             time.max(Duration::from_nanos(some.into()))
@@ -392,7 +394,7 @@ fn parse_signal(text: &str) -> Result<i32, String> {
         })
 }
 
-/// Those that only Linux has, or that have a second name there.
+/// The signals that only Linux has, or that have a second name there.
 #[cfg(target_os = "linux")]
 fn system_signal(name: &str) -> Option<i32> {
     let (first, last) = (libc::SIGRTMIN(), libc::SIGRTMAX());
@@ -414,7 +416,7 @@ fn system_signal(name: &str) -> Option<i32> {
     (1..32).chain(first..=last).find(|known| *known == signal)
 }
 
-/// None here.
+/// There are none on this system.
 #[cfg(not(target_os = "linux"))]
 fn system_signal(_name: &str) -> Option<i32> {
     None
@@ -441,7 +443,7 @@ impl TypedValueParser for SignalParser {
     }
 }
 
-/// What one would send to a command whose time is over.
+/// The names that completions offer for --signal.
 const USUAL_SIGNALS: [&str; 9] = [
     "TERM", "INT", "HUP", "QUIT", "KILL", "USR1", "USR2", "ABRT", "ALRM",
 ];
@@ -456,7 +458,7 @@ pub fn command() -> clap::Command {
         .help_heading("Other")
         .action(ArgAction::Version);
     let report = Report::command().disable_help_flag(true).arg(help_flag());
-    // In place of clap's own, which stand before all other options.
+    // In place of clap's own --help and --version, which would come before all other options.
     Arguments::command()
         .disable_help_flag(true)
         .disable_version_flag(true)
@@ -508,15 +510,15 @@ pub fn main() -> ! {
     }
 }
 
-/// What is to be done.
+/// What the command line asks for.
 #[derive(Debug)]
 enum Parsed {
     Run(Box<Arguments>),
     Report(Report),
 }
 
-/// `progrun -- COMMAND`, where clap could only find the defaults: to build all that it knows of the options takes a tenth of a
-/// short run.
+/// The arguments of `progrun -- COMMAND`, for which clap could only find the defaults: building the definition of all
+/// options takes a tenth of a short run.
 fn without_options(
     words: &[OsString],
     mut variables: impl Iterator<Item = OsString>,
@@ -551,7 +553,8 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
     Ok(Parsed::Run(Box::new(arguments)))
 }
 
-/// Ends as the answer to a report says. One that is none is told, and no more: a script must not die of what it computed.
+/// Ends `progrun report` as the answer says. An invalid report is only a warning: a script must not die of an amount
+/// that it computed.
 fn answered(sent: Result<Delivery, String>) -> ! {
     let delivery = sent.unwrap_or_else(|sentence| {
         complain(&format!("report: {sentence}"));
@@ -586,8 +589,8 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
         }
         let text = error.to_string();
         let safe: Vec<_> = text.lines().map(escape).collect();
-        // Arguments and variables stand in it as they came. What would do something in the terminal is made visible, and then
-        // there are no colors either.
+        // The message quotes arguments and variables as they came. If any has control characters, they are made
+        // visible, and the message loses its colors with them.
         let _ = if text.lines().eq(safe.iter()) {
             error.print()
         } else {
@@ -597,7 +600,7 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
     run::end(Ending::Status(FAILED))
 }
 
-/// Ends when what was asked for is written to stdout, or could not be. Whose reader went away dies of it in silence, as
+/// Ends the process after writing to stdout. If the reader went away, progrun dies by SIGPIPE without a message, as
 /// other tools do.
 fn end_written(written: io::Result<()>) -> ! {
     run::end(match written.and_then(|()| io::stdout().flush()) {
@@ -610,23 +613,23 @@ fn end_written(written: io::Result<()>) -> ! {
     })
 }
 
-/// The command, if what is wrong is that it stands there without `--`.
+/// The command, if the mistake is that `--` is missing before it.
 fn bare_command<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
     misplaced(error).filter(|_| !words.contains(&"--".into()))
 }
 
-/// The word after `--json`, if it is what is wrong.
+/// The word after `--json`, if it is the mistake.
 fn json_file<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
     let is_it = |word: &&str| words.windows(2).any(|pair| pair == ["--json", word]);
     misplaced(error).filter(is_it)
 }
 
-/// The word that is wrong, if it is no option.
+/// The word that clap does not know, if it is no option.
 fn misplaced(error: &clap::Error) -> Option<&str> {
     unknown(error).filter(|word| !word.starts_with('-'))
 }
 
-/// The word that is wrong.
+/// The word that clap does not know.
 fn unknown(error: &clap::Error) -> Option<&str> {
     let word = match error.kind() {
         ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg)?,
@@ -645,7 +648,8 @@ fn complain(sentence: &str) {
     let _ = Patient(io::stderr()).write_all(line.as_bytes());
 }
 
-/// Whether stderr takes something at once. It may be what was not read: a terminal that Ctrl-S has stopped, say.
+/// Whether stderr takes text at once. It may be the place that was not read, such as a terminal that Ctrl-S has
+/// stopped.
 fn takes_words() -> bool {
     let stderr = io::stderr();
     let mut ready = [PollFd::new(&stderr, PollFlags::OUT)];
@@ -712,7 +716,8 @@ fn settings(arguments: Arguments) -> Settings {
     }
 }
 
-/// Where the command's output is a terminal. Without a wish of the user some programs get what they need.
+/// For which output the command gets a pseudo-terminal. With --tty auto, an interactive bash gets none, and a program
+/// that draws only in the foreground gets the terminal itself.
 fn tty(arguments: &Arguments) -> Tty {
     let is_usual = arguments.progress == ProgressArgument::Auto && arguments.json.is_none();
     match arguments.tty {
@@ -786,7 +791,7 @@ mod tests {
         }
     }
 
-    /// What is said to `words`, which must be wrong.
+    /// The command in `words` that lacks `--` before it, if that is why clap refuses `words`.
     fn bare(words: &[&str]) -> Option<String> {
         let words: Vec<_> = ["progrun"]
             .iter()
@@ -877,7 +882,7 @@ mod tests {
     fn a_command_without_the_dashes_before_it_is_recognised() {
         assert_eq!(bare(&["ls", "-l"]).as_deref(), Some("ls"));
         assert_eq!(bare(&["--quiet", "ls"]).as_deref(), Some("ls"));
-        // Here the dashes are there, and the word is something else.
+        // Here `--` is there, and the unknown word is no command.
         assert_eq!(bare(&["--json", "events", "--", "ls"]), None);
         assert_eq!(bare(&["--no-such-option", "--", "ls"]), None);
         assert_eq!(bare(&[]), None);

@@ -1,7 +1,7 @@
 //! How fast a part of the work goes, and how long it has left.
 //!
-//! Turns reports (so much done, at that time) into a rate and a remaining time. Knows no clock, no units, and not how a time
-//! is written.
+//! Turns reports (so much done, at that time) into a rate and a remaining time. Knows no clock, no units, and no way to
+//! write a time.
 //!
 //! Three rules, chosen by replaying the alternatives over made-up runs (`cargo bench --bench eta`):
 //!
@@ -9,7 +9,7 @@
 //!   stretch between two reports counts in proportion to the age of the part at its end. A fixed
 //!   horizon (the usual "last 15 seconds") is shorter than one step of a slow script and forgets
 //!   all that it knew between two reports; a plain mean never gets over a fast or slow beginning.
-//! - **Between reports the remaining time counts down, then waits, then admits.** It counts down for as long as a
+//! - **Between reports the remaining time counts down, then waits, then grows.** It counts down for as long as a
 //!   silence usually lasts, and holds for as long again. A longer silence is a stall: its end cannot be known, and the
 //!   best guess is that it will take as long again as it is overdue, so the time grows by one second a second, and
 //!   never faster.
@@ -43,8 +43,8 @@ pub struct Estimate {
     // Three sums over the stretches between reports, each weighted by the part's age at its end.
     work: f64,
     time: f64,
-    // Of squared times: divided by `time`, it is how long a silence is as seen from a moment
-    // picked at random. The plain mean would take the pause between two bursts for a stall.
+    // Of squared times: divided by `time`, it is the mean length of the silence around a moment picked at random. The
+    // plain mean would take the pause between two bursts for a stall.
     silence: f64,
 }
 

@@ -1,6 +1,6 @@
-//! What progrun tells the outside about a run: the words that the run loop and the sinks share.
+//! What progrun tells the outside about a run: the types that the run loop and the sinks share.
 //!
-//! Facts only: how an event is shown is a sink's business, when it happens the run loop's. The only texts are warnings and
+//! Facts only: a sink decides how an event is shown, the run loop when it happens. The only texts are warnings and
 //! errors, which are sentences already, and the message of a file that is read.
 
 use std::borrow::Cow;
@@ -76,16 +76,16 @@ pub(crate) enum What<'a> {
     Progress(&'a Batch),
     /// The child printed something that goes through us.
     Output {
-        /// Where it printed it.
+        /// The stream that it printed to.
         stream: Stream,
-        /// What, byte for byte.
+        /// What it printed, byte for byte.
         bytes: &'a Arc<Vec<u8>>,
         /// What its lines mean.
         verdicts: &'a Verdicts,
         /// To be cloned and held until the bytes are written.
         permit: &'a Permit,
     },
-    /// What could be seen of a child that has reported nothing.
+    /// What the worker saw from outside of a child that has reported nothing.
     Observed(&'a Observed),
     /// A stop was requested.
     Cancelling {
@@ -109,17 +109,18 @@ pub(crate) enum What<'a> {
     Signal {
         /// Which.
         signal: i32,
-        /// Whether it came to us and was handed on; else it is a step of a stop.
+        /// Whether progrun received and forwarded it; otherwise it is a step of a stop.
         forwarded: bool,
     },
-    /// The terminal changed hands. While it is not ours nothing is drawn on it.
+    /// The terminal is lent or was taken back. Nothing is drawn on it while it is lent.
     Terminal {
-        /// Whether it is ours.
+        /// Whether it is progrun's.
         ours: bool,
     },
     /// The terminal has another size.
     Resized,
-    /// The child was stopped or continued, and not by a lending of the terminal.
+    /// True: the child alone was stopped, or is stopped waiting for a terminal that it cannot get. False: the child was
+    /// continued, after whatever stop.
     Paused(bool),
     /// Something that the user should know, in a sentence.
     Warning(&'a str),
@@ -127,7 +128,7 @@ pub(crate) enum What<'a> {
     Finished(&'a Summary),
 }
 
-/// What could be seen of the child and its descendants from outside, over about the last second.
+/// What the worker saw of the child and its descendants from outside, over about the last second.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Observed {
     /// How many processors they kept busy.
@@ -152,7 +153,7 @@ pub(crate) struct FileRead {
 }
 
 impl FileRead {
-    /// The same as a report.
+    /// How far the file is read, as a report.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "the last bytes do not matter")]
     pub(crate) fn progress(&self) -> Progress<'static> {
@@ -193,7 +194,7 @@ pub(crate) enum Reason {
     Terminate,
     /// SIGHUP: the terminal is gone.
     Hangup,
-    /// The progrun that we run under was asked to stop.
+    /// The progrun that we run under was asked to stop, or is gone.
     Parent,
     /// `--timeout` is over.
     Timeout,
@@ -204,18 +205,18 @@ pub(crate) enum Reason {
 pub(crate) enum Cause {
     /// The user asked again.
     Again,
-    /// The child had this long, and is still there.
+    /// The child had this long to end, and is still there.
     NoReaction(Duration),
     /// `--timeout` is over, and a stop had been requested before.
     TimedOut,
 }
 
-/// By what a child that is to stop can be asked to.
+/// How a child that is to stop can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CancelMode {
     /// By the channel, which is closed now: its next write fails.
     Channel,
-    /// By nothing but a signal.
+    /// Only by a signal.
     Signal,
 }
 
@@ -224,7 +225,7 @@ pub(crate) enum CancelMode {
 pub(crate) enum Step {
     /// The channel is closed: the child's next progress write fails.
     Ask,
-    /// There is no progress write to wait for: this signal instead.
+    /// This signal: at once if there is no progress write to wait for, or when `--grace` is over.
     Signal(i32),
     /// SIGTERM.
     Terminate,

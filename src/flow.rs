@@ -1,10 +1,10 @@
-//! Credit-based back-pressure: bounds what is under way between a producer that must never block and a consumer that
+//! Credit-based back-pressure: bounds the bytes under way between a producer that must never block and a consumer that
 //! may be slow.
 //!
-//! A producer takes a permit for what it hands on; the permit is given back when the last consumer drops it, which may
-//! be another thread, much later. The producer asks [`Credit::exhausted`] before it takes in more, and is woken when
-//! there is room again. Neither side ever waits here: that is what lets one thread serve a child's pipes and its
-//! signals together.
+//! A producer takes a permit for the bytes that it hands on. The permit is given back when its last clone is dropped,
+//! which may be on another thread, much later. The producer asks [`Credit::exhausted`] before it takes in more, and is
+//! woken when there is room again. Neither side ever waits here, so one thread can serve a child's pipes and carry out
+//! orders. Knows no pipe and no thread.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ impl fmt::Debug for Account {
 }
 
 impl Credit {
-    /// An account for about `limit` bytes. `wake` is called, from whichever thread gives back, each time an exhausted
-    /// account has room again.
+    /// An account for about `limit` bytes. `wake` is called each time an exhausted account has room again, on the
+    /// thread that dropped the permit.
     pub(crate) fn new(limit: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(Account {
             limit,

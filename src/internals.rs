@@ -1,4 +1,5 @@
-//! The door for this program's own tests, benchmarks and fuzz targets. No part of the interface: it changes without notice.
+//! The parts that this program's own tests, benchmarks and fuzz targets use. No part of the interface: it changes
+//! without notice.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -16,7 +17,8 @@ pub use crate::eta::Estimate;
 pub use crate::model::batch::{Batch, VerbatimLine};
 pub use crate::model::verdict::{Meaning, Verdicts};
 
-/// Runs a list, `slots` of its commands at once, with its events in the file `events`, and ends the process as the run ends.
+/// Runs a list, `slots` of its commands at once, with its events in the file `events`, and ends the process as the run
+/// ends.
 ///
 /// # Errors
 /// If progrun itself cannot do its part.
@@ -59,7 +61,7 @@ pub fn run_list(
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use crate::system::start::prepare;
 
-/// What has to hold for any bytes at all. `cargo fuzz` sets `fuzzing`.
+/// The properties that have to hold for any bytes. `cargo fuzz` sets `fuzzing`.
 #[cfg(fuzzing)]
 pub mod fuzz {
     pub use crate::dialect::fuzz::{dialects, zig};

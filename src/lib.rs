@@ -1,11 +1,11 @@
 //! The program `progrun`: runs a command, shows how far along it is, stops it politely, and tells scripts exactly what
 //! happened.
 //!
-//! The program does with commands what the library `progrun-task` does with callables: each command is the body of a task on a worker
-//! thread, its progress lines become reports, and a cancel request reaches it at its next one. The library is re-exported here.
-//! All else is the program's own, and private.
+//! The program does with commands what the library `progrun-task` does with callables: each command is the body of a
+//! task on a worker thread, its progress lines become reports, and a cancel request reaches it at its next report. The
+//! library is re-exported here. All else is the program's own, and private.
 
-/// The example in the README is code, too.
+/// Has rustdoc compile and run the example in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
@@ -40,7 +40,7 @@ pub use cli::main;
 /// What this program's own tests, benchmarks and fuzz targets reach. No part of the interface.
 #[doc(hidden)]
 pub mod internals;
-/// The inputs of a fuzz target that failed once, for its tests.
+/// The inputs that once failed a fuzz target. The tests try them again.
 #[cfg(test)]
 fn regressions(target: &str) -> impl Iterator<Item = Vec<u8>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/regressions");

@@ -1,11 +1,11 @@
-//! One run from its start to its end: a list of tasks, the sinks that show them, and an exit status. A single command is a
-//! run with a list of one.
+//! One run from its start to its end: a list of tasks, the sinks that show them, and an exit status. A single command
+//! is a list of one.
 //!
-//! One thread owns the state. The run loop takes messages of the tasks, notices of their workers, signals and timeouts from
-//! one inbox; the futures, the ladders and the lease of the terminal say what follows, and the sinks are told. The loop waits
-//! for nothing but that inbox, and takes signals before output. So Ctrl-C works at once, however slow a terminal or reader is
-//! and however much is printed. A reader that takes nothing holds up a run only until the run is stopped.
-//! No pipe of a child and no escape sequence is known here.
+//! One thread owns the state. The run loop takes messages of the tasks, notices of their workers and signals from one
+//! inbox; the futures, the ladders and the lease of the terminal say what follows, and the sinks are told. The loop
+//! waits for nothing but that inbox and the next deadline, and takes signals before output. So Ctrl-C works at once,
+//! however slow a terminal or reader is and however much is printed. A reader that takes nothing holds up a run only
+//! until the run is stopped. Knows no pipe of a child and no escape sequence.
 
 mod clock;
 mod ending;
@@ -56,9 +56,9 @@ pub(crate) use self::task::Specification;
 
 /// If the run loop wakes this late, progrun was stopped (SIGSTOP cannot be caught).
 const LATE: Duration = Duration::from_secs(1);
-/// How often the run loop reads the clock while a deadline is near, to see how long progrun was stopped.
+/// The longest sleep of the run loop while there is a deadline: a stop of progrun shows only as a late wake-up.
 const LOOK: Duration = Duration::from_millis(500);
-/// A silent run that ends sooner installs no signal handlers: the handlers and ctrlc's thread cost more than such a run.
+/// A silent run that ends sooner installs no signal handlers: they and ctrlc's thread cost more than such a run.
 const SHORT: Duration = Duration::from_millis(5);
 
 /// How to run a list, how to stop it, and what to show.
@@ -72,39 +72,40 @@ pub(crate) struct Settings {
     pub(crate) channel: RawFd,
     /// How long each step of a stop has.
     pub(crate) timeouts: Timeouts,
-    /// Whether the child's own status is given even after a stop.
+    /// Whether progrun exits with the child's own status even after a stop.
     pub(crate) preserve_status: bool,
     /// Whether the children's output is read until no process holds it any more.
     pub(crate) wait_output: bool,
     /// Which formats of other programs are read.
     pub(crate) from: Selection,
-    /// What is shown, where.
+    /// What is shown, and where.
     pub(crate) display: Display,
 }
 
-/// What a run came to.
+/// How a run ended, and what is left to say of it.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// How progrun is to end.
     pub(crate) ending: Ending,
-    /// Whether the rest of our process group is to end so as well.
+    /// Which processes end so: progrun alone, or its process group.
     pub(crate) scope: Scope,
-    /// What progrun itself has to say about it.
+    /// Sentences for stderr: lost output that no sink has told of, and why the last task failed.
     pub(crate) errors: Vec<String>,
-    /// Whether a reader took nothing. Then the errors are written only if stderr takes them at once.
+    /// Whether unread output was discarded, or a task given up. The errors are then written only if stderr takes them
+    /// at once: it may be what was not read.
     pub(crate) unread: bool,
 }
 
 /// Everything that the run loop takes from its inbox.
 enum Input {
-    /// The executor has a message to dispatch. The messages themselves wait in its queue; this keeps their place among the notices,
-    /// which come by the inbox alone because the library knows only progress.
+    /// The executor has a message to dispatch. The messages themselves wait in its queue; this input keeps their place
+    /// among the notices, which the queue does not carry: the library knows only progress.
     Message,
-    /// The worker of a task has something to tell.
+    /// The worker of a task sent a notice.
     Task(TaskId, Notice),
-    /// A signal came to us.
+    /// progrun received a signal.
     Signal(i32),
-    /// The progrun that we run under has closed our way to it.
+    /// The progrun that we run under has closed the channel or socket that we report to.
     ParentGone,
     /// The reader of the events is gone.
     ReaderGone,
@@ -116,7 +117,8 @@ enum Input {
     Flushed,
 }
 
-/// What a worker gives back: how its child ended, or why there was none. If the worker itself failed the future has the error.
+/// What a worker returns: how its child ended, or why there was none. If the worker itself fails, the future has the
+/// error.
 type Ended = Result<Exit, LaunchError>;
 
 /// Runs a list; see the module's comment.
@@ -125,7 +127,8 @@ type Ended = Result<Exit, LaunchError>;
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let clock = Clock::new(Instant::now());
-    // First: later a descriptor of ours could have the number of an inherited one.
+    // First of all: a descriptor that progrun opens earlier could get the channel's number, and look like one that was
+    // handed to us on purpose.
     let (channel, moved) = child::channel(settings.channel);
     let (inbox, inputs) = inbox().context("cannot create a pipe")?;
     signals::open_mask();
@@ -163,14 +166,15 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         observe: chosen.observe && settings.from.reads(FILES) && !chosen.direct
             || settings.from.asks_for(FILES),
         timeouts: Timeouts {
-            // The limit is for the whole run, and a file that waited for its reader has had some of it.
+            // The limit is for the whole run: the time for which a FIFO waited for its reader counts.
             timeout: patience.map(|patience| patience.saturating_sub(chosen.waited)),
             ..settings.timeouts
         },
     };
     let ping = inbox.clone();
     let executor = Builder::new(settings.slots)
-        // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no order.
+        // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no
+        // orders.
         .capacity(NonZeroUsize::MAX)
         .on_message(move || ping.send(Input::Message))
         .build();
@@ -235,35 +239,36 @@ struct Run<'a> {
     tasks: BTreeMap<TaskId, Running>,
     /// The tasks whose futures are done.
     done: Rc<RefCell<Vec<TaskId>>>,
-    /// What the tasks that are over came to.
+    /// How the tasks ended that are over.
     endings: Vec<(FinalState, Ending)>,
     lease: Lease,
     terminal: TerminalPlace,
-    /// The tasks whose workers have not carried out all orders before progrun stops.
+    /// The tasks whose workers have not confirmed their orders yet. Until they have, the terminal is not lent and
+    /// progrun does not stop.
     unacknowledged: BTreeSet<TaskId>,
     presses: Presses,
     sinks: Rc<RefCell<Sinks>>,
     inbox: Inbox<Input>,
     inputs: Inputs<Input>,
     handles_signals: bool,
-    /// Whether a child has reported or printed something: the user may answer that by Ctrl-C.
+    /// Whether a child has reported or printed something: the user may react by Ctrl-C, so the handlers are installed.
     heard: Rc<Cell<bool>>,
-    /// Whether our process group is to end by the same Ctrl-C as we.
+    /// Which processes end by the signal by which progrun ends.
     scope: Scope,
     /// Whether unread output is discarded.
     discarded: bool,
     losses: Losses,
-    /// The sentence that the channel has another number, until it is told.
+    /// The sentence that the channel has another number than the user asked for, until it is told.
     moved: Option<String>,
 }
 
-/// A task that was begun, with what leads to its worker.
+/// A task that has begun, with the run loop's ends of its links to the worker.
 struct Running {
     task: Task,
     control: Control,
     future: ProgressFuture<Batch, Ended>,
     counts: Rc<Counts>,
-    /// The files of the task's socket go with this value.
+    /// Dropping this value removes the files of the task's socket.
     files: Option<child::SocketFiles>,
 }
 
@@ -282,17 +287,17 @@ impl Counts {
     }
 }
 
-/// Whether a notice goes before what the child prints: those that the ladder needs to do its next step.
+/// Whether a notice goes before what the child prints: the ladder needs it for its next step.
 fn goes_first(notice: &Notice) -> bool {
-    // The answer to a cancel request comes after the start.
+    // The start, too, or the answer to a cancel request would overtake it.
     matches!(notice, Notice::Started { .. } | Notice::Cancel(_))
 }
 
 impl Run<'_> {
-    /// Until all tasks are over but the last, which is done, or is waited for no longer.
+    /// Runs the loop until all tasks are over. The last one stays: its end is told by [`finish`](Self::finish).
     fn follow(&mut self) -> anyhow::Result<()> {
         self.begin_tasks()?;
-        // Read once a round, so that a stop shows wherever in the round it came.
+        // Read once a round: deadlines count from here, so a stop of progrun shows wherever in the round it came.
         let mut now = self.now();
         while !self.is_over() {
             let wake = self.wake(now);
@@ -327,7 +332,7 @@ impl Run<'_> {
         self.sinks.borrow().clock.now()
     }
 
-    /// Whether nothing runs any more but what has its end told by [`finish`](Self::finish).
+    /// Whether all tasks are over, apart from the end of the last one, which [`finish`](Self::finish) tells.
     fn is_over(&self) -> bool {
         self.schedule.is_empty()
             && self.tasks.len() <= 1
@@ -399,7 +404,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Tells the end of the tasks that are over. That of the run's last is told by [`finish`](Self::finish).
+    /// Tells the end of the tasks that are over, except for the run's last one: see [`finish`](Self::finish).
     fn end_tasks(&mut self) {
         let mut over = std::mem::take(&mut *self.done.borrow_mut());
         let gave_up = self
@@ -422,7 +427,7 @@ impl Run<'_> {
             self.take_terminal_from(id);
             let ended = self.tasks.remove(&id);
             if is_stuck {
-                // Its worker may never end, and is not joined.
+                // Its worker may still run, and has the other ends of these links.
                 std::mem::forget(ended);
             }
         }
@@ -447,8 +452,8 @@ impl Run<'_> {
             .min()
     }
 
-    /// What time it is. SIGSTOP cannot be caught, but it shows: nothing else makes us so late. The time is not the
-    /// fault of any child.
+    /// Reads the clock, and leaves out the time for which progrun was stopped. SIGSTOP cannot be caught, but nothing
+    /// else makes the loop wake so late. The children must not lose that time.
     fn read_clock(&self, wake: Option<Duration>) -> Duration {
         let now = self.now();
         let late = wake.map_or(Duration::ZERO, |wake| now.saturating_sub(wake));
@@ -459,7 +464,7 @@ impl Run<'_> {
         now.saturating_sub(late)
     }
 
-    /// The next input; none when it is time to look at the clock. Without a time to wake there are no wake-ups at all.
+    /// Waits for the next input; none when it is time to wake. Without a time to wake, only an input ends the wait.
     fn next(&mut self, wake: Option<Duration>) -> anyhow::Result<Option<Input>> {
         let now = self.now();
         let at_most = wake.map(|wake| wake.saturating_sub(now));
@@ -543,7 +548,7 @@ impl Run<'_> {
             Notice::Interrupted => {
                 if task.interrupted(now) {
                     running.future.cancel();
-                    // The script around us would have received it as well.
+                    // Without progrun, the script around it would have received the SIGINT as well.
                     self.scope = Scope::Group;
                 }
             }
@@ -597,7 +602,7 @@ impl Run<'_> {
         }
     }
 
-    /// Has something happen to a task, and does what follows.
+    /// Tells a task that something happened, and carries out what follows.
     fn change(&mut self, id: TaskId, change: impl FnOnce(&mut Task) -> Vec<Effect>) {
         let Some(running) = self.tasks.get_mut(&id) else {
             return;
@@ -647,7 +652,7 @@ impl Run<'_> {
         self.tell_of_run(What::Warning(sentence));
     }
 
-    /// Tells the end of the last task, and sees that all of it is written.
+    /// Tells the end of the last task, and waits until everything is written.
     fn finish(&mut self) -> Outcome {
         let mut errors = Vec::new();
         let last = self.tasks.first_key_value();
@@ -659,10 +664,10 @@ impl Run<'_> {
         if let Some((id, summary, ending)) = last {
             self.endings.push((summary.state, ending));
             if summary.state == FinalState::Failed {
-                // Hidden output may be shown now, and would be written into the picture.
+                // Hidden output may be shown now, and would be written between the bars.
                 self.tell_of_run(What::Terminal { ours: false });
             }
-            // Before the end is told, because what could not be written belongs before it.
+            // Before the end is told: a warning of lost output belongs before it.
             let mut written = self.flush();
             let event = self
                 .sinks
@@ -688,12 +693,12 @@ impl Run<'_> {
         }
     }
 
-    /// Whether a child is waited for no longer.
+    /// Whether a task was given up.
     fn gave_up(&self) -> bool {
         self.tasks.values().any(|running| running.task.gave_up())
     }
 
-    /// What was requested of the run.
+    /// Why a stop was requested, if one was.
     fn reason(&self) -> Option<Reason> {
         self.tasks
             .values()
@@ -708,7 +713,7 @@ impl Run<'_> {
 }
 
 impl Running {
-    /// Whether the task is over, or is waited for no longer.
+    /// Whether the task is over, or was given up.
     fn is_done(&self) -> bool {
         self.future.done() || self.task.gave_up()
     }
@@ -730,7 +735,7 @@ impl Running {
         };
         let error = match (ended, self.future.exception()) {
             (Some(Err(error)), _) => Some(error.to_string()),
-            // The worker itself failed: what it says is all there is.
+            // The worker itself failed: its error is all that is known.
             (None, Ok(error)) => Some(format!("{error:#}")),
             _ => None,
         };

@@ -1,15 +1,15 @@
-//! Commands that draw their progress only in the foreground of the terminal that their output goes to: wget, top, pv, scp, sftp,
-//! lftp. On our pseudo-terminal, which is not their controlling terminal, pv and the like would be silent; without the
-//! foreground wget would write a log file, and top would end with an error. So these have the terminal itself, and look as
+//! Commands that draw their progress only in the foreground of the terminal that their output goes to: wget, top, pv,
+//! scp, sftp, lftp. On progrun's pseudo-terminal, which is not their controlling terminal, pv and the like would be
+//! silent, wget would write a log file, and top would end with an error. So these get the terminal itself, and look as
 //! they do without progrun.
 //!
-//! Nothing else tells such a program from others before it is too late, so they are known by their names: as the command,
-//! or in the text that a shell is given. A script is not read. A command that reports gets its bars.
+//! Nothing else tells these programs from others in time, so they are recognised by their names: as the command, or in
+//! the text after a shell's `-c`. A script is not read. A command that reports gets its bars.
 
 use std::ffi::OsString;
 use std::path::Path;
 
-/// The programs, and the options with which each of them shows nothing, or shows it anywhere.
+/// The programs, each with the options with which it shows no progress, or shows it anywhere.
 const PROGRAMS: [(&str, &[char], &[&str]); 6] = [
     ("lftp", &[], &[]),
     ("pv", &['f', 'n', 'q'], &["--force", "--numeric", "--quiet"]),
@@ -21,15 +21,15 @@ const PROGRAMS: [(&str, &[char], &[&str]); 6] = [
 
 const SHELLS: [&str; 6] = ["ash", "bash", "dash", "ksh", "sh", "zsh"];
 
-/// What a command of a shell may begin with, before its program.
+/// The words that may come before the program in a shell command.
 const BEFORE: [&str; 9] = [
     "!", "do", "else", "env", "exec", "nice", "sudo", "then", "time",
 ];
 
-/// What a text has that reports to us.
+/// The signs that a shell text reports to progrun.
 const REPORTS: [&str; 3] = [">&3", "progrun", "PROGRUN_"];
 
-/// Whether `command` is or has such a program.
+/// Whether `command` is such a program, or a shell whose `-c` text runs one.
 pub(super) fn draws_only_in_foreground(command: &[OsString]) -> bool {
     let words: Vec<&str> = command
         .iter()
@@ -83,7 +83,7 @@ fn is_one(words: &[&str]) -> bool {
     })
 }
 
-/// Whether the word is a few short options, and one of them is among these.
+/// Whether the word is at most four short options, and one of them is in `letters`.
 fn has_letter(word: &str, letters: &[char]) -> bool {
     word.strip_prefix('-').is_some_and(|options| {
         options.len() <= 4

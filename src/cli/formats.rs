@@ -8,13 +8,13 @@ use clap::parser::ValueSource;
 
 use crate::dialect::{Selection, formats};
 
-/// What `--from` takes.
+/// The values that `--from` takes.
 pub(super) fn names() -> PossibleValuesParser {
     let names = formats().map(|format| format.name);
     PossibleValuesParser::new(["auto", "none"].into_iter().chain(names))
 }
 
-/// That `auto` and `none` stand alone.
+/// Checks that `auto` and `none` stand alone.
 pub(super) fn check(from: &[String], source: Option<ValueSource>) -> Result<(), clap::Error> {
     let place = match source {
         Some(ValueSource::EnvVariable) => "PROGRUN_FROM=",
@@ -33,7 +33,7 @@ pub(super) fn check(from: &[String], source: Option<ValueSource>) -> Result<(), 
     }
 }
 
-/// What names that were checked mean.
+/// The selection that these names, which were checked, stand for.
 pub(super) fn selection(from: &[String]) -> Selection {
     match from {
         [name] if name == "auto" => Selection::Auto,
@@ -47,7 +47,7 @@ pub(super) fn selection(from: &[String]) -> Selection {
     }
 }
 
-/// Writes the table.
+/// Writes the table of `--list-formats`.
 pub(super) fn list(out: &mut impl Write) -> io::Result<()> {
     let width = formats().map(|format| format.name.len()).max();
     let width = width.unwrap_or(0);

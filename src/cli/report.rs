@@ -1,7 +1,7 @@
 //! `progrun report`: reports from scripts, and from other programs that can start a process.
 //!
-//! Makes one line of the words and options. What a line means is the protocol's affair, and the way to the progrun that
-//! takes it the client's.
+//! Makes one line of the words and options. The meaning of a line belongs to `protocol`, and its way to progrun to
+//! `client`.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -41,8 +41,8 @@ Exit status:
 pub(super) struct Report {
     /// How much is done, followed by a message
     ///
-    /// The amount is 3/10, 12MiB/400MiB or 42%, or with --total or --unit a number alone, such as 5000 or 5KiB. Words that
-    /// do not begin with an amount are a message, except for the other short forms of progrun-protocol(5).
+    /// The amount is 3/10, 12MiB/400MiB or 42%, or with --total or --unit a number alone, such as 5000 or 5KiB. Words
+    /// that do not begin with an amount are a message, except for the other short forms of progrun-protocol(5).
     #[arg(value_name = "WORD", allow_negative_numbers = true, value_hint = ValueHint::Other)]
     words: Vec<OsString>,
 
@@ -95,15 +95,17 @@ enum StatusArgument {
     Cancelled,
 }
 
-/// A line that only asks.
+/// An empty line, which reports nothing and only asks whether the run is cancelled.
 const CHECK: &str = "\n";
 
-/// What became of a report that is none, which is no reason to end a script, unless it is cancelled.
+/// Only asks whether the run is cancelled, in place of an invalid report: that must not end a script, but a cancelled
+/// run must.
 pub(super) fn only_ask() -> Delivery {
     client::send(CHECK.as_bytes())
 }
 
-/// The word that begins with what clap found to be no option, if it was to be an amount. A pure number is none to clap.
+/// The word that was meant as a negative amount, such as -3/10: clap takes its beginning for an unknown option. A
+/// negative number alone is no option to clap.
 pub(super) fn negative_amount<'a>(unknown: &str, words: &'a [OsString]) -> Option<Cow<'a, str>> {
     let is_report = words.get(1).is_some_and(|word| word == "report");
     let is_number =
@@ -112,7 +114,7 @@ pub(super) fn negative_amount<'a>(unknown: &str, words: &'a [OsString]) -> Optio
     words.find(|word| is_report && is_number && word.starts_with(unknown))
 }
 
-/// A number, or with their unit a number of bytes; with the unit then.
+/// Reads a number, or a number of bytes with its unit; gives the unit `bytes` for the latter.
 fn amount(text: &str) -> Result<(f64, Option<&'static str>), String> {
     match protocol::read_bytes(text) {
         Some(bytes) => Ok((in_range(text, Some(bytes))?, Some("bytes"))),
@@ -127,7 +129,7 @@ fn in_range(text: &str, number: Option<f64>) -> Result<f64, String> {
 }
 
 impl Report {
-    /// Sends it.
+    /// Sends the report.
     ///
     /// # Errors
     /// The sentence for the user, if the arguments make no report.
@@ -180,7 +182,7 @@ impl Report {
         fit(own)
     }
 
-    /// What the words alone say.
+    /// The report that the words alone make.
     fn read<'a>(&self, words: &'a [Cow<'a, str>]) -> Result<Progress<'a>, String> {
         let Some((first, rest)) = words.split_first() else {
             return Ok(Progress::default());
@@ -211,12 +213,12 @@ impl Report {
     }
 }
 
-/// Names of files are bytes; what is no text of them is shown as such.
+/// A file name may be no UTF-8: bytes that are not become U+FFFD.
 fn text(word: &OsStr) -> Cow<'_, str> {
     word.to_string_lossy()
 }
 
-/// The report as one line, short enough that other writers cannot tear it: with less of its message, if need be.
+/// The report as one line, short enough for a pipe to take it in one piece. The message is shortened if need be.
 fn fit(mut progress: Progress<'_>) -> Result<String, String> {
     loop {
         let line = progress.to_json() + "\n";
@@ -227,7 +229,7 @@ fn fit(mut progress: Progress<'_>) -> Result<String, String> {
         if message.is_empty() {
             return Err(format!("the report is longer than {REPORT_LIMIT} bytes"));
         }
-        // A character of the message takes one byte of the line or more.
+        // Each byte of the message takes at least one byte of the line, so this is enough.
         let end = message.len().saturating_sub(excess + 1);
         let end = message.floor_char_boundary(end);
         progress.message = Some(Cow::Owned(message[..end].to_owned()));

@@ -1,15 +1,14 @@
-//! Whether the command is an interactive bash. Where its stderr is a terminal, bash takes that one to be the terminal of
-//! its jobs, and not `/dev/tty`; with a pseudo-terminal of ours it would have neither jobs nor keys, and end at the first
-//! one.
+//! Whether the command is an interactive bash. If its stderr is a terminal, bash uses that one for job control, and not
+//! `/dev/tty`. On a pseudo-terminal of progrun's it would have neither jobs nor keys, and would end at the first key.
 
 use std::ffi::OsString;
 
-/// Which shells can be bash.
+/// The names under which bash may run.
 const NAMES: [&str; 3] = ["bash", "rbash", "sh"];
 /// Options that take a word.
 const WITH_WORD: [&str; 6] = ["--rcfile", "--init-file", "-O", "+O", "-o", "+o"];
 
-/// Whether `command` is one, by its name and options.
+/// Whether `command` is an interactive bash, by its name and options.
 pub(super) fn is_interactive_bash(command: &[OsString]) -> bool {
     let Some((program, arguments)) = command.split_first() else {
         return false;
@@ -25,7 +24,7 @@ pub(super) fn is_interactive_bash(command: &[OsString]) -> bool {
             arguments.next();
             continue;
         }
-        // Short ones can be many in one word.
+        // One word can have several short options.
         let has =
             |letter| word.starts_with('-') && !word.starts_with("--") && word.contains(letter);
         if has('i') {

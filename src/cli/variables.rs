@@ -1,5 +1,5 @@
-//! Environment variables that stand for options. Corrects two mistakes of clap: it takes an empty variable for a value, and
-//! its message about a wrong value in a variable blames the option.
+//! Environment variables that stand for options. Corrects two mistakes of clap: it takes an empty variable for a value,
+//! and its message about a wrong value in a variable blames the option.
 
 use std::ffi::OsString;
 
@@ -27,7 +27,7 @@ pub(super) fn blame(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     }
     let is_it = |argument: &&Arg| match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(option)) => argument.to_string() == *option,
-        // clap does not say which, but there is only one way to be wrong.
+        // clap names no argument if the value is not UTF-8.
         _ => argument
             .get_env()
             .and_then(std::env::var_os)

@@ -17,7 +17,7 @@ const EXCERPT: usize = 256;
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The newest state of each part that was mentioned, in the order of first mention. A part that ended and began
-    /// again within the read stands here twice.
+    /// again within the read is here twice.
     pub parts: Vec<Progress<'static>>,
     /// How many lines were reports; empty lines, which only ask, are not.
     pub count: u64,
@@ -25,9 +25,9 @@ pub struct Batch {
     pub malformed_count: u64,
     /// The first malformed line of this read, with the head of its text.
     pub first_malformed: Option<BadLine>,
-    /// Every line that was not empty, in order, if asked for.
+    /// Every line that was not empty, in order, if a sink wants them.
     pub verbatim: Verbatim,
-    /// The name of the format, such as `restic`, if the progress was not written for us. None: the channel's.
+    /// The name of another program's format, such as `restic`. None: our own protocol.
     pub source: Option<&'static str>,
     /// Held as long as these reports are under way.
     pub permit: Option<Permit>,
@@ -38,7 +38,7 @@ pub struct Batch {
 pub struct BadLine {
     /// Its number on the channel, counted from 1.
     pub number: u64,
-    /// What the child wrote; the head of it where it was over-long.
+    /// What the child wrote, or the head of it.
     pub text: Vec<u8>,
     /// What is wrong with it.
     pub error: String,
@@ -82,7 +82,8 @@ impl Verbatim {
     }
 }
 
-/// The most bytes by which text grows when it is written into JSON: a control character becomes six.
+/// About how many bytes text grows by when it is written into JSON: a control character becomes up to six. Quotes and
+/// backslashes, which become two, do not count.
 #[must_use]
 pub(crate) fn escaped(text: &[u8]) -> usize {
     let controls = text.iter().map(|byte| usize::from(*byte < b' '));
@@ -90,7 +91,7 @@ pub(crate) fn escaped(text: &[u8]) -> usize {
 }
 
 impl Batch {
-    /// One report that was not written for us, verbatim as well.
+    /// One report in another program's format, kept verbatim as well.
     #[must_use]
     pub fn of(source: &'static str, progress: &Progress<'_>) -> Self {
         let mut fold = Fold::new(true);
@@ -108,7 +109,7 @@ impl Batch {
         const EVENT: usize = 128;
         let lines = self.verbatim.lines.iter().map(|entry| match entry {
             Entry::Info(_) => EVENT,
-            // With its reason, and escaped.
+            // The event has its reason too, and its text escaped.
             Entry::Malformed(bad) => 2 * EVENT + bad.text.len() + escaped(&bad.text),
         });
         let parts = self.parts.iter().map(|part| EVENT + part.text_length());
@@ -122,7 +123,7 @@ impl Batch {
     }
 }
 
-/// Turns the bytes of a channel into [`Batch`], one value a read.
+/// Turns the bytes of a channel into [`Batch`]es, one a read.
 #[derive(Debug)]
 pub(crate) struct Collector {
     decoder: Decoder,
@@ -169,7 +170,7 @@ impl Collector {
         self.seen
     }
 
-    /// What came since the last call.
+    /// Takes what came since the last call.
     pub(crate) fn take(&mut self) -> Batch {
         self.fold.take()
     }
@@ -185,7 +186,7 @@ impl Fold {
         }
     }
 
-    /// Takes in a report that was not written as a line of ours.
+    /// Takes in a report without a JSON text of its own. Its verbatim line is written from its fields.
     pub(crate) fn report(&mut self, progress: &Progress<'_>) {
         if self.keeps_every_report {
             self.reports.verbatim.push(&progress.to_json());
@@ -193,7 +194,7 @@ impl Fold {
         self.merge(progress);
     }
 
-    /// What came since the last call.
+    /// Takes what came since the last call.
     pub(crate) fn take(&mut self) -> Batch {
         self.root = None;
         self.by_id.clear();

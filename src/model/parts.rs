@@ -1,8 +1,8 @@
-//! The picture of a run: what is known of the task and of its parts, as state and not as events.
+//! The picture of a task: what is known of it and of its parts, as state and not as events.
 //!
 //! Bars and plain lines are drawn from this one picture, at any time; reports that came in between are folded in and
-//! cost nothing more. It is bounded, because the child is not trusted: so many live parts and so much text of each, the
-//! rest is counted. The caller gives the time, as what has passed since the run began.
+//! cost nothing more. It is bounded, because the child is not trusted: it keeps so many live parts and so much text of
+//! each, and counts the rest. Knows no clock: the caller gives the time since the run began.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,7 +14,7 @@ use crate::protocol::{Progress, Status};
 
 /// How many parts may be live at once; further ones are only counted.
 pub(crate) const LIVE_PARTS: usize = 1000;
-/// A part that has been silent for this long may be at its end, or stuck: its last report is not news.
+/// A part that has been silent for this long may be at its end, or stuck: its last report says nothing of now.
 const STALE: Duration = Duration::from_secs(10);
 /// How many names of parts beyond the live ones are remembered, as hashes.
 const NAMES: usize = 100_000;
@@ -26,7 +26,7 @@ const TEXT_LIMIT: usize = 1024;
 pub(crate) struct Part {
     /// Everything reported so far, merged: a newer field replaces an older one.
     pub known: Progress<'static>,
-    /// The format of its last report; none: ours.
+    /// The format of its last report; none: our own protocol.
     pub source: Option<&'static str>,
     began: Duration,
     updated: Duration,
@@ -86,7 +86,8 @@ impl Part {
         self.of_parts().map(|_| (self.over, self.named))
     }
 
-    /// For how long there has been no news, if that makes the last report doubtful: it is long, and longer than usual.
+    /// For how long there has been no report of it or its parts, if that makes the last one doubtful: the silence is
+    /// long, and longer than usual.
     #[must_use]
     pub(crate) fn stale(&self, elapsed: Duration) -> Option<Duration> {
         let silence = elapsed.saturating_sub(self.updated);
@@ -94,7 +95,7 @@ impl Part {
         (silence >= STALE && !is_usual).then_some(silence)
     }
 
-    /// Whether the measured rate says nothing about now.
+    /// Whether the measured rate says nothing of now.
     fn is_stalled(&self, elapsed: Duration) -> bool {
         self.stale(elapsed).is_some() || self.estimate.stalled(elapsed).is_some()
     }
@@ -152,12 +153,12 @@ pub(crate) struct Parts {
     parents: Parents,
 }
 
-/// The parts beyond [`LIVE_PARTS`] that are not over: only their number is known, by hashes of their names.
+/// The parts beyond [`LIVE_PARTS`] that are not over: only hashes of their names are kept, to count each once.
 #[derive(Debug, Default)]
 struct Beyond {
     names: HashSet<u64>,
     hasher: RandomState,
-    /// Whether there are more.
+    /// Whether there are more than [`NAMES`].
     more: bool,
 }
 
@@ -202,7 +203,7 @@ impl Parents {
 }
 
 impl Parts {
-    /// Takes in a report in the format `source`; none: ours. Gives the part back if the report ended it.
+    /// Takes in a report in the format `source`; none: our own protocol. Gives the part back if the report ended it.
     pub(crate) fn apply(
         &mut self,
         report: &Progress<'_>,
@@ -225,7 +226,7 @@ impl Parts {
         let is_new = number.is_none() && !self.beyond.remove(id);
         let whole = self.whole(parent);
         whole.updated = elapsed;
-        // Other programs name their parts as they come to them.
+        // Other programs name a part only when they come to it: the number of those named is no total.
         if source.is_none() {
             whole.named += u64::from(is_new);
             whole.over += u64::from(report.status.is_some());
@@ -237,7 +238,7 @@ impl Parts {
                 self.beyond.add(id);
                 return None;
             }
-            // A part that failed is reported to the user, also if nothing more was known of it.
+            // The user is told of a part that failed, even if nothing else is known of it.
             let mut part = Part::default();
             part.apply(report, source, elapsed);
             return Some(part);
@@ -265,7 +266,7 @@ impl Parts {
         live.unwrap_or(&mut self.task)
     }
 
-    /// The part that this one belongs to, if its own name does not say which part it is: its title, or its id.
+    /// The title or id of the part that this one belongs to, if its own name does not say which part it is.
     #[must_use]
     pub(crate) fn owner<'a>(&'a self, part: &'a Part) -> Option<&'a str> {
         let parent = part

@@ -1,4 +1,4 @@
-//! How an output stream of a command is connected: decided by the run, known to the sinks, carried out by the child.
+//! How an output stream of a command is connected: chosen with the sinks, carried out by the child's worker.
 
 /// How an output stream of the child is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,14 @@
-//! What the readers of formats say of the lines in a piece of output. It travels beside the bytes, so that no sink has to
-//! read them a second time.
+//! The dialects' verdicts on the lines in a piece of output. They travel beside the bytes, so no sink reads these a
+//! second time.
 //!
-//! Says what a line means. Refuses to know what is to be seen of it on a screen.
+//! Says what a line means. Does not know what a screen shows of it.
 
-/// What was found in one piece of output.
+/// The verdicts on one piece of output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdicts {
     /// The lines for machines that end in the piece, in order. Any other line is for people.
     pub lines: Vec<Verdict>,
-    /// Whether the line that is open at the end of the piece begins as one for machines does.
+    /// Whether the open line at the end of the piece begins like a line for machines.
     pub is_begun: bool,
 }
 
@@ -26,18 +26,17 @@ pub struct Verdict {
 /// What a line for machines means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// How far things are, and nothing else.
+    /// Progress, and nothing else.
     Progress,
-    /// A command that another progrun runs has printed these bytes; or nothing, where the line says what only a program
-    /// wants to know.
+    /// An event of another progrun: its command printed these bytes. Empty: the event is of use only to programs.
     Output(Vec<u8>),
-    /// A sentence of another progrun. Names of files and processes of other users are in it, so it is no more fit for a
-    /// terminal than they are.
+    /// A sentence of another progrun. It may quote names of files and processes of other users, so it is as unsafe for
+    /// a terminal as these are.
     Sentence(String),
 }
 
 impl Verdicts {
-    /// Cuts the piece at `at` bytes: what is left here is about the rest of it, what is returned about its head.
+    /// Cuts the piece at `at` bytes: the verdicts that stay are about the rest of it, those returned about its head.
     #[must_use]
     pub(crate) fn split_to(&mut self, at: usize) -> Self {
         let count = self.lines.partition_point(|line| line.end <= at);
@@ -52,7 +51,7 @@ impl Verdicts {
         }
     }
 
-    /// Adds what was found in the next piece, which begins at `at` bytes.
+    /// Adds the verdicts on the next piece, which begins at `at` bytes.
     pub(crate) fn append(&mut self, at: usize, next: &Self) {
         let moved = next.lines.iter().cloned().map(|line| Verdict {
             end: line.end + at,

@@ -1,11 +1,11 @@
-//! What time it is: for a run, and for each of its tasks.
+//! The clocks of a run and of its tasks.
 //!
-//! Times are what has passed since the run began. No time passes for anything while progrun itself is stopped, and none for
-//! a task while its child alone is stopped: a time limit counts only time that the child could use. Deadlines are not known here.
+//! Times count from the start of the run. No clock runs while progrun itself is stopped, and a task's clock does not
+//! run while its child alone is stopped: a time limit counts only time that the child could use. Knows no deadlines.
 
 use std::time::{Duration, Instant};
 
-/// The clock of a run. Events have its times. It stands while no task's clock runs.
+/// The clock of a run, which gives the events their times. It stands while no task's clock runs.
 #[derive(Debug)]
 pub(super) struct Clock {
     started: Instant,
@@ -26,7 +26,7 @@ impl Clock {
         now.saturating_duration_since(self.started)
     }
 
-    /// This much of the time that has passed does not count: progrun was stopped.
+    /// Leaves out this much of the time that has passed: progrun was stopped.
     pub(super) fn leave_out(&mut self, stopped: Duration) {
         self.started += stopped;
     }
@@ -45,7 +45,7 @@ impl Clock {
 /// The clock of a task: that of its run without the time for which the child alone was stopped.
 #[derive(Debug, Default)]
 pub(super) struct TaskClock {
-    /// For how long it has stood.
+    /// For how long it has stood so far, the present stop not counted.
     left_out: Duration,
     /// Since when it stands, by the clock of the run.
     stopped: Option<Duration>,

@@ -1,5 +1,5 @@
-//! How progrun itself ends: which exit status (124 after a timeout, 125 to 127, 137 after a timeout that had to kill) or which
-//! signal follows from the end of the tasks, and from output that was lost on the way; and ending so. Knows no process but its own.
+//! How progrun itself ends. Chooses its exit status (124 after a timeout, 125 to 127, 137 after a timeout that had to
+//! kill) or signal from the ends of the tasks and from lost output, and ends the process. Knows no process but its own.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -9,7 +9,7 @@ use crate::system::signals::{Scope, die_by};
 
 use super::{Running, signals};
 
-/// A timeout was reached, as in coreutils.
+/// A timeout was reached: the status of timeout(1) in coreutils.
 pub(super) const TIMED_OUT: i32 = 124;
 /// progrun itself failed.
 pub(crate) const FAILED: i32 = 125;
@@ -18,7 +18,7 @@ const NOT_FOUND: i32 = 127;
 /// What a shell shows for a process that was killed by SIGKILL.
 const KILLED: i32 = 137;
 
-/// What a run that is over comes to.
+/// How progrun ends after a child with this summary. `killed`: the child had to be killed.
 pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> Ending {
     let own = summary.exit.map(|exit| exit.ending);
     match (summary.state, summary.reason, own) {
@@ -36,7 +36,7 @@ pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> 
     }
 }
 
-/// What a task that is over comes to.
+/// The same for a task, whose child may not have been started at all.
 pub(super) fn of_task(running: &Running, summary: &Summary, preserve_status: bool) -> Ending {
     match (running.ended(), summary.state) {
         (Some(Err(error)), FinalState::Failed) => of_launch(error),
@@ -44,8 +44,8 @@ pub(super) fn of_task(running: &Running, summary: &Summary, preserve_status: boo
     }
 }
 
-/// What a list comes to: what its only task does. Several tasks have no status in common but the signal by which they were
-/// cancelled; then it is whether all is well.
+/// How progrun ends after a list. After one task: as that one. After several: as the first that was cancelled, or else
+/// with status 0 if all succeeded, and with 1 if not.
 pub(super) fn of_list(endings: &[(FinalState, Ending)]) -> Ending {
     if let [(_, only)] = endings {
         return *only;
@@ -61,7 +61,7 @@ pub(super) fn of_list(endings: &[(FinalState, Ending)]) -> Ending {
         .map_or(Ending::Status(i32::from(!all_well)), |(_, ending)| *ending)
 }
 
-/// What a child that could not be started comes to.
+/// How progrun ends if the child could not be started.
 fn of_launch(error: &LaunchError) -> Ending {
     Ending::Status(match error {
         LaunchError::NotFound { .. } => NOT_FOUND,
@@ -73,7 +73,8 @@ fn of_launch(error: &LaunchError) -> Ending {
 /// What a run lost of its output, whichever sink was to write it.
 #[derive(Debug)]
 pub(super) struct Losses {
-    /// Whether a sink tells on stderr what the user should know. What is lost is said there in any case.
+    /// Whether a sink shows warnings on stderr. If none does, the sentences are kept for the end of the run: lost
+    /// output is reported in any case.
     narrated: bool,
     unsaid: Vec<String>,
     ending: Option<Ending>,
@@ -88,13 +89,14 @@ impl Losses {
         }
     }
 
-    /// Something is lost, and the run is to end so unless it ends badly already.
+    /// Notes a loss. The run ends as the first loss says, unless it ends badly anyway.
     pub(super) fn note(&mut self, ending: Ending, sentence: Option<String>) {
         self.ending.get_or_insert(ending);
         self.unsaid.extend(sentence.filter(|_| !self.narrated));
     }
 
-    /// What becomes of this ending, and what is still to be said: a script must not take a lossy run for a success.
+    /// The ending with the losses taken into account, and the sentences still to be told: a script must not take a
+    /// lossy run for a success.
     pub(super) fn end(&mut self, ending: Ending) -> (Ending, Vec<String>) {
         let unsaid = std::mem::take(&mut self.unsaid);
         match self.ending {
@@ -115,7 +117,7 @@ pub(crate) fn end_all(ending: Ending, scope: Scope) -> ! {
     match ending {
         Ending::Status(status) => std::process::exit(status),
         Ending::Signal(signal) => {
-            // The core that matters was the child's; ours would only hide it.
+            // A core file of progrun would only hide that of the child.
             let none = Rlimit {
                 current: Some(0),
                 maximum: Some(0),

@@ -1,10 +1,10 @@
 //! The run loop's inbox: everything that can happen to a run, in one order.
 //!
-//! What other threads send waits in two queues. Signals, and the answers of the workers to them, are taken first; or else a child
-//! that prints faster than a terminal draws would keep Ctrl-C waiting. Each queue keeps its order.
+//! Inputs of other threads wait in two queues, each in its order. Signals are taken first, then the queue with the
+//! workers' answers to them: otherwise a child that prints faster than a terminal draws would keep Ctrl-C waiting.
 //!
-//! One `poll` waits for all of it: for both queues and for signals, whose handlers only wake a pipe, and for descriptors that are
-//! watched until they break. So none of these needs a thread of its own.
+//! One `poll` waits for all of it: a pipe that senders and signal handlers write to, and descriptors that are watched
+//! until they break. So none of these needs a thread of its own. Does not know what an input means.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +18,7 @@ use crate::system::wake::{Wake, Woken, wake};
 
 use super::signals::Signals;
 
-/// The inbox's ends: any number to put into, and one to take from.
+/// Makes the ends of an inbox: one to put into, which can be cloned, and one to take from.
 ///
 /// # Errors
 /// If no pipe can be made.
@@ -47,7 +47,7 @@ pub(super) struct Inbox<T> {
 pub(super) struct Inputs<T> {
     queues: Arc<Mutex<Queues<T>>>,
     woken: Woken,
-    /// What is told once when one of these descriptors breaks.
+    /// Descriptors, each with the input that is given once when it breaks.
     watched: Vec<(OwnedFd, T)>,
     pub(super) signals: Signals,
 }
@@ -84,12 +84,12 @@ impl<T> Inbox<T> {
         self.put(|queues| queues.others.push_back(input));
     }
 
-    /// Puts an input before all others but those that were put so.
+    /// Puts an input before all others, but behind those that were put so earlier.
     pub(super) fn send_first(&self, input: T) {
         self.put(|queues| queues.first.push_back(input));
     }
 
-    /// What wakes the taker.
+    /// The pipe that wakes the taker, for signal handlers.
     pub(super) fn wake(&self) -> &Wake {
         &self.wake
     }
@@ -106,12 +106,12 @@ impl<T> Inbox<T> {
 }
 
 impl<T> Inputs<T> {
-    /// Has `input` told once when `descriptor` breaks: a pipe whose reader is gone, a socket that was hung up.
+    /// Gives `input` once when `descriptor` breaks: a pipe whose reader is gone, a socket that was hung up.
     pub(super) fn watch(&mut self, descriptor: OwnedFd, input: T) {
         self.watched.push((descriptor, input));
     }
 
-    /// The next input. It is waited for, but not longer than this; none: for ever. `signal` makes an input of a signal.
+    /// Waits for the next input, at most for this long; none: for ever. `signal` turns a signal into an input.
     ///
     /// # Errors
     /// If the system refuses to wait.
@@ -136,7 +136,7 @@ impl<T> Inputs<T> {
             drop(queues);
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             let broken = self.wait(left)?;
-            // Those that were sent meanwhile need not wake it.
+            // This thread is awake: senders need not wake it any more.
             let mut queues = lock(&self.queues);
             queues.is_waiting = false;
             let is_empty = queues.first.is_empty() && queues.others.is_empty();
@@ -150,7 +150,7 @@ impl<T> Inputs<T> {
         }
     }
 
-    /// Waits until there may be an input. Gives that of a descriptor that has broken.
+    /// Waits until there may be an input. Gives the input of a watched descriptor that broke.
     fn wait(&mut self, at_most: Option<Duration>) -> io::Result<Option<T>> {
         let mut polled = Vec::with_capacity(1 + self.watched.len());
         polled.push(PollFd::new(&self.woken, PollFlags::IN));

@@ -1,12 +1,12 @@
-//! The ladder: how hard a task is stopped, and when. Asking, a signal, SIGTERM, SIGKILL, giving up: each further Ctrl-C takes the
-//! next step.
+//! The ladder: how hard a task is stopped, and when. The steps are: ask, a signal, SIGTERM, SIGKILL, give up. Each
+//! further Ctrl-C takes a harder one.
 //!
-//! A state machine without clock, process or terminal: it is told what happened and when, and says what to do. Times are
+//! A state machine that knows no clock, process or terminal: told what happened and when, it says what to do. Times are
 //! those of the task's clock.
 //!
-//! **After a Ctrl-C, time alone never goes beyond SIGINT.** A program that finishes something first, such as writing a disk,
-//! must not be killed ten seconds after one key press, and the user is there to press the key again. Time goes on to SIGKILL
-//! only if no user is there (a time limit, a supervisor, a closed terminal), or if `--kill-after` was given.
+//! **After a Ctrl-C, time alone never goes beyond SIGINT.** A program that finishes something first, such as writing a
+//! disk, must not be killed ten seconds after one key press, and the user is there to press the key again. Time goes on
+//! to SIGKILL only if no user is there (a time limit, a supervisor, a closed terminal), or if `--kill-after` was given.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use crate::event::{CancelMode, Cause, Reason, Step};
 pub(crate) struct Timeouts {
     /// From the start of the child to the first request.
     pub timeout: Option<Duration>,
-    /// From asking to the signal that a child gets that cannot be asked.
+    /// From asking to the first signal, which a child that cannot be asked gets at once.
     pub grace: Option<Duration>,
     /// From a signal to the next harder one.
     pub kill_after: Option<Duration>,
-    /// Whether that also holds after a Ctrl-C.
+    /// Whether `kill_after` also holds after a Ctrl-C.
     pub kills_after_interrupt: bool,
-    /// What a timeout sends to a child that cannot be asked.
+    /// The first signal after a timeout.
     pub timeout_signal: i32,
 }
 
-/// What is to be done.
+/// The next thing for the task to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Cancel the future; the worker closes the channel and says whether the child can see that.
@@ -67,8 +67,8 @@ impl Ladder {
         }
     }
 
-    /// The child runs, and its time limit begins: counted from earlier, a short limit on a busy machine could end before the
-    /// command runs.
+    /// The child runs, and its time limit begins. Counted from earlier, a short limit could end on a busy machine
+    /// before the command runs.
     pub(super) fn started(&mut self, now: Duration) {
         self.started = Some(now);
     }
@@ -83,7 +83,7 @@ impl Ladder {
         self.taken
     }
 
-    /// Whether the child had to be killed.
+    /// Whether the child had to be killed, or the task was given up.
     pub(super) fn killed(&self) -> bool {
         self.step >= Some(Step::Kill)
     }
@@ -96,13 +96,13 @@ impl Ladder {
         self.next(Cause::Again, now)
     }
 
-    /// The same key press was delivered once more, which is no step. But its reason counts.
+    /// The same key press was delivered again: no further step, but its reason counts.
     pub(super) fn echo(&mut self, reason: Reason, now: Duration) -> Option<Action> {
         self.request_first(reason, now).then_some(Action::Cancel)
     }
 
-    /// The child died of a Ctrl-C that went to it alone. Says whether the run ends of that: not if a stop was requested
-    /// before.
+    /// The child died of a Ctrl-C that went to it alone. Gives whether that cancels the task: not if a stop was
+    /// requested before.
     pub(super) fn interrupted(&mut self, now: Duration) -> bool {
         let first = self.request_first(Reason::Interrupt, now);
         if first {
@@ -112,7 +112,8 @@ impl Ladder {
     }
 
     fn request_first(&mut self, reason: Reason, now: Duration) -> bool {
-        // Also where it comes so soon that it is no step: a terminal that closes after a Ctrl-C takes its user away.
+        // A reason counts even if it comes too soon for a step: a terminal that closes right after a Ctrl-C takes its
+        // user away.
         self.climbs |= reason != Reason::Interrupt;
         let first = self.reason.is_none();
         if first {
@@ -134,7 +135,7 @@ impl Ladder {
         Some(Action::Begin(reason, step))
     }
 
-    /// The step that does what the request would have done to a child without us.
+    /// The signal that the request would have sent to a child without progrun; after a timeout, that of `--signal`.
     fn signal_of(&self, reason: Reason) -> Step {
         match reason {
             Reason::Interrupt | Reason::Parent => Step::Signal(libc::SIGINT),
@@ -196,9 +197,9 @@ impl Ladder {
         let step = match (self.step, cause) {
             (Some(Step::Ask), Cause::NoReaction(_)) => self.signal_of(self.reason?),
             (Some(Step::Signal(libc::SIGTERM) | Step::Terminate), _) => Step::Kill,
-            // Also after a signal that had no effect: some shells lose a SIGINT between fork and exec.
+            // After a signal without effect, too: some shells lose a SIGINT between fork and exec.
             (Some(Step::Ask | Step::Signal(_)), _) => Step::Terminate,
-            // Without a step the worker itself hangs: an exec on a dead network drive does that.
+            // Without a first step, the worker itself hangs: an exec on a dead network drive does that.
             (None | Some(Step::Kill), Cause::Again) => Step::GiveUp,
             (None | Some(Step::Kill | Step::GiveUp), _) => return None,
         };

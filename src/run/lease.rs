@@ -1,21 +1,21 @@
 //! The lease of the terminal: which task has it, which tasks wait for it, and when progrun stops. Knows no descriptor.
 //!
-//! A state machine like the ladder: told what happened, it says what to do. The rule: the terminal is the run's until a
-//! child wants it: one that is stopped for reading it in the background (SIGTTIN, SIGTTOU), takes the whole screen, or waits for
-//! keys. Then it is that child's until its worker gives it back, Ctrl-Z stops the child, or the child ends. One child at most
-//! has it, the others wait in a queue. What the terminal does to
-//! stop the child stops progrun too, and with it all other children, as a shell stops a job as a whole. Before the terminal
-//! changes hands or progrun stops, the screen is cleared, and that takes its time.
+//! A state machine like the ladder: told what happened, it says what to do. The terminal is the run's until a child
+//! wants it: the child is stopped for using it in the background (SIGTTIN, SIGTTOU), takes the whole screen, or waits
+//! for keys. Then that child has it until its worker gives it back, Ctrl-Z stops the child, or the child ends. At most
+//! one child has it, the others wait in a queue. A stop of the child that has it stops progrun and all other children
+//! too, as a shell stops a whole job. Before the terminal is lent or progrun stops, the screen is cleared, which takes
+//! time.
 //!
 //! Events arrive here a moment late. A stop from before the child was continued is history: acting on it would stop
-//! everything again after an `fg`, or take the terminal from a shell that has just made it its own.
+//! everything again after an `fg`, or take the terminal from a shell that has just claimed it.
 
 use std::collections::VecDeque;
 
 use crate::event::TaskId;
 use crate::system::signals::Scope;
 
-/// What is to be done.
+/// The next thing for the run loop to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Clear the screen and say when it is done.
@@ -28,7 +28,7 @@ pub(super) enum Action {
     TakeBack(TaskId),
     /// Send this signal to the children.
     Signal(To, i32),
-    /// Stop ourselves as this signal does.
+    /// Stop progrun as this signal does by default.
     Stop(i32, Scope),
     /// The child alone was stopped: no time passes for it.
     Paused(TaskId),
@@ -54,7 +54,7 @@ enum State {
     Clearing(Then),
     /// We are stopped, or about to be.
     Stopping(Wanted),
-    /// The child is about to have the terminal and to be continued; it is not known yet whether it could be lent.
+    /// The worker was told to lend the terminal and to continue the child. Its answer is still to come.
     Lending(TaskId),
     /// The child has the terminal.
     Lent(TaskId),
@@ -66,13 +66,13 @@ enum Then {
     Stop(i32, Scope, Wanted),
 }
 
-/// Which child wants the terminal when we are back.
+/// Which child wants the terminal when progrun is continued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     No,
-    /// It had it before.
+    /// It had the terminal before the stop.
     Again(TaskId),
-    /// It waits for it, and we were in the background.
+    /// It waits for the terminal, and progrun was in the background.
     Yes(TaskId),
 }
 
@@ -98,7 +98,7 @@ impl Wanted {
 #[derive(Debug)]
 pub(super) struct Lease {
     state: State,
-    /// The others that wait for it, in the order in which they came.
+    /// The tasks that wait for it, in the order in which they came.
     queue: VecDeque<TaskId>,
 }
 
@@ -126,12 +126,12 @@ impl Lease {
                 actions.extend(self.clear(then));
                 actions
             }
-            // We were stopped as well, without notice, and the shell above has given the terminal to us; or a shell
-            // below the child has made it its own, and died with it.
+            // progrun was stopped too (SIGSTOP), and the shell above gave the terminal to it and not to the child; or a
+            // shell below the child had taken the terminal, and died.
             State::Lent(holder) if holder == task && wants && lendable => vec![self.lend(task)],
             State::Lent(holder) if holder == task => {
                 let then = if wants {
-                    // The progrun that we run under has taken it back, and lends it again when we stop for wanting it.
+                    // The progrun that we run under took it back. It lends it again when we stop by this signal.
                     Then::Stop(signal, Scope::Group, Wanted::Yes(task))
                 } else {
                     Then::Stop(libc::SIGTSTP, Scope::Group, Wanted::Again(task))
@@ -152,7 +152,8 @@ impl Lease {
                 }
                 vec![Action::Paused(task)]
             }
-            // That is history, or our own signal. All are continued, and what still wants the terminal stops again.
+            // This stop is history, or the effect of our own signal. The child is continued in any case, and stops
+            // again if it still wants the terminal.
             _ => Vec::new(),
         }
     }
@@ -161,7 +162,7 @@ impl Lease {
     pub(super) fn child_took_screen(&mut self, task: TaskId, lendable: bool) -> Vec<Action> {
         match self.state {
             State::Ours if lendable => self.clear(Then::Lend(task)),
-            // What the terminal does to a background process that changes its settings.
+            // The same that the terminal does to a background process that changes its settings.
             State::Ours => vec![Action::Signal(To::One(task), libc::SIGTTOU)],
             State::Lending(other) | State::Lent(other) | State::Clearing(Then::Lend(other))
                 if other != task =>
@@ -173,7 +174,7 @@ impl Lease {
         }
     }
 
-    /// We are asked to stop, by Ctrl-Z most likely.
+    /// progrun is asked to stop (SIGTSTP), most likely by Ctrl-Z.
     pub(super) fn asked_to_stop(&mut self) -> Vec<Action> {
         let signal = libc::SIGTSTP;
         match self.state {
@@ -187,7 +188,7 @@ impl Lease {
                 self.state = State::TakingBack(task, then);
                 vec![Action::TakeBack(task), Action::Signal(To::All, signal)]
             }
-            // The child is stopped already, and gets what it wants when we are back.
+            // The child is stopped already, and gets the terminal when progrun is continued.
             State::Clearing(Then::Lend(task)) => {
                 let then = Then::Stop(signal, Scope::Process, Wanted::Again(task));
                 self.state = State::Clearing(then);
@@ -211,7 +212,8 @@ impl Lease {
         })
     }
 
-    /// We are back; `stopped` unless the system discarded the stop, because no process could have continued us.
+    /// progrun goes on. `stopped` is false if the system discarded the stop: in an orphaned process group no process
+    /// could have continued progrun.
     pub(super) fn resumed(&mut self, stopped: bool) -> Vec<Action> {
         let State::Stopping(wanted) = self.state else {
             return Vec::new();
@@ -240,19 +242,19 @@ impl Lease {
         }
     }
 
-    /// The terminal came back from the child: it has done with it, or `refused` if it could not be lent.
+    /// The terminal came back from the child, which no longer needs it; or it could not be lent (`refused`).
     pub(super) fn returned(&mut self, task: TaskId, refused: bool) -> Vec<Action> {
         match self.state {
             State::Lent(holder) if holder == task => self.take_over(),
             State::Lending(holder) if holder == task && refused => self.take_over(),
-            // It came back before the child was to have it once more.
+            // It came back before the worker read the order to lend it again.
             State::Lending(holder) if holder == task => vec![Action::Lend(task)],
             State::TakingBack(holder, then) if holder == task => self.clear(then),
             _ => Vec::new(),
         }
     }
 
-    /// The child is gone, and has given back what it had.
+    /// The child is gone, and does not have the terminal any more.
     pub(super) fn over(&mut self, task: TaskId) -> Vec<Action> {
         self.queue.retain(|waiting| *waiting != task);
         match self.state {
@@ -275,7 +277,7 @@ impl Lease {
         }
     }
 
-    /// What follows instead of `then` when `task` is over; none if that was all for its sake.
+    /// What follows instead of `then` when `task` is over; none if `then` was to lend it the terminal.
     fn then_without(then: Then, task: TaskId) -> Option<Then> {
         match then {
             Then::Lend(wanting) => (wanting != task).then_some(then),
@@ -455,7 +457,7 @@ mod tests {
         assert_eq!(lease.returned(A, false), [Action::Clear]);
         assert_eq!(lease.cleared(), Some(Action::Stop(tstp, Scope::Process)));
         assert_eq!(lease.resumed(true), [CONTINUE_OTHERS, Action::Lend(A)]);
-        // We were stopped before we could be told that the child was.
+        // progrun was stopped before it learned that the child was.
         assert_eq!(lease.child_stopped(A, tstp, false), []);
         lease.lent(A);
         assert_eq!(

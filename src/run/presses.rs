@@ -1,5 +1,5 @@
-//! Merges the signals of one key press: some parent processes deliver one Ctrl-C twice, up to 47 ms apart. This is done once for
-//! the run, so that the ladders of all tasks take the same step.
+//! Merges the signals of one key press: some parent processes deliver one Ctrl-C twice, up to 47 ms apart. This is done
+//! once for the run: the ladders of all tasks take the same step.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(super) struct Presses {
 }
 
 impl Presses {
-    /// Whether what came at `now` is a key press of its own.
+    /// Whether the signal that came at `now` is a key press of its own.
     pub(super) fn is_new(&mut self, now: Duration) -> bool {
         let is_new = self.last.is_none_or(|last| now >= last + SAME_PRESS);
         if is_new {

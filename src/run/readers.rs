@@ -1,8 +1,8 @@
 //! How long a run waits for the readers of its output: a terminal, a pipe, a FIFO.
 //!
-//! Without a request to stop it waits as long as they take, as in every pipeline. A run that is to stop and whose children are
-//! gone waits a little, and then discards the unread output. Otherwise a reader that takes nothing would hold up the run for
-//! ever, even beyond its time limit.
+//! It waits as long as they take, as in every pipeline, but not beyond the time limit. A run that is to stop and whose
+//! children are gone waits for the time of `--kill-after`, and at least a second; then it discards the unread output.
+//! Otherwise a reader that takes nothing would hold up the run for ever.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::event::Ending;
 use super::ending::TIMED_OUT;
 use super::{Input, Run};
 
-/// How long the writing of the last words is waited for at least, after giving up and after a stop.
+/// The least time that the last lines have to be written, after giving up and after a stop.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// How long the run waits for the readers that still take output, once it has given up on others: on a busy machine the last
-/// lines take a while.
+/// How long the run waits for the readers that still take output, once it has discarded that of others: on a busy
+/// machine the last lines take a while.
 const OTHERS: Duration = Duration::from_secs(5);
 
 impl Run<'_> {
-    /// When a run that is to stop waits no longer for what its readers have not taken. Without a request a slow reader is
-    /// waited for however long it takes, as in every pipeline.
+    /// When a run that is to stop discards the output that its readers have not taken; none without a request, while a
+    /// child lives, and with `--kill-after 0`.
     pub(super) fn discard_at(&self) -> Option<Duration> {
         if self.discarded || self.tasks.is_empty() {
             return None;
@@ -47,13 +47,14 @@ impl Run<'_> {
         self.sinks.borrow_mut().flush(move || inbox.send(input()));
     }
 
-    /// Waits until everything is written, unless the user interrupts that too, or time is over. Says whether all is written.
+    /// Waits until everything is written, unless the user interrupts that too, or time is over. Says whether all is
+    /// written.
     pub(super) fn flush(&mut self) -> bool {
         self.send_when_written(|| Input::Flushed);
         let begun = self.now();
         loop {
             let until = self.flushed_at(begun);
-            // A run that is over before it handles signals does so when it has to wait.
+            // A run that ended before it installed its signal handlers installs them when it has to wait.
             let at_most = until.map(|until| until.saturating_sub(self.now()));
             let first = (!self.handles_signals).then_some(Duration::ZERO);
             let next = self.inputs.next(first.or(at_most), Input::Signal);
@@ -63,7 +64,7 @@ impl Run<'_> {
                 Ok(Some(Input::Signal(
                     signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
                 ))) => {
-                    // The key press that has stopped the run may be told of once more.
+                    // The key press that stopped the run may be delivered once more.
                     let now = self.now();
                     if self.presses.is_new(now) {
                         self.losses.note(Ending::Signal(signal), None);
@@ -80,7 +81,7 @@ impl Run<'_> {
                         self.losses.note(Ending::Status(TIMED_OUT), None);
                     }
                     self.discard();
-                    // Those that take something are to have it.
+                    // The readers that still take output are to get all of it.
                     self.send_when_written(|| Input::Flushed);
                 }
                 Ok(None) | Err(_) => return false,
@@ -89,7 +90,8 @@ impl Run<'_> {
         }
     }
 
-    /// Until when the writing is waited for that began at `begun`. The time limit is for the whole run.
+    /// Until when the run waits for the writing that began at `begun`; none: for ever. The time limit is for the whole
+    /// run, its output included.
     fn flushed_at(&self, begun: Duration) -> Option<Duration> {
         let last_words = begun + LAST_WORDS;
         if self.gave_up() {

@@ -1,6 +1,6 @@
 //! Which task is next. Pure: it knows no process and no clock.
 //!
-//! A task waits here until a slot is free, so that what a run needs does not grow with the length of its list.
+//! A task waits here until a slot is free: a long list needs no more processes and descriptors than a short one.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -26,7 +26,7 @@ impl Schedule {
         }
     }
 
-    /// The next task, if one waits and a slot is free while so many tasks run.
+    /// The next task, if one waits and a slot is free; `running` is how many tasks run.
     pub(super) fn next(&mut self, running: usize) -> Option<(TaskId, Specification)> {
         (running < self.slots.get())
             .then(|| self.waiting.pop_front())

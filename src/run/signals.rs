@@ -1,8 +1,8 @@
 //! The signals that come to progrun itself, turned into inputs of the run loop.
 //!
-//! The handlers of the crate signal-hook note the signal and wake the inbox, and that is all. The crate ctrlc handles SIGINT as
-//! well, and its thread wakes the inbox. A signal that was ignored when progrun started stays ignored, as nohup and `cmd &` mean it to be;
-//! one that was blocked is unblocked. What a signal asks of the run is decided in `stopping`.
+//! The handlers (crate signal-hook) only note the signal and wake the inbox. The crate ctrlc handles SIGINT as well,
+//! and its thread wakes the inbox. A signal that was ignored when progrun started stays ignored, as nohup and `cmd &`
+//! mean it to be; one that was blocked is unblocked. `stopping` decides what a signal asks of the run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +16,13 @@ use signal_hook::consts::{
 use crate::system::signals::{block, handle, is_ignored, is_pending, set_default, unblock};
 use crate::system::wake::Wake;
 
-/// What is held back until there are handlers: what would end us, or stop us without the child, and what the child does.
+/// The signals that are blocked until there are handlers: those that would end progrun or stop it without the child,
+/// and two that would be lost, SIGWINCH and SIGCHLD. SIGCHLD is the last: see [`any_held`].
 const HELD: [i32; 9] = [
     SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH, SIGCHLD,
 ];
 
-/// What is handled.
+/// The signals that are handled.
 const HANDLED: [i32; 9] = [
     SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH, SIGUSR1, SIGUSR2, SIGCHLD,
 ];
@@ -31,14 +32,14 @@ const HANDLED: [i32; 9] = [
 pub(super) struct Signals(Vec<(i32, Arc<AtomicBool>)>);
 
 impl Signals {
-    /// The next one.
+    /// Takes the next signal.
     pub(super) fn take(&self) -> Option<i32> {
         let mut signals = self.0.iter();
         let came = signals.find(|(_, came)| came.swap(false, Ordering::AcqRel));
         came.map(|(signal, _)| *signal)
     }
 
-    /// Whether there is one.
+    /// Whether a signal has come.
     pub(super) fn any(&self) -> bool {
         self.0.iter().any(|(_, came)| came.load(Ordering::Acquire))
     }
@@ -50,34 +51,36 @@ pub(super) fn open_mask() {
         SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
     ]);
     block(&[
-        // The code that stops us opens it, so as to know that we were continued. SIGCONT continues us all the same.
+        // Only `stop_by` unblocks it, to learn that progrun was continued. A blocked SIGCONT continues a process all
+        // the same.
         SIGCONT,
-        // We draw, and hand the terminal on, also while the child has it and we are in the background.
+        // It would stop progrun, which writes to the terminal and takes it back while the child has it.
         SIGTTOU,
-        // A log that reaches the limit of a file's size (ulimit -f) is an error to be told, and not the end of us.
+        // A log that reaches the limit of a file's size (`ulimit -f`) is an error to be reported, not the end of
+        // progrun.
         SIGXFSZ,
     ]);
 }
 
-/// Blocks, until [`install`] or [`release`], the signals that would end us: we would leave bars and files behind.
+/// Blocks [`HELD`] until [`install`] or [`release`]: progrun would end and leave bars and files behind.
 pub(super) fn hold() {
     // If SIGCHLD was ignored when we started, the kernel would discard the exit statuses of the children.
     set_default(SIGCHLD);
     block(&HELD);
 }
 
-/// Whether one is held back. What the child does is left out: its end is known by other means.
+/// Whether a signal is held back. SIGCHLD does not count: the worker learns of its child's end by other means.
 pub(super) fn any_held() -> bool {
     is_pending(&HELD[..HELD.len() - 1])
 }
 
-/// What was held back of the signals that ask for an end has the effect that it has by default. For a run that was over before
-/// there were handlers. The others came too late to mean anything.
+/// Unblocks the signals that ask for an end: in a run that was over before there were handlers, one that was held back
+/// now has its default effect. The other signals come too late to matter.
 pub(super) fn release() {
     unblock(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT]);
 }
 
-/// From now on signals are inputs.
+/// Installs the handlers: from now on signals are inputs.
 ///
 /// # Errors
 /// If no handler or no thread can be had.
@@ -88,9 +91,9 @@ pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
         .collect();
     let woken = wake.clone();
     match ctrlc::try_set_handler(move || woken.wake()) {
-        // It was set before us, to be ignored.
+        // SIGINT was ignored when progrun started. ctrlc takes that for a handler.
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
-        // Its own words are "unexpected system error", for a thread that cannot be had under `ulimit -u` as well.
+        // ctrlc would say "unexpected system error", also if `ulimit -u` refuses it a thread.
         Err(ctrlc::Error::System(error)) => {
             return Err(error).context("cannot start a thread for Ctrl-C");
         }
@@ -99,7 +102,7 @@ pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
     let mut signals = Vec::with_capacity(wanted.len());
     for signal in wanted {
         let came = Arc::new(AtomicBool::new(false));
-        // SIGINT, too: ctrlc tells of it from a thread, which may come after the end of the child.
+        // SIGINT, too: ctrlc wakes the inbox from its thread, which may run only after the end of the child.
         handle(signal, Arc::clone(&came), wake.clone()).context("cannot handle signals")?;
         signals.push((signal, came));
     }

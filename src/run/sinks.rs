@@ -1,4 +1,4 @@
-//! The sinks of a run, with the clock that stamps their events. Which event happens when is not known here.
+//! The sinks of a run, with the clock that stamps their events. Does not know which event happens when.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::sink::Sink;
 
 use super::clock::Clock;
 
-/// The sinks.
+/// The sinks of a run, and its clock.
 pub(super) struct Sinks {
     sinks: Vec<Box<dyn Sink>>,
     pub(super) clock: Clock,
@@ -41,7 +41,7 @@ impl Sinks {
         self.sinks.len()
     }
 
-    /// Tells one of them.
+    /// Tells one sink.
     pub(super) fn tell_one(&mut self, index: usize, event: &Event<'_>) {
         self.sinks[index].event(event);
     }

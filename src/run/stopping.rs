@@ -1,4 +1,5 @@
-//! What each signal that comes to progrun, and each end of a link to its user, asks of the run.
+//! What a signal to progrun, or the loss of a link to its user, asks of the run. How hard a task is stopped is decided
+//! in `ladder`.
 
 use crate::child::{self, Order};
 use crate::event::{Reason, What};
@@ -8,14 +9,14 @@ use crate::system::signals::Scope;
 use super::{Run, signals};
 
 impl Run<'_> {
-    /// From now on signals are inputs. Until now they waited.
+    /// Installs the signal handlers. The signals that were held back become inputs.
     pub(super) fn handle_signals(&mut self) -> anyhow::Result<()> {
         self.inputs.signals = signals::install(self.inbox.wake())?;
         self.handles_signals = true;
         Ok(())
     }
 
-    /// The same. Those that waited go before what was taken from the inbox since they came.
+    /// The same, and handles these signals at once: they came before the input that was just taken from the inbox.
     pub(super) fn handle_held_signals(&mut self) -> anyhow::Result<()> {
         self.handle_signals()?;
         while let Some(signal) = self.inputs.signals.take() {
@@ -27,7 +28,7 @@ impl Run<'_> {
     pub(super) fn signal(&mut self, signal: i32) {
         let reason = match signal {
             libc::SIGINT => {
-                // The sender has sent that one to our group, too.
+                // Ctrl-C sends SIGINT to the whole group: the other processes have it already.
                 self.scope = Scope::Process;
                 Reason::Interrupt
             }
@@ -67,7 +68,7 @@ impl Run<'_> {
         });
     }
 
-    /// A stop of the whole run is requested: no task begins any more, and those that run are asked.
+    /// A stop of the whole run is requested: no further task begins, and the ladder of each running task takes a step.
     pub(super) fn request(&mut self, reason: Reason) {
         self.schedule.close();
         let now = self.now();
@@ -78,7 +79,7 @@ impl Run<'_> {
         }
     }
 
-    /// Our link to the user is gone. A command that ignores SIGHUP, as under nohup, is to live on without it.
+    /// progrun's link to its user is gone. A command that ignores SIGHUP, as under nohup, is to live on without it.
     pub(super) fn hang_up(&mut self) {
         let mut live = self.tasks.values().filter_map(|it| it.task.live_pid());
         let lives_on = |pid| child::ignores(pid, libc::SIGHUP);

@@ -1,4 +1,5 @@
-//! One task of a run: everything that there is once for each command. Pure: told what happened and when, it says what follows.
+//! One task of a run: everything that there is once for each command. Pure: told what happened and when, it says what
+//! follows. Knows no worker and no sink.
 //!
 //! Times are those of the run's clock.
 
@@ -40,7 +41,7 @@ pub(super) struct Task {
     ladder: Ladder,
     clock: TaskClock,
     pid: Option<i32>,
-    /// When the child was gone. What it printed may be read later.
+    /// When the child was gone. Its output may be read later.
     exited: Option<Duration>,
     /// The child waits for a terminal that it cannot be given.
     is_stuck: bool,
@@ -71,7 +72,7 @@ impl Task {
         self.pid
     }
 
-    /// The same, as long as the child lives.
+    /// The child's process number, as long as the child lives.
     pub(super) fn live_pid(&self) -> Option<i32> {
         self.pid.filter(|_| self.exited.is_none())
     }
@@ -98,7 +99,7 @@ impl Task {
 
     /// The worker has done what a cancel request asks, and says what the child will see of it.
     pub(super) fn answered(&mut self, mode: CancelMode, now: Duration) -> Vec<Effect> {
-        // A child that waits for a terminal that it cannot get comes to no report.
+        // A child that waits for a terminal that it cannot get makes no further report: only a signal can stop it.
         let mode = if self.is_stuck {
             CancelMode::Signal
         } else {
@@ -122,8 +123,8 @@ impl Task {
         self.follow(action, now)
     }
 
-    /// When time alone does something. A child that is gone needs no further step of a stop, or one that ended by SIGTERM would
-    /// be called killed because its output is not read.
+    /// When time alone does something. A child that is gone needs no further step of a stop, or one that ended by
+    /// SIGTERM would be called killed because its output is not read.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let stops = self.ladder.reason().is_some();
         self.ladder
@@ -132,7 +133,7 @@ impl Task {
             .and_then(|time| self.clock.in_run(time))
     }
 
-    /// The same for a task whose child is gone, but whose output is still being written: the time limit is for that, too.
+    /// When the time limit is over, also for a task whose child is gone and whose output is still being written.
     pub(super) fn time_limit(&self) -> Option<Duration> {
         let time = self.ladder.deadline()?;
         self.clock.in_run(time)
@@ -147,7 +148,7 @@ impl Task {
         self.clock.is_stopped()
     }
 
-    /// The child waits for a terminal that it cannot get. Time goes on: its limit may be the only way out.
+    /// The child waits for a terminal that it cannot get. Its clock runs on: the time limit may be the only way out.
     pub(super) fn stuck(&mut self) {
         self.is_stuck = true;
     }
@@ -169,12 +170,12 @@ impl Task {
         self.clock.in_run(taken).unwrap_or(taken)
     }
 
-    /// Whether the child had to be killed.
+    /// Whether the child had to be killed, or the task was given up.
     pub(super) fn killed(&self) -> bool {
         self.ladder.killed()
     }
 
-    /// Whether the child is waited for no longer.
+    /// Whether the task was given up: the run does not wait for its child any more.
     pub(super) fn gave_up(&self) -> bool {
         self.gave_up
     }
@@ -183,7 +184,7 @@ impl Task {
         match action {
             None => Vec::new(),
             Some(Action::Cancel) => {
-                // That the child alone was stopped is no excuse any more: it has only so long.
+                // From now on the clock runs even if the child is stopped: the steps of a stop have their time limits.
                 self.clock.start(now);
                 vec![Effect::Cancel]
             }

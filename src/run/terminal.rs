@@ -1,5 +1,5 @@
-//! Carries out what the lease decides. The terminal is a value: the run gives it to the worker of one task, which lends it to its
-//! child (`child/terminal.rs`), and gets it back.
+//! Carries out what the lease decides. The terminal is a value: the run gives it to the worker of one task, which lends
+//! it to its child (`child/terminal.rs`), and gets it back.
 
 use rustix::process::Pid;
 
@@ -14,7 +14,7 @@ use super::{Input, Run};
 /// Where the terminal is.
 #[derive(Debug, Default)]
 pub(super) enum TerminalPlace {
-    /// No child has wanted it.
+    /// Not opened yet, or there is none: no child has wanted it.
     #[default]
     Unopened,
     /// With the run.
@@ -24,8 +24,8 @@ pub(super) enum TerminalPlace {
 }
 
 impl TerminalPlace {
-    /// The terminal for a child that is to have it from its first moment on. For another one that it may be lent to later, its
-    /// settings are kept now: a child that ignores SIGTTOU may change them.
+    /// Gives the terminal for a child that is to have it from its first moment on. For a child with a pseudo-terminal,
+    /// opens the terminal and keeps its settings (termios): a child that ignores SIGTTOU may change them.
     pub(super) fn for_the_start(&mut self, launch: &Launch) -> Option<Terminal> {
         if !matches!(self, Self::Unopened) {
             return None;
@@ -70,7 +70,8 @@ impl Run<'_> {
                 Action::Draw => self.tell_of_run(What::Terminal { ours: true }),
                 Action::Lend(task) => {
                     if let Some(order) = self.terminal.lend() {
-                        // Until then the output of all tasks waits.
+                        // Since the screen was cleared, the output of all tasks of a list waits. This task's is written
+                        // from now on.
                         self.tell(task, What::Terminal { ours: false });
                         self.order(task, order);
                     } else {
@@ -116,7 +117,8 @@ impl Run<'_> {
         }
     }
 
-    /// The child alone was stopped. Where there is no terminal no person pressed a key, and none will continue it with one.
+    /// The child alone was stopped. Its clock stops only if there is a terminal: without one no user will continue the
+    /// child, and the time limit must end the task.
     fn paused(&mut self, task: TaskId) {
         let now = self.now();
         if let Some(running) = self.tasks.get_mut(&task)
@@ -135,13 +137,14 @@ impl Run<'_> {
         self.tell(task, What::Paused(true));
     }
 
-    /// The screen is clear. If progrun stops now, its workers stop with it, so they must have stopped their children first.
+    /// The screen is clear. If progrun stops, its workers stop with it: so they have to stop their children first, and
+    /// to confirm it.
     pub(super) fn acknowledge(&mut self) {
         self.unacknowledged = self.tasks.keys().copied().collect();
         self.order_all(|| Order::Acknowledge);
     }
 
-    /// A worker has carried out all orders before a stop, or is gone.
+    /// A worker has carried out all earlier orders, or is gone. After the last one the lease goes on.
     pub(super) fn acknowledged(&mut self, task: TaskId) {
         if self.unacknowledged.remove(&task) && self.unacknowledged.is_empty() {
             let action = self.lease.cleared();
@@ -156,14 +159,15 @@ impl Run<'_> {
         self.follow_lease(actions);
     }
 
-    /// The child is gone and no longer has the terminal. The run's last line follows, so a last task's bars are not drawn again.
+    /// The child is gone and no longer has the terminal. The bars of a last task are not drawn again: the run's last
+    /// line follows.
     pub(super) fn returned_at_the_end(&mut self, task: TaskId, terminal: Option<Terminal>) {
         let Some(terminal) = terminal else {
             let pid = self.tasks.get(&task).and_then(|running| running.task.pid());
             let pid = pid.and_then(Pid::from_raw);
             if let (TerminalPlace::Here(terminal), Some(pid)) = (&mut self.terminal, pid) {
-                // A shell takes it by itself, and a child that ignores SIGTTOU changes its settings. In a pipeline these may be
-                // those of a pager by now.
+                // Even without a lease, a shell may have taken the terminal, and a child that ignores SIGTTOU may have
+                // changed its settings. In a pipeline, the settings may be those of a pager by now.
                 if terminal.has_child(pid) || child::is_ours_alone() {
                     terminal.take_back_for_good(pid);
                 }
@@ -177,7 +181,7 @@ impl Run<'_> {
         self.follow_lease(actions.into_iter().filter(wanted));
     }
 
-    /// The task is over. What its worker never came to read is taken back.
+    /// The task is over. Takes the terminal back from an order that its worker never read.
     pub(super) fn take_terminal_from(&mut self, task: TaskId) {
         let unread = self.tasks.get(&task);
         if let Some(terminal) = unread.and_then(|running| running.control.unread_terminal()) {

@@ -1,4 +1,4 @@
-//! Bytes as base64 (RFC 4648), with its padding: JSON has no other place for what is not UTF-8.
+//! Bytes as base64 (RFC 4648), with its padding: JSON has no other form for bytes that are not UTF-8.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! From the events of a run to lines of JSON.
 //!
-//! Keeps what a line says that its event does not: why a stop sends its signals now. Refuses to know where the lines go and
-//! which of them are wanted.
+//! Remembers why each stop sends its signals now, which a line says and its event does not. Does not know where the
+//! lines go and which of them are wanted.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -13,11 +13,11 @@ use crate::model::batch::{Batch, VerbatimLine};
 /// Writes the events of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
-    /// The stops of the tasks that are asked to.
+    /// The stops of the tasks that are asked to stop.
     stops: BTreeMap<TaskId, Stop>,
 }
 
-/// Where a stop is.
+/// How far a stop is.
 #[derive(Debug)]
 struct Stop {
     /// Why it sends its signals now.
@@ -27,7 +27,7 @@ struct Stop {
 }
 
 impl Encoder {
-    /// Appends what is written of an event. Nothing, of one that is between progrun and a terminal only.
+    /// Appends the lines of an event; none if it concerns only progrun and its terminal.
     pub(crate) fn event(&mut self, event: &Event<'_>, lines: &mut String) {
         let task = event.task.unwrap_or(TaskId::FIRST);
         let line = |kind| Line::new(kind, task, event.at);
@@ -83,8 +83,8 @@ impl Encoder {
                 }
                 .write(lines);
             }
-            // The terminal is between progrun and the child. What was seen of the child from outside is an event only
-            // where it was asked for as reports.
+            // The terminal concerns only progrun and the child. What the worker saw of the child is written only as
+            // reports, if the user asked for them.
             What::Terminal { .. } | What::Resized | What::Paused(_) | What::Observed(_) => {}
             What::Warning(message) => {
                 Line {
@@ -118,7 +118,8 @@ fn progress(batch: &Batch, task: TaskId, at: Duration, lines: &mut String) {
     .before_info();
     for line in batch.verbatim.iter() {
         match line {
-            // A child may report a million times a second. So these events are put together from what they have in common.
+            // A child may report a million times a second. So the head that these events have in common is written
+            // once.
             VerbatimLine::Info(info) => {
                 lines.push_str(&head);
                 push_object(lines, info);
@@ -135,8 +136,8 @@ fn progress(batch: &Batch, task: TaskId, at: Duration, lines: &mut String) {
     }
 }
 
-/// An object as it was written, but for carriage returns: between two tokens they are blanks, and to readers of text the
-/// end of the line.
+/// Appends an object as the child wrote it, but with blanks for carriage returns: these can stand only between two
+/// tokens, and some readers of text end a line there.
 fn push_object(line: &mut String, object: &str) {
     for (index, piece) in object.split('\r').enumerate() {
         if index > 0 {

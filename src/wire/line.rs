@@ -1,5 +1,5 @@
-//! One line of the stream: the table of names. The names of the fields are those of the struct, in the order in which they
-//! are written.
+//! One line of the stream: the table of names. The names of the fields are those of the struct, in the order in which
+//! they are written.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use serde_json::value::RawValue;
 use super::base64::Base64;
 use crate::event;
 
-/// One event as a line of JSON. What an event of its kind does not have is none, and left out.
+/// One event as a line of JSON. A field that an event of its kind does not have is none, and left out.
 ///
-/// The reader asks for a known event with a task and a time, and for fields of their types, so that what another program
-/// calls an event is hardly ever taken for ours. It ignores fields that it does not know: a newer progrun may write more.
+/// The reader asks for a known event with a task and a time, and for fields of their types, so an event of another
+/// program is hardly ever taken for one of ours. It ignores fields that it does not know: a newer progrun may write
+/// more.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[expect(
     clippy::option_option,
@@ -33,8 +34,8 @@ pub(crate) struct Line<'a> {
     pub(super) pid: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<Cow<'a, str>>,
-    /// As it stands there: our reader of reports takes what `serde_json` has no value for, more than 128 levels and numbers
-    /// such as 1e999.
+    /// As the child wrote it: our reader of reports takes objects for which `serde_json` has no value, with 128 levels
+    /// or numbers such as 1e999.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(crate) info: Option<Info<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +78,7 @@ pub(crate) struct Line<'a> {
     pub(crate) message: Option<Cow<'a, str>>,
 }
 
-/// What stands in every line that is an event. A line without it is not parsed.
+/// A text that every event contains. A line without it is not parsed.
 const MARK: &str = "\"event\"";
 
 /// What happened.
@@ -209,7 +210,7 @@ impl<'a> Line<'a> {
     /// Appends the event with its line end.
     pub(super) fn write(&self, lines: &mut String) {
         let line = self.to_json();
-        // Most events come alone, and one may hold all that the child printed in one piece.
+        // Most events come alone, and one may be long: its text is moved, not copied.
         if lines.is_empty() {
             *lines = line;
         } else {
@@ -223,7 +224,7 @@ impl<'a> Line<'a> {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// What an event with an `info` begins with, up to that: what comes after it is [`END`].
+    /// The beginning of an event with an `info`, up to the value of that. Only [`END`] comes after it.
     pub(super) fn before_info(mut self) -> String {
         self.info = Some(Info(RawValue::NULL));
         let mut line = self.to_json();
@@ -232,7 +233,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What ends an event.
+/// The end of every event.
 pub(super) const END: &str = "}";
 
 impl<'a> Info<'a> {
@@ -262,7 +263,7 @@ impl Serialize for Elapsed {
 impl<'de> Deserialize<'de> for Elapsed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
-        // The time of another clock may be anything.
+        // Another program may have written any number here: one that is no time becomes 0.
         Ok(Self(
             Duration::try_from_secs_f64(seconds).unwrap_or_default(),
         ))

@@ -1,4 +1,4 @@
-//! What holds for every event: it can be read back, and says the same.
+//! The property of every event: it can be read back, and says the same.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::flow::Credit;
 use crate::model::batch::Collector;
 use crate::model::verdict::Verdicts;
 
-/// What is written of an event, read back line by line.
+/// The lines that are written of an event.
 fn written(what: What<'_>, at: Duration) -> Vec<String> {
     let mut lines = String::new();
     Encoder::default().event(&what.at(at), &mut lines);
@@ -22,7 +22,7 @@ fn written(what: What<'_>, at: Duration) -> Vec<String> {
     lines.lines().map(str::to_owned).collect()
 }
 
-/// Reads a line, which must be the event that is written so.
+/// Reads a line. Written again, the event must be the same line.
 fn read(line: &str) -> Line<'_> {
     let read = Line::read(line).expect(line);
     assert_eq!(read.task, 1);
@@ -43,7 +43,7 @@ fn only(lines: &[String]) -> Line<'_> {
 }
 
 fn at() -> impl Strategy<Value = Duration> {
-    // As microseconds, which is what is written of them.
+    // In microseconds: a line holds no more of a time.
     (0..1_000_000_000_000_u64).prop_map(Duration::from_micros)
 }
 

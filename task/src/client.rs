@@ -1,8 +1,8 @@
 //! The other side of the protocol: reporting to the progrun that we run under.
 //!
-//! Finds the way to it, which is the descriptor that the environment names or else the socket, and sends one line. It
-//! knows nothing of what a line means, starts no thread and touches no signal: the caller is a short-lived program, or
-//! a progrun inside another.
+//! Finds the way to it (the descriptor that the environment names, or else the socket) and sends one line. It does not
+//! know what a line means, starts no thread and touches no signal: the caller is a short-lived program, or a progrun
+//! inside another.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -21,7 +21,8 @@ use rustix::process::{
     Pid, PidfdFlags, PidfdGetfdFlags, geteuid, getpid, getppid, pidfd_getfd, pidfd_open,
 };
 
-/// The longest report, newline included: a pipe takes it in one piece, however many processes write into it.
+/// The longest report, newline included: `PIPE_BUF` of Linux. A pipe takes so much in one piece, however many processes
+/// write into it.
 pub const REPORT_LIMIT: usize = 4096;
 /// The variable with the path of the socket.
 pub const SOCKET: &str = "PROGRUN_SOCK";
@@ -32,9 +33,9 @@ pub const CANCELLED: &str = "cancelled\n";
 /// The answer to a process of another user.
 pub const REFUSED: &str = "refused\n";
 
-/// How long the other end is waited for, in all: a progrun that is stopped must not stop us.
+/// How long a report waits for progrun: one that is stopped must not stop the client.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The same for a progrun that only looks whether it runs under another.
+/// The same for a progrun that only checks whether it runs under another.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// The outcome of a report.
@@ -42,9 +43,9 @@ const GLANCE: Duration = Duration::from_millis(100);
 pub enum Delivery {
     /// It arrived, or there is no receiver.
     Done,
-    /// We are cancelled.
+    /// The run is cancelled.
     Cancelled,
-    /// The other end has taken nothing for five seconds: it is stopped, or stuck.
+    /// progrun has taken nothing for five seconds: it is stopped, or stuck.
     Late,
 }
 
@@ -58,22 +59,22 @@ pub fn send(line: &[u8]) -> Delivery {
     } else {
         match socket(PATIENCE) {
             Ok(socket) => ask(socket, line, begun),
-            // Its queue of connections is full.
+            // The socket's queue of connections is full.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Delivery::Late),
             Err(_) => return Delivery::Done,
         }
     };
     match sent.map_err(|error| error.kind()) {
         Ok(delivery) => delivery,
-        // The other end has left in the middle of it: the same as a closed channel.
+        // progrun left in the middle of it: the same as a closed channel.
         Err(io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Delivery::Cancelled,
         Err(_) => Delivery::Done,
     }
 }
 
-/// The way to the progrun that we run under, for a progrun that reports all its life: the channel, or a connection to
-/// the socket if an ancestor of ours listens there. A server that was started in a run hands its environment on to
-/// later processes, which are no part of that run.
+/// The way to the progrun that we run under, for a progrun that reports until its end: the channel, or a connection to
+/// the socket if an ancestor of ours listens there. An ancestor, because a server that was started in a run hands its
+/// environment on to later processes, which are no part of that run.
 #[must_use]
 pub fn parent() -> Option<OwnedFd> {
     channel().or_else(|| {
@@ -86,8 +87,8 @@ pub fn parent() -> Option<OwnedFd> {
 /// The channel of the progrun that we run under.
 ///
 /// None if there is none. The descriptor may have been closed on the way here, and its number may be another file's by
-/// now: so it has to be a pipe, and the very pipe that the environment names. It is opened anew, for a description of
-/// our own, so that we never wait for the other progrun.
+/// now: so it has to be a pipe, and the very pipe that the environment names. It is opened anew where that is allowed:
+/// with `O_NONBLOCK` on an open file description of its own, a write never waits for the other progrun.
 #[must_use]
 pub fn channel() -> Option<OwnedFd> {
     let number: u32 = std::env::var("PROGRUN_FD").ok()?.parse().ok()?;
@@ -106,8 +107,8 @@ pub fn channel() -> Option<OwnedFd> {
     fcntl_dupfd_cloexec(&channel, 10).ok()
 }
 
-/// A copy of a descriptor of ours, if the system gives one by its number. A process that has become another user's
-/// since it was opened may not open it anew.
+/// A copy of a descriptor of this process by its number (`pidfd_getfd`). A process that has changed its user since the
+/// descriptor was opened may not open it anew.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn inherited(number: u32) -> Option<OwnedFd> {
@@ -116,20 +117,19 @@ pub fn inherited(number: u32) -> Option<OwnedFd> {
     pidfd_getfd(ourselves, number, PidfdGetfdFlags::empty()).ok()
 }
 
-/// Not available here.
+/// Not available on this system.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
 pub fn inherited(_number: u32) -> Option<OwnedFd> {
     None
 }
 
-/// A connection to the socket of the progrun that we run under. None if there is none, or none any more: a path that
-/// was left behind leads nowhere. None, too, if another user's process listens there: it would learn what is reported,
-/// and could end a script by saying that it is cancelled. The listener has to be our user's, root's, or an ancestor of
-/// ours, from which we have the path.
+/// A connection to the socket of the progrun that we run under. The listener has to be our user's, root's, or an
+/// ancestor of ours, from which we have the path: another user's process would learn what is reported, and could end a
+/// script by saying that it is cancelled.
 ///
 /// # Errors
-/// `WouldBlock` if its queue stays full for so long.
+/// `WouldBlock` if its queue stays full for so long; others if there is no socket, or no listener that is trusted.
 fn socket(patience: Duration) -> io::Result<UnixStream> {
     let path = std::env::var_os(SOCKET).ok_or(io::ErrorKind::NotFound)?;
     let socket = connect(Path::new(&path), patience)?;
@@ -140,7 +140,7 @@ fn socket(patience: Duration) -> io::Result<UnixStream> {
     }
 }
 
-/// Whether a process listens there, even if it has no time for us.
+/// Whether a process may listen there: not if the connection is refused. A full queue counts as listening.
 #[must_use]
 pub fn is_listened_at(path: &Path) -> bool {
     try_to_connect(path).map_err(|error| error.kind()) != Err(io::ErrorKind::ConnectionRefused)
@@ -186,7 +186,7 @@ fn is_trusted(socket: &UnixStream) -> bool {
         .is_ok_and(|them| them.uid == geteuid() || them.uid.is_root())
 }
 
-/// This system does not tell; the permissions of the socket's folder have to do.
+/// This system does not tell. The permissions of the socket's folder have to be enough.
 #[cfg(not(target_os = "linux"))]
 fn is_trusted(_socket: &UnixStream) -> bool {
     true
@@ -213,7 +213,7 @@ fn is_ancestors(_socket: &UnixStream) -> bool {
     false
 }
 
-/// One write, for which there is room: a pipe takes a report whole or not at all.
+/// Writes the line at once, or waits until there is room: a pipe takes a report whole or not at all.
 fn write(channel: &OwnedFd, line: &[u8]) -> io::Result<Delivery> {
     loop {
         match rustix::io::write(channel, line) {
@@ -236,13 +236,14 @@ fn write(channel: &OwnedFd, line: &[u8]) -> io::Result<Delivery> {
 /// Sends everything, says that this was all, and reads the answer.
 fn ask(mut socket: UnixStream, line: &[u8], begun: Instant) -> io::Result<Delivery> {
     let left = PATIENCE.saturating_sub(begun.elapsed());
-    // None would be for ever.
+    // Not 0: `set_read_timeout` refuses it.
     socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
     let written = socket
         .write_all(line)
         .and_then(|()| socket.shutdown(Shutdown::Write));
     let mut answer = String::new();
-    // Also if the line could not be sent: a cancelled client gets its answer at once, and the connection is closed.
+    // Also if the line could not be sent: a cancelled client gets its answer at once, and then the connection is
+    // closed.
     let longest = CANCELLED.len() as u64;
     let read = socket.take(longest).read_to_string(&mut answer);
     match &*answer {

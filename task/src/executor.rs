@@ -9,8 +9,8 @@
 //!
 //! The foreground is the thread that made the executor. Everything that it holds, the executor and the futures, stays
 //! on it and changes only while it dispatches messages ([`Executor::dispatch_one`], [`Executor::route_until`],
-//! [`Executor::shutdown`]). So no state ever changes under its hands, and observers run on that thread too. The
-//! compiler enforces it:
+//! [`Executor::shutdown`]). So no state changes while the foreground looks at it, and observers run on that thread too.
+//! The compiler enforces it:
 //!
 //! ```compile_fail,E0277
 //! use progrun_task::{ProgressExecutor, submit_progress};
@@ -78,8 +78,8 @@ pub trait TaskFuture<M> {
     /// [`StateTransitionError`] when the message is illegal in the present state, which then stays.
     fn receive(&self, message: M) -> Result<bool, StateTransitionError>;
 
-    /// Tells the observers what was received. The executor calls it when its own books are in order, and
-    /// lets a panic of an observer pass only then.
+    /// Tells the observers what was received. The executor calls it after it has updated its own state, so a panic of
+    /// an observer does no harm there.
     fn announce(&self);
 }
 
@@ -364,7 +364,7 @@ impl<M: Send + 'static> Executor<M> {
             // Cannot fail: it is running.
             let _ = self.stop();
         } else {
-            // An observer may be here before the `stop` that told it has come to cancel.
+            // An observer that `stop` calls may be here, before `stop` has cancelled the tasks.
             self.cancel_all();
         }
         self.route_until(|| self.tasks.borrow().is_empty(), timeout)?;
@@ -394,7 +394,7 @@ impl<M: Send + 'static> Executor<M> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut remaining = None;
         while !condition() {
-            // Counted once, since tasks that never rest would keep us here.
+            // Counted once: tasks that send without end would keep this loop going.
             if remaining.is_none() && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 remaining = Some(self.queue.len() + self.batch.borrow().len());
             }
@@ -465,7 +465,7 @@ impl<M: Send + 'static> Executor<M> {
     }
 
     fn cancel_all(&self) {
-        // The newest first. A worker that is freed by a cancelled task would else run the next before that is
+        // The newest first. Otherwise a worker that a cancelled task has freed would run the next one before that is
         // cancelled in its turn.
         let futures: Vec<_> = self.tasks.borrow().values().rev().cloned().collect();
         let mut panics = FirstPanic::default();

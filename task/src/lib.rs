@@ -5,16 +5,16 @@
 //!
 //! # The story
 //!
-//! An [`Executor`] owns worker threads. [`submit_progress`] gives it a callable and returns a
-//! [`ProgressFuture`] at once. On a worker, the callable is handed a [`ProgressReporter`]; what it reports
-//! becomes a message. The messages of all tasks wait in one queue, in order, until the owner of the executor
-//! dispatches them: only then do the futures change their state and call their observers. So nothing that
-//! the owner looks at ever changes under its hands, and no observer needs a lock.
+//! An [`Executor`] owns worker threads. [`submit_progress`] gives it a callable and returns a [`ProgressFuture`] at
+//! once. On a worker, the callable is handed a [`ProgressReporter`]; what it reports becomes a message. The messages of
+//! all tasks wait in one queue, in order, until the owner of the executor dispatches them: only then do the futures
+//! change their state and call their observers. So no state changes while the owner looks at it, and no observer needs
+//! a lock.
 //!
-//! Cancelling goes the other way. [`ProgressFuture::cancel`] raises a flag, and the callable's *next
-//! report* returns [`ProgressCancelled`], before anything is sent. That is the one idea of it all: **every
-//! progress report is also the point at which the task can be cancelled.** The callable passes the
-//! error on with `?` and ends, at a place that it chose itself.
+//! Cancelling goes the other way. [`ProgressFuture::cancel`] raises a flag, and the callable's *next report* returns
+//! [`ProgressCancelled`], before anything is sent. The one idea is this: **every progress report is also the point at
+//! which the task can be cancelled.** The callable passes the error on with `?` and ends, at a place that it chose
+//! itself.
 //!
 //! ```
 //! use progrun_task::{FutureState, ProgressCancelled, ProgressExecutor, submit_progress};

@@ -152,7 +152,7 @@ pub struct ProgressBackgroundTask<P: Send + 'static, T: Send + 'static> {
 }
 
 impl<P: Send + 'static, T: Send + 'static> ProgressBackgroundTask<P, T> {
-    /// Calls the callable, unless the task was cancelled by now, and sends what became of it.
+    /// Calls the callable, unless the task was cancelled by now, and sends its outcome.
     pub fn run(mut self) {
         let Some(callable) = self.callable.take() else {
             return;
@@ -164,7 +164,7 @@ impl<P: Send + 'static, T: Send + 'static> ProgressBackgroundTask<P, T> {
         let reporter = ProgressReporter {
             sender: Arc::new(self.sender.clone()),
         };
-        // The callable is not seen again, so it does not matter in what state it left its values.
+        // The callable is never called again, so the state of its values after a panic does not matter.
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| callable(&reporter)));
         self.sender.finish(match outcome {
             Ok(Ok(value)) => Message::Returned(value),

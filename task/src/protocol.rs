@@ -155,7 +155,7 @@ fn replace(text: &mut Option<Cow<'static, str>>, newer: Option<&str>) {
 /// Reads a short form, or plain text, which is a message: what a line that is no JSON object says.
 ///
 /// # Errors
-/// If it is nothing but a number that is out of its range.
+/// If it is only a percentage, or begins with an amount, and that is out of its range.
 pub fn read_short(text: &str) -> Result<Progress<'_>, Malformed> {
     short::parse(text.trim_ascii())
 }
@@ -224,7 +224,7 @@ impl Malformed {
 
 impl From<Reason> for Malformed {
     fn from(reason: Reason) -> Self {
-        // In a box, so that what nearly never happens does not make every result larger than two words.
+        // In a box: a rare error must not make every result larger.
         Self(Box::new(reason))
     }
 }
@@ -238,7 +238,8 @@ enum Reason {
     Field(&'static str),
 }
 
-/// The value of the few digits that a text begins with, and how many they are: the general way takes three times as long.
+/// The value of the digits that a text begins with, if they are 15 at most, and how many they are. The general parser
+/// takes three times as long.
 #[inline(always)]
 fn count(text: &[u8]) -> Option<(f64, usize)> {
     const EXACT_DIGITS: usize = 15;

@@ -97,8 +97,7 @@ impl<E> Observers<E> {
     }
 }
 
-/// Keeps the first panic of several callbacks, so that the others are still called and the books are in
-/// order before it goes on.
+/// Keeps the first panic of several callbacks until the others are called and the caller's state is in order.
 #[derive(Default)]
 pub(crate) struct FirstPanic(Option<Box<dyn Any + Send>>);
 

@@ -2,12 +2,12 @@
 //!
 //! Responsible for order, for the bound, and for waking the threads that wait. Refuses to know what a message means.
 //!
-//! What would deadlock if it were otherwise: a worker that had to wait in order to say that it started or
-//! ended could never be joined by a foreground that has stopped dispatching. So only reports respect the
-//! bound, and a cancelled task never waits at all.
+//! Only reports respect the bound, and a cancelled task never waits at all. Otherwise there would be a deadlock: a
+//! worker that had to wait in order to say that it started or ended could never be joined by a foreground that has
+//! stopped dispatching.
 //!
-//! The foreground takes all there is at once and works through it without the lock. The batch in its hands
-//! is not counted as queued.
+//! The foreground takes all messages at once and works through them without the lock. The batch that it took does not
+//! count as queued.
 
 use std::collections::VecDeque;
 use std::error::Error;

@@ -48,8 +48,7 @@ impl Workers {
     ///
     /// # Errors
     ///
-    /// The system's, if not even a first thread can be started. With fewer threads than wanted jobs only wait
-    /// longer.
+    /// The system's, if not even a first thread can be started. With fewer threads than wanted, jobs only wait longer.
     pub(super) fn make_room(&self) -> io::Result<()> {
         let mut threads = self.threads.borrow_mut();
         let enough = {
@@ -88,8 +87,8 @@ impl Workers {
 impl Jobs {
     fn work(&self) {
         while let Some(job) = self.next() {
-            // A task answers for its own panics. Whatever comes through here must not cost the executor a
-            // worker, or jobs would wait for it without end.
+            // A task catches its own panics. One that gets here all the same must not end the worker, or jobs would
+            // wait for it without end.
             let _ = panic::catch_unwind(AssertUnwindSafe(job));
         }
     }
@@ -99,7 +98,7 @@ impl Jobs {
         state.idle += 1;
         let mut looks = 0;
         while state.queued.is_empty() && !state.closed {
-            // One that looks is enough to take a job at once. Many would only take each other's turns.
+            // One idle worker that looks is enough to take a job at once. Several would only take each other's turns.
             state = if looks < LOOKS && (looks > 0 || state.idle == 1) {
                 looks += 1;
                 drop(state);

@@ -235,7 +235,7 @@ impl<P: 'static, T: 'static> TaskFuture<Message<P, T>> for ProgressFuture<P, T> 
                 self.inner.progress.push(info);
             }
             Message::Returned(value) => {
-                // Empty: there is one final message only.
+                // It is empty: only one final message is legal.
                 let _ = self.inner.outcome.set(Ok(value));
             }
             Message::Raised(error) => {

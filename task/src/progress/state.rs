@@ -1,4 +1,4 @@
-//! The life of a future as data: nine stages, six of them visible as states, and every legal step.
+//! The life of a future as data: nine phases, which its user sees as six states, and every legal step.
 //!
 //! Responsible for what may follow what. Refuses to know the observers.
 
@@ -81,8 +81,8 @@ impl Event {
     }
 }
 
-/// What the future has to remember. A state that is reached on several ways has a phase for each, because what
-/// may follow, and what can be read afterwards, differ.
+/// The phase that a future is in. A state that is reached in several ways has a phase for each, because what may
+/// follow, and what can be read afterwards, differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
     #[default]

@@ -1,6 +1,6 @@
-//! Where one report ends and the next begins: bytes to [`Line`]s, cut anywhere, bounded always. Refuses to
-//! know what the reports mean, except for what is needed to tell an object from a short form and to find the
-//! end of a dialog block.
+//! Cuts bytes into [`Line`]s: finds where one report ends and the next begins, however the bytes come in, in bounded
+//! memory. Does not know what the reports mean, except for what it takes to tell an object from a short form and to
+//! find the end of a dialog block.
 
 use std::mem;
 use std::str;
@@ -8,7 +8,7 @@ use std::str;
 use super::scan::until_newline;
 use super::{LINE_LIMIT, Malformed, Progress, Reason, object, short};
 
-/// What is left of an over-long line: enough to recognise it.
+/// How many bytes of an over-long line are kept: enough to recognise it.
 const EXCERPT: usize = 256;
 const FENCE: &[u8] = b"XXX";
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -36,7 +36,7 @@ pub enum Content<'a> {
     Object(Progress<'a>),
     /// One of the short forms, or plain text.
     Short(Progress<'a>),
-    /// Not to be understood, for this reason. The lines after it are.
+    /// A line that cannot be read, for this reason. The lines after it can.
     Malformed(Malformed),
 }
 
@@ -105,7 +105,7 @@ impl Decoder {
 
     /// Takes in the next bytes and gives every line that they complete, in order.
     pub fn feed(&mut self, bytes: &[u8], each: &mut impl FnMut(Line<'_>)) {
-        // All at once: line by line it takes several times as long.
+        // UTF-8 is checked for all bytes at once: line by line it takes several times as long.
         let text = match str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
@@ -167,7 +167,8 @@ impl Decoder {
         } else if is_fence(line) || self.block.is_some() && !is_object(line) {
             self.extend_block(each);
         } else {
-            // An object ends a block that was never meant as one, else a lone XXX would swallow all reports.
+            // An object ends the block, which was not meant as one: otherwise a lone XXX would swallow all reports
+            // after it.
             self.lines += 1;
             let held = mem::take(&mut self.held);
             if let Some(block) = self.block.take() {

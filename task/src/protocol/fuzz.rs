@@ -1,5 +1,5 @@
-//! Properties that hold for any bytes on the channel. The targets in `fuzz/` search for bytes that break them, and the tests
-//! below try generated ones.
+//! Properties that hold for any bytes on the channel. The targets in `fuzz/` search for bytes that break them, and the
+//! tests below try generated ones.
 #![expect(
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"
@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 use super::decoder::{Content, Decoder, Line};
 use super::{LINE_LIMIT, Progress, read_object};
 
-/// What is said of a line, free of the bytes it came from.
+/// What the decoder says of a line, free of the bytes it came from.
 type Said = (u64, Vec<u8>, Result<Option<Progress<'static>>, String>);
 
-/// The decoder says the same wherever the bytes are cut, gives only numbers in their ranges, and what it calls an object
-/// is one for other readers of JSON as well. The first two bytes say where the others are cut.
+/// The decoder says the same wherever the bytes are cut, gives only numbers in their ranges, and what it calls an
+/// object is one for other readers of JSON as well. The first two bytes say where the others are cut.
 ///
 /// # Panics
 ///
@@ -86,8 +86,8 @@ fn check(progress: &Progress<'_>) {
     assert_eq!(&merged, progress);
 }
 
-/// Our reader of objects agrees with `serde_json`: both take a text for an object or neither does, but for fields that are
-/// not what their name promises; and the fields have the same values.
+/// Our reader of objects agrees with `serde_json`: both take a text for an object or neither does, but for fields that
+/// are not what their name promises; and the fields have the same values.
 ///
 /// # Panics
 ///
@@ -96,7 +96,7 @@ pub fn object(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    // It has no values for numbers beyond those of a float, and for 128 levels; but it can read over them.
+    // `serde_json` has no value for numbers beyond those of a float, and for 128 levels; but it can skip them.
     let theirs = serde_json::from_str::<Map<String, Value>>(text);
     match (read_object(text), theirs) {
         (Ok(ours), theirs) => {
@@ -106,7 +106,7 @@ pub fn object(data: &[u8]) {
             }
             assert_eq!(read_object(&ours.to_json()), Ok(ours));
         }
-        // A field may stand there twice, and be wrong once; serde_json tells of the last.
+        // A field may be there twice, and wrong once; `serde_json` keeps the last.
         (Err(malformed), Ok(theirs)) => {
             let is_wrong = theirs.iter().any(|(name, value)| !is_field(name, value));
             let sentence = malformed.to_string();
@@ -121,11 +121,11 @@ pub fn object(data: &[u8]) {
 }
 
 fn is_object(text: &str) -> serde_json::Result<()> {
-    // Other readers may have no value for what is in it.
+    // The object is only skipped: `serde_json` may have no value for a part of it.
     serde_json::from_str::<IgnoredAny>(text).map(drop)
 }
 
-/// Numbers of ours, what else they are called, and the most they may be.
+/// The fields that are numbers: name, other name, and maximum.
 const NUMBERS: [(&str, &str, f64); 4] = [
     ("progress", "current", f64::MAX),
     ("total", "total", f64::MAX),
@@ -155,7 +155,7 @@ fn is_field(name: &str, value: &Value) -> bool {
     name != STATUS || value.is_null() || value.as_str().is_some_and(|word| statuses.contains(&word))
 }
 
-/// Whether a field of ours may stand there twice: then the last one counts, whatever it is called.
+/// Whether a known field may be there twice: then the last one counts, whichever name it has.
 fn has_doubles(text: &str) -> bool {
     let names = NUMBERS.iter().flat_map(|(one, other, _)| [*one, *other]);
     let mut names = names.chain(TEXTS).chain(NAMES).chain([STATUS]);

@@ -13,8 +13,8 @@ use super::{
     BAD_TOTAL, BAD_UNIT, Malformed, Progress, Reason, Status, count,
 };
 
-/// How deep objects and lists may nest, the report itself included. The line is handed on verbatim, and many
-/// a JSON reader gives up not far above; our own recursion ends here too.
+/// How deep objects and lists may nest, the report itself included. The line is handed on verbatim, and many JSON
+/// readers give up near this depth; it also bounds our own recursion.
 pub(super) const DEPTH_LIMIT: usize = 128;
 
 /// Reads one object, which is to fill the whole text, white space around it apart.
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What is left for a field that has no value of its own type.
+    /// Reads `null`, the only other value that a field may have. `otherwise` is the error for any other.
     fn null<T>(&mut self, otherwise: &'static str) -> Result<Option<T>, Malformed> {
         if self.word("null") {
             Ok(None)
@@ -185,7 +185,7 @@ impl<'a> Reader<'a> {
         self.escaped(begin)
     }
 
-    /// A string that cannot be borrowed, with all that may be wrong with one.
+    /// Reads a string that cannot be borrowed, or finds what is wrong with it.
     #[cold]
     fn escaped(&mut self, begin: usize) -> Result<Cow<'a, str>, Malformed> {
         let bytes = self.text.as_bytes();
@@ -281,7 +281,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The text that a string with escape sequences stands for; none if one of these is none.
+/// The text that a string with escape sequences stands for; none if one of them is invalid.
 fn unescape(string: &str) -> Option<String> {
     let mut text = String::with_capacity(string.len());
     let mut pieces = string.split('\\');

@@ -1,4 +1,4 @@
-//! What holds for any bytes at all, cut anywhere.
+//! Properties that hold for any bytes, cut anywhere.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::decoder::{Content, Decoder, Line};
 use super::object;
 use super::{Malformed, Progress, Status, read_object};
 
-/// What is said of a line, free of the bytes it came from.
+/// What the decoder says of a line, free of the bytes it came from.
 type Said = (u64, Vec<u8>, Result<Option<Progress<'static>>, Malformed>);
 
 fn own(line: Line<'_>) -> Said {
@@ -53,7 +53,7 @@ fn reference(limit: usize, bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
         .collect()
 }
 
-/// Bytes that come close to what we know: random ones alone would hardly ever be an object or a block.
+/// Bytes that are close to reports: random ones alone would hardly ever be an object or a block.
 fn channel() -> impl Strategy<Value = Vec<u8>> {
     let token = prop_oneof![
         vec(any::<u8>(), 0..6),

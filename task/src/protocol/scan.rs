@@ -33,7 +33,8 @@ pub(super) fn until_special(bytes: &[u8]) -> usize {
     )
 }
 
-/// Marks the bytes of `word` that are below `limit`. The lowest marked byte is one of these; a borrow may mark some above it.
+/// Marks the bytes of `word` that are below `limit`. The lowest marked byte is one of these; a borrow may mark some
+/// above it.
 fn below(word: u64, limit: u64) -> u64 {
     word.wrapping_sub(limit * ONES) & !word & HIGH
 }
@@ -49,7 +50,7 @@ fn until(bytes: &[u8], mark: impl Fn(u64) -> u64, is_it: impl Fn(u8) -> bool) ->
     until_far(bytes, &mark, &is_it)
 }
 
-/// The same where it is not within the first block. Apart, so that there is less to inline.
+/// The same if it is not within the first block. A function of its own, so there is less to inline.
 #[inline(never)]
 fn until_far(bytes: &[u8], mark: &impl Fn(u64) -> u64, is_it: &impl Fn(u8) -> bool) -> usize {
     let (blocks, _) = bytes.as_chunks::<BLOCK>();

@@ -5,17 +5,18 @@
 //! | `42`, `42.5`, `42%` | percent |
 //! | `42% copying a.jpg` | percent, with a message |
 //! | `3/10`, `3/10 copying a.jpg` | 3 of 10, with a message. `3/0` is 3 of an unknown total |
-//! | `12MiB/400MiB`, `12/400MiB` | the same in bytes. kB, KB, MB, GB, TB, PB count in thousands, KiB, MiB and so on in 1024 |
+//! | `12MiB/400MiB`, `12/400MiB` | the same in bytes: B, powers of 1000 (kB or KB to PB), powers of 1024 (KiB to PiB) |
 //! | `# copying a.jpg` | a message |
 //! | `a:42`, `a:42%`, `a:#copying` | part `a` |
 //! | anything else | a message |
 //!
-//! A line that is nothing but a number out of its range is malformed; inside prose it is prose ("200% faster").
+//! A line that is only a percentage, or begins with an amount, is malformed if that is out of its range. In prose a
+//! percentage is prose ("200% faster").
 //!
 //! The name of a part is a letter followed by letters, digits, `_` and `-`, or a whole number; the colon and the value
 //! follow without a blank and fill the line. So these stay messages: `note: 5 files`, `http://x`, `main.c:42`,
-//! `port:8080`. A number with a bare percent must be a single digit, and the percent not begin with 0, as
-//! yad's `1:42` does and `12:30` and `1:05` do not; `12:30%` is part 12.
+//! `port:8080`. If the name is a number and there is no `%`, the name must be a single digit, and the value must not
+//! begin with 0 unless it is 0: yad writes `1:42`, but `12:30` and `1:05` are times. `12:30%` is part 12.
 
 #![expect(
     clippy::inline_always,

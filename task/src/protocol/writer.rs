@@ -23,7 +23,7 @@ pub(super) fn object(progress: &Progress<'_>) -> String {
     writer.0
 }
 
-/// How long most reports are, in bytes: a longer one grows.
+/// The length of most reports, in bytes: the text of a longer one has to grow.
 const USUAL: usize = 128;
 
 struct Writer(String);
@@ -50,7 +50,8 @@ impl Writer {
             return;
         }
         let begin = self.0.len();
-        // As `serde_json` writes it, which uses exponents from another place on, and with their sign.
+        // As `serde_json` writes it: unlike `{:?}`, it has exponents for small numbers only below 1e-5, and writes the
+        // sign of each.
         if (1e-5..1e-4).contains(&value.abs()) {
             let _ = write!(self.0, "{value}");
             return;
