@@ -202,7 +202,7 @@ impl Scene {
             }
             _ => r#"exec "$@""#.to_owned(),
         };
-        // A peer offers no channel; the recorder writes its reports there all the same.
+        // A peer opens no channel: the reports of the recorder go to /dev/null.
         let channel = if wrapper == Wrapper::Progrun {
             ""
         } else {
