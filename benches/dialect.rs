@@ -1,4 +1,4 @@
-//! What it costs to look for progress in what a child prints, against counting its lines.
+//! The cost of looking for progress in the output of a child, against counting its lines.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -7,7 +7,7 @@ use std::time::Instant;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use progrun::internals::{Dialects, Place, Selection};
 
-/// What one `read` from a pipe gives.
+/// The bytes of one `read` from a pipe.
 const CHUNK: usize = 64 * 1024;
 const SIZE: usize = 8 * 1024 * 1024;
 

@@ -1,16 +1,16 @@
 //! Compares estimators of the remaining time by replaying made-up runs, and prints Markdown.
 //!
-//! Time is virtual: the figures are the same on every machine. For each kind of run there are
-//! twenty, from a generator with fixed seeds; a screen is imagined that shows the estimate four
-//! times a second until 95 % of the run is over, and three things are measured on it:
+//! Time is virtual: the figures are the same on every machine. For each kind of run there are twenty, from a generator
+//! with fixed seeds. An imagined screen shows the estimate four times a second until 95 % of the run is over. Three
+//! things are measured on it:
 //!
-//! - error: how far the shown time is from the true one, relative to the true one, each moment
-//!   counted as 1,000 % at most (indicatif would otherwise exceed every scale);
-//! - instability: the sum of all moves of the predicted end, in lengths of the run, a shown time
-//!   counted as ten lengths at most;
+//! - error: the difference between the shown time and the true one, relative to the true one, each moment counted as
+//!   1,000 % at most (indicatif would otherwise exceed every scale);
+//! - instability: the sum of all moves of the predicted end, in lengths of the run, a shown time counted as ten lengths
+//!   at most;
 //! - counting up: the sum of all rises of the shown time while no report came, likewise.
 //!
-//! A moment without an estimate is in none of them; the column "shown" says how many had one.
+//! A moment without an estimate counts in none of them; the column "shown" says how many moments had one.
 
 #![expect(clippy::print_stdout, reason = "a table on stdout is what it is for")]
 
@@ -153,9 +153,9 @@ impl Estimator for Ours {
     }
 }
 
-/// The method of indicatif 0.18, restated, because the crate reads the real clock: the rate is
-/// smoothed twice, with weights that fall to a tenth in 15 seconds, each divided by the weight that
-/// there has been time for; asking counts as a report of nothing. Without a rate it shows 0.
+/// The method of indicatif 0.18, written anew, because the crate reads the real clock. The rate is smoothed twice, with
+/// weights that fall to a tenth in 15 seconds, each divided by the weight that there has been time for. A request for
+/// the time left counts as a report of nothing. Without a rate it shows 0.
 #[derive(Default)]
 struct Indicatif {
     once: f64,

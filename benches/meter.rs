@@ -1,5 +1,5 @@
-//! The parts of the measurements that no ready-made tool does: `benches/run` starts this program, mostly as a child of
-//! progrun. It measures and prints numbers; what they are compared with, and whether they are good, it does not know.
+//! The measurements that no ready-made tool does. `benches/run` starts this program, mostly as a child of progrun. It
+//! prints numbers; what they are compared with, and which ones are good, is not known here.
 
 #![expect(clippy::print_stdout, reason = "numbers on stdout are what it is for")]
 
@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
         ["write-until-cancel"] => write_until_cancel(),
         ["peak", ref command @ ..] => peak(command),
         ["idle", pid, seconds] => idle(pid, seconds.parse()?),
-        // Also what `cargo bench` gets to see.
+        // `cargo bench` starts it like this, too.
         _ => {
             println!("this is a part of benches/run");
             Ok(())
@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// What progrun is compared with as a reader of reports: no more than reading and parsing.
+/// The lower bound for a reader of reports: only reading and parsing.
 fn parse() -> anyhow::Result<()> {
     #[derive(Deserialize)]
     #[expect(dead_code, reason = "read for the sake of reading")]
@@ -103,7 +103,7 @@ fn cancel(child: &str, runs: usize, progrun: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A child that reports once, and has no interval of its own: it learns of the cancel as soon as the kernel knows.
+/// A child that reports once, and learns of the cancel as soon as the kernel knows: it has no interval between reports.
 fn await_cancel() -> anyhow::Result<()> {
     report_and_tell()?;
     poll(
@@ -125,7 +125,7 @@ fn write_until_cancel() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Only a child whose report was taken in is asked; another is interrupted.
+/// Waits until progrun has read the report. A child without one is not asked to stop but interrupted.
 fn report_and_tell() -> anyhow::Result<()> {
     rustix::io::write(channel(), b"1/2\n")?;
     while ioctl_fionread(channel())? > 0 {
@@ -136,9 +136,9 @@ fn report_and_tell() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a command and prints its peak resident memory in KiB: what it was after a second, and at the end.
+/// Runs a command and prints its peak resident memory in KiB: after a second, and at the end.
 ///
-/// From /proc while it runs: what `wait4` tells includes the memory of the process that forked it.
+/// Read from /proc while it runs: the figure of `wait4` includes the memory of the process that forked it.
 fn peak(command: &[&str]) -> anyhow::Result<()> {
     let [program, arguments @ ..] = command else {
         bail!("no command");
@@ -153,7 +153,7 @@ fn peak(command: &[&str]) -> anyhow::Result<()> {
     while run.try_wait()?.is_none() {
         thread::sleep(Duration::from_millis(10));
         let status = fs::read_to_string(format!("/proc/{}/status", run.id()))?;
-        // A zombie has none.
+        // A zombie has no memory.
         last = field(&status, "VmHWM:").unwrap_or(last);
         if start.elapsed() <= Duration::from_secs(1) {
             early = last;

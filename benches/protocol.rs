@@ -8,7 +8,7 @@ use progrun::protocol::{Decoder, Line};
 use serde::Deserialize;
 
 const LINES: u64 = 10_000;
-/// What one `read` from a pipe gives.
+/// The bytes of one `read` from a pipe.
 const CHUNK: usize = 64 * 1024;
 
 #[derive(Deserialize)]

@@ -1,10 +1,10 @@
-//! Progress that other programs write: what passes through us anyway is read, never eaten.
+//! Progress that other programs write. A dialect only reads the bytes that pass: it takes none out of the output.
 //!
-//! One [`Dialects`] reads all that one child gives: its output streams, and descriptors that a program was told to write
-//! its status to. Each dialect is a file below this one, and gives [`Progress`] and, of lines that are written for machines,
-//! what they mean. This file knows which dialect is asked where. It knows no pipe, process or screen, and has no clock: the
-//! caller says what time it is. Nothing that a program writes is an error here: what is not understood is passed over, and
-//! what is kept of it is bounded.
+//! One [`Dialects`] reads all that one child gives: its output streams, and descriptors that a program was told to
+//! write its status to. Each dialect is a file below this one. It gives [`Progress`] and, for lines that are written
+//! for machines, what they mean. This file knows which dialect is asked where. It knows no pipe, process or screen, and
+//! has no clock: the caller says what time it is. Nothing that a program writes is an error here: what is not
+//! understood is passed over, and what is kept of it is bounded.
 
 mod apt;
 mod azure;
@@ -55,7 +55,7 @@ pub use self::selection::Selection;
 pub enum Place {
     /// What the child prints on standard output.
     Stdout,
-    /// What it prints on standard error.
+    /// What the child prints on standard error.
     Stderr,
     /// The channel, where a program that has a switch for it writes its own status lines.
     Channel,
@@ -123,8 +123,8 @@ pub trait Lines: Send {
         false
     }
 
-    /// Whether the lines of this dialect are written for machines, so that one that has begun can wait for its end before it
-    /// is shown.
+    /// Whether the lines of this dialect are written for machines, so that one that has begun can wait for its end
+    /// before it is shown.
     fn is_for_machines(&self) -> bool {
         false
     }
@@ -134,11 +134,11 @@ pub trait Lines: Send {
         LINE_LIMIT
     }
 
-    /// Reads a line, without its end. Gives true if it is written in this dialect, also if nothing is to be reported of
-    /// it: then no other dialect is asked.
+    /// Reads a line, without its end. Gives true if the line is written in this dialect, even if it reports nothing:
+    /// then no other dialect is asked.
     fn line(&mut self, line: &str, each: Each<'_>) -> bool;
 
-    /// What the line means that was read last, with the name of its format; none if it is for people. The answer is
+    /// What the line that was read last means, with the name of its format; none if it is for people. The answer is
     /// given once.
     fn meaning(&mut self) -> Option<(&'static str, Meaning)> {
         None
@@ -180,8 +180,8 @@ impl Dialects {
         self.belief.overrule();
     }
 
-    /// Whether `--from` names a format that is written to the channel: then the channel may be another program's that
-    /// has said nothing yet.
+    /// Whether `--from` names a format that is written to the channel: then the channel may belong to another program
+    /// that has written nothing yet.
     #[must_use]
     pub fn expects_channel(&self) -> bool {
         recognise::on_the_channel(&self.ffmpeg)
@@ -189,8 +189,8 @@ impl Dialects {
             .any(|(format, _)| self.belief.selection().asks_for(format.name))
     }
 
-    /// Whether the channel is another program's: its first bytes are that program's, or `--from` names a format that is
-    /// read nowhere else.
+    /// Whether the channel belongs to another program: its first bytes are that program's, or `--from` names a format
+    /// that is read nowhere else.
     pub fn claims_channel(&mut self, first: &[u8]) -> bool {
         let first_line = first.split(|byte| *byte == b'\n').next().unwrap_or(first);
         let is_read = |name: &&str| self.belief.selection().reads(name);

@@ -1,8 +1,8 @@
 //! Sinks consume the events of a run: they show or keep them. This file is the trait that the run loop draws through.
 //!
-//! A sink never makes the run loop wait and never fails it: a place that cannot be written to is told of once and then left
-//! out. Sinks see events in one order and read no clock: each event says when it was. During a run they alone write to
-//! the terminal. Text from a child is foreign, and is made safe here.
+//! A sink never makes the run loop wait and never fails it: a place that cannot be written to is told of once and then
+//! left out. Sinks see events in one order and read no clock: each event says when it was. During a run they alone
+//! write to the terminal. Text from a child is foreign, and is made safe here.
 
 mod bars;
 mod choice;
@@ -57,13 +57,14 @@ pub(crate) trait Sink {
     /// Holds `permit` until everything that this sink has to write is written: the program ends only then.
     fn flush(&mut self, permit: &Permit);
 
-    /// The sink that takes its place after it has panicked: a simpler one, that still shows what the child prints if this one
-    /// did. None: nothing is shown any more.
+    /// The sink that takes its place after it has panicked: a simpler one, that still shows what the child prints if
+    /// this one did. None: nothing is shown any more.
     #[must_use]
     fn fall_back(self: Box<Self>) -> Option<Box<dyn Sink>> {
         None
     }
 
-    /// Waits no longer for readers that have not taken all that was written for them: the rest is lost, and that is told.
+    /// Waits no longer for readers that have not taken all that was written for them: the rest is lost, and that is
+    /// told.
     fn abandon(&mut self);
 }

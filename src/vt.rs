@@ -1,5 +1,5 @@
-//! What escape sequences mean: where text ends and they begin, colors, modes to undo, requests to a terminal, and what a
-//! terminal would have on the lines that are drawn and drawn again. Knows no descriptor, and draws nothing.
+//! What escape sequences mean: where text ends and they begin, colors, modes to undo, requests to a terminal, and what
+//! a terminal would have on the lines that are drawn and drawn again. Knows no descriptor, and draws nothing.
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;

@@ -1,8 +1,8 @@
 //! The committed completions, tried in the shells they are for.
 //!
-//! Responsible for what a user sees after the Tab key, and nothing else: that the files are fresh is
-//! for `tests/generated.rs` to say. bash and zsh complete on a terminal only, so they get one; fish
-//! can be asked. PowerShell and elvish are not tried here.
+//! Responsible for what a user sees after the Tab key; `tests/generated.rs` checks that the files are fresh. bash and
+//! zsh complete only on a terminal, so the test gives them one; fish prints completions on request. PowerShell and
+//! elvish are not tested here.
 //!
 //! Where a shell is missing, its test is ignored; with `PROGRUN_TEST_ALL=1` it fails.
 
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::harness::needs;
 
-/// For a shell that hangs; nothing is measured by it.
+/// Time limit, in milliseconds, for a shell that hangs. No assertion depends on it.
 const TOO_LONG: u64 = 300_000;
 /// A command that no other package has.
 const COMMAND: &str = "zwiebelfisch";
@@ -27,7 +27,7 @@ fn script(name: &str) -> PathBuf {
         .collect()
 }
 
-/// A directory with a file `events.jsonl`, which is where the shell is, and [`COMMAND`] in its PATH.
+/// The shell's working directory, with a file `events.jsonl`; [`COMMAND`] is in the shell's PATH.
 fn room(shell: &mut Command) -> TempDir {
     let room = tempfile::tempdir().unwrap();
     fs::write(room.path().join("events.jsonl"), "").unwrap();
@@ -42,7 +42,7 @@ fn room(shell: &mut Command) -> TempDir {
         .current_dir(room.path())
         .env("PATH", std::env::join_paths(path).unwrap())
         .env("HOME", room.path())
-        // The simplest terminal: what is completed comes as letters, not as a picture.
+        // On the simplest terminal the completions arrive as plain text, without cursor movements.
         .env("TERM", "dumb");
     room
 }
@@ -51,8 +51,8 @@ fn room(shell: &mut Command) -> TempDir {
 fn interactive(mut shell: Command, setup: &str) -> (TempDir, PtySession) {
     let room = room(&mut shell);
     let mut session = spawn_command(shell, Some(TOO_LONG)).unwrap();
-    // rexpect turns the echo off, and bash then shows nothing of what it completes. And a key that comes
-    // before the prompt is not the shell's yet but the terminal's, which knows nothing of completion.
+    // rexpect turns the echo off, and bash then shows nothing of its completions. A key that comes before the prompt is
+    // handled by the terminal, which knows no completion.
     session
         .send_line(&format!("stty echo; {setup}; PS1='re''ady '"))
         .unwrap();
@@ -78,7 +78,7 @@ fn leave(mut session: PtySession) {
     session.exp_eof().unwrap();
 }
 
-/// What every shell has to do. Where several are possible, all are listed at once.
+/// The completions of every shell. If several are possible, the shell lists them all at once.
 fn completes_what_it_should(session: &mut PtySession) {
     assert_completes(session, "progrun --ou", "progrun --output");
     assert_completes(session, "progrun --wait", "progrun --wait-output ");

@@ -1,12 +1,14 @@
-//! Streams of real programs, read as they would be when they pass through progrun, and the table of what is found.
+//! Recorded streams of real programs, read as if they passed through progrun, and the table of what progrun finds in
+//! them.
 //!
-//! `tests/corpus` holds streams that were recorded from real programs, cut to what matters: `PROGRAM/CASE.CHANNEL`, the
-//! channel being `stdout`, `stderr`, `tty` (both on a terminal) or `fd3` (the channel, or what `ZIG_PROGRESS` names). A
-//! stream is added by adding its file, and a line in [`TRUTHS`] unless there is no progress to find in it. When its lines
-//! were printed is not recorded: one after the other, but those of `CASE`s that begin with `table_` at once. What is found
-//! is compared with `docs/formats.md`, which `PROGRUN_BLESS=1 cargo test --test suite corpus` writes.
+//! `tests/corpus` holds the streams, cut to the part that matters, as `PROGRAM/CASE.CHANNEL`. The channel is `stdout`,
+//! `stderr`, `tty` (both on a terminal) or `fd3` (the channel, or the descriptor that `ZIG_PROGRESS` names). To add a
+//! stream, add its file, and a line in [`TRUTHS`] if it contains progress. The streams have no times: the tests read
+//! one line after the other, but all lines of a `CASE` that begins with `table_` at once. The table is
+//! `docs/formats.md`; `PROGRUN_BLESS=1 cargo test --test suite corpus` writes it.
 //!
-//! `PROGRUN_CORPUS=DIRECTORY cargo test --test suite corpus -- --nocapture` reads a larger collection and prints its table.
+//! `PROGRUN_CORPUS=DIRECTORY cargo test --test suite corpus -- --nocapture` reads a larger collection and prints its
+//! table.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -18,12 +20,12 @@ use progrun::internals::VerbatimLine;
 use progrun::internals::{Dialects, Place, Selection};
 use serde_json::Value;
 
-/// What there is to find in the streams whose names begin so; the first line that fits counts. In all others there is
-/// nothing. Where there are several patterns, the first is what there is to find; to find the others, which are about
-/// parts of it, is not wrong.
+/// The progress in the streams, by the beginning of their names; the first line that fits counts. A stream without a
+/// line contains none. Of several patterns, the first is the progress to be found; the others are about parts of it,
+/// and to find them is no error.
 ///
-/// A pattern stands for the first place in a record that looks like it. `{n}` is a number, 0 to 100 or of the total `{m}`,
-/// either with a unit; `{f}` a number from 0 to 1; `*` anything; a blank any number of blanks.
+/// A pattern matches the first place in a record that looks like it. `{n}` is a number from 0 to 100, or an amount of
+/// the total `{m}`, either with a unit; `{f}` a number from 0 to 1; `*` anything; a blank any number of blanks.
 const TRUTHS: &[(&str, Truth)] = &[
     ("apt-get/conffile_status-fd3.fd3", Truth::Format("apt")),
     ("apt-get/env_APT_CONFIG.fd3", Truth::Format("apt")),
@@ -63,7 +65,7 @@ const TRUTHS: &[(&str, Truth)] = &[
     ("zig/build_tty", Truth::Format("osc")),
     ("zig/", Truth::Format("zig")),
     ("7z/", Truth::Patterns(&["{n}%"])),
-    // Of apt's several percentages the one that counts; the database is read before.
+    // apt shows several percentages; the first pattern is that of the installation. apt reads its database before.
     (
         "apt-get/install_fancy_tty.tty",
         Truth::Patterns(&[
@@ -144,22 +146,23 @@ const TRUTHS: &[(&str, Truth)] = &[
 
 #[derive(Clone, Copy)]
 enum Truth {
-    /// No progress. The same if the pattern is not in the stream.
+    /// No progress. Also used if the pattern is not in the stream.
     Nothing,
     /// Progress, but no percentage.
     Amounts,
     Patterns(&'static [&'static str]),
-    /// Progress in this format, which says exactly what it means: so its numbers are not judged here.
+    /// Progress in this format, which states its numbers exactly. They are not compared here.
     Format(&'static str),
 }
 
-/// How far a percentage may be from the truth, in points: many programs round.
+/// The largest difference of a percentage from the truth, in points: many programs round.
 const NEAR: f64 = 1.6;
 
-/// How many records may be passed over before one is taken to be about something else, if it can be.
+/// The most records that a match may skip. A percentage that only fits a later record is taken for a part or a
+/// repetition, if it fits one of those.
 const AHEAD: usize = 2;
 
-/// How much time passes from line to line: when they were printed is not recorded.
+/// The time from line to line. The recorded streams have none.
 const LINE: Duration = Duration::from_millis(60);
 
 /// What was found in a stream.
@@ -200,7 +203,7 @@ fn read(
     let mut found = Found::default();
     let mut dialects = Dialects::new(Selection::Auto, true);
     if place == Place::Channel {
-        // A line is one write, and comes in one piece.
+        // A program writes a line with one write, so it arrives in one piece.
         dialects.claims_channel(stream);
     }
     for piece in pieces.flat_map(|piece| piece.split_inclusive(|byte| *byte == b'\n')) {
@@ -232,7 +235,7 @@ impl Found {
     }
 }
 
-/// How far a report says that its part is.
+/// The percentage of a part after this report.
 fn percentage(report: &str, totals: &mut HashMap<String, f64>) -> Option<f64> {
     let report: Value = serde_json::from_str(report).unwrap();
     let total = totals.entry(report["id"].to_string()).or_default();
@@ -333,8 +336,8 @@ fn number(text: &str) -> Option<(f64, &str)> {
     Some((number * factor, after))
 }
 
-/// Right: most of the truth was found, and hardly anything else. Partial: too little of it. Silent: nothing to find, and
-/// nothing found. Missed: something to find. The rest is wrong.
+/// Right: most of the truth is found, and hardly anything else. Partial: less than that. Silent: no progress, and none
+/// found. Missed: progress, but none found. Wrong: everything else.
 fn verdict(name: &str, stream: &[u8], found: &Found) -> &'static str {
     let truth = TRUTHS.iter().find(|(prefix, _)| name.starts_with(prefix));
     let truth = truth.map_or(Truth::Nothing, |(_, truth)| *truth);
@@ -376,7 +379,7 @@ fn verdict(name: &str, stream: &[u8], found: &Found) -> &'static str {
         let next = truths[at..].iter().position(near);
         match next {
             Some(next) if next <= AHEAD => (hits, at) = (hits + 1, at + next),
-            // Said of a part, or said again.
+            // About a part, or one of the last truths again.
             _ if parts.iter().any(near) || truths[..at].iter().rev().take(3).any(near) => {}
             Some(next) => (hits, at) = (hits + 1, at + next),
             None => bad += 1,
@@ -449,7 +452,7 @@ fn committed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
 }
 
-/// The directory that is looked at: another one on request.
+/// The directory of the streams, or another one on request.
 fn corpus() -> PathBuf {
     std::env::var_os("PROGRUN_CORPUS").map_or_else(committed, PathBuf::from)
 }

@@ -1,5 +1,5 @@
-//! The end of the output: a process that still holds it is named, or waited for. `tests/soak/drain.rs` shows that nothing
-//! is lost.
+//! The end of the output: progrun names a process that still holds it, or waits for that process. That no byte is lost
+//! is tested in `tests/soak/drain.rs`.
 
 use crate::support::{Gate, Lifeline, Signal, assert_text, progrun, state_of, text, until};
 
@@ -52,7 +52,8 @@ fn whoever_holds_the_output_is_waited_for_if_that_is_wanted() {
 fn whoever_is_waited_for_gets_a_request_to_stop_and_is_waited_for_no_longer() {
     for tty in ["--tty=never", "--tty=always"] {
         let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
-        // It can hear, which a process started by & could not, and goes on.
+        // A member of a pipeline can trap SIGINT, which a shell ignores in a process started by `&`. It goes on after
+        // the signal.
         let holder = r#"
             exec 4>"$2"
             shopt -s lastpipe

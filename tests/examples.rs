@@ -1,9 +1,9 @@
 //! Every program in `examples/`, one per language: alone, under progrun, cancelled in the middle, and
 //! behind a launcher that uses descriptor 3 for another file.
 //!
-//! Responsible for the promise of `examples/README.md` that these are lines to copy. Nothing here
-//! knows how an example reports: what they leave behind is compared with what `sha256sum`, `cksum`,
-//! `gzip` and Python's `zipfile` say about the same files.
+//! Responsible for the promise of `examples/README.md` that these are lines to copy. The tests do not know how an
+//! example reports: they compare its results with what `sha256sum`, `cksum`, `gzip` and Python's `zipfile` say about
+//! the same files.
 //!
 //! Where an interpreter or the C compiler is missing, the tests of that language are ignored; with
 //! `PROGRUN_TEST_ALL=1` they fail.
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::harness::needs;
 
-/// Sorts between its neighbours, so that a run that waits for it is in the middle.
+/// Sorts between its neighbours, so that an example that waits for it is in the middle of its work.
 const SLOW: &str = "b slow";
 
 /// How to start an example: the program and what comes before the directory.
@@ -60,7 +60,7 @@ fn script(command: &[&str], name: &str, leaves: Leaves) -> Example {
     }
 }
 
-/// The shell example without its `set -e`, which must not be what makes it work.
+/// The shell example without its `set -e`: it has to work without it.
 fn sh_without_set_e() -> Example {
     let text = fs::read_to_string(source("compress.sh")).unwrap();
     assert!(text.contains("\nset -eu\n"));
@@ -101,15 +101,15 @@ fn rust() -> Example {
 }
 
 impl Example {
-    /// `launcher`'s words, the example's, and the directory. Never this test's own channel: the
-    /// tests may themselves run under progrun.
+    /// The launcher's words, the example's, and the directory. Without the channel of this test, which may itself run
+    /// under progrun.
     fn started_by(&self, launcher: &[&str], folder: &Path) -> Command {
         let mut words = launcher
             .iter()
             .map(PathBuf::from)
             .chain(self.command.iter().cloned());
         let mut command = Command::new(words.next().unwrap());
-        // As if progrun were installed.
+        // Puts progrun into the PATH, as if it were installed.
         let installed = Path::new(env!("CARGO_BIN_EXE_progrun")).parent().unwrap();
         let path = std::env::var_os("PATH").unwrap();
         let path = [installed.to_owned()]
@@ -125,7 +125,7 @@ impl Example {
         command
     }
 
-    /// Compares what the example left beside `folder` with what another program makes of the files.
+    /// Compares the results that the example left beside `folder` with what another program says about the files.
     fn assert_right(&self, folder: &Path) {
         let names = names_in(folder)
             .into_iter()
@@ -269,8 +269,8 @@ fn cleans_up_when_cancelled(example: &Example) {
     let (room, folder) = some_files();
     let slow = folder.join(SLOW);
     output(Command::new("mkfifo").arg(&slow));
-    // The grace is there for children that do not stop. This one waits for us, however long that
-    // takes on a busy machine.
+    // The grace is meant for children that do not stop. This one waits for the test, however long that takes on a busy
+    // machine.
     let progrun = [
         env!("CARGO_BIN_EXE_progrun"),
         "--quiet",
@@ -282,7 +282,7 @@ fn cleans_up_when_cancelled(example: &Example) {
     next_event(&mut events, |event| {
         event["event"] == "progress" && mentions(event, SLOW)
     });
-    // Opens when the example has opened it too, and holds it there until we let go.
+    // Opens once the example has opened it too, and keeps the example there until it is dropped.
     let mut slow = File::options().write(true).open(slow).unwrap();
     assert_eq!(
         names_in(room.path()).len(),
@@ -308,8 +308,8 @@ fn cleans_up_when_cancelled(example: &Example) {
     assert_eq!(names_in(room.path()), ["some files"]);
 }
 
-/// What launchers do to a descriptor whose number they leave in the environment: `"$0"` is a file of
-/// the user's, `"$@"` the example.
+/// What launchers do to a descriptor whose number stays in the environment: `"$0"` is a file of the user's, `"$@"` the
+/// example.
 const LAUNCHERS: [&str; 3] = [
     r#""$@" 3>&-"#,
     r#""$@" 3>"$0""#,
@@ -331,7 +331,7 @@ fn writes_nothing_to_strangers(example: &Example) {
         assert!(output.status.success(), "{launcher}: {output:?}");
         assert_eq!(text(&output.stderr), "", "{launcher}");
         assert_eq!(fs::read_to_string(&stranger).unwrap(), "", "{launcher}");
-        // With descriptor 3 closed it is the result that has its number.
+        // With descriptor 3 closed, the example's result file gets that number.
         example.assert_right(&folder);
     }
 }

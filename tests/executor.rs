@@ -1,7 +1,7 @@
 //! What an executor promises about its life, its workers and its messages.
 //!
-//! The tests named `test_...` are the scenarios of the same name in traits-futures, the Python library that
-//! this one is modelled on. Not among them, because there is nothing in Rust that they could test:
+//! The tests named `test_...` are the scenarios of the same name in traits-futures, the Python library that this one is
+//! modelled on. These scenarios are left out, because Rust leaves nothing in them to test:
 //!
 //! - `test_submit_call_method`, `test_submit_iteration_method`, `test_submit_progress_method`: deprecated
 //!   methods, and positional and named arguments; a closure captures what it needs.
@@ -53,8 +53,8 @@ fn states(executor: &Executor) -> Rc<RefCell<Vec<ExecutorState>>> {
     seen
 }
 
-/// Submits a task that never reports, and ends when the sender that is returned is dropped. It runs already,
-/// though the foreground has not heard of that: one that no worker has reached would simply be abandoned.
+/// Submits a task that never reports, and ends when the returned sender is dropped. The task already runs, though the
+/// future still says waiting: a task that no worker has reached would simply be abandoned.
 fn submit_blocked(executor: &Executor) -> (Future, mpsc::Sender<()>) {
     let (release, released) = mpsc::channel();
     let (start, started) = mpsc::channel();
@@ -390,7 +390,7 @@ fn test_route_until_timeout_with_repeated_messages() {
     future.on_progress(move |_| {
         counted.set(counted.get() + 1);
         assert!(counted.get() < 100, "this would go on for ever");
-        // So there is always one more in the queue.
+        // This way one more message is always in the queue.
         go_on.send(()).unwrap();
         queued.recv().unwrap();
     });
@@ -563,7 +563,7 @@ fn tasks_run_at_once_on_named_workers_up_to_the_maximum_and_no_further() {
             let (meeting, running) = (Arc::clone(&meeting), Arc::clone(&running));
             submit_progress(&executor, move |_| {
                 let at_once = running.fetch_add(1, Ordering::SeqCst) + 1;
-                // No task passes the barrier alone: so two run at once.
+                // No task passes the barrier alone, so two run at once.
                 meeting.wait();
                 running.fetch_sub(1, Ordering::SeqCst);
                 Ok((at_once, thread::current().name().map(str::to_owned)))
@@ -628,7 +628,7 @@ fn dropping_an_executor_does_not_hang_on_a_task_that_waits_in_a_full_queue() {
     let executor: Executor = Builder::new(workers(1)).capacity(workers(1)).build();
     let (signal, signalled) = mpsc::channel();
     let future = submit_progress(&executor, move |progress| {
-        // The message that it has started is in the queue, which is full with that: this one has to wait.
+        // The queue of one is full with the message that the task has started, so this report has to wait.
         signal.send(())?;
         assert_eq!(progress.report(1), Err(ProgressCancelled));
         Ok(1)
@@ -683,7 +683,7 @@ fn the_last_dispatch_may_outlive_every_other_handle_of_the_executor() {
 
 // Observers that use the executor.
 
-/// An executor with a future, for an observer that calls `action` on the executor at the first event.
+/// An executor with a future. `observe` registers an observer that calls `action` on the executor.
 fn with_observer(
     observe: impl FnOnce(&Future, Box<dyn FnMut()>),
     mut action: impl FnMut(&Executor) + 'static,

@@ -1,8 +1,8 @@
-//! The man page and the completions are made from the command line's definition, and committed.
+//! The man pages of the programs and the completions are made from the definition of the command line, and committed.
 //!
-//! Responsible for their being fresh: each is made anew and compared. `PROGRUN_BLESS=1 cargo test --test suite generated`
-//! writes them. What clap cannot know is in `tests/generated/`: text for the man page. Whether the
-//! completions complete anything is for `tests/completions.rs` to say.
+//! Each test makes one anew and compares it; `PROGRUN_BLESS=1 cargo test --test suite generated` writes them.
+//! `tests/generated/` holds the parts that clap does not know: text of the man pages, and shell code for the words
+//! after `--`. Whether the completions complete anything is tested in `tests/completions.rs`.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use clap_mangen::Man;
 use progrun::internals::command;
 use progrun::internals::formats;
 
-/// Of the last change that a reader of the page would care for.
+/// The date in the man pages: of the last change that matters to their readers.
 const DATE: &str = "2026-11-27";
 
 fn assert_fresh(path: &str, expected: &str) {
@@ -32,7 +32,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// Text of a man page as its reader sees it.
+/// The text of a man page as its reader sees it.
 fn plain(page: &str) -> String {
     page.replace("\\(dq", "\"")
         .replace("\\(aq", "'")
@@ -40,7 +40,8 @@ fn plain(page: &str) -> String {
         .replace("\\e", "\\")
 }
 
-/// What clap makes for a shell, with each of `corrections`, which has to have its place.
+/// The completions that clap generates for a shell, corrected. Each correction must match exactly once: clap may have
+/// changed.
 fn completions(shell: Shell, corrections: &[(&str, &str)]) -> String {
     let mut script = Vec::new();
     generate(shell, &mut command(), "progrun", &mut script);
@@ -71,9 +72,9 @@ fn report_page() -> String {
     )
 }
 
-/// The options as clap knows them, between what it cannot know.
+/// A man page: the options as clap renders them, between two hand-written texts.
 fn page(command: Command, title: &str, before: &str, after: &str) -> String {
-    // They stand in the synopsis: no reader looks for them among the options.
+    // The synopsis has the positional arguments; no reader looks for them among the options.
     let command = command.mut_args(|argument| {
         let is_positional = argument.is_positional();
         argument.hide(is_positional)
@@ -86,7 +87,7 @@ fn page(command: Command, title: &str, before: &str, after: &str) -> String {
     let mut options = Vec::new();
     man.render_options_section(&mut options).unwrap();
     let options = String::from_utf8(options).unwrap();
-    // The groups are parts of one section, and an empty line is no macro.
+    // The groups of options become subsections of one section, and an empty line becomes a macro.
     let options = options
         .replace("\n.SH ", "\n.SS ")
         .replace(".SS OPTIONS", ".SH OPTIONS")
@@ -168,12 +169,12 @@ fn the_function_for_shells_is_the_same_wherever_it_is_shown() {
 #[test]
 fn the_completions_for_bash_are_fresh() {
     let corrections = [
-        // After `--` there is another program's command line, and `=` is a word of its own to bash.
+        // After `--` follows the command line of another program. bash splits a word at `=`.
         (
             "    cmd=\"\"\n    opts=\"\"\n",
             include_str!("generated/words.bash"),
         ),
-        // Its FILE comes after an equals sign only.
+        // Its FILE follows only after an equals sign.
         ("                --json)\n", "                --json=)\n"),
     ];
     let script = completions(Shell::Bash, &corrections);
@@ -183,9 +184,9 @@ fn the_completions_for_bash_are_fresh() {
 #[test]
 fn the_completions_for_zsh_are_fresh() {
     let corrections = [
-        // Its FILE comes after an equals sign only.
+        // Its FILE follows only after an equals sign.
         ("'--json=[", "'--json=-["),
-        // As zsh itself does it for nohup and the like, if it is no subcommand.
+        // A first word that is no subcommand is a command: completed as zsh does after nohup.
         (
             concat!(
                 "'::command -- The command and its arguments:_cmdambivalent' \\\n",
@@ -205,7 +206,7 @@ fn the_completions_for_zsh_are_fresh() {
             ),
             "        case $words[1] in\n",
         ),
-        // With nothing to say about words, or it would stand in the way of the options.
+        // Without a description: it would keep zsh from offering the options.
         (
             "'*::words -- How much is done, followed by a message:'",
             "'*:words:( )'",
@@ -223,7 +224,7 @@ fn the_completions_for_zsh_are_fresh() {
 fn the_completions_for_fish_are_fresh() {
     let json = "complete -c progrun -n \"__fish_progrun_needs_command\" -l json -d 'Write events as JSON, one per line, to stdout or to FILE' -r -F\n";
     let corrections = [
-        // Its FILE comes after an equals sign only.
+        // Its FILE follows only after an equals sign.
         (json, &*json.replace(" -r -F", "")),
         (" json= ", " 'json=?' "),
         // An option that still lacks its value is no subcommand either.
@@ -231,7 +232,7 @@ fn the_completions_for_fish_are_fresh() {
             "2>/dev/null\n    or return\n",
             "2>/dev/null\n    or return 0\n",
         ),
-        // After `--` there is another program's command line.
+        // After `--` follows the command line of another program.
         (
             "complete -c progrun -n \"__fish_progrun_needs_command\" -s V",
             concat!(
@@ -257,7 +258,7 @@ fn the_completions_for_powershell_are_fresh() {
 #[test]
 fn the_completions_for_elvish_are_fresh() {
     let corrections = [
-        // After `--` there is another program's command line.
+        // After `--` follows the command line of another program.
         (
             "    $completions[$command]\n",
             include_str!("generated/words.elv"),

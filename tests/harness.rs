@@ -1,8 +1,8 @@
 //! Runs the tests, each in a process of its own.
 //!
-//! Looks like libtest, but a test may find out that it cannot run here: [`needs`] ends it, and it counts as ignored. In a
-//! process of its own, a test owns its descriptors, threads and children, what its children print is kept until it
-//! fails, and one that hangs ends no other.
+//! Looks like libtest, but a test that finds that it cannot run here ends itself with [`needs`], and counts as ignored.
+//! In its own process a test has its descriptors, threads and children to itself. The output of its children is kept
+//! until it fails, and a test that hangs does not end the others.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-/// No test takes a tenth of this. One that is still running then hangs.
+/// Far longer than any test takes: a test that still runs then hangs.
 const HANGS: Duration = Duration::from_mins(10);
 /// Before the name of the one test that a process is to run.
 const ONE: &str = "--one";
@@ -41,7 +41,7 @@ macro_rules! enter {
 }
 pub(crate) use enter;
 
-/// What ends a test that cannot run here.
+/// The panic payload of a test that cannot run here, with the reason.
 struct NotRun(String);
 
 /// Ends the test as ignored where one of these programs is missing; with `PROGRUN_TEST_ALL=1`, as failed.
@@ -54,7 +54,7 @@ pub(crate) fn needs(programs: &[&str]) {
     }
 }
 
-/// The same for anything else that has to be possible here.
+/// As [`needs`], for any other requirement.
 #[track_caller]
 pub(crate) fn needs_that(possible: bool, what: &str) {
     if !possible {
@@ -63,12 +63,12 @@ pub(crate) fn needs_that(possible: bool, what: &str) {
     }
 }
 
-/// Whether each test has to run, and the soaks for long.
+/// Whether every test has to run, and the soaks at full length.
 pub(crate) fn everything() -> bool {
     std::env::var_os("PROGRUN_TEST_ALL").is_some_and(|value| value == "1")
 }
 
-/// All tests, by their names as libtest has them: without that of the program.
+/// All tests, by the names that libtest would give them: without that of the crate.
 pub(crate) fn all() -> Vec<(String, fn())> {
     let tests = inventory::iter::<Test>.into_iter();
     let mut tests: Vec<_> = tests
@@ -104,7 +104,7 @@ pub(crate) fn one(name: &str) -> Command {
 }
 
 fn outcome(mut test: Command, capture: bool) -> Result<Completion, Failed> {
-    // Not a pipe: what a test leaves behind would hold it, and its end would not come.
+    // Not a pipe: a process that the test leaves behind would hold it, and the end of file would never come.
     let mut output = tempfile::tempfile()?;
     if capture {
         test.stdout(output.try_clone()?).stderr(output.try_clone()?);

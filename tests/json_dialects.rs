@@ -1,4 +1,4 @@
-//! What is read of the JSON that other programs print, from streams recorded of the real ones where there are any. The
+//! Progress in the JSON that other programs print. The streams are recorded from the real programs where possible; the
 //! others are samples from their documentation.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use progrun::protocol::Progress;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-/// A stream in `tests/corpus`, most of them cut down to their ends.
+/// A stream in `tests/corpus`, usually cut to the part that matters.
 fn corpus(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     fs::read_to_string(folder.join(name)).unwrap()
@@ -36,7 +36,7 @@ fn said(stream: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether the line only says how far things are, so that it need not scroll by where a bar shows that.
+/// Whether the line is only progress, so that it need not scroll by where a bar shows it.
 fn is_passing(line: &str) -> bool {
     let mut json = Json::new(|_| true);
     json.line(line, &mut |_, _| ()) && json.meaning().is_some()
@@ -50,7 +50,7 @@ fn shown(stream: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Of each part its reports, without the text before the first: the task's own have no name.
+/// The reports of each part. Those of the task itself have no id.
 fn by_part(stream: &str) -> BTreeMap<Option<String>, Vec<Progress<'static>>> {
     let mut parts = BTreeMap::new();
     for (_, report) in reports(stream) {
@@ -598,7 +598,7 @@ fn said_of(name: &str) -> Vec<String> {
     said(&corpus(name))
 }
 
-/// Whether it is known whose the line is, and that it is no progress.
+/// Whether the line belongs to a known program. Panics if it is read as progress.
 fn said_nothing_of(line: &str) -> bool {
     let mut json = Json::new(|_| true);
     json.line(line, &mut |_, report| panic!("{report:?}"))
@@ -664,7 +664,7 @@ fn every_format_has_a_name_of_its_own() {
     );
 }
 
-/// Values that come close to what we know: keys and words of all the programs, numbers of all sizes.
+/// Values close to those that the formats know: keys and words of all the programs, numbers of all sizes.
 fn value() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let words: Vec<String> = recorded()

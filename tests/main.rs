@@ -1,13 +1,14 @@
-//! All tests that do not stand beside the code they test, as one program: linking two dozen took most of the building.
+//! All tests that are not beside the code they test, as one program: linking two dozen programs took most of the build
+//! time.
 //!
-//! `cargo test`, or `cargo test --test suite lending::` for a part.
+//! `cargo test`, or `cargo test --test suite lending::` for some of them.
 
 #![expect(
     clippy::unwrap_used,
     reason = "clippy.toml lets tests unwrap, but not what they call"
 )]
 
-// Before the `#[test]` of the standard library, in every file.
+// Takes precedence over the `#[test]` of the standard library in every file.
 #[macro_use]
 extern crate progrun_test_attribute;
 

@@ -33,7 +33,7 @@ impl Events {
         events.collect::<Result<_, _>>().unwrap()
     }
 
-    /// Those of one kind.
+    /// The events of one kind.
     fn of(&self, kind: &str) -> Vec<Value> {
         let mut events = self.all();
         events.retain(|event| event["event"] == kind);
@@ -79,7 +79,8 @@ fn two_hundred_tasks_sixteen_at_once_lose_no_status_and_leave_no_zombie_and_no_d
     assert_eq!(most, 16);
     let expected: BTreeMap<u64, u64> = (1..=200).map(|task| (task, task % 7)).collect();
     assert_eq!(ended, expected);
-    // Of each task that runs there are a channel, a socket, a wake-up pipe, a pseudo-terminal and some more; of none that is over.
+    // A running task has a channel, a socket, a wake-up pipe, a pseudo-terminal and a few more descriptors; an ended
+    // task must have none.
     let most_descriptors = |tasks: std::ops::Range<u64>| {
         let of = seen.iter().filter(|(task, ..)| tasks.contains(task));
         of.map(|(_, descriptors, _)| *descriptors).max().unwrap()

@@ -11,14 +11,15 @@ use crate::support::{
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_progrun");
 
-/// An outer run, only moved by signals, of a shell script that finds progrun as `$progrun`, and words as `$1`...
+/// An outer run that only signals move. Its command is a shell script that finds progrun as `$progrun`, and `words` as
+/// `$1`...
 fn outer(script: &str, words: &[&str]) -> Progrun {
     let options = ["--json", "--grace=1h", "--kill-after=1h", "--"];
     let command = ["sh", "-c", script, "sh"];
     progrun(&[&options[..], &command, words].concat()).variable("progrun", PROGRAM)
 }
 
-/// What was reported about the inner runs, without what only tells of how they are drawn.
+/// The `info` of every progress event of the outer run.
 fn infos(ended: &Ended) -> Vec<&Value> {
     let events = ended.all("progress").into_iter();
     events.map(|event| &event["info"]).collect()
@@ -30,13 +31,13 @@ fn id_of(ended: &Ended) -> String {
     first["id"].as_str().unwrap().to_owned()
 }
 
-/// Reports until that fails, then says so to the reader of descriptor 4. The inner progrun closes its channel a moment after
-/// the outer one, so which write is the next one then is not known.
+/// Reports until a report fails, then says so to the reader of descriptor 4. The inner progrun closes its channel a
+/// moment after the outer one, so the test does not know which write fails.
 const AT_WORK: &str = r"
     trap 'echo cancelled >&4; exit 130' PIPE
     while :; do echo '1/2 at work' 2>/dev/null >&3 || { echo cancelled >&4; exit 130; }; sleep 0.01; done";
 
-/// Waits for a report that is about this message.
+/// Waits for a report with this message.
 fn until_message(run: &mut Running, message: &str) {
     while run.event("progress")["info"]["message"] != message {}
 }
@@ -144,7 +145,7 @@ fn an_inner_run_tells_who_cancelled_it() {
 #[test]
 fn an_inner_one_that_is_killed_leaves_the_outer_one_well_and_its_command_ends() {
     let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
-    // What sh says about the killing is its own affair.
+    // The message of sh about the killing does not matter here.
     let script = r#"exec 2>/dev/null; "$progrun" -- sh "$1" "$2" "$3"; echo "status $?""#;
     let words = [&child("orphan.sh"), gate.path(), lifeline.path()];
     let mut run = outer(script, &words).start();
@@ -218,8 +219,8 @@ fn a_cancellation_reaches_ten_at_once() {
     assert_eq!(ended.finished()["state"], "cancelled");
 }
 
-/// An inner run that has to speak for itself; `before` is what happened to the channel on the way to it, and the socket
-/// is not known at all.
+/// Checks that an inner run shows its progress itself. `before` is done to the channel on the way to it; the socket is
+/// not known to it at all.
 #[track_caller]
 fn assert_speaks_for_itself(before: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -307,7 +308,7 @@ fn an_inner_one_that_shows_progress_itself_is_cancelled_by_the_signal() {
 fn an_outer_one_that_is_stopped_does_not_hold_up_the_inner_command() {
     let mut gate = Gate::new();
     let lifeline = Lifeline::new();
-    // Far more than any pipe holds, and each of them a report of its own for a progrun that does not sum them up.
+    // Far more than any pipe holds: a progrun that does not merge reports would have to pass on each of them.
     let busy = r#"
         exec 4>"$2"
         echo 'ready' >&3

@@ -1,7 +1,8 @@
-//! Real programs doing a little real work: their bars, that nothing else about them is changed, and what Ctrl-C does.
+//! Real programs doing a little real work: their bars, what Ctrl-C does, and that progrun changes nothing else about
+//! them.
 //!
-//! They are Debian's, and `PyPI`'s in `target/python`, which `.ci/run` makes. Where one is missing, its test is
-//! ignored; with `PROGRUN_TEST_ALL=1` it fails.
+//! The programs are from Debian, and from `PyPI` in `target/python`, which `.ci/run` makes. If one is missing, its test
+//! is ignored; with `PROGRUN_TEST_ALL=1` it fails.
 
 mod backups;
 mod builds;

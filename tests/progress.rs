@@ -26,7 +26,7 @@ use progrun::{
 
 type Future = ProgressFuture<u32, u32>;
 
-/// Whatever an observer saw.
+/// The events that an observer saw, in order.
 type Seen<T> = Rc<RefCell<Vec<T>>>;
 
 fn one_worker<P: Send, T: Send>() -> ProgressExecutor<P, T> {
@@ -870,6 +870,6 @@ fn ten_million_reports_to_a_foreground_that_sleeps_hold_no_more_than_the_queue()
     finish(&executor, &future);
     // One of the eight places was taken by the message that the task has started.
     assert_eq!(*numbers.borrow(), [0, 1, 2, 3, 4, 5, REPORTS - 1]);
-    // Seven, and the one that is on its way in.
+    // Seven in the queue, and the one that is being sent.
     assert_eq!(future.result().unwrap(), &8);
 }

@@ -1,4 +1,4 @@
-//! The grammar of the channel, line by line: what a child writes, and what we take it for.
+//! The grammar of the channel, line by line: the lines that a child writes, and the reports that are read from them.
 
 use std::borrow::Cow;
 
@@ -369,7 +369,7 @@ fn what_nests_too_deep_is_malformed_and_no_stack_overflows() {
     malformed(nested(128), "nested deeper than 128");
     malformed(nested(30_000), "nested deeper than 128");
     malformed(r#"{"a":"#.repeat(10_000), "nested deeper than 128");
-    // What is within a string does not nest.
+    // Brackets in a string do not nest.
     object(&format!(r#"{{"mine":"{}"}}"#, "[".repeat(1000)), "{}");
 }
 

@@ -20,9 +20,9 @@ use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Action, LocalModes, Winsize, tcflow, tcgetattr, tcgetpgrp, tcsetwinsize};
 use tempfile::TempDir;
 
-/// Nothing takes that long; it only lets a broken test say what it waits for.
+/// No wait takes that long. The limit only lets a broken test say what it waits for.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Written when all is over, for what a process wrote arrives after its death.
+/// Written after the end of the command, whose last output may arrive after its death.
 const LAST: &[u8] = b"\x01the last of it\x01";
 
 /// What a fake child may use: `pause` waits until the test says `go`, `say` tells the test something.
@@ -139,9 +139,9 @@ impl Setup {
 
 pub(super) struct Terminal {
     child: Child,
-    /// Ready when the child is over.
+    /// A pidfd, ready when the child has ended.
     process: OwnedFd,
-    /// None when it is hung up.
+    /// None after a hang-up.
     master: Option<File>,
     slave: OwnedFd,
     go: File,
@@ -149,7 +149,7 @@ pub(super) struct Terminal {
     screen: vt100::Parser,
     /// Everything that was written to the terminal.
     pub(super) bytes: Vec<u8>,
-    /// How many of them the screen has seen.
+    /// How many of them the screen has processed.
     emulated: usize,
     pub(super) folder: TempDir,
 }
@@ -174,7 +174,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until the spinner has turned so often: at least an eighth of a second for each time but the first.
+    /// Waits for so many turns of the spinner: at least an eighth of a second for each but the first.
     pub(super) fn spins(&mut self, times: usize) {
         for _ in 0..times {
             let now = self.spinner();
@@ -235,7 +235,7 @@ impl Terminal {
         self.go.write_all(b"\n").unwrap();
     }
 
-    /// Waits for what the fake child says, without looking at the screen.
+    /// Waits for a line that the fake child says, without looking at the screen.
     pub(super) fn hears(&mut self) -> String {
         let mut line = Vec::new();
         while line.last() != Some(&b'\n') {
@@ -271,14 +271,14 @@ impl Terminal {
         self.master = None;
     }
 
-    /// The number of the command, which leads the session.
+    /// The pid of the command, which leads the session.
     pub(super) fn leader(&self) -> i32 {
         self.child.id().try_into().unwrap()
     }
 
     /// The process group that has the terminal.
     pub(super) fn foreground(&self) -> i32 {
-        // Of the master, because only its session may ask a slave.
+        // Asked through the master: a slave answers only processes of its own session.
         let master = self.master.as_ref().unwrap();
         tcgetpgrp(master).unwrap().as_raw_nonzero().get()
     }
@@ -294,14 +294,14 @@ impl Terminal {
         format!("{:?}", tcgetattr(&self.slave).unwrap())
     }
 
-    /// Waits until the command is over, and looks at all that it wrote. Gives its exit status, or the signal that it
-    /// died by.
+    /// Waits until the command has ended, and reads everything that it wrote. Returns its exit status, or the signal
+    /// that it died by.
     pub(super) fn ends(&mut self) -> End {
         while self.child.try_wait().unwrap().is_none() {
             self.read(true);
         }
         if self.master.is_some() {
-            // The terminal may be full of what is not read yet.
+            // In a thread: the write blocks as long as the terminal is full of unread output.
             let mut slave = File::from(self.slave.try_clone().unwrap());
             let writer = thread::spawn(move || slave.write_all(LAST));
             while !self.bytes.ends_with(LAST) {
@@ -318,7 +318,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until something was written, or else until the command is over.
+    /// Waits for output; with `or_end` also for the end of the command.
     fn read(&mut self, or_end: bool) {
         let mut sources = Vec::new();
         if let Some(master) = &self.master {
@@ -340,8 +340,8 @@ impl Terminal {
         }
     }
 
-    /// Waits for something that cannot be seen on the screen, and reads meanwhile what is written, for progrun waits until
-    /// its bars are cleared.
+    /// Waits for a condition that is not visible on the screen. Reads the terminal meanwhile, because progrun blocks
+    /// until its bars are cleared.
     pub(super) fn eventually(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let end = Instant::now() + PATIENCE;
         while !is_so(self) {
@@ -381,7 +381,7 @@ pub(super) enum End {
     Signal(i32),
 }
 
-/// Waits for something that cannot be seen on a screen.
+/// Waits for a condition that is not visible on a screen.
 pub(super) fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !is_so() {
@@ -401,7 +401,7 @@ pub(super) fn kill(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-/// Text with everything that time alone changes made the same: a time is `_s`, a rate `_/s`, a spinner `⣾`.
+/// Text in which everything that changes with time is replaced: a time by `_s`, a rate by `_/s`, a spinner by `⣾`.
 pub(super) fn steady(text: &str) -> String {
     let word = |word: &str| {
         let end = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
@@ -436,7 +436,7 @@ fn emulator(rows: u16, columns: u16) -> vt100::Parser {
     vt100::Parser::new(rows, columns, 100_000)
 }
 
-/// A new FIFO; held open for both, so that neither end ever waits for the other.
+/// A new FIFO, open for both, so that neither end ever waits for the other.
 fn fifo(path: &Path) -> File {
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     OpenOptions::new()
@@ -446,7 +446,7 @@ fn fifo(path: &Path) -> File {
         .unwrap()
 }
 
-/// Waits for any of these; says which of them are ready.
+/// Waits until one of these is ready; returns which of them are.
 fn wait(sources: &[PollFd<'_>], what: &str) -> Vec<bool> {
     let mut sources = sources.to_vec();
     let patience = Timespec {

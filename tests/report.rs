@@ -19,17 +19,17 @@ use crate::support::{self, Ended, Gate, Lifeline, Progrun, Running, Signal, chil
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_progrun");
 
-/// The descriptor, and what there is instead of it behind a launcher that closes it.
+/// Beginnings of a script: its reports go by the descriptor, or by the socket, if a launcher has closed the descriptor.
 const BOTH_WAYS: [&str; 2] = ["", "exec 3>&-;"];
 
-/// A run, only moved by signals, of a shell script that finds progrun as `$progrun`, and words as `$1`...
+/// A run that only signals move. Its command is a shell script that finds progrun as `$progrun`, and `words` as `$1`...
 fn run(script: &str, words: &[&str]) -> Progrun {
     let options = ["--json", "--grace=1h", "--kill-after=1h", "--"];
     let command = ["sh", "-c", script, "sh"];
     progrun(&[&options[..], &command, words].concat()).variable("progrun", PROGRAM)
 }
 
-/// `progrun report` where no progrun is, but for these variables.
+/// `progrun report` outside any run, with these variables.
 fn report(words: &[&str], variables: &[(&str, &str)]) -> Progrun {
     let words = [&["report"][..], words].concat();
     let report = progrun(&words);
@@ -48,7 +48,7 @@ fn waiting(gate: &Gate) -> (Running, PathBuf) {
     waiting_in("", gate)
 }
 
-/// The same, with the socket in a place.
+/// As [`waiting`], with the socket in this folder.
 fn waiting_in(place: &str, gate: &Gate) -> (Running, PathBuf) {
     let script = r#"printf %s "$PROGRUN_SOCK"; read -r _ <"$1""#;
     let run = run(script, &[gate.path()]);
@@ -57,10 +57,10 @@ fn waiting_in(place: &str, gate: &Gate) -> (Running, PathBuf) {
     (run, path)
 }
 
-/// What is answered to who says `words` and no more.
+/// The answer to a client that sends `words` and no more.
 fn answer(path: &Path, words: &[u8]) -> String {
     let mut socket = UnixStream::connect(path).unwrap();
-    // It may be hung up on already.
+    // progrun may have hung up already.
     let _ = socket.write_all(words);
     let _ = socket.shutdown(Shutdown::Write);
     heard(socket)
@@ -72,7 +72,7 @@ fn heard(mut socket: UnixStream) -> String {
     answer
 }
 
-// What is said.
+// The contents of a report.
 
 #[test]
 fn words_and_options_are_a_report_whichever_way_it_goes() {
@@ -279,7 +279,7 @@ fn a_command_that_is_called_report_runs() {
         .status(0);
 }
 
-// To whom.
+// The receiver of a report.
 
 #[test]
 fn without_progrun_a_report_says_nothing_and_succeeds() {
@@ -337,7 +337,7 @@ fn the_next_file_with_the_number_of_the_channel_is_left_alone_and_the_socket_tak
 #[test]
 fn a_full_channel_is_waited_for() {
     let mut gate = Gate::new();
-    // Reads nothing as long as it is stopped.
+    // A stopped progrun reads nothing.
     let script = r#"
         "$progrun" report first
         read -r _ <"$1"
@@ -357,7 +357,7 @@ fn a_full_channel_is_waited_for() {
 fn who_became_another_user_on_the_way_reports_by_the_descriptor() {
     needs(&["runuser"]);
     needs_that(geteuid().is_root(), "other users (as root)");
-    // Where every user can reach it.
+    // In /tmp, which every user can reach.
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     let copy = folder.path().join("progrun");
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -371,7 +371,7 @@ fn who_became_another_user_on_the_way_reports_by_the_descriptor() {
 
 // Cancellation.
 
-/// Runs `before` and then `reports` when a cancel has been requested; gives how it ended.
+/// Runs `before`, requests a cancel, and then runs `reports`. Returns how the run ended.
 fn cancelled(before: &str, reports: &str) -> Ended {
     let mut gate = Gate::new();
     let script = format!(r#"{before} read -r _ <"$1"; {reports}"#);
@@ -394,7 +394,7 @@ fn the_status_is_130_when_the_script_is_cancelled_and_stays_so() {
         assert_eq!(ended.output("stdout"), "130\n130\n130\n", "{way}");
         assert_eq!(ended.output("stderr"), "");
         assert_eq!(ended.finished()["reports"], 1);
-        // It was asked, and nothing else was done to it.
+        // The script was only asked: it got no signal.
         assert_eq!(ended.signals(), [""; 0]);
         ended.died_by(Signal::INT);
     }
@@ -493,7 +493,7 @@ fn a_long_lived_connection_breaks_at_the_next_write_and_says_why() {
     run.event("progress");
     run.signal(Signal::INT);
     run.event("state");
-    // Who does not want to write can ask, too.
+    // A client that does not want to write can poll for the hang-up.
     let mut polled = [PollFd::new(&socket, PollFlags::empty())];
     poll(&mut polled, None).unwrap();
     assert!(polled[0].revents().contains(PollFlags::HUP));
@@ -511,7 +511,7 @@ fn a_long_lived_connection_breaks_at_the_next_write_and_says_why() {
 fn who_never_reported_on_either_way_is_interrupted() {
     let gate = Gate::new();
     let (mut run, path) = waiting(&gate);
-    // A connection without a word is none.
+    // A connection without a report does not count.
     let _socket = UnixStream::connect(path).unwrap();
     run.signal(Signal::INT);
     run.event("state");
@@ -530,7 +530,7 @@ fn a_timeout_asks_on_the_socket_too() {
     assert_eq!(ended.status.code(), Some(124));
 }
 
-// Many, and strange ones.
+// Many reporters, and strange ones.
 
 #[test]
 fn ten_reporters_at_once_are_all_heard() {
@@ -583,7 +583,7 @@ fn garbage_on_the_socket_is_counted_and_the_run_goes_on() {
     gate.open();
     let ended = run.finish();
     assert_eq!(infos(&ended).last().unwrap()["progress"], 1);
-    // Nothing but NUL bytes is text, if strange text.
+    // 100 NUL bytes are text, though strange, and so a message.
     assert_eq!(ended.finished()["malformed"], 3);
     assert_eq!(ended.finished()["reports"], 2);
     assert_eq!(ended.status.code(), Some(0));
@@ -615,7 +615,7 @@ s.send(b"1/2 last words")'"#;
     let mut run = run(script, &[gate.path()]).start();
     let pid = run.child();
     run.event("output");
-    // All of it has happened when progrun looks.
+    // While progrun is stopped, the report is written and the command ends: progrun finds both at once.
     run.signal(Signal::STOP);
     support::until(|| support::state_of(run.pid()) == 'T');
     gate.open();
@@ -690,7 +690,7 @@ fn ten_thousand_connections_leave_nothing_behind() {
     for _ in 0..10_000 {
         assert_eq!(answer(&path, b"\n"), "ok\n");
     }
-    // Answered first, and closed then. What progrun opens for itself, and when, is its own affair: a few descriptors.
+    // progrun answers first and closes later. It may also have opened a few descriptors for itself.
     support::until(|| open(&run) < before + 10);
     gate.open();
     assert!(run.wait().success());
@@ -698,7 +698,7 @@ fn ten_thousand_connections_leave_nothing_behind() {
 
 // The socket's files.
 
-/// Where the socket is to be, alone.
+/// A folder for the socket alone, and a count of its entries.
 fn place() -> (tempfile::TempDir, impl Fn() -> usize) {
     let place = tempfile::tempdir_in("/dev/shm").unwrap();
     let path = place.path().to_owned();
@@ -775,7 +775,7 @@ fn its_directory_is_gone_whatever_way_out_progrun_takes() {
         run.finish();
         assert_eq!(entries(), 0, "{signal:?}");
     }
-    // As soon as there is something to clear away.
+    // The signal comes as soon as there is a directory to remove.
     for signal in [
         Signal::INT,
         Signal::TERM,
@@ -783,7 +783,7 @@ fn its_directory_is_gone_whatever_way_out_progrun_takes() {
         Signal::QUIT,
         Signal::USR1,
     ] {
-        // The command may be there already, and die of the signal, or not yet, and then it has to end by itself.
+        // The command may run already and die of the signal, or not yet, and then it ends by itself.
         let mut gate = Gate::new();
         let command = ["sh", "-c", r#"read -r _ <"$1""#, "sh", gate.path()];
         let mut run = start(&[&["-q", "--kill-after=1h", "--"][..], &command].concat()).start();
@@ -806,7 +806,7 @@ fn its_directory_is_gone_when_progrun_gives_up() {
         .start();
     let pid = run.child();
     run.event("progress");
-    // A process out of reach holds the child's stderr, so that killing is not the end of it.
+    // This test holds the child's stderr, out of progrun's reach, so that the kill does not end the run.
     let stderr = format!("/proc/{pid}/fd/2");
     let _held = fs::File::options().write(true).open(stderr).unwrap();
     run.signal(Signal::INT);
@@ -833,7 +833,7 @@ fn a_progrun_that_is_killed_leaves_a_socket_that_leads_nowhere() {
     run.wait();
     assert_eq!(entries(), 1);
     report(&["1/2"], &[("PROGRUN_SOCK", &socket)]).status(0);
-    // The next one removes it.
+    // The next run removes it.
     progrun(&["-q", "--", "true"])
         .variable("XDG_RUNTIME_DIR", place.path().to_str().unwrap())
         .status(0);
@@ -859,7 +859,7 @@ fn a_folder_that_others_own_or_may_write_to_or_a_link_is_no_place_for_it() {
                 .status(0);
         }
     }
-    // Nor is a folder of the right name in a place of ours, if it is not ours or others may enter.
+    // Nor is a folder of the right name in a place of ours, if another user owns it or others may enter it.
     let ours = tempfile::tempdir().unwrap();
     let taken = ours.path().join("progrun-0");
     std::os::unix::fs::symlink(&others, &taken).unwrap();
@@ -937,9 +937,9 @@ except OSError as error:
     assert_eq!(run.finish().finished()["reports"], 0);
 }
 
-// Behind what closes descriptors.
+// Behind programs that close descriptors.
 
-/// Runs a program that starts `sh`, which reports, is cancelled, and says so.
+/// Runs a launcher that starts `sh`. The shell reports, is cancelled, and says so.
 fn behind(launcher: &[&str]) {
     needs(&[launcher[0]]);
     let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
@@ -983,7 +983,8 @@ fn behind_sudo_reports_arrive_and_cancellation_too() {
 fn in_a_pane_of_tmux_reports_arrive() {
     needs(&["tmux"]);
     let folder = tempfile::tempdir().unwrap();
-    // A server whose last pane is gone while a client still waits does not always end.
+    // A tmux server whose last pane goes while a client waits does not always end, so the pane stays until
+    // `kill-server`.
     let script = r#"
         tmux -S tmux -f /dev/null new-session -d "
             $progrun report 1/2 'from a pane'; tmux -S tmux wait-for -S done; exec sleep 1000" &&
@@ -992,7 +993,7 @@ fn in_a_pane_of_tmux_reports_arrive() {
     assert_eq!(infos(&ended)[0]["message"], "from a pane");
 }
 
-// A progrun inside.
+// An inner run.
 
 #[test]
 fn an_inner_run_whose_descriptor_was_closed_on_the_way_is_a_part_all_the_same() {

@@ -1,7 +1,7 @@
-//! What progrun does, seen from outside: whole runs of the program, on no terminal.
+//! progrun seen from outside: whole runs of the program, without a terminal.
 //!
-//! Tests wait for facts (an event, a line, a pipe that all processes have closed) and never for time to pass. Needs sh, bash
-//! and the usual small commands.
+//! The tests wait for facts (an event, a line, a pipe that all processes have closed) and never for time to pass. They
+//! need sh, bash and the usual small commands.
 
 mod channel;
 mod events;

@@ -1,8 +1,7 @@
 //! Holds the lines of `progrun --json` to `docs/events.schema.json`.
 //!
-//! The schema is what readers of the stream rely on, so its names are spelled out here once more:
-//! a field renamed in both the program and the schema has to fail somewhere. It knows nothing of
-//! how the events are made.
+//! The readers of the stream rely on the schema, so its names are spelled out here once more: a field renamed in both
+//! the program and the schema has to fail somewhere. Knows nothing of how the events are made.
 
 use std::sync::LazyLock;
 

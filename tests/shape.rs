@@ -1,17 +1,17 @@
-//! Holds the source to the picture of the house: which file may name which, and which files alone may use an
-//! interface. Also checks that every test is run.
+//! Holds the source to the architecture in `CONTRIBUTING.md`: which file may name which, and which files alone may use
+//! an interface. Also checks that every test is run.
 //!
-//! Reads text, not Rust: it looks for paths that begin with `crate::`, which is how the house names its parts.
+//! Reads text, not Rust: it looks for paths that begin with `crate::` or `super::`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What stands above all floors, and names what it likes.
+/// Files above all floors, which may name anything.
 const ABOVE: [&str; 3] = ["internals", "lib", "main"];
 
-/// From the ground up. A file names only what is below it.
+/// From the ground up. A file names only lower floors and its own part.
 const FLOORS: [&[&str]; 8] = [
     &[
         "client", "eta", "executor", "flow", "protocol", "system", "vt",
@@ -25,7 +25,7 @@ const FLOORS: [&[&str]; 8] = [
     &["cli"],
 ];
 
-/// Who alone may name a crate, and what else is kept in one place.
+/// The files that alone may contain these words: crates, and `unsafe`.
 const KEPT: [(&str, &[&str]); 4] = [
     ("indicatif", &["sink/bars.rs", "sink/bars/"]),
     ("clap", &["cli.rs", "cli/"]),
@@ -58,7 +58,7 @@ impl Source {
         let code: String = self.code.split_whitespace().collect();
         let mut names = BTreeSet::new();
         for (start, path) in code.match_indices("crate::") {
-            // A macro's is for the place where it is used.
+            // The `$crate` of a macro belongs to the place where the macro is used.
             if code[..start].ends_with('$') {
                 continue;
             }
@@ -94,7 +94,7 @@ impl Source {
     }
 }
 
-/// The paths at the beginning of `rest`, which may be a group in braces, below `base`: two words of each.
+/// The paths at the beginning of `rest`, which may be a group in braces. Each is `base` and two words at most.
 fn within(base: &[String], rest: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for (head, rest) in members(rest) {
@@ -112,7 +112,7 @@ fn within(base: &[String], rest: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// The first words of what stands there: of a path one, of a group those of its members. Each with what follows it.
+/// The first word of a path, or of each member of a group, with the text that follows it.
 fn members(code: &str) -> Vec<(String, &str)> {
     let Some(group) = code.strip_prefix('{') else {
         return word(code)
@@ -155,7 +155,7 @@ fn word(code: &str) -> Option<String> {
 
 fn sources() -> Vec<Source> {
     let mut sources = Vec::new();
-    // The library below the program has the same floors.
+    // The library is a crate of its own, on the same floors.
     for root in ["src", "task/src"] {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
         let mut found = Vec::new();
@@ -223,8 +223,8 @@ fn a_file_names_only_what_is_on_lower_floors() {
     }
 }
 
-/// What a file uses of a neighbour it takes from there, and not from their common head: only so can be seen who knows whom.
-/// What the head itself defines is there for its children.
+/// An item of a neighbour is named by the neighbour's path, not by that of their common head: otherwise nothing shows
+/// who depends on whom. The head's own items are there for its children.
 #[test]
 fn a_file_names_its_neighbours_by_their_own_names() {
     let sources = sources();
@@ -252,7 +252,7 @@ fn a_file_names_its_neighbours_by_their_own_names() {
 fn no_two_neighbours_know_each_other_directly_or_through_others() {
     let sources = sources();
     let modules: BTreeSet<Vec<&str>> = sources.iter().map(Source::module).collect();
-    // In each folder, which of its members name which others.
+    // For each folder, which of its members name which others.
     let mut edges: BTreeMap<Vec<String>, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for source in &sources {
         let module = source.module();
@@ -345,7 +345,7 @@ fn every_test_that_is_written_is_run() {
         let text = fs::read_to_string(&file).unwrap();
         for after in text.split("#[test]\n").skip(1) {
             let (_, function) = after.split_once("fn ").unwrap();
-            // In a macro it has no name yet.
+            // A function in a macro has no name yet.
             let Some(name) = word(function) else { continue };
             let listed = run
                 .iter()

@@ -1,6 +1,6 @@
 //! Many runs: nothing is lost or left over, and no run hangs.
 //!
-//! Each takes some seconds; with `PROGRUN_TEST_ALL=1` five to ten times as long.
+//! Each test takes some seconds; with `PROGRUN_TEST_ALL=1` up to ten times as long.
 
 mod drain;
 #[cfg(target_os = "linux")]
@@ -14,13 +14,13 @@ use std::thread;
 use crate::harness::everything;
 use crate::support::{Progrun, progrun, text, until};
 
-/// How many times the same thing is done.
+/// How many rounds a soak takes: `all` with `PROGRUN_TEST_ALL=1`, `some` otherwise.
 pub(crate) fn scaled(all: usize, some: usize) -> usize {
     if everything() { all } else { some }
 }
 
-/// A run that uses everything: the channel, both streams, as pipes and as terminals, a file of events, a log, a spool, and
-/// a socket.
+/// A run that uses everything: the channel, both streams (as pipes or as terminals), a file of events, a log, a spool,
+/// and a socket.
 fn run_in(folder: &Path, number: usize) -> Progrun {
     let script = "
         i=0; while [ $i -lt 20 ]; do i=$((i + 1)); echo $i/20; done >&3
@@ -37,7 +37,7 @@ fn run_in(folder: &Path, number: usize) -> Progrun {
     marked(progrun(&[&options[..], &command].concat()), folder).in_folder(folder)
 }
 
-/// Where what lives no longer than a run is in `folder`, and who is of it can be told.
+/// Puts the temporary files of a run into `folder`, and marks its processes by a variable.
 fn marked(run: Progrun, folder: &Path) -> Progrun {
     let temporary = folder.join("tmp");
     run.variable("TMPDIR", temporary.to_str().unwrap())
@@ -71,13 +71,13 @@ fn names(folder: &Path) -> Vec<OsString> {
     names
 }
 
-/// What a run may leave: its log and its events.
+/// Checks that a run has left only its log and its events.
 fn assert_only_what_was_asked_for(folder: &Path) {
     assert_eq!(names(folder), ["events", "log", "tmp"]);
     assert_eq!(names(&folder.join("tmp")), [""; 0]);
 }
 
-/// Processes that were started by a run in `folder`, zombies not counted, which have no environment any more.
+/// Processes that were started by a run in `folder`. Zombies do not count: they have no environment any more.
 #[cfg(target_os = "linux")]
 fn left_of(folder: &Path) -> Vec<String> {
     let mark = format!("PROGRUN_SOAK={}", folder.display());
@@ -126,7 +126,7 @@ fn many_runs_that_are_stopped_leave_nothing() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("tmp")).unwrap();
     for number in 0..scaled(500, 50) {
-        // Before, while and after the command comes to its own.
+        // The time ends before, during and after the start of the command.
         let time = format!(
             "--timeout={}",
             0.0005 * f64::from(u32::try_from(number % 20).unwrap() + 1)

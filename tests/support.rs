@@ -1,7 +1,7 @@
-//! Starts progrun as a script would, and compares what came of it with literal text.
+//! Starts progrun as a script would, and compares the result with literal text.
 //!
-//! Knows the options of no run: they are spelled out in the tests. Every event that any test reads is held to
-//! `docs/events.schema.json`.
+//! The tests spell out the options of each run; nothing here knows them. Every event that a test reads is checked
+//! against `docs/events.schema.json`.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,7 +20,8 @@ use tempfile::TempDir;
 
 pub(crate) use rustix::process::Signal;
 
-/// An example program, in a debugging build as in this one: target/PROFILE/deps/suite-HASH -> target/PROFILE/examples/NAME.
+/// An example program, built with the profile of this test: target/PROFILE/deps/suite-HASH ->
+/// target/PROFILE/examples/NAME.
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
@@ -82,7 +83,7 @@ impl Progrun {
         self
     }
 
-    /// Makes it the leader of a process group, which signals can be sent to.
+    /// Makes it the leader of a process group, which can be sent signals.
     pub(crate) fn in_own_group(mut self) -> Self {
         self.own_group = true;
         self
@@ -93,7 +94,7 @@ impl Progrun {
         self
     }
 
-    /// What it must print; nothing if not said. `[..]` stands for any part of a line.
+    /// The expected stdout; nothing by default. `[..]` stands for any part of a line.
     pub(crate) fn stdout(mut self, text: &str) -> Self {
         text.clone_into(&mut self.stdout);
         self
@@ -138,7 +139,7 @@ impl Progrun {
         }
     }
 
-    /// Starts it, to be led through its run.
+    /// Starts it; the test leads it through its run.
     pub(crate) fn start(self) -> Running {
         let (stdout, stderr) = (Stdio::piped(), Stdio::piped());
         self.start_on(stdout, stderr)
@@ -171,7 +172,7 @@ impl Progrun {
         }
         let mut process = command.spawn().unwrap();
         if let Some(mut stdin) = process.stdin.take() {
-            // It may end before it has read all of it.
+            // progrun may end before it has read all of it.
             thread::spawn(move || stdin.write_all(&self.stdin));
         }
         Running {
@@ -183,7 +184,7 @@ impl Progrun {
     }
 }
 
-/// A run that is under way. If the test fails it is killed, and its child with it.
+/// A run in progress. If the test fails the run is killed, and its child with it.
 pub(crate) struct Running {
     process: Child,
     stdout: Option<BufReader<ChildStdout>>,
@@ -191,7 +192,7 @@ pub(crate) struct Running {
     events: Vec<Value>,
 }
 
-/// What came of a run whose stdout was read as events.
+/// A finished run whose stdout was read as events.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) events: Vec<Value>,
@@ -219,7 +220,7 @@ impl Running {
         panic!("progrun ended without {name}: {:#?}", self.events);
     }
 
-    /// Waits until the child runs, and gives its process number.
+    /// Waits until the child runs, and returns its pid.
     pub(crate) fn child(&mut self) -> Pid {
         pid_in(&self.event("started")["pid"])
     }
@@ -240,7 +241,7 @@ impl Running {
         line
     }
 
-    /// Reads no further.
+    /// Closes the read end of stdout.
     pub(crate) fn close_stdout(&mut self) {
         self.stdout = None;
     }
@@ -254,19 +255,19 @@ impl Running {
         kill_process_group(self.pid(), signal).unwrap();
     }
 
-    /// Ctrl-C once more after a step that the test has seen. So soon it would count as the same key press, so that time
-    /// has to pass; nothing happens meanwhile that is waited for.
+    /// Ctrl-C once more, after a step that the test has seen. Within 150 ms it would count as the same key press, so
+    /// that time has to pass; the test waits for nothing that happens meanwhile.
     pub(crate) fn signal_again(&self, signal: Signal) {
         thread::sleep(Duration::from_millis(160));
         self.signal(signal);
     }
 
-    /// Waits for the end of progrun, but not for that of its streams.
+    /// Waits for the end of progrun, but not for the end of its streams.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.process.wait().unwrap()
     }
 
-    /// Waits for the end; what is left of stdout is events.
+    /// Waits for the end; the rest of stdout is events.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Ended {
         let (status, stdout, stderr) = self.read_to_the_end();
@@ -279,7 +280,7 @@ impl Running {
         }
     }
 
-    /// Waits for the end, whatever it prints.
+    /// Waits for the end; stdout may be anything.
     pub(crate) fn end(mut self) -> ExitStatus {
         self.read_to_the_end().0
     }
@@ -378,16 +379,16 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A process number in an event or in text.
+/// A pid in an event or in text.
 pub(crate) fn pid_in(number: &Value) -> Pid {
     let number = number.as_i64().unwrap_or_else(|| panic!("{number}"));
     Pid::from_raw(i32::try_from(number).unwrap()).unwrap()
 }
 
-/// Nothing takes that long; it only lets a broken test say what it waits for.
+/// No wait takes that long. The limit only lets a broken test say what it waits for.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Waits until something is true of which nothing tells.
+/// Waits until a condition holds of which no event tells.
 #[track_caller]
 pub(crate) fn until(mut true_at_last: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
@@ -397,7 +398,7 @@ pub(crate) fn until(mut true_at_last: impl FnMut() -> bool) {
     }
 }
 
-/// What /proc says about the state of a process: `R`, `S`, `T` for stopped, `Z` for a zombie.
+/// The state of a process in /proc: `R`, `S`, `T` for stopped, `Z` for a zombie; `X` if it is gone.
 pub(crate) fn state_of(pid: Pid) -> char {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat
@@ -406,8 +407,8 @@ pub(crate) fn state_of(pid: Pid) -> char {
     state.unwrap_or('X')
 }
 
-/// A place where a child waits until the test lets it go on, in the shell: `read -r _ <"$1"`. If the test fails, it goes
-/// on as well.
+/// A place where a child waits until the test lets it go on, in the shell: `read -r _ <"$1"`. If the test fails, the
+/// child goes on, too.
 pub(crate) struct Gate {
     path: String,
     end: File,
@@ -417,7 +418,7 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new() -> Self {
         let (folder, path) = fifo();
-        // For reading too, or this would wait for the child.
+        // For reading too: otherwise this open would wait for the child.
         let end = File::options().read(true).write(true).open(&path).unwrap();
         Self {
             path,
@@ -454,7 +455,7 @@ pub(crate) struct Lifeline {
 impl Lifeline {
     pub(crate) fn new() -> Self {
         let (folder, path) = fifo();
-        // Without waiting for a child to open it; the child knows at once whether there is a reader.
+        // Non-blocking, so that it does not wait for the child. The child's open finds a reader at once.
         let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
         let end = File::options()
             .read(true)
@@ -473,7 +474,7 @@ impl Lifeline {
         &self.path
     }
 
-    /// Waits until no process holds it any more, and gives what was written. A process must have opened it.
+    /// Waits until no process holds it any more, and returns the text that was written. A process must have opened it.
     pub(crate) fn last_words(mut self) -> String {
         let mut words = String::new();
         self.end.read_to_string(&mut words).unwrap();

@@ -1,4 +1,4 @@
-//! progrun on a real pseudo-terminal: what a person sees, and what the keys do.
+//! progrun on a real pseudo-terminal: the picture that a person sees, and the effects of the keys.
 
 mod bars;
 mod foreground;

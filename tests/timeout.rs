@@ -1,7 +1,7 @@
-//! The scenarios of GNU and uutils timeout(1), for progrun as their stand-in, with the numbers of the list that they were
+//! The scenarios of GNU and uutils timeout(1), for progrun in its place, with their numbers in the list that they were
 //! collected in.
 //!
-//! Without a meaning here:
+//! These have no meaning here:
 //!
 //! - 8 and 19, `-v`: each signal is always reported on stderr, and never with `--quiet`.
 //! - `--foreground` in 5 and 14: the terminal is lent to a command that wants it.
@@ -20,11 +20,11 @@ fn quiet(options: &[&str], command: &[&str]) -> Progrun {
     progrun(&[&["--quiet"], options, &["--"], command].concat())
 }
 
-/// What no scenario waits for the end of.
+/// A command whose own end no scenario waits for.
 const LONG: [&str; 2] = ["sleep", "1000"];
 
-/// A time that is longer than it takes the command to say `up`, with what came of it. How long that is cannot be known on
-/// a busy machine.
+/// Runs a script with a time that is long enough for it to say `up`; how long that is depends on the machine. Returns
+/// its status and the rest of its output.
 fn timed_out_when_up(options: &[&str], script: &str) -> (Option<i32>, String) {
     for time in ["0.1", "1", "10", "100"] {
         let timeout = format!("--timeout={time}");
@@ -287,7 +287,7 @@ fn scenario_14_a_signal_to_progruns_group_reaches_the_command() {
 #[test]
 fn scenario_15_when_progrun_is_killed_the_command_gets_sigterm() {
     let lifeline = Lifeline::new();
-    // The system sends it again as one thread of progrun after the other ends.
+    // The kernel sends SIGTERM again as each thread of progrun ends (`PR_SET_PDEATHSIG`).
     let script = r#"
         trap 'trap "" TERM; echo SIGTERM >&4; exit' TERM
         exec 4>"$1"; echo up; while :; do :; done"#;
@@ -299,7 +299,7 @@ fn scenario_15_when_progrun_is_killed_the_command_gets_sigterm() {
     assert_eq!(lifeline.last_words(), "SIGTERM\n");
 }
 
-/// Says that it is up, and what it is told to do.
+/// Says that it is up, and which signal it gets.
 const SAYS: &str = "
     trap 'echo got TERM; exit 5' TERM
     trap 'echo got INT; exit 5' INT
@@ -342,7 +342,7 @@ fn scenario_17_a_parent_that_is_init_changes_nothing() {
         .status();
     let may = may.is_ok_and(|status| status.success());
     needs_that(may, "a PID namespace");
-    // sh is number 1, and progrun its child; then progrun itself is number 1.
+    // First sh is process 1 and progrun its child; then progrun itself is process 1.
     for script in [r#""$@"; exit "$?""#, r#"exec "$@""#] {
         let script = format!("exec {} sh -c '{script}' sh \"$@\"", unshare.join(" "));
         quiet(&["--timeout=0.01"], &LONG)

@@ -1,6 +1,6 @@
-//! The whole tree of processes: which are gone after a stop, and which are left alone.
+//! The whole tree of processes: which of them are gone after a stop, and which are left alone.
 //!
-//! Every process in a tree holds a pipe open, so that a test sees when none is left.
+//! Every process of a tree holds a pipe open, so that a test sees when none is left.
 
 use std::fs;
 
@@ -8,8 +8,8 @@ use rustix::process::{Pid, kill_process, test_kill_process};
 
 use crate::support::{Gate, Lifeline, Progrun, Running, Signal, progrun, state_of, until};
 
-/// A script under `progrun --json` that only signals stop; `$1` is the lifeline, which it holds as descriptor 4. It
-/// ignores what asks it to end, and so does whomever it starts.
+/// A script under `progrun --json` that only signals stop. `$1` is the lifeline, which it holds as descriptor 4. The
+/// script and everything that it starts ignore the signals that ask it to end.
 fn deaf(script: &str, lifeline: &Lifeline) -> Progrun {
     let script = format!("trap '' INT TERM PIPE HUP; exec 4>\"$1\"; {script}");
     patient(&["bash", "-c", &script, "bash", lifeline.path()])
@@ -20,7 +20,7 @@ fn patient(command: &[&str]) -> Progrun {
     progrun(&[&options[..], command].concat())
 }
 
-/// Leads it up the ladder to SIGKILL, as soon as it has reported.
+/// Leads the run up the ladder to SIGKILL, as soon as its command has reported.
 #[track_caller]
 fn kill(mut run: Running) {
     run.event("progress");
@@ -63,7 +63,7 @@ fn the_killing_reaches_daemons_that_init_adopted_long_ago() {
 #[test]
 fn the_killing_reaches_what_a_daemon_without_our_environment_started() {
     let lifeline = Lifeline::new();
-    // The daemon is found by its environment, what it starts without one as its child.
+    // progrun finds the daemon by its environment, and the process without one as the daemon's child.
     let script = r"
         (setsid sh -c 'env -i sleep 1000 & echo 1/2 >&3; wait' &)
         sleep 1000";
@@ -89,8 +89,8 @@ fn the_killing_reaches_every_one_of_200_that_start_each_other() {
 #[test]
 fn the_killing_reaches_those_that_are_started_while_it_goes_on() {
     let lifeline = Lifeline::new();
-    // The starter is in a session of its own, and those that it starts are orphans at once. It has an end,
-    // for the machine's sake.
+    // The starter is in a session of its own, and the processes that it starts are orphans at once. It ends at some
+    // time, for the machine's sake.
     let script = "
         setsid sh -c '
             echo 1/2 >&3
@@ -120,7 +120,7 @@ fn a_timeout_that_kills_reaches_the_whole_tree() {
     let lifeline = Lifeline::new();
     let script = r#"exec 4>"$1"; (setsid sleep 1000 &); exec sleep 1000"#;
     for signal in ["--signal=KILL", "--signal=TERM"] {
-        // All of it may or may not be there when the time is over; in either case no process may be left.
+        // The tree may or may not be complete when the time is over; in either case no process may be left.
         let options = [
             "--quiet",
             "--timeout=0.3",
@@ -159,7 +159,7 @@ fn a_stopped_group_ends_at_sigterm_and_nobody_of_it_is_left() {
 #[test]
 fn a_stop_without_killing_leaves_a_daemon_alone() {
     let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
-    // It was asked to end, and did so: what it left running on purpose is not ours to kill.
+    // The command ended when it was asked; progrun must not kill a process that it left running on purpose.
     let script = r#"
         set -m
         exec 4>"$2"
@@ -182,7 +182,7 @@ fn a_stop_without_killing_leaves_a_daemon_alone() {
 #[test]
 fn the_killing_touches_nobody_else() {
     let (mut gate, lifeline, other) = (Gate::new(), Lifeline::new(), Lifeline::new());
-    // Started while the victim runs, by another progrun and by none.
+    // Both start while the victim runs, one by another progrun and one by none.
     let script = "echo 1/2 >&3; sleep 1000";
     let mut victim = deaf(script, &lifeline).start();
     victim.event("started");
@@ -234,7 +234,7 @@ fn a_signal_that_comes_after_the_end_of_the_command_changes_nothing() {
     assert_eq!(ended.status.code(), Some(7));
 }
 
-/// A shell starts a process that goes on and on starting helpers, which are orphans at once, and becomes progrun itself.
+/// A shell starts a process that keeps starting helpers, which are orphans at once; then it becomes progrun itself.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_killing_leaves_the_orphans_of_a_process_that_was_there_before_alone() {

@@ -25,8 +25,8 @@ pub(super) struct Belief {
 }
 
 impl Belief {
-    /// Believes the formats that are selected; `keeps_every_report` if every report is wanted, not only the newest of each
-    /// part.
+    /// Believes the formats that are selected; `keeps_every_report` if every report is wanted, not only the newest of
+    /// each part.
     pub(super) fn new(selection: Selection, keeps_every_report: bool) -> Self {
         Self {
             selection,
@@ -84,7 +84,7 @@ impl Belief {
 mod tests {
     use super::*;
 
-    /// The source that is believed after each of these, of which each comes so many milliseconds after the first.
+    /// The source that is believed after each report; each comes this many milliseconds after the first.
     fn believed(said: &[(&'static str, u64)]) -> Vec<Option<&'static str>> {
         let mut belief = Belief::new(Selection::Auto, true);
         let begin = Instant::now();

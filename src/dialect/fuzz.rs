@@ -12,8 +12,8 @@ use crate::model::batch::VerbatimLine;
 use crate::model::verdict::{Verdict, Verdicts};
 use crate::protocol::{Progress, read_object};
 
-/// The dialects say the same wherever the output is cut, what they say are numbers in their ranges, and silences anywhere
-/// break nothing. The first three bytes say which formats are read, where, and where the output is cut.
+/// The dialects say the same wherever the output is cut, the numbers that they say are in their ranges, and silences
+/// anywhere break nothing. The first three bytes say which formats are read, where, and where the output is cut.
 ///
 /// # Panics
 ///
@@ -48,8 +48,8 @@ pub(crate) fn dialects(data: &[u8]) {
     dialects.take().parts.iter().for_each(check);
 }
 
-/// The messages on the descriptor of `ZIG_PROGRESS` may hold anything, and be cut anywhere: what is said are numbers in their
-/// ranges. The first byte says where they are cut.
+/// The messages on the descriptor of `ZIG_PROGRESS` may hold anything, and be cut anywhere: the numbers that are said
+/// are in their ranges. The first byte says where the messages are cut.
 ///
 /// # Panics
 ///

@@ -232,7 +232,8 @@ impl Known {
     }
 }
 
-/// The programs by the first letters of their keys, by which nearly every word of another program's object is ruled out.
+/// The programs by the first letters of their keys, by which nearly every word of another program's object is ruled
+/// out.
 static BY_INITIAL: [u32; 256] = {
     let mut programs = [0; 256];
     let mut index = 0;

@@ -42,7 +42,7 @@ pub(super) const FORMAT: Format = Format {
 #[derive(Debug, Default)]
 pub(super) struct Progrun {
     remote: Remote,
-    /// What the line means that was read last.
+    /// What the line that was read last means.
     meaning: Option<Meaning>,
 }
 

@@ -51,7 +51,7 @@ fn read(pieces: &[&[u8]]) -> Vec<(&'static str, String)> {
     seen
 }
 
-/// Bytes that come close to what we know.
+/// Output that resembles the formats that we know.
 pub(super) fn output() -> impl Strategy<Value = Vec<u8>> {
     let token = prop_oneof![
         1 => vec(any::<u8>(), 0..6),

@@ -6,7 +6,7 @@ use crate::vt::Piece;
 
 /// The longest record that is read where no dialect of lines claims it by its beginning.
 pub(super) const RECORD_LIMIT: usize = 2048;
-/// How much of a line a dialect is given when it is asked whether the line can be its own.
+/// How many bytes of a line a dialect sees when it is asked whether the line can be its own.
 pub(super) const HEAD: usize = 64;
 
 /// What stood on a line of the screen, without escape sequences.
@@ -14,22 +14,22 @@ pub(super) const HEAD: usize = 64;
 pub(super) struct Record<'a> {
     /// The text, of one byte or more.
     pub(super) text: &'a [u8],
-    /// Whether it was written over something, or something over it. Else it is a plain line.
+    /// Whether it was written over other text, or other text over it. Else it is a plain line.
     pub(super) redrawn: bool,
     /// Whether a newline came after it: it stays where it is.
     pub(super) stays: bool,
-    /// Whether it has been read before, when it was not known yet whether more of it would come.
+    /// Whether it has been read before, when more of it could still come.
     pub(super) again: bool,
 }
 
 /// How a record ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Edge {
-    /// With the line.
+    /// The line ends.
     Newline,
-    /// With a motion of the cursor.
+    /// The cursor moves.
     Motion,
-    /// With the stream.
+    /// The stream ends.
     End,
 }
 
@@ -39,13 +39,14 @@ pub(super) struct OpenRecord {
     pub(super) text: Vec<u8>,
     /// Whether it began where the cursor had gone back to.
     pub(super) redrawn: bool,
-    /// Whether a carriage return came after it. Before a newline that is nothing, before anything else it is an end.
+    /// Whether a carriage return came after it. Before a newline that changes nothing; before anything else it ends the
+    /// record.
     pub(super) returned: bool,
     /// Whether it was too long, and is thrown away.
     pub(super) lost: bool,
-    /// How much of it was there when the stream fell silent, so that it need not be waited for again.
+    /// How many bytes of it were there when the stream fell silent, so that it is not waited for again.
     pub(super) settled: usize,
-    /// How much of it was read then. A record that a dialect of lines may want is not read before its end.
+    /// How many of those were read. A record that a dialect of lines may want is not read before its end.
     pub(super) read: usize,
 }
 
@@ -54,7 +55,7 @@ impl OpenRecord {
         self.text.is_empty() && !self.lost
     }
 
-    /// Adds to the record what has room in it; `longest` says how long a record with this head may be.
+    /// Adds as much of the text to the record as has room; `longest` says how long a record with this head may be.
     pub(super) fn push(&mut self, text: &[u8], longest: impl Fn(&[u8]) -> usize) {
         if self.lost {
             return;

@@ -132,8 +132,8 @@ impl Stream {
         std::mem::take(&mut self.verdicts)
     }
 
-    /// Whether the line that is open begins as one for machines does. An indented one may be a piece of a larger object,
-    /// which is for people to see.
+    /// Whether the open line begins as one for machines does. An indented one may be a piece of a larger object, which
+    /// is for people to see.
     fn is_for_machines(&self) -> bool {
         let text = head(&self.open.text);
         let is_indented = text.first().is_none_or(u8::is_ascii_whitespace);
@@ -190,7 +190,8 @@ impl Stream {
         self.open.text.len()
     }
 
-    /// Text without control characters that matter here, except newlines; `at` is where it stands in what is being read.
+    /// Reads text without control characters that matter here, except newlines; `at` is its place in the bytes that are
+    /// being read.
     fn text(&mut self, text: &[u8], at: usize, each: Each<'_>) {
         if self.open.returned && text.first() != Some(&b'\n') {
             self.end(Edge::Motion, each);
@@ -276,7 +277,7 @@ impl Readers {
         }
     }
 
-    /// The same without the signs that may stand anywhere in a line.
+    /// Like `claimed`, but without the signs that may stand anywhere in a line.
     fn begun(&self, line: &[u8]) -> bool {
         (self.open | self.prefixes.begun(head(line))) != 0
     }

@@ -156,8 +156,8 @@ impl Zig {
     }
 }
 
-/// The begin and the layout of the packet that is complete first. Not of the one that begins first: bytes that are no
-/// packet may promise to be a very long one.
+/// The begin and the layout of the packet that is complete first. That may not be the one that begins first: bytes that
+/// are no packet may promise to be a very long one.
 ///
 /// Stricter than the reading: a packet without nodes is a NUL, as most bytes are; and what looks like a packet of one
 /// layout in the middle of the other has nodes without names.

@@ -1,11 +1,11 @@
 //! Bars on a terminal; the output of the children scrolls above them.
 //!
-//! Everything is drawn from the pictures of the tasks, at most twenty times a second and not at all when nothing changed.
-//! A frame is made in memory and leaves as one write; while the terminal has not taken the last one, none is made.
-//! The output of a lone child is written in order and byte for byte: complete lines above the bars, and a line that it
-//! leaves open, such as a question, after a moment as it is, with the bars out of the way at first and then below it. The
-//! output of several is written by whole lines. Nothing is drawn in the middle of an escape sequence, and the colors and
-//! links of a child are off while our own text is drawn.
+//! Everything is drawn from the pictures of the tasks, at most twenty times a second and not at all when nothing
+//! changed. A frame is made in memory and leaves as one write; while the terminal has not taken the last one, none is
+//! made. The output of a lone child is written in order and byte for byte: complete lines above the bars; and a line
+//! that it leaves open, such as a question, after a moment as it is, at first without the bars and then with the bars
+//! below it. The output of several is written by whole lines. Nothing is drawn in the middle of an escape sequence, and
+//! the colors and links of a child are off while our own text is drawn.
 
 mod activity;
 #[cfg(any(test, fuzzing))]
@@ -68,12 +68,13 @@ pub(super) struct Bars {
     taskbar: Taskbar,
     /// The tasks that run.
     views: BTreeMap<TaskId, View>,
-    /// Those that ended while another had the terminal, when, and how: their last lines wait until it is ours.
+    /// The tasks that ended while another had the terminal, when, and how: their last lines wait until the terminal is
+    /// ours.
     late: Vec<(TaskId, Duration, Summary)>,
     tasks: Tasks,
     /// The task whose output is the last on the screen.
     above: TaskId,
-    /// A task that is over has left its last line open there.
+    /// The last line on the screen is open, and the task that wrote it is over.
     loose_end: bool,
     /// Which streams of the children are ours to show.
     shows: [bool; 2],
@@ -319,9 +320,9 @@ impl Bars {
         self.send();
     }
 
-    /// Whether a frame is drawn together with output: the terminal of a child that writes all the time is never idle, so no
-    /// tick would draw one. Only with output, which ends when the terminal takes no more; else frames would pile up. The
-    /// state of a stop is redrawn each time.
+    /// Whether a frame is drawn together with output. The terminal of a child that writes all the time is never idle,
+    /// so no tick would draw one. With output only: output stops when the terminal takes no more, so frames do not pile
+    /// up. While a stop is shown, every output brings a frame.
     fn is_due_amid_output(&self, at: Duration) -> bool {
         !self.hold.is_lent()
             && self.last_frame.is_some()
@@ -332,8 +333,8 @@ impl Bars {
         self.views.values().any(|view| view.stop().is_some())
     }
 
-    /// Whether bars can be drawn at the cursor: below complete lines, or below a line that has been open for a while. The
-    /// answer to a key press does not wait for that.
+    /// Whether bars can be drawn at the cursor: below complete lines, or below a line that has been open for a while.
+    /// During a stop they do not wait for that, for they answer a key press.
     fn has_place(&self, at: Duration) -> bool {
         let Some(view) = self.views.get(&self.above) else {
             return true;
@@ -342,8 +343,8 @@ impl Bars {
         from.is_some_and(|time| time <= at || self.is_stopping())
     }
 
-    /// Sends all that is written. A task whose output waits, because another task has the terminal, keeps its permits: its child
-    /// has to wait, too.
+    /// Sends all that is written. If a task's output waits because another task has the terminal, it keeps its permits,
+    /// so its child has to wait, too.
     fn send(&mut self) {
         self.send_with(Vec::new());
     }
@@ -474,7 +475,8 @@ impl Bars {
         }
     }
 
-    /// Where a child writes to the terminal itself, its last line may be open: a meter, or the echo of a key.
+    /// Ends the last line where a child writes to the terminal itself: it may be open, as a meter or the echo of a key
+    /// is.
     fn leave_line(&mut self) {
         if self.direct {
             self.screen.write(b"\r\n");

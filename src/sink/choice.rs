@@ -65,8 +65,9 @@ enum OnStderr {
     Nothing,
 }
 
-/// Chooses. A file that waits for its reader, a FIFO, is waited for no longer than `patience`. `from` says which formats are
-/// looked for in the child's streams; `gone` is told, by any thread, of a place that can be written to no more.
+/// Chooses. A file that opens only with a reader, such as a FIFO, is waited for no longer than `patience`. `from` says
+/// which formats are looked for in the child's streams; `gone` is told, by any thread, of a place that can be written
+/// to no more.
 ///
 /// # Errors
 /// If a file that was asked for cannot be opened.
@@ -303,7 +304,8 @@ fn stderr_writer() -> anyhow::Result<Writer> {
     Ok(Writer::new(copy(stderr())?, ignore()))
 }
 
-/// The reader of the events. A file has none, and of a terminal that is gone SIGHUP tells.
+/// A descriptor to watch for the end of the events' reader. None for a file, which has no reader, and for a terminal,
+/// whose end SIGHUP tells.
 fn reader(display: &Display) -> anyhow::Result<Option<OwnedFd>> {
     (display.has_json_on_stdout() && has_reader(stdout()))
         .then(|| copy(stdout()))

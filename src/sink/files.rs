@@ -1,7 +1,8 @@
 //! The files that a run writes to: those that the user names, and those without a name that hidden output waits in.
 //!
-//! Two independent writers to one file overwrite each other. So a name that means a descriptor of ours is taken for that
-//! descriptor, and a file is emptied only once it is known that no other option writes there. Knows nothing of the text.
+//! Two independent writers to one file overwrite each other. So a name that means a descriptor of ours is taken for
+//! that descriptor, and a file is emptied only once it is known that no other option writes there. Knows nothing of the
+//! text.
 
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -132,9 +133,9 @@ fn inherited(path: &Path) -> Option<OwnedFd> {
     client::inherited(number.parse().ok()?)
 }
 
-/// Opens a file for append: a log that another program empties meanwhile, as logrotate's copytruncate does, would begin
-/// with a hole of NUL bytes otherwise. The output of the command, and its arguments, are for its user alone, unless the file
-/// is there already with another mode.
+/// Opens a file, to append to it: if another program empties a log meanwhile, as logrotate's copytruncate does, the log
+/// would else begin with a hole of NUL bytes. A new file is for its user alone, for it holds the output of the command,
+/// and its arguments; a file that exists keeps its mode.
 fn create(
     path: &Path,
     patience: Option<Duration>,
@@ -148,8 +149,8 @@ fn create(
     if !std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
         return Ok(options.open(path)?.into());
     }
-    // open(2) returns for a FIFO only when it has a reader, for a serial line when the other end is there. It takes no time
-    // limit, and poll(2) has no event for it: hence a thread.
+    // open(2) returns for a FIFO only when it has a reader, for a serial line when the other end is there. It takes no
+    // time limit, and poll(2) has no event for it: hence a thread.
     let before = Instant::now();
     let (sender, opened) = mpsc::channel();
     let path = path.to_owned();
@@ -175,7 +176,7 @@ pub(super) fn copy(descriptor: impl AsFd) -> anyhow::Result<OwnedFd> {
     }
 }
 
-/// A file without a name: it is gone with us, however we end. In memory where no folder has room for one.
+/// A file without a name, which is gone when we are, however we end. It is in memory if no folder has room for one.
 pub(super) fn unnamed() -> anyhow::Result<File> {
     let wanted = std::env::temp_dir();
     let usual = Path::new("/tmp");

@@ -1,4 +1,5 @@
-//! Makes numbers readable: amounts, rates, shares, times, and how a run ended. Knows no terminal and no place to write to.
+//! Makes numbers readable: amounts, rates, shares, times, and how a run ended. Knows no terminal and no place to write
+//! to.
 
 use std::time::Duration;
 

@@ -14,8 +14,8 @@ use std::num::NonZeroU16;
 pub use super::bars::fuzz::{bars, line_buffer};
 use super::sanitize::{columns, escape, fit};
 
-/// Foreign text moves no cursor and hides nothing, and takes no more columns of a terminal than it was cut to. The first byte
-/// says how many these are.
+/// Foreign text moves no cursor and hides nothing, and takes no more columns of a terminal than it was cut to. The
+/// first byte says how many these are.
 ///
 /// # Panics
 ///

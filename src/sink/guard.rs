@@ -1,7 +1,7 @@
 //! Keeps a fault of a sink from ending the run: a sink that panics is replaced by what it falls back to, or by nothing.
 //!
-//! The sinks read the child's output, which may be anything, and the child's exit status must not depend on that. The message
-//! of the panic is on stderr already, for the developers. Knows nothing of any sink.
+//! The sinks read the child's output, which may be anything, and the child's exit status must not depend on that. The
+//! message of the panic is on stderr already, for the developers. Knows nothing of any sink.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The stream of `--json`: every event as a line, for scripts.
 //!
-//! Knows which events are wanted and where they go, and puts characters together that a read has cut in two. How an event is
-//! written is for `wire` to say.
+//! Knows which events are wanted and where they go, and puts characters together that a read has cut in two. How an
+//! event is written is for `wire` to say.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ impl Json {
         }
     }
 
-    /// For a terminal if `so`: characters that do something there are escaped.
+    /// Whether the events go to a terminal: then characters that do something there are escaped.
     #[must_use]
     pub(super) fn on_terminal(mut self, so: bool) -> Self {
         self.on_terminal = so;

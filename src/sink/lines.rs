@@ -59,7 +59,7 @@ impl Lines {
         })
     }
 
-    /// A line of another text that is open in the place is ended first.
+    /// Puts this text in the place. If a line of another text is open there, it is ended first.
     fn put(&mut self, source: Source, mut done: Vec<u8>) -> Arc<Vec<u8>> {
         if done.is_empty() {
             return Arc::default();

@@ -48,8 +48,8 @@ impl Stop {
         }
     }
 
-    /// The sentence about a step that was just taken. None about giving up: the process that is still there is a warning
-    /// of its own.
+    /// The sentence about a step that was just taken. None about giving up: the process that is still there is a
+    /// warning of its own.
     pub(super) fn sentence(&self) -> Option<String> {
         let state = self.state(self.taken);
         Some(match self.cause {
@@ -159,7 +159,7 @@ pub(super) fn malformed(bad: &BadLine) -> String {
 /// counted.
 pub(super) const FAILURES: usize = 20;
 
-/// The line that stays of a part that failed, one of these.
+/// The line about `part`, one of `parts`, which failed. It stays.
 pub(super) fn part_failed(part: &Part, parts: &Parts) -> String {
     let mut text = String::new();
     if let Some(owner) = parts.owner(part) {
@@ -181,8 +181,8 @@ pub(super) fn label(part: &Part) -> String {
     escape(name).into_owned()
 }
 
-/// How many parts are over, of how many; empty where there are none. Other programs end few of theirs: the command's success
-/// does.
+/// How many parts are over, of how many; empty where there are none. Parts that other programs report mostly have no
+/// end of their own: they are over when the command succeeds.
 pub(super) fn tally(parts: &Parts, succeeded: bool) -> String {
     let count = |parts: usize| u64::try_from(parts).unwrap_or(0);
     let ended = parts.ended.well + parts.ended.badly;
@@ -202,8 +202,8 @@ pub(super) fn tally(parts: &Parts, succeeded: bool) -> String {
     }
 }
 
-/// The last line: how it ended, how long it took, how far it came. None for an ordinary end before anything was shown of
-/// the run, and for one that never ran: that is the program's own error to tell.
+/// The last line: how the command ended, how long it took, how far it came. None for an ordinary end of a run of which
+/// nothing was shown, and for a command that never ran: the program itself tells of that error.
 pub(super) fn finished(
     summary: &Summary,
     parts: &Parts,

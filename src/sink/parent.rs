@@ -1,8 +1,8 @@
 //! Reports to the progrun that we run under, instead of drawing beside it.
 //!
-//! Our run becomes a part of the outer one, our parts its parts; of several tasks, each is a part in between. The channel
-//! is the outer run's, with its rules: one write for each report, not longer than what is atomic among the writers that share
-//! it. The newest state is sent, at most twenty times a second; the end of the run is sent at once.
+//! Our run becomes a part of the outer one, our parts its parts; of several tasks, each is a part in between. The
+//! channel is the outer run's, with its rules: one write for each report, not longer than what is atomic among the
+//! writers that share it. The newest state is sent, at most twenty times a second; the end of the run is sent at once.
 
 use std::borrow::Cow;
 use std::time::Duration;

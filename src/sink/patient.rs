@@ -1,7 +1,8 @@
 //! Writing to a place that another process may have made non-blocking.
 //!
-//! `O_NONBLOCK` belongs to the open file, which all its holders share: node and ssh leave their terminal, or the pipe that a
-//! caller hands on, non-blocking. There a write to a full pipe gives EAGAIN. Taken for an error, it would lose the rest.
+//! `O_NONBLOCK` belongs to the open file, which all its holders share: node and ssh leave their terminal, or the pipe
+//! that a caller hands on, non-blocking. There a write to a full pipe gives EAGAIN. Taken for an error, it would lose
+//! the rest.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;

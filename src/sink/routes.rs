@@ -20,8 +20,8 @@ pub(super) fn goes_through(route: Route) -> bool {
     matches!(route, Route::Piped | Route::Terminal)
 }
 
-/// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, and `reads` whether they
-/// are read in any case.
+/// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, and `reads` whether
+/// they are read in any case.
 pub(super) fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     let routes = routes_apart(display, shared, reads);
     let together = match display.output {
@@ -39,7 +39,7 @@ pub(super) fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Rout
     }
 }
 
-/// The same, as if each were alone.
+/// How stdout and stderr are connected if each is looked at alone.
 fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     let visible = display.shows_output();
     let needed = display.log.is_some()
@@ -57,7 +57,8 @@ fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2]
         route(shared[0], isatty(stdout())),
         route(shared[1], isatty(stderr())),
     ];
-    // A stream that is closed for us is closed for the command, whatever else is wanted of it: the command has to see that.
+    // A stream that is closed for us is closed for the command, whatever else is wanted of it: the command has to see
+    // that.
     [(1, routes[0]), (2, routes[1])].map(|(number, route)| {
         if closed::was_closed(number) {
             Route::Inherit

@@ -1,5 +1,5 @@
-//! Makes foreign text safe: the text of a child moves no cursor, hides nothing, and takes no more columns than it was cut to.
-//! Knows neither events nor parts.
+//! Makes foreign text safe: the text of a child moves no cursor, hides nothing, and takes no more columns than it was
+//! cut to. Knows neither events nor parts.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -44,16 +44,16 @@ fn is_unsafe(character: char) -> bool {
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             // Byte order mark, interlinear annotation, tags.
             | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}'
-            // The other default ignorable characters (Unicode): the grapheme joiner, and fillers of Hangul, Khmer, Mongolian,
-            // shorthand and music. Some terminals draw them, in one column or two.
+            // The other default ignorable characters (Unicode): the grapheme joiner, and fillers of Hangul, Khmer,
+            // Mongolian, shorthand and music. Some terminals draw them, in one column or two.
             | '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
             | '\u{3164}' | '\u{ffa0}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
     )
 }
 
-/// The most columns that a terminal draws `text` in. Terminals do not agree on which characters join into one. A line that is
-/// counted too wide stands a little too far left; one that is counted too narrow breaks, and each frame leaves a row. So
-/// characters are counted one by one, as a terminal without ligatures draws them.
+/// The most columns that any terminal draws `text` in. Terminals do not agree on which characters join into one, so
+/// characters are counted one by one, as a terminal without ligatures draws them. A line that is counted too wide
+/// stands a little too far left; one that is counted too narrow breaks, and each frame leaves a row.
 #[must_use]
 pub(super) fn columns(text: &str) -> usize {
     widths(text).map(|(_, width)| width).sum()
@@ -64,9 +64,9 @@ fn widths(text: &str) -> impl Iterator<Item = (char, usize)> {
     let mut before = 0;
     text.chars().map(move |character| {
         let width = match character {
-            // Asks for an emoji, which is wide.
+            // Variation selector 16 makes the character before it an emoji, which is wide.
             '\u{fe0f}' => 2_usize.saturating_sub(before),
-            // Half a flag, and signs that span the following digits.
+            // Regional indicators, two of which make a flag; then signs that span the digits after them.
             '\u{1f1e6}'..='\u{1f1ff}' => 2,
             '\u{600}'..='\u{605}'
             | '\u{6dd}'
@@ -104,8 +104,8 @@ pub(super) fn fit(text: &str, at_most: usize) -> Cow<'_, str> {
     Cow::Owned(cut)
 }
 
-/// The same in ASCII, for a terminal whose character set is not UTF-8: it would draw each byte of another character as some
-/// character of its own.
+/// `text` in ASCII, for a terminal whose character set is not UTF-8: it would draw each byte of another character as
+/// some character of its own.
 pub(super) fn ascii(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -117,7 +117,7 @@ pub(super) fn ascii(text: &str) -> Cow<'_, str> {
             '…' => plain.push('~'),
             '━' => plain.push('='),
             '╸' => plain.push('>'),
-            // Of the spinner, as its other three.
+            // Here and below: the eight characters of the spinner become the four of a spinner in ASCII.
             '─' | '⣯' | '⣻' => plain.push('-'),
             '⣾' | '⡿' => plain.push('|'),
             '⣷' | '⢿' => plain.push('/'),
@@ -128,7 +128,8 @@ pub(super) fn ascii(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// A line of JSON, fit for a terminal: a character that could do harm there is written as `\\uXXXX`, which means the same.
+/// A line of JSON, fit for a terminal: a character that could do harm there is written as `\uXXXX`, which means the
+/// same.
 pub(super) fn escape_json(line: &str) -> Cow<'_, str> {
     let is_harmful = |character: char| character != '\n' && is_unsafe(character);
     if !line.chars().any(is_harmful) {

@@ -1,9 +1,9 @@
 //! Keeps the output of each child out of sight, and shows it at the end if the child failed.
 //!
-//! It is kept in an unnamed file and not in memory, so that a talkative child costs disk and nothing else, and nothing is left
-//! over however we end. Each piece is stored behind its stream and length: it is shown in order of arrival, each stream in
-//! its own place, one child after the other. When the disk is full, the end of the output is kept in memory: that is where
-//! most commands say why they failed.
+//! It is kept in an unnamed file and not in memory, so that a talkative child costs disk and nothing else, and nothing
+//! is left over however we end. Each piece is stored behind its stream and length: it is shown in order of arrival,
+//! each stream in its own place, one child after the other. When the disk is full, the end of the output is kept in
+//! memory: that is where most commands say why they failed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -39,7 +39,7 @@ pub(super) struct Spool {
     telling: Arc<Telling>,
 }
 
-/// Where it is shown: stdout first.
+/// The places where the output is shown: that of stdout, and that of stderr.
 type Places = [Patient<File>; 2];
 
 /// Tells once that not all could be shown: by the thread that shows it, or by the run loop that waits for it no longer.
@@ -49,7 +49,7 @@ struct Telling {
 }
 
 impl Telling {
-    /// The showing is over, with this error if any. Tells of no second one.
+    /// The showing is over, with this error if any. Only the first call counts.
     fn end(&self, error: Option<&io::Error>) {
         if !self.over.swap(true, Ordering::AcqRel)
             && let Some(error) = error
@@ -68,13 +68,13 @@ impl std::fmt::Debug for Telling {
 /// The output of one child.
 struct Kept {
     file: Option<File>,
-    /// How much of the file is whole pieces.
+    /// How many bytes of the file are whole pieces.
     whole: u64,
     /// Why the file takes no more.
     full: Option<io::Error>,
-    /// The output after that, as far as it is kept.
+    /// The last part of the output that came after the file was full.
     end: VecDeque<(Stream, Vec<u8>)>,
-    /// How many bytes that is, and how many are lost before it.
+    /// How many bytes `end` has, and how many are lost between the file and it.
     size: usize,
     lost: usize,
 }
@@ -86,8 +86,8 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Spool {
-    /// Keeps the output of the first child in `file`, and shows the output of those that fail on these places. `on_gone` is told
-    /// if not all of it could be shown.
+    /// Keeps the output of the first child in `file`, and shows the output of those that fail on these places.
+    /// `on_gone` is told if not all of it could be shown.
     #[must_use]
     pub(super) fn new(file: File, places: [OwnedFd; 2], on_gone: OnGone) -> Self {
         let telling = Telling {
@@ -155,8 +155,8 @@ impl Kept {
         }
     }
 
-    /// Shows everything, each piece in the place of its stream. When a place is gone, goes on with the other. Gives why not
-    /// all of it could be shown.
+    /// Shows everything, each piece in the place of its stream. When one place is gone, goes on with the other. Gives
+    /// the error if not all of it could be shown.
     fn show(mut self, places: &mut Places) -> Option<io::Error> {
         let mut outcomes = [Ok(()), Ok(())];
         let mut put = |stream: Stream, piece: &mut dyn Read| {

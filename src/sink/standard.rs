@@ -1,4 +1,5 @@
-//! The kind of our stdout and stderr: a terminal, a pipe, the same place. Knows nothing of the text that is written there.
+//! The kind of our stdout and stderr: a terminal, a pipe, the same place. Knows nothing of the text that is written
+//! there.
 
 use std::os::fd::AsFd;
 

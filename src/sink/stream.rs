@@ -27,8 +27,8 @@ struct Place {
 }
 
 impl Streams {
-    /// Hands on to these places, stdout first; none for a stream that is shown elsewhere. `terminals` says which of them are
-    /// a terminal.
+    /// Hands on to these places, stdout first; none for a stream that is shown elsewhere. `terminals` says which of
+    /// them are a terminal.
     #[must_use]
     pub(super) fn new(places: [Option<Writer>; 2], terminals: [bool; 2]) -> Self {
         let [stdout, stderr] = places;

@@ -1,5 +1,5 @@
-//! The terminal behind stderr: its size, its settings, its foreground, and the sequences and characters that it understands.
-//! Knows nothing of the bars.
+//! The terminal behind stderr: its size, its settings, its foreground, and the sequences and characters that it
+//! understands. Knows nothing of the bars.
 
 use rustix::stdio::stderr;
 use rustix::termios::{LocalModes, OutputModes, Termios, tcgetattr, tcgetpgrp, tcgetwinsize};
@@ -51,8 +51,8 @@ fn size() -> (u16, u16) {
     }
 }
 
-/// Whether our process group is in the foreground. A terminal that is not our controlling one does not say; it has no job
-/// control, so drawing there stops no process.
+/// Whether our process group is in the foreground. A terminal that is not our controlling one does not say; it has no
+/// job control, so drawing there stops no process.
 fn foreground() -> bool {
     tcgetpgrp(stderr()).map_or(true, |foreground| groups::ours() == Some(foreground))
 }

@@ -1,9 +1,9 @@
 //! Writes to a place that may be slow, stuck or gone, without ever making the run loop wait.
 //!
-//! A terminal under Ctrl-S or a reader of `--json` that pauses must not keep Ctrl-C from the child. So a place that may block is
-//! written to by a thread of its own, started with the first byte. The bytes that wait for it are not bounded here: the
-//! sender holds a [`Permit`] for each byte of a child's, and the child's worker reads no further while too much is under
-//! way. A regular file never blocks for long and gets no thread.
+//! A terminal under Ctrl-S or a reader of `--json` that pauses must not keep Ctrl-C from the child. So a place that may
+//! block is written to by a thread of its own, started with the first byte. The bytes that wait for it are not bounded
+//! here: the sender holds a [`Permit`] for each byte of a child's, and the child's worker reads no further while too
+//! much is under way. A regular file never blocks for long and gets no thread.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -60,8 +60,8 @@ pub(super) fn unread() -> io::Error {
 }
 
 impl Writer {
-    /// A writer to `place`. `on_gone` is told once if nothing can be written any more; bytes that are sent after that are
-    /// thrown away.
+    /// A writer to `place`. `on_gone` is told once if nothing can be written any more; bytes that are sent after that
+    /// are thrown away.
     #[must_use]
     pub(super) fn new(place: OwnedFd, on_gone: OnGone) -> Self {
         let is_regular = fstat(&place)

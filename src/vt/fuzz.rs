@@ -2,8 +2,8 @@
 
 use super::requests::{RequestScanner, TerminalRequest, question_at_end};
 
-/// The scanner finds the same wherever the bytes are cut, and never asks to cut where there is nothing. The first byte says
-/// where the others are cut.
+/// The scanner finds the same requests wherever the bytes are cut, and each place that it gives is within its piece.
+/// The first byte says where the others are cut.
 ///
 /// # Panics
 ///
@@ -16,7 +16,7 @@ pub(crate) fn requests(data: &[u8]) {
     assert_eq!(found(&pieces), found(&[bytes]));
 }
 
-/// What was requested, and what the child has of the screen at the end.
+/// What was requested, whether the child has the whole screen at the end, and whether it will say when it leaves.
 fn found(pieces: &[&[u8]]) -> (Vec<String>, bool, bool) {
     let mut scanner = RequestScanner::default();
     let mut requests = Vec::new();

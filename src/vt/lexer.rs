@@ -83,7 +83,8 @@ const LEAD: u8 = 0xc2;
 /// ST as one byte (C1).
 const TERMINATOR_8: u8 = 0x9c;
 
-/// Ends whatever is begun, in every terminal: CAN drops a sequence, and ST is for those that take it as part of a string.
+/// Ends whatever is begun, in every terminal: CAN drops a sequence, and ST is for those that take it as part of a
+/// string.
 pub(crate) const END_ANY: &[u8] = b"\x18\x1b\\";
 
 /// The state between two writes.
@@ -290,7 +291,7 @@ impl Splitter {
                     *rest = after;
                     return Some(Whole::String);
                 }
-                // Or as U+009C.
+                // The string may also end with the control character of 8 bits, U+009C.
                 (State::String, TERMINATOR_8)
                     if self.eight_bits || self.sequence.last() == Some(&LEAD) =>
                 {

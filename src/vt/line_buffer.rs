@@ -103,12 +103,12 @@ impl Default for LineBuffer {
     }
 }
 
-/// What follows from a write.
+/// What a write changes on the screen.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// The end of what was given out before, to be taken back first.
+    /// The end of what was given out before, which is erased first.
     pub(crate) back: Vec<u8>,
-    /// What is to be shown then.
+    /// What is shown in its place, and after it.
     pub(crate) done: Vec<u8>,
     /// Bytes for the terminal that have no place on the screen, such as its title.
     pub(crate) aside: Vec<u8>,
@@ -588,7 +588,7 @@ fn is_plain(bytes: &[u8]) -> bool {
     !bytes.iter().any(is_other) && (bytes.is_ascii() || is_text())
 }
 
-/// Whether there is anything to be seen.
+/// Whether these bytes hold any text, not only sequences and control characters.
 fn has_text(bytes: &[u8]) -> bool {
     let (mut splitter, mut rest) = (Splitter::default(), bytes);
     std::iter::from_fn(|| Some(matches!(splitter.next(&mut rest)?, Piece::Text(_))))

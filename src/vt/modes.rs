@@ -7,8 +7,8 @@ use super::lexer::{ESCAPE, Piece, Splitter, numbers};
 
 use super::sgr::Style;
 
-/// Modes that are off as a rule: keys and colors of another kind, the alternate screen, reports of the mouse and of focus,
-/// marks around what is pasted, and frames that are held back.
+/// Modes that are off as a rule: keys and colors of another kind, the alternate screen, reports of the mouse and of
+/// focus, marks around what is pasted, and frames that are held back.
 const OFF: [usize; 16] = [
     1, 5, 6, 47, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 1047, 1049, 2004, 2026,
 ];
@@ -93,8 +93,8 @@ impl Modes {
     }
 
     /// The bytes that make everything as usual at the end of the command: the last mode that was changed first. A
-    /// command that `ended_well` may have meant to hide the cursor, as `tput civis` does, so it stays hidden; but not on a
-    /// screen that the user cannot leave any more.
+    /// command that `ended_well` may have meant to hide the cursor, as `tput civis` does, so it stays hidden; but not
+    /// on a screen that the user cannot leave any more.
     pub(crate) fn undo(&mut self, ended_well: bool) -> Vec<u8> {
         if ended_well && !self.is_elsewhere() {
             self.changed

@@ -20,7 +20,7 @@ struct Look {
     link: Option<Arc<[u8]>>,
     /// What follows the escape character in the sequence that chose each of the four sets; empty for the usual one.
     sets: [Vec<u8>; 4],
-    /// What chose one of the sets (SI, SO); empty for the first.
+    /// The control character that chose one of the sets (SI, SO); empty for the first set.
     shift: Vec<u8>,
 }
 
@@ -185,7 +185,7 @@ impl Style {
     }
 }
 
-/// The parameters that switch on what is on after a sequence with these parameters, where `before` was on.
+/// The parameters that switch on all that is on after `before` and then `parameters`.
 fn restyle(before: &[u8], parameters: &[u8]) -> Vec<u8> {
     if matches!(parameters, b"" | b"0") {
         return Vec::new();

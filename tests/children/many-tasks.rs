@@ -1,6 +1,8 @@
-//! Runs commands in one run of so many tasks, so many at once: `many-tasks SLOTS TASKS EVENTS COMMAND [ARG]... [+ COMMAND
-//! [ARG]...]...`. The commands take turns. The events go to the file EVENTS. Where the word TASK stands in an argument the task's
-//! number is put.
+//! Runs a list of commands as one run of many tasks, for `tests/many.rs` and others.
+//!
+//! `many-tasks SLOTS TASKS EVENTS COMMAND [ARG]... [+ COMMAND [ARG]...]...`: TASKS tasks, at most SLOTS at once; the
+//! commands take turns. The events go to the file EVENTS. The word TASK in an argument is replaced by the number of the
+//! task.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! No clock runs while a run is stopped: real stops by SIGSTOP, longer than the time that would run out.
+//! No clock runs while a run is stopped. The tests stop runs by SIGSTOP for longer than the time limit.
 
 use std::thread;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use rustix::process::{Pid, kill_process};
 
 use crate::support::{Gate, Running, Signal, pid_in, progrun, state_of, until};
 
-/// What runs out if it runs, and what would have to pass for that. The runs themselves need a fraction of a second.
+/// A time limit, and a stop that is longer. The runs themselves need a fraction of a second.
 const TIMEOUT: &str = "--timeout=3s";
 const LONGER: Duration = Duration::from_millis(3500);
 
-/// A command that has reported, and waits.
+/// A command that has reported and waits at the gate.
 fn waiting(gate: &Gate) -> (Running, Pid) {
     let script = r#"echo "{\"pid\": $$}" >&3; read -r _ <"$1""#;
     let mut run = progrun(&[
@@ -59,7 +59,7 @@ fn no_clock_runs_while_progrun_is_stopped() {
     assert_no_timeout(run, &mut gate);
 }
 
-/// Where there is one, see the tests on a terminal.
+/// With a terminal the clock stops: `no_clock_runs_while_somebody_has_stopped_the_child_alone` in `tests/terminal`.
 #[test]
 fn where_there_is_no_terminal_the_clock_of_a_command_that_is_stopped_goes_on() {
     let command = [
@@ -79,7 +79,7 @@ fn where_there_is_no_terminal_the_clock_of_a_command_that_is_stopped_goes_on() {
 fn no_clock_runs_while_both_are_stopped_by_ctrl_z() {
     let mut gate = Gate::new();
     let script = r#"echo "{\"pid\": $$}" >&3; read -r _ <"$1""#;
-    // A group of its own can be stopped, wherever this test runs.
+    // SIGTSTP stops nothing in an orphaned process group. A group of its own is not orphaned, wherever this test runs.
     let mut run = progrun(&[
         TIMEOUT,
         "--json",

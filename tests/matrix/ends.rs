@@ -1,6 +1,6 @@
-//! Which processes hold the two ends of the channel during a run. A read end in any process but progrun would make every
-//! cancellation do nothing, without a message. Also which processes hold the other descriptors of progrun: a command that
-//! inherits progrun's end of its own output would never notice that progrun is gone.
+//! Which processes hold the two ends of the channel during a run. A read end outside progrun would silently disable
+//! every cancellation. Also which processes hold the other descriptors of progrun: a command that inherits progrun's
+//! end of its own output would never notice that progrun is gone.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -12,7 +12,7 @@ use rustix::process::Pid;
 
 use crate::support::{Gate, Running, pid_in, progrun, until};
 
-/// Says who it is and waits at the gate `$1`.
+/// Reports its pid and waits at the gate `$1`.
 const WAITS: &str = r#"echo "{\"pid\": $$}" >&3; read -r _ <"$1""#;
 
 /// A command that has reported and waits, under `progrun --json` with more options.
@@ -36,7 +36,7 @@ fn holders(pipe: &str) -> [BTreeSet<i32>; 2] {
     let [mut readers, mut writers] = [BTreeSet::new(), BTreeSet::new()];
     let processes = fs::read_dir("/proc").unwrap().flatten();
     for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
-        // It may end, or let go of something, while we look.
+        // The process may end, or close descriptors, during the search.
         let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
             continue;
         };
@@ -47,7 +47,7 @@ fn holders(pipe: &str) -> [BTreeSet<i32>; 2] {
                     continue;
                 };
                 let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-                // What is open for both reads as well.
+                // Access mode 1 is `O_WRONLY`. A descriptor that is open for both can be read, too.
                 let writes_only = flags.unwrap().ends_with('1');
                 (if writes_only {
                     &mut writers
@@ -61,8 +61,8 @@ fn holders(pipe: &str) -> [BTreeSet<i32>; 2] {
     [readers, writers]
 }
 
-/// The channel of `command` is read by `reader` alone, and written to by `writers` alone as soon as progrun, which may be
-/// slower than the command, has let go of the end that it gave away.
+/// Checks that `reader` alone reads the channel of `command`, and `writers` alone write to it. Waits until progrun,
+/// which may be slower than the command, has closed the end that it passed on.
 #[track_caller]
 fn assert_holders(command: Pid, reader: Pid, writers: &[Pid]) {
     let number = |pid: &Pid| pid.as_raw_nonzero().get();
@@ -70,7 +70,7 @@ fn assert_holders(command: Pid, reader: Pid, writers: &[Pid]) {
     let channel = channel_of(command);
     until(|| {
         let [readers, writers] = holders(&channel);
-        // The watcher has a copy for a moment, until it has closed what it was born with.
+        // The watcher holds a copy for a moment, until it has closed the descriptors that it inherited.
         readers == BTreeSet::from([number(&reader)]) && writers == expected
     });
 }
@@ -165,8 +165,8 @@ fn an_inner_progrun_writes_to_the_outer_channel_and_alone_reads_its_own() {
     assert_eq!(outer.finish().status.code(), Some(0));
 }
 
-/// The ends of pipes, sockets and pseudo-terminals that a process has open, but for the standard streams:
-/// `pipe:[123] 0`, with how it is open; `/dev/ptmx 7`, with whose master it is.
+/// The pipes, sockets and pseudo-terminals that a process has open, except for its standard streams: `pipe:[123] 0`
+/// with the access mode, `/dev/ptmx 7` with the number of the pseudo-terminal.
 fn ends(pid: impl Display) -> BTreeSet<String> {
     let mut ends = BTreeSet::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
@@ -199,9 +199,9 @@ fn ends(pid: impl Display) -> BTreeSet<String> {
     ends
 }
 
-/// What a progrun has open by itself.
+/// The ends that a progrun has opened itself.
 fn own_ends(progrun: Pid) -> BTreeSet<String> {
-    // What whoever runs these tests lets everybody have is not progrun's.
+    // Without those that this test inherited: progrun and its command inherit them as well.
     &ends(progrun) - &ends("self")
 }
 
@@ -209,7 +209,7 @@ fn count(ends: &BTreeSet<String>, kind: &str) -> usize {
     ends.iter().filter(|end| end.starts_with(kind)).count()
 }
 
-/// Nobody of `others` has anything open that `progrun` has.
+/// Checks that no process in `others` has anything open that `progrun` has opened.
 #[track_caller]
 fn assert_kept_from(progrun: Pid, others: &[Pid]) {
     let kept = own_ends(progrun);
@@ -219,7 +219,7 @@ fn assert_kept_from(progrun: Pid, others: &[Pid]) {
     }
 }
 
-/// Two pseudo-terminals, the channel, the pipe of `ZIG_PROGRESS`, the socket and its connection.
+/// Each progrun has two pseudo-terminals, the channel, the pipe of `ZIG_PROGRESS`, the socket and a connection to it.
 #[test]
 fn nothing_that_progrun_has_open_is_open_in_the_command_or_in_an_inner_progrun() {
     let mut gate = Gate::new();
@@ -231,7 +231,7 @@ fn nothing_that_progrun_has_open_is_open_in_the_command_or_in_an_inner_progrun()
         "--output=on-failure",
         "--name=inner",
     ];
-    // In a file: the innermost command's output goes through both.
+    // In a file, because the output of the innermost command passes through both.
     let folder = tempfile::tempdir().unwrap();
     let said = folder.path().join("said");
     let script = r#"echo 1/2 >&3; echo "$$ $PROGRUN_SOCK" >"$2"; read -r _ <"$1""#;
@@ -244,7 +244,7 @@ fn nothing_that_progrun_has_open_is_open_in_the_command_or_in_an_inner_progrun()
     let (innermost, socket) = text.trim().split_once(' ').unwrap();
     let innermost = Pid::from_raw(innermost.parse().unwrap()).unwrap();
 
-    // Somebody who is connected.
+    // A client of the inner socket.
     let before = count(&own_ends(inner), "socket:");
     let _connection = UnixStream::connect(socket).unwrap();
     until(|| count(&own_ends(inner), "socket:") > before);
@@ -255,7 +255,7 @@ fn nothing_that_progrun_has_open_is_open_in_the_command_or_in_an_inner_progrun()
         assert!(count(&own, "socket:") >= 1, "{own:?}");
     }
     assert_kept_from(outer.pid(), &[inner, innermost]);
-    // The outer channel, and the outer pipe of `ZIG_PROGRESS`: the command gets the inner ones in their places.
+    // The outer channel and the outer pipe of `ZIG_PROGRESS`: the command gets the inner ones in their places.
     assert_kept_from(inner, &[innermost]);
     gate.open();
     assert_eq!(outer.finish().status.code(), Some(0));

@@ -1,7 +1,8 @@
-//! Keeps the tables of `docs/process-control.md` as they were measured.
+//! Keeps the tables of `docs/process-control.md` as measured.
 //!
-//! `PROGRUN_PRINT_MATRIX=1 cargo test --test suite matrix::page` measures everything, the peers too, prints the tables, and writes
-//! them into the page. Otherwise only the columns of progrun are compared.
+//! `PROGRUN_PRINT_MATRIX=1 cargo test --test suite matrix::page` measures everything, the peers too, and writes the
+//! tables into the page (and to stdout, which `-- --nocapture` shows). Otherwise only the columns of progrun are
+//! compared.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,7 +19,7 @@ const END: &str = "<!-- measured: end -->\n";
 
 const PEERS: [Wrapper; 3] = [Wrapper::Timeout, Wrapper::Parallel, Wrapper::Script];
 
-/// The tables of the page; whether the peers are in the same situation.
+/// The tables of the page, and whether the peers can be brought into the same situation.
 const TABLES: [(Phase, bool, &str); 9] = [
     (Phase::Reporting, false, "The command runs and has reported"),
     (
@@ -59,7 +60,7 @@ fn the_page_says_what_was_measured() {
     if std::env::var_os("PROGRUN_PRINT_MATRIX").is_some_and(|value| value == "1") {
         let tables = tables();
         fs::write(PAGE, [before, BEGIN, &tables, END, after].concat()).unwrap();
-        // Not through the macro, whose words libtest keeps.
+        // Not `println!`, of which clippy warns (`print_stdout`).
         std::io::stdout().write_all(tables.as_bytes()).unwrap();
         return;
     }
@@ -106,7 +107,7 @@ fn version(program: &str) -> String {
 
 /// For each signal the columns of the peers: ` INT CONT → 7 |`.
 fn cells(peers: &[Wrapper], phase: Phase) -> Vec<String> {
-    // All at once, for they mostly sleep.
+    // All at once: they mostly sleep.
     thread::scope(|scope| {
         let rows = SIGNALS.map(|(_, signal)| {
             peers
@@ -123,7 +124,7 @@ fn cells(peers: &[Wrapper], phase: Phase) -> Vec<String> {
     })
 }
 
-/// ` one | another |`: more columns of a row; nothing if there are none.
+/// ` one | another |`: further columns of a row, or nothing.
 fn columns(cells: &[impl AsRef<str>]) -> String {
     let mut columns = String::new();
     for cell in cells {

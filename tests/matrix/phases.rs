@@ -1,4 +1,4 @@
-//! The matrix, written out: one table for each phase, after sections 4.4 and 4.6 of the design.
+//! The matrix, written out: one table for each phase. `docs/process-control.md` shows the same tables.
 
 use std::fmt::Write;
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::scene::{Phase, SIGNALS, Wrapper, measure};
 use crate::support::assert_text;
 
-/// One phase, measured: a line for each signal, with what the command received, what was told, and how progrun ended.
+/// The measured table of a phase. A line for each signal: what the command received, the events, and how progrun ended.
 pub(crate) fn table(phase: Phase) -> &'static str {
     static TABLES: [OnceLock<String>; 10] = [const { OnceLock::new() }; 10];
     TABLES[phase as usize].get_or_init(|| {

@@ -1,4 +1,5 @@
-//! One cell of the matrix: a recorder under a wrapper, led into a phase, one signal, and all that followed.
+//! One cell of the matrix: a recorder under a wrapper is led into a phase and gets one signal; then everything that
+//! follows is recorded.
 //!
 //! Nothing here waits for time to pass in the hope that something has happened by then. A scene has *settled* when no
 //! process in it has run between two looks at /proc: all effects of the last action have then happened.
@@ -28,10 +29,10 @@ pub(crate) const SIGNALS: [(&str, Signal); 9] = [
     ("CONT", Signal::CONT),
 ];
 
-/// So soon after a step a second signal is the same key press.
+/// A second signal within this time after a step is the same key press.
 const SAME_PRESS: Duration = Duration::from_millis(150);
-/// GNU parallel polls, and kills in steps of 200 ms by its own clock: it never settles. Only what is printed depends on
-/// this, no test.
+/// GNU parallel polls, and kills in steps of 200 ms by its own clock: it never settles. Only the printed tables depend
+/// on this time, no test.
 const PEERS_TAKE_THEIR_TIME: Duration = Duration::from_millis(700);
 const HANGS: Duration = Duration::from_mins(5);
 
@@ -42,17 +43,17 @@ pub(crate) enum Phase {
     Reporting,
     /// The command never reported.
     Silent,
-    /// It reports, and a SIGINT has come.
+    /// The command reports, and a SIGINT has come.
     Cancelling,
-    /// It reports, and a second SIGINT has come.
+    /// The command reports, and a second SIGINT has come.
     Terminating,
     /// The command is gone; a member of its group holds stdout.
     Draining,
-    /// It reports, and a SIGINT came just now.
+    /// The command reports, and a SIGINT came just now.
     SamePress,
     /// All these signals were ignored when the wrapper started.
     Ignored,
-    /// They were blocked.
+    /// All these signals were blocked when the wrapper started.
     Blocked,
     /// The command prints reports in a format of another program.
     Printing,
@@ -64,7 +65,7 @@ impl Phase {
     }
 }
 
-/// What stands between us and the recorder.
+/// The program between this test and the recorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrapper {
     Progrun,
@@ -74,7 +75,7 @@ pub(crate) enum Wrapper {
 }
 
 impl Wrapper {
-    /// With patience for ever: only signals move it.
+    /// The wrapper's command line. Its times are endless, so that only signals move it.
     pub(crate) fn words(self) -> Vec<&'static str> {
         match self {
             Self::Progrun => vec![
@@ -92,18 +93,18 @@ impl Wrapper {
     }
 }
 
-/// What came of one signal in one phase.
+/// The effects of one signal in one phase.
 pub(crate) struct Cell {
     /// The signals that the command received, in the order in which bash runs its traps.
     pub(crate) received: String,
     /// The events.
     pub(crate) told: String,
-    /// How the wrapper ended when the command was let go.
+    /// How the wrapper ended after the gate was opened.
     pub(crate) ended: String,
 }
 
 impl Cell {
-    /// What was received, each signal once: timeout delivers some of them twice, and whether both are noticed is chance.
+    /// The received signals, each once: timeout delivers some of them twice, and bash notices both only by chance.
     pub(crate) fn received_once(&self) -> String {
         let mut names: Vec<_> = self.received.split(' ').collect();
         names.dedup();
@@ -136,7 +137,7 @@ pub(crate) fn measure(wrapper: Wrapper, phase: Phase, signal: Signal) -> Cell {
         let gone = [scene.recorder, Pid::from_child(&scene.process)].map(|pid| !is_there(pid));
         scene.signal(signal);
         if phase == Phase::SamePress && first.elapsed() >= SAME_PRESS {
-            // The machine was too busy for a double key press: once more.
+            // The machine was too busy for a double key press: try again.
             continue;
         }
         let mut cell = scene.end(&before);
@@ -159,7 +160,7 @@ struct Scene {
     folder: TempDir,
 }
 
-/// What had been recorded and told so far, in bytes.
+/// The sizes of the records and of the events so far, in bytes.
 struct Seen {
     records: usize,
     events: usize,
@@ -201,7 +202,7 @@ impl Scene {
             }
             _ => r#"exec "$@""#.to_owned(),
         };
-        // A peer has no channel; the recorder is to write its reports nevertheless.
+        // A peer opens no channel: the reports of the recorder go to /dev/null.
         let channel = if wrapper == Wrapper::Progrun {
             ""
         } else {
@@ -220,7 +221,8 @@ impl Scene {
             .stdin(Stdio::null())
             .stdout(File::create(folder.path().join("events")).unwrap())
             .stderr(Stdio::null())
-            // A group of its own in our session: there it can be stopped, wherever this test runs.
+            // SIGTSTP stops nothing in an orphaned process group. A group of its own in our session is not orphaned,
+            // wherever this test runs.
             .process_group(0)
             .spawn()
             .unwrap();
@@ -237,7 +239,7 @@ impl Scene {
         scene
     }
 
-    /// Waits until the recorder is listening, and gives its number.
+    /// Waits until the recorder is listening, and returns its pid.
     fn ready(&self) -> Pid {
         let mut pid = None;
         wait_for("the recorder", || {
@@ -250,7 +252,7 @@ impl Scene {
     }
 
     fn signal(&self, signal: Signal) {
-        // It may have ended; as we have not waited for it, its number is still its own.
+        // The wrapper may have ended; it is not reaped yet, so its pid still belongs to it.
         kill_process(Pid::from_child(&self.process), signal).unwrap();
         self.settle();
     }
@@ -272,7 +274,7 @@ impl Scene {
         let at_once = !killed && !is_there(own);
         self.gate.open();
         if self.phase.prints() {
-            // It has a report to print, and may get something for it.
+            // The recorder prints a report now, and might receive a signal for it.
             self.settle();
             self.gate.open();
         }
@@ -281,8 +283,8 @@ impl Scene {
 
         let records = self.read("records").split_off(before.records);
         let mut received: Vec<_> = records.lines().collect();
-        // The SIGCONT that goes with a signal is sent right after it; in which order bash, at its traps already, comes to
-        // the two is chance.
+        // A SIGCONT follows right after such a signal. If bash is at its traps already, it runs the two traps in either
+        // order.
         for at in 1..received.len() {
             if received[at - 1] == "CONT" && matches!(received[at], "INT" | "TERM" | "HUP" | "QUIT")
             {
@@ -290,7 +292,7 @@ impl Scene {
             }
         }
         if killed {
-            // The only one of them that is not recorded.
+            // SIGKILL is the only signal that the recorder cannot record.
             received.push("KILL");
         }
         if at_once {
@@ -310,7 +312,7 @@ impl Scene {
         }
     }
 
-    /// Waits for the end of the wrapper; no peer is waited for for ever.
+    /// Waits for the end of the wrapper. A peer that takes too long is killed.
     fn wait(&mut self) -> String {
         let start = Instant::now();
         while self.wrapper != Wrapper::Progrun && self.process.try_wait().unwrap().is_none() {
@@ -328,7 +330,7 @@ impl Scene {
         fs::read_to_string(self.folder.path().join(file)).unwrap()
     }
 
-    /// Waits until nothing more follows from what has been done.
+    /// Waits until the last action has had all its effects.
     fn settle(&self) {
         if self.wrapper != Wrapper::Progrun {
             thread::sleep(PEERS_TAKE_THEIR_TIME);
@@ -358,7 +360,7 @@ impl Drop for Scene {
 struct Task {
     number: i32,
     state: char,
-    /// How often it has left a processor: a thread that has run since then has a greater number.
+    /// How often the thread has left a processor. The number of a thread that has run in the meantime is greater.
     switches: Vec<String>,
 }
 
@@ -412,7 +414,7 @@ fn told(events: &str) -> String {
         .map(valid_event)
         .filter_map(|event| word(&event))
         .collect();
-    // One for each stream.
+    // One warning for each stream.
     told.dedup();
     told.join(", ")
 }

@@ -4,7 +4,7 @@ use super::server::serve;
 use super::work::work;
 use crate::harness::needs;
 
-/// Some large files and many small ones, of which nothing can be left out.
+/// Some large files and many small ones. They are random, so that nothing can be compressed or skipped.
 pub(super) const FILES: &str = "
     mkdir files
     for name in {1..40}; do head -c 50000 /dev/urandom >files/$name; done
@@ -58,7 +58,7 @@ fn a_bar_for_git_clone() {
         &given,
         r#"git clone --progress "file://$PWD/../given/bare.git" result"#,
     )
-    // How it is packed is up to git.
+    // git may pack the objects differently each time.
     .result("git -C result log --format=%H >log; rm -rf result/.git; mv log result")
     .compared("meter");
     assert!(seen.stderr.ends_with(", done.\n"), "{}", seen.stderr);

@@ -6,7 +6,7 @@ use crate::harness::needs;
 const FILM: &str = "
     ffmpeg -nostdin -loglevel error -f lavfi -i testsrc=duration=6:size=640x480:rate=25 -c:v mpeg4 film.avi";
 
-/// To the same bytes each time.
+/// Reproducible: the result has the same bytes each time.
 const CONVERT: &str = "
     mkdir result
     ffmpeg -nostdin -hide_banner -stats_period 0.05 OPTIONS -i ../given/film.avi \\

@@ -6,7 +6,7 @@ use super::server::serve;
 use super::work::{Work, python, work};
 use crate::harness::needs;
 
-/// Three packages of Debian's kind, and what apt has to be told in order to know no others.
+/// Three Debian packages, and a configuration with which apt knows no others.
 pub(super) const DEBIAN: &str = r#"
     mkdir -p folder state/lists/partial etc/apt.conf.d etc/preferences.d
     touch status
@@ -37,7 +37,7 @@ Acquire::Languages "none";
 Debug::NoLocking "true";
 END"#;
 
-/// With the folder of packages at the address in `../given/url`.
+/// Work with a server for the folder of packages; its address is in `../given/url`.
 fn served(given: &str, rate: &'static str, script: &str) -> Work {
     let work = work(given, script);
     let given = work.folder.path().join("given");

@@ -3,7 +3,7 @@
 use super::work::{python, work};
 use crate::harness::needs;
 
-/// What takes a packer some time.
+/// A file that takes a packer some time.
 const HARD: &str = "head -c 3000000 /dev/urandom | base64 >file";
 
 #[test]
@@ -21,7 +21,7 @@ fn a_bar_for_zstd() {
 #[test]
 fn a_bar_for_7z() {
     needs(&["7z"]);
-    // It says how far it is only now and then.
+    // 7z reports only now and then, so it gets a larger file.
     let given = "head -c 6000000 /dev/urandom | base64 >file";
     let seen = work(given, "7z a -bsp1 -mx=9 file.7z ../given/file")
         .result("7z x -oresult file.7z")

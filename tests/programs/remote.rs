@@ -12,7 +12,7 @@ use crate::support::{Lifeline, Running, Signal, progrun};
 
 const SSHD: &str = "/usr/sbin/sshd";
 
-/// An ssh server of our own; it lets in who has the key in its folder.
+/// A private ssh server. Only the key in its folder opens it.
 struct Server {
     folder: TempDir,
     port: u16,
@@ -29,7 +29,7 @@ impl Server {
             assert!(keygen.status().unwrap().success());
         }
         if rustix::process::geteuid().is_root() {
-            // Where the server locks itself in; without systemd nobody has made it.
+            // The directory that the server changes its root to. Without systemd nothing has made it.
             fs::create_dir_all("/run/sshd").unwrap();
         }
         let port = TcpListener::bind("127.0.0.1:0")
@@ -51,12 +51,12 @@ impl Server {
         let mut said = BufReader::new(sshd.stderr.take().unwrap()).lines();
         let listens = said.any(|line| line.unwrap().starts_with("Server listening"));
         assert!(listens, "sshd does not start");
-        // What else it says nobody reads, but it must not stall on it.
+        // Reads and drops the rest of the messages: on a full pipe the server would stall.
         std::thread::spawn(move || said.for_each(drop));
         Self { folder, port, sshd }
     }
 
-    /// Runs a script there under progrun, and that under a progrun here.
+    /// Runs a script under progrun at the server, and that ssh connection under a progrun here.
     fn run(&self, script: &str, ssh_options: &str) -> Running {
         let script_file = self.folder.path().join("script");
         fs::write(&script_file, script).unwrap();
@@ -106,7 +106,8 @@ fn a_run_at_the_other_end_of_ssh_is_shown_at_this_one() {
         r#"{"id":"remote-1/a","status":"failed"}"#,
     ];
     assert_eq!(reports, expected);
-    // Nothing of it is eaten, so what it printed comes as its events say it.
+    // progrun hides no output here, so the remote events arrive unchanged, with the output of the remote command in
+    // them.
     let stdout = ended.output("stdout");
     for printed in [
         r#""stream":"stdout","text":"out\n""#,

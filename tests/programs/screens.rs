@@ -1,4 +1,4 @@
-//! On a terminal: the bar itself, what is above it, and what is left in the end.
+//! On a terminal: the bar, the rows above it, and the rows that are left at the end.
 
 use super::copies::{FILES, REPOSITORY};
 use super::server::serve;
@@ -6,7 +6,7 @@ use super::work::environment;
 use crate::harness::needs;
 use crate::pty::{End, Terminal, terminal};
 
-/// Runs a script on a terminal; its last command is the one under progrun.
+/// Runs a script on a terminal, and then `command` under progrun.
 fn shown(script: &str, command: &str) -> Terminal {
     let program = env!("CARGO_BIN_EXE_progrun");
     let script =
@@ -18,7 +18,7 @@ fn shown(script: &str, command: &str) -> Terminal {
     setup.run(&["bash", "-c", &script])
 }
 
-/// Waits for a bar that is neither empty nor full, and gives the rest of its row.
+/// Waits for a bar that is neither empty nor full.
 #[track_caller]
 fn bar(terminal: &mut Terminal) {
     terminal.until("a bar", |screen| {
@@ -27,7 +27,7 @@ fn bar(terminal: &mut Terminal) {
     });
 }
 
-/// Waits for the end of what went well, and gives the rows above the last.
+/// Waits for the end of a successful run, and returns the rows above the last one.
 #[track_caller]
 fn left(mut terminal: Terminal) -> String {
     assert_eq!(terminal.ends(), End::Status(0), "{}", terminal.screen());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-/// Serves what is in a folder until the test program ends, so many bytes a second. Gives its address.
+/// Serves the files of a folder until the test program ends, at `rate` bytes a second. Returns the server's address.
 pub(super) fn serve(folder: &Path, rate: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -14,7 +14,7 @@ pub(super) fn serve(folder: &Path, rate: &'static str) -> String {
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
             let folder = folder.clone();
-            // Whoever hangs up in the middle was interrupted.
+            // An error only means that the client hung up in the middle: it was interrupted.
             thread::spawn(move || answer(&client, &folder, rate));
         }
     });
@@ -24,7 +24,7 @@ pub(super) fn serve(folder: &Path, rate: &'static str) -> String {
 fn answer(mut client: &TcpStream, folder: &Path, rate: &str) -> io::Result<()> {
     let mut lines = BufReader::new(client).lines();
     while let Some(request) = lines.next().transpose()? {
-        // What else is asked for is not looked at.
+        // The headers of a request do not matter.
         for header in lines.by_ref() {
             if header?.is_empty() {
                 break;

@@ -1,6 +1,6 @@
-//! Ctrl-C in the middle of real work: the program ends as it does without progrun, and never of a SIGPIPE of ours.
+//! Ctrl-C in the middle of real work: the program ends as it does without progrun, and never by a SIGPIPE from progrun.
 //!
-//! No step of the ladder but the one at the next report has any time here: what comes, comes then.
+//! The timed steps of the ladder are an hour away, so only the Ctrl-C itself acts.
 
 use std::fs;
 use std::path::Path;
@@ -14,14 +14,14 @@ use super::work::environment;
 use crate::harness::needs;
 use crate::support::{Ended, Signal, progrun, text};
 
-/// A folder in which a script has made what there is before.
+/// A folder that a script has prepared.
 fn given(script: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), script);
     folder
 }
 
-/// Does something there without progrun; gives what it printed.
+/// Runs a script there without progrun, and returns its output.
 #[track_caller]
 fn run(folder: &Path, script: &str) -> String {
     let output = Command::new("bash")
@@ -34,7 +34,7 @@ fn run(folder: &Path, script: &str) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
-/// Starts it there, and interrupts it as soon as a report is as `is_so` says.
+/// Starts a script there under progrun, and interrupts it at the first report that `is_so`.
 #[track_caller]
 fn interrupted(folder: &Path, from: &str, script: &str, is_so: impl Fn(&Value) -> bool) -> Ended {
     let script = format!("exec {script}");
@@ -60,7 +60,7 @@ fn interrupted(folder: &Path, from: &str, script: &str, is_so: impl Fn(&Value) -
     ended
 }
 
-/// For a program that is one process: several tell of the pipes between them, as rsync does.
+/// For a program of one process. Several processes, as in rsync, complain about the pipes between them.
 #[track_caller]
 fn assert_no_broken_pipe(ended: &Ended) {
     let printed = ended.output("stdout") + &ended.output("stderr");
@@ -125,7 +125,7 @@ fn restic_takes_its_lock_away_and_its_repository_is_whole() {
 #[test]
 fn borg_takes_its_lock_away_and_its_repository_is_whole() {
     needs(&["borg"]);
-    // So much that it is not done before, and of which no byte is seen twice.
+    // Enough that borg is still at work when the signal comes, and no byte of it can be deduplicated.
     let folder = given(&format!(
         "{FILES}\nhead -c 30000000 /dev/urandom | base64 >files/z; borg init --encryption none repository"
     ));
@@ -147,8 +147,8 @@ fn borg_takes_its_lock_away_and_its_repository_is_whole() {
 fn a_writer_of_dpkgs_kind_ends_at_a_package_that_is_done() {
     let folder = given("");
     let path = folder.path().join("writer");
-    // Half a package is a broken system: the signal is heard between two of them. Any report may be the one at which it
-    // comes, and those after it are written, too.
+    // Half a package is a broken system, so the writer ends between two packages. The signal may come at any report,
+    // and the writer must be able to write those after it, too.
     let writer = "
         trap stop=1 INT
         for package in $(seq 1000000); do

@@ -1,7 +1,7 @@
-//! A piece of work, done by a program alone and under progrun, and what there is to compare.
+//! A piece of work, done by a program alone and under progrun, and the comparison of the two.
 //!
-//! Knows no program. Scripts are for bash; they run in an empty folder, which is `HOME`, too, and find what both runs are
-//! given in `../given`. What is to be the same in the end they leave in `result`.
+//! Knows no program. Scripts are for bash. They run in an empty folder, which is also `HOME`, and find the input of
+//! both runs in `../given`. They leave in `result` the files that must be the same in the end.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,22 +13,22 @@ use tempfile::TempDir;
 
 use crate::support::{progrun, text, valid_event};
 
-/// Keeps what the program writes on each stream, and hands it on. Its status is the program's.
+/// Runs the script `$1`, copies each of its streams to a file, and passes it on. Ends with the script's status.
 const OWN: &str = r#"
 set -o pipefail
 { bash -e -c "$1" 2>&1 1>&4 4>&- | tee own.stderr >&2 4>&-; } 4>&1 | tee own.stdout
 "#;
 
-/// The Python that has what is tested of `PyPI`.
+/// The Python that has the tested packages from `PyPI`.
 pub(super) fn python() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python3");
     path.into_os_string().into_string().unwrap()
 }
 
-/// What every program is told about the world.
+/// The environment of every program.
 pub(super) fn environment(home: &Path) -> Vec<(&'static str, OsString)> {
     let mut path = std::env::var_os("PATH").unwrap();
-    // Where a user who is not root does not look, but dpkg and e2fsck want to be found.
+    // The PATH of a user who is not root lacks these folders, but dpkg and e2fsck need them.
     path.push(":/usr/sbin:/sbin");
     vec![
         ("HOME", home.into()),
@@ -52,7 +52,7 @@ pub(super) struct Work {
     status: i32,
 }
 
-/// Work of which `given` makes in `../given` what there is before it.
+/// The script `given` prepares the folder `../given`; `script` is the work.
 pub(super) fn work(given: &str, script: &str) -> Work {
     let folder = tempfile::tempdir().unwrap();
     let work = Work {
@@ -67,19 +67,19 @@ pub(super) fn work(given: &str, script: &str) -> Work {
 }
 
 impl Work {
-    /// What makes `result` of what the program left, after it.
+    /// The script that makes `result` after the work.
     pub(super) fn result(mut self, script: &str) -> Self {
         script.clone_into(&mut self.result);
         self
     }
 
-    /// How it ends; 0 if not said.
+    /// The expected exit status; 0 by default.
     pub(super) fn status(mut self, status: i32) -> Self {
         self.status = status;
         self
     }
 
-    /// Does it under progrun and alone, and compares all but the progress.
+    /// Does the work under progrun and alone, and compares everything but the progress.
     #[track_caller]
     pub(super) fn compared(self, from: &str) -> Seen {
         let under = self.new_folder("under");
@@ -92,7 +92,7 @@ impl Work {
             run = run.variable(name, value.to_str().unwrap());
         }
         let run = run.output();
-        // What was begun before, such as a cache, makes the second one only faster.
+        // A cache that the first run has left only makes the second one faster.
         let open_channel = format!("exec 3>/dev/null\n{OWN}");
         self.new_folder("alone");
         let alone = self.bash("alone", &open_channel, &[&self.script]);
@@ -151,7 +151,7 @@ impl Work {
     }
 }
 
-/// What was seen of a run.
+/// What the run under progrun reported and printed.
 pub(super) struct Seen {
     events: Vec<Value>,
     pub(super) stdout: String,
@@ -159,7 +159,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// That there was progress, all of it in this format. Gives what was reported.
+    /// Checks that there was progress, all of it in this format. Returns the reports.
     #[track_caller]
     pub(super) fn reports(&self, source: &str) -> Vec<&Value> {
         let progress = self.events.iter();
@@ -176,7 +176,7 @@ impl Seen {
         infos
     }
 
-    /// That a bar rose, the task's or a part's. Gives where it stood at last, in percent.
+    /// Checks that the bar of the task or of a part rose. Returns its last position, in percent.
     #[track_caller]
     pub(super) fn rises(&self, source: &str, part: Option<&str>) -> String {
         let reports = self.reports(source).into_iter();
@@ -190,7 +190,7 @@ impl Seen {
     }
 }
 
-/// How far it is, in percent.
+/// The percentage of a report.
 fn share(info: &Value) -> Option<f64> {
     let number = |field: &str| info[field].as_f64();
     let fraction = || Some(number("progress")? / number("total")? * 100.0);

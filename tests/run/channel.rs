@@ -1,4 +1,4 @@
-//! The descriptor on which a command reports, and what else it finds at its start.
+//! The descriptor on which a command reports, and everything else that the command finds at its start.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -91,8 +91,8 @@ fn descriptors(pid: impl std::fmt::Display) -> BTreeSet<String> {
         .collect()
 }
 
-/// A set of signals in /proc, such as `SigIgn: 0000000000001000`. Only the classic signals: two of the others belong to
-/// the C library, which does with them what it likes.
+/// A set of signals in /proc, such as `SigIgn: 0000000000001000`. Only the classic signals: the C library uses two of
+/// the others itself.
 fn signals(pid: impl std::fmt::Display, set: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(set));
@@ -119,7 +119,7 @@ fn the_command_gets_the_channel_and_otherwise_what_it_has_without_progrun() {
     drop(alone.stdin.take());
     alone.wait().unwrap();
 
-    // The channel, and that of ZIG_PROGRESS.
+    // The channel, and the pipe of `ZIG_PROGRESS`.
     expected.extend(["3", "39"].map(str::to_owned));
     assert_eq!(descriptors(pid), expected);
     assert_eq!(signals(pid, "SigIgn"), ignored);
@@ -198,7 +198,7 @@ fn a_bystander_that_holds_the_channel_is_not_waited_for() {
     progrun(&[&["--quiet", "--"][..], &command].concat()).status(0);
 }
 
-/// How often each of these words stands in the events of a run of many tasks: what each of them is counted by.
+/// Runs many tasks, and counts how often each of `words` is in the events.
 fn many_tasks(
     before: &[&str],
     slots: &str,
@@ -279,7 +279,7 @@ fn the_first_process_of_a_container_reaps_orphans_and_takes_no_status_from_its_c
     assert_eq!(counts, [200, 200]);
 }
 
-/// A run that says on which descriptor it reports, and what it finds on 3.
+/// A run whose command reports on which descriptor it reports, and which file is on 3.
 fn with_descriptors(before: &str) -> Running {
     let says = r#"echo "$PROGRUN_FD $(readlink /proc/self/fd/3)" >&"$PROGRUN_FD""#;
     progrun(&["--json", "--", "sh", "-c", says])
@@ -326,7 +326,7 @@ fn a_jobserver_and_the_sockets_of_a_service_are_left_alone_and_progrun_says_so()
         assert_eq!(warnings.len(), 1);
         assert_eq!(warnings[0]["message"], sentence.as_str());
     }
-    // Not open, not for us, or a file that a shell happens to have there.
+    // No reason to move: not open, for another process, or a file that a shell happens to have there.
     for before in [
         "exec 3<&- 4<&-; export MAKEFLAGS=' -j3 --jobserver-auth=3,4';",
         "exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=1;",

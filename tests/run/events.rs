@@ -1,4 +1,4 @@
-//! `--json`: which events come, in which order, and what happens when no process reads them.
+//! `--json`: which events come, in which order, and the effects of a reader that stalls.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -149,7 +149,7 @@ fn any_bytes_can_be_put_together_again() {
     assert!(pieces == bytes);
 }
 
-/// What `text` stands for in base64.
+/// The bytes that `text` encodes in base64.
 fn decoded(text: &str) -> Vec<u8> {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bytes = Vec::new();
@@ -175,12 +175,12 @@ fn a_character_that_is_cut_between_two_writes_arrives_whole() {
     assert_eq!(run.event("output")["text"], "a");
     gate.open();
     assert_eq!(run.event("output")["text"], "éb\n");
-    // What never becomes a character is not lost either.
+    // Bytes that never become a character are not lost.
     assert_eq!(run.event("output")["base64"], "ww==");
     run.finish();
 }
 
-/// A pipe that nobody reads, and that is full: whoever writes to it waits.
+/// A full pipe that no process reads: a writer blocks.
 fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
@@ -216,7 +216,7 @@ fn a_reader_that_stalls_keeps_no_ctrl_c_from_the_command() {
 fn a_reader_that_stalls_slows_a_talkative_command_and_stops_its_cancellation_not() {
     let lifeline = Lifeline::new();
     let mut path = Gate::new();
-    // Reports without end, so that in time there is no room for them anywhere.
+    // Reports without end, so that in time every buffer is full.
     let script = r#"exec 4>"$1"; echo 1/2 >&3; echo up >"$2"; while :; do echo 1/2 >&3; done"#;
     let arguments = ["sh", lifeline.path(), path.path()];
     let command = ["--json", "--grace=1h", "--", "sh", "-c", script];

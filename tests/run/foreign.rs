@@ -1,5 +1,5 @@
 //! Stopping a command that reports in a format of another program: it gets the signal at once, as without progrun, and
-//! nothing that it writes to is closed.
+//! progrun closes nothing that the command writes to.
 
 use rustix::process::kill_process;
 
@@ -8,13 +8,13 @@ use crate::support::{Gate, Running, Signal, progrun};
 /// Prints a report, and waits at the gate `$1`.
 const PRINTS: &str = r#"echo '{"message_type":"status","percent_done":0.5}'; read -r _ <"$1""#;
 
-/// The same on the channel, as dpkg does it.
+/// As [`PRINTS`], but on the channel, as dpkg does it.
 const DPKG: &str = r#"echo 'processing: install: it' >&3; read -r _ <"$1""#;
 
-/// The same with a line that it redraws.
+/// As [`PRINTS`], with a line that is redrawn.
 const METER: &str = r#"for n in 1 2 3 4; do printf "\r$n/9 w"; sleep 0.06; done; read -r _ <"$1""#;
 
-/// The same with lines that it does not redraw.
+/// As [`PRINTS`], with lines that are not redrawn.
 const LINES: &str = r#"for n in 1 2 3 4; do echo "[$n/9] cc"; sleep 0.06; done; read -r _ <"$1""#;
 
 const PATIENT: [&str; 2] = ["--grace=1h", "--kill-after=1h"];
@@ -63,7 +63,8 @@ fn asked_again_it_gets_the_harder_ones() {
     ended.died_by(Signal::INT);
 }
 
-/// Notes what it gets, and after a report and the signal for it goes on writing to `$2`, more than a pipe holds.
+/// Writes the report `$2` to descriptor `$3` until it gets SIGINT, and then more than a pipe holds. Says which signals
+/// it got.
 const GOES_ON: &str = r#"
     trap 'echo PIPE' PIPE
     trap 'interrupted=yes; echo INT' INT
@@ -106,7 +107,7 @@ fn a_channel_that_is_another_programs_is_read_to_the_end_and_never_closed() {
 
 #[test]
 fn the_descriptor_of_zig_is_never_closed_either() {
-    // That of `ZIG_PROGRESS` is no report of this shell: the one on stdout is.
+    // The shell's report is on stdout. Its bytes on the `ZIG_PROGRESS` descriptor are none.
     let gate = Gate::new();
     let script = r#"
         trap 'echo PIPE' PIPE; trap 'interrupted=yes; echo INT' INT
@@ -175,7 +176,8 @@ fn the_outer_run_that_is_cancelled_reaches_a_command_of_the_inner_one_that_print
     let options = ["--json", "--grace=1h", "--kill-after=1h", "--"];
     let mut run = progrun(&[&options[..], &inner].concat()).start();
     let inner = run.child();
-    // Not what the outer one reads itself in what passes through it.
+    // A report of the inner run has no source. The outer run also reads the output that passes through it, with a
+    // source.
     let by_the_inner = |event: serde_json::Value| {
         event["info"]["percentage"] == 50 && event["source"] == serde_json::Value::Null
     };

@@ -1,4 +1,4 @@
-//! What of other programs is in the events, and the list of what can be.
+//! Progress of other programs in the events, `--from` and `--list-formats`.
 
 use std::fs;
 

@@ -6,7 +6,7 @@ use rustix::process::Pid;
 
 use crate::support::{Ended, Gate, progrun};
 
-/// Runs a script that writes to the channel and ends with status 7, which must be ours.
+/// Runs a script that writes to the channel and ends with status 7, which progrun must pass on.
 fn run(script: &str) -> Ended {
     let script = format!("{script}; exit 7");
     let ended = progrun(&["--json", "--", "sh", "-c", &script])
@@ -26,7 +26,7 @@ fn assert_counts(ended: &Ended, reports: u64, malformed: u64) {
     assert_eq!(ended.all("malformed").len() as u64, malformed);
 }
 
-/// The one malformed line, which stands in second place between two reports.
+/// The error of the one malformed line, which is between two reports.
 #[track_caller]
 fn bad(line: &str) -> String {
     let ended = run(&format!("echo 1 >&3; {line}; echo 2 >&3"));
@@ -126,7 +126,7 @@ fn high_water_mark(pid: Pid) -> u64 {
     number.parse().unwrap()
 }
 
-/// Runs a script that floods the channel, and gives what that adds to our memory, in KiB.
+/// Runs a script that floods the channel. Returns the growth of progrun's memory, in KiB.
 fn growth(options: &[&str], flood: &str) -> u64 {
     let mut gate = Gate::new();
     let script = format!(

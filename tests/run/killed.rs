@@ -1,4 +1,4 @@
-//! What becomes of a command when progrun itself is killed.
+//! The command when progrun itself is killed.
 
 use std::fs;
 
@@ -6,12 +6,12 @@ use rustix::process::test_kill_process_group;
 
 use crate::support::{Gate, Lifeline, Running, Signal, child, progrun, until, watcher_of};
 
-/// A command whose group has next to no time once progrun is gone.
+/// A command whose group is killed 10 ms after progrun.
 fn run(command: &[&str]) -> Running {
     progrun(&[&["--json", "--kill-after=10ms", "--"][..], command].concat()).start()
 }
 
-/// One whose group has all the time there is.
+/// A command whose group is never killed.
 fn run_for_ever(command: &[&str]) -> Running {
     progrun(&[&["--json", "--kill-after=0", "--"][..], command].concat()).start()
 }
@@ -74,7 +74,7 @@ fn a_silent_group_is_killed_as_well() {
     let running = run(&["sh", "-c", script, "sh", lifeline.path(), gate.path()]);
     let progrun = running.pid();
     gate.wait();
-    // What is not heard of has a watcher a few milliseconds later.
+    // The watcher of a silent command starts a few milliseconds later.
     until(|| watcher_of(progrun).is_some());
     kill(running);
     assert_eq!(lifeline.last_words(), "");
@@ -121,7 +121,7 @@ fn the_watcher_holds_nothing_of_progruns_hears_no_signal_and_is_gone_at_the_end(
     let blocked = status
         .lines()
         .find_map(|line| line.strip_prefix("SigBlk:\t"));
-    // All but SIGKILL, SIGSTOP, and two that the C library keeps for itself.
+    // All but SIGKILL, SIGSTOP and two that the C library keeps for itself.
     assert_eq!(blocked, Some("fffffffe7ffbfeff"));
     running.signal(Signal::INT);
     running.finish();

@@ -10,11 +10,11 @@ use rustix::process::Pid;
 
 use crate::support::{Gate, Signal, progrun, state_of, text, until};
 
-/// Where nothing can be written; Linux and some others have it.
+/// A device on which every write fails with ENOSPC. Linux and some other systems have it.
 const FULL: &str = "/dev/full";
 const NO_ROOM: &str = "No space left on device (os error 28)";
 
-/// Runs `script` with the options and its stdout on a full disk, and gives what is said.
+/// Runs `script` with the options and its stdout on a full disk. Returns stderr.
 fn on_a_full_disk(options: &[&str], script: &str, status: i32) -> String {
     let command = [options, &["--", "sh", "-c", script]].concat();
     let folder = tempfile::tempdir().unwrap();
@@ -95,7 +95,7 @@ fn a_log_that_is_full_is_told_and_the_run_goes_on() {
 
 #[test]
 fn to_a_reader_who_left_nothing_is_lost() {
-    // That of the events is another matter: without it the run is stopped.
+    // Not so the reader of the events: a run without it is stopped.
     for option in ["--log=/dev/null", "--from=meter"] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);

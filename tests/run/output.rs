@@ -9,7 +9,7 @@ use rustix::process::{Pid, kill_process};
 use crate::harness::needs_that;
 use crate::support::{Gate, Signal, assert_text, progrun, state_of, text, until, valid_event};
 
-/// So much that no pipe holds it.
+/// More than a pipe holds.
 fn many_lines() -> String {
     let numbers: Vec<_> = (1..=300_000).map(|number| number.to_string()).collect();
     numbers.join("\n") + "\n"
@@ -96,7 +96,7 @@ fn output_on_failure_is_shown_after_a_failure_and_only_then() {
     assert_text(&text(&output.stdout), "1\n3\n5");
     let told = "sh: failed with exit status 7 after [..]s\n";
     let stderr = text(&output.stderr);
-    // The sentence is written while the output is.
+    // progrun writes the sentence and the output at the same time.
     let expected = if stderr.starts_with('2') {
         format!("2\n4\n{told}")
     } else {
@@ -170,7 +170,7 @@ fn whoever_still_holds_the_output_is_named_and_not_waited_for() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// Ends at once and leaves somebody behind who says something late.
+/// Ends at once and leaves a process behind that writes something late.
 const LATE: &str = r#"{ read -r _ <"$1"; echo late; } 2>/dev/null & echo early"#;
 
 #[cfg(target_os = "linux")]
@@ -182,7 +182,7 @@ fn wait_output_waits_until_nobody_holds_the_output() {
     let pid = run.child();
     run.event("output");
     until(|| state_of(pid) == 'Z');
-    // A run that begins now and does not wait is over before the gate opens; the one that waits is not.
+    // A second run without `--wait-output` starts and ends before the gate opens; the first one still waits.
     progrun(&[&["--json", "--"][..], &command].concat())
         .start()
         .finish();
@@ -225,7 +225,7 @@ fn a_slow_reader_gets_everything() {
     .start_on(writer, std::process::Stdio::null());
     gate.open();
     let mut stdout = String::new();
-    // More than may be under way waits in the child meanwhile.
+    // The output that exceeds the buffers waits in the child meanwhile.
     reader.read_to_string(&mut stdout).unwrap();
     assert!(stdout == many_lines());
     assert_eq!(run.finish().status.code(), Some(0));

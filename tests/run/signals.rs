@@ -1,4 +1,4 @@
-//! Signals that are no request to stop, and those that progrun found ignored or blocked.
+//! Signals that do not ask a command to stop, signals that progrun found ignored or blocked, and early ones.
 
 use crate::support::{Signal, progrun};
 

@@ -1,4 +1,4 @@
-//! How the command becomes a process: where its program is looked for, what it is given, and what stands in its way.
+//! How the command becomes a process: the search for its program, its arguments and environment, and the errors.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -67,7 +67,7 @@ fn a_program_without_a_name_is_not_found() {
         .status(127);
 }
 
-/// progrun with this command, started by as short a path as can be, or why the system refuses that.
+/// Runs progrun with a command of this length, by as short a path as possible. Fails if the system refuses that.
 fn with_words(folder: &Path, length: usize) -> std::io::Result<Output> {
     let (words, rest) = (length / 1000, length % 1000);
     Command::new("./p")
@@ -83,7 +83,7 @@ fn with_words(folder: &Path, length: usize) -> std::io::Result<Output> {
 fn arguments_that_are_too_long_with_the_variables_of_the_run_are_told() {
     let folder = tempfile::tempdir().unwrap();
     symlink(env!("CARGO_BIN_EXE_progrun"), folder.path().join("p")).unwrap();
-    // The longest with which progrun itself can be started.
+    // The greatest length with which progrun itself can be started.
     let (mut possible, mut impossible) = (0, 8 * 1024 * 1024);
     while impossible - possible > 1 {
         let middle = usize::midpoint(possible, impossible);
@@ -116,7 +116,7 @@ fn the_environment_passes_byte_for_byte_and_in_its_order() {
         .unwrap();
     let all = text(&output.stdout);
     let all: Vec<_> = all.split_terminator('\0').collect();
-    // std sorts what it is given.
+    // `Command` sorts the variables that it is given.
     assert_eq!(all[..4], ["A==1", "B=2\n\u{e4}", "_=", "PROGRUN_FD=3"]);
     let names = all[4..]
         .iter()

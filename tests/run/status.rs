@@ -11,7 +11,7 @@ use rustix::process::geteuid;
 use crate::harness::{needs, needs_that};
 use crate::support::{Gate, Progrun, Signal, assert_text, child, progrun, text};
 
-/// Writes a file that is there to be run.
+/// Writes a file that a test tries to run.
 fn file(folder: &Path, name: &str, content: &str, mode: u32) {
     let path = folder.join(name);
     fs::write(&path, content).unwrap();
@@ -251,7 +251,7 @@ fn what_is_asked_for_and_cannot_be_written_is_125() {
             .inside("sh", r#"exec "$@" >/dev/full"#)
             .stderr("progrun: cannot write to stdout: No space left on device (os error 28)\n")
             .status(125);
-        // Whoever reads only the beginning needs no words about it.
+        // A reader that has left has seen enough: no message.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let run = progrun(&[option]).start_on(writer, Stdio::piped()).finish();
@@ -374,7 +374,7 @@ fn a_variable_with_a_wrong_value_is_named() {
         first_line(not_unicode),
         "error: the value of PROGRUN_CHANNEL is not UTF-8"
     );
-    // What is given on the command line comes first, right or wrong.
+    // The command line takes precedence, right or wrong.
     let option = progrun(&["--fd=2", "--", "true"]).variable("PROGRUN_CHANNEL", "x");
     assert_eq!(
         first_line(option),
@@ -412,7 +412,7 @@ fn a_standard_stream_that_is_closed_is_closed_for_the_command() {
                 .inside("sh", &format!(r#"exec "$@" {closed}"#))
                 .in_folder(folder.path())
                 .status(0);
-            // The file itself is opened with the free number and moved.
+            // The shell opens the file `open` with the free number, and then moves it.
             assert_eq!(
                 fs::read_to_string(&file).unwrap(),
                 others,

@@ -13,7 +13,7 @@ use crate::support::{
     Ended, Gate, Lifeline, Running, Signal, child, pid_in, progrun, state_of, until,
 };
 
-/// A script under `progrun --json` with so much patience that only signals move the ladder.
+/// A command under `progrun --json` with so much patience that only signals move the ladder.
 fn patient(command: &[&str]) -> crate::support::Progrun {
     let options = ["--json", "--grace=1h", "--kill-after=1h", "--"];
     progrun(&[&options[..], command].concat())
@@ -181,11 +181,11 @@ fn the_fourth_request_gives_up() {
     ])
     .start();
     let pid = run.child();
-    // Somebody out of reach holds the child's stderr, so that killing is not the end of it. (Its stdout would do as well,
-    // were it not another file while the shell echoes to the channel.)
+    // This test holds the child's stderr, out of progrun's reach, so that the kill does not end the run. (The child's
+    // stdout would do as well, but is another file while the shell echoes to the channel.)
     let stderr = format!("/proc/{pid}/fd/2");
     let mut held = File::options().write(true).open(stderr).unwrap();
-    // And has always something to say: silence would be waited for only so long.
+    // It also writes without a pause: progrun would wait for a silent holder only for a limited time.
     thread::spawn(move || while held.write_all(&[b'.'; 4096]).is_ok() {});
     kill(&mut run);
     run.signal_again(Signal::INT);
@@ -242,7 +242,8 @@ fn when_kill_after_is_over_too_sigkill_follows() {
 #[test]
 fn after_ctrl_c_time_alone_sends_nothing_to_a_command_that_never_reported() {
     let mut gate = Gate::new();
-    // As in the midst of a disk: what is begun is finished. The default of --kill-after would be 5 s.
+    // A program that must not be interrupted, such as one that writes a disk. 5.5 s exceed the default of --kill-after,
+    // 5 s.
     let script = r#"trap 'echo heard' INT; echo up; until read -r _ <"$1"; do :; done; exit 7"#;
     let options = ["--json", "--grace=10ms", "--", "bash", "-c", script];
     let mut run = progrun(&[&options[..], &["bash", gate.path()]].concat()).start();
@@ -286,7 +287,7 @@ fn a_command_that_ignores_sighup_gets_it_and_lives_on() {
     run.event("output");
     run.signal(Signal::HUP);
     assert_eq!(run.event("signal")["reason"], "forwarded");
-    // What comes after it shows that no step was taken.
+    // SIGWINCH comes after it, and the command goes on: no step was taken.
     run.signal(Signal::WINCH);
     gate.open();
     let ended = run.finish();
@@ -400,12 +401,12 @@ fn two_signals_at_once_are_one_request() {
     run.signal(Signal::INT);
     let first = elapsed(&run.event("state"));
     run.signal(Signal::HUP);
-    // Shows that the one before it has been seen.
+    // Its event shows that progrun has seen the signal before it.
     run.signal(Signal::USR1);
     run.event("signal");
     gate.open();
     let ended = run.finish();
-    // A busy machine may keep the second one from progrun for so long that it counts.
+    // On a busy machine the second signal may reach progrun so late that it counts.
     let too_soon = |event: &&Value| event["signal"] == "SIGTERM" && elapsed(event) < first + 0.15;
     assert_eq!(ended.all("signal").into_iter().find(too_soon), None);
 }

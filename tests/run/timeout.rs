@@ -4,8 +4,8 @@ use std::os::unix::process::ExitStatusExt;
 
 use crate::support::{Signal, assert_text, progrun, text};
 
-/// On a busy machine a short time may be over before the command was even started, which is another story. Gives what
-/// `run` makes of the shortest time that is long enough.
+/// On a busy machine a short time may be over before the command was even started, which is another case. Returns the
+/// result of `run` with the shortest time that is long enough.
 #[track_caller]
 fn long_enough<T>(run: impl Fn(&str) -> Option<T>) -> T {
     let times = (0..12).map(|doubled| format!("--timeout={}ms", 10 << doubled));
@@ -13,7 +13,7 @@ fn long_enough<T>(run: impl Fn(&str) -> Option<T>) -> T {
     result.expect("20 s are enough")
 }
 
-/// What progrun says about a `sleep` that takes too long.
+/// The messages of progrun about a `sleep` that takes too long.
 fn told(options: &[&str], shell: &str, status: i32) -> String {
     long_enough(|timeout| {
         let command = [timeout, "--", "sleep", "1000"];
@@ -57,7 +57,8 @@ fn a_time_that_is_over_before_the_command_is_started_is_124_as_well() {
 
 #[test]
 fn a_command_that_reports_is_asked() {
-    // If the time is over before the first report, SIGTERM does nothing here, and the next write fails as well.
+    // If the time is over before the first report, progrun sends SIGTERM. It is ignored here, and the next write fails
+    // all the same.
     let command = ["--", "sh", "-c", "while :; do echo 1/2 >&3; done"];
     let ended = long_enough(|timeout| {
         let options = ["--json", timeout, "--kill-after=1h"];

@@ -1,4 +1,4 @@
-//! Readers that do not read: a run that is to stop does not wait for them; any other run does.
+//! Readers that do not read: a run that is stopping does not wait for them; any other run does.
 
 use std::fs;
 use std::io::{PipeReader, PipeWriter, Read};
@@ -9,7 +9,7 @@ use rustix::process::Pid;
 
 use crate::support::{Gate, Running, Signal, progrun, state_of, until};
 
-/// A pipe that has no room, so that whatever is printed into it is not read.
+/// A full pipe: anything written to it stays unread.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
@@ -87,7 +87,7 @@ fn a_time_limit_holds_whatever_is_read() {
         &["--log=/dev/null", "--", "yes"][..],
         &["--log=/dev/null", "--", "seq", "1000000"],
         &["--json", "--", "yes"],
-        // Over at once, but for what is not read.
+        // These end at once, except for their unread output.
         &["--log=/dev/null", "--", "echo", "hi"],
         &["--json", "--", "true"],
     ] {
@@ -100,7 +100,7 @@ fn a_time_limit_holds_whatever_is_read() {
         let (_reader, writer) = full_pipe();
         let run = progrun(&[&limits, command].concat()).start_on(writer, Stdio::piped());
         let ended = run.finish();
-        // The second where it had to be killed.
+        // 137 where the command had to be killed.
         let status = ended.status.code();
         assert!(matches!(status, Some(124 | 137)), "{command:?}: {status:?}");
     }
@@ -108,7 +108,7 @@ fn a_time_limit_holds_whatever_is_read() {
 
 #[test]
 fn a_command_that_ended_by_the_signal_is_not_called_killed_because_nobody_reads() {
-    // So long that the command is gone before.
+    // Long enough that the command is gone before it is over.
     let options = ["--log=/dev/null", "--kill-after=3"];
     let (_reader, run) = unread(&options, PRINTS);
     run.signal(Signal::TERM);
@@ -164,14 +164,14 @@ fn a_report_waits_for_a_progrun_that_takes_nothing_and_says_that_it_was_not_deli
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sock");
     let listener = UnixListener::bind(&path).unwrap();
-    // As short as a queue can be, and then full.
+    // The shortest possible queue of connections, filled by one.
     rustix::net::listen(&listener, 0).unwrap();
     let _waiting = UnixStream::connect(&path).unwrap();
     progrun(&["report", "3/10"])
         .variable("PROGRUN_SOCK", path.to_str().unwrap())
         .stderr("progrun: report: not delivered: progrun is not reading\n")
         .status(0);
-    // One that only looks whether it runs under another looks no longer than a moment.
+    // A progrun that only asks whether it runs under another one waits no longer than a moment.
     progrun(&["--", "echo", "hi"])
         .variable("PROGRUN_SOCK", path.to_str().unwrap())
         .stdout("hi\n")
@@ -203,7 +203,8 @@ fn what_is_under_way_to_a_reader_that_pauses_is_bounded_by_its_size() {
         let command = ["--quiet", "--json", "--", "bash", "-c", flood];
         let run = progrun(&command).start_on(writer, Stdio::null());
         let pid = run.pid();
-        // What is under way is at its most when nothing moves any more, for as long as a second of a processor takes here.
+        // The buffers are fullest when progrun no longer moves: it sleeps, and has used no processor time during one
+        // spin.
         let work = || {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
             let (_, rest) = stat.rsplit_once(") ").unwrap();

@@ -1,4 +1,4 @@
-//! Many commands that are gone at once: every byte of theirs arrives, however busy the machine is.
+//! Many commands that end at once: every byte of their output arrives, however busy the machine is.
 
 use std::fmt::Write;
 use std::fs;
@@ -18,7 +18,7 @@ fn lines(run: usize) -> String {
     text
 }
 
-/// Writes the file `$1` to stdout and stderr at once, and is gone.
+/// Writes the file `$1` to stdout and stderr at the same time, and ends.
 const BURST: &str = r#"cat "$1" >&2 & cat "$1"; wait"#;
 
 #[track_caller]

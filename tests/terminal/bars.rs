@@ -181,7 +181,7 @@ fn the_next_picture_after_a_resize_has_the_new_width() {
                 && rows[1].starts_with(&task)
                 && rows[2].starts_with(&part)
         });
-        // From there it can be overwritten, however the terminal has broken its lines anew.
+        // From there the bars can be overwritten, however the terminal has rewrapped its lines.
         assert_eq!(terminal.cursor(), (1, 0));
     }
 }
@@ -290,7 +290,7 @@ fn an_unknown_terminal_gets_nothing_for_its_taskbar() {
     assert!(taskbar(&terminal.bytes).is_empty());
 }
 
-/// What follows `OSC 9;4;` in each such sequence.
+/// The text after `OSC 9;4;` in each such sequence.
 fn taskbar(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let sequences = text.split("\x1b]9;4;").skip(1);

@@ -14,20 +14,21 @@ use crate::support::{Signal, watcher_of};
 const PROGRUN: &str = env!("CARGO_BIN_EXE_progrun");
 const CTRL_C: &str = "\x03";
 
-/// A text for bash under the name of such a program.
+/// Runs a text in bash, under the name of such a program.
 fn as_lftp(text: &str) -> Terminal {
     let text = format!("say() {{ echo \"$*\" >said; }}; pause() {{ read -r _ <go; }}; {text}");
     let script = r#"ln -s "$(command -v bash)" lftp; exec "$0" --name job -- ./lftp -c "$1""#;
     terminal().run(&["sh", "-c", script, PROGRUN, &text])
 }
 
-/// Waits until the command's group has a watcher. What comes before is known only if the command dies of it.
+/// Waits until the command's group has a watcher. Before that, progrun knows of a Ctrl-C only if the command dies of
+/// it.
 fn wait_for_watcher(terminal: &Terminal) {
     let progrun = Pid::from_raw(terminal.leader()).unwrap();
     eventually("watcher", || watcher_of(progrun).is_some());
 }
 
-/// A server that sends half of a file of 2 MB. Gives the file's address.
+/// A server that sends half of a file of 2 MB. Returns the file's address.
 fn half_a_file() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -42,7 +43,7 @@ fn half_a_file() -> String {
             let header = "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n";
             client.write_all(header.as_bytes()).unwrap();
             client.write_all(&vec![b'x'; 1_000_000]).unwrap();
-            // Open until it is left.
+            // Keeps the connection open until the client leaves.
             let _ = std::io::copy(&mut client, &mut std::io::sink());
         }
     });
@@ -128,7 +129,7 @@ fn what_waits_for_a_key_when_ctrl_c_comes_and_goes_on_is_not() {
     assert_eq!(terminal.hears(), "ready");
     terminal.types(CTRL_C);
     terminal.shows("again");
-    // It is looked at from time to time.
+    // progrun looks at the command from time to time; this is long enough for several looks.
     let waits = std::time::Instant::now();
     eventually("half a second", || waits.elapsed().as_millis() > 500);
     terminal.types("word\r");
@@ -184,7 +185,7 @@ fn a_sigint_to_a_command_that_has_the_terminal_is_no_ctrl_c() {
 
 #[test]
 fn a_command_that_is_lent_the_terminal_and_at_work_is_cancelled_though_it_says_that_all_is_well() {
-    // The settings that it has made keep the terminal lent.
+    // The settings that the command has made keep the terminal lent.
     let mut terminal = terminal()
         .job("trap 'exit 0' INT; say $$; stty -echo; say ready; while :; do sleep 0.01; done");
     let child: i32 = terminal.hears().parse().unwrap();

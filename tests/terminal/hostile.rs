@@ -1,21 +1,21 @@
 //! Output that is made to be expensive: its cost grows linearly with its length, and the memory for it is bounded.
 //!
-//! The cost is the processor time of the whole run, which a busy machine does not change much.
+//! The cost is the processor time of the whole run, on which a busy machine has little effect.
 
 use std::fmt::Write;
 use std::fs;
 
 use crate::pty::{End, terminal};
 
-/// Bytes of the longest output. What is quadratic takes minutes for it.
+/// Bytes of the longest output. Quadratic work on it takes minutes.
 const LONG: usize = 256 * 1024;
-/// The same for output that is written byte by byte.
+/// As [`LONG`], for output that is written byte by byte.
 const MANY: usize = 20_000;
-/// Kilobytes of progrun's memory at the most, built for tests.
+/// The most memory that progrun may use, in kilobytes, in a build for tests.
 const MEMORY: u64 = 16 * 1024;
 
-/// Runs a command on a terminal that sends `output` there by `send`. Gives the processor time of the run in seconds, and
-/// the most memory that progrun had, in kilobytes.
+/// Runs a command on a terminal that sends `output` there by `send`. Returns the processor time of the run in seconds,
+/// and the largest memory of progrun in kilobytes.
 fn cost(output: &[u8], send: &str) -> (f64, u64) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("output");
@@ -51,7 +51,7 @@ fn is_linear(what: &str, output: &[u8], send: &str) {
     let (begin, _) = cost(b"", send);
     let (quarter, _) = cost(&output[..output.len() / 4], send);
     let (whole, memory) = cost(output, send);
-    // Four times as much, or sixteen times if it were quadratic; half a second is the noise.
+    // The whole costs four times a quarter, or sixteen times if the work were quadratic; half a second is noise.
     let bound = 8.0 * (quarter - begin).max(0.0) + begin + 0.5;
     assert!(
         whole < bound,
@@ -60,7 +60,7 @@ fn is_linear(what: &str, output: &[u8], send: &str) {
     assert!(memory < MEMORY, "{what}: {memory} kB");
 }
 
-/// A piece again and again.
+/// `piece` again and again.
 fn again(piece: &str) -> Vec<u8> {
     piece.bytes().cycle().take(LONG).collect()
 }

@@ -18,7 +18,7 @@ fn start(terminal: &mut Terminal, command: &str) {
     terminal.types(&format!("clear; {command}\r"));
 }
 
-/// What the script says first: the numbers of progrun and of the child.
+/// The first words of the script: the pids of progrun and of the child.
 pub(crate) fn numbers(terminal: &mut Terminal) -> [i32; 2] {
     let numbers = terminal.hears();
     let (progrun, child) = numbers.split_once(' ').unwrap();
@@ -192,7 +192,7 @@ fn sigstop_of_progrun_while_the_terminal_is_lent_needs_one_fg() {
     eventually("lent", || terminal.foreground() == child);
     terminal.types("1\r");
     assert_eq!(terminal.hears(), "1");
-    // Not while the child reads: who is at it already is not stopped by the loss of the terminal.
+    // Not while the child reads: a process already blocked in read(2) gets no SIGTTIN when it loses the terminal.
     kill(progrun, Signal::STOP);
     terminal.shows("Stopped");
     terminal.types("clear; fg\r");
@@ -281,12 +281,12 @@ fn in_the_background_a_child_that_wants_the_terminal_stops_all_and_fg_lends() {
         start(&mut terminal, &format!("{JOB} &"));
         let both = numbers(&mut terminal);
         eventually("both are stopped", || both.into_iter().all(is_stopped));
-        // The shell may learn of it a moment later.
+        // The shell may learn of the stop a moment later.
         terminal.types("clear; while [ -n \"$(jobs -r)\" ]; do :; done; jobs -l\r");
         terminal.shows(&format!("Stopped ({why})"));
         terminal.types("clear; fg\r");
         eventually("lent", || terminal.foreground() == both[1]);
-        // stty takes over what it saw at first: the settings of a prompt.
+        // stty has kept the settings that it found: those of a prompt, where Enter is not turned into a newline.
         terminal.types("Ada\n");
         assert_eq!(terminal.hears(), "Ada");
         terminal.shows("2/3");
@@ -322,7 +322,7 @@ fn where_nobody_could_continue_us_ctrl_z_in_a_lent_terminal_changes_nothing() {
 #[test]
 fn a_child_that_waits_for_a_terminal_that_cannot_be_had_is_named() {
     let mut terminal = terminal().shell("say $PPID $$; read -r word </dev/tty; exit 5");
-    // The shell between goes away, and with it whoever could continue the job.
+    // The shell in between ends, and with it the only process that could continue the job.
     start(&mut terminal, &format!("(set -m; {JOB} & )"));
     let [progrun, child] = numbers(&mut terminal);
     terminal.shows("job: the command is waiting for the terminal, which progrun cannot give it");
@@ -355,7 +355,7 @@ fn no_clock_runs_while_somebody_has_stopped_the_child_alone() {
     terminal.shows(BAR);
     kill(child, Signal::STOP);
     eventually("it is stopped", || is_stopped(child));
-    // Longer than the timeout: what is tested is that this time does not count.
+    // Longer than the timeout: the test is that this time does not count.
     std::thread::sleep(Duration::from_millis(3500));
     kill(child, Signal::CONT);
     terminal.go();

@@ -1,4 +1,4 @@
-//! The terminal, lent to a child that wants it, and back with its settings on every way out.
+//! The terminal is lent to a child that wants it, and comes back with its settings on every way out.
 
 use std::fs;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
 const CTRL_Z: &str = "\x1a";
 const ONE_THIRD: &str = "job ━━━━╸──────────  33%  1/3  _s";
-/// A rate and what is left may follow.
+/// A rate and the time left may follow.
 const TWO_THIRDS: &str = "job ━━━━━━━━━╸─────  66%  2/3  ";
 
 #[test]
@@ -142,7 +142,7 @@ macro_rules! in_each {
     };
 }
 
-/// A script that goes on after a command whose question was answered, and which then waits.
+/// A loop around a command that asks a question and then waits. The loop would go on after the command.
 fn loop_around(command: &str) -> String {
     format!(
         r#"for turn in 1 2; do
@@ -153,7 +153,7 @@ fn loop_around(command: &str) -> String {
     )
 }
 
-/// Answers the question, and then types Ctrl-C, which the command alone gets.
+/// Answers the question, and then types Ctrl-C, which only the command gets.
 #[track_caller]
 fn assert_interrupted(shell: &str, script: &str) {
     let mut terminal = terminal().job_of(&[shell, "script"], script);
@@ -237,7 +237,7 @@ fn a_question_on_the_line_of_a_meter_takes_nothing() {
     terminal.shows("50% sure?");
     eventually("lent", || terminal.foreground() != terminal.leader());
     let sent = terminal.bytes.len();
-    // Time for what must not happen, for nothing tells of that; whatever does happen is waited for otherwise.
+    // Time for a bar that must not come: no event tells of that. Everything that does happen is waited for.
     std::thread::sleep(Duration::from_millis(200));
     terminal.types("yes\r");
     assert_eq!(terminal.hears(), "yes");
@@ -260,9 +260,9 @@ fn a_meter_of_who_reads_keys_takes_nothing() {
     assert_eq!(terminal.ends(), End::Status(0));
 }
 
-/// What has to hold after a run of a script that has the terminal with echo off when `leave` makes it end.
+/// Runs a script that has the terminal with echo off, lets `leave` end it, and checks that the terminal is as before.
 fn ends_well(options: &str, script: &str, leave: impl Fn(&mut Terminal, i32, i32), status: i32) {
-    // A shell without job control puts nothing right by itself.
+    // A shell without job control, which repairs no terminal settings by itself.
     let outer = format!(
         "trap : INT; {} {options} --name job -- sh script; echo status $?; read -r word; echo got $word",
         env!("CARGO_BIN_EXE_progrun")
@@ -297,7 +297,7 @@ fn the_terminal_and_its_settings_are_back_whatever_way_out_the_child_takes() {
     ends_well("", &script("pause; kill -SEGV $$"), go, 139);
     ends_well("", &script("pause; kill -KILL $$"), go, 137);
     let ctrl_c = |terminal: &mut Terminal, _, _| terminal.types(CTRL_C);
-    // No command is waited for: a shell that is between fork and exec may lose the signal.
+    // `read` is built into the shell. A shell between fork and exec of a command may lose the signal.
     ends_well("", &script("read -r word"), ctrl_c, 130);
     let quit = |terminal: &mut Terminal, _, _| terminal.types("\x1c");
     ends_well("", &script("ulimit -c 0; exec sleep 100"), quit, 131);
@@ -305,7 +305,7 @@ fn the_terminal_and_its_settings_are_back_whatever_way_out_the_child_takes() {
     ends_well("", &silent("exec sleep 100"), terminate, 143);
     let cooperative = |terminal: &mut Terminal, progrun, _| {
         kill(progrun, Signal::TERM);
-        // Whatever it reports from here on fails.
+        // Every report from here on fails.
         terminal.go();
     };
     ends_well(
@@ -353,7 +353,7 @@ fn bars_are_drawn_where_background_output_stops() {
     assert_eq!(terminal.ends(), End::Status(0));
 }
 
-/// bash takes a terminal that it has as stderr to be the one with the jobs, and it looks for `/dev/tty` only without one.
+/// bash takes its stderr, if that is a terminal, for the terminal of its jobs. Otherwise it opens `/dev/tty`.
 const JOBS_IN_BASH: [&str; 2] = ["--tty", "never"];
 
 #[test]
@@ -391,7 +391,7 @@ fn a_shell_that_takes_the_terminal_by_itself_leaves_it_to_us() {
     let before = terminal.settings();
     terminal.until("prompt", |screen| screen == "inner>");
     let shell = terminal.foreground();
-    // The report of its job takes the terminal back, and the end of its job is the end of that for the shell.
+    // A report of the shell's job takes the terminal back. When the job ends, the shell takes it again.
     terminal.types("sh script\r");
     terminal.hears();
     terminal.until("bar", |screen| screen.contains("33%  1/3"));
@@ -417,7 +417,8 @@ fn an_interactive_bash_that_a_script_starts_on_the_terminal_itself_has_it_with_i
     assert_bash_has_jobs(&[], ">/dev/tty 2>&1");
 }
 
-/// It takes its stderr, a terminal of ours, for the one with its jobs, and is then never stopped for wanting the real one.
+/// bash takes its stderr, a pseudo-terminal of progrun, for the terminal of its jobs, so it is never stopped for
+/// wanting the real one.
 #[test]
 fn an_interactive_bash_that_a_script_starts_beside_bars_reads_its_keys() {
     let mut terminal = terminal().env("PS1", "inner> ").job(
@@ -558,7 +559,7 @@ fn getpass_of_python_asks_without_echo() {
     assert_eq!(terminal.settings(), before);
 }
 
-/// sudo as a user who has to give a password.
+/// A sudo command that has to ask for a password.
 fn sudo_that_asks() -> &'static str {
     needs(&["sudo"]);
     if rustix::process::geteuid().is_root() {
@@ -593,7 +594,7 @@ fn sudo_asks_for_a_password_without_echo() {
 
 #[test]
 fn ssh_asks_for_a_passphrase_without_echo() {
-    // The question of ssh itself, without a server.
+    // ssh-keygen asks as ssh does, and needs no server.
     needs(&["ssh-keygen"]);
     let mut terminal = terminal().job(
         "ssh-keygen -q -t ed25519 -N secret -f key -C test; echo 1/3 >&3; pause
@@ -681,7 +682,7 @@ fn nothing_is_drawn_over_a_program_that_took_the_terminal_without_being_lent_it(
     );
     terminal.until("bar", |screen| screen == ONE_THIRD);
     terminal.go();
-    // Written in a frame, which would have had a bar below it.
+    // The line was written in a frame, which would have had a bar below it.
     terminal.until("line", |screen| screen == "mine\nline");
     terminal.go();
     terminal.until("bar again", |screen| {
@@ -699,7 +700,7 @@ fn nothing_is_drawn_over_a_pager_at_the_other_end_of_a_pipe_that_was_there_first
         "trap '' INT; echo 1/3 >&3; echo line >&2; pause",
     );
     terminal.shows("line");
-    // What is said of it comes with a frame, which would have a bar below it.
+    // The message about it comes in a frame, which would have a bar below it.
     terminal.types("\x03");
     terminal.shows("Ctrl-C again");
     terminal.go();

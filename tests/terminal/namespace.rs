@@ -1,4 +1,4 @@
-//! In a PID namespace, as in a container: the group and the session of a process from outside have no number there.
+//! In a PID namespace, as in a container: the group and the session of a process outside have no number there.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use crate::pty::{End, terminal};
 
 const CTRL_C: &str = "\x03";
 
-/// The tests in which somebody looks at who is above us.
+/// The tests in which progrun looks at the processes above it.
 const LENDING: [&str; 4] = [
     "terminal::jobs::a_nested_run_whose_terminal_a_report_of_another_took_asks_for_it_again",
     "terminal::lending::a_question_is_asked_without_bars_and_they_come_back_with_the_next_report",
@@ -15,7 +15,7 @@ const LENDING: [&str; 4] = [
     "terminal::lending::who_waits_for_a_shell_that_died_with_the_terminal_has_it_next",
 ];
 
-/// The command that runs another one in a namespace, where we may make one.
+/// The command that runs another one in a new namespace, if this user may make one.
 fn unshare() -> Vec<&'static str> {
     needs(&["unshare"]);
     let mut unshare = vec!["unshare", "--pid", "--fork", "--mount-proc"];
@@ -76,7 +76,7 @@ fn a_job_whose_group_has_no_number_is_drawn_and_cancelled_at_once_but_cannot_be_
     terminal.shows("33%  1/3");
     terminal.go();
     terminal.shows("job: the command is waiting for the terminal, which progrun cannot give it");
-    // Its next report will not come, so it is not waited for.
+    // The next report will not come, so progrun does not wait for it.
     terminal.types(CTRL_C);
     terminal.shows("job: cancelled after _s (SIGINT), 1/3");
     assert_eq!(terminal.ends(), End::Status(130));

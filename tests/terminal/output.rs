@@ -68,7 +68,8 @@ fn a_color_goes_on_after_the_bars_and_at_the_end_but_not_in_what_is_ours() {
     assert!(!terminal.was_sent("_s\n\x1b[1;31m"));
 }
 
-/// What a file may hold that is no progress of who prints it: events and reports of progrun, and a log.
+/// A file whose lines look like progress, but not of the command that prints it: events and reports of progrun, and a
+/// log.
 const FILE: &str = r#"{"event":"started","task":1,"elapsed":0.1,"name":"x"}
 {"event":"progress","task":1,"elapsed":0.2,"info":{"progress":3,"total":10}}
 {"event":"output","task":1,"elapsed":0.2,"stream":"stdout","text":"\u001b]0;title\u0007hi\n"}
@@ -87,7 +88,7 @@ fn a_file_with_lines_of_our_own_is_only_a_file() {
         let mut alone = terminal().run(&["sh", "-c", &format!("cat <<'.'\n{text}.\n")]);
         assert_eq!(alone.ends(), End::Status(0));
         let mut terminal = terminal().job(&format!("cat <<'.'\n{text}.\npause\n"));
-        // A command that is at work, of which nothing is known.
+        // The bar of a command without any known progress.
         terminal.until("spinner", |screen| screen.ends_with("\njob ⣾ _s"));
         terminal.go();
         assert_eq!(terminal.ends(), End::Status(0));

@@ -1,4 +1,4 @@
-//! Output as it was: what goes through progrun to a terminal is a terminal to the child, too.
+//! Output that passes through progrun to a terminal: the child has a terminal there, too.
 
 use std::fs;
 
@@ -169,7 +169,7 @@ fn who_asks_before_it_reads_the_real_terminal_is_answered_there() {
 
 #[test]
 fn not_a_byte_is_lost_at_a_fast_end_on_a_terminal() {
-    // 10 of one digit, 90 of two, ..., each with its end.
+    // 10 numbers of one digit, 90 of two, ..., each with its newline.
     let length = 10 * 2 + 90 * 3 + 900 * 4 + 9_000 * 5 + 20_000 * 6;
     let script = "seq 0 29999 >&2 & seq 0 29999; wait";
     for _ in 0..scaled(20, 4) {
@@ -207,7 +207,7 @@ fn a_meter_is_the_bars_message_and_a_question_after_it_is_asked_as_ever() {
     });
 }
 
-/// A program with the whole screen, which `draw` begins and `leave` ends, and which is asked for by its stdout alone.
+/// A program that takes the whole screen with `draw` and gives it up with `leave`, both written to its stdout alone.
 fn whole_screen(draw: &str, leave: &str) -> String {
     format!(
         r#"say $$; echo above; echo 1/3 >&3; pause
@@ -318,7 +318,7 @@ fn less_reads_its_keys_also_where_it_finds_a_terminal_of_ours() {
         terminal.shows("1/3");
         terminal.go();
         terminal.until("first page", |screen| screen.contains("22\n23\n"));
-        // Only when it is asked for keys they are for less.
+        // The keys go to less only once it has asked for them.
         eventually("lent", || !terminal.echoes());
         terminal.types(" ");
         terminal.until("second page", |screen| screen.contains("45\n46\n:"));
@@ -328,7 +328,7 @@ fn less_reads_its_keys_also_where_it_finds_a_terminal_of_ours() {
     }
 }
 
-/// It waits for a key on its stdin, and then reads it from its stderr.
+/// `more` waits for a key on its stdin, and then reads it from its stderr.
 #[test]
 fn more_reads_its_keys_where_it_looks_for_them() {
     needs(&["more"]);
@@ -417,7 +417,7 @@ fn keys_that_are_typed_while_a_program_is_busy_are_not_lost() {
     });
     for key in ["a", "b", "c", "d", "e", "f"] {
         terminal.types(key);
-        // Longer than such keys once waited before they were handed on, and were lost: that they wait is what is tested.
+        // Keys once waited less than this before they were passed on, and were lost. The test is that they wait.
         std::thread::sleep(std::time::Duration::from_millis(250));
     }
     terminal.go();

@@ -1,5 +1,5 @@
-//! Questions: they stay on the screen while a process waits for the answer, whatever else the command does meanwhile, and
-//! the bar is back when none does.
+//! Questions: they stay on the screen while a process waits for the answer, whatever else the command does; the bar
+//! comes back when no process waits any more.
 
 use std::thread;
 
@@ -23,7 +23,7 @@ fn a_report_of_another_process_leaves_a_question_where_it_is() {
     eventually("lent", || terminal.foreground() == child);
     terminal.go();
     assert_eq!(terminal.hears(), "reported");
-    // The answer is typed where the question stands, and the bar is back without another report.
+    // The answer appears after the question, and the bar comes back without another report.
     terminal.types("Ada");
     terminal.until("answer", |screen| screen == "name? Ada");
     assert_eq!(terminal.foreground(), child);
@@ -97,8 +97,8 @@ fn after_an_answer_the_bar_is_back_also_without_a_report_and_ctrl_c_counts() {
     assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
 }
 
-/// Runs a script on a terminal as nobody, under a shell that is root's by its setuid bit, as sudo is: of such a process
-/// /proc tells nothing. The script gets the names of what is in its folder, and `$shell`.
+/// Runs a script on a terminal as nobody, under a shell that is root's by its setuid bit, like sudo. /proc shows
+/// nothing of such a process to other users.
 fn as_nobody(script: &str) -> Terminal {
     needs(&["setpriv"]);
     needs_that(rustix::process::geteuid().is_root(), "root");
@@ -153,7 +153,8 @@ fn a_question_that_it_passes_on_keeps_the_bar_away() {
     let child: i32 = terminal.hears().parse().unwrap();
     assert_eq!(terminal.hears(), "asked");
     terminal.until("question", |screen| screen == "sure?");
-    // Longer than a terminal that no process uses is left alone: what is tested is that nothing happens.
+    // Longer than progrun leaves the terminal to a command of which no process uses it. The test is that nothing
+    // happens.
     thread::sleep(std::time::Duration::from_millis(1500));
     assert_eq!(terminal.foreground(), child);
     assert_eq!(terminal.screen(), "sure?");
@@ -162,13 +163,13 @@ fn a_question_that_it_passes_on_keeps_the_bar_away() {
     terminal.shows("job ⣾ _s");
 }
 
-/// So many rounds that a fork meets each stop, if one is sent. A few dozen show nothing, but are here in a moment.
+/// Enough rounds that a stop, if one is sent, meets a fork. The few rounds of a normal test run would hardly show it.
 fn rounds() -> usize {
     if everything() { 100 } else { 12 }
 }
 
-/// A command that in each round is given the terminal, uses it, and gives it up again while it starts processes. `round`
-/// ends with a `pause`. Fails if it comes to a stop for ever.
+/// Runs a command that in each `round` gets the terminal, uses it, and gives it up while it starts processes. Fails if
+/// the command stays stopped.
 fn assert_never_stops(before: &str, round: &str, key: &str) {
     needs(&["bash"]);
     let rounds = rounds();

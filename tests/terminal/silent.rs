@@ -1,12 +1,12 @@
-//! What is shown of a child that reports nothing.
+//! The display of a child that reports nothing.
 
 use std::fs;
 
 use crate::harness::needs;
 use crate::pty::{End, terminal};
 
-/// Moves on and on in a large file, which takes no time, until the test has `seen` that; then stands at its half until
-/// the test says `go`.
+/// Seeks in a large file, which takes no time, until the file `seen` exists. Then stays at half of it until the test
+/// says `go`.
 const READS_ONE_HALF: &str = r#"
 truncate -s 100M big.iso
 perl -e '
@@ -17,7 +17,7 @@ perl -e '
 '
 "#;
 
-/// Without the blanks that keep the columns of before.
+/// The words of the screen. Their columns may still have the width of an earlier picture.
 fn words(screen: &str) -> Vec<&str> {
     screen.split_whitespace().collect()
 }
@@ -35,7 +35,7 @@ fn a_file_that_is_read_through_is_a_bar_marked_as_an_estimate_until_it_is_closed
         words(screen).starts_with(&half)
     });
     terminal.go();
-    // What little it has used since may stand there for a second.
+    // The little processor time that it has used since may be shown for a second.
     terminal.until("no bar", |screen| words(screen) == ["job", "⣾", "_s"]);
     terminal.go();
     assert_eq!(terminal.ends(), End::Status(0));

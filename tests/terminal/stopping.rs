@@ -1,4 +1,4 @@
-//! What the keys do, and what is left of the terminal.
+//! Ctrl-C, Ctrl-S and a hang-up, and the state of the terminal afterwards.
 
 use std::fs;
 
@@ -37,7 +37,7 @@ fn ctrl_c_three_times_kills_a_child_that_ignores_everything_else() {
     terminal.shows("job ⣾");
     terminal.types(CTRL_C);
     terminal.shows("(Ctrl-C again: SIGTERM)");
-    // Sooner it would count as the same key press.
+    // A Ctrl-C that comes sooner would count as the same key press.
     terminal.spins(3);
     terminal.types(CTRL_C);
     terminal.shows("(Ctrl-C again: SIGKILL)");
@@ -86,7 +86,7 @@ fn a_terminal_that_goes_away_ends_progrun_and_its_child() {
     terminal.shows("1/3");
     terminal.hang_up();
     terminal.go();
-    // User and system time, in hundredths of a second: it waits and does not spin.
+    // User and system time of progrun, in hundredths of a second: it waits and does not spin.
     let stat = terminal.hears();
     let fields: Vec<&str> = stat.split(' ').collect();
     let time: u64 = fields[13..15]

@@ -1,4 +1,4 @@
-//! Stops that the system would have discarded without progrun, and those that it would not.
+//! Stop signals that the kernel discards in an orphaned process group, as it would without progrun, and SIGSTOP.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use crate::support::{Signal, progrun};
 
 const SIGNALS: [&str; 3] = ["TSTP", "TTIN", "TTOU"];
 
-/// Output and status of a command, by a shell in a session without a terminal.
+/// Output and status of a script, run by bash in a session without a terminal.
 fn without_terminal(script: &str) -> (String, Option<i32>) {
     let output = Command::new("setsid")
         .args(["--wait", "bash", "-c", script])
@@ -62,7 +62,7 @@ fn sigstop_is_never_discarded() {
     running.wait();
 }
 
-/// The script has job control, so that its shell could continue progrun, and still there is no terminal to be lent.
+/// The script has job control, so that its shell could continue progrun; still there is no terminal to lend.
 #[test]
 fn what_wants_a_terminal_on_a_terminal_of_ours_runs_on_where_there_is_no_other() {
     for wants in [

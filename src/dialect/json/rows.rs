@@ -167,7 +167,7 @@ pub(super) static PROGRAMS: [Program; 13] = [
     },
 ];
 
-/// borg leaves out fields that are 0. The first total is that of the first file.
+/// restic leaves out fields that are 0. Its first total is that of the first file.
 const RESTIC: &[Row] = &[
     Row {
         when: &[Is("/message_type", &["status"]), Has("/bytes_restored")],

@@ -1,5 +1,5 @@
-//! The activity of a child that has reported nothing: the processor time and the bytes that it uses, or the file that it reads
-//! through, and its last line where that is shown in no other place.
+//! The activity of a child that has reported nothing: the processor time and the bytes that it uses, or the file that
+//! it reads through, and its last line where that is shown in no other place.
 //!
 //! Responsible for keeping that and putting it into words. Knows neither where it stands nor when it is drawn.
 

@@ -1,9 +1,9 @@
-//! Takes out of what the child prints the lines that are written for machines and shown as a bar: sixty lines of JSON a
-//! second would scroll everything else away.
+//! Takes the lines that are written for machines, and that a bar shows, out of what the child prints: sixty lines of
+//! JSON a second would scroll everything else away.
 //!
-//! Which lines these are, the reader of their format has said. The filter holds such a line from its begin to its end; and as
-//! long as no bar has shown what they say, everything from the first one on, for a command that is over before that has no
-//! other screen than this. Refuses to read the lines itself.
+//! The reader of the format says which lines these are; the filter never reads a line itself. It holds such a line from
+//! its begin to its end. And until a bar has shown what the lines say, it keeps everything from the first of them on: a
+//! command that ends before a bar is drawn has nothing else to show.
 
 use std::time::Duration;
 
@@ -13,33 +13,34 @@ use super::super::sanitize::escape;
 use crate::model::verdict::{Meaning, Verdict, Verdicts};
 use crate::vt::ESCAPE;
 
-/// No longer line is held, and no more is kept: a line for machines may hold what another program printed in one piece.
+/// The most bytes of one line that are held, and the most that are kept: a line for machines may hold what another
+/// program printed in one piece.
 const LONGEST: usize = 1024 * 1024;
-/// What may stand before such a line, to erase the line that was there (EL).
+/// What may stand before such a line, to erase the text of the row (EL).
 const ERASE: &[u8] = b"\x1b[2K";
 
 /// One stream of the child.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
-    /// The line that is open, if it begins as one for machines does.
+    /// The open line, if its begin is that of a line for machines.
     held: Vec<u8>,
     /// When the held line began.
     since: Duration,
-    /// Whether what comes next belongs to a line whose begin has been let through.
+    /// The begin of the open line has been let through: its rest is, too.
     within: bool,
-    /// In which format the child reports.
+    /// The format in which the child reports.
     source: Option<&'static str>,
     bar: Bar,
     /// The first line that a bar would replace, and everything after it, until it is known whether a bar appears.
     kept: Vec<u8>,
-    /// What the lines mean that are kept.
+    /// What the kept lines mean.
     verdicts: Verdicts,
 }
 
-/// Whether what is written for machines has been shown by a bar.
+/// Whether a bar has shown what the lines for machines say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Bar {
-    /// It may be soon.
+    /// Not yet; one may soon.
     #[default]
     Soon,
     Drawn,
@@ -47,8 +48,8 @@ enum Bar {
 }
 
 impl Filter {
-    /// Lets through what is to be seen of these bytes; all of it if the child reports in no format. `verdicts` says what the
-    /// lines mean.
+    /// Lets through the part of these bytes that is for the user to see; all of them if the child reports in no format.
+    /// `verdicts` says what the lines mean.
     pub(super) fn sift(
         &mut self,
         source: Option<&'static str>,
@@ -69,7 +70,7 @@ impl Filter {
         }
     }
 
-    /// What was kept is shown by a bar from now on, or not.
+    /// Ends the keeping: if `drawn`, a bar shows what the kept lines say from now on; else they are let through.
     pub(super) fn decide(&mut self, drawn: bool, elapsed: Duration, show: &mut dyn FnMut(&[u8])) {
         self.bar = if drawn { Bar::Drawn } else { Bar::None };
         let kept = std::mem::take(&mut self.kept);
@@ -147,7 +148,8 @@ impl Filter {
         }
     }
 
-    /// Shows a complete line for what it means. Gives false if that is not to be said yet.
+    /// Shows of a complete line what its meaning asks for: nothing if a bar shows it. Gives false if it is not known
+    /// yet whether a bar does.
     fn line(
         &mut self,
         line: &[u8],
@@ -212,8 +214,8 @@ impl Filter {
     }
 }
 
-/// Whether a line is text, apart from what erases the line that was there: what else a sequence in it does to the terminal,
-/// such as a mode, would be lost with it.
+/// Whether a line is text, apart from the sequence before it that erases the row. Any other sequence may change the
+/// terminal, such as a mode, so the line is not taken out.
 fn is_text(line: &[u8]) -> bool {
     let line = line.strip_prefix(b"\r").unwrap_or(line);
     let line = line.strip_prefix(ERASE).unwrap_or(line);

@@ -24,9 +24,9 @@ use crate::protocol::Status;
 use crate::sink::Sink;
 use crate::sink::writer::Writer;
 
-/// Output of any kind, in any pieces, with any pauses between them, is all written in the end. The first two bytes say how
-/// wide the screen is, in which format the child reports, and whether the terminal's character set is UTF-8. Then a byte
-/// says what happens, and how many of the next are written.
+/// Output of any kind, in any pieces, with any pauses between them, is all written in the end. The first two bytes say
+/// how wide the screen is, in which format the child reports, and whether the terminal's character set is UTF-8. After
+/// them, each step is a byte that says what happens and how many of the bytes behind it are written.
 ///
 /// # Panics
 ///
@@ -73,8 +73,8 @@ pub fn line_buffer(data: &[u8]) {
     assert!(!output.has_something());
 }
 
-/// Lines stand on the screen in their order, each whole and once, whatever is reported meanwhile and whenever frames are
-/// drawn; and of the bars nothing stays. Each byte is a step, with its length.
+/// Lines stand on the screen in their order, each whole and once, whatever is reported meanwhile and whenever frames
+/// are drawn; and the bars leave nothing behind. Each byte is a step, with its length.
 ///
 /// # Panics
 ///
@@ -196,7 +196,7 @@ impl Job {
         self.reports.feed(line);
         self.reports.feed(b"\n");
         let mut reports = self.reports.take();
-        // Of these the bars tell in lines of their own.
+        // The bars write a line for each malformed report and each failed part; this test expects none.
         reports.first_malformed = None;
         for part in &mut reports.parts {
             if part.status == Some(Status::Failed) {

@@ -1,8 +1,8 @@
 //! Renders lines of the picture as text, with indicatif.
 //!
-//! indicatif is used as a renderer of glyphs here: its bars, its colors and its styles. When a frame is drawn, where the lines
-//! stand and how the last picture is erased is decided in `screen.rs` and `layout.rs`; so of what indicatif wants to do
-//! with a terminal, only the lines are taken. Knows no terminal.
+//! indicatif is used as a renderer of glyphs here: its bars, its colors and its styles. `screen.rs` and `layout.rs`
+//! decide when a frame is drawn, where the lines stand and how the last picture is erased; so only the lines are taken
+//! of what indicatif would write to a terminal. Knows no terminal.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use indicatif::{
 use super::super::sanitize::ascii;
 use super::layout::Line;
 
-/// Of this many steps an indicatif bar is made.
+/// The length of every indicatif bar, in steps.
 const STEPS: u64 = 10_000;
 
 /// The rows of the picture as bars of indicatif.

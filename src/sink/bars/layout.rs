@@ -1,7 +1,7 @@
 //! Puts the picture into lines of columns: label, bar or spinner, facts, message; cut to the terminal.
 //!
-//! Decides the place of each text, and which goes first when there is no room. Knows neither indicatif nor the terminal, nor
-//! when a frame is due.
+//! Decides the place of each text, and which goes first when there is no room. Knows neither indicatif nor the
+//! terminal, nor when a frame is due.
 //!
 //! A column is as wide as its widest cell was so far, or every number that gets longer, shorter or absent would shift
 //! all that follows it. Values that a part no longer reports leave blanks; a terminal that is resized begins anew.
@@ -81,8 +81,8 @@ struct Row {
 }
 
 impl Layout {
-    /// The pictures one below the other, as at most so many lines: each task, and its parts as a tree below it. No part takes
-    /// the line of a task. `elapsed` is the time of the run.
+    /// The pictures one below the other, as at most so many lines: each task, and its parts as a tree below it. No part
+    /// takes the line of a task. `elapsed` is the time of the run.
     pub(super) fn lines(
         &mut self,
         pictures: &[Picture<'_>],

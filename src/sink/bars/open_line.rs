@@ -1,5 +1,5 @@
-//! The text on the screen after the last line end: whether the child has a line open there, where that ends, and whether it ends
-//! in the middle of an escape sequence. Knows neither bars nor the output that is still on its way.
+//! The text on the screen after the last line end: whether the child has a line open there, where that ends, and
+//! whether it ends in the middle of an escape sequence. Knows neither bars nor the output that is still on its way.
 
 use std::time::Duration;
 
@@ -40,9 +40,9 @@ pub(super) struct OpenLine {
     since: Duration,
     /// When anything was written last.
     written: Duration,
-    /// Bars were below the last line: then they are below the next as well.
+    /// Bars were below the last line: so they may be below the next one at once.
     has_bars: bool,
-    /// We have ended the sequence: the rest of it is left out.
+    /// We have ended the sequence ourselves: the rest of it is left out.
     is_cut: bool,
 }
 
@@ -50,7 +50,8 @@ pub(super) struct OpenLine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
     pub(super) column: usize,
-    /// The last character, if the row is full: only when it is written does the terminal break the line before the next.
+    /// The last character, if the row is full: only when it is written does the terminal break the line before the
+    /// next.
     pub(super) last: Option<String>,
 }
 
@@ -63,7 +64,7 @@ impl OpenLine {
         self.width = width;
     }
 
-    /// Takes in bytes for the screen; gives those that are to go there.
+    /// Takes in bytes for the screen; gives those that go there.
     pub(super) fn note<'a>(&mut self, mut bytes: &'a [u8], now: Duration) -> &'a [u8] {
         if bytes.is_empty() {
             return bytes;
@@ -145,7 +146,7 @@ impl OpenLine {
         }
     }
 
-    /// The line is over, or the next text is on a line of its own.
+    /// The line ends, or the next text begins a line of its own.
     pub(super) fn end(&mut self) {
         self.column = 0;
         self.wraps = false;
@@ -169,7 +170,7 @@ impl OpenLine {
         self.is_within() && now >= self.written + REST
     }
 
-    /// We end the sequence.
+    /// The sequence is ended by us: its rest is left out from now on.
     pub(super) fn cut(&mut self) {
         self.is_cut = self.is_within();
     }
@@ -198,7 +199,7 @@ impl OpenLine {
         }
     }
 
-    /// From when on bars can be drawn below the open line; none: not at all.
+    /// The time from which bars can be drawn below the open line; none: never below this one.
     pub(super) fn bars_from(&self) -> Option<Duration> {
         if self.is_obscure {
             return None;
@@ -210,7 +211,7 @@ impl OpenLine {
         })
     }
 
-    /// There are bars below the line now; or there are none, and the next line is alone at first again.
+    /// Whether bars are below the line now. If not, the next line is alone at first again.
     pub(super) fn has_bars(&mut self, so: bool) {
         self.has_bars = so;
     }

@@ -1,7 +1,8 @@
-//! What the child printed, on its way to the screen above the bars: in which order, how much of it, and what is taken back.
+//! What the child printed, on its way to the screen above the bars: in which order, how much of it, and what is erased
+//! again.
 //!
-//! Each stream has a buffer of its own, which says what of it is done; here the two come together on one screen. Refuses to
-//! know when a frame is due, and the picture.
+//! Each stream has a buffer of its own, which says how much of the stream can be shown; here the two streams come
+//! together on one screen. Knows neither the picture nor when a frame is due.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -20,11 +21,11 @@ const REDRAWN: Duration = Duration::from_secs(1);
 /// What the child printed and is not on the screen yet.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    /// Complete lines, and what follows an open line.
+    /// What goes to the screen next: complete lines, and open lines that are shown.
     ready: Vec<u8>,
-    /// What goes to the terminal and has no place on the screen.
+    /// Sequences for the terminal that have no place on the screen.
     aside: Vec<u8>,
-    /// How many rows above the cursor's begins what is taken back first, if anything is.
+    /// What is erased first begins this many rows above the cursor's; none: nothing is erased.
     erase: Option<usize>,
     /// How many columns the screen has.
     width: usize,
@@ -71,8 +72,8 @@ impl Output {
         }
     }
 
-    /// Takes in what a stream of the child printed, which reports in the format `source` if in any. `verdicts` says what the
-    /// lines mean.
+    /// Takes in what a stream of the child printed. `source` is the format that the stream reports in, if any;
+    /// `verdicts` says what the lines mean.
     pub(super) fn add(
         &mut self,
         stream: usize,
@@ -84,7 +85,7 @@ impl Output {
         self.now = elapsed;
         let all = bytes.len();
         let mut bytes = bytes;
-        // Of a sequence that was begun when it all went to the screen as it is.
+        // The rest of a sequence whose begin is on the screen already goes there as it is.
         if self.latest == stream && !self.buffers[stream].is_within() {
             bytes = self.line.without_cut(bytes);
             let (rest, after) = bytes.split_at(self.line.rest(bytes));
@@ -102,7 +103,8 @@ impl Output {
         self.filters[stream] = filter;
     }
 
-    /// What is written for machines is shown by a bar from now on, or what came of it so far is to be seen as it is.
+    /// Ends the keeping in the filters: if `drawn`, a bar shows what the lines for machines say; else the lines
+    /// themselves are shown.
     pub(super) fn decide(&mut self, drawn: bool, elapsed: Duration) {
         self.now = elapsed;
         for stream in 0..2 {
@@ -159,7 +161,7 @@ impl Output {
         self.put(&change.done);
     }
 
-    /// Whether something is kept until it is decided.
+    /// Whether a filter keeps lines until it is known whether a bar shows them.
     pub(super) fn keeps(&self) -> bool {
         self.filters.iter().any(Filter::keeps)
     }
@@ -174,7 +176,7 @@ impl Output {
         self.has_something() || self.keeps() || within || buffers || self.filters.iter().any(holds)
     }
 
-    /// Shows this of a stream as it is.
+    /// Shows these bytes of a stream as they are.
     pub(super) fn show(&mut self, stream: usize, bytes: &[u8], elapsed: Duration) {
         self.now = elapsed;
         self.latest = stream;
@@ -186,8 +188,8 @@ impl Output {
         self.ready.extend_from_slice(bytes);
     }
 
-    /// Lines that stayed open for long are probably questions, and are shown as they are; complete ones that were not
-    /// redrawn for long are probably done.
+    /// Shows lines that stayed open for long, which are probably questions, and complete lines that were not redrawn
+    /// for long, which are probably done.
     pub(super) fn open_old_lines(&mut self, elapsed: Duration) {
         self.now = elapsed;
         if self.line.is_stuck(elapsed) {
@@ -210,7 +212,7 @@ impl Output {
         }
     }
 
-    /// Shows everything as it is now.
+    /// Shows everything that is held, kept or open, as it is now.
     pub(super) fn open_all_lines(&mut self, elapsed: Duration) {
         self.now = elapsed;
         self.decide(false, elapsed);
@@ -228,13 +230,14 @@ impl Output {
         self.filters[stream] = filter;
     }
 
-    /// Shows everything, for the child is gone. A sequence that it has begun and not ended would swallow what follows.
+    /// Shows everything, for the child is gone, and ends a sequence that it left open: that would swallow the text
+    /// after it.
     pub(super) fn end(&mut self, elapsed: Duration) {
         self.open_all_lines(elapsed);
         self.cut_sequence();
     }
 
-    /// Ends a sequence in the middle of which the screen is. What is still to come of it is left out.
+    /// Ends the sequence in the middle of which the screen is, if any. The rest of it is left out when it comes.
     pub(super) fn cut_sequence(&mut self) {
         if self.line.is_within() {
             self.ready.extend_from_slice(END_ANY);
@@ -242,7 +245,8 @@ impl Output {
         }
     }
 
-    /// Other text is about to follow what is on the screen, on a line of its own. Gives whether the last line was open.
+    /// The next text on the screen is not the child's, and begins a line of its own. Gives whether the last line was
+    /// open.
     pub(super) fn end_line(&mut self) -> bool {
         for buffer in &mut self.buffers {
             buffer.is_covered();
@@ -257,7 +261,7 @@ impl Output {
         self.line.is_open()
     }
 
-    /// From when on there is a place for bars; none: not before something else is written.
+    /// The time from which bars can be drawn; none: not before something else is written.
     pub(super) fn bars_from(&self) -> Option<Duration> {
         if self.line.is_within() {
             None
@@ -276,7 +280,7 @@ impl Output {
         })
     }
 
-    /// The next open line is to stand alone for a while, for it may be a question.
+    /// The next open line stands without bars below it for a while, for it may be a question.
     pub(super) fn expect_question(&mut self) {
         self.line.has_bars(false);
     }
@@ -286,18 +290,18 @@ impl Output {
         self.ready.len()
     }
 
-    /// What a line that is being redrawn says.
+    /// The text of a line that is being redrawn.
     pub(super) fn message(&self) -> Option<&str> {
         let other = self.buffers[1 - self.latest].message();
         self.buffers[self.latest].message().or(other)
     }
 
-    /// Whether there is something for the screen.
+    /// Whether anything goes to the screen.
     pub(super) fn has_something(&self) -> bool {
         self.erase.is_some() || !self.aside.is_empty() || !self.ready.is_empty()
     }
 
-    /// What is to be written now, where the bars were.
+    /// Gives what is to be written now, in the place of the bars.
     pub(super) fn take(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.aside);
         if let Some(rows) = self.erase.take() {

@@ -1,8 +1,9 @@
 //! The screen below which bars are drawn: gathers the bytes of a frame, so that it leaves as one write and never waits.
 //!
-//! Between frames the cursor rests where the picture begins, and the next frame overwrites it from there. A renderer that
-//! rests at the end of its picture, as indicatif does, has to count its way back up. That goes wrong as soon as a terminal is
-//! made narrower and breaks the lines that are too long now. Knows neither tasks nor the meaning of the lines.
+//! Between frames the cursor rests where the picture begins, and the next frame overwrites it from there. A renderer
+//! that rests at the end of its picture, as indicatif does, has to count its way back up. That goes wrong as soon as a
+//! terminal is made narrower and breaks the lines that are too long now. Knows neither tasks nor the meaning of the
+//! lines.
 
 use crate::flow::Permit;
 
@@ -39,8 +40,8 @@ impl Screen {
         (self.terminal.setup)().newline_returns
     }
 
-    /// Whether the terminal is ours to draw on. Being in its foreground is not enough: the server of tmux, in a session of its
-    /// own, takes the keyboard and draws without that.
+    /// Whether the terminal is ours to draw on. Being in its foreground is not enough: the server of tmux, in a session
+    /// of its own, takes the keyboard and draws without that.
     pub(super) fn is_ours(&mut self) -> bool {
         let by_lines = (self.terminal.setup)().by_lines;
         self.by_lines |= by_lines;
@@ -52,8 +53,8 @@ impl Screen {
         self.by_lines = (self.terminal.setup)().by_lines;
     }
 
-    /// Another program may have taken the keyboard before us, as `less` does at the end of a pipe: until it reads line by
-    /// line, the terminal is not ours.
+    /// Another program may have taken the keyboard before us, as `less` does at the end of a pipe: until it reads line
+    /// by line, the terminal is not ours.
     pub(super) fn expect_lines(&mut self) {
         self.by_lines = true;
     }

@@ -1,5 +1,5 @@
-//! The terminal's own progress indicator (OSC 9;4): the sequences that switch it on, move it and switch it off again. Knows
-//! neither tasks nor when a sequence is written.
+//! The terminal's own progress indicator (OSC 9;4): the sequences that switch it on, move it and switch it off again.
+//! Knows neither tasks nor when a sequence is written.
 
 use anstyle_progress::{TermProgress, supports_term_progress};
 

@@ -253,7 +253,7 @@ fn no_bar_is_drawn_in_the_middle_of_a_sequence_and_one_that_does_not_end_is_ende
         let ended = written(&mut since);
         assert!(ended.starts_with("\x18\x1b\\"), "{ended:?}");
         assert!(ended.contains("job "), "{ended:?}");
-        // The rest comes too late to be anything.
+        // The rest of the sequence comes too late, and is left out.
         print(&mut bars, other_half, at(3000));
         print(&mut bars, "\n", at(3100));
         let late = written(&mut since);
@@ -358,7 +358,7 @@ fn colors_go_on_beyond_the_bars_and_are_not_theirs() {
     ] {
         let mut alone = emulator();
         alone.process(written.as_bytes());
-        // Of the line of state nothing stays, and of the colors.
+        // Neither the line of state nor the colors stay.
         let (mut expected, _) = in_colors(&alone);
         expected[23].clear();
         for size in [1, 3, 7, 1000] {

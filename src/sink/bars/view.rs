@@ -1,4 +1,5 @@
-//! The view of one task: its picture, its output on the way to the screen, and the modes that it has on in the terminal.
+//! The view of one task: its picture, its output on the way to the screen, and the modes that it has on in the
+//! terminal.
 //!
 //! Knows neither the other tasks nor when a frame is due.
 
@@ -179,7 +180,8 @@ impl View {
         self.output.open_old_lines(at);
     }
 
-    /// The lines about parts that failed, to be told now: not before `delay`, for the child's own lines about it come first.
+    /// The lines about parts that failed, to be told now: not before `delay`, for the child's own lines about it come
+    /// first.
     pub(super) fn take_failures(&mut self, at: Duration, delay: Duration) -> Vec<String> {
         if at < self.failed + delay {
             return Vec::new();
@@ -205,8 +207,8 @@ impl View {
         }
     }
 
-    /// Writes the output that is ready, in the child's own colors; `as_is` if the terminal is the child's. Else a newline has
-    /// to return the cursor: apt switches that off in the terminal's settings, and goes on beside the bars.
+    /// Writes the output that is ready, in the child's own colors; `as_is` if the terminal is the child's. Else a
+    /// newline has to return the cursor: apt switches that off in the terminal's settings, and goes on beside the bars.
     pub(super) fn write_output(&mut self, screen: &mut Screen, as_is: bool) {
         let output = self.output.take();
         if output.is_empty() {
