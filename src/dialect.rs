@@ -150,8 +150,8 @@ pub trait Lines: Send {
 
 /// Everything that is read of one child.
 pub struct Dialects {
-    /// None before the output is read. Many a child prints nothing that is read, and the readers cost a fortieth of such a
-    /// run's own time.
+    /// None before the first bytes: many a child prints nothing that is read, and a short run should not pay for
+    /// readers.
     stdout: Option<Stream>,
     stderr: Option<Stream>,
     /// None before the channel is claimed.

@@ -1,5 +1,5 @@
-//! What is known of a run: the parts of its progress, what one read of a channel brought, and what the lines of its output
-//! mean.
+//! The state and the units of a task's progress: its parts, the batch that one read of a channel brings, the routes of
+//! its output, and the meaning of the output's lines. Knows no process and no screen.
 
 pub(crate) mod batch;
 pub(crate) mod parts;

@@ -425,7 +425,10 @@ impl Run<'_> {
             self.tell(id, What::Finished(&summary));
             self.endings.push((summary.state, ending));
             self.take_terminal_from(id);
-            let ended = self.tasks.remove(&id);
+            let mut ended = self.tasks.remove(&id);
+            if let Some(ended) = &mut ended {
+                ended.files = None;
+            }
             if is_stuck {
                 // Its worker may still run, and has the other ends of these links.
                 std::mem::forget(ended);

@@ -1,7 +1,7 @@
 //! Events as lines of JSON, both ways: the one table of names for `--json` and for what another progrun prints.
 //!
-//! The names are documented in progrun-protocol(5) and in `docs/events.schema.json`, and stay. This module knows no sink: it
-//! writes into a string, and reads one line. What becomes of an event that was read is for the caller to say.
+//! The names are documented in progrun-protocol(5) and in `docs/events.schema.json`, and stay. This module knows no
+//! sink: it writes into a string, and reads one line. The use of an event that was read is the caller's.
 
 mod base64;
 mod encoder;

@@ -66,8 +66,8 @@ pub(super) fn is_above(group: Pid) -> bool {
 /// Whether our process group is orphaned (POSIX): no parent of its members is in another group of our session. So no
 /// process could continue it, and the system discards SIGTSTP, SIGTTIN and SIGTTOU for it. Judged by our own ancestors.
 pub(super) fn is_orphaned() -> bool {
-    // The usual case where there is no terminal (cron, a service, CI), told without /proc: all above us in the session are in
-    // our group.
+    // The usual case without a terminal (cron, a service, CI), told without /proc: all our ancestors in the session are
+    // in our group.
     if groups::ours().map(Pid::as_raw_pid) == groups::session(None) {
         return true;
     }

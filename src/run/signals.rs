@@ -83,22 +83,16 @@ pub(super) fn release() {
 /// Installs the handlers: from now on signals are inputs.
 ///
 /// # Errors
-/// If no handler or no thread can be had.
+/// If the system refuses a handler.
 pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
     let wanted: Vec<_> = HANDLED
         .into_iter()
         .filter(|signal| !is_ignored(*signal))
         .collect();
     let woken = wake.clone();
-    match ctrlc::try_set_handler(move || woken.wake()) {
-        // SIGINT was ignored when progrun started. ctrlc takes that for a handler.
-        Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
-        // ctrlc would say "unexpected system error", also if `ulimit -u` refuses it a thread.
-        Err(ctrlc::Error::System(error)) => {
-            return Err(error).context("cannot start a thread for Ctrl-C");
-        }
-        Err(error) => return Err(error).context("cannot handle Ctrl-C"),
-    }
+    // An error is no harm, because signal-hook handles SIGINT below. `ulimit -u` may refuse ctrlc its thread, and the
+    // command, which runs already, must not end for that. An ignored SIGINT counts as an error, too.
+    let _ = ctrlc::try_set_handler(move || woken.wake());
     let mut signals = Vec::with_capacity(wanted.len());
     for signal in wanted {
         let came = Arc::new(AtomicBool::new(false));

@@ -55,7 +55,7 @@ pub enum Delivery {
 pub fn send(line: &[u8]) -> Delivery {
     let begun = Instant::now();
     let sent = if let Some(channel) = channel() {
-        write(&channel, line)
+        write(&channel, line, begun)
     } else {
         match socket(PATIENCE) {
             Ok(socket) => ask(socket, line, begun),
@@ -214,17 +214,16 @@ fn is_ancestors(_socket: &UnixStream) -> bool {
 }
 
 /// Writes the line at once, or waits until there is room: a pipe takes a report whole or not at all.
-fn write(channel: &OwnedFd, line: &[u8]) -> io::Result<Delivery> {
+fn write(channel: &OwnedFd, line: &[u8], begun: Instant) -> io::Result<Delivery> {
     loop {
         match rustix::io::write(channel, line) {
             Ok(_) => return Ok(Delivery::Done),
             Err(Errno::AGAIN | Errno::INTR) => {
-                let patience = Timespec {
-                    tv_sec: 5,
-                    tv_nsec: 0,
-                };
+                // Of all tries together: others that write to the same channel may take the room each time.
+                let left = PATIENCE.saturating_sub(begun.elapsed());
+                let left = Timespec::try_from(left).map_err(io::Error::other)?;
                 let mut room = [PollFd::new(channel, PollFlags::OUT)];
-                if poll(&mut room, Some(&patience)) == Ok(0) {
+                if poll(&mut room, Some(&left)) == Ok(0) {
                     return Ok(Delivery::Late);
                 }
             }

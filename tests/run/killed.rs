@@ -4,6 +4,7 @@ use std::fs;
 
 use rustix::process::test_kill_process_group;
 
+use crate::harness::needs;
 use crate::support::{Gate, Lifeline, Running, Signal, child, progrun, until, watcher_of};
 
 /// A command whose group is killed 10 ms after progrun.
@@ -82,6 +83,7 @@ fn a_silent_group_is_killed_as_well() {
 
 #[test]
 fn a_leader_that_left_its_group_is_killed_by_its_number() {
+    needs(&["perl"]);
     let lifeline = Lifeline::new();
     let script = r#"
         use POSIX;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::process::{getpgid, test_kill_process};
 use serde_json::{Value, json};
 
+use crate::harness::needs;
 use crate::support::{
     Ended, Gate, Lifeline, Running, Signal, child, pid_in, progrun, state_of, until,
 };
@@ -325,6 +326,7 @@ fn events_in_a_file_have_no_reader_that_could_go() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_command_that_left_its_group_is_killed_by_its_number() {
+    needs(&["perl"]);
     let lifeline = Lifeline::new();
     let script = r#"
         use POSIX;
