@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_been_silent_for_three_seconds_is_believed_no_longer_before_others() {
+    fn a_source_that_was_silent_for_three_seconds_is_believed_no_longer_before_others() {
         let (mut dialects, now) = (auto(), Instant::now());
         dialects.feed(Place::Stdout, OBJECT, now);
         said(&mut dialects);

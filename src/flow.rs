@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_lasts_as_long_as_its_last_clone() {
+    fn a_permit_lasts_as_long_as_its_last_clone() {
         let (credit, wakes) = account(10);
         let permit = credit.permit(10);
         let clone = permit.clone();

@@ -4,7 +4,7 @@
 use crate::support::{Gate, Lifeline, Signal, assert_text, progrun, state_of, text, until};
 
 #[test]
-fn everybody_who_holds_the_output_is_named_with_the_stream() {
+fn each_process_that_holds_the_output_is_named_with_the_stream() {
     for tty in ["--tty=never", "--tty=always"] {
         let mut gate = Gate::new();
         let log = tempfile::NamedTempFile::new().unwrap();
@@ -29,7 +29,7 @@ sh: stderr is still held open by sh ({pid}); further output is lost (use --wait-
 }
 
 #[test]
-fn whoever_holds_the_output_is_waited_for_if_that_is_wanted() {
+fn a_process_that_holds_the_output_is_waited_for_if_that_is_wanted() {
     for tty in ["--tty=never", "--tty=always"] {
         let mut gate = Gate::new();
         let holder = r#"(read -r _ <"$1"; echo late; echo late >&2) & echo $!; exit 7"#;
@@ -49,7 +49,7 @@ fn whoever_holds_the_output_is_waited_for_if_that_is_wanted() {
 }
 
 #[test]
-fn whoever_is_waited_for_gets_a_request_to_stop_and_is_waited_for_no_longer() {
+fn a_process_that_is_waited_for_gets_a_request_to_stop_and_is_waited_for_no_longer() {
     for tty in ["--tty=never", "--tty=always"] {
         let (mut gate, lifeline) = (Gate::new(), Lifeline::new());
         // A member of a pipeline can trap SIGINT, which a shell ignores in a process started by `&`. It goes on after

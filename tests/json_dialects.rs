@@ -618,7 +618,7 @@ fn only_what_is_selected_is_read() {
 }
 
 #[test]
-fn objects_of_nobody_in_the_table_are_left_to_others() {
+fn objects_of_no_program_in_the_table_are_left_to_others() {
     for line in [
         r#"{"progress":3,"total":10}"#,
         r#"{"status":"ok","id":"a"}"#,

@@ -127,7 +127,7 @@ fn three_levels_are_a_branch_of_three() {
 }
 
 #[test]
-fn an_inner_run_tells_who_cancelled_it() {
+fn an_inner_run_tells_the_reason_of_its_cancellation() {
     let folder = tempfile::tempdir().unwrap();
     let script = r#"exec 4>/dev/null; exec "$progrun" --grace=1h --json=events -- sh -c "$1""#;
     let mut run = outer(script, &[AT_WORK]).in_folder(folder.path()).start();

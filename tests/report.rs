@@ -227,7 +227,7 @@ fn a_report_that_is_none_is_told_also_without_progrun_and_ends_no_script() {
 }
 
 #[test]
-fn a_report_that_is_none_is_not_sent_but_whoever_is_cancelled_learns_it() {
+fn an_invalid_report_is_not_sent_but_a_cancelled_script_learns_of_the_request() {
     let mut gate = Gate::new();
     let script = r#""$progrun" report 1/2; "$progrun" report 120%
         read -r _ <"$1"; "$progrun" report -5% || exit 7"#;
@@ -289,7 +289,7 @@ fn without_progrun_a_report_says_nothing_and_succeeds() {
 }
 
 #[test]
-fn a_socket_that_was_left_behind_harms_nobody() {
+fn a_socket_that_was_left_behind_does_no_harm() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| {
         folder
@@ -354,7 +354,7 @@ fn a_full_channel_is_waited_for() {
 }
 
 #[test]
-fn who_became_another_user_on_the_way_reports_by_the_descriptor() {
+fn a_client_that_became_another_user_reports_by_the_descriptor() {
     needs(&["runuser"]);
     needs_that(geteuid().is_root(), "other users (as root)");
     // In /tmp, which every user can reach.
@@ -411,7 +411,7 @@ fn a_check_says_whether_it_is_cancelled_and_is_no_report() {
 }
 
 #[test]
-fn who_only_ever_checks_is_asked_and_not_interrupted() {
+fn a_command_that_only_ever_checks_is_asked_and_not_interrupted() {
     for way in BOTH_WAYS {
         let mut gate = Gate::new();
         let script = format!(
@@ -508,7 +508,7 @@ fn a_long_lived_connection_breaks_at_the_next_write_and_says_why() {
 }
 
 #[test]
-fn who_never_reported_on_either_way_is_interrupted() {
+fn a_command_that_never_reported_on_either_way_is_interrupted() {
     let gate = Gate::new();
     let (mut run, path) = waiting(&gate);
     // A connection without a report does not count.
@@ -590,7 +590,7 @@ fn garbage_on_the_socket_is_counted_and_the_run_goes_on() {
 }
 
 #[test]
-fn who_connects_and_says_nothing_does_not_hold_up_the_end() {
+fn a_client_that_connects_and_says_nothing_does_not_hold_up_the_end() {
     let mut gate = Gate::new();
     let (run, path) = waiting(&gate);
     let silent = UnixStream::connect(&path).unwrap();
@@ -906,7 +906,7 @@ print(c.recv(100))";
 }
 
 #[test]
-fn somebody_elses_process_is_refused() {
+fn a_process_of_another_user_is_refused() {
     needs(&["python3"]);
     needs_that(geteuid().is_root(), "other users (as root)");
     let mut gate = Gate::new();

@@ -174,7 +174,7 @@ fn scenario_07_a_child_that_was_there_before_confuses_nothing() {
 }
 
 #[test]
-fn scenario_09_a_stderr_that_nobody_reads_is_124_and_no_broken_pipe() {
+fn scenario_09_a_stderr_without_a_reader_is_124_and_no_broken_pipe() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let run = progrun(&[&["--timeout=0.01", "--"][..], &LONG].concat());

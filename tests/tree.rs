@@ -137,7 +137,7 @@ fn a_timeout_that_kills_reaches_the_whole_tree() {
 }
 
 #[test]
-fn a_stopped_group_ends_at_sigterm_and_nobody_of_it_is_left() {
+fn a_stopped_group_ends_at_sigterm_and_no_process_of_it_is_left() {
     let lifeline = Lifeline::new();
     let script = r#"
         exec 4>"$1"
@@ -180,7 +180,7 @@ fn a_stop_without_killing_leaves_a_daemon_alone() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_killing_touches_nobody_else() {
+fn the_killing_touches_no_other_process() {
     let (mut gate, lifeline, other) = (Gate::new(), Lifeline::new(), Lifeline::new());
     // Both start while the victim runs, one by another progrun and one by none.
     let script = "echo 1/2 >&3; sleep 1000";

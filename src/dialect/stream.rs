@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dialect_that_is_amid_something_has_the_next_line_whatever_it_is() {
+    fn a_dialect_in_the_middle_of_a_record_has_the_next_line_whatever_it_is() {
         let mut heard = Received::new();
         heard.stream = Stream::new(true, false, vec![Box::<Quote>::default()]);
         let heard = heard.feed(b"<\n10%\r20%\r30%\r40%\n>\n");

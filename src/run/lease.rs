@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_somebody_stops_is_only_shown_as_stopped() {
+    fn a_child_that_is_stopped_from_outside_is_only_shown_as_stopped() {
         let mut lease = Lease::new();
         assert_eq!(
             lease.child_stopped(A, libc::SIGSTOP, true),

@@ -323,7 +323,7 @@ impl Bars {
     /// Whether a frame is drawn together with output. The terminal of a child that writes all the time is never idle,
     /// so no tick would draw one. With output only: output stops when the terminal takes no more, so frames do not pile
     /// up. While a stop is shown, every output brings a frame.
-    fn is_due_amid_output(&self, at: Duration) -> bool {
+    fn is_due_in_the_middle_of_output(&self, at: Duration) -> bool {
         !self.hold.is_lent()
             && self.last_frame.is_some()
             && (self.is_stopping() || at >= self.pictured + BUSY)
@@ -510,7 +510,7 @@ impl Bars {
         let has_something = view.output.has_something();
         let at_once = lent || self.last_frame.is_none() || is_much;
         if at_once && has_something {
-            let is_due = self.is_due_amid_output(at);
+            let is_due = self.is_due_in_the_middle_of_output(at);
             self.clear();
             self.write_output(task);
             if is_due && self.screen.is_ours() && self.has_place(at) {

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cleared_screen_is_taken_by_who_writes_all_over_it() {
+    fn a_program_that_clears_the_screen_and_writes_all_over_it_takes_it() {
         assert_eq!(requests(&["\x1b[H\x1b[2J\x1b[3Jline\n"]), []);
         assert_eq!(requests(&["\x1b[2J\x1b[5;1Hx"]), [TerminalRequest::Take(4)]);
         assert_eq!(
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_pasted_text_marked_is_about_to_read_keys() {
+    fn a_program_that_wants_pasted_text_marked_is_about_to_read_keys() {
         assert_eq!(requests(&["\x1b[?2004h$ "]), [TerminalRequest::Keys]);
         let lines = ["\x1b[?2004h$ ", "\x1b[?2004l", "output", "\x1b[?2004h$ "];
         assert_eq!(

@@ -59,7 +59,7 @@ fn no_clock_runs_while_progrun_is_stopped() {
     assert_no_timeout(run, &mut gate);
 }
 
-/// With a terminal the clock stops: `no_clock_runs_while_somebody_has_stopped_the_child_alone` in `tests/terminal`.
+/// With a terminal the clock stops: `no_clock_runs_while_the_child_alone_is_stopped` in `tests/terminal`.
 #[test]
 fn where_there_is_no_terminal_the_clock_of_a_command_that_is_stopped_goes_on() {
     let command = [

@@ -101,7 +101,7 @@ fn a_command_that_was_terminated_is_killed_by_whatever_asks_again() {
 }
 
 #[test]
-fn whoever_holds_stdout_after_the_command_gets_the_signal_and_is_waited_for_no_longer() {
+fn a_process_that_holds_stdout_after_the_command_gets_the_signal_and_is_waited_for_no_longer() {
     assert_table(
         Phase::Draining,
         "\

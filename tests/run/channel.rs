@@ -41,7 +41,7 @@ fn the_channel_can_have_another_number() {
 }
 
 #[test]
-fn the_channel_is_in_the_environment_of_nobody_else_than_the_command() {
+fn the_channel_is_in_the_environment_of_the_command_alone() {
     let script = r#"echo "$PROGRUN_FD" >&3; echo "$PROGRUN_FD_ID""#;
     let run = progrun(&["--json", "--", "sh", "-c", script])
         .variable("PROGRUN_FD", "7")

@@ -94,7 +94,7 @@ fn a_log_that_is_full_is_told_and_the_run_goes_on() {
 }
 
 #[test]
-fn to_a_reader_who_left_nothing_is_lost() {
+fn nothing_is_lost_to_a_reader_that_left() {
     // Not so the reader of the events: a run without it is stopped.
     for option in ["--log=/dev/null", "--from=meter"] {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -108,7 +108,7 @@ fn to_a_reader_who_left_nothing_is_lost() {
 }
 
 #[test]
-fn whoever_stops_waiting_for_the_output_of_a_command_that_is_done_does_not_get_0() {
+fn a_user_who_stops_waiting_for_the_output_of_a_command_that_is_done_does_not_get_0() {
     let (_reader, writer) = std::io::pipe().unwrap();
     let script = "echo $$ >&2; exec seq 1 100000";
     let command = ["--log=/dev/null", "--", "sh", "-c", script];

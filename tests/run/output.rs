@@ -154,7 +154,7 @@ fn head_behind_progrun_ends_both() {
 }
 
 #[test]
-fn whoever_still_holds_the_output_is_named_and_not_waited_for() {
+fn a_process_that_still_holds_the_output_is_named_and_not_waited_for() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let option = format!("--log={}", log.path().display());
     let script = "sleep 1000 2>/dev/null & echo $!";
@@ -175,7 +175,7 @@ const LATE: &str = r#"{ read -r _ <"$1"; echo late; } 2>/dev/null & echo early"#
 
 #[cfg(target_os = "linux")]
 #[test]
-fn wait_output_waits_until_nobody_holds_the_output() {
+fn wait_output_waits_until_no_process_holds_the_output() {
     let mut gate = Gate::new();
     let command = ["sh", "-c", LATE, "sh", gate.path()];
     let mut run = progrun(&[&["--json", "--wait-output", "--"][..], &command].concat()).start();

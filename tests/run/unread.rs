@@ -107,7 +107,7 @@ fn a_time_limit_holds_whatever_is_read() {
 }
 
 #[test]
-fn a_command_that_ended_by_the_signal_is_not_called_killed_because_nobody_reads() {
+fn a_command_that_ended_by_the_signal_is_not_called_killed_because_no_reader_reads() {
     // Long enough that the command is gone before it is over.
     let options = ["--log=/dev/null", "--kill-after=3"];
     let (_reader, run) = unread(&options, PRINTS);

@@ -140,7 +140,7 @@ fn thousands_of_parts_cost_what_their_number_does() {
 }
 
 #[test]
-fn many_small_writes_on_a_large_page_cost_what_their_number_does() {
+fn many_small_writes_below_many_lines_cost_what_their_number_does() {
     let page = format!("{}\\033[127A", "\\n".repeat(127));
     let lines = format!(
         "i=0; while [ $i -lt 130 ]; do i=$((i + 1)); printf '%4000s\\n' x; done; printf '{page}'"

@@ -152,7 +152,7 @@ fn ctrl_z_in_vim_and_fg() {
 }
 
 #[test]
-fn a_child_that_somebody_stops_is_shown_as_stopped_until_it_goes_on() {
+fn a_child_that_is_stopped_from_outside_is_shown_as_stopped_until_it_goes_on() {
     let mut terminal = terminal().job("say $PPID $$; echo 1/3 >&3; pause");
     let [_, child] = numbers(&mut terminal);
     terminal.shows(BAR);
@@ -296,7 +296,7 @@ fn in_the_background_a_child_that_wants_the_terminal_stops_all_and_fg_lends() {
 }
 
 #[test]
-fn where_nobody_could_continue_us_ctrl_z_changes_nothing() {
+fn where_no_shell_could_continue_us_ctrl_z_changes_nothing() {
     let mut terminal = terminal().job("echo '{\"progress\": 1}' >&3; pause; exit 3");
     terminal.shows("job ⣾ 1");
     terminal.types(CTRL_Z);
@@ -306,7 +306,7 @@ fn where_nobody_could_continue_us_ctrl_z_changes_nothing() {
 }
 
 #[test]
-fn where_nobody_could_continue_us_ctrl_z_in_a_lent_terminal_changes_nothing() {
+fn where_no_shell_could_continue_us_ctrl_z_in_a_lent_terminal_changes_nothing() {
     let mut terminal =
         terminal().job("say $$; read -r name; say $name; echo 2/3 >&3; pause; exit 3");
     let child: i32 = terminal.hears().parse().unwrap();
@@ -348,7 +348,7 @@ fn no_clock_runs_while_we_are_stopped() {
 }
 
 #[test]
-fn no_clock_runs_while_somebody_has_stopped_the_child_alone() {
+fn no_clock_runs_while_the_child_alone_is_stopped() {
     let mut terminal =
         terminal().job_with(&["--timeout", "3"], "say $$; echo 1/3 >&3; pause; exit 3");
     let child: i32 = terminal.hears().parse().unwrap();

@@ -247,7 +247,7 @@ fn a_question_on_the_line_of_a_meter_takes_nothing() {
 }
 
 #[test]
-fn a_meter_of_who_reads_keys_takes_nothing() {
+fn a_meter_of_a_program_that_reads_keys_takes_nothing() {
     let mut terminal = terminal().job(
         r"say $$; stty -icanon; for n in 1 2 3 4 5; do printf '\r%s0%%\033[K' $n >&2; pause; done",
     );
@@ -357,7 +357,7 @@ fn bars_are_drawn_where_background_output_stops() {
 const JOBS_IN_BASH: [&str; 2] = ["--tty", "never"];
 
 #[test]
-fn who_waits_for_a_shell_that_died_with_the_terminal_has_it_next() {
+fn a_parent_that_waits_for_a_shell_that_died_with_the_terminal_has_it_next() {
     let mut terminal = terminal().env("PS1", "inner> ").job_with(
         &JOBS_IN_BASH,
         "say $$; echo 1/3 >&3; pause

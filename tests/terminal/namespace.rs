@@ -12,7 +12,7 @@ const LENDING: [&str; 4] = [
     "terminal::jobs::a_nested_run_whose_terminal_a_report_of_another_took_asks_for_it_again",
     "terminal::lending::a_question_is_asked_without_bars_and_they_come_back_with_the_next_report",
     "terminal::lending::a_shell_that_takes_the_terminal_by_itself_leaves_it_to_us",
-    "terminal::lending::who_waits_for_a_shell_that_died_with_the_terminal_has_it_next",
+    "terminal::lending::a_parent_that_waits_for_a_shell_that_died_with_the_terminal_has_it_next",
 ];
 
 /// The command that runs another one in a new namespace, if this user may make one.

@@ -23,7 +23,7 @@ fn the_childs_output_is_a_terminal_of_our_size_and_resized_with_it() {
 }
 
 #[test]
-fn the_output_is_a_pipe_where_that_is_wanted_or_nobody_sees_it() {
+fn the_output_is_a_pipe_where_that_is_wanted_or_it_is_not_shown() {
     let script = "[ -t 1 ] || [ -t 2 ] || say no terminal";
     for options in [
         &["--tty", "never"][..],
@@ -53,7 +53,7 @@ fn the_output_is_a_terminal_wherever_it_goes_through_us_if_that_is_wanted() {
 }
 
 #[test]
-fn output_that_nobody_sees_can_be_a_terminal_too() {
+fn output_that_is_not_shown_can_be_a_terminal_too() {
     let script = "[ -t 1 ] && [ -t 2 ] && say two terminals; echo out; echo err >&2; exit 3";
     let options = ["--quiet", "--output", "none", "--tty", "always"];
     let mut terminal = terminal().job_with(&options, script);
@@ -118,7 +118,7 @@ fn lines_of_python_come_as_they_are_printed() {
 }
 
 #[test]
-fn who_asks_the_terminal_where_the_cursor_is_gets_an_answer() {
+fn a_program_that_asks_the_terminal_where_the_cursor_is_gets_an_answer() {
     let mut terminal = terminal().job_of(
         &[
             env!("CARGO_BIN_EXE_progrun"),
@@ -139,7 +139,7 @@ fn who_asks_the_terminal_where_the_cursor_is_gets_an_answer() {
 }
 
 #[test]
-fn who_asks_before_it_reads_the_real_terminal_is_answered_there() {
+fn a_program_that_asks_before_it_reads_the_real_terminal_is_answered_there() {
     let mut terminal = terminal().job_of(
         &[
             env!("CARGO_BIN_EXE_progrun"),
@@ -181,7 +181,7 @@ fn not_a_byte_is_lost_at_a_fast_end_on_a_terminal() {
 }
 
 #[test]
-fn who_still_holds_a_terminal_of_the_child_is_named() {
+fn a_process_that_still_holds_a_terminal_of_the_child_is_named() {
     let mut terminal = terminal().job_with(&[], "(exec 2>&1; pause) & say $!; exec 2>/dev/null");
     let pid = terminal.hears();
     assert_eq!(terminal.ends(), End::Status(0));
@@ -240,7 +240,7 @@ fn a_program_that_takes_the_whole_screen_has_the_terminal_until_it_leaves() {
 }
 
 #[test]
-fn whoever_is_killed_with_the_whole_screen_leaves_the_terminal_as_it_was() {
+fn a_program_that_is_killed_with_the_whole_screen_leaves_the_terminal_as_it_was() {
     let script = "echo above; pause
         printf '\\033[?1049h\\033[2J\\033[?25l\\033[?2004h\\033[?1000;1006h\\033[31m\\033[5;1Hall mine'; pause
         kill -KILL $$";
@@ -259,7 +259,7 @@ fn whoever_is_killed_with_the_whole_screen_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn whoever_ends_well_may_have_meant_what_is_left() {
+fn a_program_that_ends_well_may_have_meant_what_is_left() {
     let mut terminal = terminal().job("printf '\\033[?25l'");
     assert_eq!(terminal.ends(), End::Status(0));
     assert!(terminal.was_sent("\x1b[?25l"));
@@ -280,7 +280,7 @@ fn a_resized_terminal_is_told_of_while_it_is_lent() {
 }
 
 #[test]
-fn a_report_does_not_take_the_screen_from_who_has_it() {
+fn a_report_does_not_take_the_screen_from_a_program_that_has_it() {
     let mut terminal = terminal().job(
         r"echo 1/3 >&3; printf '\033[?1049hmine'; pause; echo 2/3 >&3; printf ' still'; pause
            printf '\033[?1049l'; pause",

@@ -59,7 +59,7 @@ fn a_reporter_that_never_rests_leaves_a_question_where_it_is() {
 }
 
 #[test]
-fn who_waits_for_keys_among_other_things_keeps_the_terminal_if_it_gets_each_at_once() {
+fn a_program_that_waits_for_keys_among_other_things_keeps_the_terminal_if_it_gets_each_at_once() {
     needs(&["perl"]);
     let mut terminal = terminal().job(
         r#"say $$; pause; (pause; echo 2/3 >&3; say reported) & stty -icanon; perl -e '

@@ -20,7 +20,7 @@ fn without_terminal(script: &str) -> (String, Option<i32>) {
 }
 
 #[test]
-fn where_nobody_could_continue_it_a_command_cannot_stop_itself() {
+fn where_no_shell_could_continue_it_a_command_cannot_stop_itself() {
     for signal in SIGNALS {
         let script = format!("exec $progrun -q -- sh -c 'kill -{signal} $$; echo on'");
         assert_eq!(
@@ -45,7 +45,7 @@ fn nor_can_what_it_started() {
 }
 
 #[test]
-fn nor_can_it_on_a_terminal_that_belongs_to_nobody_else() {
+fn nor_can_it_on_a_terminal_that_belongs_to_no_other_process() {
     let mut terminal = terminal().job("kill -TSTP $$; say on; exit 3");
     assert_eq!(terminal.hears(), "on");
     assert_eq!(terminal.ends(), End::Status(3));
@@ -83,7 +83,7 @@ fn what_wants_a_terminal_on_a_terminal_of_ours_runs_on_where_there_is_no_other()
 }
 
 #[test]
-fn what_nobody_sees_takes_no_terminal() {
+fn output_that_is_not_shown_takes_no_terminal() {
     let mut terminal =
         terminal().shell(r"printf '\033[?1049h\033[?2004h'; stty raw <&1; sleep 0.3; exit 3");
     terminal.types(
