@@ -41,7 +41,7 @@ use crate::sink::{Display, Gone, NoReader, choose, is_on_screen};
 use crate::system::signals::Scope;
 
 use self::clock::Clock;
-use self::ending::{Losses, TIMED_OUT};
+use self::ending::{Endings, Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs, inbox};
 use self::lease::Lease;
 use self::presses::Presses;
@@ -185,7 +185,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         schedule: Schedule::new(settings.list.clone(), settings.slots),
         tasks: BTreeMap::new(),
         done: Rc::default(),
-        endings: Vec::new(),
+        endings: Endings::default(),
         lease: Lease::new(),
         terminal: TerminalPlace::default(),
         unacknowledged: BTreeSet::new(),
@@ -239,8 +239,8 @@ struct Run<'a> {
     tasks: BTreeMap<TaskId, Running>,
     /// The tasks whose futures are done.
     done: Rc<RefCell<Vec<TaskId>>>,
-    /// How the tasks ended that are over.
-    endings: Vec<(FinalState, Ending)>,
+    /// How the tasks ended so far.
+    endings: Endings,
     lease: Lease,
     terminal: TerminalPlace,
     /// The tasks whose workers have not confirmed their orders yet. Until they have, the terminal is not lent and
@@ -423,7 +423,7 @@ impl Run<'_> {
             let ending = ending::of_task(running, &summary, self.settings.preserve_status);
             let is_stuck = running.task.gave_up();
             self.tell(id, What::Finished(&summary));
-            self.endings.push((summary.state, ending));
+            self.endings.add(summary.state, ending);
             self.take_terminal_from(id);
             let mut ended = self.tasks.remove(&id);
             if let Some(ended) = &mut ended {
@@ -665,7 +665,7 @@ impl Run<'_> {
             (*id, summary, ending)
         });
         if let Some((id, summary, ending)) = last {
-            self.endings.push((summary.state, ending));
+            self.endings.add(summary.state, ending);
             if summary.state == FinalState::Failed {
                 // Hidden output may be shown now, and would be written between the bars.
                 self.tell_of_run(What::Terminal { ours: false });
@@ -686,7 +686,7 @@ impl Run<'_> {
         } else {
             self.flush();
         }
-        let (ending, mut unsaid) = self.losses.end(ending::of_list(&self.endings));
+        let (ending, mut unsaid) = self.losses.end(self.endings.of_list());
         unsaid.extend(errors);
         Outcome {
             ending,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Has a member in its group that ignores SIGTERM. Whoever lives holds the lifeline $1.
+# Has a member in its group that ignores SIGTERM. A process that lives holds the lifeline $1.
 exec 4>"$1"
 (
     trap '' TERM
