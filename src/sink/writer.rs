@@ -38,6 +38,8 @@ struct Place {
     file: File,
     /// How many sends are not written yet.
     pending: AtomicUsize,
+    /// Whether `on_gone` was called, or is being called.
+    told: AtomicBool,
     gone: AtomicBool,
     on_gone: OnGone,
 }
@@ -70,6 +72,7 @@ impl Writer {
             place: Arc::new(Place {
                 file: File::from(place),
                 pending: AtomicUsize::new(0),
+                told: AtomicBool::new(false),
                 gone: AtomicBool::new(false),
                 on_gone,
             }),
@@ -162,8 +165,11 @@ impl Place {
     }
 
     fn give_up(&self, error: &io::Error) {
-        if !self.gone.swap(true, Ordering::AcqRel) {
+        if !self.told.swap(true, Ordering::AcqRel) {
             (self.on_gone)(error);
+            // Not before it is told: `flush` waits for nothing once the place is gone, and a run that takes that for
+            // the end of all writing would end with status 0, the loss unheard.
+            self.gone.store(true, Ordering::Release);
         }
     }
 }
@@ -210,6 +216,28 @@ mod tests {
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "one two");
+    }
+
+    #[test]
+    fn a_flush_ends_after_the_loss_is_told() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let (telling, is_telling) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel();
+        let may_go_on = std::sync::Mutex::new(may_go_on);
+        let on_gone = move |_: &io::Error| {
+            telling.send(()).unwrap();
+            may_go_on.lock().unwrap().recv().unwrap();
+        };
+        let mut writer = Writer::new(writer.into(), Box::new(on_gone));
+        writer.send(b"lost".to_vec(), Vec::new());
+        is_telling.recv().unwrap();
+        let (sender, flushed) = mpsc::channel();
+        let credit = Credit::new(1, move || sender.send(()).unwrap());
+        writer.flush(credit.permit(1));
+        assert!(flushed.try_recv().is_err());
+        go_on.send(()).unwrap();
+        flushed.recv().unwrap();
     }
 
     #[test]

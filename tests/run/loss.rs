@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 use rustix::process::Pid;
 
+use crate::harness::needs_that;
 use crate::support::{Gate, Signal, progrun, state_of, text, until};
 
 /// A device on which every write fails with ENOSPC. Linux and some other systems have it.
@@ -28,9 +29,7 @@ fn on_a_full_disk(options: &[&str], script: &str, status: i32) -> String {
 
 #[test]
 fn output_that_is_lost_is_said_also_in_quiet_and_the_status_is_not_0() {
-    if !Path::new(FULL).exists() {
-        return;
-    }
+    needs_that(Path::new(FULL).exists(), FULL);
     for options in [["--from=meter"], ["--log=log"]] {
         let lost = format!("cannot write the command's stdout: {NO_ROOM}\n");
         assert_eq!(
@@ -53,9 +52,7 @@ fn output_that_is_lost_is_said_also_in_quiet_and_the_status_is_not_0() {
 
 #[test]
 fn events_that_are_lost_are_said_also_in_quiet_and_the_status_is_not_0() {
-    if !Path::new(FULL).exists() {
-        return;
-    }
+    needs_that(Path::new(FULL).exists(), FULL);
     for options in [&["--json"][..], &["--json", "--quiet"]] {
         assert_eq!(
             on_a_full_disk(options, "echo hi", 125),
@@ -72,9 +69,7 @@ fn events_that_are_lost_are_said_also_in_quiet_and_the_status_is_not_0() {
 
 #[test]
 fn a_log_that_is_full_is_told_and_the_run_goes_on() {
-    if !Path::new(FULL).exists() {
-        return;
-    }
+    needs_that(Path::new(FULL).exists(), FULL);
     let lost = format!("the log /dev/full is incomplete: {NO_ROOM}\n");
     progrun(&["--log=/dev/full", "--", "echo", "out"])
         .stdout("out\n")

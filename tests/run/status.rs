@@ -218,7 +218,9 @@ fn a_limit_of_processes_that_is_too_low_is_named_with_the_remedy() {
     // The limit does not hold for root, so root becomes another user, who has no process yet.
     needs_that(geteuid().is_root(), "root, for a user without processes");
     needs(&["setpriv"]);
-    let user = r#"exec setpriv --reuid=64123 --clear-groups bash -c "$0" bash "$@""#;
+    // One for each run of this test: two at once would share the limit.
+    let number = 200_000 + std::process::id();
+    let user = format!(r#"exec setpriv --reuid={number} --clear-groups bash -c "$0" bash "$@""#);
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = folder.path().join("progrun");
@@ -228,7 +230,7 @@ fn a_limit_of_processes_that_is_too_low_is_named_with_the_remedy() {
         let script = format!("ulimit -u {limit}; exec \"$@\"");
         let run = |command: &[&str]| {
             let mut bash = std::process::Command::new("bash");
-            let bash = bash.args(["-c", user, &script]).arg(&copy).arg("--");
+            let bash = bash.args(["-c", &user, &script]).arg(&copy).arg("--");
             bash.args(command).output().unwrap()
         };
         let output = run(&["true"]);
