@@ -5,7 +5,7 @@
 //! mean it to be; one that was blocked is unblocked. `stopping` decides what a signal asks of the run.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use signal_hook::consts::{
@@ -29,19 +29,26 @@ const HANDLED: [i32; 9] = [
 
 /// The signals that have come and were not taken yet.
 #[derive(Default)]
-pub(super) struct Signals(Vec<(i32, Arc<AtomicBool>)>);
+pub(super) struct Signals(Vec<(i32, Arc<AtomicU64>)>);
 
 impl Signals {
-    /// Takes the next signal.
+    /// Takes the signal that came first.
     pub(super) fn take(&self) -> Option<i32> {
-        let mut signals = self.0.iter();
-        let came = signals.find(|(_, came)| came.swap(false, Ordering::AcqRel));
-        came.map(|(signal, _)| *signal)
+        let (_, (signal, came)) = self.waiting().min_by_key(|(order, _)| *order)?;
+        came.store(0, Ordering::Release);
+        Some(*signal)
     }
 
     /// Whether a signal has come.
     pub(super) fn any(&self) -> bool {
-        self.0.iter().any(|(_, came)| came.load(Ordering::Acquire))
+        self.waiting().next().is_some()
+    }
+
+    /// The signals that wait, each with its place in their order.
+    fn waiting(&self) -> impl Iterator<Item = (u64, &(i32, Arc<AtomicU64>))> {
+        let orders = self.0.iter();
+        let orders = orders.map(|waiting| (waiting.1.load(Ordering::Acquire), waiting));
+        orders.filter(|(order, _)| *order != 0)
     }
 }
 
@@ -95,11 +102,27 @@ pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
     let _ = ctrlc::try_set_handler(move || woken.wake());
     let mut signals = Vec::with_capacity(wanted.len());
     for signal in wanted {
-        let came = Arc::new(AtomicBool::new(false));
+        let came = Arc::new(AtomicU64::new(0));
         // SIGINT, too: ctrlc wakes the inbox from its thread, which may run only after the end of the child.
         handle(signal, Arc::clone(&came), wake.clone()).context("cannot handle signals")?;
         signals.push((signal, came));
     }
     unblock(&HELD);
     Ok(Signals(signals))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_signals_the_one_that_came_first_is_taken_first() {
+        let came = |order| Arc::new(AtomicU64::new(order));
+        let waiting = [(SIGINT, 3), (SIGTERM, 1), (SIGHUP, 0), (SIGQUIT, 2)];
+        let signals = Signals(waiting.map(|(signal, order)| (signal, came(order))).into());
+        assert!(signals.any());
+        let taken: Vec<_> = std::iter::from_fn(|| signals.take()).collect();
+        assert_eq!(taken, [SIGTERM, SIGQUIT, SIGINT]);
+        assert!(!signals.any());
+    }
 }

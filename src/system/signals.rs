@@ -10,7 +10,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
@@ -130,13 +130,19 @@ pub(crate) fn die_by(signal: i32, scope: Scope) {
     }
 }
 
-/// Has a handler note `signal` in `came` and wake a thread.
+/// How many times a handler of ours has run.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+/// Has a handler note in `came` when `signal` came, and wake a thread. The numbers of different signals show their
+/// order. The reader writes 0 when it has taken the signal.
 ///
 /// # Errors
 /// If the system knows no such signal.
-pub(crate) fn handle(signal: i32, came: Arc<AtomicBool>, wake: Wake) -> io::Result<()> {
+pub(crate) fn handle(signal: i32, came: Arc<AtomicU64>, wake: Wake) -> io::Result<()> {
     let handler = move || {
-        came.store(true, Ordering::Release);
+        let now = RUNS.fetch_add(1, Ordering::AcqRel) + 1;
+        // One that was not taken yet keeps its place.
+        let _ = came.compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire);
         wake.wake();
     };
     // SAFETY: the handler changes an atomic and writes to a pipe, both of which are async-signal-safe, and it does not
