@@ -66,14 +66,13 @@ pub(super) fn is_above(group: Pid) -> bool {
 /// Whether our process group is orphaned (POSIX): no parent of its members is in another group of our session. So no
 /// process could continue it, and the system discards SIGTSTP, SIGTTIN and SIGTTOU for it. Judged by our own ancestors.
 pub(super) fn is_orphaned() -> bool {
-    // The usual case without a terminal (cron, a service, CI), told without /proc: all our ancestors in the session are
-    // in our group.
-    if groups::ours().map(Pid::as_raw_pid) == groups::session(None) {
-        return true;
-    }
     let mut above = getppid();
-    // Step by step: each further ancestor costs a read of /proc.
     while let Some(process) = above.filter(|above| groups::of(*above) == groups::ours()) {
+        // Our group is the first of the session, as under cron, in CI and in a service. What is above its leader is in
+        // another session, and each further ancestor would cost a read of /proc.
+        if groups::ours().map(Pid::as_raw_pid) == groups::session(None) {
+            return true;
+        }
         above = parent(process);
     }
     match above {
