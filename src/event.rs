@@ -72,7 +72,7 @@ pub(crate) enum What<'a> {
         /// The number of the process.
         pid: i32,
     },
-    /// The child said how far it is.
+    /// The child reported.
     Progress(&'a Batch),
     /// The child printed something that goes through us.
     Output {

@@ -2,7 +2,8 @@
 //!
 //! A sink never makes the run loop wait and never fails it: a place that cannot be written to is told of once and then
 //! left out. Sinks see events in one order and read no clock: each event says when it was. During a run they alone
-//! write to the terminal. Text from a child is foreign, and is made safe here.
+//! write text to the terminal; the worker of a child lends it, and sets its foreground group and settings. Text from a
+//! child is foreign, and is made safe here.
 
 mod bars;
 mod choice;

@@ -17,7 +17,7 @@ use rustix::termios::{
     tcsetwinsize,
 };
 
-use super::waiting::Place;
+use super::waiting::Tty;
 
 /// The size of the VT100, for when none of our streams has a size.
 const USUAL: Winsize = Winsize {
@@ -64,8 +64,8 @@ pub(super) fn make(lowest: i32) -> io::Result<Pty> {
 }
 
 /// The child's end as a place at which a process may wait for keys.
-pub(super) fn place(master: impl AsFd) -> Option<Place> {
-    Place::of(open_slave(master).ok()?)
+pub(super) fn place(master: impl AsFd) -> Option<Tty> {
+    Tty::of(open_slave(master).ok()?)
 }
 
 fn open_slave(master: impl AsFd) -> io::Result<OwnedFd> {

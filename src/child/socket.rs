@@ -304,7 +304,7 @@ impl<'a> Clients<'a> {
             Err(ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {
                 return;
             }
-            // No descriptor is free (EMFILE). The client stays in the queue, where `poll` would find it at once for ever.
+            // No descriptor is free (EMFILE). The client stays in the queue, where `poll` would find it again and again.
             Err(_) => {
                 self.accepts_at = Some(Instant::now() + RETRY);
                 return;

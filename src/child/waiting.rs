@@ -12,7 +12,7 @@ use rustix::process::Pid;
 
 /// A terminal that a process may wait at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Tty {
     /// The controlling terminal, under whatever name.
     Controlling,
     /// Another one: the file system of its file, and its inode there. Numbers of terminals are not enough: a container
@@ -20,7 +20,7 @@ pub(super) enum Place {
     Other(Dev, u64),
 }
 
-impl Place {
+impl Tty {
     /// The terminal that is open as `end`.
     pub(super) fn of(end: impl AsFd) -> Option<Self> {
         fstat(end).ok().map(|stat| Self::at(&stat))
@@ -45,7 +45,7 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// How the processes of these groups wait at `place`.
-    pub(super) fn at(place: Place, groups: &[Pid]) -> Self {
+    pub(super) fn at(place: Tty, groups: &[Pid]) -> Self {
         #[cfg(target_os = "linux")]
         return linux::waiting(place, groups);
         #[cfg(not(target_os = "linux"))]
@@ -80,7 +80,7 @@ mod linux {
     use rustix::fs::{Stat, major, makedev, minor, stat};
     use rustix::process::Pid;
 
-    use super::{Place, Waiting};
+    use super::{Tty, Waiting};
 
     /// `PF_FORKNOEXEC`: the process was forked and has not called exec.
     const FORKED: u64 = 0x40;
@@ -121,10 +121,10 @@ mod linux {
             })
         }
 
-        fn is_at(&self, place: Place, stat: &Stat) -> bool {
+        fn is_at(&self, place: Tty, stat: &Stat) -> bool {
             match place {
-                Place::Other(..) => Place::at(stat) == place,
-                Place::Controlling => {
+                Tty::Other(..) => Tty::at(stat) == place,
+                Tty::Controlling => {
                     let number = self.terminal;
                     let device = makedev(
                         u32::try_from(number >> 8 & 0xfff).unwrap_or(0),
@@ -163,7 +163,7 @@ mod linux {
             .collect()
     }
 
-    pub(super) fn waiting(place: Place, groups: &[Pid]) -> Waiting {
+    pub(super) fn waiting(place: Tty, groups: &[Pid]) -> Waiting {
         let mut all = Waiting::default();
         for process in members(groups) {
             let folder = format!("/proc/{}", process.pid.as_raw_pid());
@@ -203,7 +203,7 @@ mod linux {
         }
 
         /// Notes in `all` how the thread waits at `place`.
-        fn look(&self, folder: &str, process: &Process, place: Place, all: &mut Waiting) {
+        fn look(&self, folder: &str, process: &Process, place: Tty, all: &mut Waiting) {
             let [first, second, ..] = self.arguments;
             let is_there = |descriptor: &u64| {
                 stat(format!("{folder}/fd/{descriptor}"))

@@ -1,4 +1,4 @@
-//! The status descriptor of gpg: lines of `[GNUPG:]` and a keyword. The keyword `PROGRESS` says how far gpg is.
+//! The status descriptor of gpg: lines of `[GNUPG:]` and a keyword. The keyword `PROGRESS` says how far along gpg is.
 
 use std::borrow::Cow;
 

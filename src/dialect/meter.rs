@@ -39,7 +39,7 @@ const TABLE: usize = 3;
 const SHAPES: usize = 64;
 /// A fall by more points is counted against a shape.
 const DIP: f64 = 5.0;
-/// A shape is forgiven one fall in so many records.
+/// A shape is forgiven one fall in this many records.
 const FORGIVEN: u64 = 6;
 /// From here on, in percent, a meter is full.
 const FULL: f64 = 99.5;

@@ -1,4 +1,4 @@
-//! OSC 9;4, by which programs tell a terminal how far they are: `ESC ] 9 ; 4 ; state ; percent`, ended by BEL or `ESC
+//! OSC 9;4, by which programs tell a terminal their progress: `ESC ] 9 ; 4 ; state ; percent`, ended by BEL or `ESC
 //! \`. Written by cargo, zig, pytest, yt-dlp, systemd's tools and others that draw a progress bar as well.
 //!
 //! State 1 is progress, 2 is progress in which something failed, 4 is paused progress. State 3 says that the work goes

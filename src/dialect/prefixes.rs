@@ -1,6 +1,6 @@
 //! A prefix filter: picks, by a line's first bytes, the few dialects that could own it. Most lines belong to none.
 //!
-//! Knows the prefixes of all dialects of one stream by their first byte. Refuses to know whether a line with a prefix
+//! Knows the prefixes of all dialects of one stream by their first byte. Does not know whether a line with a prefix
 //! is one of the dialect: that is for the dialect to say.
 
 use std::array;

@@ -1,6 +1,6 @@
 //! A record: what stands on a line of the screen at one time.
 //!
-//! Knows how a record begins and ends, and how much is kept of one that is not complete. Refuses to know what it says.
+//! Knows how a record begins and ends, and how much is kept of one that is not complete. Does not know what it says.
 
 use crate::vt::Piece;
 

@@ -1,7 +1,7 @@
 //! One output stream of a child, cut into records for the dialects that read it.
 //!
 //! Colours are taken out. This file knows in what order the dialects are asked, and what the records of a line mean
-//! together; it refuses to know what a record says. It works cut anywhere: fed byte by byte, it gives the same as fed
+//! together; it does not know what a record says. It works cut anywhere: fed byte by byte, it gives the same as fed
 //! whole.
 
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 //!
 //! A packet is a count of nodes, a record for each, and the index of each one's parent. Neither its begin nor its
 //! version is marked: names have had 40 bytes and have 120. So a layout is right if the packet makes sense in it and in
-//! no other; after a packet that makes none, the next one that does is searched. Refuses to know what a tree means.
+//! no other; after a packet that makes none, the next one that does is searched. Does not know what a tree means.
 
 mod tree;
 
@@ -48,7 +48,7 @@ impl Layout {
         8 + self.name
     }
 
-    /// The length of a packet of so many nodes.
+    /// The length of a packet of this many nodes.
     fn length(&self, nodes: usize) -> usize {
         1 + nodes * (self.record() + 1)
     }

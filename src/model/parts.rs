@@ -1,8 +1,8 @@
 //! The picture of a task: what is known of it and of its parts, as state and not as events.
 //!
 //! Bars and plain lines are drawn from this one picture, at any time; reports that came in between are folded in and
-//! cost nothing more. It is bounded, because the child is not trusted: it keeps so many live parts and so much text of
-//! each, and counts the rest. Knows no clock: the caller gives the time since the run began.
+//! cost nothing more. It is bounded, because the child is not trusted: it keeps a limited number of live parts and
+//! limited text of each, and counts the rest. Knows no clock: the caller gives the time since the run began.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -17,7 +17,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// A list to be run in its order, with so many slots.
+    /// A list to be run in its order, with this many slots.
     pub(super) fn new(list: Vec<Specification>, slots: NonZeroUsize) -> Self {
         let numbers = std::iter::successors(Some(TaskId::FIRST), |task| Some(task.next()));
         Self {

@@ -41,7 +41,7 @@ pub(crate) struct Chosen {
     pub direct: bool,
     /// Whether every line of the channel is wanted.
     pub every_report: bool,
-    /// Whether any sink shows how far the child is.
+    /// Whether any sink shows progress.
     pub shows_progress: bool,
     /// Whether the activity of a child that reports nothing is shown.
     pub observe: bool,
@@ -88,7 +88,7 @@ pub(crate) fn choose(
         || display.json.is_some();
 
     let shared = shared(on_stderr);
-    // Output that is not shown may still say how far the child is.
+    // Output that is not shown may still report progress.
     let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
     let routes = routes(display, shared, from.reads_streams() || hidden);
     let direct = display.tty == Tty::Own && routes == [Route::Inherit; 2];

@@ -1,7 +1,7 @@
 //! Reports to the progrun that we run under, instead of drawing beside it.
 //!
-//! Our run becomes a part of the outer one, our parts its parts; of several tasks, each is a part in between. The
-//! channel is the outer run's, with its rules: one write for each report, not longer than what is atomic among the
+//! Our run becomes a part of the parent, our parts its parts; of several tasks, each is a part in between. The
+//! channel is the parent's, with its rules: one write for each report, not longer than what is atomic among the
 //! writers that share it. The newest state is sent, at most twenty times a second; the end of the run is sent at once.
 
 use std::borrow::Cow;
@@ -19,11 +19,11 @@ const FRAME: Duration = Duration::from_millis(50);
 /// How much of a text is handed on, in bytes, so that a report with all its texts stays below 4,096.
 const TEXT: usize = 500;
 
-/// The channel of the outer progrun, as a sink.
+/// The channel of the parent, the progrun that we run under, as a sink.
 #[derive(Debug)]
 pub(super) struct Parent {
     writer: Writer,
-    /// The name of our run, and its id among the outer run's parts.
+    /// The name of our run, and its id among the parent's parts.
     name: String,
     id: String,
     /// The first task. It is no part of its own until there is a second one.
@@ -58,7 +58,7 @@ impl Parent {
         }
     }
 
-    /// The id of a task among the outer run's parts.
+    /// The id of a task among the parent's parts.
     fn id_of(&self, task: TaskId) -> String {
         match &self.first {
             First::IsTheRun { .. } => self.id.clone(),
@@ -117,7 +117,7 @@ impl Parent {
         }
     }
 
-    /// One of a task's reports as one of the outer run's.
+    /// One of a task's reports as one of the parent's.
     fn translate(&self, task: TaskId, report: &Progress<'static>) -> Progress<'static> {
         let whole = self.id_of(task);
         // The first task's parts keep their ids when a second task begins.
@@ -138,7 +138,7 @@ impl Parent {
                 });
             }
         }
-        // Here, and not when the report is sent: a thousand of them may wait until the outer run reads on.
+        // Here, and not when the report is sent: a thousand of them may wait until the parent reads on.
         for text in [
             &mut report.id,
             &mut report.parent,
@@ -157,7 +157,7 @@ impl Parent {
         match known {
             Some(known) if known.status.is_none() => known.merge(&report),
             _ if room => self.pending.push(report),
-            // The outer run is stopped, or very slow, and shows no more parts than that in any case.
+            // The parent is stopped, or very slow, and shows no more parts than that in any case.
             _ => {}
         }
     }

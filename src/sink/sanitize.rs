@@ -82,7 +82,7 @@ fn widths(text: &str) -> impl Iterator<Item = (char, usize)> {
     })
 }
 
-/// `text`, cut to so many columns; an ellipsis stands for what was cut.
+/// `text`, cut to this many columns; an ellipsis stands for what was cut.
 #[must_use]
 pub(super) fn fit(text: &str, at_most: usize) -> Cow<'_, str> {
     if columns(text) <= at_most {

@@ -21,7 +21,7 @@ use super::patient::Patient;
 /// A writer to one place.
 #[derive(Debug)]
 pub(super) struct Writer {
-    place: Arc<Place>,
+    place: Arc<Target>,
     way: Way,
 }
 
@@ -34,7 +34,7 @@ enum Way {
     Thread(mpsc::Sender<Item>),
 }
 
-struct Place {
+struct Target {
     file: File,
     /// How many sends are not written yet.
     pending: AtomicUsize,
@@ -53,7 +53,7 @@ struct Item {
 /// Called once, by the thread that notices that nothing can be written any more.
 pub(super) type OnGone = Box<dyn Fn(&io::Error) + Send + Sync>;
 
-/// Why a place is given up that takes nothing.
+/// The error of a reader that takes nothing.
 pub(super) fn unread() -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,
@@ -69,7 +69,7 @@ impl Writer {
         let is_regular = fstat(&place)
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
         Self {
-            place: Arc::new(Place {
+            place: Arc::new(Target {
                 file: File::from(place),
                 pending: AtomicUsize::new(0),
                 told: AtomicBool::new(false),
@@ -131,7 +131,7 @@ impl Writer {
 }
 
 /// Starts the thread of a place.
-fn start(place: &Arc<Place>) -> io::Result<mpsc::Sender<Item>> {
+fn start(place: &Arc<Target>) -> io::Result<mpsc::Sender<Item>> {
     let (sender, receiver) = mpsc::channel();
     let place = Arc::clone(place);
     thread::Builder::new()
@@ -149,7 +149,7 @@ fn start(place: &Arc<Place>) -> io::Result<mpsc::Sender<Item>> {
     Ok(sender)
 }
 
-impl Place {
+impl Target {
     fn write(&self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.is_gone() {
             match Patient(&self.file).write(bytes) {
@@ -174,9 +174,9 @@ impl Place {
     }
 }
 
-impl std::fmt::Debug for Place {
+impl std::fmt::Debug for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Place")
+        f.debug_struct("Target")
             .field("pending", &self.pending)
             .field("gone", &self.gone)
             .finish_non_exhaustive()

@@ -138,7 +138,7 @@ fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
     }
 }
 
-/// Whether the descriptor can be read, an end of file included, within so many milliseconds.
+/// Whether the descriptor can be read, an end of file included, within this many milliseconds.
 fn is_ready(descriptor: RawFd, milliseconds: libc::c_int) -> bool {
     let mut polled = libc::pollfd {
         fd: descriptor,

@@ -3,7 +3,7 @@
 //! Responsible for the grammar of ECMA-48 as terminals understand it, also where a piece is cut into several writes and
 //! where a control character of 8 bits (C1) stands for two of 7: U+0080 to U+009F in UTF-8. A lone byte of these values
 //! is a control character only for a terminal whose character set is not UTF-8; in UTF-8 it is text, most likely of an
-//! older character set. Refuses to know what any of it means. Memory is bounded: a string that is too long is given in
+//! older character set. Does not know what any of it means. Memory is bounded: a string that is too long is given in
 //! parts, as it comes.
 
 /// The longest sequence that is kept. All that we understand are shorter, a link (OSC 8) of several KiB included; an

@@ -6,7 +6,7 @@
 //! it is complete. If a program has moved up by some lines, as many last lines are kept back from then on; lines that
 //! were given out already are taken back if nothing else was written since.
 //!
-//! Refuses to know when anything is drawn, and what bars are.
+//! Does not know when anything is drawn, and what bars are.
 
 mod row;
 mod sequence;
@@ -130,7 +130,7 @@ impl LineBuffer {
         self.splitter = Splitter::default().eight_bits(so);
     }
 
-    /// The screen has so many columns.
+    /// The screen has this many columns.
     pub(crate) fn resize(&mut self, width: usize) {
         self.width = width.clamp(1, WIDEST + 1);
     }

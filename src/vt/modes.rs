@@ -1,7 +1,7 @@
 //! Terminal modes that the child switched on and did not switch off; they are undone when it is killed, in an editor
 //! for example.
 //!
-//! Reads what is written to the terminal, and says how to undo it. Refuses to know the terminal.
+//! Reads what is written to the terminal, and says how to undo it. Does not know the terminal.
 
 use super::lexer::{ESCAPE, Piece, Splitter, numbers};
 

@@ -3,7 +3,7 @@
 //!
 //! There are three: questions that want an answer (DSR, DA: `ESC[6n` asks where the cursor is), without which the
 //! program may wait for ever; taking the whole screen, as vim and htop do; and reading keys, as an interactive bash
-//! does. Refuses to know how an answer is sent and the terminal lent.
+//! does. Does not know how an answer is sent and the terminal lent.
 
 use std::fmt::Write;
 

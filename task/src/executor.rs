@@ -1,7 +1,7 @@
 //! Runs tasks on worker threads and brings their messages back to the thread that owns the executor.
 //!
 //! Responsible for the workers, the one queue of messages, and the three states of an executor's life.
-//! Refuses to know what a task does and what its messages mean: of progress in particular it knows nothing.
+//! Does not know what a task does and what its messages mean: of progress in particular it knows nothing.
 //! A task is described by a [`TaskSpecification`], which splits into a [`Job`] for a worker and a
 //! [`TaskFuture`] for the foreground.
 //!
@@ -214,7 +214,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// For an executor that runs at most so many tasks at once.
+    /// For an executor that runs at most this many tasks at once.
     #[must_use]
     pub fn new(workers: NonZeroUsize) -> Self {
         Self {
@@ -274,7 +274,7 @@ pub struct Executor<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> Executor<M> {
-    /// An executor that runs at most so many tasks at once; for further settings see [`Builder`].
+    /// An executor that runs at most this many tasks at once; for further settings see [`Builder`].
     #[must_use]
     pub fn new(workers: NonZeroUsize) -> Self {
         Builder::new(workers).build()

@@ -1,7 +1,7 @@
-//! Callables that report how far they are, and can be cancelled whenever they do.
+//! Callables that report how far along they are, and can be cancelled whenever they do.
 //!
 //! Responsible for what is between such a callable and its future: the reporter on the one side, the messages,
-//! the handle on the other. Refuses to know how threads and queues are made (`executor` does that), and what the
+//! the handle on the other. Does not know how threads and queues are made (`executor` does that), and what the
 //! progress says: `P` is whatever the callable reports.
 //!
 //! # Every report is a point at which the task can be cancelled

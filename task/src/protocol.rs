@@ -2,7 +2,7 @@
 //!
 //! This module knows the lines that a child may write on the channel (JSON objects and the short forms that
 //! shell scripts already write for dialog, zenity and yad) and where one line ends and the next begins. It
-//! refuses to know where the bytes come from, what is drawn, and what a terminal would make of the text: a
+//! does not know where the bytes come from, what is drawn, and what a terminal would make of the text: a
 //! message is handed on as the child wrote it, control characters included.
 //!
 //! Nothing a child writes is an error here. A line that cannot be read is a [`Content::Malformed`] with its

@@ -1,6 +1,6 @@
 //! The table: which program writes what. A new program is a new entry here and a recorded stream in the tests.
 //!
-//! Refuses to know how the table is read.
+//! Does not know how the table is read.
 
 use super::super::Format;
 use super::When::{Begins, Has, Is};

@@ -1,7 +1,7 @@
 //! How many things were seen, and how many of them are over. Each thing is counted once, however often a line repeats
 //! it.
 //!
-//! Refuses to know what the things are.
+//! Does not know what the things are.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -56,7 +56,7 @@ impl Tally {
     }
 }
 
-/// So many of so many, as a report of the task itself. A total of 0 means that it is not known yet.
+/// The count as a report of the task itself. A total of 0 means that it is not known yet.
 #[expect(
     clippy::cast_precision_loss,
     reason = "nothing is counted that far: 2^53"

@@ -3,7 +3,7 @@
 //! A line that is redrawn is meant to be watched. A plain line may be a row of a table, an entry of a log, a
 //! measurement. So it needs more evidence: time passes between the lines, the total stays the same, and the number
 //! begins low and does not fall. A number in brackets, `[3/10]` or `[ 41%]`, or one said twice, `3/10 (30%)`, is hardly
-//! ever anything else, and may begin anywhere. Refuses to know what the words around the number are.
+//! ever anything else, and may begin anywhere. Does not know what the words around the number are.
 
 use std::time::{Duration, Instant};
 

@@ -15,7 +15,7 @@ pub(super) const TERMINAL: Terminal = Terminal {
     setup: || Setup::USUAL,
 };
 
-/// An empty screen that remembers so many rows above it.
+/// An empty screen that remembers this many rows above it.
 pub(super) fn screen(above: usize) -> vt100::Parser {
     let size = |number| NonZeroU16::new(number).unwrap();
     vt100::Parser::new(size(ROWS), size(COLUMNS), above)

@@ -46,7 +46,7 @@ impl Glyphs {
         self.in_ascii
     }
 
-    /// These lines as text for a terminal of so many columns and rows.
+    /// These lines as text for a terminal of this many columns and rows.
     pub(super) fn render(&mut self, lines: Vec<Line>, size: (u16, u16)) -> Vec<String> {
         self.collector.begin(size);
         for row in self.rows.drain(lines.len().min(self.rows.len())..) {

@@ -20,7 +20,7 @@ use super::activity::Activity;
 /// Estimates beyond this are not shown: they say nothing but "not today".
 const FAR: Duration = Duration::from_hours(24 * 100);
 
-/// A line of the picture: `left`, a bar of so many columns (0 for none), `right`, with a space between them.
+/// A line of the picture: `left`, a bar of this many columns (0 for none), `right`, with a space between them.
 #[derive(Debug, PartialEq)]
 pub(super) struct Line {
     pub(super) left: String,
@@ -81,7 +81,7 @@ struct Row {
 }
 
 impl Layout {
-    /// The pictures one below the other, as at most so many lines: each task, and its parts as a tree below it. No part
+    /// The pictures one below the other, as at most this many lines: each task, its parts as a tree below it. No part
     /// takes the line of a task. `elapsed` is the time of the run.
     pub(super) fn lines(
         &mut self,

@@ -56,7 +56,7 @@ pub(super) struct Cursor {
 }
 
 impl OpenLine {
-    /// The screen has so many columns.
+    /// The screen has this many columns.
     pub(super) fn resize(&mut self, width: usize) {
         let width = width.max(1);
         // Where a terminal breaks a line again differs.

@@ -44,7 +44,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// For a screen of so many columns.
+    /// For a screen of this many columns.
     pub(super) fn new(width: usize) -> Self {
         let mut output = Self::default();
         output.resize(width);
@@ -63,7 +63,7 @@ impl Output {
         self.whole_lines = true;
     }
 
-    /// The screen has so many columns now.
+    /// The screen has this many columns now.
     pub(super) fn resize(&mut self, width: usize) {
         self.width = width;
         self.line.resize(width);

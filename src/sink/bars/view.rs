@@ -62,7 +62,7 @@ enum Colors {
 }
 
 impl View {
-    /// A task that begins now, for a screen of so many columns; `in_ascii` if its character set is not UTF-8.
+    /// A task that begins now, for a screen of this many columns; `in_ascii` if its character set is not UTF-8.
     pub(super) fn new(name: String, began: Duration, width: u16, in_ascii: bool) -> Self {
         let mut output = Output::new(usize::from(width));
         output.eight_bits(in_ascii);

@@ -4,8 +4,8 @@
 //! So the child must not touch anything that another thread could be in the middle of, or change anything under it: it
 //! allocates nothing, takes no lock, cannot unwind, and runs no signal handler, because all signals are blocked until
 //! the handlers are gone. It makes system calls on data that was prepared for it. Its descriptors, dispositions and
-//! mask are its own, as after a fork; `errno` is that of the calling thread, which does not read it again. The child
-//! leaves one number in memory: why it could not become the program.
+//! mask are its own, as after a fork; `errno` is that of the calling thread, which reads it only if there is no child. The
+//! child leaves one number in memory: why it could not become the program.
 #![expect(
     unsafe_code,
     reason = "no safe interface starts a process so that a step of ours is made in it"

@@ -247,7 +247,7 @@ pub(crate) fn tab(column: usize) -> usize {
     ((column / 8 + 1) * 8).min(WIDEST)
 }
 
-/// How many rows of a terminal with so many columns the lines in these bytes take.
+/// How many rows of a terminal with this many columns the lines in these bytes take.
 pub(crate) fn rows_of(lines: &[u8], width: usize) -> usize {
     lines
         .split(|byte| *byte == b'\n')

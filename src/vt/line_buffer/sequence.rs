@@ -1,4 +1,4 @@
-//! The effect of a sequence on the buffer, and whether it goes on to the terminal. Refuses to know how lines and
+//! The effect of a sequence on the buffer, and whether it goes on to the terminal. Does not know how lines and
 //! columns are kept.
 
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! The one queue on which the tasks of an executor send messages to the foreground.
 //!
-//! Responsible for order, for the bound, and for waking the threads that wait. Refuses to know what a message means.
+//! Responsible for order, for the bound, and for waking the threads that wait. Does not know what a message means.
 //!
 //! Only reports respect the bound, and a cancelled task never waits at all. Otherwise there would be a deadlock: a
 //! worker that had to wait in order to say that it started or ended could never be joined by a foreground that has

@@ -1,6 +1,6 @@
 //! The worker threads of an executor and the queue of jobs that they share.
 //!
-//! Responsible for starting no more threads than are needed and for losing none. Refuses to know what a job
+//! Responsible for starting no more threads than are needed and for losing none. Does not know what a job
 //! does.
 
 use std::cell::RefCell;

@@ -1,6 +1,6 @@
 //! The foreground's handle of a task that reports progress.
 //!
-//! Responsible for the state, for what the task left behind, and for telling the observers. Refuses to know
+//! Responsible for the state, for what the task left behind, and for telling the observers. Does not know
 //! threads: it changes only when its owner cancels it or dispatches a message to it.
 
 use std::cell::{Cell, OnceCell};

@@ -1,6 +1,6 @@
 //! The life of a future as data: nine phases, which its user sees as six states, and every legal step.
 //!
-//! Responsible for what may follow what. Refuses to know the observers.
+//! Responsible for what may follow what. Does not know the observers.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! One JSON object to one [`Progress`]. Knows the names and the ranges of the fields, refuses to know lines.
+//! One JSON object to one [`Progress`]. Knows the names and the ranges of the fields, does not know lines.
 //!
 //! It reads JSON itself, in one pass, because it is called for every report: `serde_json` with a visitor takes
 //! nearly twice as long, reads some decimals inexactly, and skips unknown fields without a limit to their

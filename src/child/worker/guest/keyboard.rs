@@ -14,7 +14,7 @@ use crate::event::Stream;
 use super::super::super::observe::processor_time;
 use super::super::super::pty;
 use super::super::super::terminal::Terminal;
-use super::super::super::waiting::{Place, Waiting};
+use super::super::super::waiting::{Tty, Waiting};
 use super::super::outputs::Outputs;
 use super::{Guest, Pty, type_in};
 
@@ -105,7 +105,7 @@ impl Guest<'_> {
             .collect();
         let ours = Waiting::at(place, &groups);
         if ours.reads || ours.watches {
-            let real = Waiting::at(Place::Controlling, &groups);
+            let real = Waiting::at(Tty::Controlling, &groups);
             return !real.reads && !real.watches;
         }
         waited >= UNSEEN && (ours.is_hidden || !cfg!(target_os = "linux"))

@@ -19,7 +19,7 @@ use crate::protocol::{Progress, Status};
 
 use super::super::super::observe::processor_time;
 use super::super::super::terminal::{Terminal, has_child};
-use super::super::super::waiting::{Place, Waiting};
+use super::super::super::waiting::{Tty, Waiting};
 use super::super::outputs::Outputs;
 use super::super::process::Process;
 use super::Guest;
@@ -267,7 +267,7 @@ impl Guest<'_> {
             reads,
             watches,
             is_hidden,
-        } = Waiting::at(Place::Controlling, &groups);
+        } = Waiting::at(Tty::Controlling, &groups);
         let untouched = terminal.is_untouched();
         let by_key = terminal.reads_keys();
         if reads || watches && by_key || is_hidden && !untouched && !by_key {
