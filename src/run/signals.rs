@@ -16,15 +16,10 @@ use signal_hook::consts::{
 use crate::system::signals::{block, handle, is_ignored, is_pending, set_default, unblock};
 use crate::system::wake::Wake;
 
-/// The signals that are blocked until there are handlers: those that would end progrun or stop it without the child,
-/// and two that would be lost, SIGWINCH and SIGCHLD. SIGCHLD is the last: see [`any_held`].
-const HELD: [i32; 9] = [
-    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH, SIGCHLD,
-];
-
-/// The signals that are handled.
+/// The signals that are handled, and blocked until there are handlers. Without either they would end progrun or stop it
+/// without the child; SIGWINCH and SIGCHLD would be lost. SIGCHLD is the last: see [`any_held`].
 const HANDLED: [i32; 9] = [
-    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH, SIGUSR1, SIGUSR2, SIGCHLD,
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH, SIGCHLD,
 ];
 
 /// The signals that have come and were not taken yet.
@@ -69,16 +64,16 @@ pub(super) fn open_mask() {
     ]);
 }
 
-/// Blocks [`HELD`] until [`install`] or [`release`]: progrun would end and leave bars and files behind.
+/// Blocks [`HANDLED`] until [`install`] or [`release`]: progrun would end and leave bars and files behind.
 pub(super) fn hold() {
     // If SIGCHLD was ignored when we started, the kernel would discard the exit statuses of the children.
     set_default(SIGCHLD);
-    block(&HELD);
+    block(&HANDLED);
 }
 
 /// Whether a signal is held back. SIGCHLD does not count: the worker learns of its child's end by other means.
 pub(super) fn any_held() -> bool {
-    is_pending(&HELD[..HELD.len() - 1])
+    is_pending(&HANDLED[..HANDLED.len() - 1])
 }
 
 /// Unblocks the signals that ask for an end: in a run that was over before there were handlers, one that was held back
@@ -107,7 +102,7 @@ pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
         handle(signal, Arc::clone(&came), wake.clone()).context("cannot handle signals")?;
         signals.push((signal, came));
     }
-    unblock(&HELD);
+    unblock(&HANDLED);
     Ok(Signals(signals))
 }
 
