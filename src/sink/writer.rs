@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Once, mpsc};
 use std::thread;
 
 use rustix::fs::{FileType, fstat};
@@ -21,7 +21,7 @@ use super::patient::Patient;
 /// A writer to one place.
 #[derive(Debug)]
 pub(super) struct Writer {
-    place: Arc<Target>,
+    place: Arc<Place>,
     way: Way,
 }
 
@@ -34,12 +34,11 @@ enum Way {
     Thread(mpsc::Sender<Item>),
 }
 
-struct Target {
+struct Place {
     file: File,
     /// How many sends are not written yet.
     pending: AtomicUsize,
-    /// Whether `on_gone` was called, or is being called.
-    told: AtomicBool,
+    told: Once,
     gone: AtomicBool,
     on_gone: OnGone,
 }
@@ -69,10 +68,10 @@ impl Writer {
         let is_regular = fstat(&place)
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
         Self {
-            place: Arc::new(Target {
+            place: Arc::new(Place {
                 file: File::from(place),
                 pending: AtomicUsize::new(0),
-                told: AtomicBool::new(false),
+                told: Once::new(),
                 gone: AtomicBool::new(false),
                 on_gone,
             }),
@@ -131,7 +130,7 @@ impl Writer {
 }
 
 /// Starts the thread of a place.
-fn start(place: &Arc<Target>) -> io::Result<mpsc::Sender<Item>> {
+fn start(place: &Arc<Place>) -> io::Result<mpsc::Sender<Item>> {
     let (sender, receiver) = mpsc::channel();
     let place = Arc::clone(place);
     thread::Builder::new()
@@ -149,7 +148,7 @@ fn start(place: &Arc<Target>) -> io::Result<mpsc::Sender<Item>> {
     Ok(sender)
 }
 
-impl Target {
+impl Place {
     fn write(&self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.is_gone() {
             match Patient(&self.file).write(bytes) {
@@ -165,18 +164,16 @@ impl Target {
     }
 
     fn give_up(&self, error: &io::Error) {
-        if !self.told.swap(true, Ordering::AcqRel) {
-            (self.on_gone)(error);
-            // Not before it is told: `flush` waits for nothing once the place is gone, and a run that takes that for
-            // the end of all writing would end with status 0, the loss unheard.
-            self.gone.store(true, Ordering::Release);
-        }
+        self.told.call_once(|| (self.on_gone)(error));
+        // Not before it is told: `flush` waits for nothing once the place is gone, and a run that takes that for the
+        // end of all writing would end with status 0, the loss unheard.
+        self.gone.store(true, Ordering::Release);
     }
 }
 
-impl std::fmt::Debug for Target {
+impl std::fmt::Debug for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Target")
+        f.debug_struct("Place")
             .field("pending", &self.pending)
             .field("gone", &self.gone)
             .finish_non_exhaustive()
