@@ -425,11 +425,9 @@ impl Run<'_> {
             self.tell(id, What::Finished(&summary));
             self.endings.add(summary.state, ending);
             self.take_terminal_from(id);
-            let mut ended = self.tasks.remove(&id);
-            if let Some(ended) = &mut ended {
+            let ended = self.tasks.remove(&id);
+            if is_stuck && let Some(mut ended) = ended {
                 ended.files = None;
-            }
-            if is_stuck {
                 // Its worker may still run, and has the other ends of these links.
                 std::mem::forget(ended);
             }
