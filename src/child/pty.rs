@@ -63,8 +63,8 @@ pub(super) fn make(lowest: i32) -> io::Result<Pty> {
     })
 }
 
-/// The child's end as a place at which a process may wait for keys.
-pub(super) fn place(master: impl AsFd) -> Option<Tty> {
+/// The child's end, as a terminal at which a process may wait for keys.
+pub(super) fn tty(master: impl AsFd) -> Option<Tty> {
     Tty::of(open_slave(master).ok()?)
 }
 

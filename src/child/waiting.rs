@@ -44,13 +44,13 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// How the processes of these groups wait at `place`.
-    pub(super) fn at(place: Tty, groups: &[Pid]) -> Self {
+    /// How the processes of these groups wait at `tty`.
+    pub(super) fn at(tty: Tty, groups: &[Pid]) -> Self {
         #[cfg(target_os = "linux")]
-        return linux::waiting(place, groups);
+        return linux::waiting(tty, groups);
         #[cfg(not(target_os = "linux"))]
         {
-            let _ = (place, groups);
+            let _ = (tty, groups);
             Self::default()
         }
     }
@@ -121,9 +121,9 @@ mod linux {
             })
         }
 
-        fn is_at(&self, place: Tty, stat: &Stat) -> bool {
-            match place {
-                Tty::Other(..) => Tty::at(stat) == place,
+        fn is_at(&self, tty: Tty, stat: &Stat) -> bool {
+            match tty {
+                Tty::Other(..) => Tty::at(stat) == tty,
                 Tty::Controlling => {
                     let number = self.terminal;
                     let device = makedev(
@@ -163,7 +163,7 @@ mod linux {
             .collect()
     }
 
-    pub(super) fn waiting(place: Tty, groups: &[Pid]) -> Waiting {
+    pub(super) fn waiting(tty: Tty, groups: &[Pid]) -> Waiting {
         let mut all = Waiting::default();
         for process in members(groups) {
             let folder = format!("/proc/{}", process.pid.as_raw_pid());
@@ -172,7 +172,7 @@ mod linux {
                 match read_to_string(task.path().join("syscall")) {
                     Ok(call) => {
                         if let Some(call) = Call::parse(&call) {
-                            call.look(&folder, &process, place, &mut all);
+                            call.look(&folder, &process, tty, &mut all);
                         }
                     }
                     // A thread that is gone waits for nothing.
@@ -202,12 +202,12 @@ mod linux {
             Some(Self { number, arguments })
         }
 
-        /// Notes in `all` how the thread waits at `place`.
-        fn look(&self, folder: &str, process: &Process, place: Tty, all: &mut Waiting) {
+        /// Notes in `all` how the thread waits at `tty`.
+        fn look(&self, folder: &str, process: &Process, tty: Tty, all: &mut Waiting) {
             let [first, second, ..] = self.arguments;
             let is_there = |descriptor: &u64| {
                 stat(format!("{folder}/fd/{descriptor}"))
-                    .is_ok_and(|stat| process.is_at(place, &stat))
+                    .is_ok_and(|stat| process.is_at(tty, &stat))
             };
             if [libc::SYS_read, libc::SYS_readv].contains(&self.number) {
                 all.reads |= is_there(&first);

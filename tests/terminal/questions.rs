@@ -97,7 +97,7 @@ fn after_an_answer_the_bar_is_back_also_without_a_report_and_ctrl_c_counts() {
     assert_eq!(terminal.ends(), End::Signal(libc::SIGINT));
 }
 
-/// Runs a script on a terminal as nobody, under a shell that is root's by its setuid bit, like sudo. /proc shows
+/// Runs a script on a terminal as the user `nobody`, under a shell that is root's by its setuid bit, like sudo. /proc shows
 /// nothing of such a process to other users.
 fn as_nobody(script: &str) -> Terminal {
     needs(&["setpriv"]);

@@ -94,8 +94,8 @@ impl Guest<'_> {
 
     /// Whether a process reads from the pseudo-terminal of `stream`, for keys that have waited this long.
     fn reads_from(&self, stream: Stream, waited: Duration, outputs: &Outputs<'_>) -> bool {
-        let place = outputs.end(stream).and_then(pty::place);
-        let (Some(place), Some(terminal)) = (place, &self.terminal) else {
+        let tty = outputs.end(stream).and_then(pty::tty);
+        let (Some(tty), Some(terminal)) = (tty, &self.terminal) else {
             return false;
         };
         let groups: Vec<_> = terminal
@@ -103,7 +103,7 @@ impl Guest<'_> {
             .into_iter()
             .chain([self.pid])
             .collect();
-        let ours = Waiting::at(place, &groups);
+        let ours = Waiting::at(tty, &groups);
         if ours.reads || ours.watches {
             let real = Waiting::at(Tty::Controlling, &groups);
             return !real.reads && !real.watches;
