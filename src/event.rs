@@ -85,7 +85,7 @@ pub(crate) enum What<'a> {
         /// To be cloned and held until the bytes are written.
         permit: &'a Permit,
     },
-    /// What the worker saw from outside of a child that has reported nothing.
+    /// What the worker saw from outside of a child that reports nothing at the moment.
     Observed(&'a Observed),
     /// A stop was requested.
     Cancelling {

@@ -1,4 +1,4 @@
-//! Observes a child that reports nothing: what it uses, and how far it has come in a file that it reads.
+//! Observes a child while it reports nothing: what it uses, and how far it has come in a file that it reads.
 //!
 //! A guess, and cheap: it samples the child and its descendants from outside, about once a second, and less often where
 //! a sample is expensive. It knows no pipe and no screen, and not what its findings are for. Only Linux tells;
@@ -92,6 +92,13 @@ impl Observer {
     /// When the next sample is due.
     pub(super) fn due(&self) -> Instant {
         self.due
+    }
+
+    /// The child has reported in another program's format. It is not sampled as long as it goes on reporting; what it
+    /// uses counts from the first silence.
+    pub(super) fn rest(&mut self, now: Instant) {
+        self.due = now + EVERY;
+        self.last = None;
     }
 
     /// Takes a sample. Gives what happened since the last one; none at the first.

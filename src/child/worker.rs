@@ -543,8 +543,8 @@ impl<'a> Worker<'a> {
         self.intake.hand_on(batch);
     }
 
-    /// When to sample the child from outside. None while it is stopped or has the terminal, and once it reports or is
-    /// gone.
+    /// When to sample the child from outside. None while it is stopped or has the terminal, and once it is gone or has
+    /// reported in our own protocol.
     fn observe_at(&self) -> Option<Instant> {
         let observer = self.intake.observer.as_ref()?;
         let may = !self.process.stopped && !self.guest.is_lent() && !self.process.is_gone();

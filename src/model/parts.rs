@@ -3,6 +3,14 @@
 //! Bars and plain lines are drawn from this one picture, at any time; reports that came in between are folded in and
 //! cost nothing more. It is bounded, because the child is not trusted: it keeps a limited number of live parts and
 //! limited text of each, and counts the rest. Knows no clock: the caller gives the time since the run began.
+//!
+//! **A meter of another program is over** when it is full and no longer moves: the program goes on with something that
+//! it has no meter for, or the meter was only about one of several things. Then its figures say nothing of now, and a
+//! bar of them would stand at 99 % for as long as the rest takes. It begins again when it moves. The reader of a format
+//! that sees the end itself says so by a report about the task, without an id, that has a status: `{"status":"ok"}`. It
+//! takes away the amount, the percentage, the total, the unit, the message and the time left of the task itself; its
+//! title and its parts stay. The next report begins a new meter, with a rate of its own. In our own protocol, a full
+//! count is all there is to do, and a status without an id changes nothing.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -16,6 +24,13 @@ use crate::protocol::{Progress, Status};
 pub(crate) const LIVE_PARTS: usize = 1000;
 /// A part that has been silent for this long may be at its end, or stuck: its last report says nothing of now.
 const STALE: Duration = Duration::from_secs(10);
+/// A share from which on a meter of another program is full: a full one is read as 99.9 %, for only the end of the
+/// command says that all is done.
+const FULL: f64 = 0.995;
+/// A full meter of another program that has not moved for this long is over. Programs redraw their meters at least once
+/// a second, so that a total that still grows, or the next of many items, has moved it by then. In a shorter time the
+/// bar would blink between two items; in a longer one it is seen to stand at 99 %.
+const OVER: Duration = Duration::from_secs(2);
 /// How many names of parts beyond the live ones are remembered, as hashes.
 const NAMES: usize = 100_000;
 /// How much of each text is kept, in bytes: no line of a terminal shows more.
@@ -30,6 +45,10 @@ pub(crate) struct Part {
     pub source: Option<&'static str>,
     began: Duration,
     updated: Duration,
+    /// When its figures changed last.
+    moved: Duration,
+    /// The meter was ended by a report that said so.
+    ended: bool,
     eta_given: Duration,
     estimate: Estimate,
     /// How many parts of it were named, and how many of these are over.
@@ -45,9 +64,19 @@ impl Part {
         source: Option<&'static str>,
         elapsed: Duration,
     ) {
+        let was_over = self.is_over(elapsed);
+        let before = figures(&self.known);
         self.known.merge(report);
         self.source = source;
         self.updated = elapsed;
+        self.ended = false;
+        if figures(&self.known) != before {
+            self.moved = elapsed;
+            if was_over {
+                // Another meter, or the next thing that the same one is about.
+                self.estimate = Estimate::new();
+            }
+        }
         let known = &mut self.known;
         clip(&mut known.id);
         clip(&mut known.parent);
@@ -63,13 +92,48 @@ impl Part {
         }
     }
 
-    /// How much of the whole is done, from 0 to 1. Our own protocol may say 100 %. A foreign meter may not: its full
-    /// count can be one file of many. A whole without an amount of its own has that of its parts: those that are over,
-    /// out of all named.
+    /// Takes in a report about the task itself that another format has ended.
+    fn end(&mut self, source: &'static str, elapsed: Duration) {
+        *self = Self {
+            known: Progress {
+                title: self.known.title.take(),
+                ..Progress::default()
+            },
+            source: Some(source),
+            began: self.began,
+            updated: elapsed,
+            moved: elapsed,
+            ended: true,
+            ..Self::default()
+        };
+    }
+
+    /// Whether it is a meter of another program that is over: see the head of this file.
     #[must_use]
-    pub(crate) fn fraction(&self) -> Option<f64> {
+    pub(crate) fn is_over(&self, elapsed: Duration) -> bool {
+        self.ended || self.is_full() && elapsed >= self.moved + OVER
+    }
+
+    /// What is known of it, as long as that says something of now; none: its meter is over.
+    #[must_use]
+    pub(crate) fn current(&self, elapsed: Duration) -> Option<&Progress<'static>> {
+        Some(&self.known).filter(|_| !self.is_over(elapsed))
+    }
+
+    /// Whether it is a meter of another program that is full. That says neither that all is done nor how much is.
+    #[must_use]
+    pub(crate) fn is_full(&self) -> bool {
+        let share = self.known.fraction().filter(|_| self.source.is_some());
+        share.is_some_and(|share| share >= FULL)
+    }
+
+    /// How much of the whole is done, from 0 to 1. Our own protocol may say 100 %. A foreign meter may not: its full
+    /// count can be one file of many, and once it is over it says nothing. A whole without an amount of its own has that
+    /// of its parts: those that are over, out of all named.
+    #[must_use]
+    pub(crate) fn fraction(&self, elapsed: Duration) -> Option<f64> {
         let most = if self.source.is_some() { 0.99 } else { 1.0 };
-        let own = self.known.fraction();
+        let own = self.current(elapsed)?.fraction();
         own.or_else(|| self.of_parts())
             .map(|fraction| fraction.min(most))
     }
@@ -92,12 +156,14 @@ impl Part {
     pub(crate) fn stale(&self, elapsed: Duration) -> Option<Duration> {
         let silence = elapsed.saturating_sub(self.updated);
         let is_usual = self.source.is_none() && self.estimate.stalled(elapsed).is_none();
-        (silence >= STALE && !is_usual).then_some(silence)
+        (silence >= STALE && !is_usual && !self.is_over(elapsed)).then_some(silence)
     }
 
     /// Whether the measured rate says nothing of now.
     fn is_stalled(&self, elapsed: Duration) -> bool {
-        self.stale(elapsed).is_some() || self.estimate.stalled(elapsed).is_some()
+        self.stale(elapsed).is_some()
+            || self.is_over(elapsed)
+            || self.estimate.stalled(elapsed).is_some()
     }
 
     /// How long the part has been going on.
@@ -109,7 +175,8 @@ impl Part {
     /// The time that is left: the child's own estimate, counted down since it gave it, or ours.
     #[must_use]
     pub(crate) fn remaining(&self, elapsed: Duration) -> Option<Duration> {
-        if self.source.is_some() && self.stale(elapsed).is_some() {
+        let is_doubtful = self.stale(elapsed).is_some() || self.is_over(elapsed);
+        if self.source.is_some() && is_doubtful {
             return None;
         }
         if let Some(eta) = self.known.eta {
@@ -135,6 +202,10 @@ impl Part {
         self.known.progress?;
         self.estimate.rate(self.elapsed(elapsed))
     }
+}
+
+fn figures(known: &Progress<'_>) -> [Option<f64>; 3] {
+    [known.progress, known.total, known.percentage]
 }
 
 /// The task and its live parts.
@@ -211,7 +282,10 @@ impl Parts {
         elapsed: Duration,
     ) -> Option<Part> {
         let Some(id) = report.id.as_deref() else {
-            self.task.apply(report, source, elapsed);
+            match source {
+                Some(format) if report.status.is_some() => self.task.end(format, elapsed),
+                _ => self.task.apply(report, source, elapsed),
+            }
             return None;
         };
         let id = clipped(id);
@@ -293,6 +367,22 @@ impl Parts {
         (self.live.len() + self.beyond.names.len(), self.beyond.more)
     }
 
+    /// How many live parts have a meter that is over. Other programs mostly do not say that a part has ended.
+    #[must_use]
+    pub(crate) fn at_rest(&self, elapsed: Duration) -> usize {
+        let parts = self.live.values();
+        parts.filter(|part| part.is_over(elapsed)).count()
+    }
+
+    /// Whether nothing that was reported says what is done now: the meter of the task is over, or it never had one, and
+    /// so are those of its parts.
+    #[must_use]
+    pub(crate) fn are_over(&self, elapsed: Duration) -> bool {
+        let known = &self.task.known;
+        let is_empty = figures(known).iter().all(Option::is_none) && known.message.is_none();
+        self.task.is_over(elapsed) || is_empty && self.at_rest(elapsed) == self.live.len()
+    }
+
     /// How many live parts come from another program's format.
     #[must_use]
     pub(crate) fn of_others(&self) -> usize {
@@ -301,11 +391,16 @@ impl Parts {
     }
 
     /// The first `at_most` live parts as a tree, in the order in which they began: each with its depth, 1 for a part of
-    /// the task itself. A part whose parent is not live stands at the top.
+    /// the task itself. A part whose parent is not live stands at the top. A part whose meter is over is left out,
+    /// unless one of its own parts is not.
     #[must_use]
-    pub(crate) fn tree(&self, at_most: usize) -> Vec<(usize, &Part)> {
+    pub(crate) fn tree(&self, at_most: usize, elapsed: Duration) -> Vec<(usize, &Part)> {
         let mut children: HashMap<Option<u64>, Vec<u64>> = HashMap::new();
-        for (&number, part) in &self.live {
+        // The last first, so that the parts of a part are known before it.
+        for (&number, part) in self.live.iter().rev() {
+            if part.is_over(elapsed) && !children.contains_key(&Some(number)) {
+                continue;
+            }
             let parent = part.known.parent.as_deref();
             let parent = parent.and_then(|parent| self.by_id.get(parent).copied());
             // A child may claim to be its own ancestor. Only an earlier part can be a parent, so there are no circles.
@@ -316,7 +411,7 @@ impl Parts {
         let mut open: Vec<(usize, u64)> = Vec::new();
         let push_all = |open: &mut Vec<(usize, u64)>, parent, depth| {
             if let Some(numbers) = children.get(&parent) {
-                open.extend(numbers.iter().rev().map(|number| (depth, *number)));
+                open.extend(numbers.iter().map(|number| (depth, *number)));
             }
         };
         push_all(&mut open, None, 1);
@@ -367,7 +462,7 @@ mod tests {
     }
 
     fn shape(parts: &Parts) -> Vec<(usize, String)> {
-        let tree = parts.tree(usize::MAX).into_iter();
+        let tree = parts.tree(usize::MAX, NOW).into_iter();
         tree.map(|(depth, part)| (depth, part.known.id.clone().unwrap().into_owned()))
             .collect()
     }
@@ -400,7 +495,7 @@ mod tests {
                 line(1, "orphan")
             ]
         );
-        assert_eq!(parts.tree(2).len(), 2);
+        assert_eq!(parts.tree(2, NOW).len(), 2);
     }
 
     #[test]
@@ -471,11 +566,11 @@ mod tests {
             parts.apply(&report(id, parent), None, NOW);
         }
         parts.apply(&over("a1", Status::Ok), None, NOW);
-        assert_eq!(parts.tree(1)[0].1.fraction(), Some(0.5));
-        assert_eq!(parts.task.fraction(), Some(0.0));
+        assert_eq!(parts.tree(1, NOW)[0].1.fraction(NOW), Some(0.5));
+        assert_eq!(parts.task.fraction(NOW), Some(0.0));
         parts.apply(&over("b", Status::Failed), None, NOW);
         assert_eq!(
-            (parts.task.fraction(), parts.task.tally()),
+            (parts.task.fraction(NOW), parts.task.tally()),
             (Some(0.5), Some((1, 2)))
         );
         let own = Progress {
@@ -483,11 +578,11 @@ mod tests {
             ..Progress::default()
         };
         parts.apply(&own, None, NOW);
-        assert_eq!((parts.task.fraction(), parts.task.tally()), (None, None));
+        assert_eq!((parts.task.fraction(NOW), parts.task.tally()), (None, None));
         // Another program names its parts as it comes to them.
         let mut parts = Parts::default();
         parts.apply(&report("a", None), Some("tool"), NOW);
-        assert_eq!(parts.task.fraction(), None);
+        assert_eq!(parts.task.fraction(NOW), None);
     }
 
     #[test]
@@ -497,11 +592,11 @@ mod tests {
         server.title = Some(Cow::Borrowed("server one"));
         parts.apply(&server, None, NOW);
         parts.apply(&report("disk 3", Some("s1")), None, NOW);
-        let disk = parts.tree(2)[1].1.clone();
+        let disk = parts.tree(2, NOW)[1].1.clone();
         assert_eq!(parts.owner(&disk), None);
         parts.apply(&report("disk 4", Some("s2")), None, NOW);
         assert_eq!(parts.owner(&disk), Some("server one"));
-        let other = parts.tree(3)[2].1.clone();
+        let other = parts.tree(3, NOW)[2].1.clone();
         assert_eq!(parts.owner(&other), Some("s2"));
     }
 
@@ -568,16 +663,121 @@ mod tests {
             ..Progress::default()
         };
         let mut part = Part::default();
-        part.apply(&full(Some(60.0)), Some("tool"), at(1));
-        assert_eq!(part.fraction(), Some(0.99));
+        part.apply(&full(None), Some("tool"), at(0));
+        assert_eq!(part.fraction(at(1)), Some(0.99));
+        let nearly = Progress {
+            progress: Some(3.9),
+            ..full(Some(60.0))
+        };
+        part.apply(&nearly, Some("tool"), at(1));
         assert_eq!(part.stale(at(10)), None);
         assert_eq!(part.remaining(at(10)), Some(at(51)));
         assert_eq!(part.stale(at(11)), Some(at(10)));
         assert_eq!((part.remaining(at(11)), part.rate(at(11))), (None, None));
         part.apply(&full(None), None, at(12));
-        assert_eq!(part.fraction(), Some(1.0));
+        assert_eq!(part.fraction(at(12)), Some(1.0));
         assert_eq!(part.stale(at(21)), None);
         assert_eq!(part.stale(at(100)), Some(at(88)));
+    }
+
+    #[test]
+    fn a_full_meter_of_another_program_is_over_when_it_stands_and_begins_again_when_it_moves() {
+        let at = Duration::from_secs_f64;
+        let report = |progress, total| Progress {
+            progress: Some(progress),
+            total: Some(total),
+            ..Progress::default()
+        };
+        let mut part = Part::default();
+        for step in 0..=4_u32 {
+            let step = f64::from(step);
+            part.apply(&report(step, 4.0), Some("tool"), at(step));
+        }
+        // It is full at 4 s. What repeats that is no motion.
+        part.apply(&report(4.0, 4.0), Some("tool"), at(5.5));
+        let said = |part: &Part, now| (part.is_over(at(now)), part.fraction(at(now)));
+        assert_eq!(said(&part, 5.9), (false, Some(0.99)));
+        assert_eq!(said(&part, 6.0), (true, None));
+        assert!(part.current(at(6.0)).is_none());
+        assert_eq!((part.rate(at(6.0)), part.remaining(at(6.0))), (None, None));
+        assert_eq!(part.stale(at(100.0)), None);
+        part.apply(&report(4.0, 8.0), Some("tool"), at(200.0));
+        assert_eq!(said(&part, 300.0), (false, Some(0.5)));
+        part.apply(&report(5.0, 8.0), Some("tool"), at(210.0));
+        // The rate is that of the new meter.
+        assert_eq!(part.rate(at(210.0)), Some(0.1));
+        let mut own = Part::default();
+        own.apply(&report(4.0, 4.0), None, at(1.0));
+        assert_eq!(said(&own, 100.0), (false, Some(1.0)));
+    }
+
+    #[test]
+    fn a_report_that_ends_the_meter_of_the_task_takes_its_figures_away_and_leaves_its_title() {
+        let at = Duration::from_secs;
+        let meter = |progress: u32| Progress {
+            progress: Some(progress.into()),
+            total: Some(10.0),
+            unit: Some(Cow::Borrowed("files")),
+            message: Some(Cow::Borrowed("a.jpg")),
+            title: Some(Cow::Borrowed("copy")),
+            eta: Some(5.0),
+            ..Progress::default()
+        };
+        let end = Progress {
+            status: Some(Status::Ok),
+            ..Progress::default()
+        };
+        let mut parts = Parts::default();
+        parts.apply(&report("part", None), Some("tool"), at(0));
+        parts.apply(&meter(0), Some("tool"), at(0));
+        parts.apply(&meter(1), Some("tool"), at(1));
+        assert!(!parts.are_over(at(1)));
+        assert!(parts.apply(&end, Some("tool"), at(1)).is_none());
+        let left = Progress {
+            title: Some(Cow::Borrowed("copy")),
+            ..Progress::default()
+        };
+        assert_eq!(parts.task.known, left);
+        assert!(parts.are_over(at(1)));
+        assert_eq!(parts.tree(9, at(1)).len(), 1);
+        assert_eq!(parts.ended, Ended::default());
+        parts.apply(&meter(0), Some("tool"), at(10));
+        assert!(!parts.are_over(at(10)));
+        parts.apply(&meter(1), Some("tool"), at(20));
+        assert_eq!(parts.task.rate(at(20)), Some(0.1));
+        // In our own protocol it says nothing.
+        parts.apply(&meter(2), None, at(21));
+        parts.apply(&end, None, at(21));
+        assert_eq!(parts.task.fraction(at(21)), Some(0.2));
+    }
+
+    #[test]
+    fn a_part_of_another_program_that_is_full_and_stands_is_at_rest_and_not_drawn() {
+        let at = Duration::from_secs;
+        let share = |id, parent, percentage| Progress {
+            percentage: Some(percentage),
+            ..report(id, parent)
+        };
+        let mut parts = Parts::default();
+        parts.apply(&share("a", None, 100.0), Some("tool"), at(0));
+        parts.apply(&share("b", None, 100.0), Some("tool"), at(0));
+        parts.apply(&share("b1", Some("b"), 50.0), Some("tool"), at(0));
+        let shape = |parts: &Parts, now| {
+            let tree = parts.tree(usize::MAX, at(now)).into_iter();
+            let ids = tree.map(|(_, part)| part.known.id.clone().unwrap().into_owned());
+            ids.collect::<Vec<_>>()
+        };
+        assert_eq!(shape(&parts, 1), ["a", "b", "b1"]);
+        // The part above one that goes on stays.
+        assert_eq!(shape(&parts, 2), ["b", "b1"]);
+        assert_eq!((parts.at_rest(at(2)), parts.are_over(at(2))), (2, false));
+        parts.apply(&share("a", None, 10.0), Some("tool"), at(3));
+        assert_eq!(shape(&parts, 9), ["a", "b", "b1"]);
+        for id in ["a", "b1"] {
+            parts.apply(&share(id, None, 100.0), Some("tool"), at(9));
+        }
+        assert!(shape(&parts, 11).is_empty());
+        assert_eq!((parts.at_rest(at(11)), parts.are_over(at(11))), (3, true));
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub(super) struct Bars {
     shows: [bool; 2],
     /// A child writes to the terminal itself.
     direct: bool,
+    /// Another program may use the terminal beside the child, as a pager does that reads what the child prints.
+    has_company: bool,
     begin: Begin,
     /// When the last frame was made or left out.
     last_frame: Option<Duration>,
@@ -188,6 +190,7 @@ impl Bars {
             loose_end: false,
             shows: options.shows,
             direct: options.direct,
+            has_company: options.begin == Begin::WithReport,
             begin: options.begin,
             last_frame: None,
             pictured: Duration::ZERO,
@@ -421,7 +424,7 @@ impl Bars {
             _ => Drawn::Bars,
         };
         if self.tasks == Tasks::One {
-            let fraction = self.views.values().find_map(View::fraction);
+            let fraction = self.views.values().find_map(|view| view.fraction(at));
             if let Some(sequence) = self.taskbar.set(fraction) {
                 self.screen.write(sequence.as_bytes());
             }
@@ -495,6 +498,9 @@ impl Bars {
         let has_terminal = self.hold.is_lent_to(task, self.tasks);
         let as_is = has_terminal || alone && self.begin == Begin::WithReport;
         self.news = true;
+        if !lent && !self.has_company {
+            self.screen.child_prints(at);
+        }
         let view = self.view_from(task, at);
         view.permits.push(permit.clone());
         if as_is {
@@ -632,7 +638,7 @@ impl Sink for Bars {
             }
             What::Output { stream, bytes, .. } if !self.shows[*stream as usize] => {
                 let view = self.view(task);
-                self.news |= view.is_some_and(|view| view.printed_elsewhere(*stream, bytes));
+                self.news |= view.is_some_and(|view| view.printed_elsewhere(*stream, bytes, at));
             }
             What::Output {
                 stream,
@@ -681,7 +687,11 @@ impl Sink for Bars {
             FRAME
         } else if let (Some(view), Drawn::Nothing) = (open, &self.drawn) {
             return view.output.bars_from().map(|time| time.max(last + FRAME));
-        } else if self.views.values().any(|view| view.fraction().is_none()) {
+        } else if self
+            .views
+            .values()
+            .any(|view| view.fraction(last).is_none())
+        {
             SPIN
         } else {
             SECOND

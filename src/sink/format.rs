@@ -80,9 +80,9 @@ fn number(value: f64) -> String {
 
 /// How far a part is, as a percentage; one that is only estimated is marked.
 #[must_use]
-pub(super) fn share(part: &Part) -> Option<String> {
+pub(super) fn share(part: &Part, elapsed: Duration) -> Option<String> {
     let mark = if part.source == Some(FILES) { "~" } else { "" };
-    let percent = percent(part.fraction()?);
+    let percent = percent(part.fraction(elapsed)?);
     Some(format!("{mark}{percent}"))
 }
 

@@ -182,8 +182,8 @@ pub(super) fn label(part: &Part) -> String {
 }
 
 /// How many parts are over, of how many; empty where there are none. Parts that other programs report mostly have no
-/// end of their own: they are over when the command succeeds.
-pub(super) fn tally(parts: &Parts, succeeded: bool) -> String {
+/// end of their own: they are over when they are full and at rest, or when the command succeeds.
+pub(super) fn tally(parts: &Parts, succeeded: bool, elapsed: Duration) -> String {
     let count = |parts: usize| u64::try_from(parts).unwrap_or(0);
     let ended = parts.ended.well + parts.ended.badly;
     let (live, more) = parts.live();
@@ -193,7 +193,7 @@ pub(super) fn tally(parts: &Parts, succeeded: bool) -> String {
         + if succeeded {
             count(parts.of_others())
         } else {
-            0
+            count(parts.at_rest(elapsed))
         };
     match (begun, parts.ended.badly) {
         (0, _) => String::new(),
@@ -202,7 +202,8 @@ pub(super) fn tally(parts: &Parts, succeeded: bool) -> String {
     }
 }
 
-/// The last line: how the command ended, how long it took, how far it came. None for an ordinary end of a run of which
+/// The last line: how the command ended, how long it took, how far it came. A meter that was over before the end says
+/// nothing of that. None for an ordinary end of a run of which
 /// nothing was shown, and for a command that never ran: the program itself tells of that error.
 pub(super) fn finished(
     summary: &Summary,
@@ -227,8 +228,8 @@ pub(super) fn finished(
     };
     let mut facts = vec![
         outcome(summary, elapsed),
-        amount(&parts.task.known),
-        tally(parts, summary.state == FinalState::Completed),
+        parts.task.current(elapsed).map_or(String::new(), amount),
+        tally(parts, summary.state == FinalState::Completed, elapsed),
         malformed,
     ];
     facts.retain(|fact| !fact.is_empty());

@@ -162,12 +162,16 @@ impl Task {
     }
 
     fn reports(&mut self, reports: &Batch, at: Duration, place: &mut Place) {
+        let elapsed = at.saturating_sub(self.began);
         for report in &reports.parts {
-            self.news = true;
-            let elapsed = at.saturating_sub(self.began);
             if let Some(part) = self.parts.apply(report, reports.source, elapsed) {
                 self.part_ended(&part, place);
             }
+            // A full meter of another program is not told of: as long as the command goes on, 99 % is no news, and may
+            // be that of one thing of several.
+            let task = &self.parts.task;
+            let says_nothing = task.is_full() || task.is_over(elapsed);
+            self.news = report.id.is_some() || !says_nothing;
         }
         if let Some(bad) = &reports.first_malformed
             && !self.warned
@@ -183,9 +187,9 @@ impl Task {
         let tenth = self
             .parts
             .task
-            .known
-            .fraction()
-            .map(|fraction| (fraction * 10.0) as u64);
+            .fraction(elapsed)
+            .map(|fraction| (fraction * 10.0) as u64)
+            .or(self.tenth.filter(|_| self.parts.task.is_over(elapsed)));
         // Progress may fall a little and rise again; only a new phase is news.
         let moved = match (self.tenth, tenth) {
             (Some(before), Some(now)) if now + 1 < before => {
@@ -233,13 +237,14 @@ fn describe(parts: &Parts, elapsed: Duration) -> String {
     let task = &parts.task;
     let mut words = Vec::new();
     // An amount that is only counted in parts is told with them.
-    words.extend(share(task).filter(|_| task.tally().is_none()));
-    words.push(amount(&task.known));
-    words.push(messages::tally(parts, false));
+    words.extend(share(task, elapsed).filter(|_| task.tally().is_none()));
+    words.extend(task.current(elapsed).map(amount));
+    words.push(messages::tally(parts, false, elapsed));
     if let Some(left) = task.remaining(elapsed).filter(|left| !left.is_zero()) {
         words.push(eta(left));
     }
-    if let Some(message) = &task.known.message {
+    let current = task.current(elapsed);
+    if let Some(message) = current.and_then(|known| known.message.as_ref()) {
         words.push(escape(message).trim().to_owned());
     }
     words.retain(|word| !word.is_empty());

@@ -42,11 +42,13 @@ pub(super) struct Intake<'a> {
     pause_until: Option<Instant>,
     credit: Credit,
     every_report: bool,
-    /// Samples the child from outside as long as it has reported nothing.
+    /// Samples the child from outside as long as it reports nothing; none once it has reported in our own protocol.
     pub(super) observer: Option<Observer>,
     /// Whether a file that the child is seen to read through is reported, and its last state.
     reports_files: bool,
     file: Option<FileRead>,
+    /// Whether the child has reported anything itself.
+    has_reported: bool,
 }
 
 impl<'a> Intake<'a> {
@@ -72,6 +74,7 @@ impl<'a> Intake<'a> {
             observer,
             reports_files: launch.from.asks_for(FILES),
             file: None,
+            has_reported: false,
         }
     }
 
@@ -195,7 +198,13 @@ impl<'a> Intake<'a> {
         if batch.is_empty() {
             return;
         }
-        self.observer = None;
+        match (batch.source, &mut self.observer) {
+            (None, observer) => *observer = None,
+            // Its meter may be over long before the command is.
+            (Some(_), Some(observer)) => observer.rest(Instant::now()),
+            (Some(_), None) => {}
+        }
+        self.has_reported = true;
         self.send(batch);
     }
 
@@ -204,9 +213,10 @@ impl<'a> Intake<'a> {
         let _ = self.reporter.report(batch);
     }
 
-    /// Reports the file that the child was seen to read through, if the user asked for that.
+    /// Reports the file that the child was seen to read through, if the user asked for that, and the child has not
+    /// reported anything better.
     pub(super) fn report_file(&mut self, file: Option<FileRead>) {
-        if self.reports_files && file != self.file {
+        if self.reports_files && !self.has_reported && file != self.file {
             self.file = file;
             if let Some(file) = &self.file {
                 self.send(Batch::of(FILES, &file.progress()));

@@ -1,4 +1,4 @@
-//! The activity of a child that has reported nothing: the processor time and the bytes that it uses, or the file that
+//! The activity of a child that reports nothing: the processor time and the bytes that it uses, or the file that
 //! it reads through, and its last line where that is shown in no other place.
 //!
 //! Responsible for keeping that and putting it into words. Knows neither where it stands nor when it is drawn.
@@ -20,6 +20,9 @@ const TAIL: usize = 1024;
 pub(super) struct Activity {
     /// How far it has read which file, if it seems to read one through.
     pub(super) file: Part,
+    /// The child has a meter of its own. A file that it reads beside that is no measure of its work: pip leaves the
+    /// archive that it unpacks open near its end.
+    has_meter: bool,
     uses: Vec<String>,
     printed: Vec<u8>,
     stream: Option<Stream>,
@@ -28,7 +31,7 @@ pub(super) struct Activity {
 impl Activity {
     /// Takes in an observation.
     pub(super) fn observed(&mut self, observed: &Observed, elapsed: Duration) {
-        let file = observed.file.as_ref();
+        let file = observed.file.as_ref().filter(|_| !self.has_meter);
         let progress = file.map(FileRead::progress).unwrap_or_default();
         if progress.message != self.file.known.message {
             self.file = Part::default();
@@ -60,10 +63,17 @@ impl Activity {
         self.printed.drain(..excess);
     }
 
+    /// The child shows a meter: what was observed before says nothing of the time after.
+    pub(super) fn begin_anew(&mut self) {
+        self.has_meter = true;
+        self.file = Part::default();
+        self.uses.clear();
+    }
+
     /// The activity in one line. Beside the progress of a file, the use of the processor would say nothing new.
-    pub(super) fn line(&self) -> String {
+    pub(super) fn line(&self, elapsed: Duration) -> String {
         let mut words = Vec::new();
-        if self.file.source.is_none() {
+        if self.file.fraction(elapsed).is_none() {
             words.clone_from(&self.uses);
         }
         let mut lines = self.printed.rsplit(|byte| matches!(byte, b'\n' | b'\r'));
@@ -93,7 +103,7 @@ mod tests {
         let line = |cpu, read, written| {
             let mut activity = Activity::default();
             activity.observed(&observed(cpu, read, written), Duration::ZERO);
-            activity.line()
+            activity.line(Duration::ZERO)
         };
         let mib = 1_048_576.0;
         assert_eq!(
@@ -108,15 +118,15 @@ mod tests {
     fn the_last_line_is_told_and_made_harmless() {
         let mut activity = Activity::default();
         activity.printed(Stream::Stdout, b"first\nsec");
-        assert_eq!(activity.line(), "sec");
+        assert_eq!(activity.line(Duration::ZERO), "sec");
         activity.printed(Stream::Stdout, b"ond \x1b[2J\n  \n");
-        assert_eq!(activity.line(), "second ^[[2J");
+        assert_eq!(activity.line(Duration::ZERO), "second ^[[2J");
         activity.printed(Stream::Stdout, b"10%\r20%\r");
-        assert_eq!(activity.line(), "20%");
+        assert_eq!(activity.line(Duration::ZERO), "20%");
         activity.printed(Stream::Stderr, b"warning");
-        assert_eq!(activity.line(), "warning");
+        assert_eq!(activity.line(Duration::ZERO), "warning");
         activity.observed(&observed(0.5, 0.0, 0.0), Duration::ZERO);
-        assert_eq!(activity.line(), "50% cpu  warning");
+        assert_eq!(activity.line(Duration::ZERO), "50% cpu  warning");
     }
 
     #[test]
@@ -141,18 +151,18 @@ mod tests {
         };
         let mut activity = Activity::default();
         activity.observed(&reading("a.iso", 100), at(1));
-        assert_eq!(activity.file.fraction(), Some(0.5));
+        assert_eq!(activity.file.fraction(at(1)), Some(0.5));
         assert_eq!(
             activity.file.known.message.as_deref(),
             Some("reading a.iso")
         );
-        assert_eq!(activity.line(), "");
+        assert_eq!(activity.line(Duration::ZERO), "");
         activity.observed(&reading("a.iso", 100), at(11));
         assert_eq!(activity.file.stale(at(11)), Some(at(10)));
         activity.observed(&reading("b.iso", 100), at(12));
         assert_eq!(activity.file.stale(at(12)), None);
         activity.observed(&observed(1.0, 50.0, 0.0), at(13));
-        assert_eq!(activity.file.fraction(), None);
-        assert_eq!(activity.line(), "100% cpu  read 50 B/s");
+        assert_eq!(activity.file.fraction(at(1)), None);
+        assert_eq!(activity.line(Duration::ZERO), "100% cpu  read 50 B/s");
     }
 }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::parts::{Part, Parts};
+use crate::protocol::Progress;
 
 use super::super::format::{amount, clock, eta, rate, share};
 use super::super::messages;
@@ -56,7 +57,7 @@ pub(super) struct Layout {
 pub(super) struct Picture<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) parts: &'a Parts,
-    /// Shown as long as the task has reported nothing.
+    /// Shown as long as the task has reported nothing, and when what it has reported is over.
     pub(super) activity: Option<&'a Activity>,
     /// The message of a task that gave none itself.
     pub(super) message: Option<&'a str>,
@@ -137,12 +138,14 @@ impl Layout {
         if let Some(text) = picture.message.filter(|_| message.is_empty()) {
             escape(text).trim().clone_into(message);
         }
-        let tally = messages::tally(parts, false);
-        let line = picture.activity.map_or(String::new(), Activity::line);
+        let tally = messages::tally(parts, false, elapsed);
+        let line = picture
+            .activity
+            .map_or(String::new(), |activity| activity.line(elapsed));
         *message = [tally.as_str(), message, &line].join("  ").trim().into();
         // The tally of all parts says more.
-        rows[0].facts[AMOUNT] = amount(&task.known);
-        for (depth, part) in parts.tree(at_most.saturating_sub(1)) {
+        rows[0].facts[AMOUNT] = task.current(elapsed).map_or(String::new(), amount);
+        for (depth, part) in parts.tree(at_most.saturating_sub(1), elapsed) {
             let indent = " ".repeat((depth * 2).min(self.label_limit() / 2));
             let label = indent + &messages::label(part);
             rows.push(Row::new(&label, part, part.elapsed(elapsed), elapsed));
@@ -236,8 +239,9 @@ impl Layout {
 
 impl Row {
     fn new(label: &str, part: &Part, time: Duration, elapsed: Duration) -> Self {
-        let known = &part.known;
-        let percent = share(part).map(|share| format!("{share:>4}"));
+        let nothing = Progress::default();
+        let known = part.current(elapsed).unwrap_or(&nothing);
+        let percent = share(part, elapsed).map(|share| format!("{share:>4}"));
         let rate = part.rate(elapsed).map(|so_many| rate(known, so_many));
         let eta = part
             .remaining(elapsed)
@@ -249,7 +253,7 @@ impl Row {
         }
         Self {
             label: label.to_owned(),
-            fraction: part.fraction(),
+            fraction: part.fraction(elapsed),
             facts: [
                 percent.unwrap_or_default(),
                 part.tally()
@@ -278,7 +282,6 @@ fn spinner(elapsed: Duration) -> char {
 mod tests {
     use super::*;
     use crate::event::{FileRead, Observed, Stream};
-    use crate::protocol::Progress;
 
     const MIB: u64 = 1024 * 1024;
 
@@ -345,15 +348,47 @@ mod tests {
     #[test]
     fn another_format_is_never_full_and_goes_stale_but_keeps_its_value() {
         let mut parts = Parts::default();
+        let share = |percentage| Progress {
+            percentage: Some(percentage),
+            ..Progress::default()
+        };
+        parts.apply(&share(100.0), Some("tool"), Duration::ZERO);
+        assert_eq!(row(&parts, None, 1), "job  99%  1s");
+        parts.apply(&share(42.0), Some("tool"), Duration::from_secs(1));
+        assert_eq!(row(&parts, None, 10), "job  42%  10s");
+        assert_eq!(
+            row(&parts, None, 71),
+            "job  42%  1m11s  no update for 1m10s"
+        );
+    }
+
+    #[test]
+    fn a_meter_that_is_over_leaves_a_row_of_what_the_child_uses_and_its_last_line() {
+        let mut parts = Parts::default();
         let full = Progress {
-            percentage: Some(100.0),
+            progress: Some(400.0),
+            total: Some(400.0),
+            message: Some(Cow::Borrowed("the last file")),
             ..Progress::default()
         };
         parts.apply(&full, Some("tool"), Duration::from_secs(1));
-        assert_eq!(row(&parts, None, 10), "job  99%  10s");
+        assert_eq!(row(&parts, None, 2), "job  99%  400/400  2s  the last file");
+        let mut activity = Activity::default();
+        activity.begin_anew();
+        let file = FileRead {
+            name: "archive".to_owned(),
+            position: 98 * MIB,
+            size: 100 * MIB,
+        };
+        activity.observed(&observed(Some(file)), Duration::from_secs(3));
+        activity.printed(
+            Stream::Stdout,
+            b"syncing
+",
+        );
         assert_eq!(
-            row(&parts, None, 71),
-            "job  99%  1m11s  no update for 1m10s"
+            row(&parts, Some(&activity), 3),
+            "job ⣾ 3s  98% cpu  read 120.0 MiB/s  write 30.0 MiB/s  syncing"
         );
     }
 

@@ -155,6 +155,10 @@ impl Output {
                 let rows = rows_of(seen, self.width.max(1)) - 1;
                 self.erase = Some(self.erase.unwrap_or(0) + rows);
             }
+            if self.line.is_open() {
+                // It was no question: the bars need not go for the next line, which a test runner redraws just so.
+                self.line.has_bars(true);
+            }
             self.line.end();
         }
         self.aside.extend_from_slice(&change.aside);

@@ -5,10 +5,16 @@
 //! terminal is made narrower and breaks the lines that are too long now. Knows neither tasks nor the meaning of the
 //! lines.
 
+use std::time::Duration;
+
 use crate::flow::Permit;
 
 use super::super::terminal::Terminal;
 use super::super::writer::Writer;
+
+/// How long a child must print through us after the keyboard was taken, so that it is known to draw nowhere else. What
+/// it printed just before may arrive after.
+const BESIDE: Duration = Duration::from_millis(150);
 
 /// A terminal, and the bytes that are to be written there.
 #[derive(Debug)]
@@ -17,6 +23,8 @@ pub(super) struct Screen {
     terminal: Terminal,
     /// Typed text was read line by line (ICANON) at some time since the terminal was ours.
     by_lines: bool,
+    /// When the child was first seen to print through us since typed text is read key by key.
+    printed: Option<Duration>,
     bytes: Vec<u8>,
 }
 
@@ -26,6 +34,7 @@ impl Screen {
             writer,
             by_lines: (terminal.setup)().by_lines,
             terminal,
+            printed: None,
             bytes: Vec::new(),
         }
     }
@@ -46,6 +55,16 @@ impl Screen {
         let by_lines = (self.terminal.setup)().by_lines;
         self.by_lines |= by_lines;
         (self.terminal.foreground)() && self.by_lines == by_lines
+    }
+
+    /// The child prints through us. If it goes on with that while the keyboard is set up for single keys, the terminal
+    /// is ours all the same: apt sets it up so for the questions of dpkg, and reads nothing from it in the background.
+    pub(super) fn child_prints(&mut self, at: Duration) {
+        if (self.terminal.setup)().by_lines {
+            self.printed = None;
+        } else if at >= *self.printed.get_or_insert(at) + BESIDE {
+            self.by_lines = false;
+        }
     }
 
     /// The terminal is ours again, set up as it is now.

@@ -33,8 +33,11 @@ pub(super) struct View {
     /// In which format the child reports, if it is not ours, and since when.
     source: Option<&'static str>,
     since: Duration,
-    /// Shown as long as there is no report.
+    /// Shown as long as there is no report, and when the meters of another program are over; none: the child reports
+    /// in our own protocol, which says all there is to say.
     activity: Option<Activity>,
+    /// There was a report.
+    has_reported: bool,
     pub(super) output: Output,
     /// The modes that the child has switched on in the terminal.
     modes: Modes,
@@ -73,6 +76,7 @@ impl View {
             source: None,
             since: Duration::ZERO,
             activity: Some(Activity::default()),
+            has_reported: false,
             output,
             modes: Modes::default(),
             colors: Colors::On,
@@ -93,7 +97,14 @@ impl View {
 
     /// Takes in reports. Gives the warning for the first line that is none.
     pub(super) fn reports(&mut self, reports: &Batch, at: Duration) -> Option<String> {
-        self.activity = None;
+        self.has_reported = true;
+        match reports.source {
+            None => self.activity = None,
+            Some(_) => {
+                let activity = self.activity.as_mut();
+                activity.map(Activity::begin_anew).unwrap_or_default();
+            }
+        }
         if self.source != reports.source {
             (self.source, self.since) = (reports.source, at);
             self.output.decide(false, at);
@@ -118,18 +129,25 @@ impl View {
     /// Takes in an observation of the child; says whether it is shown.
     pub(super) fn observed(&mut self, observed: &Observed, at: Duration) -> bool {
         let time = at.saturating_sub(self.began);
-        let activity = self.activity.as_mut();
-        activity
-            .map(|activity| activity.observed(observed, time))
-            .is_some()
+        if let Some(activity) = &mut self.activity {
+            activity.observed(observed, time);
+        }
+        self.activity(at).is_some()
     }
 
     /// Takes in output that is not shown above the bars; says whether its last line is shown in them.
-    pub(super) fn printed_elsewhere(&mut self, stream: Stream, bytes: &[u8]) -> bool {
-        let activity = self.activity.as_mut();
-        activity
-            .map(|activity| activity.printed(stream, bytes))
-            .is_some()
+    pub(super) fn printed_elsewhere(&mut self, stream: Stream, bytes: &[u8], at: Duration) -> bool {
+        if let Some(activity) = &mut self.activity {
+            activity.printed(stream, bytes);
+        }
+        self.activity(at).is_some()
+    }
+
+    /// The activity of the child, if the picture is of that.
+    fn activity(&self, at: Duration) -> Option<&Activity> {
+        let time = at.saturating_sub(self.began);
+        let activity = self.activity.as_ref();
+        activity.filter(|_| !self.has_reported || self.parts.are_over(time))
     }
 
     /// Takes in output, which goes to the screen when it is known not to be redrawn.
@@ -158,10 +176,10 @@ impl View {
     }
 
     /// How far the task is, of 1.
-    pub(super) fn fraction(&self) -> Option<f64> {
-        let activity = self.activity.as_ref();
+    pub(super) fn fraction(&self, at: Duration) -> Option<f64> {
+        let activity = self.activity(at);
         let task = activity.map_or(&self.parts.task, |activity| &activity.file);
-        task.fraction()
+        task.fraction(at.saturating_sub(self.began))
     }
 
     /// Whether the next frame has output to write or to decide about.
@@ -200,7 +218,7 @@ impl View {
                 Cow::Borrowed(self.name.as_str())
             },
             parts: &self.parts,
-            activity: self.activity.as_ref(),
+            activity: self.activity(at),
             message: message.filter(|_| self.source.is_none_or(redraws_words)),
             elapsed,
             stop: self.stop.map(|stop| stop.state(elapsed)),
