@@ -175,7 +175,7 @@ impl Part {
     /// The time that is left: the child's own estimate, counted down since it gave it, or ours.
     #[must_use]
     pub(crate) fn remaining(&self, elapsed: Duration) -> Option<Duration> {
-        let is_doubtful = self.stale(elapsed).is_some() || self.is_over(elapsed);
+        let is_doubtful = self.stale(elapsed).is_some() || self.is_full();
         if self.source.is_some() && is_doubtful {
             return None;
         }
@@ -754,14 +754,14 @@ mod tests {
     #[test]
     fn a_part_of_another_program_that_is_full_and_stands_is_at_rest_and_not_drawn() {
         let at = Duration::from_secs;
-        let share = |id, parent, percentage| Progress {
+        let done = |id, parent, percentage| Progress {
             percentage: Some(percentage),
             ..report(id, parent)
         };
         let mut parts = Parts::default();
-        parts.apply(&share("a", None, 100.0), Some("tool"), at(0));
-        parts.apply(&share("b", None, 100.0), Some("tool"), at(0));
-        parts.apply(&share("b1", Some("b"), 50.0), Some("tool"), at(0));
+        parts.apply(&done("a", None, 100.0), Some("tool"), at(0));
+        parts.apply(&done("b", None, 100.0), Some("tool"), at(0));
+        parts.apply(&done("b1", Some("b"), 50.0), Some("tool"), at(0));
         let shape = |parts: &Parts, now| {
             let tree = parts.tree(usize::MAX, at(now)).into_iter();
             let ids = tree.map(|(_, part)| part.known.id.clone().unwrap().into_owned());
@@ -771,10 +771,10 @@ mod tests {
         // The part above one that goes on stays.
         assert_eq!(shape(&parts, 2), ["b", "b1"]);
         assert_eq!((parts.at_rest(at(2)), parts.are_over(at(2))), (2, false));
-        parts.apply(&share("a", None, 10.0), Some("tool"), at(3));
+        parts.apply(&done("a", None, 10.0), Some("tool"), at(3));
         assert_eq!(shape(&parts, 9), ["a", "b", "b1"]);
         for id in ["a", "b1"] {
-            parts.apply(&share(id, None, 100.0), Some("tool"), at(9));
+            parts.apply(&done(id, None, 100.0), Some("tool"), at(9));
         }
         assert!(shape(&parts, 11).is_empty());
         assert_eq!((parts.at_rest(at(11)), parts.are_over(at(11))), (3, true));

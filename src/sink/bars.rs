@@ -80,8 +80,6 @@ pub(super) struct Bars {
     shows: [bool; 2],
     /// A child writes to the terminal itself.
     direct: bool,
-    /// Another program may use the terminal beside the child, as a pager does that reads what the child prints.
-    has_company: bool,
     begin: Begin,
     /// When the last frame was made or left out.
     last_frame: Option<Duration>,
@@ -131,8 +129,8 @@ enum Hold {
 enum Drawn {
     Nothing,
     Bars,
-    /// Bars, below a line that a child has left open.
-    BarsBelow(Cursor),
+    /// Bars, below a line that a child has left open, on a screen of this many columns.
+    BarsBelow(Cursor, u16),
 }
 
 /// How many tasks the run has had so far.
@@ -190,7 +188,6 @@ impl Bars {
             loose_end: false,
             shows: options.shows,
             direct: options.direct,
-            has_company: options.begin == Begin::WithReport,
             begin: options.begin,
             last_frame: None,
             pictured: Duration::ZERO,
@@ -300,6 +297,7 @@ impl Bars {
 
     fn frame(&mut self, at: Duration) {
         self.note_frame(at);
+        self.resize();
         let draws = self.screen.is_ours() && self.has_place(at);
         let tasks = self.tasks();
         for view in self.views.values_mut() {
@@ -372,15 +370,17 @@ impl Bars {
             // On a terminal that is not ours any more, another program has written over the bars.
             return;
         }
-        let Drawn::BarsBelow(cursor) = drawn else {
+        let Drawn::BarsBelow(cursor, width) = drawn else {
             self.screen.erase();
             return;
         };
+        let is_resized = self.screen.measure().0 != width;
         let Some(view) = self.views.get_mut(&self.above) else {
             return;
         };
         view.colors_off(&mut self.screen);
-        if cursor.last.is_some() {
+        // A terminal that breaks its lines again takes the cursor, which is at the end of the open line, along.
+        if cursor.last.is_some() && !is_resized {
             self.screen.write(b"\r\n\x1b[J");
             view.go_back(&cursor, &mut self.screen);
         } else {
@@ -388,11 +388,23 @@ impl Bars {
         }
     }
 
-    fn draw(&mut self, at: Duration) {
+    /// Takes in the size of the screen. Bars below a line that the terminal may have broken anew are taken away: the
+    /// way back to the end of the line is not known any more.
+    fn resize(&mut self) -> (u16, u16) {
         let (width, height) = self.screen.measure();
         for view in self.views.values_mut() {
             view.output.resize(usize::from(width));
         }
+        let above = self.views.get(&self.above);
+        let has_place = above.is_none_or(|view| view.output.bars_from().is_some());
+        if matches!(self.drawn, Drawn::BarsBelow(_, before) if before != width && !has_place) {
+            self.clear();
+        }
+        (width, height)
+    }
+
+    fn draw(&mut self, at: Duration) {
+        let (width, height) = self.resize();
         // A row stays free, or the line above the picture would never be seen.
         let size = (usize::from(width), usize::from(height).max(2) - 1);
         let views = self.views.values().filter(|view| self.has_row(view, at));
@@ -419,7 +431,7 @@ impl Bars {
         self.drawn = match (cursor, above) {
             (Some(cursor), Some(view)) => {
                 view.go_back(&cursor, &mut self.screen);
-                Drawn::BarsBelow(cursor)
+                Drawn::BarsBelow(cursor, width)
             }
             _ => Drawn::Bars,
         };
@@ -498,7 +510,7 @@ impl Bars {
         let has_terminal = self.hold.is_lent_to(task, self.tasks);
         let as_is = has_terminal || alone && self.begin == Begin::WithReport;
         self.news = true;
-        if !lent && !self.has_company {
+        if !lent {
             self.screen.child_prints(at);
         }
         let view = self.view_from(task, at);

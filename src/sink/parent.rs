@@ -129,7 +129,11 @@ impl Parent {
         };
         let mut report = report.clone();
         match &report.id {
-            None => report.id = Some(Cow::Owned(whole)),
+            None => {
+                report.id = Some(Cow::Owned(whole));
+                // It says that a meter is over; the end of the task is an event of its own.
+                report.status = None;
+            }
             Some(id) => {
                 report.id = Some(within(id));
                 report.parent = Some(match &report.parent {

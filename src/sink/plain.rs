@@ -167,11 +167,13 @@ impl Task {
             if let Some(part) = self.parts.apply(report, reports.source, elapsed) {
                 self.part_ended(&part, place);
             }
-            // A full meter of another program is not told of: as long as the command goes on, 99 % is no news, and may
-            // be that of one thing of several.
-            let task = &self.parts.task;
-            let says_nothing = task.is_full() || task.is_over(elapsed);
-            self.news = report.id.is_some() || !says_nothing;
+        }
+        // A full meter of another program is not told of: as long as the command goes on, 99 % is no news, and may be
+        // that of one thing of several.
+        let task = &self.parts.task;
+        let is_silent = task.is_full() || task.is_over(elapsed);
+        if let Some(last) = reports.parts.last() {
+            self.news = last.id.is_some() || !is_silent;
         }
         if let Some(bad) = &reports.first_malformed
             && !self.warned
@@ -184,12 +186,12 @@ impl Task {
             clippy::cast_sign_loss,
             reason = "between 0 and 10"
         )]
-        let tenth = self
-            .parts
-            .task
-            .fraction(elapsed)
-            .map(|fraction| (fraction * 10.0) as u64)
-            .or(self.tenth.filter(|_| self.parts.task.is_over(elapsed)));
+        let tenth = if is_silent {
+            self.tenth
+        } else {
+            let share = task.known.fraction();
+            share.map(|fraction| (fraction * 10.0) as u64)
+        };
         // Progress may fall a little and rise again; only a new phase is news.
         let moved = match (self.tenth, tenth) {
             (Some(before), Some(now)) if now + 1 < before => {
@@ -358,5 +360,37 @@ mod tests {
             text,
             "one: 10%\ntwo: 0%\ntwo: 10%, ETA 1m30s\ntwo: completed in 20.0s\none: completed in 2m00s\n"
         );
+    }
+
+    #[test]
+    fn a_full_meter_of_another_program_is_told_of_neither_at_once_nor_again_and_again() {
+        let mut file = tempfile::tempfile().unwrap();
+        let writer = Writer::new(file.try_clone().unwrap().into(), Box::new(|_| ()));
+        let mut plain = Plain::new(writer, "job".to_owned());
+        let mut tell = |seconds, done| {
+            let report = Progress {
+                progress: Some(done),
+                total: Some(4.0),
+                ..Progress::default()
+            };
+            let at = Duration::from_secs(seconds);
+            let task = Some(TaskId::FIRST);
+            let reports = Batch::of("tool", &report);
+            let what = What::Progress(&reports);
+            plain.event(&Event { task, at, what });
+            plain.tick(at);
+        };
+        // Two of two workers are ready, say.
+        tell(0, 4.0);
+        tell(1, 1.0);
+        tell(2, 3.0);
+        for second in 3..100 {
+            tell(second, 4.0);
+        }
+        assert_eq!(plain.due(), None);
+        let mut text = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "job: 25%, 1/4\njob: 75%, 3/4, ETA 1s\n");
     }
 }

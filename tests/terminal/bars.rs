@@ -337,3 +337,22 @@ fn three_thousand_parts_are_counted_and_a_failed_one_says_whose_it_is() {
     terminal.shows("job: b: disk 3 failed");
     terminal.shows("2 of 3003 parts, 1 failed");
 }
+
+#[test]
+fn a_meter_of_another_program_that_is_full_and_stands_gives_way_to_a_spinner_until_it_moves() {
+    let mut terminal = terminal().job(
+        r#"for n in 1 2 3 4; do printf "\r$n/4 [copying]"; say $n; done; pause
+           echo; echo syncing; say 5; pause
+           for n in 1 2 3; do printf "\r$n/9 [checking]"; say $n; done; pause"#,
+    );
+    for _ in 0..4 {
+        terminal.hears();
+    }
+    terminal.until("spinner", |screen| screen.starts_with("job ⣾"));
+    terminal.go();
+    terminal.hears();
+    terminal.until("line", |screen| {
+        screen.starts_with("4/4 [copying]\nsyncing\njob ⣾")
+    });
+    terminal.go();
+}

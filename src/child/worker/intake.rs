@@ -44,11 +44,10 @@ pub(super) struct Intake<'a> {
     every_report: bool,
     /// Samples the child from outside as long as it reports nothing; none once it has reported in our own protocol.
     pub(super) observer: Option<Observer>,
-    /// Whether a file that the child is seen to read through is reported, and its last state.
+    /// Whether a file that the child is seen to read through is reported, as long as the child has reported nothing
+    /// better itself; and its last state.
     reports_files: bool,
     file: Option<FileRead>,
-    /// Whether the child has reported anything itself.
-    has_reported: bool,
 }
 
 impl<'a> Intake<'a> {
@@ -74,7 +73,6 @@ impl<'a> Intake<'a> {
             observer,
             reports_files: launch.from.asks_for(FILES),
             file: None,
-            has_reported: false,
         }
     }
 
@@ -204,7 +202,7 @@ impl<'a> Intake<'a> {
             (Some(_), Some(observer)) => observer.rest(Instant::now()),
             (Some(_), None) => {}
         }
-        self.has_reported = true;
+        self.reports_files = false;
         self.send(batch);
     }
 
@@ -213,10 +211,9 @@ impl<'a> Intake<'a> {
         let _ = self.reporter.report(batch);
     }
 
-    /// Reports the file that the child was seen to read through, if the user asked for that, and the child has not
-    /// reported anything better.
+    /// Reports the file that the child was seen to read through, if the user asked for that.
     pub(super) fn report_file(&mut self, file: Option<FileRead>) {
-        if self.reports_files && !self.has_reported && file != self.file {
+        if self.reports_files && file != self.file {
             self.file = file;
             if let Some(file) = &self.file {
                 self.send(Batch::of(FILES, &file.progress()));

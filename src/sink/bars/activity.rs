@@ -22,7 +22,7 @@ pub(super) struct Activity {
     pub(super) file: Part,
     /// The child has a meter of its own. A file that it reads beside that is no measure of its work: pip leaves the
     /// archive that it unpacks open near its end.
-    has_meter: bool,
+    pub(super) has_meter: bool,
     uses: Vec<String>,
     printed: Vec<u8>,
     stream: Option<Stream>,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::filter::Filter;
 use super::open_line::{Cursor, OpenLine};
+use super::screen::ERASE_BELOW;
 use crate::model::verdict::Verdicts;
 use crate::vt::END_ANY;
 use crate::vt::line_buffer::{Change, LineBuffer, rows_of};
@@ -313,7 +314,7 @@ impl Output {
             if rows > 0 {
                 bytes.extend_from_slice(format!("\x1b[{rows}A").as_bytes());
             }
-            bytes.extend_from_slice(b"\x1b[J");
+            bytes.extend_from_slice(ERASE_BELOW);
         }
         bytes.append(&mut self.ready);
         bytes

@@ -16,6 +16,11 @@ use super::super::writer::Writer;
 /// it printed just before may arrive after.
 const BESIDE: Duration = Duration::from_millis(150);
 
+/// Erases from the first column of a row to the end of the screen. tmux takes an erasing from the first column of the
+/// first row on (ED) for that of the whole screen, and keeps what was there in its history: so ED begins in the second
+/// column.
+pub(super) const ERASE_BELOW: &[u8] = b"\x1b[K\x1b[C\x1b[J\r";
+
 /// A terminal, and the bytes that are to be written there.
 #[derive(Debug)]
 pub(super) struct Screen {
@@ -23,6 +28,8 @@ pub(super) struct Screen {
     terminal: Terminal,
     /// Typed text was read line by line (ICANON) at some time since the terminal was ours.
     by_lines: bool,
+    /// Another program may use the terminal beside the child.
+    has_company: bool,
     /// When the child was first seen to print through us since typed text is read key by key.
     printed: Option<Duration>,
     bytes: Vec<u8>,
@@ -34,6 +41,7 @@ impl Screen {
             writer,
             by_lines: (terminal.setup)().by_lines,
             terminal,
+            has_company: false,
             printed: None,
             bytes: Vec::new(),
         }
@@ -62,7 +70,7 @@ impl Screen {
     pub(super) fn child_prints(&mut self, at: Duration) {
         if (self.terminal.setup)().by_lines {
             self.printed = None;
-        } else if at >= *self.printed.get_or_insert(at) + BESIDE {
+        } else if !self.has_company && at >= *self.printed.get_or_insert(at) + BESIDE {
             self.by_lines = false;
         }
     }
@@ -76,6 +84,7 @@ impl Screen {
     /// by line, the terminal is not ours.
     pub(super) fn expect_lines(&mut self) {
         self.by_lines = true;
+        self.has_company = true;
     }
 
     /// Adds bytes as they are.
@@ -98,7 +107,8 @@ impl Screen {
 
     /// Takes the picture away.
     pub(super) fn erase(&mut self) {
-        self.write(b"\r\x1b[J");
+        self.write(b"\r");
+        self.write(ERASE_BELOW);
     }
 
     /// Sends the bytes that were written since the last call, and holds `permits` until they are on the terminal.

@@ -5,8 +5,10 @@ mod several;
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
+use super::super::terminal::Setup;
 use super::emulator::{TERMINAL, everything, screen, show};
 use super::*;
+use crate::event::Observed;
 use crate::flow::Credit;
 use crate::model::batch::Batch;
 use crate::model::verdict::Verdicts;
@@ -384,4 +386,198 @@ fn titles_pass_and_questions_and_progress_of_the_terminal_do_not() {
     let written = b"\x1b]0;title\x07\x1b]9;4;1;50\x1b\\a\x1b[6n\x1b]11;?\x07\x1b]8;;x\x07b\n";
     output.add(0, None, written, &Verdicts::default(), Duration::ZERO);
     assert_eq!(output.take(), b"\x1b]0;title\x07a\x1b]8;;x\x07b\n");
+}
+
+/// A scene in which the time, the screen and the child are what the test says.
+struct Scene {
+    bars: Bars,
+    file: std::fs::File,
+    credit: Credit,
+    parser: vt100::Parser,
+    /// Everything that was written.
+    written: Vec<u8>,
+}
+
+impl Scene {
+    fn on(terminal: Terminal) -> Self {
+        let named = tempfile::NamedTempFile::new().unwrap();
+        let file = named.reopen().unwrap();
+        let writer = Writer::new(named.into_file().into(), Box::new(|_| ()));
+        let options = Options {
+            terminal,
+            ..options()
+        };
+        Self {
+            bars: Bars::new(writer, options),
+            file,
+            credit: Credit::new(1 << 20, || ()),
+            parser: emulator(),
+            written: Vec::new(),
+        }
+    }
+
+    /// The rows after this event, and a moment for a frame.
+    fn after(&mut self, milliseconds: u64, what: Option<&What<'_>>) -> Vec<String> {
+        let at = Duration::from_millis(milliseconds);
+        if let Some(what) = what {
+            let task = Some(TaskId::FIRST);
+            let what = match what {
+                What::Progress(reports) => What::Progress(reports),
+                What::Observed(observed) => What::Observed(observed),
+                _ => panic!("{what:?}"),
+            };
+            self.bars.event(&Event { task, at, what });
+        }
+        self.bars.tick(at);
+        self.look()
+    }
+
+    fn prints(&mut self, milliseconds: u64, text: &str) -> Vec<String> {
+        let what = What::Output {
+            stream: Stream::Stdout,
+            bytes: &Arc::new(text.as_bytes().to_vec()),
+            verdicts: &Verdicts::default(),
+            permit: &self.credit.permit(text.len()),
+        };
+        self.bars
+            .event(&what.at(Duration::from_millis(milliseconds)));
+        self.after(milliseconds + 50, None)
+    }
+
+    fn look(&mut self) -> Vec<String> {
+        let mut new = Vec::new();
+        self.file.read_to_end(&mut new).unwrap();
+        show(&mut self.parser, &new);
+        self.written.extend(new);
+        everything(&mut self.parser)
+    }
+}
+
+#[test]
+fn a_meter_that_is_over_gives_way_to_what_the_child_uses_and_comes_back_when_it_moves() {
+    let meter = |percentage| {
+        let report = Progress {
+            percentage: Some(percentage),
+            ..Progress::default()
+        };
+        Batch::of("meter", &report)
+    };
+    let mut scene = Scene::on(TERMINAL);
+    let rows = scene.after(300, Some(&What::Progress(&meter(50.0))));
+    assert_eq!(rows, ["job ━━━━━━━╸───────  50%  0s"]);
+    scene.after(1000, Some(&What::Progress(&meter(99.9))));
+    let rows = scene.after(2900, None);
+    assert_eq!(rows, ["job ━━━━━━━━━━━━━━╸  99%  2s"]);
+    let observed = Observed {
+        cpu: 0.98,
+        read: 0.0,
+        written: 0.0,
+        file: None,
+    };
+    let rows = scene.after(3100, Some(&What::Observed(&observed)));
+    assert_eq!(rows, ["job ⣾                     3s  98% cpu"]);
+    let rows = scene.after(9000, Some(&What::Progress(&meter(20.0))));
+    assert_eq!(rows, ["job ━━━╸───────────  20%  9s"]);
+    // The use of the processor was that of another time.
+    let over = Batch::of(
+        "meter",
+        &Progress {
+            status: Some(crate::protocol::Status::Ok),
+            ..Progress::default()
+        },
+    );
+    let rows = scene.after(9100, Some(&What::Progress(&over)));
+    assert_eq!(rows, ["job ⣾                     9s"]);
+}
+
+#[test]
+fn a_line_that_was_redrawn_was_no_question_and_the_next_open_line_has_bars_below_it() {
+    let mut scene = Scene::on(TERMINAL);
+    scene.prints(300, "a.t ..");
+    let rows = scene.after(500, None);
+    assert_eq!(rows, ["a.t .."]);
+    let rows = scene.prints(600, "\ra.t .. ok\n");
+    assert_eq!(rows[0], "a.t .. ok");
+    assert!(rows[1].starts_with("job "), "{rows:?}");
+    scene.prints(700, "b.t ..");
+    let rows = scene.after(1000, None);
+    assert_eq!(rows[..2], ["a.t .. ok", "b.t .."]);
+    assert!(rows[2].starts_with("job "), "{rows:?}");
+}
+
+thread_local! {
+    static WIDTH: std::cell::Cell<u16> = const { std::cell::Cell::new(80) };
+    static BY_LINES: std::cell::Cell<bool> = const { std::cell::Cell::new(true) };
+}
+
+#[test]
+fn bars_below_a_line_that_a_narrower_screen_breaks_anew_go_and_its_rest_is_put_at_its_end() {
+    let mut scene = Scene::on(Terminal {
+        size: || (WIDTH.get(), 24),
+        ..TERMINAL
+    });
+    let line = "l".repeat(50);
+    scene.prints(300, &line);
+    scene.after(500, None);
+    let rows = scene.after(2000, None);
+    assert!(rows[1].starts_with("job "), "{rows:?}");
+    WIDTH.set(40);
+    // The terminal of the test does not break it; the cursor stays at its end.
+    let rows = scene.after(2150, None);
+    assert_eq!(rows, [line.as_str()]);
+    let rows = scene.prints(2200, "more");
+    assert_eq!(rows, [format!("{line}more")]);
+    let rows = scene.prints(2300, "\nnext\n");
+    assert_eq!(rows[..2], [format!("{line}more").as_str(), "next"]);
+    assert!(rows[2].starts_with("job "), "{rows:?}");
+    // A line that the new width does not break keeps its bars.
+    scene.prints(2400, "short");
+    scene.after(2600, None);
+    let rows = scene.after(4000, None);
+    assert!(rows[3].starts_with("job "), "{rows:?}");
+    WIDTH.set(30);
+    let rows = scene.after(4150, None);
+    assert_eq!(rows[2], "short");
+    assert!(rows[3].starts_with("job "), "{rows:?}");
+}
+
+#[test]
+fn the_keyboard_may_be_set_up_for_single_keys_by_a_child_that_goes_on_printing_here() {
+    let mut scene = Scene::on(Terminal {
+        setup: || Setup {
+            by_lines: BY_LINES.get(),
+            ..Setup::USUAL
+        },
+        ..TERMINAL
+    });
+    let has_bar = |rows: &[String]| rows.last().is_some_and(|row| row.starts_with("job "));
+    assert!(has_bar(&scene.prints(300, "one\n")));
+    BY_LINES.set(false);
+    // It may be another program that draws now.
+    let written = scene.written.len();
+    scene.after(2000, None);
+    assert_eq!(scene.written.len(), written);
+    assert!(!has_bar(&scene.prints(3000, "two\n")));
+    assert!(has_bar(&scene.prints(3200, "three\n")));
+    assert!(has_bar(&scene.after(9000, None)));
+    BY_LINES.set(true);
+    assert!(has_bar(&scene.prints(9100, "four\n")));
+    BY_LINES.set(false);
+    let written = scene.written.len();
+    scene.after(9300, None);
+    assert_eq!(scene.written.len(), written);
+}
+
+#[test]
+fn nothing_erases_the_screen_from_its_first_column_on() {
+    // tmux would keep what was there in its history, bars and all.
+    let mut scene = Scene::on(TERMINAL);
+    scene.after(300, None);
+    scene.prints(400, "one\n");
+    scene.prints(500, "open");
+    scene.prints(700, "\rredrawn");
+    scene.after(900, None);
+    let text = String::from_utf8(scene.written).unwrap();
+    assert!(text.contains("\r\x1b[K\x1b[C\x1b[J\r"), "{text:?}");
+    assert!(!text.contains("\r\x1b[J"), "{text:?}");
 }

@@ -36,8 +36,6 @@ pub(super) struct View {
     /// Shown as long as there is no report, and when the meters of another program are over; none: the child reports
     /// in our own protocol, which says all there is to say.
     activity: Option<Activity>,
-    /// There was a report.
-    has_reported: bool,
     pub(super) output: Output,
     /// The modes that the child has switched on in the terminal.
     modes: Modes,
@@ -76,7 +74,6 @@ impl View {
             source: None,
             since: Duration::ZERO,
             activity: Some(Activity::default()),
-            has_reported: false,
             output,
             modes: Modes::default(),
             colors: Colors::On,
@@ -97,13 +94,10 @@ impl View {
 
     /// Takes in reports. Gives the warning for the first line that is none.
     pub(super) fn reports(&mut self, reports: &Batch, at: Duration) -> Option<String> {
-        self.has_reported = true;
-        match reports.source {
-            None => self.activity = None,
-            Some(_) => {
-                let activity = self.activity.as_mut();
-                activity.map(Activity::begin_anew).unwrap_or_default();
-            }
+        if reports.source.is_none() {
+            self.activity = None;
+        } else if let Some(activity) = &mut self.activity {
+            activity.begin_anew();
         }
         if self.source != reports.source {
             (self.source, self.since) = (reports.source, at);
@@ -147,7 +141,7 @@ impl View {
     fn activity(&self, at: Duration) -> Option<&Activity> {
         let time = at.saturating_sub(self.began);
         let activity = self.activity.as_ref();
-        activity.filter(|_| !self.has_reported || self.parts.are_over(time))
+        activity.filter(|activity| !activity.has_meter || self.parts.are_over(time))
     }
 
     /// Takes in output, which goes to the screen when it is known not to be redrawn.
