@@ -379,8 +379,11 @@ impl Bars {
             return;
         };
         view.colors_off(&mut self.screen);
-        // A terminal that breaks its lines again takes the cursor, which is at the end of the open line, along.
-        if cursor.last.is_some() && !is_resized {
+        if is_resized {
+            // A terminal that breaks its lines again takes the cursor, which is at the end of the open line, along: it
+            // alone knows the way back (DECSC, DECRC).
+            self.screen.write(b"\x1b7\r\n\x1b[J\x1b8");
+        } else if cursor.last.is_some() {
             self.screen.write(b"\r\n\x1b[J");
             view.go_back(&cursor, &mut self.screen);
         } else {

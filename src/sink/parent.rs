@@ -279,6 +279,11 @@ mod tests {
             }],
             ..Batch::default()
         };
+        // The meter of the task is over, and not the task.
+        let over = Progress {
+            status: Some(Status::Ok),
+            ..Progress::default()
+        };
         let summary = Summary {
             state: FinalState::Completed,
             reason: None,
@@ -289,6 +294,7 @@ mod tests {
         };
         tell(Some(one), start("one"));
         tell(Some(one), What::Progress(&report("x")));
+        tell(Some(one), What::Progress(&Batch::of("meter", &over)));
         tell(Some(two), start("two"));
         tell(Some(two), What::Progress(&report("x")));
         tell(Some(one), What::Progress(&report("x")));
@@ -305,6 +311,7 @@ mod tests {
             [
                 r#"{"id":"RUN","title":"run"}"#,
                 r#"{"id":"RUN/x","parent":"RUN"}"#,
+                r#"{"id":"RUN"}"#,
                 r#"{"id":"RUN","title":"run"}"#,
                 r#"{"id":"RUN.1","parent":"RUN","title":"one"}"#,
                 r#"{"id":"RUN.2","parent":"RUN","title":"two"}"#,

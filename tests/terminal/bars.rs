@@ -339,20 +339,31 @@ fn three_thousand_parts_are_counted_and_a_failed_one_says_whose_it_is() {
 }
 
 #[test]
-fn a_meter_of_another_program_that_is_full_and_stands_gives_way_to_a_spinner_until_it_moves() {
+fn a_meter_of_another_program_that_is_full_and_stands_gives_way_to_what_the_command_uses() {
     let mut terminal = terminal().job(
-        r#"for n in 1 2 3 4; do printf "\r$n/4 [copying]"; say $n; done; pause
-           echo; echo syncing; say 5; pause
-           for n in 1 2 3; do printf "\r$n/9 [checking]"; say $n; done; pause"#,
+        r#"for n in 1 2; do printf "\r$n/4 [copying]"; say $n; done; pause
+           for n in 3 4; do printf "\r$n/4 [copying]"; say $n; done; pause
+           echo; echo syncing; say 5
+           while :; do :; done & pause; kill $!"#,
     );
-    for _ in 0..4 {
+    for _ in 0..2 {
+        terminal.hears();
+    }
+    terminal.shows("  50%");
+    terminal.go();
+    for _ in 0..2 {
         terminal.hears();
     }
     terminal.until("spinner", |screen| screen.starts_with("job ⣾"));
     terminal.go();
     terminal.hears();
-    terminal.until("line", |screen| {
-        screen.starts_with("4/4 [copying]\nsyncing\njob ⣾")
+    terminal.until("use of the processor", |screen| {
+        screen.starts_with("4/4 [copying]\nsyncing\njob ⣾") && screen.contains("% cpu")
     });
     terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert_eq!(
+        terminal.screen(),
+        "4/4 [copying]\nsyncing\njob: completed in _s"
+    );
 }

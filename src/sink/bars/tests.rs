@@ -539,6 +539,19 @@ fn bars_below_a_line_that_a_narrower_screen_breaks_anew_go_and_its_rest_is_put_a
     let rows = scene.after(4150, None);
     assert_eq!(rows[2], "short");
     assert!(rows[3].starts_with("job "), "{rows:?}");
+    // Of a row that is full nothing is lost.
+    WIDTH.set(80);
+    let line = "f".repeat(80);
+    scene.prints(5000, &format!("\n{line}"));
+    scene.after(5200, None);
+    let rows = scene.after(7000, None);
+    assert_eq!(rows[3], line);
+    assert!(rows[4].starts_with("job "), "{rows:?}");
+    WIDTH.set(60);
+    let rows = scene.after(7150, None);
+    assert_eq!(rows[3..], [line.as_str()]);
+    let rows = scene.prints(7200, "more");
+    assert_eq!(rows[3..], [line.as_str(), "more"]);
 }
 
 #[test]
