@@ -24,12 +24,15 @@ mod json_dialects;
 mod many;
 #[cfg(target_os = "linux")]
 mod matrix;
+mod meters;
 mod nested;
+mod playback;
 #[cfg(target_os = "linux")]
 mod programs;
 mod progress;
 mod protocol;
 mod pty;
+mod random;
 #[cfg(target_os = "linux")]
 mod report;
 mod run;
