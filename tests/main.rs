@@ -20,6 +20,7 @@ mod executor;
 mod generated;
 mod harness;
 mod json_dialects;
+mod lists;
 #[cfg(target_os = "linux")]
 mod many;
 #[cfg(target_os = "linux")]
