@@ -346,7 +346,7 @@ mod tests {
         (reports.source, lines)
     }
 
-    const METER: &[u8] = b"\r 10%\r 20%\r 30%\r";
+    const METER: &[u8] = b"\r 10% ETA\r 20% ETA\r 30% ETA\r";
     const OBJECT: &[u8] =
         b"{\"message_type\":\"status\",\"percent_done\":0.5,\"total_bytes\":2,\"bytes_done\":1}\n";
     const OWN: &[u8] = b"{\"progress\":1,\"total\":2}\n\
@@ -370,7 +370,7 @@ mod tests {
         dialects.feed(Place::Stderr, METER, now);
         assert_eq!(said(&mut dialects).0, Some("meter"));
         dialects.feed(Place::Stdout, OBJECT, now);
-        dialects.feed(Place::Stderr, b" 40%\r 50%\r", now);
+        dialects.feed(Place::Stderr, b" 40% ETA\r 50% ETA\r", now);
         let object = r#"{"progress":1,"total":2,"unit":"bytes"}"#.to_owned();
         assert_eq!(said(&mut dialects), (Some("restic"), vec![object]));
     }
@@ -382,7 +382,11 @@ mod tests {
         said(&mut dialects);
         dialects.feed(Place::Stderr, METER, now + Duration::from_millis(2999));
         assert_eq!(said(&mut dialects).1.len(), 0);
-        dialects.feed(Place::Stderr, b" 40%\r 50%\r", now + Duration::from_secs(3));
+        dialects.feed(
+            Place::Stderr,
+            b" 40% ETA\r 50% ETA\r",
+            now + Duration::from_secs(3),
+        );
         assert_eq!(said(&mut dialects).0, Some("meter"));
     }
 

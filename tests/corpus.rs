@@ -136,6 +136,11 @@ const TRUTHS: &[(&str, Truth)] = &[
         "rsync/rsync-P_many",
         Truth::Whole(&["to-chk={l}/{m}"], &[" {n}% "]),
     ),
+    // The first of two files is the whole until rsync says that one is left.
+    (
+        "rsync/rsync-P.",
+        Truth::Whole(&[" {n}% ", "to-chk={l}/{m}"], &[" {n}% "]),
+    ),
     ("scp/", Truth::Whole(&[" {n}% "], &[])),
     ("shred/", Truth::Whole(&["pass {i}/{m} ("], &[])),
     (
@@ -243,7 +248,7 @@ const TRUTHS: &[(&str, Truth)] = &[
     (
         "rclone/",
         Truth::Patterns(&[
-            "Transferred: {n} / {m}",
+            "Transferred: {n} / {m}, *ETA",
             "Transferred: {n} / {m}",
             ": {n}% /",
         ]),

@@ -183,6 +183,8 @@ mod tests {
             redrawn: true,
             stays: false,
             again: false,
+            row: 0,
+            top: 0,
         };
         let mut seen = String::new();
         read(record, &mut |_, progress| seen = progress.to_json()).then_some(seen)

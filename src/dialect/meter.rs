@@ -1,27 +1,36 @@
 //! Progress meters meant for people: the one rule that finds the percentage of rsync, git, tqdm, cmake and some dozens
 //! more in what they draw, and is silent where numbers are something else.
 //!
-//! A number is progress by how it moves. The text before it, without what moves with it, is its *shape*. Each shape is
-//! a meter of its own, and is believed only after a few records of which at least one rose and hardly any fell. Plain
-//! lines need more evidence, and binary data is not read. The first shape has the bar of the task. One that follows it
-//! takes the bar over: a phase. One that goes on beside it is a part.
+//! A number is progress by how it moves (`evidence`). Each number that goes on from record to record is a *track*. On
+//! a redrawn line a track has a name, the words before the number, and a row of the screen: three bars are three
+//! tracks, and a bar whose name changes in its place is one. On plain lines it has the form of its line.
+//!
+//! The first track that is believed has the bar of the task. One that follows takes it over: a phase. One that goes on
+//! inside it is a part. Bars that differ in a digit or a file are siblings: the whole is their sum, and each is a part.
 //!
 //! The end of the child is not known here, and 100 is never said: a full meter is [`SHOWN`] percent. Whether a meter
 //! has stopped moving is for the sinks to see, which have a clock.
 
 mod candidates;
+mod evidence;
+mod form;
 mod label;
-mod plain;
+mod scale;
+mod words;
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
-use candidates::{Kind, Value};
-use plain::Plain;
+use candidates::{Kind, Stand, Value};
+use evidence::{Evidence, FULL, Reading};
+use form::Form;
+use memchr::memmem;
 
-pub(super) use candidates::{sign, word};
+pub(super) use candidates::{percent, sign, word};
+pub(super) use scale::scale;
 
-use super::record::Record;
+use super::record::{Cursor, Record};
 use super::{Each, Format, SHOWN};
 use crate::protocol::{Progress, Status};
 
@@ -35,26 +44,19 @@ pub(super) const FORMAT: Format = Format {
 /// A longer record, in characters, is no meter. Nor is one with so many percent signs: it is a table.
 const LONGEST: usize = 400;
 const TABLE: usize = 3;
-/// Most shapes remembered. Programs that have more print figures in running text.
-const SHAPES: usize = 64;
-/// A fall by more points is counted against a shape.
-const DIP: f64 = 5.0;
-/// A shape is forgiven one fall in this many records.
-const FORGIVEN: u64 = 6;
-/// From here on, in percent, a meter is full.
-const FULL: f64 = 99.5;
+/// Most tracks remembered. Programs that have more print figures in running text.
+const TRACKS: usize = 64;
 /// A record with so many pieces that are not UTF-8 is no text. A file name in another encoding has fewer.
 const FOREIGN: usize = 4;
 
 /// Reads the meters of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    shapes: Vec<Shape>,
-    /// The number of the shape that has the bar of the task.
-    task: Option<u64>,
+    tracks: Vec<Track>,
+    whole: Whole,
     said_message: bool,
     said_unit: bool,
-    /// How many values were read. Also numbers the shapes.
+    /// How many values were read. Also numbers the tracks.
     count: u64,
     /// When the bytes came that are being read.
     now: Option<Instant>,
@@ -62,21 +64,68 @@ pub(super) struct Meter {
     binary: bool,
 }
 
-/// One meter.
+/// What has the bar of the task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Whole {
+    #[default]
+    Nothing,
+    /// The track with this number.
+    Track(u64),
+    /// The sum of the siblings.
+    Siblings,
+}
+
+/// One number that goes on from record to record.
 #[derive(Debug)]
-struct Shape {
+struct Track {
     number: u64,
+    /// The id of its part.
     id: String,
     redrawn: bool,
-    plain: Plain,
-    records: u64,
-    rises: u64,
-    falls: u64,
-    last: f64,
+    /// The words before the number, of a redrawn one; else the form of the line.
+    name: String,
+    /// What the names of its siblings have in common.
+    family: String,
+    /// The row of the screen.
+    row: i64,
+    evidence: Evidence,
     /// Index of the value at which the current rise began, and of the last one that moved.
     began: u64,
     moved: u64,
+    value: Value,
+    is_step: bool,
+    is_drawn: bool,
+    label: String,
     is_part: bool,
+    is_sibling: bool,
+    /// The id that it had as a part for an item that is over.
+    over: Option<String>,
+}
+
+/// The text of a record around one of its values.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    /// From the value before.
+    before: &'a [u8],
+    after: &'a [u8],
+}
+
+impl Around<'_> {
+    /// What the value is about. Behind a count of items stands the item.
+    fn label(&self, value: &Value) -> String {
+        let label = label::label(
+            self.before,
+            if value.item.is_some() {
+                b""
+            } else {
+                self.after
+            },
+        );
+        if value.item.is_some() && label.is_empty() {
+            return label::label(self.after, b"");
+        }
+        label
+    }
 }
 
 impl Meter {
@@ -87,168 +136,531 @@ impl Meter {
 
     /// Reads a record.
     pub(super) fn read(&mut self, record: Record<'_>, each: Each<'_>) {
-        if self.binary || !candidates::worth(record.text) {
+        if self.binary {
+            return;
+        }
+        if !candidates::worth(record.text) {
+            self.replaced(record, each);
             return;
         }
         self.binary = is_binary(record.text);
-        if self.binary || is_table(record.text) || is_data(record.text) {
+        let form = Form::of(record.text);
+        if self.binary || is_table(record, form) || is_data(record.text) {
             return;
         }
-        let mut end = 0;
-        for value in candidates::values(record.text) {
-            let before = &record.text[end..value.start];
-            let after = &record.text[value.end..];
-            end = value.end;
-            self.value(record, value, before, after, each);
+        let text = with_plain_blanks(record.text);
+        let record = Record {
+            text: &text,
+            ..record
+        };
+        let values = candidates::values(record.text);
+        let ends = values.iter().map(|value| value.end);
+        let starts = values.iter().skip(1).map(|value| value.start);
+        let nexts = starts.chain([record.text.len()]);
+        for ((value, from), to) in values.iter().zip([0].into_iter().chain(ends)).zip(nexts) {
+            let around = Around {
+                before: &record.text[from..value.start],
+                after: &record.text[value.end..to],
+            };
+            self.value(record, form, *value, around, each);
+        }
+    }
+
+    /// A record without a number. In the place of the meter it says that this is over: `Reading lists... Done`.
+    fn replaced(&mut self, record: Record<'_>, each: Each<'_>) {
+        let Whole::Track(whole) = self.whole else {
+            return;
+        };
+        let is_it =
+            |track: &&Track| track.number == whole && track.redrawn && track.row == record.row;
+        let is_over = self.tracks.iter().find(is_it).is_some_and(|track| {
+            !track.label.is_empty() && label::label(record.text, b"").starts_with(&track.label)
+        });
+        if is_over {
+            self.end(each);
+        }
+    }
+
+    /// The meter of the task is over.
+    fn end(&mut self, each: Each<'_>) {
+        self.whole = Whole::Nothing;
+        each(FORMAT.name, &over(None));
+    }
+
+    /// Reads a scale on an open line.
+    pub(super) fn read_scale(&mut self, record: Record<'_>, each: Each<'_>) {
+        if let Some((start, percentage)) = scale(record.text) {
+            let value = Value::of_scale(record.text, start, percentage);
+            let form = Form {
+                bar: true,
+                is_framed: true,
+                ..Form::default()
+            };
+            let around = Around {
+                before: &record.text[..start],
+                after: b"",
+            };
+            let record = Record {
+                redrawn: true,
+                ..record
+            };
+            self.value(record, form, value, around, each);
         }
     }
 
     fn value(
         &mut self,
         record: Record<'_>,
-        value: Value,
-        before: &[u8],
-        after: &[u8],
+        form: Form,
+        mut value: Value,
+        around: Around<'_>,
         each: Each<'_>,
     ) {
-        self.count += 1;
-        let index = self.find(record.redrawn, value.kind, before);
-        let shape = &mut self.shapes[index];
-        let previous = shape.moved;
-        if !record.again {
-            shape.take_in(value.percentage, self.count);
-            if let Some(now) = self.now.filter(|_| !record.redrawn) {
-                shape.plain.take_in(&value, record.text, now);
-            }
-        }
-        let ends = record.redrawn && record.stays && shape.is_full();
-        if !shape.is_evident() || record.again && !(ends && shape.is_part) {
+        // What a plain line says of its item is over with the line.
+        if value.is_item && !record.redrawn {
             return;
         }
-        let begins = self.assign(index, previous);
-        let shape = &self.shapes[index];
-        let has_task = self.task == Some(shape.number);
-        let label = label::label(before, after);
-        let mut report = progress(value);
-        if has_task {
+        self.count += 1;
+        let says_done = words::says_done(record.text, value.start, value.end);
+        let index = self.find(record, &value, around, says_done);
+        // rsync says that the percentage is about one file only when that is over.
+        value.is_item |= record.redrawn && self.tracks[index].value.is_item;
+        let subject = if record.redrawn {
+            String::new()
+        } else {
+            label::subject(around.before, around.after, says_done)
+        };
+        let reading = Reading {
+            value: &value,
+            form,
+            says_done,
+            is_step: words::is_step(record.text, value.start, value.end),
+            subject: hash(&subject),
+            phase: hash(&label::label(around.before, b"")),
+            on_screen: record.row >= Cursor::SCREEN,
+            now: self.now,
+        };
+        let track = &mut self.tracks[index];
+        let previous = track.moved;
+        let was_believed = track.evidence.is_believed();
+        if !record.again {
+            if track.evidence.take_in(&reading) {
+                track.began = self.count;
+            }
+            track.moved = self.count;
+            track.row = record.row;
+            track.value = value;
+            track.is_drawn = reading.is_drawn();
+            track.is_step = reading.is_step;
+        }
+        // The bar of an outer one may wait for long, and has its label ready.
+        if track.evidence.is_believed() || track.is_drawn && record.redrawn {
+            track.label = around.label(&value);
+        }
+        let ends = record.redrawn && record.stays && track.evidence.is_full();
+        if !track.evidence.is_believed() {
+            if was_believed {
+                self.give_up(index, each);
+            }
+            return;
+        }
+        if record.again {
+            if ends {
+                self.leave(index, each);
+            }
+            return;
+        }
+        let postfix = label::postfix(around.after);
+        let before = self.whole;
+        self.assign(index, previous, record);
+        self.tell(index, before, &postfix, each);
+        if ends {
+            self.leave(index, each);
+        }
+    }
+
+    /// A full meter stays behind on its line. If the program has more to do, then something else.
+    fn leave(&mut self, index: usize, each: Each<'_>) {
+        let track = &self.tracks[index];
+        let mut siblings = self.tracks.iter().filter(|track| track.is_sibling);
+        let is_last = track.is_sibling && siblings.all(|track| track.evidence.is_full());
+        if track.is_part {
+            each(FORMAT.name, &over(Some(&track.id)));
+        }
+        if self.whole == Whole::Track(track.number) || self.whole == Whole::Siblings && is_last {
+            self.end(each);
+        }
+    }
+
+    /// Reports the whole, if this track has moved it, and the part that the track is.
+    fn tell(&mut self, index: usize, before: Whole, postfix: &str, each: Each<'_>) {
+        let begins = self.whole != before;
+        let number = self.tracks[index].number;
+        let moved = match self.whole {
+            Whole::Track(whole) if whole == number => Some((
+                self.tracks[index].report(),
+                joined(&self.tracks[index].label, postfix),
+            )),
+            // The outer one of two was seen before it moved.
+            Whole::Track(whole) if begins => {
+                let outer = self.tracks.iter().find(|track| track.number == whole);
+                outer.map(|outer| (outer.report(), outer.label.clone()))
+            }
+            Whole::Siblings if self.tracks[index].is_sibling => Some((self.sum(), String::new())),
+            _ => None,
+        };
+        if let Some((mut report, message)) = moved {
             // The message of the last phase is over, also if this phase has none.
-            if !label.is_empty() || begins && self.said_message {
-                report.message = Some(Cow::Borrowed(&label));
+            if !message.is_empty() || begins && self.said_message {
+                report.message = Some(Cow::Borrowed(&message));
             }
             if begins && self.said_unit && report.unit.is_none() {
                 report.unit = Some(Cow::Borrowed(""));
             }
-            self.said_message |= !label.is_empty();
+            self.said_message |= !message.is_empty();
             self.said_unit |= report.unit.is_some();
             each(FORMAT.name, &report);
         }
-        if shape.is_part {
-            report.message = None;
-            report.unit = report.unit.filter(|unit| !unit.is_empty());
-            report.id = Some(Cow::Borrowed(&shape.id));
-            report.title = (!label.is_empty()).then_some(Cow::Borrowed(&label));
-            report.status = ends.then_some(Status::Ok);
+        let track = &mut self.tracks[index];
+        if let Some(id) = track.over.take() {
+            each(FORMAT.name, &over(Some(&id)));
+        }
+        if track.is_part {
+            let mut report = track.report();
+            report.id = Some(Cow::Borrowed(&track.id));
+            report.title = (!track.label.is_empty()).then_some(Cow::Borrowed(&*track.label));
+            report.message = (!postfix.is_empty()).then_some(Cow::Borrowed(postfix));
             each(FORMAT.name, &report);
         }
     }
 
-    /// Decides what the shape that has just moved is: the meter of the task, or a part. Gives whether it has just
-    /// become that of the task.
-    fn assign(&mut self, index: usize, previous: u64) -> bool {
-        let (number, began, is_part) = {
-            let shape = &self.shapes[index];
-            (shape.number, shape.began, shape.is_part)
-        };
-        if self.task == Some(number) {
-            return false;
+    /// A track that was believed is no meter after all.
+    fn give_up(&mut self, index: usize, each: Each<'_>) {
+        let track = &mut self.tracks[index];
+        track.is_sibling = false;
+        if std::mem::take(&mut track.is_part) {
+            each(FORMAT.name, &over(Some(&track.id)));
         }
-        let mut holders = self.shapes.iter_mut();
-        let holder = holders.find(|shape| Some(shape.number) == self.task);
-        // A full meter has nothing more to say of the task.
-        if let Some(holder) = holder.filter(|holder| !holder.is_full()) {
-            // Each of the two went on between two records of the other.
-            let beside = began <= previous && holder.moved > previous;
-            // The outer one of two nested meters began first.
-            if beside && began < holder.began {
-                holder.is_part = true;
-            } else if beside || is_part {
-                self.shapes[index].is_part = true;
-                return false;
-            }
+        if self.whole == Whole::Track(track.number) {
+            self.end(each);
         }
-        self.task = Some(number);
-        true
     }
 
-    /// The index of a shape. A new shape is added.
-    fn find(&mut self, redrawn: bool, kind: Kind, before: &[u8]) -> usize {
-        let sign = match kind {
-            Kind::Percentage => '%',
-            Kind::Count => '/',
-            Kind::Bytes => 'B',
+    /// Decides what the track that has just moved is: the whole, a part of it, or one of several siblings.
+    fn assign(&mut self, index: usize, previous: u64, record: Record<'_>) {
+        let number = self.tracks[index].number;
+        match self.whole {
+            Whole::Track(whole) if whole == number => {}
+            Whole::Track(whole) => {
+                let holder = self.tracks.iter().position(|track| track.number == whole);
+                self.beside(index, holder, previous, record);
+            }
+            Whole::Siblings => self.beside_siblings(index, previous),
+            Whole::Nothing => self.begin(index, record),
+        }
+    }
+
+    /// The track has the bar of the task, unless it moves inside another that has not moved yet.
+    fn begin(&mut self, index: usize, record: Record<'_>) {
+        match self.outer(index, record) {
+            Some(outer) => {
+                self.tracks[outer].evidence.believe();
+                self.tracks[index].is_part = true;
+                self.whole = Whole::Track(self.tracks[outer].number);
+            }
+            None => self.whole = Whole::Track(self.tracks[index].number),
+        }
+    }
+
+    /// The meter above this one on the screen that began before it and waits for it: of two nested tqdms the outer one.
+    fn outer(&self, index: usize, record: Record<'_>) -> Option<usize> {
+        let inner = &self.tracks[index];
+        if inner.value.is_item {
+            return self
+                .tracks
+                .iter()
+                .position(|track| track.redrawn && track.value.item.is_some());
+        }
+        self.tracks.iter().position(|track| {
+            track.redrawn
+                && track.is_drawn
+                && track.number < inner.number
+                && (record.top..inner.row).contains(&track.row)
+                && !track.evidence.is_full()
+                && !track.is_sibling_of(inner)
+        })
+    }
+
+    fn beside(&mut self, index: usize, holder: Option<usize>, previous: u64, record: Record<'_>) {
+        let Some(holder) = holder else {
+            return self.begin(index, record);
         };
-        let words = label::shape(before, redrawn);
-        let is_it = |shape: &Shape| {
-            let id = shape.id.strip_prefix(sign);
-            shape.redrawn == redrawn && id.and_then(|id| id.strip_prefix(' ')) == Some(&*words)
+        let (other, track) = (&self.tracks[holder], &self.tracks[index]);
+        // Each of the two went on between two records of the other.
+        let beside = track.began <= previous && other.moved > previous;
+        let is_inside = track.redrawn && (record.top..track.row).contains(&other.row);
+        if beside && track.is_sibling_of(other) {
+            for sibling in [index, holder] {
+                self.tracks[sibling].is_sibling = true;
+                self.tracks[sibling].is_part = true;
+            }
+            self.whole = Whole::Siblings;
+            return;
+        }
+        // An item is a part of the count that has come to it.
+        if track.value.is_item && other.value.item.is_some() {
+            self.tracks[index].is_part = true;
+            return;
+        }
+        let is_over = other.evidence.is_full();
+        // The outer one of two nested meters began first.
+        if beside && track.began < other.began && !is_over
+            || track.value.item.is_some() && other.value.is_item
+        {
+            self.tracks[holder].is_part = true;
+            self.whole = Whole::Track(self.tracks[index].number);
+        } else if !is_over && (beside || is_inside || track.is_part) {
+            self.tracks[index].is_part = true;
+        } else {
+            self.begin(index, record);
+        }
+    }
+
+    fn beside_siblings(&mut self, index: usize, previous: u64) {
+        let track = &self.tracks[index];
+        let mut siblings = self.tracks.iter().filter(|other| other.is_sibling);
+        if track.is_sibling {
+            return;
+        }
+        let is_one = siblings.clone().any(|other| track.is_sibling_of(other));
+        let all_over = siblings.clone().all(|other| other.evidence.is_full());
+        let began_first = siblings.clone().all(|other| track.began < other.began);
+        let beside = track.began <= previous && siblings.any(|other| other.moved > previous);
+        if is_one && !all_over {
+            self.tracks[index].is_sibling = true;
+            self.tracks[index].is_part = true;
+        } else if all_over || beside && began_first {
+            for other in &mut self.tracks {
+                other.is_sibling = false;
+            }
+            self.whole = Whole::Track(self.tracks[index].number);
+        } else {
+            self.tracks[index].is_part = true;
+        }
+    }
+
+    /// All siblings together.
+    fn sum(&self) -> Progress<'static> {
+        let siblings = self.tracks.iter().filter(|track| track.is_sibling);
+        let amounts: Option<Vec<_>> = siblings.clone().map(|track| track.value.amount).collect();
+        let same = |kind| siblings.clone().all(|track| track.value.kind == kind);
+        let mut value = self.tracks[0].value;
+        match amounts {
+            Some(amounts) if same(Kind::Bytes) || same(Kind::Count) => {
+                let done = amounts.iter().map(|(done, _)| done).sum::<f64>();
+                let total = amounts.iter().map(|(_, total)| total).sum::<f64>();
+                value.kind = if same(Kind::Bytes) {
+                    Kind::Bytes
+                } else {
+                    Kind::Count
+                };
+                value.amount = Some((done, total));
+                value.percentage = done / total * 100.0;
+            }
+            _ => {
+                let count = siblings.clone().map(|_| 1.0).sum::<f64>();
+                value.amount = None;
+                value.percentage =
+                    siblings.map(|track| track.value.percentage).sum::<f64>() / count;
+            }
+        }
+        progress(&value)
+    }
+
+    /// The index of the track that a value belongs to. A new one is added.
+    fn find(
+        &mut self,
+        record: Record<'_>,
+        value: &Value,
+        around: Around<'_>,
+        says_done: bool,
+    ) -> usize {
+        let name = if record.redrawn {
+            label::name(around.before)
+        } else {
+            plain_name(value, around, says_done)
         };
-        if let Some(index) = self.shapes.iter().position(is_it) {
+        let total = value.amount.map(|(_, total)| total);
+        let like = |track: &Track| {
+            track.redrawn == record.redrawn
+                && track.value.kind == value.kind
+                && (track.value.is_item == value.is_item || record.redrawn && track.name == name)
+        };
+        let same_total = |track: &Track| track.value.amount.map(|(_, total)| total) == total;
+        let is_it = |track: &Track| {
+            let is_named = track.name == name
+                && (!record.redrawn || track.row == record.row || same_total(track));
+            like(track) && (is_named || value.is_item)
+        };
+        if let Some(index) = self.tracks.iter().position(is_it) {
             return index;
         }
-        if self.shapes.len() == SHAPES {
-            let oldest = (0..SHAPES).min_by_key(|index| self.shapes[*index].moved);
-            self.shapes.swap_remove(oldest.unwrap_or_default());
+        // A name that changes in its place is another item of the same meter. So is one that has gone on to a lower row.
+        let tracks = self.tracks.iter().enumerate();
+        let in_place = tracks
+            .clone()
+            .filter(|(_, track)| record.redrawn && track.row == record.row);
+        let family = label::family(around.before);
+        let goes_on = |track: &Track| {
+            let has_gone = track.redrawn && track.row < record.top;
+            record.redrawn
+                && has_gone
+                && value.amount.is_some()
+                && track.value.percentage <= value.percentage
+                && track.family != family
+        };
+        let last = in_place
+            .max_by_key(|(_, track)| track.moved)
+            .filter(|(_, track)| like(track) && same_total(track))
+            .or_else(|| {
+                let mut above = tracks.filter(|(_, track)| goes_on(track));
+                above.find(|(_, track)| like(track) && same_total(track))
+            });
+        if let Some((index, _)) = last {
+            self.tracks[index].rename(name);
+            return index;
         }
-        self.shapes.push(Shape {
+        self.add(record, value, name, family)
+    }
+
+    fn add(&mut self, record: Record<'_>, value: &Value, name: String, family: String) -> usize {
+        if self.tracks.len() == TRACKS {
+            let oldest = (0..TRACKS).min_by_key(|index| self.tracks[*index].moved);
+            self.tracks.swap_remove(oldest.unwrap_or_default());
+        }
+        let id = if value.is_item {
+            "item".to_owned()
+        } else {
+            id(value.kind, &name)
+        };
+        self.tracks.push(Track {
             number: self.count,
-            id: format!("{sign} {words}"),
-            redrawn,
-            plain: Plain::Nothing,
-            records: 0,
-            rises: 0,
-            falls: 0,
-            last: 0.0,
+            id,
+            redrawn: record.redrawn,
+            name,
+            family,
+            row: record.row,
+            evidence: Evidence::new(record.redrawn),
             began: self.count,
             moved: 0,
+            value: *value,
+            is_step: false,
+            is_drawn: false,
+            label: String::new(),
             is_part: false,
+            is_sibling: false,
+            over: None,
         });
-        self.shapes.len() - 1
+        self.tracks.len() - 1
     }
 }
 
-impl Shape {
-    fn take_in(&mut self, percentage: f64, now: u64) {
-        if self.records > 0 {
-            self.rises += u64::from(percentage > self.last);
-            let fell = percentage < self.last - DIP;
-            self.falls += u64::from(fell);
-            if fell && self.is_full() {
-                self.began = now;
-            }
+impl Track {
+    /// Another item has the place of this one.
+    fn rename(&mut self, name: String) {
+        if self.is_part && self.evidence.is_full() && !self.value.is_item {
+            let id = id(self.value.kind, &name);
+            self.over = Some(std::mem::replace(&mut self.id, id));
         }
-        self.records += 1;
-        self.last = percentage;
-        self.moved = now;
+        self.name = name;
     }
 
-    fn is_full(&self) -> bool {
-        self.last >= FULL
+    fn report(&self) -> Progress<'static> {
+        let mut value = self.value;
+        let is_done = value.item.map_or(!self.is_step, |item| item >= FULL);
+        if let (Some((done, total)), false) = (value.amount, is_done) {
+            // The item that the count has come to is under way.
+            let done = (done - 1.0).max(0.0);
+            value.amount = Some((done, total));
+            value.percentage = done / total * 100.0;
+        }
+        progress(&value)
     }
 
-    fn is_evident(&self) -> bool {
-        // A rise takes two records.
-        let moves = if self.redrawn {
-            self.rises > 0
-        } else {
-            self.plain.is_believed()
-        };
-        moves && self.falls * FORGIVEN <= self.records
+    /// Whether the two are bars of the same kind beside each other, with names that differ in digits or files.
+    fn is_sibling_of(&self, other: &Self) -> bool {
+        self.redrawn == other.redrawn
+            && self.name != other.name
+            && self.family == other.family
+            && self.value.kind == other.value.kind
+            && self.is_drawn == other.is_drawn
+            && (self.redrawn || self.is_drawn)
+            && !self.value.is_item
+            && !other.value.is_item
     }
 }
 
-fn is_table(text: &[u8]) -> bool {
+fn id(kind: Kind, name: &str) -> String {
+    let sign = match kind {
+        Kind::Percentage => '%',
+        Kind::Count => '/',
+        Kind::Bytes => 'B',
+    };
+    format!("{sign} {name}")
+}
+
+/// What a number of a plain line is known by from line to line. A form that says enough needs no words.
+fn plain_name(value: &Value, around: Around<'_>, says_done: bool) -> String {
+    let near = |word: Option<&[u8]>| {
+        word.map(String::from_utf8_lossy)
+            .unwrap_or_default()
+            .into_owned()
+    };
+    let before = || near(words::before(around.before, around.before.len()).next());
+    let after = || near(words::after(around.after, 0).next());
+    match (value.kind, value.stand) {
+        (Kind::Count | Kind::Percentage, Stand::Brackets) => "[".to_owned(),
+        (Kind::Count, Stand::Parentheses) if !value.is_twice => "(".to_owned(),
+        (Kind::Count, Stand::Leads | Stand::Alone) => String::new(),
+        (Kind::Count, _) if after().is_empty() && !value.is_twice => "$".to_owned(),
+        (Kind::Count, _) => before(),
+        _ if says_done => before(),
+        _ => format!("{} {}", before(), after()),
+    }
+}
+
+fn joined(label: &str, postfix: &str) -> String {
+    if label.is_empty() || postfix.is_empty() {
+        return format!("{label}{postfix}");
+    }
+    format!("{label}  {postfix}")
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Most percentages in other languages have a blank that does not break (U+00A0, U+202F) before the sign.
+fn with_plain_blanks(text: &[u8]) -> Cow<'_, [u8]> {
+    let wide: [&[u8]; 2] = [b"\xc2\xa0", b"\xe2\x80\xaf"];
+    let mut text = Cow::Borrowed(text);
+    for blank in wide {
+        while let Some(at) = memmem::find(&text, blank) {
+            text.to_mut().splice(at..at + blank.len(), [b' ']);
+        }
+    }
+    text
+}
+
+/// A row between frames, or with many percent signs.
+fn is_table(record: Record<'_>, form: Form) -> bool {
+    let text = record.text.trim_ascii();
     let characters = text.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
-    characters > LONGEST || memchr::memchr_iter(b'%', text).count() >= TABLE
+    let is_row = !record.redrawn && text.starts_with(b"|") && text.ends_with(b"|");
+    let is_full = memchr::memchr_iter(b'%', text).count() >= TABLE && !form.bar && !form.time_left;
+    is_row || is_full || characters > LONGEST
 }
 
 /// Binary data, such as an archive: no program draws that for people.
@@ -265,7 +677,16 @@ fn is_data(text: &[u8]) -> bool {
     text.trim_ascii_start().starts_with(b"{")
 }
 
-fn progress(value: Value) -> Progress<'static> {
+/// The report that a part is over, or the meter of the task.
+fn over(id: Option<&str>) -> Progress<'_> {
+    Progress {
+        id: id.map(Cow::Borrowed),
+        status: Some(Status::Ok),
+        ..Progress::default()
+    }
+}
+
+fn progress(value: &Value) -> Progress<'static> {
     let mut report = Progress::default();
     match value.amount {
         Some((done, total)) => {
@@ -286,114 +707,167 @@ fn progress(value: Value) -> Progress<'static> {
 mod tests {
     use std::time::Duration;
 
+    use super::super::stream::Stream;
     use super::*;
 
-    /// Reads lines, each redrawn over the last.
-    fn redrawn(records: &[&str]) -> Vec<String> {
-        read(true, records)
-    }
-
-    fn read(redrawn: bool, records: &[&str]) -> Vec<String> {
-        paced(redrawn, records, 50)
-    }
-
-    /// So many milliseconds pass from one to the next.
-    fn paced(redrawn: bool, records: &[&str], pace: u64) -> Vec<String> {
-        let mut meter = Meter::default();
+    /// What is reported of these pieces of output, which come this many milliseconds after each other.
+    fn paced(pieces: &[&str], pace: u64) -> Vec<String> {
+        let mut stream = Stream::new(true, false, Vec::new());
         let mut seen = Vec::new();
+        let mut each = |_: &'static str, progress: &Progress<'_>| seen.push(progress.to_json());
         let mut now = Instant::now();
-        for text in records {
+        for piece in pieces {
+            stream.feed(piece.as_bytes(), now, &mut each);
             now += Duration::from_millis(pace);
-            meter.at(now);
-            let stays = !redrawn || text.ends_with('\n');
-            let record = Record {
-                text: text.trim_end().as_bytes(),
-                redrawn,
-                stays,
-                again: false,
-            };
-            meter.read(record, &mut |_, progress| seen.push(progress.to_json()));
+            stream.settle(now, &mut each);
         }
+        stream.finish(&mut each);
         seen
     }
 
-    #[test]
-    fn a_meter_is_believed_when_it_has_risen() {
-        assert_eq!(redrawn(&["0%", "0%", "1%"]), [r#"{"percentage":1}"#]);
-        assert_eq!(redrawn(&["5%", "4%", "3%"]), [""; 0]);
+    fn written(pieces: &[&str]) -> Vec<String> {
+        paced(pieces, 60)
+    }
+
+    /// Records on one line, each redrawn over the last.
+    fn redrawn(records: &[&str]) -> Vec<String> {
+        let pieces: Vec<_> = records.iter().map(|record| format!("\r{record}")).collect();
+        written(&pieces.iter().map(|piece| &**piece).collect::<Vec<_>>())
+    }
+
+    /// Lines, one below the other.
+    fn plain(lines: &[&str]) -> Vec<String> {
+        let pieces: Vec<_> = lines.iter().map(|line| format!("{line}\n")).collect();
+        written(&pieces.iter().map(|piece| &**piece).collect::<Vec<_>>())
+    }
+
+    /// So many lines of this form, each with one more.
+    fn counted(form: &str, numbers: impl Iterator<Item = u32>) -> Vec<String> {
+        let lines: Vec<_> = numbers
+            .map(|number| form.replace("{n}", &number.to_string()))
+            .collect();
+        plain(&lines.iter().map(|line| &**line).collect::<Vec<_>>())
     }
 
     #[test]
-    fn of_plain_lines_one_more_is_needed_and_two_where_the_number_is_in_no_usual_place() {
-        for (needed, lines) in [
-            (3, ["[41/90] a", "[42/90] b", "[43/90] c", "[44/90] d"]),
-            (
-                3,
-                [
-                    "a.py .. [ 41%]",
-                    "b.py .. [ 42%]",
-                    "c.py . [ 43%]",
-                    "d.py . [ 44%]",
-                ],
-            ),
-            (
-                3,
-                [
-                    "Sum: 4/9 MB (44%)",
-                    "Sum: 5/9 MB (56%)",
-                    "Sum: 6/9 MB (67%)",
-                    "Sum: 7/9 MB (78%)",
-                ],
-            ),
-            (3, ["1/4 one", "2/4 two", "3/4 three", "4/4 four"]),
-            (3, ["  5% a", "  6% b", "  7% c", "  8% d"]),
-            (
-                4,
-                ["page 1 of 4", "page 2 of 4", "page 3 of 4", "page 4 of 4"],
-            ),
-            (4, ["at 5%", "at 6%", "at 7%", "at 8%"]),
+    fn a_redrawn_meter_with_a_bar_a_rate_or_a_time_left_is_believed_when_it_has_risen() {
+        for form in [
+            "[==>   ] {n}%",
+            "{n}% 12 MB/s",
+            "{n}% ETA 0:10",
+            "{n}% (0:10 left)",
+            "{n}/100 {n}%",
         ] {
-            assert_eq!(read(false, &lines[..needed - 1]), [""; 0], "{lines:?}");
-            assert_eq!(read(false, &lines[..needed]).len(), 1, "{lines:?}");
+            let records = ["40", "40", "41"].map(|number| form.replace("{n}", number));
+            let seen = redrawn(&[&records[0], &records[1], &records[2]]);
+            assert_eq!(seen.len(), 1, "{form}: {seen:?}");
         }
+    }
+
+    #[test]
+    fn a_redrawn_percentage_alone_rises_three_times_from_near_0_and_never_falls() {
+        assert_eq!(redrawn(&["a 1%", "a 2%", "a 3%", "a 4%"]).len(), 1);
+        assert_eq!(redrawn(&["a 1%", "a 2%", "a 3%"]), [""; 0]);
+        assert_eq!(
+            redrawn(&["a 1%", "a 3%", "a 2%", "a 4%", "a 6%", "a 8%"]),
+            [""; 0]
+        );
+        assert_eq!(
+            redrawn(&["a 31%", "a 32%", "a 33%", "a 34%", "a 35%", "a 36%"]),
+            [""; 0]
+        );
+        assert_eq!(redrawn(&["mem 1%", "mem 2%", "mem 3%", "mem 4%"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_plain_counter_goes_up_by_one_from_the_start() {
+        for (form, needed) in [
+            ("Step {n}/9", 3),
+            ("[{n}/90] a", 4),
+            ("({n}/90) a", 4),
+            ("{n}/90 Test", 4),
+            ("Page {n} of 90", 5),
+        ] {
+            assert_eq!(counted(form, 1..needed), [""; 0], "{form}");
+            assert_eq!(counted(form, 1..=needed).len(), 1, "{form}");
+            assert_eq!(
+                counted(form, (1..30).filter(|n| n % 3 > 0)),
+                [""; 0],
+                "{form}"
+            );
+            assert_eq!(counted(form, 5..30), [""; 0], "{form}");
+        }
+    }
+
+    #[test]
+    fn a_plain_percentage_rises_from_near_0_and_never_falls() {
+        assert_eq!(counted("[ {n}%] a", 1..=5).len(), 1);
+        assert_eq!(counted("a [ {n}%] PASSED", (2..=8).step_by(2)).len(), 1);
+        assert_eq!(counted("[ {n}%] humidity", 41..60), [""; 0]);
+        assert_eq!(counted("{n}% done", (5..=25).step_by(5)).len(), 1);
+        assert_eq!(counted("{n}%", (5..=20).step_by(5)).len(), 1);
+        assert_eq!(counted("name {n}%", (5..=30).step_by(5)), [""; 0]);
+        assert_eq!(counted("name {n}%", (5..=40).step_by(5)).len(), 1);
+        assert_eq!(counted("name{n}: {n}%", (5..=100).step_by(5)), [""; 0]);
+        assert_eq!(counted("disk {n}% used", (5..=100).step_by(5)), [""; 0]);
+        let lines = [
+            "at 3%", "at 7%", "at 6%", "at 20%", "at 30%", "at 41%", "at 50%", "at 60%", "at 70%",
+        ];
+        assert_eq!(plain(&lines), [""; 0]);
     }
 
     #[test]
     fn plain_lines_that_come_at_once_are_a_table() {
         let lines = [
-            "[1/9] a", "[2/9] b", "[3/9] c", "[4/9] d", "[5/9] e", "[6/9] f",
+            "[1/9] a\n",
+            "[2/9] b\n",
+            "[3/9] c\n",
+            "[4/9] d\n",
+            "[5/9] e\n",
+            "[6/9] f\n",
+            "[7/9] g\n",
         ];
-        assert_eq!(paced(false, &lines, 0), [""; 0]);
-        assert_eq!(paced(false, &lines, 49).len(), 2, "every second one counts");
-        assert_eq!(paced(true, &lines, 0).len(), 5);
+        assert_eq!(paced(&lines, 0), [""; 0]);
+        assert_eq!(paced(&lines, 49).len(), 1, "every second one counts");
     }
 
     #[test]
-    fn plain_lines_with_numbers_that_begin_high_or_fall_or_are_of_another_total_are_no_meter() {
-        for lines in [
-            ["at 45%", "at 46%", "at 47%", "at 48%", "at 49%", "at 50%"],
-            ["at 3%", "at 2%", "at 5%", "at 7%", "at 6%", "at 9%"],
-            ["at 1/7", "at 2/8", "at 3/9", "at 4/7", "at 5/8", "at 6/9"],
-            [
-                "[1/7] a", "[2/8] b", "[3/9] c", "[4/7] d", "[5/8] e", "[6/9] f",
-            ],
-        ] {
-            assert_eq!(read(false, &lines), [""; 0]);
-        }
+    fn a_step_that_begins_is_not_done() {
+        let seen = counted("Step {n}/6", 1..=6);
+        assert_eq!(
+            seen.last().unwrap(),
+            r#"{"progress":5,"total":6,"message":"Step"}"#
+        );
+    }
+
+    #[test]
+    fn a_count_of_another_total_and_one_that_is_always_full_are_none() {
+        let lines = [
+            "[1/7] a", "[2/8] b", "[3/9] c", "[4/7] d", "[5/8] e", "[6/9] f",
+        ];
+        assert_eq!(plain(&lines), [""; 0]);
+        assert_eq!(counted("suite: {n}/{n} ok", 1..9), [""; 0]);
+    }
+
+    #[test]
+    fn a_meter_that_falls_on_plain_lines_was_none_and_is_taken_back() {
+        let seen = plain(&[
+            "[1/9] a", "[2/9] b", "[3/9] c", "[4/9] dd", "[2/9] e", "[3/9] f", "[4/9] g",
+        ]);
+        let expected = [
+            r#"{"progress":4,"total":9,"message":"dd"}"#,
+            r#"{"status":"ok"}"#,
+        ];
+        assert_eq!(seen, expected);
     }
 
     #[test]
     fn what_is_no_text_has_no_meters_any_more() {
         let reports = |first: &[u8]| {
-            let (mut meter, mut reports) = (Meter::default(), 0);
-            for text in [first, b"a: 10%", b"a: 20%", b"a: 30%"] {
-                let record = Record {
-                    text,
-                    redrawn: true,
-                    stays: false,
-                    again: false,
-                };
-                meter.read(record, &mut |_, _| reports += 1);
+            let mut stream = Stream::new(true, false, Vec::new());
+            let mut reports = 0;
+            for text in [first, b"\ra: 10% ETA", b"\ra: 20% ETA", b"\ra: 30% ETA\r"] {
+                stream.feed(text, Instant::now(), &mut |_, _| reports += 1);
             }
             reports
         };
@@ -403,8 +877,8 @@ mod tests {
     }
 
     #[test]
-    fn a_dip_is_followed_and_what_jumps_about_is_not_believed() {
-        let dip = redrawn(&["80%", "86%", "84%"]);
+    fn a_meter_with_a_bar_may_fall_and_what_jumps_about_is_not_believed() {
+        let dip = redrawn(&["80% ETA", "86% ETA", "84% ETA"]);
         assert_eq!(dip, [r#"{"percentage":86}"#, r#"{"percentage":84}"#]);
         let jumping = redrawn(&["50%", "10%", "60%", "20%", "70%", "5%"]);
         assert_eq!(jumping, [""; 0]);
@@ -413,9 +887,7 @@ mod tests {
     #[test]
     fn a_full_meter_is_not_shown_as_100() {
         let expected = [r#"{"percentage":50}"#, r#"{"percentage":99.9}"#];
-        assert_eq!(redrawn(&["0%", "50%", "100%"]), expected);
-        let expected = [r#"{"total":2000,"percentage":99.9}"#];
-        assert_eq!(redrawn(&["0/2000", "1999/2000"]), expected);
+        assert_eq!(redrawn(&["0% ETA", "50% ETA", "100% ETA"]), expected);
     }
 
     #[test]
@@ -425,8 +897,8 @@ mod tests {
             "Counting: 100% (2/2)",
             "Receiving: 10% (10 MiB/100 MiB)",
             "Receiving: 20% (20 MiB/100 MiB)",
-            "5%",
-            "6%",
+            "5% ETA",
+            "6% ETA",
         ];
         let expected = [
             r#"{"total":2,"percentage":99.9,"message":"Counting"}"#,
@@ -437,84 +909,116 @@ mod tests {
     }
 
     #[test]
-    fn the_inner_one_of_two_nested_meters_is_a_part_and_ends_with_its_line() {
-        let records = [
-            "epochs: 0/4",
-            "batch: 0/9",
-            "batch: 5/9",
-            "epochs: 1/4",
-            "batch: 6/9",
-            "batch: 7/9",
-            "batch: 9/9\n",
-            "epochs: 2/4",
-            "batch: 0/9",
+    fn the_outer_one_of_two_nested_meters_is_the_whole_before_it_moves() {
+        let pieces = [
+            "\repochs: 0%|      | 0/4",
+            "\n\rbatch: 0%|      | 0/9\x1b[A",
+            "\n\rbatch: 56%|###   | 5/9\x1b[A",
+            "\repochs: 25%|##    | 1/4",
+            "\n\rbatch: 100%|######| 9/9\n",
         ];
         let expected = [
-            r#"{"progress":5,"total":9,"message":"batch"}"#,
+            r#"{"progress":0,"total":4,"message":"epochs"}"#,
+            r#"{"progress":5,"total":9,"id":"/ batch","title":"batch"}"#,
             r#"{"progress":1,"total":4,"message":"epochs"}"#,
-            r#"{"progress":6,"total":9,"id":"/ batch","title":"batch"}"#,
-            r#"{"progress":7,"total":9,"id":"/ batch","title":"batch"}"#,
-            r#"{"total":9,"percentage":99.9,"id":"/ batch","title":"batch","status":"ok"}"#,
-            r#"{"progress":2,"total":4,"message":"epochs"}"#,
-            r#"{"progress":0,"total":9,"id":"/ batch","title":"batch"}"#,
+            r#"{"total":9,"percentage":99.9,"id":"/ batch","title":"batch"}"#,
+            r#"{"id":"/ batch","status":"ok"}"#,
+        ];
+        let mut seen = written(&pieces);
+        seen.dedup();
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn bars_that_differ_in_a_digit_are_parts_and_their_sum_is_the_whole() {
+        let pieces = [
+            "\rjob 1: [>   ] 0/10\n\rjob 2: [>   ] 0/10\x1b[A",
+            "\rjob 1: [>   ] 2/10\n\rjob 2: [>   ] 1/10\x1b[A",
+            "\rjob 1: [>   ] 4/10\n\rjob 2: [>   ] 2/10\x1b[A",
+        ];
+        let seen = written(&pieces);
+        let expected = [
+            r#"{"progress":6,"total":20}"#,
+            r#"{"progress":2,"total":10,"id":"/ job 2","title":"job 2"}"#,
+        ];
+        assert_eq!(seen[seen.len() - 2..], expected, "{seen:?}");
+    }
+
+    #[test]
+    fn the_count_of_items_is_the_whole_and_the_items_own_percentage_a_part() {
+        let records = [
+            "(1/4) one [>   ] 10%",
+            "(1/4) one [=>  ] 60%",
+            "(2/4) two [=>  ] 45%",
+            "(2/4) two [====] 100%",
+        ];
+        let expected = [
+            r#"{"progress":0,"total":4,"message":"one"}"#,
+            r#"{"percentage":60,"id":"item","title":"one"}"#,
+            r#"{"progress":1,"total":4,"message":"two"}"#,
+            r#"{"percentage":45,"id":"item","title":"two"}"#,
+            r#"{"progress":2,"total":4,"message":"two"}"#,
+            r#"{"percentage":99.9,"id":"item","title":"two"}"#,
         ];
         assert_eq!(redrawn(&records), expected);
     }
 
     #[test]
-    fn of_two_meters_side_by_side_the_other_takes_the_bar_over_when_the_first_is_full() {
+    fn a_name_that_changes_in_its_place_makes_no_other_meter() {
         let records = [
-            "one: 0%",
-            "two: 0%",
-            "one: 50%",
-            "two: 5%",
-            "one: 100%",
-            "two: 9%",
+            "Rewrite 1f0a2b3c (1/347)",
+            "Rewrite a0c2b3c4 (12/347)",
+            "Rewrite deadbeef (40/347)",
         ];
-        let expected = [
-            r#"{"percentage":50,"message":"one"}"#,
-            r#"{"percentage":5,"id":"% two","title":"two"}"#,
-            r#"{"percentage":99.9,"message":"one"}"#,
-            r#"{"percentage":9,"message":"two"}"#,
-            r#"{"percentage":9,"id":"% two","title":"two"}"#,
-        ];
-        assert_eq!(redrawn(&records), expected);
+        assert_eq!(redrawn(&records).len(), 1);
+    }
+
+    #[test]
+    fn a_scale_on_an_open_line_is_read_while_it_grows() {
+        let expected = [20, 30].map(|value| format!(r#"{{"percentage":{value}}}"#));
+        assert_eq!(written(&["0%", "...10%", "...20%", "...30%\n"]), expected);
+        assert_eq!(written(&["0", "...10", "...20", "...30"]), expected);
+        assert_eq!(written(&["0%...10%...20%\n"]), [""; 0]);
     }
 
     #[test]
     fn tables_data_and_long_lines_are_no_meters() {
         let long = format!("{}%", " ".repeat(500));
         for records in [
-            ["1% 2% 3%", "2% 3% 4%", "3% 4% 5%"],
-            [r#"{"a":"1%"}"#, r#"{"a":"2%"}"#, r#"{"a":"3%"}"#],
+            ["1% 2% 3%", "2% 3% 4%", "3% 4% 5%", "4% 5% 6%"],
+            [
+                r#"{"a":"1%"}"#,
+                r#"{"a":"2%"}"#,
+                r#"{"a":"3%"}"#,
+                r#"{"a":"4%"}"#,
+            ],
             [
                 &format!("1{long}"),
                 &format!("2{long}"),
                 &format!("3{long}"),
+                &format!("4{long}"),
             ],
         ] {
             assert_eq!(redrawn(&records), [""; 0]);
         }
+        assert_eq!(counted("| a | {n}% |", 1..60), [""; 0]);
     }
 
     #[test]
-    fn so_many_shapes_are_remembered_and_no_more() {
+    fn so_many_tracks_are_remembered_and_no_more() {
         let mut meter = Meter::default();
         for number in 0..10_000_u32 {
-            let name: String = number
-                .to_string()
-                .bytes()
-                .map(|digit| char::from(digit + 50))
-                .collect();
-            let text = format!("{name}: 5%");
+            let text = format!("name{number}: 5%");
             let record = Record {
                 text: text.as_bytes(),
                 redrawn: true,
                 stays: false,
                 again: false,
+                row: number.into(),
+                top: number.into(),
             };
             meter.read(record, &mut |_, progress| panic!("{progress:?}"));
         }
-        assert_eq!(meter.shapes.len(), SHAPES);
+        assert_eq!(meter.tracks.len(), TRACKS);
     }
 }

@@ -20,6 +20,10 @@ pub(super) struct Record<'a> {
     pub(super) stays: bool,
     /// Whether it has been read before, when more of it could still come.
     pub(super) again: bool,
+    /// The row of the screen, counted from where the stream began.
+    pub(super) row: i64,
+    /// The topmost row on which the cursor was since the record before: what stands from there on is redrawn together.
+    pub(super) top: i64,
 }
 
 /// How a record ends.
@@ -84,6 +88,86 @@ impl OpenRecord {
         self.lost = false;
         self.settled = 0;
         self.read = 0;
+    }
+}
+
+/// The row of the cursor. Rows are counted from where the stream began, or from far below for a program that names rows
+/// of the screen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor {
+    pub(super) row: i64,
+    /// The topmost row since the last record.
+    pub(super) top: i64,
+    /// The lowest row on which a record has ended.
+    written: i64,
+    saved: i64,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self {
+            row: 0,
+            top: 0,
+            written: -1,
+            saved: 0,
+        }
+    }
+}
+
+impl Cursor {
+    /// What is added to the numbers of rows of the screen.
+    pub(super) const SCREEN: i64 = 1 << 40;
+
+    /// The line ends.
+    pub(super) fn next_line(&mut self) {
+        self.row += 1;
+        self.top = self.top.min(self.row);
+    }
+
+    /// A record ends.
+    pub(super) fn end_record(&mut self) {
+        self.top = i64::MAX;
+        self.written = self.written.max(self.row);
+    }
+
+    /// Whether there has been a record on the row.
+    pub(super) fn is_on_record(&self) -> bool {
+        self.row <= self.written
+    }
+
+    /// The rows of the cursor, and of the saved one, behind a sequence.
+    pub(super) fn behind(&self, sequence: Piece<'_>) -> (i64, i64) {
+        let (row, saved) = (self.row, self.saved);
+        match sequence {
+            Piece::Escape(b"7") | Piece::Csi { last: b's', .. } => (row, row),
+            Piece::Escape(b"8") | Piece::Csi { last: b'u', .. } => (saved, saved),
+            Piece::Escape(b"M") => (row - 1, saved),
+            Piece::Escape(b"D" | b"E") => (row + 1, saved),
+            Piece::Csi { parameters, last } => {
+                let first = parameters
+                    .split(|byte| *byte == b';')
+                    .next()
+                    .unwrap_or_default();
+                let number = std::str::from_utf8(first)
+                    .ok()
+                    .and_then(|text| text.parse::<u16>().ok());
+                let number = i64::from(number.unwrap_or(1).max(1));
+                match last {
+                    b'A' | b'F' => (row - number, saved),
+                    b'B' | b'E' | b'e' => (row + number, saved),
+                    b'H' | b'f' | b'd' => (Self::SCREEN + number, saved),
+                    _ => (row, saved),
+                }
+            }
+            _ => (row, saved),
+        }
+    }
+
+    /// The cursor goes there.
+    pub(super) fn go(&mut self, (row, saved): (i64, i64)) {
+        self.row = row;
+        self.saved = saved;
+        self.top = self.top.min(row);
     }
 }
 

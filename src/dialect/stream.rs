@@ -11,7 +11,7 @@ use memchr::{memchr, memchr3};
 use super::meter::{self, Meter};
 use super::osc::Osc;
 use super::prefixes::{self, Prefixes};
-use super::record::{Edge, OpenRecord, RECORD_LIMIT, Record, head, moves};
+use super::record::{Cursor, Edge, OpenRecord, RECORD_LIMIT, Record, head, moves};
 use super::{Each, Lines, curl};
 use crate::model::verdict::{Meaning, Verdict, Verdicts};
 use crate::protocol::LINE_LIMIT;
@@ -26,6 +26,7 @@ const BACKSPACE: u8 = 0x08;
 pub(super) struct Stream {
     splitter: Splitter,
     open: OpenRecord,
+    cursor: Cursor,
     line: LineSoFar,
     /// What was found in the bytes that are being read.
     verdicts: Verdicts,
@@ -69,6 +70,7 @@ impl Stream {
         Self {
             splitter: Splitter::default(),
             open: OpenRecord::default(),
+            cursor: Cursor::default(),
             line: LineSoFar::default(),
             verdicts: Verdicts::default(),
             readers: Readers {
@@ -110,7 +112,11 @@ impl Stream {
                             osc.read(command, each);
                         }
                     }
-                    Some(piece) if moves(piece) => self.end(Edge::Motion, each),
+                    Some(piece) if moves(piece) => {
+                        let rows = self.cursor.behind(piece);
+                        self.end(Edge::Motion, each);
+                        self.cursor.go(rows);
+                    }
                     _ => {}
                 }
                 continue;
@@ -149,7 +155,8 @@ impl Stream {
         let open = &self.open;
         self.readers.meter.as_ref()?;
         let unread = !open.lost && open.text.len() > open.settled;
-        let pending = open.returned || open.redrawn && unread;
+        let can_be_read = || open.redrawn || meter::scale(&open.text).is_some();
+        let pending = open.returned || unread && can_be_read();
         self.heard.filter(|_| pending).map(|heard| heard + SILENCE)
     }
 
@@ -167,9 +174,15 @@ impl Stream {
             redrawn: true,
             stays: false,
             again: false,
+            row: self.cursor.row,
+            top: self.cursor.top.min(self.cursor.row),
         };
         if !self.readers.claimed(record.text) {
-            self.readers.record(record, each);
+            if self.open.redrawn {
+                self.readers.record(record, each);
+            } else if let Some(meter) = &mut self.readers.meter {
+                meter.read_scale(record, each);
+            }
             self.open.read = self.open.text.len();
         }
         self.open.settled = self.open.text.len();
@@ -201,22 +214,27 @@ impl Stream {
         while let Some(length) = memchr(b'\n', &text[start..]) {
             let end = start + length;
             let line = &text[start..end];
+            self.open.redrawn |= self.open.is_empty() && self.cursor.is_on_record();
             if self.open.is_empty() && !self.open.redrawn && length <= RECORD_LIMIT {
                 // Nearly all output comes this way, and is neither copied nor looked at any closer.
                 if self.readers.begun(line) || signs.are_within(start, end) {
-                    self.readers.line(line, false, Edge::Newline, 0, each);
+                    self.readers
+                        .line(line, false, Edge::Newline, 0, self.cursor, each);
                     if let Some((source, meaning)) = self.readers.meaning.take() {
                         self.line = LineSoFar::Means(source, meaning);
                         self.end_line(at + end + 1);
                     }
                 }
+                self.cursor.end_record();
             } else {
                 self.open.push(line, |head| self.readers.longest(head));
                 self.end(Edge::Newline, each);
                 self.end_line(at + end + 1);
             }
+            self.cursor.next_line();
             start = end + 1;
         }
+        self.open.redrawn |= self.open.is_empty() && self.cursor.is_on_record();
         self.open
             .push(&text[start..], |head| self.readers.longest(head));
     }
@@ -238,10 +256,12 @@ impl Stream {
         if !open.lost {
             let redrawn = open.redrawn || edge == Edge::Motion;
             let (text, read) = (&open.text, open.read);
-            self.readers.line(text, redrawn, edge, read, each);
+            self.readers
+                .line(text, redrawn, edge, read, self.cursor, each);
         }
         if !open.is_empty() {
             self.line.add(self.readers.meaning.take());
+            self.cursor.end_record();
         }
         open.begin(edge);
     }
@@ -282,7 +302,15 @@ impl Readers {
         (self.open | self.prefixes.begun(head(line))) != 0
     }
 
-    fn line(&mut self, text: &[u8], redrawn: bool, edge: Edge, read: usize, each: Each<'_>) {
+    fn line(
+        &mut self,
+        text: &[u8],
+        redrawn: bool,
+        edge: Edge,
+        read: usize,
+        cursor: Cursor,
+        each: Each<'_>,
+    ) {
         if text.is_empty() || self.take(text, each) {
             return;
         }
@@ -291,7 +319,17 @@ impl Readers {
             redrawn,
             stays: edge == Edge::Newline,
             again: read == text.len(),
+            row: cursor.row,
+            top: cursor.top.min(cursor.row),
         };
+        // A scale has been read while it grew.
+        if read > 0
+            && !redrawn
+            && let Some(meter) = &mut self.meter
+        {
+            meter.read_scale(record, each);
+            return;
+        }
         self.record(record, each);
     }
 
@@ -335,18 +373,18 @@ impl Readers {
 struct Signs<'a> {
     text: &'a [u8],
     /// The next place of each sign, or the end of the text; none before the first search.
-    next: [Option<usize>; 3],
+    next: [Option<usize>; 4],
 }
 
 type Find = fn(&[u8]) -> Option<usize>;
 
 impl<'a> Signs<'a> {
-    const FIND: [Find; 3] = [meter::sign, meter::word, prefixes::hashes];
+    const FIND: [Find; 4] = [meter::sign, meter::word, meter::percent, prefixes::hashes];
 
     fn new(text: &'a [u8]) -> Self {
         Self {
             text,
-            next: [None; 3],
+            next: [None; 4],
         }
     }
 
@@ -470,9 +508,9 @@ mod tests {
     fn a_dialect_in_the_middle_of_a_record_has_the_next_line_whatever_it_is() {
         let mut heard = Received::new();
         heard.stream = Stream::new(true, false, vec![Box::<Quote>::default()]);
-        let heard = heard.feed(b"<\n10%\r20%\r30%\r40%\n>\n");
+        let heard = heard.feed(b"<\n10% ETA\r20% ETA\r30% ETA\r40% ETA\n>\n");
         assert_eq!(heard.seen, [""; 0]);
-        let seen = heard.feed(b"10%\r20%\r30%\r").finish();
+        let seen = heard.feed(b"10% ETA\r20% ETA\r30% ETA\r").finish();
         let meter = [20, 30].map(|percentage| format!("meter {{\"percentage\":{percentage}}}"));
         assert_eq!(seen, meter);
     }
@@ -523,7 +561,11 @@ mod tests {
     fn a_record_that_a_dialect_of_lines_did_not_want_after_all_is_read_at_its_end() {
         let mut heard = Received::new();
         heard.stream = Stream::new(true, false, vec![Box::new(Picky)]);
-        let heard = heard.feed(b"\r#1 10%").wait().feed(b"\r#1 20%").wait();
+        let heard = heard
+            .feed(b"\r#1 10% ETA")
+            .wait()
+            .feed(b"\r#1 20% ETA")
+            .wait();
         assert_eq!(heard.stream.deadline(), None);
         let seen = heard.feed(b"\r").finish();
         assert_eq!(seen.len(), 1, "{seen:?}");
@@ -532,18 +574,18 @@ mod tests {
 
     #[test]
     fn a_record_that_is_on_the_screen_is_read_after_a_silence_and_only_once() {
-        let heard = Received::new().feed(b"\r 10%\r 20").feed(b"%");
+        let heard = Received::new().feed(b"\r 10% ETA\r 20").feed(b"% ETA");
         let heard = heard.wait();
         assert_eq!(heard.seen, [r#"meter {"percentage":20}"#]);
         assert_eq!(heard.stream.deadline(), None);
-        let seen = heard.feed(b"\r 30%\r").finish();
+        let seen = heard.feed(b"\r 30% ETA\r").finish();
         let expected = [r#"meter {"percentage":20}"#, r#"meter {"percentage":30}"#];
         assert_eq!(seen, expected);
     }
 
     #[test]
     fn a_record_that_ends_with_its_carriage_return_need_not_wait_for_the_next() {
-        let heard = Received::new().feed(b" 10%\r 20%\r").wait();
+        let heard = Received::new().feed(b" 10% ETA\r 20% ETA\r").wait();
         assert_eq!(heard.seen, [r#"meter {"percentage":20}"#]);
     }
 
@@ -555,7 +597,7 @@ mod tests {
 
     #[test]
     fn backspaces_and_cursor_motion_end_a_record_as_well() {
-        let bytes = b" 10%\x08\x08\x08\x08 20%\x1b[1G 30%\x1b[A\n 40%\x1b[2K";
+        let bytes = b" 10% ETA\x08\x08\x08\x08 20% ETA\x1b[1G 30% ETA\x1b[A\n 40% ETA\x1b[2K";
         let expected = [20, 30, 40].map(|value| format!(r#"meter {{"percentage":{value}}}"#));
         assert_eq!(Received::new().feed(bytes).finish(), expected);
     }

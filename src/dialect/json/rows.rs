@@ -181,7 +181,8 @@ const RESTIC: &[Row] = &[
         ..Row::EMPTY
     },
     Row {
-        when: &[Is("/message_type", &["status"])],
+        // Without a total it is no status of restic's, or says nothing yet.
+        when: &[Is("/message_type", &["status"]), Has("/total_bytes")],
         passing: true,
         progress: "/bytes_done",
         total: "/total_bytes",

@@ -7,53 +7,10 @@ use std::sync::LazyLock;
 
 use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
 
+use super::words;
+
 /// A percentage and an amount that differ by no more than this, in points, say the same: many programs round.
 const AGREE: f64 = 1.6;
-
-/// Words beside a number that is no progress: how much of something is in use, or how good something is. The two words
-/// on either side are looked at.
-const MEASURES: &[&str] = &[
-    "accuracy",
-    "acc",
-    "battery",
-    "cached",
-    "coverage",
-    "covered",
-    "cpu",
-    "disk",
-    "failed",
-    "free",
-    "full",
-    "hit",
-    "idle",
-    "load",
-    "loss",
-    "lost",
-    "mem",
-    "memory",
-    "packet",
-    "passed",
-    "probability",
-    "quality",
-    "ram",
-    "rated",
-    "rating",
-    "ratio",
-    "score",
-    "scored",
-    "swap",
-    "usage",
-    "used",
-    "utilization",
-    "volume",
-];
-
-/// Words before an amount that is no progress: one of several things that exist at the same time, or of several
-/// attempts.
-const MEMBERS: &[&str] = &[
-    "attempt", "core", "gpu", "member", "node", "rank", "replica", "retry", "shard", "thread",
-    "try", "worker",
-];
 
 /// The notation of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +18,23 @@ pub(super) enum Kind {
     Percentage,
     Count,
     Bytes,
+}
+
+/// How a number stands in its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stand {
+    /// Nothing else is on the line.
+    Alone,
+    /// Alone in square brackets: `[ 12%]`.
+    Brackets,
+    /// Alone in parentheses: `(1/8)`.
+    Parentheses,
+    /// No word comes before it.
+    Leads,
+    /// Right after another number without a word: a column of a table.
+    Column,
+    /// Between words.
+    Inside,
 }
 
 /// A number that may be progress.
@@ -74,12 +48,25 @@ pub(super) struct Value {
     /// Where it stands in the record.
     pub(super) start: usize,
     pub(super) end: usize,
+    pub(super) stand: Stand,
+    /// Whether the record says it twice, as a percentage and as an amount.
+    pub(super) is_twice: bool,
+    /// How far the item is that the count has come to, in percent, if the record says so.
+    pub(super) item: Option<f64>,
+    /// Whether it is what the record says of that item.
+    pub(super) is_item: bool,
+    /// Whether another number of the record says something else.
+    pub(super) is_beside: bool,
+    /// Whether its notation leaves no doubt.
+    pub(super) is_certain: bool,
 }
 
-/// Made once: making it costs more than looking through a line.
+/// Made once: making one costs more than looking through a line.
 static OF: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new(b" of "));
+static PERCENT: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new(b"percent"));
 
-/// Where the next sign of a percentage or an amount is. A record without one, and without a [`word`], has no value.
+/// Where the next sign of a percentage or an amount is. A record without one, and without a [`word`] or a [`percent`],
+/// has no value.
 pub(in super::super) fn sign(text: &[u8]) -> Option<usize> {
     let mut signs = memchr2_iter(b'%', b'/', text);
     signs.find(|at| text[*at] == b'%' || is_before_amount(text, at + 1))
@@ -90,15 +77,20 @@ pub(in super::super) fn word(text: &[u8]) -> Option<usize> {
     OF.find_iter(text).find(|at| is_before_amount(text, at + 4))
 }
 
+/// Where the word is that some programs write for the sign.
+pub(in super::super) fn percent(text: &[u8]) -> Option<usize> {
+    PERCENT.find(text)
+}
+
 /// Whether a number can follow: most slashes are of paths.
 fn is_before_amount(text: &[u8], end: usize) -> bool {
     let next = text.get(end);
-    next.is_some_and(|next| *next == b' ' || next.is_ascii_digit())
+    next.is_some_and(|next| matches!(next, b' ' | b'~') || next.is_ascii_digit())
 }
 
 /// Whether a closer look is worth while. Asked about every line that is printed.
 pub(super) fn worth(text: &[u8]) -> bool {
-    memchr(b'%', text).is_some() || amount_signs(text).next().is_some()
+    memchr(b'%', text).is_some() || amount_signs(text).next().is_some() || percent(text).is_some()
 }
 
 /// The values of a record: nearly always one, several if a record is about several things.
@@ -107,16 +99,30 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
     if let Some(whole) = whole(text, &percentages) {
         return vec![whole];
     }
+    if let Some(found) = files(text, &percentages) {
+        return found;
+    }
     let amounts = amounts(text);
     let mut both = Vec::new();
     for percentage in &percentages {
-        let agreeing = |amount: &&Value| (amount.percentage - percentage.percentage).abs() <= AGREE;
-        let distance = |amount: &&Value| amount.start.abs_diff(percentage.start);
+        let agreeing = |amount: &&Value| {
+            (amount.percentage - percentage.percentage).abs() <= AGREE
+                || is_sum(text, amount, percentage.percentage)
+        };
+        // Beside files, bytes are the finer ones.
+        let distance = |amount: &&Value| {
+            (
+                amount.kind != Kind::Bytes,
+                amount.start.abs_diff(percentage.start),
+            )
+        };
         let amount = amounts.iter().filter(agreeing).min_by_key(distance);
         // The amount is the finer of the two.
         both.extend(amount.map(|amount| Value {
             start: amount.start.min(percentage.start),
             end: amount.end.max(percentage.end),
+            stand: percentage.stand.min(amount.stand),
+            is_twice: true,
             ..*amount
         }));
     }
@@ -127,48 +133,237 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
         both.truncate(1);
     }
     if both.is_empty() {
-        both.extend(percentages.first().or(amounts.first()));
+        both.extend(
+            amounts
+                .iter()
+                .find(|amount| is_said_before(text, amount))
+                .map(|amount| Value {
+                    is_twice: true,
+                    ..*amount
+                }),
+        );
+    }
+    let own = both.first().or(percentages.first()).copied();
+    if let Some((count, own)) = own.and_then(|own| Some((index(text, &amounts, &own)?, own))) {
+        let item = Value {
+            is_item: true,
+            is_beside: true,
+            ..own
+        };
+        let count = Value {
+            item: Some(own.percentage),
+            is_beside: true,
+            ..count
+        };
+        return vec![count, item];
+    }
+    if both.is_empty() {
+        both.extend(&percentages);
+    }
+    if both.is_empty() {
+        both.extend(amounts.first());
+    }
+    for value in &mut both {
+        let mut signs = memchr_iter(b'%', text);
+        value.is_beside =
+            !value.is_twice && signs.any(|at| !(value.start..value.end).contains(&at));
     }
     both
 }
 
-/// `20% [1 name 379 kB/1516 kB 25%]`, of apt: the brackets are about one of the files.
+/// `32,768 100% 9MB/s 0:00:01 (xfr#3, to-chk=397/400)`: rsync has finished a file, and so many of all are left. Before the
+/// end of a file, and while it still finds files (`ir-chk`), it does not say so.
+fn files(text: &[u8], percentages: &[Value]) -> Option<Vec<Value>> {
+    const LEFT: &[u8] = b"to-chk=";
+    let item = *percentages
+        .first()
+        .filter(|value| value.percentage >= 100.0)?;
+    let start = memmem::find(&text[item.end..], LEFT)? + item.end + LEFT.len();
+    let sign = start + memchr(b'/', &text[start..])?;
+    let (_, left) = number_at_end(&text[start..sign])?;
+    let (total, end) = total(text, sign + 1)?;
+    let done = total - left;
+    let count = Value {
+        percentage: done / total * 100.0,
+        amount: Some((done, total)),
+        item: Some(item.percentage),
+        is_certain: true,
+        ..Value::at(text, start, end)
+    };
+    let item = Value {
+        is_item: true,
+        ..item
+    };
+    (done >= 0.0 && total > 1.0).then(|| vec![item, count])
+}
+
+/// `1.23 (1230000 / 100000000)`: the percentage has no sign.
+fn is_said_before(text: &[u8], amount: &Value) -> bool {
+    let Some(before) = text[..amount.start].strip_suffix(b"(") else {
+        return false;
+    };
+    let number = number_at_end(before.trim_ascii_end());
+    number.is_some_and(|(start, number)| {
+        text[start..amount.start].contains(&b'.') && (number - amount.percentage).abs() <= 0.1
+    })
+}
+
+/// `40% (47 succeeded + 1 failed) / 119`: the percentage may be that of the sum.
+fn is_sum(text: &[u8], amount: &Value, percentage: f64) -> bool {
+    let (done, total) = amount.amount.unwrap_or_default();
+    let begins = text.get(amount.start) == Some(&b'(');
+    begins && (percentage / 100.0 * total - done).abs() < total / 10.0
+}
+
+/// The count of items of which `own` is about one: `[1/9] name 100%`, `file 3/10: 55%`.
+fn index(text: &[u8], amounts: &[Value], own: &Value) -> Option<Value> {
+    let counts = amounts.iter().filter(|amount| {
+        let (done, _) = amount.amount.unwrap_or_default();
+        let is_index = matches!(
+            amount.stand,
+            Stand::Brackets | Stand::Parentheses | Stand::Leads
+        ) || !own.is_twice && text[amount.end..].starts_with(b":");
+        amount.kind == Kind::Count && done >= 1.0 && is_index && amount.end <= own.start
+    });
+    let disagrees = |amount: &&Value| {
+        (amount.percentage - own.percentage).abs() > AGREE
+            || amount.amount != own.amount && own.amount.is_some()
+    };
+    counts.filter(disagrees).next().copied()
+}
+
+/// `20% [1 name 379 kB/1516 kB 25%]`, of apt: the brackets are about one of the files. `[ 20%] name: 34%`, of adb.
+/// `Stage: 13%; Total: 2%`, of chkdsk.
 fn whole(text: &[u8], percentages: &[Value]) -> Option<Value> {
     let first = percentages.first()?;
+    if percentages.len() > 1 {
+        let of_all = percentages
+            .iter()
+            .find(|value| words::is_of_all(text, value.start));
+        let in_brackets =
+            first.stand == Stand::Brackets && text.trim_ascii_start().starts_with(b"[");
+        if of_all.is_some() || in_brackets {
+            return of_all.or(Some(first)).copied();
+        }
+    }
     let leads = text[..first.start].trim_ascii().is_empty();
     let rest = text[first.end..].trim_ascii_start();
     (leads && rest.starts_with(b"[") && memchr(b'%', rest).is_some()).then_some(*first)
 }
 
-/// `42%`, `42.5 %`, `42.5/100%`
+/// `42%`, `42.5 %`, `42,5 %`, `42.5/100%`, `42 percent`, `|% 42|`
 fn percentages(text: &[u8]) -> Vec<Value> {
-    let signs = memchr_iter(b'%', text);
-    signs.filter_map(|sign| percentage(text, sign)).collect()
+    let signs = memchr_iter(b'%', text).map(|at| (at, at + 1));
+    let words = PERCENT
+        .find_iter(text)
+        .map(|at| (at, at + PERCENT.needle().len()));
+    let mut found: Vec<_> = signs
+        .chain(words)
+        .filter_map(|(at, end)| percentage(text, at, end).or_else(|| percentage_behind(text, at)))
+        .collect();
+    found.sort_unstable_by_key(|value| value.start);
+    found
 }
 
-fn percentage(text: &[u8], sign: usize) -> Option<Value> {
-    // `%20` in an address, `100%d` in a format, `5%/s`.
-    if text
-        .get(sign + 1)
-        .is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'/')
-    {
+fn percentage(text: &[u8], sign: usize, end: usize) -> Option<Value> {
+    // `%20` in an address, `100%d` in a format, `5%/s`, `percentile`, `25% {` of a style sheet.
+    let after = &text[end..];
+    let goes_on = after
+        .first()
+        .is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'/');
+    if goes_on || after.trim_ascii_start().starts_with(b"{") {
         return None;
     }
-    let before = &text[..sign];
-    let before = before.strip_suffix(b" ").unwrap_or(before);
+    let before = text[..sign].trim_ascii_end();
+    if text[before.len()..sign].len() > 1 {
+        return None;
+    }
     let before = before.strip_suffix(b"/100").unwrap_or(before);
     let (start, percentage) = number_at_end(before)?;
-    let fits =
-        percentage <= 100.0 && stands_free(text, start) && !is_measure(text, start, sign + 1);
     // After an arrow stands the result: the ratio of zstd.
-    let result = text[..start].trim_ascii_end().ends_with(b"=>");
-    (fits && !result).then_some(Value {
-        kind: Kind::Percentage,
-        percentage,
-        amount: None,
-        start,
-        end: sign + 1,
-    })
+    let is_result = text[..start].trim_ascii_end().ends_with(b"=>");
+    Value::percentage(text, start, end, percentage).filter(|_| !is_result)
+}
+
+/// `|% 42|`: the sign comes first.
+fn percentage_behind(text: &[u8], sign: usize) -> Option<Value> {
+    let opens = text[..sign]
+        .last()
+        .is_some_and(|last| matches!(last, b'|' | b'['));
+    let start = sign + 1 + blanks(&text[sign + 1..]);
+    let digits = text[start..]
+        .iter()
+        .take_while(|byte| is_numeral(**byte))
+        .count();
+    let closes = matches!(text.get(start + digits), Some(b'|' | b']'));
+    let (_, percentage) = number_at_end(&text[..start + digits])?;
+    Value::percentage(text, sign, start + digits, percentage).filter(|_| opens && closes)
+}
+
+impl Value {
+    fn percentage(text: &[u8], start: usize, end: usize, percentage: f64) -> Option<Self> {
+        let in_brackets = stand(text, start, end) == Stand::Brackets;
+        let fits = percentage <= 100.0
+            && stands_free(text, start)
+            && !is_aside(text, start, end)
+            && (in_brackets || !words::is_measure(text, start, end));
+        fits.then(|| Self {
+            kind: Kind::Percentage,
+            percentage,
+            amount: None,
+            ..Self::at(text, start, end)
+        })
+    }
+
+    pub(super) fn of_scale(text: &[u8], start: usize, percentage: f64) -> Self {
+        Self {
+            kind: Kind::Percentage,
+            percentage,
+            ..Self::at(text, start, text.len())
+        }
+    }
+
+    fn at(text: &[u8], start: usize, end: usize) -> Self {
+        Self {
+            kind: Kind::Count,
+            percentage: 0.0,
+            amount: None,
+            start,
+            end,
+            stand: stand(text, start, end),
+            is_twice: false,
+            item: None,
+            is_item: false,
+            is_beside: false,
+            is_certain: false,
+        }
+    }
+}
+
+/// `(9% of plan)`, `(65 ms, 4% of budget)`: a remark, unless it says what is done.
+fn is_aside(text: &[u8], start: usize, end: usize) -> bool {
+    let last = text[..start]
+        .iter()
+        .rposition(|byte| matches!(byte, b'(' | b')'));
+    let is_open = last.is_some_and(|at| text[at] == b'(');
+    let follows = text[end..]
+        .strip_prefix(b" ")
+        .is_some_and(|after| after.first().is_some_and(u8::is_ascii_alphabetic));
+    is_open && follows && !words::follows_done(text, end)
+}
+
+fn stand(text: &[u8], start: usize, end: usize) -> Stand {
+    let before = text[..start].trim_ascii_end();
+    let after = text[end..].trim_ascii_start();
+    let says = |text: &[u8]| text.iter().any(|byte| byte.is_ascii_alphanumeric());
+    match before.last() {
+        Some(b'[') if after.starts_with(b"]") => Stand::Brackets,
+        Some(b'(') if after.starts_with(b")") => Stand::Parentheses,
+        _ if !says(before) && !says(after) => Stand::Alone,
+        _ if !says(before) => Stand::Leads,
+        Some(last) if last.is_ascii_digit() && before.len() < start => Stand::Column,
+        _ => Stand::Inside,
+    }
 }
 
 /// `3/10`, `3 / 10`, `1.5 MiB / 3 MiB`, `1.5/3 MiB`, `3 of 10`
@@ -186,9 +381,11 @@ fn amount_signs(text: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
     let words = OF.find_iter(text).map(|at| (at, at + 4));
     slashes.chain(words).filter(|(start, end)| {
         let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
-        let right = digit(text.get(end + blanks(&text[*end..])));
+        let tilde = usize::from(text.get(*end) == Some(&b'~'));
+        let right = digit(text.get(end + tilde + blanks(&text[*end + tilde..])));
         let left = text[..*start].last();
-        right && left.is_some_and(|left| *left == b' ' || left.is_ascii_alphanumeric())
+        right
+            && left.is_some_and(|left| matches!(left, b' ' | b')') || left.is_ascii_alphanumeric())
     })
 }
 
@@ -199,8 +396,14 @@ fn blanks(text: &[u8]) -> usize {
 }
 
 fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
-    let left = &text[..sign_start];
-    let left = left.strip_suffix(b" ").unwrap_or(left);
+    let left = text[..sign_start].trim_ascii_end();
+    if text[left.len()..sign_start].len() > 1 {
+        return None;
+    }
+    if left.ends_with(b")") {
+        return sum(text, left, sign_end);
+    }
+    let left = left.strip_suffix(b" out").unwrap_or(left);
     let letters = left
         .iter()
         .rev()
@@ -219,16 +422,7 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
     };
     let (start, done) = number_at_end(number)?;
 
-    let total_start = sign_end + blanks(&text[sign_end..]);
-    let numerals = text[total_start..]
-        .iter()
-        .take_while(|byte| is_numeral(**byte));
-    let mut end = total_start + numerals.count();
-    // The full stop of a sentence is no part of the number.
-    while end > total_start && !text[end - 1].is_ascii_digit() {
-        end -= 1;
-    }
-    let (_, total) = number_at_end(&text[total_start..end])?;
+    let (total, mut end) = total(text, sign_end)?;
     let blank = usize::from(text.get(end) == Some(&b' '));
     let letters = text[end + blank..]
         .iter()
@@ -256,8 +450,9 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
         && !goes_on
         && !is_calculated(after)
         && !after_equals(&text[..start]);
-    if !fits || !stands_free(text, start) || is_measure(text, start, end) || is_member(text, start)
-    {
+    let in_brackets = stand(text, start, end) == Stand::Brackets;
+    let is_other = || words::is_measure(text, start, end) || words::is_member(text, start, end);
+    if !fits || !stands_free(text, start) || !in_brackets && is_other() {
         return None;
     }
     // Amounts with a prefix of ten have decimals, counts have not.
@@ -270,8 +465,40 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
         kind,
         percentage: done / total * 100.0,
         amount: Some((done, total)),
-        start,
-        end,
+        ..Value::at(text, start, end)
+    })
+}
+
+/// The total of an amount behind its sign, and where it ends.
+fn total(text: &[u8], sign_end: usize) -> Option<(f64, usize)> {
+    let tilde = usize::from(text.get(sign_end) == Some(&b'~'));
+    let start = sign_end + tilde + blanks(&text[sign_end + tilde..]);
+    let numerals = text[start..].iter().take_while(|byte| is_numeral(**byte));
+    let mut end = start + numerals.count();
+    // The full stop of a sentence is no part of the number.
+    while end > start && !text[end - 1].is_ascii_digit() {
+        end -= 1;
+    }
+    let (_, total) = number_at_end(&text[start..end])?;
+    Some((total, end))
+}
+
+/// `(3 + 2) / 10`: three are done, two under way. `(47 succeeded + 1 failed) / 119`: 47, and the rest is for
+/// [`is_sum`].
+fn sum(text: &[u8], left: &[u8], sign_end: usize) -> Option<Value> {
+    let start = memchr::memrchr(b'(', left)?;
+    let inside = &left[start + 1..];
+    let digits = inside.iter().take_while(|byte| is_numeral(**byte)).count();
+    let (_, done) = number_at_end(&inside[..digits])?;
+    let (total, end) = total(text, sign_end)?;
+    let fits = inside.contains(&b'+')
+        && total > 1.0
+        && done <= total
+        && done.fract() + total.fract() == 0.0;
+    fits.then(|| Value {
+        percentage: done / total * 100.0,
+        amount: Some((done, total)),
+        ..Value::at(text, start, end)
     })
 }
 
@@ -296,7 +523,9 @@ fn stands_free(text: &[u8], start: usize) -> bool {
     let before = &text[..start];
     let free = match before.last() {
         None => true,
-        Some(b'=' | b'/' | b'.' | b',' | b'-' | b'+' | b'#' | b'_' | b'%') => false,
+        // The number stands in the middle of a bar.
+        Some(b'=') => before.ends_with(b"=="),
+        Some(b'/' | b'.' | b',' | b'-' | b'+' | b'#' | b'_' | b'%') => false,
         Some(b':') => !before[..start - 1].last().is_some_and(u8::is_ascii_digit),
         Some(byte) if byte.is_ascii() => !byte.is_ascii_alphanumeric(),
         // A glyph of a bar, or a letter of some alphabet.
@@ -306,7 +535,9 @@ fn stands_free(text: &[u8], start: usize) -> bool {
     let remark = before.iter().rposition(|byte| matches!(byte, b'(' | b')'));
     let remark = remark.filter(|at| before[*at] == b'(').is_some_and(|at| {
         let inside = before[at + 1..].trim_ascii_start();
-        inside.first().is_some_and(|first| !first.is_ascii_digit())
+        inside
+            .first()
+            .is_some_and(|first| !first.is_ascii_digit() && *first != b'~')
     });
     free && !remark
 }
@@ -320,42 +551,21 @@ fn last_character(text: &[u8]) -> Option<char> {
     tail.valid().chars().next_back()
 }
 
-fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
-    let after = text[end..].split(|byte| !byte.is_ascii_alphabetic());
-    let after = after.skip(1).take(2);
-    let mut words = words_before(text, start).take(2).chain(after);
-    words.any(|word| is_among(word, MEASURES))
-}
-
-fn is_member(text: &[u8], start: usize) -> bool {
-    let word = words_before(text, start).next();
-    word.is_some_and(|word| is_among(word, MEMBERS))
-}
-
-fn words_before(text: &[u8], start: usize) -> impl Iterator<Item = &[u8]> {
-    let before = text[..start].trim_ascii_end();
-    // `Accuracy: 9394/10000 (94%)`
-    let is_amount = |byte: &u8| byte.is_ascii_digit() || b" (/.:".contains(byte);
-    let amount = before
-        .iter()
-        .rev()
-        .take_while(|byte| is_amount(byte))
-        .count();
-    let before = &before[..before.len() - amount];
-    before.rsplit(|byte| !byte.is_ascii_alphabetic())
-}
-
-fn is_among(word: &[u8], words: &[&str]) -> bool {
-    words
-        .iter()
-        .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
-}
-
 /// The decimal number that the text ends with, and where it begins: `42`, `4.2`, `1,234`.
 fn number_at_end(text: &[u8]) -> Option<(usize, f64)> {
     let numerals = text.iter().rev().take_while(|byte| is_numeral(**byte));
     let start = text.len() - numerals.count();
     let number = std::str::from_utf8(&text[start..]).ok()?;
+    // `42,5`: in half of the world the comma is the decimal sign.
+    if let Some((whole, decimals)) = number.split_once(',')
+        && (1..=2).contains(&decimals.len())
+    {
+        let plain =
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let value =
+            (plain(whole) && plain(decimals)).then(|| format!("{whole}.{decimals}").parse());
+        return Some((start, value?.ok()?));
+    }
     let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
     let plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
     let mut groups = whole.split(',');
@@ -442,7 +652,13 @@ mod tests {
         );
         none("150%");
         none("1.2.3%");
-        none("1,5%");
+        one("1,5%", "Percentage 1.5");
+        one("12,5 % fertig", "Percentage 12.5");
+        one("42.52 percent completed", "Percentage 42.52");
+        one("[00:01|%   5|+   1|-   0]: test", "Percentage 5");
+        one("[===36.4%===     ]", "Percentage 36.4");
+        none("the 95 percentile");
+        none("25% { left: 10px }");
         none("-5%");
     }
 
@@ -471,7 +687,74 @@ mod tests {
     #[test]
     fn a_percentage_is_believed_before_an_amount_that_says_something_else() {
         one(" *  text.txt: 16% /296.898Mi, 0/s, -", "Percentage 16");
-        one("file 3/10: 55%", "Percentage 55");
+    }
+
+    #[test]
+    fn a_count_of_items_stands_beside_the_items_own_percentage() {
+        for record in [
+            "file 3/10: 55%",
+            "(3/10) installing name  [####---]  55%",
+            "[ 3/10] name-1.2  55% |  1.2 MiB/s |  12 MiB",
+        ] {
+            let values = values(record.as_bytes());
+            let [count, item] = &values[..] else {
+                panic!("{record}: {values:?}");
+            };
+            assert_eq!((count.amount, count.item), (Some((3.0, 10.0)), Some(55.0)));
+            assert!(item.is_item && item.percentage == 55.0);
+        }
+    }
+
+    #[test]
+    fn rsync_counts_what_is_left_when_a_file_is_over() {
+        let text = b"  20,300 100%   21.93MB/s    0:00:00 (xfr#3, to-chk=397/401)";
+        let values = values(text);
+        assert_eq!(values[1].amount, Some((4.0, 401.0)));
+        assert!(values[0].is_item);
+        one(
+            "  20,300  99%  21.93MB/s  0:00:00 (xfr#3, to-chk=397/401)",
+            "Percentage 99",
+        );
+        one(
+            "  20,300 100%  21.93MB/s  0:00:00 (xfr#3, ir-chk=397/401)",
+            "Percentage 100",
+        );
+    }
+
+    #[test]
+    fn what_is_beside_a_count_is_not_taken_for_it() {
+        one(
+            "Track 01:    3 of  345 MB written (fifo 100%) [buf  98%]   4.1x.",
+            "Bytes 3000000/345000000",
+        );
+        one("  3 of 10 images (12% saved)", "Count 3/10");
+        one(
+            "Progress: 1464 of 146432 done; Stage: 31%; Total:  2%",
+            "Percentage 2",
+        );
+        one("[  2%] /sdcard/name.mp4:  34%", "Percentage 2");
+    }
+
+    #[test]
+    fn an_amount_is_written_in_many_ways() {
+        for (record, value) in [
+            ("3 out of 12 done", "Count 3/12"),
+            ("[Stage 0:====>   (3 + 2) / 10]", "Count 3/10"),
+            (
+                "40% [==>  ] (47 succeeded + 1 failed) / 119",
+                "Count 47/119",
+            ),
+            (
+                "downloading, progress: 1.23 (1230000 / 100000000)",
+                "Count 1230000/100000000",
+            ),
+            (
+                "Completed 256.0 KiB/~1.0 MiB (100.0 KiB/s)",
+                "Bytes 262144/1048576",
+            ),
+        ] {
+            one(record, value);
+        }
     }
 
     #[test]

@@ -5,47 +5,99 @@
 
 use super::candidates::unit;
 
-/// How much of a shape is kept, in characters, from its end, which is nearest to the number.
-const SHAPE: usize = 24;
+/// How much of a name is kept, in characters, from its end, which is nearest to the number.
+const NAME: usize = 40;
 /// How much of a label is shown.
 const LABEL: usize = 80;
 
-/// What the text before a number has in common with that of other records of the same meter. On a plain line, file
-/// names without a slash are left out as well: such lines are about one file after the other, while a redrawn line may
-/// be about two files in turn.
-pub(super) fn shape(before: &[u8], redrawn: bool) -> String {
+/// The name of a redrawn meter: the words before its number, with the digits of names, without what moves.
+pub(super) fn name(before: &[u8]) -> String {
     let text = String::from_utf8_lossy(before);
-    let mut shape = String::with_capacity(text.len() + 1);
+    let mut name = String::with_capacity(text.len() + 1);
     for word in text.split_whitespace() {
-        if is_path(word) || !redrawn && (is_file(word) || is_marks(word)) {
+        let core = word.trim_matches(|character: char| {
+            !(character.is_alphanumeric() || "/.~".contains(character))
+        });
+        if !core.contains(char::is_alphanumeric) {
             continue;
         }
-        let begin = shape.len();
-        // An address is a figure, whatever its digits.
-        let mut rest = if word.starts_with("0x") { "0" } else { word };
-        while let Some(character) = rest.chars().next() {
-            if character.is_ascii_digit() {
-                rest = after_figure(rest);
-                shape.push('#');
-                continue;
-            }
-            if character.is_alphabetic() {
-                shape.push(character);
-            }
-            rest = &rest[character.len_utf8()..];
+        let is_figure = core.starts_with(|first: char| first.is_ascii_digit());
+        let rest = if is_figure { after_figure(core) } else { core };
+        if is_figure && !is_path(core) && !rest.starts_with(char::is_alphanumeric) {
+            // A small whole number may be a name: `worker 2`.
+            let is_name = core.len() <= 3 && core.bytes().all(|byte| byte.is_ascii_digit());
+            name.push_str(if is_name { core } else { "#" });
+        } else {
+            name.extend(
+                core.chars()
+                    .filter(|character| character.is_alphanumeric() || "/._-".contains(*character)),
+            );
         }
-        if shape.len() > begin {
-            shape.push(' ');
-        }
+        name.push(' ');
     }
-    shape.truncate(shape.trim_end().len());
-    let start = shape
+    name.truncate(name.trim_end().len());
+    let start = name
         .char_indices()
         .rev()
-        .nth(SHAPE - 1)
+        .nth(NAME - 1)
         .map_or(0, |(at, _)| at);
-    shape.drain(..start);
-    shape
+    name.drain(..start);
+    name
+}
+
+/// What the names of like meters have in common: without digits, files and paths.
+pub(super) fn family(before: &[u8]) -> String {
+    let text = String::from_utf8_lossy(before);
+    let words = text
+        .split_whitespace()
+        .filter(|word| !is_path(word) && !is_file(word) && !is_hash(word));
+    let mut family = String::new();
+    for word in words {
+        family.extend(word.chars().filter(|character| character.is_alphabetic()));
+        family.push(' ');
+    }
+    family.truncate(family.trim_end().len());
+    family
+}
+
+/// What the number of a plain line is about: the words next to it. Beside a word that says that it is progress, the one
+/// before it is enough.
+pub(super) fn subject(before: &[u8], after: &[u8], says_done: bool) -> String {
+    let (before, after) = (
+        String::from_utf8_lossy(before),
+        String::from_utf8_lossy(after),
+    );
+    let words = before.split_whitespace().rev().filter_map(core_of);
+    let (near, behind) = if says_done { (1, 0) } else { (2, 1) };
+    let words = words
+        .take(near)
+        .chain(after.split_whitespace().filter_map(core_of).take(behind));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// A word without what encloses it; none for a figure, unless it names something: `2:`
+fn core_of(word: &str) -> Option<&str> {
+    // `...F..s.`: one mark for each test.
+    let is_marks = word.contains('.') && word.bytes().all(|byte| b".FEISWRsxXp".contains(&byte));
+    if is_marks {
+        return None;
+    }
+    let core = word.trim_matches(|character: char| !character.is_alphanumeric());
+    let is_figure = core.starts_with(|first: char| first.is_ascii_digit());
+    let digits = core.bytes().filter(u8::is_ascii_digit).count();
+    let is_name = !is_figure || word.ends_with(':') && digits == core.len() && digits <= 3;
+    (!core.is_empty()
+        && (is_name || after_figure(core).contains(char::is_alphabetic) && digits * 2 < core.len()))
+    .then_some(core)
+}
+
+/// `8934d96d3f08`, `sha256:0a1b2c`
+fn is_hash(word: &str) -> bool {
+    let core = word.trim_matches(|character: char| !character.is_alphanumeric());
+    let core = core.strip_prefix("sha256:").unwrap_or(core);
+    core.len() >= 6
+        && core.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && core.contains(|it: char| it.is_ascii_digit())
 }
 
 /// What the number is about, in words fit for a person: the words before it, else those right after it. May be empty.
@@ -55,7 +107,7 @@ pub(super) fn label(before: &[u8], after: &[u8]) -> String {
     let words = words.trim_matches(|character: char| {
         !(character.is_alphanumeric() || "#/~.@".contains(character))
     });
-    if has_word(words) {
+    if has_word(words) && !words.split(' ').all(is_heading) {
         return clipped(words.trim_end_matches(['.', '#', '~']));
     }
     let text = String::from_utf8_lossy(after);
@@ -67,6 +119,53 @@ pub(super) fn label(before: &[u8], after: &[u8]) -> String {
         return String::new();
     }
     clipped(&joined(text.split_whitespace()))
+}
+
+/// The program's own figures behind the number: `loss=0.8, acc=0.91`. May be empty.
+pub(super) fn postfix(after: &[u8]) -> String {
+    let text = String::from_utf8_lossy(after);
+    let pairs = text
+        .split([',', ']', '['])
+        .flat_map(|piece| piece.split(" - "));
+    let pairs = pairs.map(str::trim).filter(|pair| {
+        let (name, value) = pair
+            .split_once('=')
+            .or_else(|| pair.split_once(": "))
+            .unwrap_or_default();
+        let is_name = name.starts_with(char::is_alphabetic)
+            && name
+                .chars()
+                .all(|character| character.is_alphanumeric() || "_-./@".contains(character));
+        let value = value.trim_start_matches('-');
+        is_name
+            && value.starts_with(|first: char| first.is_ascii_digit())
+            && !value.contains([' ', ':', '/'])
+            && !matches!(name, "ETA" | "eta" | "CN" | "DL" | "UL" | "Rate")
+    });
+    let pairs: Vec<_> = pairs.collect();
+    clipped(&pairs.join(", "))
+}
+
+/// A word that stands before a figure of any meter, and says nothing of this one: `Progress: 5%`.
+fn is_heading(word: &str) -> bool {
+    const HEADINGS: &[&str] = &[
+        "about",
+        "complete",
+        "completed",
+        "done",
+        "elapsed",
+        "eta",
+        "progress",
+        "rate",
+        "remaining",
+        "status",
+        "total",
+    ];
+    let word = word.trim_matches(|character: char| !character.is_alphanumeric());
+    word.is_empty()
+        || HEADINGS
+            .iter()
+            .any(|heading| heading.eq_ignore_ascii_case(word))
 }
 
 fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {
@@ -119,11 +218,6 @@ fn is_file(word: &str) -> bool {
     short && name.starts_with(char::is_alphabetic) && extension.chars().all(char::is_alphanumeric)
 }
 
-/// `...F..s.`: one mark for each test.
-fn is_marks(word: &str) -> bool {
-    word.contains('.') && word.bytes().all(|byte| b".FEsxXp".contains(&byte))
-}
-
 fn after_figure(text: &str) -> &str {
     &text[after_figure_at(text)..]
 }
@@ -155,44 +249,80 @@ mod tests {
 
     #[track_caller]
     fn same(one: &str, other: &str, expected: &str) {
-        assert_eq!(shape(one.as_bytes(), true), expected);
-        assert_eq!(shape(other.as_bytes(), true), expected);
+        assert_eq!(name(one.as_bytes()), expected);
+        assert_eq!(name(other.as_bytes()), expected);
     }
 
     #[test]
-    fn what_moves_with_the_meter_is_no_part_of_its_shape() {
-        same("big.bin: ", "big.bin:", "bigbin");
+    fn what_moves_with_the_meter_is_no_part_of_its_name() {
+        same("big.bin: ", "big.bin:", "big.bin");
         same("work  [-----]   ", "work  [##---]  ", "work");
         same("job |      | ▁▃▅ ", "job |█▎    | ▂▄▆ ", "job");
         same("   32,768   ", "  346,062,848  ", "#");
         same(
             "in:  100MiB 0:00:01 [96.5MiB/s] [==> ] ",
             "in: 1.00GiB 0:01:00 [ 101MiB/s] [====] ",
-            "in # # #s",
+            "in # # #",
         );
-        same("  0K .....  ", " 58368K ........ ........ ", "#");
-        same("at 0x0001a000... (", "at 0x00010fff... (", "at #");
-        same("/srv/a   ", "/srv/b/c  ", "");
     }
 
     #[test]
-    fn the_end_of_a_long_text_is_its_shape() {
+    fn the_digits_and_the_path_of_a_name_tell_two_bars_apart_and_they_are_of_one_family() {
+        for (one, other, of_both) in [
+            ("worker 1: ", "worker 2: ", "worker"),
+            ("w2d/f400.dat   ", "w2d/f399.dat   ", ""),
+            ("[#6cb625 ", ")][#203c90 ", ""),
+            (
+                "8934d96d3f08: Downloading ",
+                "0a1b2c3d4e5f: Downloading ",
+                "Downloading",
+            ),
+        ] {
+            assert_ne!(name(one.as_bytes()), name(other.as_bytes()));
+            assert_eq!(family(one.as_bytes()), of_both);
+            assert_eq!(family(other.as_bytes()), of_both);
+        }
+        assert_ne!(family(b"epoch: "), family(b"batch: "));
+    }
+
+    #[test]
+    fn the_end_of_a_long_text_is_its_name() {
         assert_eq!(
-            shape(b"remote: Compressing objects: ", true),
-            "mote Compressing objects"
+            name(b"remote: Compressing many, many objects in the far away"),
+            "mpressing many many objects in the far away"[3..].to_owned(),
         );
     }
 
     #[test]
-    fn plain_lines_about_one_file_after_the_other_have_one_shape() {
-        assert_eq!(shape(b"test_x.py ..............  [ ", false), "");
-        assert_eq!(shape(b"...F..s.  [ ", false), "");
-        assert_eq!(shape(b"Compiling main.c (", false), "Compiling");
+    fn the_subject_of_a_plain_line_is_what_stands_next_to_its_number() {
+        let of = |before: &str, after: &str, says_done| {
+            subject(before.as_bytes(), after.as_bytes(), says_done)
+        };
+        assert_eq!(of("user1 uses ", " GB", false), "uses user1 GB");
+        assert_eq!(
+            of("12:00:01 [f00d] migrated ", " tables (a)", true),
+            "migrated"
+        );
+        assert_eq!(of("..F..s.  ", "", false), "");
+        assert_eq!(of("pool 2: ", " in use", false), "2 pool in");
     }
 
     #[test]
-    fn two_downloads_are_two_shapes() {
-        assert_ne!(shape(b"[#6cb625 ", true), shape(b")][#203c90 ", true));
+    fn the_programs_own_figures_are_the_postfix() {
+        for (after, expected) in [
+            (
+                "|█▎| 105/200 [00:02<00:01, 49.18it/s, loss=0.8, acc=59%]",
+                "loss=0.8, acc=59%",
+            ),
+            (
+                " [>....] - ETA: 29s - loss: 2.0000 - accuracy: 0.51",
+                "loss: 2.0000, accuracy: 0.51",
+            ),
+            (" 12.3MB/s eta 0:00:01", ""),
+            (" CN:1 DL:31MiB ETA:10s]", ""),
+        ] {
+            assert_eq!(postfix(after.as_bytes()), expected);
+        }
     }
 
     #[test]

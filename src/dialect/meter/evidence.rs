@@ -1,0 +1,395 @@
+//! The evidence that a number is progress: how it moves, and what its record looks like. All thresholds are here.
+//!
+//! A false bar is worse than none, so a number must show more the less its form says by itself. A record that is
+//! redrawn with a bar or a time left is meant to be watched, and one rise is enough. A plain line may be a row of a
+//! table, an entry of a log or a measurement. There, chance has to be ruled out: of seven random values, one list in
+//! 5,040 rises. Even steps from the start of a list are no chance. Does not know what the words around a number are.
+
+use std::time::{Duration, Instant};
+
+use super::candidates::{Kind, Stand, Value};
+use super::form::Form;
+
+/// Plain lines that come within this time are one piece of evidence: a table is printed at once.
+const AT_ONCE: Duration = Duration::from_millis(50);
+/// A meter begins at no more than this, in percent. What is measured begins anywhere.
+const LOW: f64 = 20.0;
+/// A plain percentage must have come this far. Rates, losses and savings stay below.
+const REACH: f64 = 10.0;
+/// The same where the words say nothing of progress.
+const FAR: f64 = 40.0;
+/// From here on, in percent, a meter is full.
+pub(super) const FULL: f64 = 99.5;
+/// A redrawn meter that falls to no more than this has begun again.
+const RESTART: f64 = 10.0;
+/// A fall of fewer points is a correction of an estimate, where the form says that it is a meter.
+const DIP: f64 = 5.0;
+/// A redrawn meter rises this many times as often as it falls: rsync finds more files while it copies.
+const FORGIVEN: u32 = 2;
+/// Steps that differ by no more than this, in points, are even: programs round to whole percents.
+const EVEN: f64 = 1.01;
+
+/// How often a number must have risen, by what its record looks like.
+mod needed {
+    /// Redrawn with a bar, a rate, a time left, or said twice; beside so many bytes, if it begins low. A plain line with
+    /// a time left that is said twice.
+    pub(super) const DRAWN: u32 = 1;
+    /// Redrawn, a count of a constant total and nothing else.
+    pub(super) const COUNT: u32 = 2;
+    /// Redrawn, a percentage and nothing else.
+    pub(super) const LONE: u32 = 3;
+    /// A plain line with a time left; or a count that says itself that it is one of steps.
+    pub(super) const SPEAKING: u32 = 2;
+    /// A plain line with a bar; a counter that goes up by one from the start, in brackets or at the beginning of the
+    /// line; even percentages in brackets or alone on the line; bytes of bytes beside a rate; said twice beside a word that says it.
+    pub(super) const FORMAL: u32 = 3;
+    /// A counter between words, or even percentages that are said to be progress.
+    pub(super) const EVEN: u32 = 4;
+    /// A counter between words that are others on each line.
+    pub(super) const VARYING: u32 = 5;
+    /// Even percentages without such a word.
+    pub(super) const EVEN_WORDLESS: u32 = 6;
+    /// A counter of items beside a measure of each: `epoch 3 of 75: accuracy 45%`.
+    pub(super) const BESIDE: u32 = 20;
+    /// Anything that rises in uneven steps: by chance, six rises are one in 5,040 lists.
+    pub(super) const UNEVEN: u32 = 6;
+}
+
+/// One number of a record, and what the record says of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a> {
+    pub(super) value: &'a Value,
+    pub(super) form: Form,
+    /// Whether a word beside the number says that it is about what is done.
+    pub(super) says_done: bool,
+    /// Whether it is the number of a step that has begun.
+    pub(super) is_step: bool,
+    /// What the number is about, by the words beside it, as a hash.
+    pub(super) subject: u64,
+    /// All the words before it, as a hash.
+    pub(super) phase: u64,
+    /// Whether the program draws a full screen, such as a monitor does.
+    pub(super) on_screen: bool,
+    /// When the record came, if it is known.
+    pub(super) now: Option<Instant>,
+}
+
+impl Reading<'_> {
+    /// Whether the form alone says that the number is a meter's.
+    pub(super) fn is_drawn(&self) -> bool {
+        self.form.bar || self.form.time_left
+    }
+
+    /// What is counted: things or bytes; or points of a percentage.
+    fn done(&self) -> f64 {
+        self.value
+            .amount
+            .map_or(self.value.percentage, |(done, _)| done)
+    }
+
+    fn total(&self) -> Option<f64> {
+        self.value.amount.map(|(_, total)| total)
+    }
+}
+
+/// What is known of one number from its records.
+#[derive(Clone, Debug)]
+pub(super) struct Evidence {
+    redrawn: bool,
+    records: u32,
+    falls: u32,
+    rises: u32,
+    first: f64,
+    first_done: f64,
+    last: f64,
+    done: f64,
+    /// The last value, and when it came, of plain lines with some time between them.
+    counted: f64,
+    at: Option<Instant>,
+    total: Option<f64>,
+    /// The first step, and whether all others were like it.
+    step: f64,
+    is_even: bool,
+    /// How often the subject changed.
+    changes: u32,
+    subject: u64,
+    phase: u64,
+    is_out: bool,
+    is_believed: bool,
+}
+
+impl Evidence {
+    pub(super) fn new(redrawn: bool) -> Self {
+        Self {
+            redrawn,
+            records: 0,
+            falls: 0,
+            rises: 0,
+            first: 0.0,
+            first_done: 0.0,
+            last: 0.0,
+            done: 0.0,
+            counted: 0.0,
+            at: None,
+            total: None,
+            step: 0.0,
+            is_even: true,
+            changes: 0,
+            subject: 0,
+            phase: 0,
+            is_out: false,
+            is_believed: false,
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.last >= FULL
+    }
+
+    pub(super) fn is_believed(&self) -> bool {
+        self.is_believed
+    }
+
+    /// The form is enough: it waits for another one that moves inside it.
+    pub(super) fn believe(&mut self) {
+        self.is_believed = true;
+    }
+
+    /// Takes in the next record. Gives whether it begins the number again: a phase.
+    pub(super) fn take_in(&mut self, reading: &Reading<'_>) -> bool {
+        let begins = self.records == 0 || self.begins_again(reading);
+        if begins {
+            self.begin(reading);
+        } else {
+            self.go_on(reading);
+        }
+        self.records += 1;
+        self.last = reading.value.percentage;
+        self.done = reading.done();
+        self.total = reading.total();
+        self.subject = reading.subject;
+        self.phase = reading.phase;
+        self.is_believed = !self.is_out
+            && (self.is_believed
+                || reading.value.is_certain
+                || self
+                    .needed(reading)
+                    .is_some_and(|needed| self.rises >= needed));
+        if self.redrawn && self.falls * FORGIVEN > self.rises {
+            self.is_believed = false;
+        }
+        begins
+    }
+
+    /// The first record, or the first of a phase. What has been believed stays so.
+    fn begin(&mut self, reading: &Reading<'_>) {
+        let goes_on = self.goes_up_by_one() && reading.done() <= 1.0;
+        if self.records == 0 || !self.redrawn && !goes_on {
+            self.rises = 0;
+            self.step = 0.0;
+            self.is_even = true;
+            self.first = reading.value.percentage;
+            self.first_done = reading.done();
+        }
+        self.counted = reading.done();
+        self.at = reading.now;
+    }
+
+    fn begins_again(&self, reading: &Reading<'_>) -> bool {
+        let (done, percentage) = (reading.done(), reading.value.percentage);
+        if reading.value.is_item {
+            return percentage < self.last;
+        }
+        if self.redrawn {
+            let falls_to_none = percentage < self.last - DIP && percentage <= RESTART;
+            return falls_to_none && (self.is_full() || self.last >= 90.0 || reading.is_drawn());
+        }
+        let other_total = self.total != reading.total();
+        if self.is_believed {
+            // A phase: from its first item, from a full meter, or under other words.
+            let is_phase = done < self.done
+                && (done <= 1.0 || self.is_full() || reading.is_drawn())
+                || other_total && done <= 1.0;
+            let other_words = done < self.done && reading.phase != self.phase && percentage <= LOW;
+            return is_phase || other_words;
+        }
+        other_total
+    }
+
+    fn go_on(&mut self, reading: &Reading<'_>) {
+        let (done, percentage) = (reading.done(), reading.value.percentage);
+        self.changes += u32::from(reading.subject != self.subject);
+        if self.redrawn {
+            self.rises += u32::from(percentage > self.last);
+            let dip = if reading.form.time_left || reading.value.is_twice || reading.form.rate {
+                DIP
+            } else {
+                0.0
+            };
+            self.falls += u32::from(percentage < self.last - dip);
+            return;
+        }
+        if done != self.done {
+            let step = done - self.done;
+            let tolerance = if reading.value.amount.is_some() {
+                0.0
+            } else {
+                EVEN
+            };
+            if self.step == 0.0 {
+                self.step = step;
+            }
+            self.is_even &= (step - self.step).abs() <= tolerance;
+        }
+        let is_small = reading.value.stand == Stand::Brackets && percentage >= self.last - 2.0;
+        if done < self.done && !reading.is_drawn() && !is_small {
+            // One fall, and it is not a meter.
+            self.is_out = true;
+        }
+        let is_apart = match (self.at, reading.now) {
+            (Some(at), Some(now)) => now.saturating_duration_since(at) >= AT_ONCE,
+            _ => false,
+        };
+        if is_apart {
+            self.rises += u32::from(done > self.counted);
+            self.counted = done;
+            self.at = reading.now;
+        }
+    }
+
+    /// How often the number must have risen; none if nothing it does is enough.
+    fn needed(&self, reading: &Reading<'_>) -> Option<u32> {
+        if self.redrawn {
+            self.needed_redrawn(reading)
+        } else if reading.form.time_left {
+            Some(if reading.value.is_twice {
+                needed::DRAWN
+            } else {
+                needed::SPEAKING
+            })
+        } else if reading.form.is_framed && self.keeps_its_words() {
+            Some(needed::FORMAL)
+        } else if reading.value.kind == Kind::Percentage {
+            self.needed_percentage(reading)
+        } else {
+            self.needed_count(reading)
+        }
+    }
+
+    fn needed_redrawn(&self, reading: &Reading<'_>) -> Option<u32> {
+        let form = reading.form;
+        let speaks = reading.is_drawn()
+            || reading.says_done
+            || reading.value.item.is_some()
+            || reading.value.stand == Stand::Alone;
+        if reading.on_screen && !speaks {
+            return None;
+        }
+        if reading.is_drawn() || form.rate || reading.value.is_twice || reading.value.item.is_some()
+        {
+            return Some(needed::DRAWN);
+        }
+        if reading.value.amount.is_some() {
+            return Some(needed::COUNT);
+        }
+        let is_steady =
+            self.falls == 0 && !reading.value.is_beside && (self.first <= LOW || reading.says_done);
+        is_steady.then_some(if form.size {
+            needed::DRAWN
+        } else {
+            needed::LONE
+        })
+    }
+
+    fn needed_count(&self, reading: &Reading<'_>) -> Option<u32> {
+        use Stand::{Brackets, Leads, Parentheses};
+        let value = reading.value;
+        let is_formal = matches!(value.stand, Brackets | Leads | Parentheses);
+        if self.goes_up_by_one() && value.kind == Kind::Count {
+            return Some(if reading.is_step || value.is_twice && reading.says_done {
+                needed::SPEAKING
+            } else if value.stand == Brackets || is_formal && !value.is_beside {
+                needed::FORMAL
+            } else if value.is_beside {
+                needed::BESIDE
+            } else if self.keeps_its_words() {
+                needed::EVEN
+            } else {
+                needed::VARYING
+            });
+        }
+        if !(self.first <= LOW || reading.says_done) || self.last < REACH || value.is_beside {
+            return None;
+        }
+        let is_measured = value.kind == Kind::Bytes && reading.form.rate;
+        let is_from_start = self.is_even && self.first_done <= self.step;
+        if is_measured && (value.is_twice || self.keeps_its_words())
+            || value.is_twice && reading.says_done
+        {
+            return Some(needed::FORMAL);
+        }
+        let rises = if is_from_start && reading.says_done {
+            needed::FORMAL
+        } else if is_from_start {
+            needed::EVEN
+        } else {
+            needed::UNEVEN
+        };
+        let speaks = is_from_start || value.is_twice || reading.says_done;
+        (speaks && self.keeps_its_words()).then_some(rises)
+    }
+
+    /// Whether each line counts one more, from the first on.
+    fn goes_up_by_one(&self) -> bool {
+        self.is_even && self.step == 1.0 && self.first_done <= 1.0
+    }
+
+    fn needed_percentage(&self, reading: &Reading<'_>) -> Option<u32> {
+        let value = reading.value;
+        let is_from_start = self.is_even && self.first <= self.step + EVEN;
+        if value.is_beside || !(self.first <= LOW || is_from_start || reading.says_done) {
+            return None;
+        }
+        if value.stand == Stand::Brackets {
+            let is_low = self.last < REACH / 2.0;
+            return (!is_low).then_some(if is_from_start {
+                needed::FORMAL
+            } else {
+                needed::UNEVEN
+            });
+        }
+        if self.last < REACH || !self.keeps_its_words() {
+            return None;
+        }
+        if value.stand == Stand::Alone {
+            return Some(if is_from_start {
+                needed::FORMAL
+            } else {
+                needed::UNEVEN
+            });
+        }
+        if reading.form.rate && value.stand != Stand::Column {
+            return Some(needed::EVEN);
+        }
+        if reading.says_done {
+            return Some(if is_from_start {
+                needed::EVEN
+            } else {
+                needed::UNEVEN
+            });
+        }
+        if self.last < FAR || value.stand == Stand::Column {
+            return None;
+        }
+        Some(if is_from_start {
+            needed::EVEN_WORDLESS
+        } else {
+            needed::UNEVEN
+        })
+    }
+
+    /// Whether the words around the number are the same from line to line, but for a few phases.
+    fn keeps_its_words(&self) -> bool {
+        self.changes * 4 <= self.records
+    }
+}

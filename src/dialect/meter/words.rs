@@ -1,0 +1,335 @@
+//! Words beside a number that say what it is: how far something is, or something else.
+//!
+//! The lists are short on purpose. They only say no to what moves like progress and is none, and lower the number of
+//! lines that a plain meter needs; how a number moves decides all else.
+
+/// How much of something is in use, how good something is, how it compares: the next two words on either side of the
+/// number are looked at.
+const MEASURES: &[&str] = &[
+    "acc",
+    "accuracy",
+    "approval",
+    "apr",
+    "auc",
+    "available",
+    "bat",
+    "battery",
+    "brightness",
+    "buf",
+    "buffer",
+    "busy",
+    "cache",
+    "cached",
+    "capacity",
+    "charge",
+    "charged",
+    "charging",
+    "chance",
+    "compressed",
+    "compression",
+    "confidence",
+    "coverage",
+    "covered",
+    "cpu",
+    "cpus",
+    "deflated",
+    "discount",
+    "disk",
+    "drop",
+    "dropped",
+    "efficiency",
+    "err",
+    "error",
+    "errors",
+    "fail",
+    "failed",
+    "failure",
+    "failures",
+    "fan",
+    "fifo",
+    "fragmentation",
+    "fragmented",
+    "free",
+    "full",
+    "gpu",
+    "grade",
+    "growth",
+    "heap",
+    "hit",
+    "hits",
+    "humidity",
+    "identity",
+    "idle",
+    "imb",
+    "imbalance",
+    "inode",
+    "inodes",
+    "interest",
+    "iowait",
+    "larger",
+    "level",
+    "load",
+    "loss",
+    "lost",
+    "match",
+    "mem",
+    "memory",
+    "miss",
+    "misses",
+    "occupancy",
+    "off",
+    "packet",
+    "passed",
+    "precision",
+    "probability",
+    "quality",
+    "queue",
+    "queued",
+    "quota",
+    "ram",
+    "rate",
+    "rated",
+    "rating",
+    "ratio",
+    "recall",
+    "recovered",
+    "reduction",
+    "rejected",
+    "saved",
+    "savings",
+    "score",
+    "scored",
+    "share",
+    "signal",
+    "similar",
+    "similarity",
+    "slower",
+    "faster",
+    "smaller",
+    "space",
+    "spread",
+    "steal",
+    "strength",
+    "swap",
+    "tax",
+    "temp",
+    "temperature",
+    "top",
+    "usage",
+    "use",
+    "used",
+    "uses",
+    "util",
+    "utilisation",
+    "utilization",
+    "volume",
+    "vote",
+    "votes",
+    "win",
+];
+
+/// Words before an amount that is no progress: one of several things that exist at the same time, or of several
+/// attempts.
+const MEMBERS: &[&str] = &[
+    "attempt", "core", "gpu", "member", "node", "rank", "replica", "retry", "shard", "thread",
+    "try", "worker",
+];
+
+/// Words after such an amount. A count of workers is full when the work begins.
+const POPULATIONS: &[&str] = &[
+    "active",
+    "agents",
+    "alive",
+    "clients",
+    "connected",
+    "connections",
+    "containers",
+    "cores",
+    "healthy",
+    "hosts",
+    "instances",
+    "nodes",
+    "online",
+    "pending",
+    "players",
+    "pods",
+    "ready",
+    "replicas",
+    "running",
+    "slots",
+    "threads",
+    "up",
+    "users",
+    "vus",
+    "workers",
+];
+
+/// Words before the number of something that has begun, and is over only when the next one begins.
+const STEPS: &[&str] = &["pass", "phase", "stage", "step"];
+
+/// Words beside a number that says how much of the work is done.
+const DONE: &[&str] = &[
+    "analyzed",
+    "archived",
+    "backed",
+    "building",
+    "built",
+    "checked",
+    "checking",
+    "complete",
+    "completed",
+    "completion",
+    "compiled",
+    "compiling",
+    "converted",
+    "converting",
+    "copied",
+    "copying",
+    "done",
+    "downloaded",
+    "downloading",
+    "encoded",
+    "encoding",
+    "erased",
+    "erasing",
+    "exported",
+    "exporting",
+    "extracted",
+    "extracting",
+    "finished",
+    "imported",
+    "importing",
+    "indexed",
+    "indexing",
+    "inserted",
+    "installed",
+    "installing",
+    "loaded",
+    "loading",
+    "migrated",
+    "migrating",
+    "moved",
+    "moving",
+    "processed",
+    "processing",
+    "progress",
+    "reading",
+    "received",
+    "receiving",
+    "rendered",
+    "rendering",
+    "restored",
+    "restoring",
+    "scanned",
+    "scanning",
+    "sending",
+    "sent",
+    "synced",
+    "syncing",
+    "transferred",
+    "transferring",
+    "uploaded",
+    "uploading",
+    "verified",
+    "verifying",
+    "wiped",
+    "writing",
+    "written",
+];
+
+/// Words before a number that is about all there is to do.
+const ALL: &[&str] = &["overall", "total"];
+
+/// How many words on either side are looked at.
+const NEAR: usize = 2;
+
+/// Whether the number at this place measures something.
+pub(super) fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
+    // What is said to be done is no use or share: `64 of 900 inodes done`.
+    if follows_done(text, end) {
+        return false;
+    }
+    // A rate a word away is of something else: `rate: 0.1 kpps, 5% done`.
+    let before = before(text, start).take(NEAR).enumerate();
+    let mut before = before.filter(|(at, word)| *at == 0 || !word.eq_ignore_ascii_case(b"rate"));
+    before.any(|(_, word)| is_among(word, MEASURES))
+        || after(text, end)
+            .take(NEAR)
+            .any(|word| is_among(word, MEASURES))
+}
+
+/// Whether the amount at this place counts things that exist at the same time.
+pub(super) fn is_member(text: &[u8], start: usize, end: usize) -> bool {
+    let is_out_of = words_in(&text[start..end]).any(|word| word == b"out");
+    let follows = || {
+        after(text, end)
+            .take(NEAR)
+            .any(|word| is_among(word, POPULATIONS))
+    };
+    before(text, start)
+        .take(1)
+        .any(|word| is_among(word, MEMBERS))
+        || !is_out_of && follows()
+}
+
+/// Whether the amount at this place names a step that has begun.
+pub(super) fn is_step(text: &[u8], start: usize, end: usize) -> bool {
+    let begins = before(text, start)
+        .take(1)
+        .any(|word| is_among(word, STEPS));
+    begins && !after(text, end).take(1).any(|word| is_among(word, DONE))
+}
+
+/// Whether the percentage at this place is said to be that of everything.
+pub(super) fn is_of_all(text: &[u8], start: usize) -> bool {
+    before(text, start).take(1).any(|word| is_among(word, ALL))
+}
+
+/// Whether a word behind the number says that it is done.
+pub(super) fn follows_done(text: &[u8], end: usize) -> bool {
+    after(text, end).take(NEAR).any(|word| is_among(word, DONE))
+}
+
+/// Whether the number at this place is said to be how much is done. The word may stand behind a comma: `12 %, 3 done`.
+pub(super) fn says_done(text: &[u8], start: usize, end: usize) -> bool {
+    let mut words = before(text, start)
+        .take(NEAR)
+        .chain(words_in(&text[end..]).take(NEAR));
+    words.any(|word| is_among(word, DONE))
+}
+
+/// The words after a place, the nearest first, up to where the text speaks of something else.
+pub(super) fn after(text: &[u8], end: usize) -> impl Iterator<Item = &[u8]> {
+    let text = &text[end..];
+    let text = text.trim_ascii_start().strip_prefix(b")").unwrap_or(text);
+    let stop = text.iter().position(|byte| b"([|,;:".contains(byte));
+    words_in(&text[..stop.unwrap_or(text.len())])
+}
+
+/// The words before a place, the nearest first, back to where the text spoke of something else.
+pub(super) fn before(text: &[u8], start: usize) -> impl Iterator<Item = &[u8]> {
+    let text = text[..start].trim_ascii_end();
+    let text = text
+        .strip_suffix(b"]")
+        .or(text.strip_suffix(b")"))
+        .unwrap_or(text);
+    let stop = text.iter().rposition(|byte| b")]|;".contains(byte));
+    text[stop.map_or(0, |at| at + 1)..]
+        .rsplit(|byte| !is_letter(*byte))
+        .filter(|word| !word.is_empty())
+}
+
+fn words_in(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| !is_letter(*byte))
+        .filter(|word| !word.is_empty())
+}
+
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte >= 0x80
+}
+
+fn is_among(word: &[u8], words: &[&str]) -> bool {
+    words
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+}
