@@ -21,6 +21,7 @@ pub(crate) mod json;
 mod line_properties;
 mod meter;
 mod osc;
+mod pace;
 mod pip;
 mod prefixes;
 mod progrun;
@@ -239,7 +240,7 @@ impl Dialects {
     pub fn deadline(&self) -> Option<Instant> {
         let streams = [&self.stdout, &self.stderr];
         let deadlines = streams.into_iter().flatten().filter_map(Stream::deadline);
-        deadlines.min()
+        deadlines.chain(self.belief.deadline()).min()
     }
 
     /// Time has passed without more bytes: reads the open record if it is due.
@@ -247,11 +248,13 @@ impl Dialects {
         for place in [Place::Stdout, Place::Stderr] {
             self.on(place, now, |stream, each| stream.settle(now, each));
         }
+        self.belief.settle(now);
     }
 
     /// A place is at its end.
     pub fn finish(&mut self, place: Place, now: Instant) {
         self.on(place, now, Stream::finish);
+        self.belief.finish();
     }
 
     /// What was found since the last call.
@@ -313,6 +316,11 @@ fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
         selection.reads(osc::FORMAT.name),
         lines,
     ))
+}
+
+/// Whether a program draws its progress in this format for people, as often as it likes.
+fn is_drawn(source: &str) -> bool {
+    [meter::FORMAT.name, curl::FORMAT.name, osc::FORMAT.name].contains(&source)
 }
 
 /// Whether the lines that a program redraws in this format say something in words. curl's columns of figures do not.

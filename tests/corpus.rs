@@ -139,7 +139,7 @@ const TRUTHS: &[(&str, Truth)] = &[
     // The first of two files is the whole until rsync says that one is left.
     (
         "rsync/rsync-P.",
-        Truth::Whole(&[" {n}% ", "to-chk={l}/{m}"], &[" {n}% "]),
+        Truth::Patterns(&[" {n}% ", "to-chk={l}/{m}"]),
     ),
     ("scp/", Truth::Whole(&[" {n}% "], &[])),
     ("shred/", Truth::Whole(&["pass {i}/{m} ("], &[])),

@@ -1,5 +1,7 @@
 //! Lists of random percentages, one a line: what no form of a line can tell from a meter, and chance must not.
 //!
+//! With `PROGRUN_TEST_ALL=1` there are a thousand lists of each kind.
+//!
 //! A list is no progress unless it rises to its end with the same words on each line, and never if the words say that
 //! it is of something else.
 
@@ -8,11 +10,15 @@ use std::time::Duration;
 
 use progrun::internals::Place;
 
+use crate::harness::everything;
 use crate::playback::Playback;
 use crate::random::Random;
 
 /// How many lists there are of each kind.
-const LISTS: usize = 1000;
+fn lists() -> usize {
+    if everything() { 1000 } else { 100 }
+}
+
 const LINES: usize = 30;
 /// The time from line to line.
 const LINE: Duration = Duration::from_millis(100);
@@ -164,13 +170,16 @@ fn gives_a_bar(list: &[String]) -> bool {
 
 /// Adds to the complaints if more than `most` of the lists give a bar, with the first that does.
 fn check(complaints: &mut String, kind: &str, most: usize, mut next: impl FnMut() -> Vec<String>) {
-    let mut bars = (0..LISTS).map(|_| next()).filter(|list| gives_a_bar(list));
+    let mut bars = (0..lists())
+        .map(|_| next())
+        .filter(|list| gives_a_bar(list));
     let first = bars.next();
     let count = usize::from(first.is_some()) + bars.count();
     if count > most {
         let _ = writeln!(
             complaints,
-            "{kind}: {count} of {LISTS}, at most {most} expected, such as\n  {}",
+            "{kind}: {count} of {}, at most {most} expected, such as\n  {}",
+            lists(),
             first.unwrap_or_default().join("\n  "),
         );
     }

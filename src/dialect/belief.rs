@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::formats;
+use super::pace::Pace;
 use super::selection::Selection;
+use super::{formats, is_drawn};
 use crate::model::batch::{Batch, Fold};
 use crate::protocol::Progress;
 
@@ -15,6 +16,8 @@ const QUIET: Duration = Duration::from_secs(3);
 pub(super) struct Belief {
     selection: Selection,
     fold: Fold,
+    /// None if only the newest report of each part is kept anyway.
+    pace: Option<Pace>,
     source: Option<&'static str>,
     /// The place of the source among the formats.
     rank: usize,
@@ -31,6 +34,7 @@ impl Belief {
         Self {
             selection,
             fold: Fold::new(keeps_every_report),
+            pace: keeps_every_report.then(Pace::default),
             source: None,
             rank: usize::MAX,
             heard: None,
@@ -72,11 +76,36 @@ impl Belief {
             }
             // Two sources report the same work: what the other one said must not be added to this.
             self.fold.take();
+            if let Some(pace) = &mut self.pace {
+                pace.clear();
+            }
             self.source = Some(source);
             self.rank = rank;
         }
         self.heard = Some(now);
-        self.fold.report(progress);
+        let paced = self.pace.as_mut().filter(|_| is_drawn(source));
+        if paced.is_none_or(|pace| pace.admits(progress, now)) {
+            self.fold.report(progress);
+        }
+    }
+
+    /// When [`settle`](Self::settle) is to be called.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.pace.as_ref().and_then(Pace::due)
+    }
+
+    /// Time has passed: gives what was held until now.
+    pub(super) fn settle(&mut self, now: Instant) {
+        if let Some(pace) = &mut self.pace {
+            pace.take_due(now, |progress| self.fold.report(progress));
+        }
+    }
+
+    /// An output is at its end: nothing is held any longer.
+    pub(super) fn finish(&mut self) {
+        if let Some(pace) = &mut self.pace {
+            pace.finish(|progress| self.fold.report(progress));
+        }
     }
 }
 

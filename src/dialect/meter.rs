@@ -237,6 +237,8 @@ impl Meter {
             is_step: words::is_step(record.text, value.start, value.end),
             subject: hash(&subject),
             phase: hash(&label::label(around.before, b"")),
+            speaks_of_measures: !record.redrawn
+                && words::speaks_of_measures(record.text, value.start, value.end),
             on_screen: record.row >= Cursor::SCREEN,
             now: self.now,
         };

@@ -68,6 +68,8 @@ pub(super) struct Reading<'a> {
     pub(super) subject: u64,
     /// All the words before it, as a hash.
     pub(super) phase: u64,
+    /// Whether the line has a word of a measure, wherever it stands.
+    pub(super) speaks_of_measures: bool,
     /// Whether the program draws a full screen, such as a monitor does.
     pub(super) on_screen: bool,
     /// When the record came, if it is known.
@@ -378,7 +380,7 @@ impl Evidence {
                 needed::UNEVEN
             });
         }
-        if self.last < FAR || value.stand == Stand::Column {
+        if self.last < FAR || value.stand == Stand::Column || reading.speaks_of_measures {
             return None;
         }
         Some(if is_from_start {

@@ -258,6 +258,14 @@ pub(super) fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
             .any(|word| is_among(word, MEASURES))
 }
 
+/// Whether any word of the line is one of a measure; or the number is a share, `5% of all requests`, or a change, `by 5%`.
+pub(super) fn speaks_of_measures(text: &[u8], start: usize, end: usize) -> bool {
+    let share = text[end..].trim_ascii_start().strip_prefix(b"of ");
+    let is_share = share.is_some_and(|of| of.first().is_some_and(u8::is_ascii_alphabetic));
+    let is_change = before(text, start).next() == Some(b"by");
+    is_share || is_change || words_in(text).any(|word| is_among(word, MEASURES))
+}
+
 /// Whether the amount at this place counts things that exist at the same time.
 pub(super) fn is_member(text: &[u8], start: usize, end: usize) -> bool {
     let is_out_of = words_in(&text[start..end]).any(|word| word == b"out");
