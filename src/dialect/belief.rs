@@ -83,9 +83,9 @@ impl Belief {
             self.rank = rank;
         }
         self.heard = Some(now);
-        let paced = self.pace.as_mut().filter(|_| is_drawn(source));
-        if paced.is_none_or(|pace| pace.admits(progress, now)) {
-            self.fold.report(progress);
+        match self.pace.as_mut().filter(|_| is_drawn(source)) {
+            Some(pace) => pace.report(progress, now, |progress| self.fold.report(progress)),
+            None => self.fold.report(progress),
         }
     }
 

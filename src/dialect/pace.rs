@@ -27,10 +27,27 @@ struct Bar {
 }
 
 impl Pace {
-    /// Whether this report is given now. If not, it is held, in place of an older one of the same bar.
-    pub(super) fn admits(&mut self, progress: &Progress<'_>, now: Instant) -> bool {
+    /// Gives the report now, or holds it in place of an older one of the same bar.
+    pub(super) fn report(
+        &mut self,
+        progress: &Progress<'_>,
+        now: Instant,
+        mut give: impl FnMut(&Progress<'_>),
+    ) {
         let mut bars = self.bars.iter_mut();
-        let Some(bar) = bars.find(|bar| bar.given.id == progress.id) else {
+        if let Some(bar) = bars.find(|bar| bar.given.id == progress.id) {
+            if says_the_same(&bar.given, progress) && now < bar.at + PAUSE {
+                bar.held = Some(progress.clone().into_owned());
+                return;
+            }
+            // The end of a bar has no value of its own.
+            let has_value = progress.progress.is_some() || progress.percentage.is_some();
+            if let Some(held) = bar.held.take().filter(|_| !has_value) {
+                give(&held);
+            }
+            bar.given = progress.clone().into_owned();
+            bar.at = now;
+        } else {
             if self.bars.len() == BARS {
                 self.bars.remove(0);
             }
@@ -39,16 +56,8 @@ impl Pace {
                 at: now,
                 held: None,
             });
-            return true;
-        };
-        if says_the_same(&bar.given, progress) && now < bar.at + PAUSE {
-            bar.held = Some(progress.clone().into_owned());
-            return false;
         }
-        bar.given = progress.clone().into_owned();
-        bar.at = now;
-        bar.held = None;
-        true
+        give(progress);
     }
 
     /// When the next one that is held is due.
@@ -112,7 +121,8 @@ mod tests {
         for millisecond in 0..1000 {
             let now = begin + Duration::from_millis(millisecond);
             pace.take_due(now, |_| given += 1);
-            given += u32::from(pace.admits(&value(u32::try_from(millisecond).unwrap()), now));
+            let value = value(u32::try_from(millisecond).unwrap());
+            pace.report(&value, now, |_| given += 1);
         }
         assert_eq!(given, 20);
         let mut last = None;
@@ -125,22 +135,41 @@ mod tests {
     fn another_bar_and_other_words_do_not_wait() {
         let mut pace = Pace::default();
         let now = Instant::now();
-        assert!(pace.admits(&value(1), now));
-        assert!(!pace.admits(&value(2), now));
         let part = Progress {
             id: Some("a".into()),
             ..value(3)
         };
-        assert!(pace.admits(&part, now));
         let said = Progress {
             message: Some("b".into()),
             ..value(4)
         };
-        assert!(pace.admits(&said, now));
+        let mut given = Vec::new();
+        for progress in [&value(1), &value(2), &part, &said] {
+            pace.report(progress, now, |progress| {
+                given.push(progress.percentage.unwrap())
+            });
+        }
+        assert_eq!(given, [1.0, 3.0, 4.0]);
         assert_eq!(
             pace.due(),
             None,
             "the newer report has replaced the one that was held"
         );
+    }
+
+    #[test]
+    fn the_last_value_comes_before_the_end() {
+        let mut pace = Pace::default();
+        let end = Progress {
+            status: Some(crate::protocol::Status::Ok),
+            ..Progress::default()
+        };
+        let mut given = Vec::new();
+        for progress in [&value(1), &value(2), &end] {
+            pace.report(progress, Instant::now(), |progress| {
+                given.push(progress.percentage)
+            });
+        }
+        assert_eq!(given, [Some(1.0), Some(2.0), None]);
     }
 }
