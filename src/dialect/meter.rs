@@ -16,22 +16,27 @@ mod evidence;
 mod form;
 mod label;
 mod scale;
+mod track;
+mod whole;
 mod words;
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
-use candidates::{Kind, Stand, Value};
-use evidence::{Evidence, FULL, Reading};
-use form::Form;
+use candidates::{Role, Value};
+use evidence::Reading;
+use form::{Bar, Form};
 use memchr::memmem;
+use track::{Around, Standing};
+use whole::{Tracks, Whole};
+use words::Speech;
 
 pub(super) use candidates::{percent, sign, word};
 pub(super) use scale::scale;
 
 use super::record::{Cursor, Record};
-use super::{Each, Format, SHOWN};
+use super::{Each, Format};
 use crate::protocol::{Progress, Status};
 
 /// The entry of `--list-formats`.
@@ -44,88 +49,19 @@ pub(super) const FORMAT: Format = Format {
 /// A longer record, in characters, is no meter. Nor is one with so many percent signs: it is a table.
 const LONGEST: usize = 400;
 const TABLE: usize = 3;
-/// Most tracks remembered. Programs that have more print figures in running text.
-const TRACKS: usize = 64;
 /// A record with so many pieces that are not UTF-8 is no text. A file name in another encoding has fewer.
 const FOREIGN: usize = 4;
 
 /// Reads the meters of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    tracks: Vec<Track>,
-    whole: Whole,
+    tracks: Tracks,
     said_message: bool,
     said_unit: bool,
-    /// How many values were read. Also numbers the tracks.
-    count: u64,
     /// When the bytes came that are being read.
     now: Option<Instant>,
     /// Whether the stream is binary data.
     binary: bool,
-}
-
-/// What has the bar of the task.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Whole {
-    #[default]
-    Nothing,
-    /// The track with this number.
-    Track(u64),
-    /// The sum of the siblings.
-    Siblings,
-}
-
-/// One number that goes on from record to record.
-#[derive(Debug)]
-struct Track {
-    number: u64,
-    /// The id of its part.
-    id: String,
-    redrawn: bool,
-    /// The words before the number, of a redrawn one; else the form of the line.
-    name: String,
-    /// What the names of its siblings have in common.
-    family: String,
-    /// The row of the screen.
-    row: i64,
-    evidence: Evidence,
-    /// Index of the value at which the current rise began, and of the last one that moved.
-    began: u64,
-    moved: u64,
-    value: Value,
-    is_step: bool,
-    is_drawn: bool,
-    label: String,
-    is_part: bool,
-    is_sibling: bool,
-    /// The id that it had as a part for an item that is over.
-    over: Option<String>,
-}
-
-/// The text of a record around one of its values.
-#[derive(Clone, Copy)]
-struct Around<'a> {
-    /// From the value before.
-    before: &'a [u8],
-    after: &'a [u8],
-}
-
-impl Around<'_> {
-    /// What the value is about. Behind a count of items stands the item.
-    fn label(&self, value: &Value) -> String {
-        let label = label::label(
-            self.before,
-            if value.item.is_some() {
-                b""
-            } else {
-                self.after
-            },
-        );
-        if value.item.is_some() && label.is_empty() {
-            return label::label(self.after, b"");
-        }
-        label
-    }
 }
 
 impl Meter {
@@ -140,7 +76,9 @@ impl Meter {
             return;
         }
         if !candidates::worth(record.text) {
-            self.replaced(record, each);
+            if self.tracks.is_replaced_by(record) {
+                self.end(each);
+            }
             return;
         }
         self.binary = is_binary(record.text);
@@ -161,30 +99,10 @@ impl Meter {
             let around = Around {
                 before: &record.text[from..value.start],
                 after: &record.text[value.end..to],
+                speech: Speech::of(record.text, value.start, value.end),
             };
             self.value(record, form, *value, around, each);
         }
-    }
-
-    /// A record without a number. In the place of the meter it says that this is over: `Reading lists... Done`.
-    fn replaced(&mut self, record: Record<'_>, each: Each<'_>) {
-        let Whole::Track(whole) = self.whole else {
-            return;
-        };
-        let is_it =
-            |track: &&Track| track.number == whole && track.redrawn && track.row == record.row;
-        let is_over = self.tracks.iter().find(is_it).is_some_and(|track| {
-            !track.label.is_empty() && label::label(record.text, b"").starts_with(&track.label)
-        });
-        if is_over {
-            self.end(each);
-        }
-    }
-
-    /// The meter of the task is over.
-    fn end(&mut self, each: Each<'_>) {
-        self.whole = Whole::Nothing;
-        each(FORMAT.name, &over(None));
     }
 
     /// Reads a scale on an open line.
@@ -192,13 +110,13 @@ impl Meter {
         if let Some((start, percentage)) = scale(record.text) {
             let value = Value::of_scale(record.text, start, percentage);
             let form = Form {
-                bar: true,
-                is_framed: true,
+                bar: Bar::Framed,
                 ..Form::default()
             };
             let around = Around {
                 before: &record.text[..start],
                 after: b"",
+                speech: Speech::Neither,
             };
             let record = Record {
                 redrawn: true,
@@ -217,98 +135,75 @@ impl Meter {
         each: Each<'_>,
     ) {
         // What a plain line says of its item is over with the line.
-        if value.is_item && !record.redrawn {
+        if value.role == Role::Item && !record.redrawn {
             return;
         }
-        self.count += 1;
-        let says_done = words::says_done(record.text, value.start, value.end);
-        let index = self.find(record, &value, around, says_done);
+        let index = self.tracks.find(record, &value, around);
+        let track = &mut self.tracks.list[index];
         // rsync says that the percentage is about one file only when that is over.
-        value.is_item |= record.redrawn && self.tracks[index].value.is_item;
-        let subject = if record.redrawn {
-            String::new()
-        } else {
-            label::subject(around.before, around.after, says_done)
-        };
+        if track.value.role == Role::Item && record.redrawn {
+            value.role = Role::Item;
+        }
         let reading = Reading {
             value: &value,
             form,
-            says_done,
-            is_step: words::is_step(record.text, value.start, value.end),
-            subject: hash(&subject),
+            speech: around.speech,
+            subject: if record.redrawn {
+                0
+            } else {
+                hash(&around.subject())
+            },
             phase: hash(&label::label(around.before, b"")),
-            speaks_of_measures: !record.redrawn
-                && words::speaks_of_measures(record.text, value.start, value.end),
             on_screen: record.row >= Cursor::SCREEN,
             now: self.now,
         };
-        let track = &mut self.tracks[index];
-        let previous = track.moved;
         let was_believed = track.evidence.is_believed();
+        let previous = track.moved;
         if !record.again {
-            if track.evidence.take_in(&reading) {
-                track.began = self.count;
-            }
-            track.moved = self.count;
-            track.row = record.row;
-            track.value = value;
-            track.is_drawn = reading.is_drawn();
-            track.is_step = reading.is_step;
+            let begins = track.evidence.take_in(&reading);
+            track.move_on(self.tracks.count, begins, record.row, &reading);
         }
         // The bar of an outer one may wait for long, and has its label ready.
         if track.evidence.is_believed() || track.is_drawn && record.redrawn {
             track.label = around.label(&value);
         }
-        let ends = record.redrawn && record.stays && track.evidence.is_full();
         if !track.evidence.is_believed() {
             if was_believed {
                 self.give_up(index, each);
             }
             return;
         }
-        if record.again {
-            if ends {
-                self.leave(index, each);
-            }
-            return;
+        let ends = record.redrawn && record.stays && track.evidence.is_full();
+        if !record.again {
+            let before = self.tracks.whole;
+            self.tracks.assign(index, previous, record);
+            self.tell(index, before, &label::postfix(around.after), each);
         }
-        let postfix = label::postfix(around.after);
-        let before = self.whole;
-        self.assign(index, previous, record);
-        self.tell(index, before, &postfix, each);
         if ends {
             self.leave(index, each);
         }
     }
 
-    /// A full meter stays behind on its line. If the program has more to do, then something else.
-    fn leave(&mut self, index: usize, each: Each<'_>) {
-        let track = &self.tracks[index];
-        let mut siblings = self.tracks.iter().filter(|track| track.is_sibling);
-        let is_last = track.is_sibling && siblings.all(|track| track.evidence.is_full());
-        if track.is_part {
-            each(FORMAT.name, &over(Some(&track.id)));
-        }
-        if self.whole == Whole::Track(track.number) || self.whole == Whole::Siblings && is_last {
-            self.end(each);
-        }
-    }
-
     /// Reports the whole, if this track has moved it, and the part that the track is.
     fn tell(&mut self, index: usize, before: Whole, postfix: &str, each: Each<'_>) {
-        let begins = self.whole != before;
-        let number = self.tracks[index].number;
-        let moved = match self.whole {
-            Whole::Track(whole) if whole == number => Some((
-                self.tracks[index].report(),
-                joined(&self.tracks[index].label, postfix),
-            )),
+        let whole = self.tracks.whole;
+        let begins = whole != before;
+        let track = &self.tracks.list[index];
+        let moved = match whole {
+            Whole::Track(whole) if whole == track.number => {
+                Some((track.report(), joined(&track.label, postfix)))
+            }
             // The outer one of two was seen before it moved.
             Whole::Track(whole) if begins => {
-                let outer = self.tracks.iter().find(|track| track.number == whole);
+                let outer = self
+                    .tracks
+                    .numbered(whole)
+                    .map(|index| &self.tracks.list[index]);
                 outer.map(|outer| (outer.report(), outer.label.clone()))
             }
-            Whole::Siblings if self.tracks[index].is_sibling => Some((self.sum(), String::new())),
+            Whole::Siblings if track.standing == Standing::Sibling => {
+                Some((self.tracks.sum(), String::new()))
+            }
             _ => None,
         };
         if let Some((mut report, message)) = moved {
@@ -323,11 +218,11 @@ impl Meter {
             self.said_unit |= report.unit.is_some();
             each(FORMAT.name, &report);
         }
-        let track = &mut self.tracks[index];
+        let track = &mut self.tracks.list[index];
         if let Some(id) = track.over.take() {
             each(FORMAT.name, &over(Some(&id)));
         }
-        if track.is_part {
+        if track.is_part() {
             let mut report = track.report();
             report.id = Some(Cow::Borrowed(&track.id));
             report.title = (!track.label.is_empty()).then_some(Cow::Borrowed(&*track.label));
@@ -336,298 +231,37 @@ impl Meter {
         }
     }
 
-    /// A track that was believed is no meter after all.
-    fn give_up(&mut self, index: usize, each: Each<'_>) {
-        let track = &mut self.tracks[index];
-        track.is_sibling = false;
-        if std::mem::take(&mut track.is_part) {
+    /// A full meter stays behind on its line. If the program has more to do, then something else.
+    fn leave(&mut self, index: usize, each: Each<'_>) {
+        let track = &self.tracks.list[index];
+        if track.is_part() {
             each(FORMAT.name, &over(Some(&track.id)));
         }
-        if self.whole == Whole::Track(track.number) {
+        let was_last = track.standing == Standing::Sibling
+            && self.tracks.siblings().all(|track| track.evidence.is_full());
+        if self.tracks.whole == Whole::Track(track.number)
+            || self.tracks.whole == Whole::Siblings && was_last
+        {
             self.end(each);
         }
     }
 
-    /// Decides what the track that has just moved is: the whole, a part of it, or one of several siblings.
-    fn assign(&mut self, index: usize, previous: u64, record: Record<'_>) {
-        let number = self.tracks[index].number;
-        match self.whole {
-            Whole::Track(whole) if whole == number => {}
-            Whole::Track(whole) => {
-                let holder = self.tracks.iter().position(|track| track.number == whole);
-                self.beside(index, holder, previous, record);
-            }
-            Whole::Siblings => self.beside_siblings(index, previous),
-            Whole::Nothing => self.begin(index, record),
+    /// A track that was believed is no meter after all.
+    fn give_up(&mut self, index: usize, each: Each<'_>) {
+        let track = &mut self.tracks.list[index];
+        if track.is_part() {
+            each(FORMAT.name, &over(Some(&track.id)));
+        }
+        track.standing = Standing::Own;
+        if self.tracks.whole == Whole::Track(track.number) {
+            self.end(each);
         }
     }
 
-    /// The track has the bar of the task, unless it moves inside another that has not moved yet.
-    fn begin(&mut self, index: usize, record: Record<'_>) {
-        match self.outer(index, record) {
-            Some(outer) => {
-                self.tracks[outer].evidence.believe();
-                self.tracks[index].is_part = true;
-                self.whole = Whole::Track(self.tracks[outer].number);
-            }
-            None => self.whole = Whole::Track(self.tracks[index].number),
-        }
-    }
-
-    /// The meter above this one on the screen that began before it and waits for it: of two nested tqdms the outer one.
-    fn outer(&self, index: usize, record: Record<'_>) -> Option<usize> {
-        let inner = &self.tracks[index];
-        if inner.value.is_item {
-            return self
-                .tracks
-                .iter()
-                .position(|track| track.redrawn && track.value.item.is_some());
-        }
-        self.tracks.iter().position(|track| {
-            track.redrawn
-                && track.is_drawn
-                && track.number < inner.number
-                && (record.top..inner.row).contains(&track.row)
-                && !track.evidence.is_full()
-                && !track.is_sibling_of(inner)
-        })
-    }
-
-    fn beside(&mut self, index: usize, holder: Option<usize>, previous: u64, record: Record<'_>) {
-        let Some(holder) = holder else {
-            return self.begin(index, record);
-        };
-        let (other, track) = (&self.tracks[holder], &self.tracks[index]);
-        // Each of the two went on between two records of the other.
-        let beside = track.began <= previous && other.moved > previous;
-        let is_inside = track.redrawn && (record.top..track.row).contains(&other.row);
-        if beside && track.is_sibling_of(other) {
-            for sibling in [index, holder] {
-                self.tracks[sibling].is_sibling = true;
-                self.tracks[sibling].is_part = true;
-            }
-            self.whole = Whole::Siblings;
-            return;
-        }
-        // An item is a part of the count that has come to it.
-        if track.value.is_item && other.value.item.is_some() {
-            self.tracks[index].is_part = true;
-            return;
-        }
-        let is_over = other.evidence.is_full();
-        // The outer one of two nested meters began first.
-        if beside && track.began < other.began && !is_over
-            || track.value.item.is_some() && other.value.is_item
-        {
-            self.tracks[holder].is_part = true;
-            self.whole = Whole::Track(self.tracks[index].number);
-        } else if !is_over && (beside || is_inside || track.is_part) {
-            self.tracks[index].is_part = true;
-        } else {
-            self.begin(index, record);
-        }
-    }
-
-    fn beside_siblings(&mut self, index: usize, previous: u64) {
-        let track = &self.tracks[index];
-        let mut siblings = self.tracks.iter().filter(|other| other.is_sibling);
-        if track.is_sibling {
-            return;
-        }
-        let is_one = siblings.clone().any(|other| track.is_sibling_of(other));
-        let all_over = siblings.clone().all(|other| other.evidence.is_full());
-        let began_first = siblings.clone().all(|other| track.began < other.began);
-        let beside = track.began <= previous && siblings.any(|other| other.moved > previous);
-        if is_one && !all_over {
-            self.tracks[index].is_sibling = true;
-            self.tracks[index].is_part = true;
-        } else if all_over || beside && began_first {
-            for other in &mut self.tracks {
-                other.is_sibling = false;
-            }
-            self.whole = Whole::Track(self.tracks[index].number);
-        } else {
-            self.tracks[index].is_part = true;
-        }
-    }
-
-    /// All siblings together.
-    fn sum(&self) -> Progress<'static> {
-        let siblings = self.tracks.iter().filter(|track| track.is_sibling);
-        let amounts: Option<Vec<_>> = siblings.clone().map(|track| track.value.amount).collect();
-        let same = |kind| siblings.clone().all(|track| track.value.kind == kind);
-        let mut value = self.tracks[0].value;
-        match amounts {
-            Some(amounts) if same(Kind::Bytes) || same(Kind::Count) => {
-                let done = amounts.iter().map(|(done, _)| done).sum::<f64>();
-                let total = amounts.iter().map(|(_, total)| total).sum::<f64>();
-                value.kind = if same(Kind::Bytes) {
-                    Kind::Bytes
-                } else {
-                    Kind::Count
-                };
-                value.amount = Some((done, total));
-                value.percentage = done / total * 100.0;
-            }
-            _ => {
-                let count = siblings.clone().map(|_| 1.0).sum::<f64>();
-                value.amount = None;
-                value.percentage =
-                    siblings.map(|track| track.value.percentage).sum::<f64>() / count;
-            }
-        }
-        progress(&value)
-    }
-
-    /// The index of the track that a value belongs to. A new one is added.
-    fn find(
-        &mut self,
-        record: Record<'_>,
-        value: &Value,
-        around: Around<'_>,
-        says_done: bool,
-    ) -> usize {
-        let name = if record.redrawn {
-            label::name(around.before)
-        } else {
-            plain_name(value, around, says_done)
-        };
-        let total = value.amount.map(|(_, total)| total);
-        let like = |track: &Track| {
-            track.redrawn == record.redrawn
-                && track.value.kind == value.kind
-                && (track.value.is_item == value.is_item || record.redrawn && track.name == name)
-        };
-        let same_total = |track: &Track| track.value.amount.map(|(_, total)| total) == total;
-        let is_it = |track: &Track| {
-            let is_named = track.name == name
-                && (!record.redrawn || track.row == record.row || same_total(track));
-            like(track) && (is_named || value.is_item)
-        };
-        if let Some(index) = self.tracks.iter().position(is_it) {
-            return index;
-        }
-        // A name that changes in its place is another item of the same meter. So is one that has gone on to a lower row.
-        let tracks = self.tracks.iter().enumerate();
-        let in_place = tracks
-            .clone()
-            .filter(|(_, track)| record.redrawn && track.row == record.row);
-        let family = label::family(around.before);
-        let goes_on = |track: &Track| {
-            let has_gone = track.redrawn && track.row < record.top;
-            record.redrawn
-                && has_gone
-                && value.amount.is_some()
-                && track.value.percentage <= value.percentage
-                && track.family != family
-        };
-        let last = in_place
-            .max_by_key(|(_, track)| track.moved)
-            .filter(|(_, track)| like(track) && same_total(track))
-            .or_else(|| {
-                let mut above = tracks.filter(|(_, track)| goes_on(track));
-                above.find(|(_, track)| like(track) && same_total(track))
-            });
-        if let Some((index, _)) = last {
-            self.tracks[index].rename(name);
-            return index;
-        }
-        self.add(record, value, name, family)
-    }
-
-    fn add(&mut self, record: Record<'_>, value: &Value, name: String, family: String) -> usize {
-        if self.tracks.len() == TRACKS {
-            let oldest = (0..TRACKS).min_by_key(|index| self.tracks[*index].moved);
-            self.tracks.swap_remove(oldest.unwrap_or_default());
-        }
-        let id = if value.is_item {
-            "item".to_owned()
-        } else {
-            id(value.kind, &name)
-        };
-        self.tracks.push(Track {
-            number: self.count,
-            id,
-            redrawn: record.redrawn,
-            name,
-            family,
-            row: record.row,
-            evidence: Evidence::new(record.redrawn),
-            began: self.count,
-            moved: 0,
-            value: *value,
-            is_step: false,
-            is_drawn: false,
-            label: String::new(),
-            is_part: false,
-            is_sibling: false,
-            over: None,
-        });
-        self.tracks.len() - 1
-    }
-}
-
-impl Track {
-    /// Another item has the place of this one.
-    fn rename(&mut self, name: String) {
-        if self.is_part && self.evidence.is_full() && !self.value.is_item {
-            let id = id(self.value.kind, &name);
-            self.over = Some(std::mem::replace(&mut self.id, id));
-        }
-        self.name = name;
-    }
-
-    fn report(&self) -> Progress<'static> {
-        let mut value = self.value;
-        let is_done = value.item.map_or(!self.is_step, |item| item >= FULL);
-        if let (Some((done, total)), false) = (value.amount, is_done) {
-            // The item that the count has come to is under way.
-            let done = (done - 1.0).max(0.0);
-            value.amount = Some((done, total));
-            value.percentage = done / total * 100.0;
-        }
-        progress(&value)
-    }
-
-    /// Whether the two are bars of the same kind beside each other, with names that differ in digits or files.
-    fn is_sibling_of(&self, other: &Self) -> bool {
-        self.redrawn == other.redrawn
-            && self.name != other.name
-            && self.family == other.family
-            && self.value.kind == other.value.kind
-            && self.is_drawn == other.is_drawn
-            && (self.redrawn || self.is_drawn)
-            && !self.value.is_item
-            && !other.value.is_item
-    }
-}
-
-fn id(kind: Kind, name: &str) -> String {
-    let sign = match kind {
-        Kind::Percentage => '%',
-        Kind::Count => '/',
-        Kind::Bytes => 'B',
-    };
-    format!("{sign} {name}")
-}
-
-/// What a number of a plain line is known by from line to line. A form that says enough needs no words.
-fn plain_name(value: &Value, around: Around<'_>, says_done: bool) -> String {
-    let near = |word: Option<&[u8]>| {
-        word.map(String::from_utf8_lossy)
-            .unwrap_or_default()
-            .into_owned()
-    };
-    let before = || near(words::before(around.before, around.before.len()).next());
-    let after = || near(words::after(around.after, 0).next());
-    match (value.kind, value.stand) {
-        (Kind::Count | Kind::Percentage, Stand::Brackets) => "[".to_owned(),
-        (Kind::Count, Stand::Parentheses) if !value.is_twice => "(".to_owned(),
-        (Kind::Count, Stand::Leads | Stand::Alone) => String::new(),
-        (Kind::Count, _) if after().is_empty() && !value.is_twice => "$".to_owned(),
-        (Kind::Count, _) => before(),
-        _ if says_done => before(),
-        _ => format!("{} {}", before(), after()),
+    /// The meter of the task is over.
+    fn end(&mut self, each: Each<'_>) {
+        self.tracks.whole = Whole::Nothing;
+        each(FORMAT.name, &over(None));
     }
 }
 
@@ -661,7 +295,9 @@ fn is_table(record: Record<'_>, form: Form) -> bool {
     let text = record.text.trim_ascii();
     let characters = text.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
     let is_row = !record.redrawn && text.starts_with(b"|") && text.ends_with(b"|");
-    let is_full = memchr::memchr_iter(b'%', text).count() >= TABLE && !form.bar && !form.time_left;
+    let is_full = memchr::memchr_iter(b'%', text).count() >= TABLE
+        && form.bar == Bar::Nothing
+        && !form.time_left;
     is_row || is_full || characters > LONGEST
 }
 
@@ -686,23 +322,6 @@ fn over(id: Option<&str>) -> Progress<'_> {
         status: Some(Status::Ok),
         ..Progress::default()
     }
-}
-
-fn progress(value: &Value) -> Progress<'static> {
-    let mut report = Progress::default();
-    match value.amount {
-        Some((done, total)) => {
-            report.total = Some(total);
-            report.unit = (value.kind == Kind::Bytes).then_some(Cow::Borrowed("bytes"));
-            if value.percentage <= SHOWN {
-                report.progress = Some(done);
-            } else {
-                report.percentage = Some(SHOWN);
-            }
-        }
-        None => report.percentage = Some(value.percentage.min(SHOWN)),
-    }
-    report
 }
 
 #[cfg(test)]
@@ -1021,6 +640,6 @@ mod tests {
             };
             meter.read(record, &mut |_, progress| panic!("{progress:?}"));
         }
-        assert_eq!(meter.tracks.len(), TRACKS);
+        assert_eq!(meter.tracks.list.len(), whole::TRACKS);
     }
 }

@@ -146,7 +146,7 @@ mod tests {
         let mut given = Vec::new();
         for progress in [&value(1), &value(2), &part, &said] {
             pace.report(progress, now, |progress| {
-                given.push(progress.percentage.unwrap())
+                given.push(progress.percentage.unwrap());
             });
         }
         assert_eq!(given, [1.0, 3.0, 4.0]);
@@ -167,7 +167,7 @@ mod tests {
         let mut given = Vec::new();
         for progress in [&value(1), &value(2), &end] {
             pace.report(progress, Instant::now(), |progress| {
-                given.push(progress.percentage)
+                given.push(progress.percentage);
             });
         }
         assert_eq!(given, [Some(1.0), Some(2.0), None]);

@@ -37,6 +37,32 @@ pub(super) enum Stand {
     Inside,
 }
 
+/// What a number is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Role {
+    /// All that its meter is about.
+    Own,
+    /// A step that has begun, and is over when the next one begins.
+    Step,
+    /// The item that the count has come to; the item itself is so far, in percent.
+    Count(f64),
+    /// How far that item is.
+    Item,
+}
+
+/// What the rest of the record says of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing.
+    Silent,
+    /// The same: the number is there twice, as a percentage and as an amount.
+    Agrees,
+    /// Another percentage is there.
+    Differs,
+    /// The notation of the number leaves no doubt.
+    Certain,
+}
+
 /// A number that may be progress.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Value {
@@ -49,16 +75,8 @@ pub(super) struct Value {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) stand: Stand,
-    /// Whether the record says it twice, as a percentage and as an amount.
-    pub(super) is_twice: bool,
-    /// How far the item is that the count has come to, in percent, if the record says so.
-    pub(super) item: Option<f64>,
-    /// Whether it is what the record says of that item.
-    pub(super) is_item: bool,
-    /// Whether another number of the record says something else.
-    pub(super) is_beside: bool,
-    /// Whether its notation leaves no doubt.
-    pub(super) is_certain: bool,
+    pub(super) role: Role,
+    pub(super) rest: Rest,
 }
 
 /// Made once: making one costs more than looking through a line.
@@ -122,7 +140,7 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
             start: amount.start.min(percentage.start),
             end: amount.end.max(percentage.end),
             stand: percentage.stand.min(amount.stand),
-            is_twice: true,
+            rest: Rest::Agrees,
             ..*amount
         }));
     }
@@ -138,7 +156,7 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
                 .iter()
                 .find(|amount| is_said_before(text, amount))
                 .map(|amount| Value {
-                    is_twice: true,
+                    rest: Rest::Agrees,
                     ..*amount
                 }),
         );
@@ -146,13 +164,12 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
     let own = both.first().or(percentages.first()).copied();
     if let Some((count, own)) = own.and_then(|own| Some((index(text, &amounts, &own)?, own))) {
         let item = Value {
-            is_item: true,
-            is_beside: true,
+            role: Role::Item,
             ..own
         };
         let count = Value {
-            item: Some(own.percentage),
-            is_beside: true,
+            role: Role::Count(own.percentage),
+            rest: Rest::Differs,
             ..count
         };
         return vec![count, item];
@@ -165,8 +182,9 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
     }
     for value in &mut both {
         let mut signs = memchr_iter(b'%', text);
-        value.is_beside =
-            !value.is_twice && signs.any(|at| !(value.start..value.end).contains(&at));
+        if value.rest == Rest::Silent && signs.any(|at| !(value.start..value.end).contains(&at)) {
+            value.rest = Rest::Differs;
+        }
     }
     both
 }
@@ -186,12 +204,12 @@ fn files(text: &[u8], percentages: &[Value]) -> Option<Vec<Value>> {
     let count = Value {
         percentage: done / total * 100.0,
         amount: Some((done, total)),
-        item: Some(item.percentage),
-        is_certain: true,
+        role: Role::Count(item.percentage),
+        rest: Rest::Certain,
         ..Value::at(text, start, end)
     };
     let item = Value {
-        is_item: true,
+        role: Role::Item,
         ..item
     };
     (done >= 0.0 && total > 1.0).then(|| vec![item, count])
@@ -222,14 +240,15 @@ fn index(text: &[u8], amounts: &[Value], own: &Value) -> Option<Value> {
         let is_index = matches!(
             amount.stand,
             Stand::Brackets | Stand::Parentheses | Stand::Leads
-        ) || !own.is_twice && text[amount.end..].starts_with(b":");
+        ) || own.rest != Rest::Agrees && text[amount.end..].starts_with(b":");
         amount.kind == Kind::Count && done >= 1.0 && is_index && amount.end <= own.start
     });
     let disagrees = |amount: &&Value| {
         (amount.percentage - own.percentage).abs() > AGREE
             || amount.amount != own.amount && own.amount.is_some()
     };
-    counts.filter(disagrees).next().copied()
+    let mut counts = counts.filter(disagrees);
+    counts.next().copied()
 }
 
 /// `20% [1 name 379 kB/1516 kB 25%]`, of apt: the brackets are about one of the files. `[ 20%] name: 34%`, of adb.
@@ -331,11 +350,8 @@ impl Value {
             start,
             end,
             stand: stand(text, start, end),
-            is_twice: false,
-            item: None,
-            is_item: false,
-            is_beside: false,
-            is_certain: false,
+            role: Role::Own,
+            rest: Rest::Silent,
         }
     }
 }
@@ -355,7 +371,7 @@ fn is_aside(text: &[u8], start: usize, end: usize) -> bool {
 fn stand(text: &[u8], start: usize, end: usize) -> Stand {
     let before = text[..start].trim_ascii_end();
     let after = text[end..].trim_ascii_start();
-    let says = |text: &[u8]| text.iter().any(|byte| byte.is_ascii_alphanumeric());
+    let says = |text: &[u8]| text.iter().any(u8::is_ascii_alphanumeric);
     match before.last() {
         Some(b'[') if after.starts_with(b"]") => Stand::Brackets,
         Some(b'(') if after.starts_with(b")") => Stand::Parentheses,
@@ -461,10 +477,15 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
         None if whole => Kind::Count,
         None => return None,
     };
+    let role = match kind {
+        Kind::Count if words::is_step(text, start, end) => Role::Step,
+        _ => Role::Own,
+    };
     Some(Value {
         kind,
         percentage: done / total * 100.0,
         amount: Some((done, total)),
+        role,
         ..Value::at(text, start, end)
     })
 }
@@ -700,8 +721,9 @@ mod tests {
             let [count, item] = &values[..] else {
                 panic!("{record}: {values:?}");
             };
-            assert_eq!((count.amount, count.item), (Some((3.0, 10.0)), Some(55.0)));
-            assert!(item.is_item && item.percentage == 55.0);
+            assert_eq!(count.amount, Some((3.0, 10.0)));
+            assert_eq!(count.role, Role::Count(55.0));
+            assert_eq!((item.role, item.percentage.round()), (Role::Item, 55.0));
         }
     }
 
@@ -710,7 +732,7 @@ mod tests {
         let text = b"  20,300 100%   21.93MB/s    0:00:00 (xfr#3, to-chk=397/401)";
         let values = values(text);
         assert_eq!(values[1].amount, Some((4.0, 401.0)));
-        assert!(values[0].is_item);
+        assert_eq!(values[0].role, Role::Item);
         one(
             "  20,300  99%  21.93MB/s  0:00:00 (xfr#3, to-chk=397/401)",
             "Percentage 99",

@@ -7,8 +7,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::candidates::{Kind, Stand, Value};
-use super::form::Form;
+use super::candidates::{Kind, Rest, Role, Stand, Value};
+use super::form::{Bar, Form};
+use super::words::Speech;
 
 /// Plain lines that come within this time are one piece of evidence: a table is printed at once.
 const AT_ONCE: Duration = Duration::from_millis(50);
@@ -60,16 +61,12 @@ mod needed {
 pub(super) struct Reading<'a> {
     pub(super) value: &'a Value,
     pub(super) form: Form,
-    /// Whether a word beside the number says that it is about what is done.
-    pub(super) says_done: bool,
-    /// Whether it is the number of a step that has begun.
-    pub(super) is_step: bool,
+    /// What the words of the record say of it.
+    pub(super) speech: Speech,
     /// What the number is about, by the words beside it, as a hash.
     pub(super) subject: u64,
     /// All the words before it, as a hash.
     pub(super) phase: u64,
-    /// Whether the line has a word of a measure, wherever it stands.
-    pub(super) speaks_of_measures: bool,
     /// Whether the program draws a full screen, such as a monitor does.
     pub(super) on_screen: bool,
     /// When the record came, if it is known.
@@ -79,7 +76,7 @@ pub(super) struct Reading<'a> {
 impl Reading<'_> {
     /// Whether the form alone says that the number is a meter's.
     pub(super) fn is_drawn(&self) -> bool {
-        self.form.bar || self.form.time_left
+        self.form.bar != Bar::Nothing || self.form.time_left
     }
 
     /// What is counted: things or bytes; or points of a percentage.
@@ -91,6 +88,18 @@ impl Reading<'_> {
 
     fn total(&self) -> Option<f64> {
         self.value.amount.map(|(_, total)| total)
+    }
+
+    fn says_done(&self) -> bool {
+        self.speech == Speech::Done
+    }
+
+    fn is_twice(&self) -> bool {
+        self.value.rest == Rest::Agrees
+    }
+
+    fn is_beside(&self) -> bool {
+        self.value.rest == Rest::Differs
     }
 }
 
@@ -116,8 +125,16 @@ pub(super) struct Evidence {
     changes: u32,
     subject: u64,
     phase: u64,
-    is_out: bool,
-    is_believed: bool,
+    belief: Belief,
+}
+
+/// What the evidence has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Belief {
+    Open,
+    Believed,
+    /// No meter, whatever comes.
+    Out,
 }
 
 impl Evidence {
@@ -139,8 +156,7 @@ impl Evidence {
             changes: 0,
             subject: 0,
             phase: 0,
-            is_out: false,
-            is_believed: false,
+            belief: Belief::Open,
         }
     }
 
@@ -149,12 +165,12 @@ impl Evidence {
     }
 
     pub(super) fn is_believed(&self) -> bool {
-        self.is_believed
+        self.belief == Belief::Believed
     }
 
     /// The form is enough: it waits for another one that moves inside it.
     pub(super) fn believe(&mut self) {
-        self.is_believed = true;
+        self.belief = Belief::Believed;
     }
 
     /// Takes in the next record. Gives whether it begins the number again: a phase.
@@ -171,14 +187,16 @@ impl Evidence {
         self.total = reading.total();
         self.subject = reading.subject;
         self.phase = reading.phase;
-        self.is_believed = !self.is_out
-            && (self.is_believed
-                || reading.value.is_certain
-                || self
-                    .needed(reading)
-                    .is_some_and(|needed| self.rises >= needed));
+        let is_enough = || {
+            let needed = self.needed(reading);
+            needed.is_some_and(|needed| self.rises >= needed)
+        };
         if self.redrawn && self.falls * FORGIVEN > self.rises {
-            self.is_believed = false;
+            self.belief = Belief::Open;
+        } else if self.belief == Belief::Open
+            && (reading.value.rest == Rest::Certain || is_enough())
+        {
+            self.belief = Belief::Believed;
         }
         begins
     }
@@ -199,7 +217,7 @@ impl Evidence {
 
     fn begins_again(&self, reading: &Reading<'_>) -> bool {
         let (done, percentage) = (reading.done(), reading.value.percentage);
-        if reading.value.is_item {
+        if reading.value.role == Role::Item {
             return percentage < self.last;
         }
         if self.redrawn {
@@ -207,7 +225,7 @@ impl Evidence {
             return falls_to_none && (self.is_full() || self.last >= 90.0 || reading.is_drawn());
         }
         let other_total = self.total != reading.total();
-        if self.is_believed {
+        if self.is_believed() {
             // A phase: from its first item, from a full meter, or under other words.
             let is_phase = done < self.done
                 && (done <= 1.0 || self.is_full() || reading.is_drawn())
@@ -223,7 +241,7 @@ impl Evidence {
         self.changes += u32::from(reading.subject != self.subject);
         if self.redrawn {
             self.rises += u32::from(percentage > self.last);
-            let dip = if reading.form.time_left || reading.value.is_twice || reading.form.rate {
+            let dip = if reading.form.time_left || reading.is_twice() || reading.form.rate {
                 DIP
             } else {
                 0.0
@@ -231,14 +249,14 @@ impl Evidence {
             self.falls += u32::from(percentage < self.last - dip);
             return;
         }
-        if done != self.done {
-            let step = done - self.done;
+        let step = done - self.done;
+        if step.abs() > 0.0 {
             let tolerance = if reading.value.amount.is_some() {
                 0.0
             } else {
                 EVEN
             };
-            if self.step == 0.0 {
+            if self.step.abs() <= 0.0 {
                 self.step = step;
             }
             self.is_even &= (step - self.step).abs() <= tolerance;
@@ -246,7 +264,7 @@ impl Evidence {
         let is_small = reading.value.stand == Stand::Brackets && percentage >= self.last - 2.0;
         if done < self.done && !reading.is_drawn() && !is_small {
             // One fall, and it is not a meter.
-            self.is_out = true;
+            self.belief = Belief::Out;
         }
         let is_apart = match (self.at, reading.now) {
             (Some(at), Some(now)) => now.saturating_duration_since(at) >= AT_ONCE,
@@ -264,12 +282,12 @@ impl Evidence {
         if self.redrawn {
             self.needed_redrawn(reading)
         } else if reading.form.time_left {
-            Some(if reading.value.is_twice {
+            Some(if reading.is_twice() {
                 needed::DRAWN
             } else {
                 needed::SPEAKING
             })
-        } else if reading.form.is_framed && self.keeps_its_words() {
+        } else if reading.form.bar == Bar::Framed && self.keeps_its_words() {
             Some(needed::FORMAL)
         } else if reading.value.kind == Kind::Percentage {
             self.needed_percentage(reading)
@@ -281,13 +299,16 @@ impl Evidence {
     fn needed_redrawn(&self, reading: &Reading<'_>) -> Option<u32> {
         let form = reading.form;
         let speaks = reading.is_drawn()
-            || reading.says_done
-            || reading.value.item.is_some()
+            || reading.says_done()
+            || matches!(reading.value.role, Role::Count(_) | Role::Item)
             || reading.value.stand == Stand::Alone;
         if reading.on_screen && !speaks {
             return None;
         }
-        if reading.is_drawn() || form.rate || reading.value.is_twice || reading.value.item.is_some()
+        if reading.is_drawn()
+            || form.rate
+            || reading.is_twice()
+            || matches!(reading.value.role, Role::Count(_) | Role::Item)
         {
             return Some(needed::DRAWN);
         }
@@ -295,7 +316,7 @@ impl Evidence {
             return Some(needed::COUNT);
         }
         let is_steady =
-            self.falls == 0 && !reading.value.is_beside && (self.first <= LOW || reading.says_done);
+            self.falls == 0 && !reading.is_beside() && (self.first <= LOW || reading.says_done());
         is_steady.then_some(if form.size {
             needed::DRAWN
         } else {
@@ -308,48 +329,50 @@ impl Evidence {
         let value = reading.value;
         let is_formal = matches!(value.stand, Brackets | Leads | Parentheses);
         if self.goes_up_by_one() && value.kind == Kind::Count {
-            return Some(if reading.is_step || value.is_twice && reading.says_done {
-                needed::SPEAKING
-            } else if value.stand == Brackets || is_formal && !value.is_beside {
-                needed::FORMAL
-            } else if value.is_beside {
-                needed::BESIDE
-            } else if self.keeps_its_words() {
-                needed::EVEN
-            } else {
-                needed::VARYING
-            });
+            return Some(
+                if value.role == Role::Step || reading.is_twice() && reading.says_done() {
+                    needed::SPEAKING
+                } else if value.stand == Brackets || is_formal && !reading.is_beside() {
+                    needed::FORMAL
+                } else if reading.is_beside() {
+                    needed::BESIDE
+                } else if self.keeps_its_words() {
+                    needed::EVEN
+                } else {
+                    needed::VARYING
+                },
+            );
         }
-        if !(self.first <= LOW || reading.says_done) || self.last < REACH || value.is_beside {
+        if !(self.first <= LOW || reading.says_done()) || self.last < REACH || reading.is_beside() {
             return None;
         }
         let is_measured = value.kind == Kind::Bytes && reading.form.rate;
         let is_from_start = self.is_even && self.first_done <= self.step;
-        if is_measured && (value.is_twice || self.keeps_its_words())
-            || value.is_twice && reading.says_done
+        if is_measured && (reading.is_twice() || self.keeps_its_words())
+            || reading.is_twice() && reading.says_done()
         {
             return Some(needed::FORMAL);
         }
-        let rises = if is_from_start && reading.says_done {
+        let rises = if is_from_start && reading.says_done() {
             needed::FORMAL
         } else if is_from_start {
             needed::EVEN
         } else {
             needed::UNEVEN
         };
-        let speaks = is_from_start || value.is_twice || reading.says_done;
+        let speaks = is_from_start || reading.is_twice() || reading.says_done();
         (speaks && self.keeps_its_words()).then_some(rises)
     }
 
     /// Whether each line counts one more, from the first on.
     fn goes_up_by_one(&self) -> bool {
-        self.is_even && self.step == 1.0 && self.first_done <= 1.0
+        self.is_even && (self.step - 1.0).abs() < f64::EPSILON && self.first_done <= 1.0
     }
 
     fn needed_percentage(&self, reading: &Reading<'_>) -> Option<u32> {
         let value = reading.value;
         let is_from_start = self.is_even && self.first <= self.step + EVEN;
-        if value.is_beside || !(self.first <= LOW || is_from_start || reading.says_done) {
+        if reading.is_beside() || !(self.first <= LOW || is_from_start || reading.says_done()) {
             return None;
         }
         if value.stand == Stand::Brackets {
@@ -373,14 +396,14 @@ impl Evidence {
         if reading.form.rate && value.stand != Stand::Column {
             return Some(needed::EVEN);
         }
-        if reading.says_done {
+        if reading.says_done() {
             return Some(if is_from_start {
                 needed::EVEN
             } else {
                 needed::UNEVEN
             });
         }
-        if self.last < FAR || value.stand == Stand::Column || reading.speaks_of_measures {
+        if self.last < FAR || value.stand == Stand::Column || reading.speech == Speech::Measure {
             return None;
         }
         Some(if is_from_start {

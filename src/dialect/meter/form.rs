@@ -5,17 +5,25 @@ use std::sync::LazyLock;
 use memchr::{memchr_iter, memmem};
 
 /// So many equal characters in brackets, or a run of so many outside them, are a bar.
-const BAR: usize = 4;
+const LENGTH: usize = 4;
 /// A time this many bytes from the word that says that it is left belongs to it.
 const BESIDE: usize = 14;
+
+/// A drawn bar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Bar {
+    #[default]
+    Nothing,
+    /// A run of equal characters without an end: it may be one of a histogram.
+    Run,
+    /// It stands between brackets, or is drawn with blocks.
+    Framed,
+}
 
 /// What stands beside the number in a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Form {
-    /// A drawn bar.
-    pub(super) bar: bool,
-    /// The bar stands between brackets, or is drawn with blocks: it has an end. One without an end is a histogram's.
-    pub(super) is_framed: bool,
+    pub(super) bar: Bar,
     /// So much in a second.
     pub(super) rate: bool,
     /// How many bytes.
@@ -28,8 +36,11 @@ impl Form {
     pub(super) fn of(text: &[u8]) -> Self {
         let is_framed = is_drawn_with_blocks(text) || has_frame(text) || has_groups(text);
         Self {
-            bar: is_framed || has_run(text),
-            is_framed,
+            bar: match is_framed {
+                true => Bar::Framed,
+                false if has_run(text) => Bar::Run,
+                false => Bar::Nothing,
+            },
             rate: has_rate(text),
             size: has_size(text),
             time_left: has_time_left(text),
@@ -40,7 +51,10 @@ impl Form {
 /// Box drawing, blocks and shapes (U+2500 to U+25FF), or Braille (U+2800 to U+28FF) more than once: one is a spinner.
 fn is_drawn_with_blocks(text: &[u8]) -> bool {
     let block = |at: &usize| matches!(text.get(at + 1), Some(0x94..=0x97 | 0xa0..=0xa3));
-    memchr_iter(0xe2, text).filter(block).nth(BAR - 1).is_some()
+    memchr_iter(0xe2, text)
+        .filter(block)
+        .nth(LENGTH - 1)
+        .is_some()
 }
 
 /// `######`, `=====>`
@@ -51,9 +65,9 @@ fn has_run(text: &[u8]) -> bool {
         length = if *byte == last { length + 1 } else { 1 };
         last = *byte;
         match byte {
-            b'=' | b'#' => length >= BAR,
+            b'=' | b'#' => length >= LENGTH,
             // Dots lead to a result as well: `Compiling...... 5%`.
-            b'.' => length >= 2 * BAR,
+            b'.' => length >= 2 * LENGTH,
             _ => false,
         }
     })
@@ -64,7 +78,7 @@ fn has_frame(text: &[u8]) -> bool {
     let mut open = None;
     text.iter().enumerate().any(|(at, byte)| {
         let is_end = matches!(byte, b']' | b')' | b'>' | b'|')
-            && open.is_some_and(|open: usize| at - open > BAR);
+            && open.is_some_and(|open: usize| at - open > LENGTH);
         match byte {
             b'[' | b'(' | b'<' | b'|' if !is_end => open = Some(at),
             b'=' | b'#' | b'>' | b'-' | b'.' | b' ' | b'*' | b'o' | b'_' | b'+' | b'~' | b'\\'
@@ -78,7 +92,8 @@ fn has_frame(text: &[u8]) -> bool {
 
 /// `.......... .......... ..........`, of wget.
 fn has_groups(text: &[u8]) -> bool {
-    let is_group = |group: &&[u8]| group.len() >= 2 * BAR && group.iter().all(|byte| *byte == b'.');
+    let is_group =
+        |group: &&[u8]| group.len() >= 2 * LENGTH && group.iter().all(|byte| *byte == b'.');
     memchr::memmem::find(text, b".... ....").is_some()
         && text
             .split(|byte| *byte == b' ')
@@ -132,9 +147,8 @@ fn has_rate(text: &[u8]) -> bool {
     })
 }
 
-static LEFT: LazyLock<[memmem::Finder<'_>; 5]> = LazyLock::new(|| {
-    [b"emain" as &[u8], b"left", b"ETA", b"eta", b"to go"].map(|word| memmem::Finder::new(word))
-});
+static LEFT: LazyLock<[memmem::Finder<'_>; 5]> =
+    LazyLock::new(|| ["emain", "left", "ETA", "eta", "to go"].map(memmem::Finder::new));
 
 /// `ETA 0:00:04`, `00:10 remaining`, `3m left`, `[00:02<00:01, 49.18it/s]`
 fn has_time_left(text: &[u8]) -> bool {

@@ -258,12 +258,36 @@ pub(super) fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
             .any(|word| is_among(word, MEASURES))
 }
 
-/// Whether any word of the line is one of a measure; or the number is a share, `5% of all requests`, or a change, `by 5%`.
-pub(super) fn speaks_of_measures(text: &[u8], start: usize, end: usize) -> bool {
-    let share = text[end..].trim_ascii_start().strip_prefix(b"of ");
-    let is_share = share.is_some_and(|of| of.first().is_some_and(u8::is_ascii_alphabetic));
-    let is_change = before(text, start).next() == Some(b"by");
-    is_share || is_change || words_in(text).any(|word| is_among(word, MEASURES))
+/// What the words of a record say of one of its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speech {
+    /// That it is how much is done.
+    Done,
+    /// That the record is about a measure, though not beside the number.
+    Measure,
+    /// Nothing.
+    Neither,
+}
+
+impl Speech {
+    /// Of the number at this place.
+    pub(super) fn of(text: &[u8], start: usize, end: usize) -> Self {
+        // The word may stand behind a comma: `12 %, 3 done`.
+        let mut near = before(text, start)
+            .take(NEAR)
+            .chain(words_in(&text[end..]).take(NEAR));
+        if near.any(|word| is_among(word, DONE)) {
+            return Self::Done;
+        }
+        // A share, `5% of all requests`; a change, `by 5%`.
+        let share = text[end..].trim_ascii_start().strip_prefix(b"of ");
+        let is_share = share.is_some_and(|of| of.first().is_some_and(u8::is_ascii_alphabetic));
+        let is_change = before(text, start).next() == Some(b"by");
+        if is_share || is_change || words_in(text).any(|word| is_among(word, MEASURES)) {
+            return Self::Measure;
+        }
+        Self::Neither
+    }
 }
 
 /// Whether the amount at this place counts things that exist at the same time.
@@ -296,14 +320,6 @@ pub(super) fn is_of_all(text: &[u8], start: usize) -> bool {
 /// Whether a word behind the number says that it is done.
 pub(super) fn follows_done(text: &[u8], end: usize) -> bool {
     after(text, end).take(NEAR).any(|word| is_among(word, DONE))
-}
-
-/// Whether the number at this place is said to be how much is done. The word may stand behind a comma: `12 %, 3 done`.
-pub(super) fn says_done(text: &[u8], start: usize, end: usize) -> bool {
-    let mut words = before(text, start)
-        .take(NEAR)
-        .chain(words_in(&text[end..]).take(NEAR));
-    words.any(|word| is_among(word, DONE))
 }
 
 /// The words after a place, the nearest first, up to where the text speaks of something else.

@@ -1,0 +1,223 @@
+//! One number that goes on from record to record: what it is known by, and what is reported of it.
+//!
+//! Does not know the other tracks, nor what is the whole.
+
+use std::borrow::Cow;
+
+use super::super::SHOWN;
+use super::super::record::Record;
+use super::candidates::{Kind, Rest, Role, Stand, Value};
+use super::evidence::{Evidence, FULL, Reading};
+use super::words::Speech;
+use super::{label, words};
+use crate::protocol::Progress;
+
+/// The text of a record around one of its values.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// From the value before.
+    pub(super) before: &'a [u8],
+    /// To the value behind.
+    pub(super) after: &'a [u8],
+    pub(super) speech: Speech,
+}
+
+/// How a track stands to the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is the whole, or nothing yet.
+    Own,
+    Part,
+    /// A part whose like are beside it: their sum is the whole.
+    Sibling,
+}
+
+/// One number that goes on from record to record.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) number: u64,
+    /// The id of its part.
+    pub(super) id: String,
+    pub(super) redrawn: bool,
+    /// The words before the number, of a redrawn one; else the form of the line.
+    pub(super) name: String,
+    /// What the names of its siblings have in common.
+    pub(super) family: String,
+    /// The row of the screen.
+    pub(super) row: i64,
+    pub(super) evidence: Evidence,
+    /// Index of the value at which the current rise began, and of the last one that moved.
+    pub(super) began: u64,
+    pub(super) moved: u64,
+    pub(super) value: Value,
+    /// Whether it is drawn with a bar or a time left.
+    pub(super) is_drawn: bool,
+    pub(super) label: String,
+    pub(super) standing: Standing,
+    /// The id that it had as a part for an item that is over.
+    pub(super) over: Option<String>,
+}
+
+impl Around<'_> {
+    /// What the number is known by: on a redrawn line the words before it. On a plain line, a form that says enough needs
+    /// no words.
+    pub(super) fn name(&self, record: Record<'_>, value: &Value) -> String {
+        if record.redrawn {
+            return label::name(self.before);
+        }
+        let near = |word: Option<&[u8]>| {
+            word.map(String::from_utf8_lossy)
+                .unwrap_or_default()
+                .into_owned()
+        };
+        let before = || near(words::before(self.before, self.before.len()).next());
+        let after = || near(words::after(self.after, 0).next());
+        let is_twice = value.rest == Rest::Agrees;
+        match (value.kind, value.stand) {
+            (Kind::Count | Kind::Percentage, Stand::Brackets) => "[".to_owned(),
+            (Kind::Count, Stand::Parentheses) if !is_twice => "(".to_owned(),
+            (Kind::Count, Stand::Leads | Stand::Alone) => String::new(),
+            (Kind::Count, _) if after().is_empty() && !is_twice => "$".to_owned(),
+            (Kind::Count, _) => before(),
+            _ if self.speech == Speech::Done => before(),
+            _ => format!("{} {}", before(), after()),
+        }
+    }
+
+    /// What the number of a plain line is about, by the words beside it.
+    pub(super) fn subject(&self) -> String {
+        label::subject(self.before, self.after, self.speech == Speech::Done)
+    }
+
+    /// The label of a bar. Behind a count of items stands the item.
+    pub(super) fn label(&self, value: &Value) -> String {
+        match value.role {
+            // The name of the file stands on another line.
+            _ if value.rest == Rest::Certain => String::new(),
+            Role::Count(_) => {
+                let label = label::label(self.before, b"");
+                if label.is_empty() {
+                    label::label(self.after, b"")
+                } else {
+                    label
+                }
+            }
+            _ => label::label(self.before, self.after),
+        }
+    }
+}
+
+impl Track {
+    pub(super) fn new(
+        number: u64,
+        record: Record<'_>,
+        value: &Value,
+        name: String,
+        family: String,
+    ) -> Self {
+        Self {
+            number,
+            id: if value.role == Role::Item {
+                "item".to_owned()
+            } else {
+                id(value.kind, &name)
+            },
+            redrawn: record.redrawn,
+            name,
+            family,
+            row: record.row,
+            evidence: Evidence::new(record.redrawn),
+            began: number,
+            moved: 0,
+            value: *value,
+            is_drawn: false,
+            label: String::new(),
+            standing: Standing::Own,
+            over: None,
+        }
+    }
+
+    /// Takes over what the record with this index says; `begins` if it is the first of a rise.
+    pub(super) fn move_on(&mut self, index: u64, begins: bool, row: i64, reading: &Reading<'_>) {
+        if begins {
+            self.began = index;
+        }
+        self.moved = index;
+        self.row = row;
+        self.value = *reading.value;
+        self.is_drawn = reading.is_drawn();
+    }
+
+    /// Another item has the place of this one.
+    pub(super) fn rename(&mut self, name: String) {
+        if self.is_part() && self.evidence.is_full() && self.value.role != Role::Item {
+            let id = id(self.value.kind, &name);
+            self.over = Some(std::mem::replace(&mut self.id, id));
+        }
+        self.name = name;
+    }
+
+    pub(super) fn is_part(&self) -> bool {
+        self.standing != Standing::Own
+    }
+
+    /// Whether the count of the items is the whole of which this one is a part.
+    pub(super) fn is_item_of(&self, other: &Self) -> bool {
+        self.value.role == Role::Item && matches!(other.value.role, Role::Count(_))
+    }
+
+    /// Whether the two are bars of the same kind beside each other, with names that differ in digits or files.
+    pub(super) fn is_sibling_of(&self, other: &Self) -> bool {
+        let is_item = |track: &Self| track.value.role == Role::Item;
+        self.redrawn == other.redrawn
+            && self.name != other.name
+            && self.family == other.family
+            && self.value.kind == other.value.kind
+            && self.is_drawn == other.is_drawn
+            && (self.redrawn || self.is_drawn)
+            && !is_item(self)
+            && !is_item(other)
+    }
+
+    pub(super) fn report(&self) -> Progress<'static> {
+        let mut value = self.value;
+        let is_under_way = match value.role {
+            Role::Step => true,
+            Role::Count(item) => item < FULL,
+            Role::Own | Role::Item => false,
+        };
+        if let (Some((done, total)), true) = (value.amount, is_under_way) {
+            let done = (done - 1.0).max(0.0);
+            value.amount = Some((done, total));
+            value.percentage = done / total * 100.0;
+        }
+        progress(&value)
+    }
+}
+
+fn id(kind: Kind, name: &str) -> String {
+    let sign = match kind {
+        Kind::Percentage => '%',
+        Kind::Count => '/',
+        Kind::Bytes => 'B',
+    };
+    format!("{sign} {name}")
+}
+
+/// The report of a value, never quite full.
+pub(super) fn progress(value: &Value) -> Progress<'static> {
+    let mut report = Progress::default();
+    match value.amount {
+        Some((done, total)) => {
+            report.total = Some(total);
+            report.unit = (value.kind == Kind::Bytes).then_some(Cow::Borrowed("bytes"));
+            if value.percentage <= SHOWN {
+                report.progress = Some(done);
+            } else {
+                report.percentage = Some(SHOWN);
+            }
+        }
+        None => report.percentage = Some(value.percentage.min(SHOWN)),
+    }
+    report
+}
