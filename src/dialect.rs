@@ -319,7 +319,8 @@ fn stream(selection: &Selection, ffmpeg: &Ffmpeg) -> Option<Stream> {
 }
 
 /// Whether a program draws its progress in this format for people, as often as it likes.
-fn is_drawn(source: &str) -> bool {
+#[must_use]
+pub(crate) fn is_drawn(source: &str) -> bool {
     [meter::FORMAT.name, curl::FORMAT.name, osc::FORMAT.name].contains(&source)
 }
 

@@ -173,7 +173,9 @@ impl Meter {
             }
             return;
         }
-        let ends = record.redrawn && record.stays && track.evidence.is_full();
+        let is_left = record.redrawn && record.stays && track.evidence.is_full();
+        // The next item comes in its place.
+        let ends = is_left && value.role != Role::Item;
         if !record.again {
             let before = self.tracks.whole;
             self.tracks.assign(index, previous, record);

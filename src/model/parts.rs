@@ -66,7 +66,12 @@ impl Part {
     ) {
         let was_over = self.is_over(elapsed);
         let before = figures(&self.known);
+        let share = self.known.fraction();
         self.known.merge(report);
+        if source.is_some() && report.id.is_some() && begins_again(share, self.known.fraction()) {
+            self.began = elapsed;
+            self.estimate = Estimate::new();
+        }
         self.source = source;
         self.updated = elapsed;
         self.ended = false;
@@ -202,6 +207,11 @@ impl Part {
         self.known.progress?;
         self.estimate.rate(self.elapsed(elapsed))
     }
+}
+
+/// Whether a part of another program has come to its next item: the next batch of an epoch, the next of many files.
+fn begins_again(before: Option<f64>, after: Option<f64>) -> bool {
+    before.is_some_and(|before| before >= 0.5) && after.is_some_and(|after| after <= 0.1)
 }
 
 fn figures(known: &Progress<'_>) -> [Option<f64>; 3] {
@@ -469,6 +479,25 @@ mod tests {
 
     fn line(depth: usize, id: &str) -> (usize, String) {
         (depth, id.to_owned())
+    }
+
+    #[test]
+    fn a_part_of_another_program_that_begins_again_has_a_time_of_its_own() {
+        let mut parts = Parts::default();
+        for (second, done) in [(0, 0.0), (10, 9.0), (11, 0.0), (13, 4.0)] {
+            let report = Progress {
+                id: Some("batch".into()),
+                progress: Some(done),
+                total: Some(10.0),
+                ..Progress::default()
+            };
+            parts.apply(&report, Some("meter"), Duration::from_secs(second));
+        }
+        let (_, part) = parts.tree(1, Duration::from_secs(13))[0];
+        assert_eq!(
+            part.elapsed(Duration::from_secs(13)),
+            Duration::from_secs(2)
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dialect::is_drawn;
 use crate::event::{Cause, Ending, FinalState, Reason, Step, Summary, What, signal_name};
 use crate::model::batch::BadLine;
 use crate::model::parts::{Part, Parts};
@@ -183,7 +184,11 @@ pub(super) fn label(part: &Part) -> String {
 
 /// How many parts are over, of how many; empty where there are none. Parts that other programs report mostly have no
 /// end of their own: they are over when they are full and at rest, or when the command succeeds.
+/// Where a program draws for people, the bars on its screen are no number of things to be done.
 pub(super) fn tally(parts: &Parts, succeeded: bool, elapsed: Duration) -> String {
+    if parts.task.source.is_some_and(is_drawn) {
+        return String::new();
+    }
     let count = |parts: usize| u64::try_from(parts).unwrap_or(0);
     let ended = parts.ended.well + parts.ended.badly;
     let (live, more) = parts.live();

@@ -75,11 +75,26 @@ pub(super) fn subject(before: &[u8], after: &[u8], says_done: bool) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// `...F..s.`: one mark for each test.
+fn is_marks(word: &str) -> bool {
+    word.contains('.') && word.bytes().all(|byte| b".FEISWRsxXp".contains(&byte))
+}
+
+/// The letters next to the number of a plain line.
+pub(super) fn nearest(before: &[u8]) -> String {
+    let text = String::from_utf8_lossy(before);
+    let words = text.split_whitespace().filter(|word| !is_marks(word));
+    let mut runs = words
+        .rev()
+        .flat_map(|word| word.rsplit(|it: char| !it.is_alphabetic()));
+    runs.find(|run| !run.is_empty())
+        .unwrap_or_default()
+        .to_owned()
+}
+
 /// A word without what encloses it; none for a figure, unless it names something: `2:`
 fn core_of(word: &str) -> Option<&str> {
-    // `...F..s.`: one mark for each test.
-    let is_marks = word.contains('.') && word.bytes().all(|byte| b".FEISWRsxXp".contains(&byte));
-    if is_marks {
+    if is_marks(word) {
         return None;
     }
     let core = word.trim_matches(|character: char| !character.is_alphanumeric());
@@ -115,7 +130,7 @@ pub(super) fn label(before: &[u8], after: &[u8]) -> String {
     let text = text.trim_end_matches([' ', ']', ')', '}', ':', ',', '-']);
     let speaks =
         text.starts_with(|first: char| first.is_alphabetic() || first == '/') && has_word(text);
-    if !speaks || text.starts_with("ETA") || text.starts_with("eta ") {
+    if !speaks || text.split_whitespace().next().is_some_and(is_heading) {
         return String::new();
     }
     clipped(&joined(text.split_whitespace()))

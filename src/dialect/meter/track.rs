@@ -65,13 +65,11 @@ impl Around<'_> {
         if record.redrawn {
             return label::name(self.before);
         }
-        let near = |word: Option<&[u8]>| {
-            word.map(String::from_utf8_lossy)
-                .unwrap_or_default()
-                .into_owned()
+        let before = || label::nearest(self.before);
+        let after = || {
+            let word = words::after(self.after, 0).next().unwrap_or_default();
+            String::from_utf8_lossy(word).into_owned()
         };
-        let before = || near(words::before(self.before, self.before.len()).next());
-        let after = || near(words::after(self.after, 0).next());
         let is_twice = value.rest == Rest::Agrees;
         match (value.kind, value.stand) {
             (Kind::Count | Kind::Percentage, Stand::Brackets) => "[".to_owned(),

@@ -124,6 +124,9 @@ impl Tracks {
                 None => self.begin(index, record),
             },
             Whole::Siblings => self.beside_siblings(index, previous),
+            // The whole is over, and its part with it.
+            Whole::Nothing if self.list[index].is_part() && self.list[index].evidence.is_full() => {
+            }
             Whole::Nothing => self.begin(index, record),
         }
     }
