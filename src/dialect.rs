@@ -324,6 +324,12 @@ pub(crate) fn is_drawn(source: &str) -> bool {
     [meter::FORMAT.name, curl::FORMAT.name, osc::FORMAT.name].contains(&source)
 }
 
+/// Whether a record that a program redraws has a bar in it.
+#[must_use]
+pub(crate) fn draws_a_bar(text: &[u8]) -> bool {
+    meter::draws_a_bar(text)
+}
+
 /// Whether the lines that a program redraws in this format say something in words. curl's columns of figures do not.
 #[must_use]
 pub(crate) fn redraws_words(source: &str) -> bool {

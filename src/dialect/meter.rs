@@ -267,6 +267,11 @@ impl Meter {
     }
 }
 
+/// Whether a bar is drawn in the text.
+pub(super) fn draws_a_bar(text: &[u8]) -> bool {
+    Form::of(text).bar != Bar::Nothing
+}
+
 fn joined(label: &str, postfix: &str) -> String {
     if label.is_empty() || postfix.is_empty() {
         return format!("{label}{postfix}");

@@ -100,6 +100,15 @@ impl Around<'_> {
                     label
                 }
             }
+            // Behind a number in brackets stands what it has come to: `[gw0] [ 36%] PASSED test_a`.
+            _ if value.stand == Stand::Brackets => {
+                let label = label::label(b"", self.after);
+                if label.is_empty() {
+                    label::label(self.before, b"")
+                } else {
+                    label
+                }
+            }
             _ => label::label(self.before, self.after),
         }
     }

@@ -101,8 +101,8 @@ impl Tracks {
         last.map(|(index, _)| index)
     }
 
-    /// Whether a record without a number stands in the place of the meter of the task, and says that it is over:
-    /// `Reading package lists... Done`.
+    /// Whether a record without a number has taken the place of the meter of the task, which is over then: it was full,
+    /// or the record says so, `Reading package lists... Done`.
     pub(super) fn is_replaced_by(&self, record: Record<'_>) -> bool {
         let Whole::Track(whole) = self.whole else {
             return false;
@@ -110,7 +110,8 @@ impl Tracks {
         let is_it =
             |track: &&Track| track.number == whole && track.redrawn && track.row == record.row;
         self.list.iter().find(is_it).is_some_and(|track| {
-            !track.label.is_empty() && label::label(record.text, b"").starts_with(&track.label)
+            let says_so = || label::label(record.text, b"").starts_with(&track.label);
+            track.evidence.is_full() || !track.label.is_empty() && says_so()
         })
     }
 
