@@ -136,21 +136,29 @@ fn a_restore_of_restic_counts_what_is_restored() {
 
 #[test]
 fn several_objects_on_a_line_are_all_read() {
-    let line = r#"{"message_type":"status","percent_done":0.5}{"message_type":"status","percent_done":0.75} {"#;
+    let object = |fraction| {
+        format!(r#"{{"message_type":"status","percent_done":{fraction},"total_bytes":8}}"#)
+    };
+    let line = object("0.5") + &object("0.75") + " {";
     assert_eq!(
-        said(line),
-        [r#"restic {"percentage":50}"#, r#"restic {"percentage":75}"#]
+        said(&line),
+        [50, 75].map(|percent| format!(
+            r#"restic {{"total":8,"percentage":{percent},"unit":"bytes"}}"#
+        ))
     );
 }
 
 #[test]
 fn only_restic_s_own_fraction_is_read_as_one() {
     assert_eq!(
-        said(r#"{"message_type":"status","percent_done":0.64}"#),
-        [r#"restic {"percentage":64}"#]
+        said(r#"{"message_type":"status","percent_done":0.64,"total_bytes":8}"#),
+        [r#"restic {"total":8,"percentage":64,"unit":"bytes"}"#]
     );
     assert!(said(r#"{"percent_done":0.64}"#).is_empty());
-    assert!(said(r#"{"message_type":"status","percent_done":64}"#).is_empty());
+    assert_eq!(
+        said(r#"{"message_type":"status","percent_done":64,"total_bytes":8}"#),
+        [r#"restic {"total":8,"unit":"bytes"}"#]
+    );
 }
 
 #[test]
@@ -607,7 +615,7 @@ fn said_nothing_of(line: &str) -> bool {
 #[test]
 fn only_what_is_selected_is_read() {
     let lines = [
-        r#"{"message_type":"status","percent_done":0.5}"#,
+        r#"{"message_type":"status","percent_done":0.5,"total_bytes":8}"#,
         r#"{"type":"progress_percent","msgid":"a","operation":1,"current":1,"total":2}"#,
     ];
     let mut json = Json::new(|format| format == "borg");
@@ -626,6 +634,7 @@ fn objects_of_no_program_in_the_table_are_left_to_others() {
         r#"{"reason":"Scheduled","message":"50%"}"#,
         r#"{"event":"progress","task":1,"info":{"progress":3}}"#,
         r#"{"message_type":"status""#,
+        r#"{"message_type":"status","percent_done":0.1}"#,
         r#"["message_type"]"#,
         r#"{"statuses":[{"id":"a","status":"read"}],"vertex":1}"#,
         "{}",

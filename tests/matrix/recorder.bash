@@ -17,10 +17,10 @@ reports)
     echo '2/2 behind the gate' 2>/dev/null >&3
     ;;
 prints)
-    echo '{"message_type":"status","percent_done":0.5}'
+    echo '{"message_type":"status","percent_done":0.5,"total_bytes":8}'
     record
     echo 'report' >&5
-    echo '{"message_type":"status","percent_done":0.9}'
+    echo '{"message_type":"status","percent_done":0.9,"total_bytes":8}'
     read -r _ <&4
     ;;
 leaves)

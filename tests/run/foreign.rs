@@ -6,7 +6,8 @@ use rustix::process::kill_process;
 use crate::support::{Gate, Running, Signal, progrun};
 
 /// Prints a report, and waits at the gate `$1`.
-const PRINTS: &str = r#"echo '{"message_type":"status","percent_done":0.5}'; read -r _ <"$1""#;
+const PRINTS: &str =
+    r#"echo '{"message_type":"status","percent_done":0.5,"total_bytes":8}'; read -r _ <"$1""#;
 
 /// As [`PRINTS`], but on the channel, as dpkg does it.
 const DPKG: &str = r#"echo 'processing: install: it' >&3; read -r _ <"$1""#;
@@ -111,7 +112,7 @@ fn the_descriptor_of_zig_is_never_closed_either() {
     let gate = Gate::new();
     let script = r#"
         trap 'echo PIPE' PIPE; trap 'interrupted=yes; echo INT' INT
-        echo '{"message_type":"status","percent_done":0.5}'
+        echo '{"message_type":"status","percent_done":0.5,"total_bytes":8}'
         while [ -z "$interrupted" ]; do :; done
         head -c 1000000 /dev/zero >&$ZIG_PROGRESS || echo failed
         exit 5"#;
@@ -128,7 +129,7 @@ fn what_it_prints_after_the_signal_is_all_there() {
     let gate = Gate::new();
     let script = r#"
         trap 'seq 1 20000; exit 5' INT
-        while :; do echo '{"message_type":"status","percent_done":0.5}'; done"#;
+        while :; do echo '{"message_type":"status","percent_done":0.5,"total_bytes":8}'; done"#;
     let run = reporting(script, &gate);
     run.signal(Signal::INT);
     let ended = run.finish();
@@ -144,9 +145,9 @@ fn what_it_prints_after_the_signal_is_all_there() {
 fn one_that_also_reports_on_the_channel_is_asked_there() {
     let mut gate = Gate::new();
     let script = r#"
-        echo '{"message_type":"status","percent_done":0.5}'; echo 1/2 >&3
+        echo '{"message_type":"status","percent_done":0.5,"total_bytes":8}'; echo 1/2 >&3
         read -r _ <"$1"
-        echo '{"message_type":"status","percent_done":0.9}'; echo 2/2 >&3; exec sleep 1000"#;
+        echo '{"message_type":"status","percent_done":0.9,"total_bytes":8}'; echo 2/2 >&3; exec sleep 1000"#;
     let command = ["--json", "--", "sh", "-c", script, "sh", gate.path()];
     let mut run = progrun(&[&PATIENT[..], &command].concat()).start();
     while run.event("progress")["source"] != serde_json::Value::Null {}
@@ -161,8 +162,7 @@ fn one_that_also_reports_on_the_channel_is_asked_there() {
 
 #[test]
 fn the_outer_run_that_is_cancelled_reaches_a_command_of_the_inner_one_that_prints() {
-    let script =
-        r#"while :; do echo '{"message_type":"status","percent_done":0.5}'; sleep 0.01; done"#;
+    let script = r#"while :; do echo '{"message_type":"status","percent_done":0.5,"total_bytes":8}'; sleep 0.01; done"#;
     let program = env!("CARGO_BIN_EXE_progrun");
     let inner = [
         program,

@@ -178,7 +178,10 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
         both.extend(&percentages);
     }
     if both.is_empty() {
-        both.extend(amounts.first());
+        let of_all = amounts
+            .iter()
+            .find(|amount| words::is_of_all(text, amount.start, 1));
+        both.extend(of_all.or(amounts.first()));
     }
     for value in &mut both {
         let mut signs = memchr_iter(b'%', text);
@@ -237,10 +240,17 @@ fn is_sum(text: &[u8], amount: &Value, percentage: f64) -> bool {
 fn index(text: &[u8], amounts: &[Value], own: &Value) -> Option<Value> {
     let counts = amounts.iter().filter(|amount| {
         let (done, _) = amount.amount.unwrap_or_default();
-        let is_index = matches!(
-            amount.stand,
-            Stand::Brackets | Stand::Parentheses | Stand::Leads
-        ) || own.rest != Rest::Agrees && text[amount.end..].starts_with(b":");
+        let is_formal = matches!(amount.stand, Stand::Brackets | Stand::Parentheses);
+        let leads = amount.stand == Stand::Leads || {
+            let after = &text[amount.end..];
+            [":", "...", "…"]
+                .iter()
+                .any(|sign| after.starts_with(sign.as_bytes()))
+        };
+        // Files and bytes of all are no item: `[3/40 files][1.2 MiB/4 GiB] 53%`.
+        let counts_things =
+            matches!(text[amount.end..], [b' ', first, ..] if first.is_ascii_alphabetic());
+        let is_index = is_formal || leads && !(own.rest == Rest::Agrees && counts_things);
         amount.kind == Kind::Count && done >= 1.0 && is_index && amount.end <= own.start
     });
     let disagrees = |amount: &&Value| {
@@ -258,7 +268,7 @@ fn whole(text: &[u8], percentages: &[Value]) -> Option<Value> {
     if percentages.len() > 1 {
         let of_all = percentages
             .iter()
-            .find(|value| words::is_of_all(text, value.start));
+            .find(|value| words::is_of_all(text, value.start, 2));
         let in_brackets =
             first.stand == Stand::Brackets && text.trim_ascii_start().starts_with(b"[");
         if of_all.is_some() || in_brackets {
@@ -544,8 +554,8 @@ fn stands_free(text: &[u8], start: usize) -> bool {
     let before = &text[..start];
     let free = match before.last() {
         None => true,
-        // The number stands in the middle of a bar.
-        Some(b'=') => before.ends_with(b"=="),
+        // The number stands in the middle of a bar, or in a log of keys and values.
+        Some(b'=') => before.ends_with(b"==") || words::is_of_all(text, start, 1),
         Some(b'/' | b'.' | b',' | b'-' | b'+' | b'#' | b'_' | b'%') => false,
         Some(b':') => !before[..start - 1].last().is_some_and(u8::is_ascii_digit),
         Some(byte) if byte.is_ascii() => !byte.is_ascii_alphanumeric(),

@@ -224,7 +224,8 @@ impl Evidence {
             let falls_to_none = percentage < self.last - DIP && percentage <= RESTART;
             return falls_to_none && (self.is_full() || self.last >= 90.0 || reading.is_drawn());
         }
-        let other_total = self.total != reading.total();
+        let grows = reading.says_done() && reading.total() > self.total && done > self.done;
+        let other_total = self.total != reading.total() && !grows;
         if self.is_believed() {
             // A phase: from its first item, from a full meter, or under other words.
             let is_phase = done < self.done

@@ -238,7 +238,7 @@ const DONE: &[&str] = &[
 ];
 
 /// Words before a number that is about all there is to do.
-const ALL: &[&str] = &["overall", "total"];
+const ALL: &[&str] = &["overall", "progress", "total"];
 
 /// How many words on either side are looked at.
 const NEAR: usize = 2;
@@ -312,9 +312,13 @@ pub(super) fn is_step(text: &[u8], start: usize, end: usize) -> bool {
     begins && !after(text, end).take(1).any(|word| is_among(word, DONE))
 }
 
-/// Whether the percentage at this place is said to be that of everything.
-pub(super) fn is_of_all(text: &[u8], start: usize) -> bool {
-    before(text, start).take(1).any(|word| is_among(word, ALL))
+/// Whether one of the `nearest` words before the number says that it is about everything. Of two percentages, each may be
+/// a progress.
+pub(super) fn is_of_all(text: &[u8], start: usize, nearest: usize) -> bool {
+    let mut words = before(text, start).take(nearest);
+    words.any(|word| {
+        is_among(word, ALL) && (nearest == 1 || !word.eq_ignore_ascii_case(b"progress"))
+    })
 }
 
 /// Whether a word behind the number says that it is done.
