@@ -176,6 +176,11 @@ impl Dialects {
         }
     }
 
+    /// A bar that is drawn for people is given at most twenty times a second where only its value changes.
+    pub fn pace(&mut self) {
+        self.belief.pace();
+    }
+
     /// The child has reported on its own channel: nothing else is believed any more.
     pub fn overrule(&mut self) {
         self.belief.overrule();

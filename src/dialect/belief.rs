@@ -16,7 +16,7 @@ const QUIET: Duration = Duration::from_secs(3);
 pub(super) struct Belief {
     selection: Selection,
     fold: Fold,
-    /// None if only the newest report of each part is kept anyway.
+    /// None if every report is given as it comes.
     pace: Option<Pace>,
     source: Option<&'static str>,
     /// The place of the source among the formats.
@@ -34,12 +34,17 @@ impl Belief {
         Self {
             selection,
             fold: Fold::new(keeps_every_report),
-            pace: keeps_every_report.then(Pace::default),
+            pace: None,
             source: None,
             rank: usize::MAX,
             heard: None,
             overruled: false,
         }
+    }
+
+    /// From now on a bar of which only the value changes is given at a pace.
+    pub(super) fn pace(&mut self) {
+        self.pace = Some(Pace::default());
     }
 
     /// The child has reported on its own channel.

@@ -83,7 +83,8 @@ impl Meter {
         }
         self.binary = is_binary(record.text);
         let form = Form::of(record.text);
-        if self.binary || is_table(record, form) || is_data(record.text) {
+        let is_listing = || is_table(record, form) || is_source(record) || is_data(record.text);
+        if self.binary || is_listing() {
             return;
         }
         let text = with_plain_blanks(record.text);
@@ -308,6 +309,14 @@ fn is_table(record: Record<'_>, form: Form) -> bool {
     is_row || is_full || characters > LONGEST
 }
 
+/// A line of a program, a style sheet or a page: `cat` prints no progress.
+fn is_source(record: Record<'_>) -> bool {
+    let text = record.text.trim_ascii();
+    let is_call = || memmem::find(text, b"(\"").is_some() || memmem::find(text, b"('").is_some();
+    let is_markup = text.starts_with(b"<") && text.ends_with(b">");
+    !record.redrawn && (is_markup || matches!(text.last(), Some(b';' | b'{' | b'}')) || is_call())
+}
+
 /// Binary data, such as an archive: no program draws that for people.
 fn is_binary(text: &[u8]) -> bool {
     let foreign = || {
@@ -380,7 +389,6 @@ mod tests {
     #[test]
     fn a_redrawn_meter_with_a_bar_a_rate_or_a_time_left_is_believed_when_it_has_risen() {
         for form in [
-            "[==>   ] {n}%",
             "{n}% 12 MB/s",
             "{n}% ETA 0:10",
             "{n}% (0:10 left)",
@@ -390,6 +398,12 @@ mod tests {
             let seen = redrawn(&[&records[0], &records[1], &records[2]]);
             assert_eq!(seen.len(), 1, "{form}: {seen:?}");
         }
+        assert_eq!(redrawn(&["[>   ] 4%", "[>   ] 5%"]).len(), 1);
+        assert_eq!(redrawn(&["[=>  ] 40%", "[=>  ] 41%"]), [""; 0]);
+        assert_eq!(
+            redrawn(&["[=>  ] 40%", "[=>  ] 41%", "[=>  ] 42%"]).len(),
+            1
+        );
     }
 
     #[test]

@@ -52,6 +52,27 @@ fn what_progrun_passes_on_it_can_read_back() {
 }
 
 #[test]
+fn a_meter_that_moves_thousands_of_times_gives_twenty_values_a_second_and_the_last() {
+    let script = r"for ((n = 0; n < 30000; n++)); do
+        printf '\r[%3d%%] [%d.%03d KB/s]' $((n / 303)) $((n / 7)) $((n % 1000)); done";
+    let run = progrun(&["--json", "--", "bash", "-c", script]).start();
+    let ended = run.finish();
+    let times: Vec<_> = ended
+        .all("progress")
+        .iter()
+        .map(|event| event["elapsed"].as_f64().unwrap())
+        .collect();
+    assert_eq!(
+        ended.all("progress").last().unwrap()["info"]["percentage"],
+        99
+    );
+    // The last one comes with the end. An event is written a moment after its report.
+    for pair in times[..times.len() - 1].windows(20) {
+        assert!(pair[19] - pair[0] > 0.9, "{times:?}");
+    }
+}
+
+#[test]
 fn nothing_is_read_if_so_wanted_nor_what_was_not_named() {
     let script = r#"echo '{"progress":1,"total":2}'; printf '\r10%%\r20%%\r30%%\n'; echo "${ZIG_PROGRESS-unset}""#;
     for (from, zig) in [("none", "unset"), ("restic,curl", "unset"), ("zig", "39")] {

@@ -59,12 +59,16 @@ impl<'a> Intake<'a> {
         reporter: &'a ProgressReporter<Batch>,
         wake: Wake,
     ) -> Self {
+        let mut dialects = Dialects::new(launch.from.clone(), launch.every_report);
+        if launch.every_report {
+            dialects.pace();
+        }
         Self {
             reporter,
             channel: Some(channel),
             collector: Collector::new(launch.every_report),
             clients: Clients::new(launch.socket.as_ref(), launch.every_report),
-            dialects: Dialects::new(launch.from.clone(), launch.every_report),
+            dialects,
             foreign_channel: false,
             zig,
             pause_until: None,

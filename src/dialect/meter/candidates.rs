@@ -31,7 +31,7 @@ pub(super) enum Stand {
     Parentheses,
     /// No word comes before it.
     Leads,
-    /// Right after another number without a word: a column of a table.
+    /// A column of a table: right after another number without a word, or with room on both sides.
     Column,
     /// Between words.
     Inside,
@@ -184,8 +184,14 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
         both.extend(of_all.or(amounts.first()));
     }
     for value in &mut both {
-        let mut signs = memchr_iter(b'%', text);
-        if value.rest == Rest::Silent && signs.any(|at| !(value.start..value.end).contains(&at)) {
+        let mut others =
+            memchr_iter(b'%', text).filter(|at| !(value.start..value.end).contains(at));
+        // Of what has not begun and of what is over nothing more is said: Hadoop's `map 40% reduce 0%`.
+        let differs = |at| {
+            let number = number_at_end(text[..at].trim_ascii_end());
+            number.is_some_and(|(_, number)| number > 0.0 && number < 100.0)
+        };
+        if value.rest == Rest::Silent && others.any(differs) {
             value.rest = Rest::Differs;
         }
     }
@@ -388,6 +394,11 @@ fn stand(text: &[u8], start: usize, end: usize) -> Stand {
         _ if !says(before) && !says(after) => Stand::Alone,
         _ if !says(before) => Stand::Leads,
         Some(last) if last.is_ascii_digit() && before.len() < start => Stand::Column,
+        Some(_)
+            if text[..start].ends_with(b"  ") && text[end..].starts_with(b"  ") && says(after) =>
+        {
+            Stand::Column
+        }
         _ => Stand::Inside,
     }
 }
@@ -555,7 +566,7 @@ fn stands_free(text: &[u8], start: usize) -> bool {
     let free = match before.last() {
         None => true,
         // The number stands in the middle of a bar, or in a log of keys and values.
-        Some(b'=') => before.ends_with(b"==") || words::is_of_all(text, start, 1),
+        Some(b'=') => before.ends_with(b"==") || words::is_key(text, start),
         Some(b'/' | b'.' | b',' | b'-' | b'+' | b'#' | b'_' | b'%') => false,
         Some(b':') => !before[..start - 1].last().is_some_and(u8::is_ascii_digit),
         Some(byte) if byte.is_ascii() => !byte.is_ascii_alphanumeric(),

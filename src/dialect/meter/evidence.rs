@@ -25,17 +25,19 @@ pub(super) const FULL: f64 = 99.5;
 const RESTART: f64 = 10.0;
 /// A fall of fewer points is a correction of an estimate, where the form says that it is a meter.
 const DIP: f64 = 5.0;
-/// A redrawn meter rises this many times as often as it falls: rsync finds more files while it copies.
+/// A redrawn meter rises this many times as often as it falls: rsync finds more files while it copies. Without a rate, a
+/// time left or an amount it may as well be a gauge, and has to be steadier.
 const FORGIVEN: u32 = 2;
+const GAUGE: u32 = 4;
 /// Steps that differ by no more than this, in points, are even: programs round to whole percents.
 const EVEN: f64 = 1.01;
 
 /// How often a number must have risen, by what its record looks like.
 mod needed {
-    /// Redrawn with a bar, a rate, a time left, or said twice; beside so many bytes, if it begins low. A plain line with
+    /// Redrawn with a bar that begins low, a rate, a time left, or said twice; beside so many bytes, if it begins low. A plain line with
     /// a time left that is said twice.
     pub(super) const DRAWN: u32 = 1;
-    /// Redrawn, a count of a constant total and nothing else.
+    /// Redrawn, a count of a constant total and nothing else; or a bar that begins high.
     pub(super) const COUNT: u32 = 2;
     /// Redrawn, a percentage and nothing else.
     pub(super) const LONE: u32 = 3;
@@ -88,6 +90,12 @@ impl Reading<'_> {
 
     fn total(&self) -> Option<f64> {
         self.value.amount.map(|(_, total)| total)
+    }
+
+    /// Whether the record says so much that its number cannot be that of a gauge.
+    fn is_measured(&self) -> bool {
+        let is_counted = matches!(self.value.role, Role::Count(_) | Role::Item);
+        self.form.time_left || self.form.rate || self.is_twice() || is_counted
     }
 
     fn says_done(&self) -> bool {
@@ -191,7 +199,12 @@ impl Evidence {
             let needed = self.needed(reading);
             needed.is_some_and(|needed| self.rises >= needed)
         };
-        if self.redrawn && self.falls * FORGIVEN > self.rises {
+        let forgiven = if reading.is_measured() {
+            FORGIVEN
+        } else {
+            GAUGE
+        };
+        if self.redrawn && self.falls * forgiven > self.rises {
             self.belief = Belief::Open;
         } else if self.belief == Belief::Open
             && (reading.value.rest == Rest::Certain || is_enough())
@@ -306,18 +319,29 @@ impl Evidence {
         if reading.on_screen && !speaks {
             return None;
         }
-        if reading.is_drawn()
-            || form.rate
-            || reading.is_twice()
-            || matches!(reading.value.role, Role::Count(_) | Role::Item)
+        // Two percentages in one record are two gauges, unless a time is left.
+        let is_one_of_two = reading.value.kind == Kind::Percentage && reading.is_beside();
+        if is_one_of_two
+            && !form.time_left
+            && !reading.says_done()
+            && reading.value.role != Role::Item
         {
+            return None;
+        }
+        if reading.is_measured() {
             return Some(needed::DRAWN);
+        }
+        if form.bar != Bar::Nothing {
+            return Some(if self.first <= LOW {
+                needed::DRAWN
+            } else {
+                needed::COUNT
+            });
         }
         if reading.value.amount.is_some() {
             return Some(needed::COUNT);
         }
-        let is_steady =
-            self.falls == 0 && !reading.is_beside() && (self.first <= LOW || reading.says_done());
+        let is_steady = self.falls == 0 && (self.first <= LOW || reading.says_done());
         is_steady.then_some(if form.size {
             needed::DRAWN
         } else {
@@ -362,7 +386,7 @@ impl Evidence {
             needed::UNEVEN
         };
         let speaks = is_from_start || reading.is_twice() || reading.says_done();
-        (speaks && self.keeps_its_words()).then_some(rises)
+        (speaks && (self.keeps_its_words() || value.stand == Brackets)).then_some(rises)
     }
 
     /// Whether each line counts one more, from the first on.

@@ -97,6 +97,8 @@ fn core_of(word: &str) -> Option<&str> {
     if is_marks(word) {
         return None;
     }
+    // Of `finish=75.8min`, only the key stays the same.
+    let word = word.split_once('=').map_or(word, |(key, _)| key);
     let core = word.trim_matches(|character: char| !character.is_alphanumeric());
     let is_figure = core.starts_with(|first: char| first.is_ascii_digit());
     let digits = core.bytes().filter(u8::is_ascii_digit).count();

@@ -122,6 +122,7 @@ const MEASURES: &[&str] = &[
     "util",
     "utilisation",
     "utilization",
+    "vol",
     "volume",
     "vote",
     "votes",
@@ -319,6 +320,12 @@ pub(super) fn is_of_all(text: &[u8], start: usize, nearest: usize) -> bool {
     words.any(|word| {
         is_among(word, ALL) && (nearest == 1 || !word.eq_ignore_ascii_case(b"progress"))
     })
+}
+
+/// Whether the number is the value of a key that says how much is done: `synced=2.4%`.
+pub(super) fn is_key(text: &[u8], start: usize) -> bool {
+    let key = before(text, start).next();
+    key.is_some_and(|key| is_among(key, ALL) || is_among(key, DONE))
 }
 
 /// Whether a word behind the number says that it is done.
