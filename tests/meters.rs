@@ -21,7 +21,7 @@ use crate::playback::{Found, Playback};
 use crate::random::Pieces;
 
 /// Cases that are read wrongly or not at all, and may be. One that is read again has to be removed.
-const KNOWN: &[&str] = &[];
+const KNOWN: &[&str] = &["a13-gridsearch-folds"];
 
 /// The largest difference of a percentage from the truth, in points.
 const NEAR: f64 = 1.5;
