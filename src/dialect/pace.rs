@@ -1,8 +1,8 @@
 //! How often the reports of a meter are passed on where every report is kept: twenty times a second are enough if only
 //! the value changes. axel draws three thousand times a second.
 //!
-//! The newest value is never lost: it is held, and given when it is due or when its stream ends. Whatever says something
-//! new in words is given at once.
+//! The newest value is never lost: it is held, and given when it is due or when its stream ends. A report that says
+//! something new in words is given at once.
 
 use std::time::{Duration, Instant};
 

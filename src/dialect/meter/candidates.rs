@@ -198,8 +198,8 @@ pub(super) fn values(text: &[u8]) -> Vec<Value> {
     both
 }
 
-/// `32,768 100% 9MB/s 0:00:01 (xfr#3, to-chk=397/400)`: rsync has finished a file, and so many of all are left. Before the
-/// end of a file, and while it still finds files (`ir-chk`), it does not say so.
+/// `32,768 100% 9MB/s 0:00:01 (xfr#3, to-chk=397/400)`: rsync has finished a file, and so many of all are left. It does
+/// not say so before the end of a file, nor while it still finds files (`ir-chk`).
 fn files(text: &[u8], percentages: &[Value]) -> Option<Vec<Value>> {
     const LEFT: &[u8] = b"to-chk=";
     let item = *percentages

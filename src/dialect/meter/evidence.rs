@@ -25,8 +25,8 @@ pub(super) const FULL: f64 = 99.5;
 const RESTART: f64 = 10.0;
 /// A fall of fewer points is a correction of an estimate, where the form says that it is a meter.
 const DIP: f64 = 5.0;
-/// A redrawn meter rises this many times as often as it falls: rsync finds more files while it copies. Without a rate, a
-/// time left or an amount it may as well be a gauge, and has to be steadier.
+/// A redrawn meter rises this many times as often as it falls: rsync finds more files while it copies. Without a rate,
+/// a time left or an amount it may as well be a gauge, and has to be steadier.
 const FORGIVEN: u32 = 2;
 const GAUGE: u32 = 4;
 /// Steps that differ by no more than this, in points, are even: programs round to whole percents.
@@ -34,8 +34,8 @@ const EVEN: f64 = 1.01;
 
 /// How often a number must have risen, by what its record looks like.
 mod needed {
-    /// Redrawn with a bar that begins low, a rate, a time left, or said twice; beside so many bytes, if it begins low. A plain line with
-    /// a time left that is said twice.
+    /// Redrawn with a rate, a time left, or said twice; with a bar or so many bytes, if it begins low. A plain line
+    /// with a time left that is said twice.
     pub(super) const DRAWN: u32 = 1;
     /// Redrawn, a count of a constant total and nothing else; or a bar that begins high.
     pub(super) const COUNT: u32 = 2;
@@ -44,7 +44,8 @@ mod needed {
     /// A plain line with a time left; or a count that says itself that it is one of steps.
     pub(super) const SPEAKING: u32 = 2;
     /// A plain line with a bar; a counter that goes up by one from the start, in brackets or at the beginning of the
-    /// line; even percentages in brackets or alone on the line; bytes of bytes beside a rate; said twice beside a word that says it.
+    /// line; even percentages in brackets or alone on the line; bytes of bytes beside a rate; said twice beside a word
+    /// that says what is done.
     pub(super) const FORMAL: u32 = 3;
     /// A counter between words, or even percentages that are said to be progress.
     pub(super) const EVEN: u32 = 4;
@@ -204,7 +205,7 @@ impl Evidence {
         } else {
             GAUGE
         };
-        if self.redrawn && self.falls * forgiven > self.rises {
+        if self.falls * forgiven > self.rises {
             self.belief = Belief::Open;
         } else if self.belief == Belief::Open
             && (reading.value.rest == Rest::Certain || is_enough())
@@ -276,7 +277,9 @@ impl Evidence {
             self.is_even &= (step - self.step).abs() <= tolerance;
         }
         let is_small = reading.value.stand == Stand::Brackets && percentage >= self.last - 2.0;
-        if done < self.done && !reading.is_drawn() && !is_small {
+        if done < self.done && reading.is_drawn() {
+            self.falls += 1;
+        } else if done < self.done && !is_small {
             // One fall, and it is not a meter.
             self.belief = Belief::Out;
         }

@@ -1,4 +1,4 @@
-//! What a record looks like beside its number: a bar, a rate, a time left. Whoever draws these draws a meter.
+//! What a record looks like beside its number: a bar, a rate, a time left. A program that draws these draws a meter.
 
 use std::sync::LazyLock;
 

@@ -1,7 +1,7 @@
 //! A scale that grows on an open line: `0%...10%...20%`, or `0...10...20` without the sign.
 //!
-//! `VBoxManage`, gdal and diskutil draw it. A complete line with such a scale is none: the numbers have to come one after
-//! the other.
+//! `VBoxManage`, gdal and diskutil draw it. A complete line with such a scale is none: the numbers have to come one
+//! after the other.
 
 /// How far the scale has come, in percent, and where its words end. None if the text ends otherwise.
 pub(in super::super) fn scale(text: &[u8]) -> Option<(usize, f64)> {

@@ -59,8 +59,8 @@ pub(super) struct Track {
 }
 
 impl Around<'_> {
-    /// What the number is known by: on a redrawn line the words before it. On a plain line, a form that says enough needs
-    /// no words.
+    /// What the number is known by: on a redrawn line the words before it. On a plain line, a form that says enough
+    /// needs no words.
     pub(super) fn name(&self, record: Record<'_>, value: &Value) -> String {
         if record.redrawn {
             return label::name(self.before);

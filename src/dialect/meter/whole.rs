@@ -78,8 +78,8 @@ impl Tracks {
         self.list.len() - 1
     }
 
-    /// The track whose place a value with another name has taken: the one on the same row, or one that has gone on to a
-    /// lower row. It is the same meter, with another item.
+    /// The track whose place a value with another name has taken: the one on the same row, or one that has gone on to
+    /// a lower row. It is the same meter, with another item.
     fn replaced(&self, record: Record<'_>, value: &Value, family: &str) -> Option<usize> {
         if !record.redrawn {
             return None;
