@@ -82,8 +82,7 @@ impl Meter {
             return;
         }
         self.binary = is_binary(record.text);
-        let form = Form::of(record.text);
-        let is_listing = || is_table(record, form) || is_source(record) || is_data(record.text);
+        let is_listing = || is_table(record) || is_source(record) || is_data(record.text);
         if self.binary || is_listing() {
             return;
         }
@@ -97,12 +96,18 @@ impl Meter {
         let starts = values.iter().skip(1).map(|value| value.start);
         let nexts = starts.chain([record.text.len()]);
         for ((value, from), to) in values.iter().zip([0].into_iter().chain(ends)).zip(nexts) {
-            let around = Around {
+            let mut around = Around {
                 before: &record.text[from..value.start],
                 after: &record.text[value.end..to],
-                speech: Speech::of(record.text, value.start, value.end),
+                speech: Speech::Neither,
             };
-            self.value(record, form, *value, around, each);
+            // Nearly every record of a meter is like the last one, and a closer look would find nothing new.
+            if let Some((index, previous)) = self.tracks.rise(record, value, around) {
+                self.moved(record, index, previous, around, each);
+                continue;
+            }
+            around.speech = Speech::of(record.text, value.start, value.end, record.redrawn);
+            self.value(record, Form::of(record.text), *value, around, each);
         }
     }
 
@@ -145,16 +150,14 @@ impl Meter {
         if track.value.role == Role::Item && record.redrawn {
             value.role = Role::Item;
         }
+        // A redrawn line is known by its name and its row.
+        let plain = |words: &dyn Fn() -> String| if record.redrawn { 0 } else { hash(&words()) };
         let reading = Reading {
             value: &value,
             form,
             speech: around.speech,
-            subject: if record.redrawn {
-                0
-            } else {
-                hash(&around.subject())
-            },
-            phase: hash(&label::label(around.before, b"")),
+            subject: plain(&|| around.subject()),
+            phase: plain(&|| label::label(around.before, b"")),
             on_screen: record.row >= Cursor::SCREEN,
             now: self.now,
         };
@@ -166,7 +169,7 @@ impl Meter {
         }
         // The bar of an outer one may wait for long, and has its label ready.
         if track.evidence.is_believed() || track.is_drawn && record.redrawn {
-            track.label = around.label(&value);
+            track.relabel(around, &value);
         }
         if !track.evidence.is_believed() {
             if was_believed {
@@ -174,15 +177,27 @@ impl Meter {
             }
             return;
         }
-        let is_left = record.redrawn && record.stays && track.evidence.is_full();
-        // The next item comes in its place.
-        let ends = is_left && value.role != Role::Item;
+        self.moved(record, index, previous, around, each);
+    }
+
+    /// A track that is believed has moved.
+    fn moved(
+        &mut self,
+        record: Record<'_>,
+        index: usize,
+        previous: u64,
+        around: Around<'_>,
+        each: Each<'_>,
+    ) {
         if !record.again {
             let before = self.tracks.whole;
             self.tracks.assign(index, previous, record);
             self.tell(index, before, &label::postfix(around.after), each);
         }
-        if ends {
+        let track = &self.tracks.list[index];
+        let is_left = record.redrawn && record.stays && track.evidence.is_full();
+        // The next item comes in its place.
+        if is_left && track.value.role != Role::Item {
             self.leave(index, each);
         }
     }
@@ -299,14 +314,16 @@ fn with_plain_blanks(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// A row between frames, or with many percent signs.
-fn is_table(record: Record<'_>, form: Form) -> bool {
+fn is_table(record: Record<'_>) -> bool {
     let text = record.text.trim_ascii();
     let characters = text.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
     let is_row = !record.redrawn && text.starts_with(b"|") && text.ends_with(b"|");
-    let is_full = memchr::memchr_iter(b'%', text).count() >= TABLE
-        && form.bar == Bar::Nothing
-        && !form.time_left;
-    is_row || is_full || characters > LONGEST
+    let is_full = || {
+        let form = Form::of(text);
+        form.bar == Bar::Nothing && !form.time_left
+    };
+    let has_many = memchr::memchr_iter(b'%', text).count() >= TABLE;
+    is_row || characters > LONGEST || has_many && is_full()
 }
 
 /// A line of a program, a style sheet or a page: `cat` prints no progress.

@@ -76,7 +76,7 @@ fn a_meter_that_moves_thousands_of_times_gives_twenty_values_a_second_and_the_la
 
 #[test]
 fn nothing_is_read_if_so_wanted_nor_what_was_not_named() {
-    let script = r#"echo '{"progress":1,"total":2}'; printf '\r10%%\r20%%\r30%%\n'; echo "${ZIG_PROGRESS-unset}""#;
+    let script = r#"echo '{"progress":1,"total":2}'; printf '\r10%%\r20%%\r30%%\r40%%\n'; echo "${ZIG_PROGRESS-unset}""#;
     for (from, zig) in [("none", "unset"), ("restic,curl", "unset"), ("zig", "39")] {
         let run = progrun(&["--json", "--from", from, "--", "sh", "-c", script]).start();
         let ended = run.finish();

@@ -341,12 +341,12 @@ fn three_thousand_parts_are_counted_and_a_failed_one_says_whose_it_is() {
 #[test]
 fn a_meter_of_another_program_that_is_full_and_stands_gives_way_to_what_the_command_uses() {
     let mut terminal = terminal().job(
-        r#"for n in 1 2; do printf "\r$n/4 [copying]"; say $n; done; pause
+        r#"for n in 0 1 2; do printf "\r$n/4 [copying]"; say $n; done; pause
            for n in 3 4; do printf "\r$n/4 [copying]"; say $n; done; pause
            echo; echo syncing; say 5
            while :; do :; done & pause; kill $!"#,
     );
-    for _ in 0..2 {
+    for _ in 0..3 {
         terminal.hears();
     }
     terminal.shows("  50%");

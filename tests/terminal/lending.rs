@@ -209,14 +209,14 @@ fn a_ctrl_c_that_the_command_catches_is_its_own() {
 #[test]
 fn a_meter_takes_the_terminal_back_too() {
     let mut terminal = terminal().job(
-        r"say $$; printf 'name? '; read -r name; printf '\r10%%\033[K' >&2; pause
-          printf '\r50%%\033[K' >&2; pause; printf '\r60%%\033[K\n' >&2",
+        r"say $$; printf 'name? '; read -r name; printf '\r[>   ] 10%%\033[K' >&2; pause
+          printf '\r[==> ] 50%%\033[K' >&2; pause; printf '\r[==> ] 60%%\033[K\n' >&2",
     );
     let child: i32 = terminal.hears().parse().unwrap();
     terminal.shows("name?");
     eventually("lent", || terminal.foreground() == child);
     terminal.types("Ada\r");
-    terminal.until("meter", |screen| screen == "name? Ada\n10%");
+    terminal.until("meter", |screen| screen == "name? Ada\n[>   ] 10%");
     assert_eq!(terminal.foreground(), child);
     terminal.go();
     terminal.until("bar", |screen| {
@@ -225,7 +225,10 @@ fn a_meter_takes_the_terminal_back_too() {
     assert_eq!(terminal.foreground(), terminal.leader());
     terminal.go();
     assert_eq!(terminal.ends(), End::Status(0));
-    assert_eq!(terminal.screen(), "name? Ada\n60%\njob: completed in _s");
+    assert_eq!(
+        terminal.screen(),
+        "name? Ada\n[==> ] 60%\njob: completed in _s"
+    );
 }
 
 #[test]
@@ -249,11 +252,13 @@ fn a_question_on_the_line_of_a_meter_takes_nothing() {
 #[test]
 fn a_meter_of_a_program_that_reads_keys_takes_nothing() {
     let mut terminal = terminal().job(
-        r"say $$; stty -icanon; for n in 1 2 3 4 5; do printf '\r%s0%%\033[K' $n >&2; pause; done",
+        r"say $$; stty -icanon; for n in 1 2 3 4 5; do printf '\r[>   ] %s0%%\033[K' $n >&2; pause; done",
     );
     let child: i32 = terminal.hears().parse().unwrap();
     for percentage in ["10%", "20%", "30%", "40%", "50%"] {
-        terminal.until(percentage, |screen| screen == percentage);
+        terminal.until(percentage, |screen| {
+            screen == format!("[>   ] {percentage}")
+        });
         assert_eq!(terminal.foreground(), child);
         terminal.go();
     }

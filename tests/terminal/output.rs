@@ -257,10 +257,10 @@ fn a_stopped_terminal_does_not_stop_the_child_and_shows_the_newest_state_when_it
 fn a_meter_in_output_that_is_not_shown_is_the_bar() {
     let mut terminal = terminal().job_with(
         &["--output", "none"],
-        r"printf '\r10%%\r20%%\r30%%\r'; pause; echo words; pause",
+        r"printf '\r10%%\r20%%\r30%%\r40%%\r'; pause; echo words; pause",
     );
     terminal.until("bar", |screen| {
-        screen.starts_with("job ━━━━╸") && screen.contains("  30%")
+        screen.starts_with("job ━━━━━╸") && screen.contains("  40%")
     });
     terminal.go();
     terminal.go();

@@ -182,6 +182,15 @@ impl Evidence {
         self.belief = Belief::Believed;
     }
 
+    /// Takes in a value of a redrawn meter that is believed, no lower than the last, from a record that is otherwise like
+    /// it.
+    pub(super) fn rise(&mut self, value: &Value) {
+        self.records += 1;
+        self.rises += u32::from(value.percentage > self.last);
+        self.last = value.percentage;
+        self.done = value.amount.map_or(value.percentage, |(done, _)| done);
+    }
+
     /// Takes in the next record. Gives whether it begins the number again: a phase.
     pub(super) fn take_in(&mut self, reading: &Reading<'_>) -> bool {
         let begins = self.records == 0 || self.begins_again(reading);

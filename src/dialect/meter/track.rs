@@ -53,6 +53,9 @@ pub(super) struct Track {
     /// Whether it is drawn with a bar or a time left.
     pub(super) is_drawn: bool,
     pub(super) label: String,
+    /// The text before the number in the last record, and whether the label is made of it alone.
+    before: Vec<u8>,
+    is_labelled: bool,
     pub(super) standing: Standing,
     /// The id that it had as a part for an item that is over.
     pub(super) over: Option<String>,
@@ -88,7 +91,7 @@ impl Around<'_> {
     }
 
     /// The label of a bar. Behind a count of items stands the item.
-    pub(super) fn label(&self, value: &Value) -> String {
+    fn label(&self, value: &Value) -> String {
         match value.role {
             // The name of the file stands on another line.
             _ if value.rest == Rest::Certain => String::new(),
@@ -139,6 +142,8 @@ impl Track {
             value: *value,
             is_drawn: false,
             label: String::new(),
+            before: Vec::new(),
+            is_labelled: false,
             standing: Standing::Own,
             over: None,
         }
@@ -153,6 +158,38 @@ impl Track {
         self.row = row;
         self.value = *reading.value;
         self.is_drawn = reading.is_drawn();
+    }
+
+    /// Whether the value is the next one of a believed track, higher than the last, in a record that is otherwise alike.
+    pub(super) fn is_followed_by(&self, value: &Value, around: Around<'_>) -> bool {
+        let total = |value: &Value| value.amount.map(|(_, total)| total);
+        self.redrawn
+            && self.is_labelled
+            && self.evidence.is_believed()
+            && self.value.kind == value.kind
+            && self.value.role == value.role
+            && self.value.rest == value.rest
+            && self.value.percentage <= value.percentage
+            && total(&self.value) == total(value)
+            && self.before == around.before
+    }
+
+    /// Takes over a value that follows the last one.
+    pub(super) fn rise(&mut self, index: u64, value: &Value) {
+        self.evidence.rise(value);
+        self.moved = index;
+        self.value = *value;
+    }
+
+    /// Brings the label up to date.
+    pub(super) fn relabel(&mut self, around: Around<'_>, value: &Value) {
+        self.label = around.label(value);
+        self.is_labelled = value.role == Role::Own
+            && value.stand != Stand::Brackets
+            && !self.label.is_empty()
+            && label::label(around.before, b"") == self.label;
+        self.before.clear();
+        self.before.extend_from_slice(around.before);
     }
 
     /// Another item has the place of this one.

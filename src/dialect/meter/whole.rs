@@ -42,6 +42,23 @@ impl Tracks {
             .filter(|track| track.standing == Standing::Sibling)
     }
 
+    /// Moves the track to which a redrawn value belongs, if the record is like its last one and the value has not fallen.
+    /// Gives its index, and that of the value that moved it before.
+    pub(super) fn rise(
+        &mut self,
+        record: Record<'_>,
+        value: &Value,
+        around: Around<'_>,
+    ) -> Option<(usize, u64)> {
+        let is_it = |track: &Track| track.row == record.row && track.is_followed_by(value, around);
+        let is_new = record.redrawn && !record.again;
+        let index = self.list.iter().position(is_it).filter(|_| is_new)?;
+        self.count += 1;
+        let previous = self.list[index].moved;
+        self.list[index].rise(self.count, value);
+        Some((index, previous))
+    }
+
     /// The index of the track that a value belongs to. A new one is added.
     pub(super) fn find(&mut self, record: Record<'_>, value: &Value, around: Around<'_>) -> usize {
         self.count += 1;

@@ -21,10 +21,10 @@ const MEASURES: &[&str] = &[
     "cache",
     "cached",
     "capacity",
+    "chance",
     "charge",
     "charged",
     "charging",
-    "chance",
     "compressed",
     "compression",
     "confidence",
@@ -46,6 +46,7 @@ const MEASURES: &[&str] = &[
     "failure",
     "failures",
     "fan",
+    "faster",
     "fifo",
     "fragmentation",
     "fragmented",
@@ -104,7 +105,6 @@ const MEASURES: &[&str] = &[
     "similar",
     "similarity",
     "slower",
-    "faster",
     "smaller",
     "space",
     "spread",
@@ -177,11 +177,11 @@ const DONE: &[&str] = &[
     "built",
     "checked",
     "checking",
+    "compiled",
+    "compiling",
     "complete",
     "completed",
     "completion",
-    "compiled",
-    "compiling",
     "converted",
     "converting",
     "copied",
@@ -243,6 +243,8 @@ const ALL: &[&str] = &["overall", "progress", "total"];
 
 /// How many words on either side are looked at.
 const NEAR: usize = 2;
+/// No word of the lists is longer.
+const LONGEST: usize = 16;
 
 /// Whether the number at this place measures something.
 pub(super) fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
@@ -271,14 +273,17 @@ pub(super) enum Speech {
 }
 
 impl Speech {
-    /// Of the number at this place.
-    pub(super) fn of(text: &[u8], start: usize, end: usize) -> Self {
+    /// Of the number at this place. On a redrawn line, a measure is one only where its word is beside the number.
+    pub(super) fn of(text: &[u8], start: usize, end: usize, redrawn: bool) -> Self {
         // The word may stand behind a comma: `12 %, 3 done`.
         let mut near = before(text, start)
             .take(NEAR)
             .chain(words_in(&text[end..]).take(NEAR));
         if near.any(|word| is_among(word, DONE)) {
             return Self::Done;
+        }
+        if redrawn {
+            return Self::Neither;
         }
         // A share, `5% of all requests`; a change, `by 5%`.
         let share = text[end..].trim_ascii_start().strip_prefix(b"of ");
@@ -363,8 +368,31 @@ fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
 }
 
+/// Whether the word is in a list, which is sorted. No word of the lists is longer than the buffer.
 fn is_among(word: &[u8], words: &[&str]) -> bool {
+    let mut lower = [0; LONGEST];
+    let Some(lower) = lower.get_mut(..word.len()) else {
+        return false;
+    };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
     words
-        .iter()
-        .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+        .binary_search_by(|known| known.as_bytes().cmp(lower))
+        .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_are_sorted_and_their_words_are_found() {
+        for words in [MEASURES, MEMBERS, POPULATIONS, STEPS, DONE, ALL] {
+            assert!(words.is_sorted());
+            for word in words {
+                assert!(is_among(word.to_uppercase().as_bytes(), words), "{word}");
+            }
+            assert!(!is_among(b"", words) && !is_among(&[b'x'; 99], words));
+        }
+    }
 }
