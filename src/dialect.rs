@@ -329,10 +329,10 @@ pub(crate) fn is_drawn(source: &str) -> bool {
     [meter::FORMAT.name, curl::FORMAT.name, osc::FORMAT.name].contains(&source)
 }
 
-/// Whether a record that a program redraws has a bar in it.
+/// Whether a record that a program redraws is a meter by its form.
 #[must_use]
-pub(crate) fn draws_a_bar(text: &[u8]) -> bool {
-    meter::draws_a_bar(text)
+pub(crate) fn draws_a_meter(text: &[u8]) -> bool {
+    meter::is_drawn(text)
 }
 
 /// Whether the lines that a program redraws in this format say something in words. curl's columns of figures do not.

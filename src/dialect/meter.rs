@@ -144,8 +144,19 @@ impl Meter {
         if value.role == Role::Item && !record.redrawn {
             return;
         }
-        let index = self.tracks.find(record, &value, around);
+        let Some(index) = self.tracks.find(record, &value, around) else {
+            return;
+        };
         let track = &mut self.tracks.list[index];
+        // Of several items at once, the one with the highest number says how far the count is.
+        let is_earlier = matches!(value.role, Role::Count(_))
+            && track.row != record.row
+            && track.row >= record.top
+            && track.value.percentage > value.percentage
+            && track.value.amount.map(|(_, total)| total) == value.amount.map(|(_, total)| total);
+        if is_earlier && track.evidence.is_believed() && record.redrawn {
+            return;
+        }
         // rsync says that the percentage is about one file only when that is over.
         if track.value.role == Role::Item && record.redrawn {
             value.role = Role::Item;
@@ -252,15 +263,14 @@ impl Meter {
     /// A full meter stays behind on its line. If the program has more to do, then something else.
     fn leave(&mut self, index: usize, each: Each<'_>) {
         let track = &self.tracks.list[index];
-        if track.is_part() {
-            each(FORMAT.name, &over(Some(&track.id)));
-        }
         let was_last = track.standing == Standing::Sibling
             && self.tracks.siblings().all(|track| track.evidence.is_full());
         if self.tracks.whole == Whole::Track(track.number)
             || self.tracks.whole == Whole::Siblings && was_last
         {
             self.end(each);
+        } else if track.is_part() {
+            each(FORMAT.name, &over(Some(&track.id)));
         }
     }
 
@@ -271,21 +281,29 @@ impl Meter {
             each(FORMAT.name, &over(Some(&track.id)));
         }
         track.standing = Standing::Own;
-        if self.tracks.whole == Whole::Track(track.number) {
+        let number = track.number;
+        let was_last =
+            self.tracks.whole == Whole::Siblings && self.tracks.siblings().next().is_none();
+        if was_last || self.tracks.whole == Whole::Track(number) {
             self.end(each);
         }
     }
 
-    /// The meter of the task is over.
+    /// The meter of the task is over, and its parts with it.
     fn end(&mut self, each: Each<'_>) {
         self.tracks.whole = Whole::Nothing;
+        for part in self.tracks.list.iter_mut().filter(|track| track.is_part()) {
+            part.standing = Standing::Own;
+            each(FORMAT.name, &over(Some(&part.id)));
+        }
         each(FORMAT.name, &over(None));
     }
 }
 
-/// Whether a bar is drawn in the text.
-pub(super) fn draws_a_bar(text: &[u8]) -> bool {
-    Form::of(text).bar != Bar::Nothing
+/// Whether a bar is drawn in the text, or a percentage stands beside a rate or a time left.
+pub(super) fn is_drawn(text: &[u8]) -> bool {
+    let form = Form::of(text);
+    form.bar != Bar::Nothing || (form.rate || form.time_left) && text.contains(&b'%')
 }
 
 fn joined(label: &str, postfix: &str) -> String {

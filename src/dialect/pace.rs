@@ -48,8 +48,10 @@ impl Pace {
             bar.given = progress.clone().into_owned();
             bar.at = now;
         } else {
-            if self.bars.len() == BARS {
-                self.bars.remove(0);
+            if self.bars.len() == BARS
+                && let Some(held) = self.bars.remove(0).held
+            {
+                give(&held);
             }
             self.bars.push(Bar {
                 given: progress.clone().into_owned(),

@@ -91,6 +91,9 @@ impl OpenRecord {
     }
 }
 
+/// The farthest that the cursor is followed in one step: no screen has more rows.
+const FARTHEST: u64 = 10_000;
+
 /// The row of the cursor. Rows are counted from where the stream began, or from far below for a program that names rows
 /// of the screen.
 #[derive(Clone, Copy, Debug)]
@@ -150,8 +153,8 @@ impl Cursor {
                     .unwrap_or_default();
                 let number = std::str::from_utf8(first)
                     .ok()
-                    .and_then(|text| text.parse::<u16>().ok());
-                let number = i64::from(number.unwrap_or(1).max(1));
+                    .and_then(|text| text.parse::<u64>().ok());
+                let number = i64::try_from(number.unwrap_or(1).clamp(1, FARTHEST)).unwrap_or(1);
                 match last {
                     b'A' | b'F' => (row - number, saved),
                     b'B' | b'E' | b'e' => (row + number, saved),

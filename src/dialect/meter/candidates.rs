@@ -338,10 +338,12 @@ fn percentage_behind(text: &[u8], sign: usize) -> Option<Value> {
 impl Value {
     fn percentage(text: &[u8], start: usize, end: usize, percentage: f64) -> Option<Self> {
         let in_brackets = stand(text, start, end) == Stand::Brackets;
+        // `load:   5%|`: tqdm, whatever its loop is called.
+        let is_of_bar = text[end..].starts_with(b"|");
         let fits = percentage <= 100.0
             && stands_free(text, start)
             && !is_aside(text, start, end)
-            && (in_brackets || !words::is_measure(text, start, end));
+            && (in_brackets || is_of_bar || !words::is_measure(text, start, end));
         fits.then(|| Self {
             kind: Kind::Percentage,
             percentage,

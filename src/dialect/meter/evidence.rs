@@ -17,6 +17,9 @@ const AT_ONCE: Duration = Duration::from_millis(50);
 const LOW: f64 = 20.0;
 /// A plain percentage must have come this far. Rates, losses and savings stay below.
 const REACH: f64 = 10.0;
+/// The same for a number in brackets, which is hardly ever anything else; and a list that has fallen to less begins
+/// again.
+const BRACKETS: f64 = 5.0;
 /// The same where the words say nothing of progress.
 const FAR: f64 = 40.0;
 /// From here on, in percent, a meter is full.
@@ -29,6 +32,14 @@ const DIP: f64 = 5.0;
 /// a time left or an amount it may as well be a gauge, and has to be steadier.
 const FORGIVEN: u32 = 2;
 const GAUGE: u32 = 4;
+/// A redrawn percentage that has come so far may begin again without a bar.
+const NEARLY: f64 = 90.0;
+/// Numbers in brackets may slip by so much: a parallel build ends its steps in another order.
+const SLIP: f64 = 2.0;
+/// A list may begin again so often before it is believed. One that comes more often is a cycle.
+const LISTS: u32 = 2;
+/// A plain meter changes the words beside it at most once in this many lines.
+const VARIED: u32 = 4;
 /// Steps that differ by no more than this, in points, are even: programs round to whole percents.
 const EVEN: f64 = 1.01;
 
@@ -130,6 +141,8 @@ pub(super) struct Evidence {
     /// The first step, and whether all others were like it.
     step: f64,
     is_even: bool,
+    /// How often the same list began.
+    lists: u32,
     /// How often the subject changed.
     changes: u32,
     subject: u64,
@@ -142,7 +155,7 @@ pub(super) struct Evidence {
 enum Belief {
     Open,
     Believed,
-    /// No meter, whatever comes.
+    /// No meter, unless another list begins.
     Out,
 }
 
@@ -162,6 +175,7 @@ impl Evidence {
             total: None,
             step: 0.0,
             is_even: true,
+            lists: 0,
             changes: 0,
             subject: 0,
             phase: 0,
@@ -226,7 +240,13 @@ impl Evidence {
 
     /// The first record, or the first of a phase. What has been believed stays so.
     fn begin(&mut self, reading: &Reading<'_>) {
-        let goes_on = self.goes_up_by_one() && reading.done() <= 1.0;
+        // The next list of another length adds to the evidence. The same one again is a cycle.
+        let is_other = self.total != reading.total();
+        let goes_on = self.goes_up_by_one() && reading.done() <= 1.0 && is_other;
+        self.lists = if is_other { 0 } else { self.lists + 1 };
+        if self.belief == Belief::Out {
+            self.belief = Belief::Open;
+        }
         if self.records == 0 || !self.redrawn && !goes_on {
             self.rises = 0;
             self.step = 0.0;
@@ -245,19 +265,29 @@ impl Evidence {
         }
         if self.redrawn {
             let falls_to_none = percentage < self.last - DIP && percentage <= RESTART;
-            return falls_to_none && (self.is_full() || self.last >= 90.0 || reading.is_drawn());
+            return falls_to_none && (self.is_full() || self.last >= NEARLY || reading.is_drawn());
         }
         let grows = reading.says_done() && reading.total() > self.total && done > self.done;
         let other_total = self.total != reading.total() && !grows;
-        if self.is_believed() {
+        let in_brackets = reading.value.stand == Stand::Brackets;
+        let is_first = if reading.value.amount.is_some() {
+            done <= 1.0
+        } else {
+            in_brackets && percentage <= BRACKETS
+        };
+        let falls = done < self.done;
+        match self.belief {
+            Belief::Open if self.lists <= LISTS => other_total || falls && is_first,
+            Belief::Open => other_total,
+            // Another list may follow one that was none.
+            Belief::Out => (other_total || falls && self.lists <= LISTS) && is_first,
             // A phase: from its first item, from a full meter, or under other words.
-            let is_phase = done < self.done
-                && (done <= 1.0 || self.is_full() || reading.is_drawn())
-                || other_total && done <= 1.0;
-            let other_words = done < self.done && reading.phase != self.phase && percentage <= LOW;
-            return is_phase || other_words;
+            Belief::Believed => {
+                let other_words = reading.phase != self.phase && percentage <= LOW;
+                let is_phase = is_first || self.is_full() || reading.form.time_left || other_words;
+                falls && is_phase || other_total && is_first
+            }
         }
-        other_total
     }
 
     fn go_on(&mut self, reading: &Reading<'_>) {
@@ -285,8 +315,8 @@ impl Evidence {
             }
             self.is_even &= (step - self.step).abs() <= tolerance;
         }
-        let is_small = reading.value.stand == Stand::Brackets && percentage >= self.last - 2.0;
-        if done < self.done && reading.is_drawn() {
+        let is_small = reading.value.stand == Stand::Brackets && percentage >= self.last - SLIP;
+        if done < self.done && reading.form.time_left {
             self.falls += 1;
         } else if done < self.done && !is_small {
             // One fall, and it is not a meter.
@@ -314,7 +344,7 @@ impl Evidence {
                 needed::SPEAKING
             })
         } else if reading.form.bar == Bar::Framed && self.keeps_its_words() {
-            Some(needed::FORMAL)
+            (self.first <= LOW || reading.says_done()).then_some(needed::FORMAL)
         } else if reading.value.kind == Kind::Percentage {
             self.needed_percentage(reading)
         } else {
@@ -413,7 +443,7 @@ impl Evidence {
             return None;
         }
         if value.stand == Stand::Brackets {
-            let is_low = self.last < REACH / 2.0;
+            let is_low = self.last < BRACKETS;
             return (!is_low).then_some(if is_from_start {
                 needed::FORMAL
             } else {
@@ -452,6 +482,6 @@ impl Evidence {
 
     /// Whether the words around the number are the same from line to line, but for a few phases.
     fn keeps_its_words(&self) -> bool {
-        self.changes * 4 <= self.records
+        self.changes * VARIED <= self.records
     }
 }

@@ -127,10 +127,10 @@ impl Track {
     ) -> Self {
         Self {
             number,
-            id: if value.role == Role::Item {
-                "item".to_owned()
-            } else {
-                id(value.kind, &name)
+            id: match value.role {
+                Role::Item => "item".to_owned(),
+                Role::Count(_) => "count".to_owned(),
+                Role::Own | Role::Step => id(value.kind, &name),
             },
             redrawn: record.redrawn,
             name,
@@ -240,6 +240,9 @@ impl Track {
 }
 
 fn id(kind: Kind, name: &str) -> String {
+    if !name.contains(char::is_alphabetic) {
+        return "item".to_owned();
+    }
     let sign = match kind {
         Kind::Percentage => '%',
         Kind::Count => '/',

@@ -10,6 +10,8 @@ use crate::protocol::Progress;
 
 /// Most tracks remembered. Programs that have more print figures in running text.
 pub(super) const TRACKS: usize = 64;
+/// A track that has not moved for so many values can give its place to another.
+const RESTED: u64 = 256;
 
 /// What has the bar of the task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,8 +61,13 @@ impl Tracks {
         Some((index, previous))
     }
 
-    /// The index of the track that a value belongs to. A new one is added.
-    pub(super) fn find(&mut self, record: Record<'_>, value: &Value, around: Around<'_>) -> usize {
+    /// The index of the track that a value belongs to. A new one is added, unless there are too many already.
+    pub(super) fn find(
+        &mut self,
+        record: Record<'_>,
+        value: &Value,
+        around: Around<'_>,
+    ) -> Option<usize> {
         self.count += 1;
         let name = around.name(record, value);
         let total = value.amount.map(|(_, total)| total);
@@ -73,10 +80,11 @@ impl Tracks {
         let same_total = |track: &Track| track.value.amount.map(|(_, total)| total) == total;
         let is_it = |track: &Track| {
             let in_place = !record.redrawn || track.row == record.row || same_total(track);
-            like(track) && (track.name == name && in_place || is_item(value))
+            let is_next = track.row == record.row || track.row < record.top;
+            like(track) && (track.name == name && in_place || is_item(value) && is_next)
         };
         if let Some(index) = self.list.iter().position(is_it) {
-            return index;
+            return Some(index);
         }
         let family = label::family(around.before);
         let replaced = self.replaced(record, value, &family);
@@ -84,15 +92,24 @@ impl Tracks {
             replaced.filter(|index| like(&self.list[*index]) && same_total(&self.list[*index]))
         {
             self.list[index].rename(name);
-            return index;
+            return Some(index);
         }
         if self.list.len() == TRACKS {
-            let oldest = (0..TRACKS).min_by_key(|index| self.list[*index].moved);
-            self.list.swap_remove(oldest.unwrap_or_default());
+            let others =
+                (0..TRACKS).filter(|index| Whole::Track(self.list[*index].number) != self.whole);
+            let oldest = others.min_by_key(|index| self.list[*index].moved)?;
+            // All of them are on the screen: in place of one, the next one would only be the oldest.
+            if self.list[oldest].moved + RESTED > self.count {
+                return None;
+            }
+            self.list.swap_remove(oldest);
         }
-        self.list
-            .push(Track::new(self.count, record, value, name, family));
-        self.list.len() - 1
+        let mut track = Track::new(self.count, record, value, name, family);
+        if self.list.iter().any(|other| other.id == track.id) {
+            track.id = format!("{} {}", track.id, self.count);
+        }
+        self.list.push(track);
+        Some(self.list.len() - 1)
     }
 
     /// The track whose place a value with another name has taken: the one on the same row, or one that has gone on to

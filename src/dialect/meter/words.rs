@@ -7,11 +7,13 @@
 /// number are looked at.
 const MEASURES: &[&str] = &[
     "acc",
+    "accepted",
     "accuracy",
     "approval",
     "apr",
     "auc",
     "available",
+    "backlog",
     "bat",
     "battery",
     "brightness",
@@ -28,10 +30,12 @@ const MEASURES: &[&str] = &[
     "compressed",
     "compression",
     "confidence",
+    "context",
     "coverage",
     "covered",
     "cpu",
     "cpus",
+    "ctx",
     "deflated",
     "discount",
     "disk",
@@ -47,10 +51,12 @@ const MEASURES: &[&str] = &[
     "failures",
     "fan",
     "faster",
+    "fds",
     "fifo",
     "fragmentation",
     "fragmented",
     "free",
+    "fuel",
     "full",
     "gpu",
     "grade",
@@ -61,6 +67,7 @@ const MEASURES: &[&str] = &[
     "humidity",
     "identity",
     "idle",
+    "illuminated",
     "imb",
     "imbalance",
     "inode",
@@ -79,6 +86,7 @@ const MEASURES: &[&str] = &[
     "misses",
     "occupancy",
     "off",
+    "open",
     "packet",
     "passed",
     "precision",
@@ -106,18 +114,24 @@ const MEASURES: &[&str] = &[
     "similarity",
     "slower",
     "smaller",
+    "sold",
     "space",
+    "speakers",
     "spread",
     "steal",
     "strength",
     "swap",
+    "swp",
+    "tank",
     "tax",
     "temp",
     "temperature",
+    "tokens",
     "top",
     "usage",
     "use",
     "used",
+    "users",
     "uses",
     "util",
     "utilisation",
@@ -126,7 +140,9 @@ const MEASURES: &[&str] = &[
     "volume",
     "vote",
     "votes",
+    "watermark",
     "win",
+    "zoom",
 ];
 
 /// Words before an amount that is no progress: one of several things that exist at the same time, or of several
@@ -175,29 +191,48 @@ const DONE: &[&str] = &[
     "backed",
     "building",
     "built",
+    "burning",
+    "calculating",
     "checked",
     "checking",
+    "cleaning",
+    "cloning",
     "compiled",
     "compiling",
     "complete",
     "completed",
     "completion",
+    "compressing",
+    "computing",
     "converted",
     "converting",
     "copied",
     "copying",
+    "creating",
+    "decompressing",
+    "decrypting",
+    "deleting",
     "done",
     "downloaded",
     "downloading",
     "encoded",
     "encoding",
+    "encrypting",
     "erased",
     "erasing",
+    "evaluating",
     "exported",
     "exporting",
     "extracted",
     "extracting",
+    "fetching",
+    "filling",
     "finished",
+    "flashing",
+    "flushing",
+    "formatting",
+    "generating",
+    "hashing",
     "imported",
     "importing",
     "indexed",
@@ -209,14 +244,18 @@ const DONE: &[&str] = &[
     "loading",
     "migrated",
     "migrating",
+    "mirroring",
     "moved",
     "moving",
+    "packing",
     "processed",
     "processing",
     "progress",
     "reading",
+    "rebuilding",
     "received",
     "receiving",
+    "removing",
     "rendered",
     "rendering",
     "restored",
@@ -227,8 +266,13 @@ const DONE: &[&str] = &[
     "sent",
     "synced",
     "syncing",
+    "testing",
+    "training",
     "transferred",
     "transferring",
+    "unpacking",
+    "updating",
+    "upgrading",
     "uploaded",
     "uploading",
     "verified",
@@ -243,6 +287,8 @@ const ALL: &[&str] = &["overall", "progress", "total"];
 
 /// How many words on either side are looked at.
 const NEAR: usize = 2;
+/// How many words before a number can belong to it.
+const PHRASE: usize = 4;
 /// No word of the lists is longer.
 const LONGEST: usize = 16;
 
@@ -252,13 +298,23 @@ pub(super) fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
     if follows_done(text, end) {
         return false;
     }
-    // A rate a word away is of something else: `rate: 0.1 kpps, 5% done`.
-    let before = before(text, start).take(NEAR).enumerate();
-    let mut before = before.filter(|(at, word)| *at == 0 || !word.eq_ignore_ascii_case(b"rate"));
-    before.any(|(_, word)| is_among(word, MEASURES))
-        || after(text, end)
+    let follows = || {
+        after(text, end)
             .take(NEAR)
             .any(|word| is_among(word, MEASURES))
+    };
+    // What is done to a disk or a memory is no use of it: `Writing disk image: 40%`.
+    let is_done_to = || {
+        before(text, start)
+            .take(PHRASE)
+            .any(|word| is_among(word, DONE))
+    };
+    // A rate a word away is of something else: `rate: 0.1 kpps, 5% done`.
+    let mut near = before(text, start)
+        .take(NEAR)
+        .enumerate()
+        .filter(|(at, word)| *at == 0 || !word.eq_ignore_ascii_case(b"rate"));
+    near.any(|(_, word)| is_among(word, MEASURES)) && !is_done_to() || follows()
 }
 
 /// What the words of a record say of one of its numbers.

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::dialect::{draws_a_bar, redraws_words};
+use crate::dialect::{draws_a_meter, redraws_words};
 use crate::event::{FinalState, Observed, Stream, Summary, What};
 use crate::flow::Permit;
 use crate::model::batch::Batch;
@@ -213,10 +213,10 @@ impl View {
             },
             parts: &self.parts,
             activity: self.activity(at),
-            // Where a bar of ours stands, the child's own one says nothing new.
+            // Beside a bar of ours, the child's own meter says nothing new.
             message: message.filter(|text| {
                 let source = self.source;
-                source.is_none_or(|source| redraws_words(source) && !draws_a_bar(text.as_bytes()))
+                source.is_none_or(|source| redraws_words(source) && !draws_a_meter(text.as_bytes()))
             }),
             elapsed,
             stop: self.stop.map(|stop| stop.state(elapsed)),
