@@ -28,7 +28,7 @@ use candidates::{Role, Value};
 use evidence::Reading;
 use form::{Bar, Form};
 use memchr::memmem;
-use track::{Around, Standing};
+use track::{Around, Standing, Track};
 use whole::{Tracks, Whole};
 use words::Speech;
 
@@ -257,6 +257,7 @@ impl Meter {
             report.title = (!track.label.is_empty()).then_some(Cow::Borrowed(&*track.label));
             report.message = (!postfix.is_empty()).then_some(Cow::Borrowed(postfix));
             each(FORMAT.name, &report);
+            track.is_open = true;
         }
     }
 
@@ -269,17 +270,15 @@ impl Meter {
             || self.tracks.whole == Whole::Siblings && was_last
         {
             self.end(each);
-        } else if track.is_part() {
-            each(FORMAT.name, &over(Some(&track.id)));
+        } else {
+            close(&mut self.tracks.list[index], each);
         }
     }
 
     /// A track that was believed is no meter after all.
     fn give_up(&mut self, index: usize, each: Each<'_>) {
         let track = &mut self.tracks.list[index];
-        if track.is_part() {
-            each(FORMAT.name, &over(Some(&track.id)));
-        }
+        close(track, each);
         track.standing = Standing::Own;
         let number = track.number;
         let was_last =
@@ -292,9 +291,11 @@ impl Meter {
     /// The meter of the task is over, and its parts with it.
     fn end(&mut self, each: Each<'_>) {
         self.tracks.whole = Whole::Nothing;
-        for part in self.tracks.list.iter_mut().filter(|track| track.is_part()) {
-            part.standing = Standing::Own;
-            each(FORMAT.name, &over(Some(&part.id)));
+        for track in &mut self.tracks.list {
+            close(track, each);
+            if track.standing == Standing::Sibling {
+                track.standing = Standing::Own;
+            }
         }
         each(FORMAT.name, &over(None));
     }
@@ -364,6 +365,13 @@ fn is_binary(text: &[u8]) -> bool {
 /// JSON that no dialect knows.
 fn is_data(text: &[u8]) -> bool {
     text.trim_ascii_start().starts_with(b"{")
+}
+
+/// Ends the part that the track is, if it has been reported as one.
+fn close(track: &mut Track, each: Each<'_>) {
+    if std::mem::take(&mut track.is_open) {
+        each(FORMAT.name, &over(Some(&track.id)));
+    }
 }
 
 /// The report that a part is over, or the meter of the task.

@@ -53,10 +53,11 @@ pub(super) struct Track {
     /// Whether it is drawn with a bar or a time left.
     pub(super) is_drawn: bool,
     pub(super) label: String,
-    /// The text before the number in the last record, and whether the label is made of it alone.
-    before: Vec<u8>,
-    is_labelled: bool,
+    /// The text before the number in the last record, if the label is made of it alone.
+    labelled: Option<Vec<u8>>,
     pub(super) standing: Standing,
+    /// Whether it has been reported as a part that goes on.
+    pub(super) is_open: bool,
     /// The id that it had as a part for an item that is over.
     pub(super) over: Option<String>,
 }
@@ -142,9 +143,9 @@ impl Track {
             value: *value,
             is_drawn: false,
             label: String::new(),
-            before: Vec::new(),
-            is_labelled: false,
+            labelled: None,
             standing: Standing::Own,
+            is_open: false,
             over: None,
         }
     }
@@ -164,14 +165,13 @@ impl Track {
     pub(super) fn is_followed_by(&self, value: &Value, around: Around<'_>) -> bool {
         let total = |value: &Value| value.amount.map(|(_, total)| total);
         self.redrawn
-            && self.is_labelled
             && self.evidence.is_believed()
             && self.value.kind == value.kind
             && self.value.role == value.role
             && self.value.rest == value.rest
             && self.value.percentage <= value.percentage
             && total(&self.value) == total(value)
-            && self.before == around.before
+            && self.labelled.as_deref() == Some(around.before)
     }
 
     /// Takes over a value that follows the last one.
@@ -184,12 +184,11 @@ impl Track {
     /// Brings the label up to date.
     pub(super) fn relabel(&mut self, around: Around<'_>, value: &Value) {
         self.label = around.label(value);
-        self.is_labelled = value.role == Role::Own
+        let is_its_own = value.role == Role::Own
             && value.stand != Stand::Brackets
             && !self.label.is_empty()
             && label::label(around.before, b"") == self.label;
-        self.before.clear();
-        self.before.extend_from_slice(around.before);
+        self.labelled = is_its_own.then(|| around.before.to_vec());
     }
 
     /// Another item has the place of this one.
