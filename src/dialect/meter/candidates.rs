@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2_iter, memmem, memrchr2};
 
 use super::words;
 
@@ -337,19 +337,18 @@ fn percentage_behind(text: &[u8], sign: usize) -> Option<Value> {
 
 impl Value {
     fn percentage(text: &[u8], start: usize, end: usize, percentage: f64) -> Option<Self> {
-        let in_brackets = stand(text, start, end) == Stand::Brackets;
+        let value = Self {
+            kind: Kind::Percentage,
+            percentage,
+            ..Self::at(text, start, end)
+        };
         // `load:   5%|`: tqdm, whatever its loop is called.
-        let is_of_bar = text[end..].starts_with(b"|");
+        let is_known = || value.stand == Stand::Brackets || text[end..].starts_with(b"|");
         let fits = percentage <= 100.0
             && stands_free(text, start)
             && !is_aside(text, start, end)
-            && (in_brackets || is_of_bar || !words::is_measure(text, start, end));
-        fits.then(|| Self {
-            kind: Kind::Percentage,
-            percentage,
-            amount: None,
-            ..Self::at(text, start, end)
-        })
+            && (is_known() || !words::is_measure(text, start, end));
+        fits.then_some(value)
     }
 
     pub(super) fn of_scale(text: &[u8], start: usize, percentage: f64) -> Self {
@@ -376,9 +375,7 @@ impl Value {
 
 /// `(9% of plan)`, `(65 ms, 4% of budget)`: a remark, unless it says what is done.
 fn is_aside(text: &[u8], start: usize, end: usize) -> bool {
-    let last = text[..start]
-        .iter()
-        .rposition(|byte| matches!(byte, b'(' | b')'));
+    let last = memrchr2(b'(', b')', &text[..start]);
     let is_open = last.is_some_and(|at| text[at] == b'(');
     let follows = text[end..]
         .strip_prefix(b" ")
@@ -489,9 +486,12 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
         && !goes_on
         && !is_calculated(after)
         && !after_equals(&text[..start]);
-    let in_brackets = stand(text, start, end) == Stand::Brackets;
+    if !fits || !stands_free(text, start) {
+        return None;
+    }
+    let value = Value::at(text, start, end);
     let is_other = || words::is_measure(text, start, end) || words::is_member(text, start, end);
-    if !fits || !stands_free(text, start) || !in_brackets && is_other() {
+    if value.stand != Stand::Brackets && is_other() {
         return None;
     }
     // Amounts with a prefix of ten have decimals, counts have not.
@@ -509,7 +509,7 @@ fn amount(text: &[u8], sign_start: usize, sign_end: usize) -> Option<Value> {
         percentage: done / total * 100.0,
         amount: Some((done, total)),
         role,
-        ..Value::at(text, start, end)
+        ..value
     })
 }
 

@@ -192,12 +192,13 @@ impl Track {
     }
 
     /// Another item has the place of this one.
-    pub(super) fn rename(&mut self, name: String) {
+    pub(super) fn rename(&mut self, name: String, family: String) {
         if self.is_part() && self.evidence.is_full() && self.value.role != Role::Item {
             let id = id(self.value.kind, &name);
             self.over = Some(std::mem::replace(&mut self.id, id));
         }
         self.name = name;
+        self.family = family;
     }
 
     pub(super) fn is_part(&self) -> bool {

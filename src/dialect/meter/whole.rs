@@ -91,7 +91,7 @@ impl Tracks {
         if let Some(index) =
             replaced.filter(|index| like(&self.list[*index]) && same_total(&self.list[*index]))
         {
-            self.list[index].rename(name);
+            self.list[index].rename(name, family);
             return Some(index);
         }
         if self.list.len() == TRACKS {
@@ -122,7 +122,7 @@ impl Tracks {
         let here = tracks.clone().filter(|(_, track)| track.row == record.row);
         let mut above = tracks.filter(|(_, track)| {
             let has_gone = track.redrawn && track.row < record.top;
-            let goes_on = value.amount.is_some() && track.value.percentage <= value.percentage;
+            let goes_on = value.amount.is_some() && track.value.percentage < value.percentage;
             has_gone
                 && goes_on
                 && track.family != family

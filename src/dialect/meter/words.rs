@@ -3,6 +3,8 @@
 //! The lists are short on purpose. They only say no to what moves like progress and is none, and lower the number of
 //! lines that a plain meter needs; how a number moves decides all else.
 
+use memchr::{memrchr, memrchr3};
+
 /// How much of something is in use, how good something is, how it compares: the next two words on either side of the
 /// number are looked at.
 const MEASURES: &[&str] = &[
@@ -294,27 +296,24 @@ const LONGEST: usize = 16;
 
 /// Whether the number at this place measures something.
 pub(super) fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
-    // What is said to be done is no use or share: `64 of 900 inodes done`.
-    if follows_done(text, end) {
-        return false;
-    }
-    let follows = || {
-        after(text, end)
-            .take(NEAR)
-            .any(|word| is_among(word, MEASURES))
-    };
-    // What is done to a disk or a memory is no use of it: `Writing disk image: 40%`.
-    let is_done_to = || {
-        before(text, start)
-            .take(PHRASE)
-            .any(|word| is_among(word, DONE))
-    };
     // A rate a word away is of something else: `rate: 0.1 kpps, 5% done`.
     let mut near = before(text, start)
         .take(NEAR)
         .enumerate()
         .filter(|(at, word)| *at == 0 || !word.eq_ignore_ascii_case(b"rate"));
-    near.any(|(_, word)| is_among(word, MEASURES)) && !is_done_to() || follows()
+    let precedes = near.any(|(_, word)| is_among(word, MEASURES));
+    let follows = || {
+        after(text, end)
+            .take(NEAR)
+            .any(|word| is_among(word, MEASURES))
+    };
+    // What is done to a disk or a memory is no use of it: `Writing disk image: 40%`, `64 of 900 inodes done`.
+    let is_done_to = || {
+        before(text, start)
+            .take(PHRASE)
+            .any(|word| is_among(word, DONE))
+    };
+    (precedes && !is_done_to() || follows()) && !follows_done(text, end)
 }
 
 /// What the words of a record say of one of its numbers.
@@ -409,7 +408,7 @@ pub(super) fn before(text: &[u8], start: usize) -> impl Iterator<Item = &[u8]> {
         .strip_suffix(b"]")
         .or(text.strip_suffix(b")"))
         .unwrap_or(text);
-    let stop = text.iter().rposition(|byte| b")]|;".contains(byte));
+    let stop = memrchr3(b')', b']', b'|', text).max(memrchr(b';', text));
     text[stop.map_or(0, |at| at + 1)..]
         .rsplit(|byte| !is_letter(*byte))
         .filter(|word| !word.is_empty())
@@ -426,6 +425,10 @@ fn is_letter(byte: u8) -> bool {
 
 /// Whether the word is in a list, which is sorted. No word of the lists is longer than the buffer.
 fn is_among(word: &[u8], words: &[&str]) -> bool {
+    // Most words are units and names of a letter or two.
+    if word.len() < 2 {
+        return false;
+    }
     let mut lower = [0; LONGEST];
     let Some(lower) = lower.get_mut(..word.len()) else {
         return false;
