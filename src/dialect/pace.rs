@@ -23,7 +23,31 @@ pub(super) struct Pace {
 struct Bar {
     given: Progress<'static>,
     at: Instant,
-    held: Option<Progress<'static>>,
+    /// The figures that are held. All else is as in the report that was given.
+    held: Option<Figures>,
+}
+
+/// What is done, the percentage, and the time left.
+#[derive(Clone, Copy, Debug)]
+struct Figures([Option<f64>; 3]);
+
+impl Bar {
+    fn new(progress: &Progress<'_>, now: Instant) -> Self {
+        Self {
+            given: progress.clone().into_owned(),
+            at: now,
+            held: None,
+        }
+    }
+
+    /// Gives what is held.
+    fn give_held(&mut self, mut give: impl FnMut(&Progress<'_>)) {
+        if let Some(Figures([progress, percentage, eta])) = self.held.take() {
+            let given = &mut self.given;
+            (given.progress, given.percentage, given.eta) = (progress, percentage, eta);
+            give(given);
+        }
+    }
 }
 
 impl Pace {
@@ -37,27 +61,23 @@ impl Pace {
         let mut bars = self.bars.iter_mut();
         if let Some(bar) = bars.find(|bar| bar.given.id == progress.id) {
             if says_the_same(&bar.given, progress) && now < bar.at + PAUSE {
-                bar.held = Some(progress.clone().into_owned());
+                bar.held = Some(Figures([
+                    progress.progress,
+                    progress.percentage,
+                    progress.eta,
+                ]));
                 return;
             }
             // The end of a bar has no value of its own.
-            let has_value = progress.progress.is_some() || progress.percentage.is_some();
-            if let Some(held) = bar.held.take().filter(|_| !has_value) {
-                give(&held);
+            if progress.progress.is_none() && progress.percentage.is_none() {
+                bar.give_held(&mut give);
             }
-            bar.given = progress.clone().into_owned();
-            bar.at = now;
+            *bar = Bar::new(progress, now);
         } else {
-            if self.bars.len() == BARS
-                && let Some(held) = self.bars.remove(0).held
-            {
-                give(&held);
+            if self.bars.len() == BARS {
+                self.bars.remove(0).give_held(&mut give);
             }
-            self.bars.push(Bar {
-                given: progress.clone().into_owned(),
-                at: now,
-                held: None,
-            });
+            self.bars.push(Bar::new(progress, now));
         }
         give(progress);
     }
@@ -70,12 +90,9 @@ impl Pace {
 
     /// Gives those that are due.
     pub(super) fn take_due(&mut self, now: Instant, mut give: impl FnMut(&Progress<'_>)) {
-        for bar in &mut self.bars {
-            if now >= bar.at + PAUSE
-                && let Some(held) = bar.held.take()
-            {
-                give(&held);
-                bar.given = held;
+        for bar in self.bars.iter_mut().filter(|bar| bar.held.is_some()) {
+            if now >= bar.at + PAUSE {
+                bar.give_held(&mut give);
                 bar.at = now;
             }
         }
@@ -83,8 +100,8 @@ impl Pace {
 
     /// Gives all that are held.
     pub(super) fn finish(&mut self, mut give: impl FnMut(&Progress<'_>)) {
-        for held in self.bars.iter_mut().filter_map(|bar| bar.held.take()) {
-            give(&held);
+        for bar in &mut self.bars {
+            bar.give_held(&mut give);
         }
     }
 
