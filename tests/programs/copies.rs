@@ -38,6 +38,17 @@ fn a_bar_for_rsync() {
 }
 
 #[test]
+fn rsync_with_a_percentage_for_each_file_has_a_count_of_all_files() {
+    needs(&["rsync"]);
+    let seen = work(FILES, "rsync -aP ../given/files/ result").compared("meter");
+    let mut all = seen.reports("meter");
+    all.retain(|info| info["id"].is_null() && info["total"] == 44);
+    let (first, last) = (all[0], all[all.len() - 1]);
+    assert!(first["progress"].as_f64().unwrap() < 10.0, "{first}");
+    assert_eq!(last["percentage"], 99.9);
+}
+
+#[test]
 fn rsync_that_copies_a_part_only_still_says_so() {
     needs(&["rsync"]);
     let seen = work(

@@ -38,3 +38,32 @@ fn a_bar_for_tqdm() {
     assert!(seen.stderr.contains("200000/200000"), "{}", seen.stderr);
     assert_eq!(seen.rises("meter", None), "99.9");
 }
+
+#[test]
+fn the_outer_one_of_two_nested_loops_of_tqdm_is_the_whole() {
+    needs(&[&python()]);
+    let given = "cat >nested.py <<'END'
+from time import sleep
+from tqdm import tqdm
+for _ in tqdm(range(3), 'epoch'):
+    batches = tqdm(range(20), 'batch', leave=False)
+    for _ in batches:
+        batches.set_postfix(loss=0.8)
+        sleep(0.03)
+END";
+    let seen = work(given, "mkdir result; $PYTHON ../given/nested.py").compared("meter");
+    let (parts, whole): (Vec<_>, Vec<_>) = seen
+        .reports("meter")
+        .into_iter()
+        .filter(|info| info["total"].is_number())
+        .partition(|info| info["id"].is_string());
+    assert!(whole.iter().all(|info| info["total"] == 3), "{whole:#?}");
+    assert!(parts.iter().all(|info| info["total"] == 20), "{parts:#?}");
+    assert_eq!(whole[0]["message"], "epoch");
+    assert_eq!(parts[0]["title"], "batch");
+    assert!(
+        parts.iter().any(|info| info["message"] == "loss=0.8"),
+        "{parts:#?}"
+    );
+    assert_eq!(seen.rises("meter", None), "99.9");
+}
