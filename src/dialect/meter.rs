@@ -22,6 +22,7 @@ mod words;
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use candidates::{Role, Value};
@@ -322,15 +323,22 @@ fn hash(text: &str) -> u64 {
 
 /// Most percentages in other languages have a blank that does not break (U+00A0, U+202F) before the sign.
 fn with_plain_blanks(text: &[u8]) -> Cow<'_, [u8]> {
-    let wide: [&[u8]; 2] = [b"\xc2\xa0", b"\xe2\x80\xaf"];
     let mut text = Cow::Borrowed(text);
-    for blank in wide {
-        while let Some(at) = memmem::find(&text, blank) {
-            text.to_mut().splice(at..at + blank.len(), [b' ']);
+    // Most records are ASCII.
+    if text.is_ascii() {
+        return text;
+    }
+    for blank in WIDE.iter() {
+        while let Some(at) = blank.find(&text) {
+            text.to_mut().splice(at..at + blank.needle().len(), [b' ']);
         }
     }
     text
 }
+
+/// Made once: making one costs more than looking through a record.
+static WIDE: LazyLock<[memmem::Finder<'_>; 2]> =
+    LazyLock::new(|| ["\u{a0}", "\u{202f}"].map(memmem::Finder::new));
 
 /// A row between frames, or with many percent signs.
 fn is_table(record: Record<'_>) -> bool {

@@ -141,7 +141,8 @@ pub(super) fn label(before: &[u8], after: &[u8]) -> String {
 /// The program's own figures behind the number: `loss=0.8, acc=0.91`. May be empty.
 pub(super) fn postfix(after: &[u8]) -> String {
     // Nearly no meter has any.
-    if memchr::memchr2(b'=', b':', after).is_none() {
+    let mut signs = memchr::memchr2_iter(b'=', b':', after);
+    if !signs.any(|at| after[at] == b'=' || after.get(at + 1) == Some(&b' ')) {
         return String::new();
     }
     let text = String::from_utf8_lossy(after);
