@@ -154,7 +154,7 @@ impl Meter {
             && track.row != record.row
             && track.row >= record.top
             && track.value.percentage > value.percentage
-            && track.value.amount.map(|(_, total)| total) == value.amount.map(|(_, total)| total);
+            && track.value.total() == value.total();
         if is_earlier && track.evidence.is_believed() && record.redrawn {
             return;
         }

@@ -351,6 +351,11 @@ impl Value {
         fits.then_some(value)
     }
 
+    /// How much there is, of an amount.
+    pub(super) fn total(&self) -> Option<f64> {
+        self.amount.map(|(_, total)| total)
+    }
+
     pub(super) fn of_scale(text: &[u8], start: usize, percentage: f64) -> Self {
         Self {
             kind: Kind::Percentage,

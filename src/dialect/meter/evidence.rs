@@ -100,10 +100,6 @@ impl Reading<'_> {
             .map_or(self.value.percentage, |(done, _)| done)
     }
 
-    fn total(&self) -> Option<f64> {
-        self.value.amount.map(|(_, total)| total)
-    }
-
     /// Whether the record says so much that its number cannot be that of a gauge.
     fn is_measured(&self) -> bool {
         let is_counted = matches!(self.value.role, Role::Count(_) | Role::Item);
@@ -216,7 +212,7 @@ impl Evidence {
         self.records += 1;
         self.last = reading.value.percentage;
         self.done = reading.done();
-        self.total = reading.total();
+        self.total = reading.value.total();
         self.subject = reading.subject;
         self.phase = reading.phase;
         let is_enough = || {
@@ -241,7 +237,7 @@ impl Evidence {
     /// The first record, or the first of a phase. What has been believed stays so.
     fn begin(&mut self, reading: &Reading<'_>) {
         // The next list of another length adds to the evidence. The same one again is a cycle.
-        let is_other = self.total != reading.total();
+        let is_other = self.total != reading.value.total();
         let goes_on = self.goes_up_by_one() && reading.done() <= 1.0 && is_other;
         self.lists = if is_other { 0 } else { self.lists + 1 };
         if self.belief == Belief::Out {
@@ -267,8 +263,8 @@ impl Evidence {
             let falls_to_none = percentage < self.last - DIP && percentage <= RESTART;
             return falls_to_none && (self.is_full() || self.last >= NEARLY || reading.is_drawn());
         }
-        let grows = reading.says_done() && reading.total() > self.total && done > self.done;
-        let other_total = self.total != reading.total() && !grows;
+        let grows = reading.says_done() && reading.value.total() > self.total && done > self.done;
+        let other_total = self.total != reading.value.total() && !grows;
         let in_brackets = reading.value.stand == Stand::Brackets;
         let is_first = if reading.value.amount.is_some() {
             done <= 1.0

@@ -163,14 +163,13 @@ impl Track {
 
     /// Whether the value is the next one of a believed track, higher than the last, in a record that is otherwise alike.
     pub(super) fn is_followed_by(&self, value: &Value, around: Around<'_>) -> bool {
-        let total = |value: &Value| value.amount.map(|(_, total)| total);
         self.redrawn
             && self.evidence.is_believed()
             && self.value.kind == value.kind
             && self.value.role == value.role
             && self.value.rest == value.rest
             && self.value.percentage <= value.percentage
-            && total(&self.value) == total(value)
+            && self.value.total() == value.total()
             && self.labelled.as_deref() == Some(around.before)
     }
 

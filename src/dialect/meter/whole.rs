@@ -70,14 +70,13 @@ impl Tracks {
     ) -> Option<usize> {
         self.count += 1;
         let name = around.name(record, value);
-        let total = value.amount.map(|(_, total)| total);
         let is_item = |value: &Value| value.role == Role::Item;
         let like = |track: &Track| {
             track.redrawn == record.redrawn
                 && track.value.kind == value.kind
                 && (is_item(&track.value) == is_item(value) || record.redrawn && track.name == name)
         };
-        let same_total = |track: &Track| track.value.amount.map(|(_, total)| total) == total;
+        let same_total = |track: &Track| track.value.total() == value.total();
         let is_it = |track: &Track| {
             let in_place = !record.redrawn || track.row == record.row || same_total(track);
             let is_next = track.row == record.row || track.row < record.top;
@@ -123,11 +122,7 @@ impl Tracks {
         let mut above = tracks.filter(|(_, track)| {
             let has_gone = track.redrawn && track.row < record.top;
             let goes_on = value.amount.is_some() && track.value.percentage < value.percentage;
-            has_gone
-                && goes_on
-                && track.family != family
-                && track.value.amount.map(|(_, total)| total)
-                    == value.amount.map(|(_, total)| total)
+            has_gone && goes_on && track.family != family && track.value.total() == value.total()
         });
         let last = here
             .max_by_key(|(_, track)| track.moved)

@@ -440,7 +440,7 @@ fn is_among(word: &[u8], words: &[&str]) -> bool {
         let known = known.as_bytes();
         known[0].cmp(&lower[0]).then_with(|| known.cmp(lower))
     };
-    words.binary_search_by(|known| order(known)).is_ok()
+    words.binary_search_by(order).is_ok()
 }
 
 #[cfg(test)]
