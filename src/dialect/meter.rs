@@ -8,7 +8,7 @@
 //! The first track that is believed has the bar of the task. One that follows takes it over: a phase. One that goes on
 //! inside it is a part. Bars that differ in a digit or a file are siblings: the whole is their sum, and each is a part.
 //!
-//! The end of the child is not known here, and 100 is never said: a full meter is [`SHOWN`] percent. Whether a meter
+//! The end of the child is not known here, and 100 is never said: a full meter is 99.9 percent. Whether a meter
 //! has stopped moving is for the sinks to see, which have a clock.
 
 mod candidates;
