@@ -337,13 +337,16 @@ impl Scene {
             return;
         }
         let mut before = Vec::new();
+        // Quiet only counts when it lasts: a process that is about to be woken looks idle as well.
+        let mut looks = 0;
         wait_for("quiet", || {
             let mut now = Vec::new();
             look_at(Pid::from_child(&self.process), &mut now);
             look_at(self.recorder, &mut now);
-            let quiet = now == before && now.iter().all(Task::is_idle);
+            let is_quiet = now == before && now.iter().all(Task::is_idle);
+            looks = if is_quiet { looks + 1 } else { 0 };
             before = now;
-            quiet
+            looks >= 20
         });
     }
 }
