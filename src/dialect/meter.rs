@@ -15,6 +15,7 @@ mod candidates;
 mod evidence;
 mod form;
 mod label;
+mod notation;
 mod scale;
 mod track;
 mod whole;
@@ -25,15 +26,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use candidates::{Role, Value};
 use evidence::Reading;
 use form::{Bar, Form};
 use memchr::memmem;
+use notation::{Role, Value};
 use track::{Around, Standing, Track};
 use whole::{Tracks, Whole};
 use words::Speech;
 
-pub(super) use candidates::{percent, sign, word};
+pub(super) use notation::{percent, sign, word};
 pub(super) use scale::scale;
 
 use super::record::{Cursor, Record};
@@ -76,7 +77,7 @@ impl Meter {
         if self.binary {
             return;
         }
-        if !candidates::worth(record.text) {
+        if !notation::worth(record.text) {
             if self.tracks.is_replaced_by(record) {
                 self.end(each);
             }

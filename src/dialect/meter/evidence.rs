@@ -7,8 +7,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::candidates::{Kind, Rest, Role, Stand, Value};
 use super::form::{Bar, Form};
+use super::notation::{Kind, Rest, Role, Stand, Value};
 use super::words::Speech;
 
 /// Plain lines that come within this time are one piece of evidence: a table is printed at once.

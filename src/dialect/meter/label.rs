@@ -3,7 +3,7 @@
 //! Everything that moves with the meter itself is taken out: figures, bars, spinners. So are file names before the
 //! number, where the meter stays the same from file to file.
 
-use super::candidates::unit;
+use super::notation::unit;
 
 /// How much of a name is kept, in characters, from its end, which is nearest to the number.
 const NAME: usize = 40;

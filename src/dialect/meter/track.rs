@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use super::super::SHOWN;
 use super::super::record::Record;
-use super::candidates::{Kind, Rest, Role, Stand, Value};
 use super::evidence::{Evidence, FULL, Reading};
+use super::notation::{Kind, Rest, Role, Stand, Value};
 use super::words::Speech;
 use super::{label, words};
 use crate::protocol::Progress;

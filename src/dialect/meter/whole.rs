@@ -3,8 +3,8 @@
 //! Does not know how sure a track is: it is asked only about tracks that are believed.
 
 use super::super::record::Record;
-use super::candidates::{Kind, Role, Value};
 use super::label;
+use super::notation::{Kind, Role, Value};
 use super::track::{Around, Standing, Track, progress};
 use crate::protocol::Progress;
 
