@@ -235,6 +235,11 @@ impl Scene {
             folder,
         };
         scene.recorder = scene.ready();
+        // progrun has its handlers after a few milliseconds. A signal that comes before waits for them, which looks idle.
+        if wrapper == Wrapper::Progrun {
+            let own = Pid::from_child(&scene.process);
+            wait_for("the handlers", || catches(own, Signal::CHILD));
+        }
         scene.settle();
         scene
     }
@@ -337,16 +342,13 @@ impl Scene {
             return;
         }
         let mut before = Vec::new();
-        // Quiet only counts when it lasts: a process that is about to be woken looks idle as well.
-        let mut looks = 0;
         wait_for("quiet", || {
             let mut now = Vec::new();
             look_at(Pid::from_child(&self.process), &mut now);
             look_at(self.recorder, &mut now);
-            let is_quiet = now == before && now.iter().all(Task::is_idle);
-            looks = if is_quiet { looks + 1 } else { 0 };
+            let quiet = now == before && now.iter().all(Task::is_idle);
             before = now;
-            looks >= 20
+            quiet
         });
     }
 }
@@ -372,6 +374,16 @@ impl Task {
         // Sleeping, stopped, or gone.
         ['S', 'T', 'Z', 'X'].contains(&self.state)
     }
+}
+
+/// Whether a process has a handler for a signal.
+fn catches(pid: Pid, signal: Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigCgt:\t"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask, 16).ok());
+    caught.is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
 }
 
 /// Adds the threads of a process and of all its descendants.

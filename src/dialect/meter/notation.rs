@@ -110,14 +110,12 @@ pub(super) fn worth(text: &[u8]) -> bool {
 
 /// `42%`, `42.5 %`, `42,5 %`, `42.5/100%`, `42 percent`, `|% 42|`
 pub(super) fn percentages(text: &[u8]) -> Vec<Value> {
-    let signs = memchr_iter(b'%', text).map(|at| (at, at + 1));
-    let words = PERCENT
-        .find_iter(text)
-        .map(|at| (at, at + PERCENT.needle().len()));
-    let mut found: Vec<_> = signs
-        .chain(words)
-        .filter_map(|(at, end)| percentage(text, at, end).or_else(|| percentage_behind(text, at)))
-        .collect();
+    let signs = memchr_iter(b'%', text);
+    let signs =
+        signs.filter_map(|at| percentage(text, at, at + 1).or_else(|| percentage_behind(text, at)));
+    let words = PERCENT.find_iter(text);
+    let words = words.filter_map(|at| percentage(text, at, at + PERCENT.needle().len()));
+    let mut found: Vec<_> = signs.chain(words).collect();
     found.sort_unstable_by_key(|value| value.start);
     found
 }
