@@ -130,6 +130,11 @@ pub(crate) enum Notice {
     /// A cancel was requested, and the worker closed the channel unless another program's format is read there. The
     /// mode says what the child will see of the request.
     Cancel(CancelMode),
+    /// The answer to [`Order::Drain`]: whether the child has ever reported to progrun itself.
+    Drain {
+        /// It has.
+        reports: bool,
+    },
     /// A Ctrl-C that went to the child alone, which had the terminal, ended it.
     Interrupted,
     /// The child is gone. The terminal comes back if its worker had it. The child's output may still be on its way.
@@ -152,6 +157,8 @@ pub(crate) enum Order {
     /// The same, as a step of the task's ladder. If the child is gone already, the worker stops waiting for other
     /// holders of its pipes.
     Stop(i32),
+    /// Say whether the child reports, by [`Notice::Drain`].
+    Drain,
     /// Kill the group, and the descendants that left it where the system can list them.
     Kill,
     /// The reader of this stream left. Close it, so that the child gets SIGPIPE.

@@ -24,7 +24,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
-use crate::run::{self, FAILED, Settings, Specification, Timeouts};
+use crate::list::Specification;
+use crate::run::{self, FAILED, Settings, Timeouts};
 use crate::sink::{Display, JsonPlace, Patient, Progress, STDOUT, Show, Tty, escape};
 
 use self::foreground::draws_only_in_foreground;
@@ -662,10 +663,7 @@ fn settings(arguments: Arguments) -> Settings {
         .name
         .unwrap_or_else(|| name_of(&arguments.command));
     Settings {
-        list: vec![Specification {
-            name: name.clone(),
-            command: arguments.command,
-        }],
+        list: vec![Specification::of_command(name.clone(), arguments.command)],
         slots: NonZeroUsize::MIN,
         channel: arguments.fd,
         timeouts: Timeouts {
@@ -712,6 +710,7 @@ fn settings(arguments: Arguments) -> Settings {
                 OutputArgument::None => Show::None,
             },
             tty,
+            many: None,
         },
     }
 }

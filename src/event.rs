@@ -29,6 +29,12 @@ impl TaskId {
         self.0.get()
     }
 
+    /// The task with this number, which counts from 1.
+    #[must_use]
+    pub(crate) fn of(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
     /// The task after this one. A run has fewer tasks than there are numbers.
     #[must_use]
     pub(crate) fn next(self) -> Self {
@@ -63,14 +69,21 @@ impl<'a> What<'a> {
 /// What can happen to a task or a run.
 #[derive(Debug)]
 pub(crate) enum What<'a> {
+    /// A run of many tasks begins.
+    Run(&'a RunHead<'a>),
+    /// More is known of how many tasks the list has.
+    Total(Total),
     /// The child runs.
     Started {
         /// What the task is called.
         name: &'a str,
         /// The program and its arguments.
         command: &'a [OsString],
-        /// The number of the process.
-        pid: i32,
+        /// The number of the process. None: it could not be started. Told only in a run of many, where each end has its
+        /// beginning.
+        pid: Option<i32>,
+        /// Where it runs, in a run of many.
+        place: Option<Place<'a>>,
     },
     /// The child reported.
     Progress(&'a Batch),
@@ -124,8 +137,167 @@ pub(crate) enum What<'a> {
     Paused(bool),
     /// Something that the user should know, in a sentence.
     Warning(&'a str),
-    /// The task is over.
+    /// The task is over, or in a run of many one attempt.
     Finished(&'a Summary),
+    /// A task of a list does not run.
+    Skipped {
+        /// What the task is called.
+        name: &'a str,
+        /// Why.
+        reason: SkipReason,
+        /// The name of the task that it needs, if that is why.
+        cause: Option<&'a str>,
+    },
+    /// No task begins any more, because so many have ended in this way.
+    Halted(Halted),
+    /// What the next tasks of a list wait for, first come first. Told when it changes.
+    Waiting(&'a [Waiting]),
+    /// The output of an ended attempt, which was kept, is shown from now on, until [`Shown`](Self::Shown). Sinks that
+    /// show output tell here how it ended. Only in a run of many.
+    Shows(&'a Summary),
+    /// All output of the attempt was shown.
+    Shown,
+    /// The run of many is over.
+    End(&'a RunSummary),
+}
+
+/// The beginning of a run of many.
+#[derive(Debug)]
+pub(crate) struct RunHead<'a> {
+    /// The name of the run.
+    pub name: &'a str,
+    /// How many tasks run at once.
+    pub jobs: u32,
+    /// How many tasks the list has, as far as it is known.
+    pub total: Total,
+    /// The template of the commands; empty for a list of commands.
+    pub command: &'a [OsString],
+}
+
+/// How many tasks a list has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Total {
+    /// As many as are known, or as the user says.
+    pub count: u64,
+    /// No further ones come.
+    pub is_final: bool,
+}
+
+/// Where an attempt of a task of a list runs, and on what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    /// The slot, from 1.
+    pub slot: u32,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// The values that the command was made of; none in a list of commands.
+    pub input: Option<&'a [OsString]>,
+}
+
+/// Why a task does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SkipReason {
+    /// A task that it needs did not complete.
+    Dependency,
+    /// `--halt`.
+    Halted,
+    /// The run is cancelled.
+    Cancelled,
+    /// An earlier run has done it, says the job log.
+    Done,
+}
+
+/// Why no task begins any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Halted {
+    /// Which ends were counted.
+    pub why: HaltWhy,
+    /// How many of them there were.
+    pub count: u64,
+    /// Whether the running tasks are stopped, too.
+    pub when: HaltWhen,
+}
+
+/// Which ends of tasks `--halt` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HaltWhy {
+    /// Failures.
+    Fail,
+    /// Completions.
+    Success,
+    /// Both.
+    Done,
+}
+
+/// What `--halt` does to the running tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HaltWhen {
+    /// They come to their ends.
+    Soon,
+    /// They are stopped.
+    Now,
+}
+
+/// A task that could begin, but for this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// What the task is called.
+    pub name: String,
+    /// What it waits for.
+    pub obstacle: Obstacle,
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// The end of the task of this name.
+    Task(String),
+    /// `--min-memory`: more memory.
+    Memory,
+    /// `--max-load`: less load.
+    Load,
+    /// The time of its next attempt, by the clock of the run.
+    Retry(Duration),
+    /// More free slots.
+    Slots,
+}
+
+/// How a run of many ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunSummary {
+    /// How the tasks ended.
+    pub counts: Counts,
+    /// How many of the tasks did not begin; none if their number is not known.
+    pub not_started: Option<u64>,
+    /// Why those did not begin, in one word: `halt`, `cancelled`.
+    pub why: Option<&'static str>,
+    /// How progrun ends.
+    pub ending: Ending,
+}
+
+/// How many tasks ended, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Completed, or done by an earlier run.
+    pub completed: u64,
+    /// Of those, how many needed more than one attempt.
+    pub flaky: u64,
+    /// Of the completed ones, how many were done by an earlier run.
+    pub done: u64,
+    /// Failed, timed out or could not be started.
+    pub failed: u64,
+    /// Cancelled.
+    pub cancelled: u64,
+    /// Skipped because of another task.
+    pub skipped: u64,
+}
+
+impl Counts {
+    /// How many tasks are over.
+    #[must_use]
+    pub(crate) fn over(&self) -> u64 {
+        self.completed + self.failed + self.cancelled + self.skipped
+    }
 }
 
 /// What the worker saw of the child and its descendants from outside, over about the last second.
@@ -198,6 +370,10 @@ pub(crate) enum Reason {
     Parent,
     /// `--timeout` is over.
     Timeout,
+    /// `--deadline` is over.
+    Deadline,
+    /// `--halt now`.
+    Halt,
 }
 
 /// Why a stop goes one step further.
@@ -223,6 +399,8 @@ pub(crate) enum CancelMode {
 /// The steps of a stop, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
+    /// In a run of many: a task that does not report may come to its end.
+    Drain,
     /// The channel is closed: the child's next progress write fails.
     Ask,
     /// This signal: at once if there is no progress write to wait for, or when `--grace` is over.
@@ -272,6 +450,23 @@ pub(crate) struct Summary {
     pub reports: u64,
     /// How many lines of the channel were malformed.
     pub malformed: u64,
+    /// Which attempt it was, in a run of many.
+    pub attempt: Option<Attempt>,
+}
+
+/// An attempt of a task in a run of many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// Its slot, from 1.
+    pub slot: u32,
+    /// Its number, from 1.
+    pub number: u32,
+    /// When the next attempt follows, if one does.
+    pub retry_in: Option<Duration>,
+    /// How long it ran.
+    pub duration: Duration,
+    /// How many bytes of its output went through progrun.
+    pub output_bytes: u64,
 }
 
 /// The states in which a task can be over.

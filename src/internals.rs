@@ -7,7 +7,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::run::{self, Settings, Specification, Timeouts};
+use crate::list::Specification;
+use crate::run::{self, Settings, Timeouts};
 use crate::sink::{Display, JsonPlace, Progress, Show, Tty};
 
 pub use crate::cli::command;
@@ -27,10 +28,8 @@ pub fn run_list(
     slots: NonZeroUsize,
     events: PathBuf,
 ) -> anyhow::Result<Infallible> {
-    let specification = |(index, command)| Specification {
-        name: format!("task {}", index + 1),
-        command,
-    };
+    let specification =
+        |(index, command)| Specification::of_command(format!("task {}", index + 1), command);
     let outcome = run::run(&Settings {
         list: list.into_iter().enumerate().map(specification).collect(),
         slots,
@@ -53,6 +52,7 @@ pub fn run_list(
             log: None,
             output: Show::Stream,
             tty: Tty::Auto,
+            many: None,
         },
     })?;
     run::end_all(outcome.ending, outcome.scope)

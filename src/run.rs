@@ -34,6 +34,7 @@ use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
 use crate::dialect::{FILES, Selection};
 use crate::event::{Ending, Exit, FinalState, Reason, Stream, Summary, TaskId, What};
 use crate::executor::Builder;
+use crate::list::Specification;
 use crate::model::batch::Batch;
 use crate::model::route::Route;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
@@ -43,6 +44,7 @@ use crate::system::signals::Scope;
 use self::clock::Clock;
 use self::ending::{Endings, Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs, inbox};
+use self::ladder::Silent;
 use self::lease::Lease;
 use self::presses::Presses;
 use self::schedule::Schedule;
@@ -52,7 +54,6 @@ use self::terminal::TerminalPlace;
 
 pub(crate) use self::ending::{FAILED, end, end_all};
 pub(crate) use self::ladder::Timeouts;
-pub(crate) use self::task::Specification;
 
 /// If the run loop wakes this late, progrun was stopped (SIGSTOP cannot be caught).
 const LATE: Duration = Duration::from_secs(1);
@@ -111,6 +112,8 @@ enum Input {
     ReaderGone,
     /// Something cannot be written any more.
     Gone(Gone),
+    /// A sink can go on.
+    Tick,
     /// The screen is clear.
     Cleared,
     /// Everything is written.
@@ -132,11 +135,15 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let (channel, moved) = child::channel(settings.channel);
     let (inbox, inputs) = inbox().context("cannot create a pipe")?;
     signals::open_mask();
-    let gone = inbox.clone();
+    let (gone, wake) = (inbox.clone(), inbox.clone());
     let patience = settings.timeouts.timeout;
-    let chosen = choose(&settings.display, &settings.from, patience, move |what| {
-        gone.send(Input::Gone(what));
-    });
+    let chosen = choose(
+        &settings.display,
+        &settings.from,
+        patience,
+        move |what| gone.send(Input::Gone(what)),
+        move || wake.send(Input::Tick),
+    );
     let chosen = match chosen {
         Err(error) if error.is::<NoReader>() => {
             return Ok(Outcome {
@@ -351,7 +358,7 @@ impl Run<'_> {
         let plan = &self.plan;
         let (socket, files) = child::Socket::open(plan.channel).unzip();
         let launch = Launch {
-            command: specification.command.clone(),
+            command: specification.words(id.get(), 1),
             channel: plan.channel,
             socket,
             stdout: plan.routes[Stream::Stdout as usize],
@@ -394,7 +401,7 @@ impl Run<'_> {
             }
         });
         let running = Running {
-            task: Task::new(specification, self.plan.timeouts),
+            task: Task::new(specification, self.plan.timeouts, Silent::Interrupted),
             control,
             future,
             counts,
@@ -487,7 +494,7 @@ impl Run<'_> {
             }
             Input::Gone(what) => self.gone(what),
             Input::Cleared => self.acknowledge(),
-            Input::Flushed => {}
+            Input::Tick | Input::Flushed => {}
         }
         Ok(())
     }
@@ -513,14 +520,15 @@ impl Run<'_> {
         match notice {
             Notice::Started { pid } => {
                 task.started(pid, now);
-                let command = task.specification.command.clone();
+                let command = task.specification.words(id.get(), 1);
                 let name = task.specification.name.clone();
                 self.tell(
                     id,
                     What::Started {
                         name: &name,
                         command: &command,
-                        pid,
+                        pid: Some(pid),
+                        place: None,
                     },
                 );
                 if let Some(moved) = self.moved.take() {
@@ -546,6 +554,7 @@ impl Run<'_> {
             }
             Notice::Observed(observed) => self.tell(id, What::Observed(&observed)),
             Notice::Cancel(mode) => self.change(id, |task| task.answered(mode, now)),
+            Notice::Drain { reports } => self.change(id, |task| task.is_reporting(reports, now)),
             Notice::Interrupted => {
                 if task.interrupted(now) {
                     running.future.cancel();
@@ -747,6 +756,7 @@ impl Running {
             error,
             reports: self.counts.reports.get(),
             malformed: self.counts.malformed.get(),
+            attempt: None,
         }
     }
 }

@@ -35,7 +35,7 @@ use crate::event::Event;
 use crate::flow::Permit;
 
 pub(crate) use self::choice::choose;
-pub(crate) use self::display::{Display, JsonPlace, Progress, Show, Tty};
+pub(crate) use self::display::{Display, Ends, JsonPlace, Many, Progress, Show, Tty};
 pub(crate) use self::files::{NoReader, STDOUT};
 pub(crate) use self::gone::Gone;
 pub(crate) use self::patient::Patient;
@@ -54,6 +54,12 @@ pub(crate) trait Sink {
 
     /// Draws, if it is time to.
     fn tick(&mut self, _elapsed: Duration) {}
+
+    /// How many ended tasks of a run of many have output that waits to be shown. Beyond some thousands no further task
+    /// begins.
+    fn backlog(&self) -> usize {
+        0
+    }
 
     /// Holds `permit` until everything that this sink has to write is written: the program ends only then.
     fn flush(&mut self, permit: &Permit);

@@ -178,6 +178,14 @@ impl<'a> Worker<'a> {
                         drain.cut_short();
                     }
                 }
+                Order::Drain => {
+                    if !self.intake.channel_was_used() {
+                        // An unread report counts.
+                        self.read_channel();
+                    }
+                    let reports = self.intake.can_be_asked(self.process.is_gone());
+                    (self.notify)(Notice::Drain { reports });
+                }
                 Order::Discard => self.discards = true,
                 Order::Close(stream) => drop(self.outputs.close(stream)),
                 Order::Lend(terminal) => self.lend(terminal),

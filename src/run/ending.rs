@@ -29,7 +29,9 @@ pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> 
         (FinalState::Cancelled, Some(Reason::Interrupt | Reason::Parent), _) => {
             Ending::Signal(libc::SIGINT)
         }
-        (FinalState::Cancelled, Some(Reason::Terminate), _) => Ending::Signal(libc::SIGTERM),
+        (FinalState::Cancelled, Some(Reason::Terminate | Reason::Deadline | Reason::Halt), _) => {
+            Ending::Signal(libc::SIGTERM)
+        }
         (FinalState::Cancelled, Some(Reason::Hangup), _) => Ending::Signal(libc::SIGHUP),
         (_, _, Some(own)) => own,
         (_, _, None) => Ending::Status(FAILED),
@@ -167,6 +169,7 @@ mod tests {
             error: None,
             reports: 0,
             malformed: 0,
+            attempt: None,
         }
     }
 

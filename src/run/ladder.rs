@@ -27,9 +27,20 @@ pub(crate) struct Timeouts {
     pub timeout_signal: i32,
 }
 
+/// What a Ctrl-C does to a child that does not report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silent {
+    /// It is interrupted at once, as without progrun: there is nothing to wait for.
+    Interrupted,
+    /// It may come to its end within `--grace`: in a run of many, that end is near.
+    Drained,
+}
+
 /// The next thing for the task to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
+    /// Ask the worker whether the child reports; [`Ladder::is_reporting`] and [`Ladder::is_silent`] take the answer.
+    Ask,
     /// Cancel the future; the worker closes the channel and says whether the child can see that.
     Cancel,
     /// Tell of the first step, and send its signal if it has one.
@@ -52,12 +63,14 @@ pub(super) struct Ladder {
     timed_out: bool,
     /// Whether time goes on beyond the first signal.
     climbs: bool,
+    silent: Silent,
 }
 
 impl Ladder {
-    pub(super) fn new(timeouts: Timeouts) -> Self {
+    pub(super) fn new(timeouts: Timeouts, silent: Silent) -> Self {
         Self {
             timeouts,
+            silent,
             started: None,
             reason: None,
             step: None,
@@ -91,14 +104,43 @@ impl Ladder {
     /// A stop is requested, for the first time or again.
     pub(super) fn request(&mut self, reason: Reason, now: Duration) -> Option<Action> {
         if self.request_first(reason, now) {
-            return Some(Action::Cancel);
+            return Some(self.first());
         }
         self.next(Cause::Again, now)
     }
 
     /// The same key press was delivered again: no further step, but its reason counts.
     pub(super) fn echo(&mut self, reason: Reason, now: Duration) -> Option<Action> {
-        self.request_first(reason, now).then_some(Action::Cancel)
+        self.request_first(reason, now).then(|| self.first())
+    }
+
+    fn first(&self) -> Action {
+        match (self.silent, self.reason) {
+            (Silent::Drained, Some(Reason::Interrupt | Reason::Parent)) => Action::Ask,
+            _ => Action::Cancel,
+        }
+    }
+
+    /// The child, which is to stop, reports: its next report is the point at which it can be cancelled.
+    pub(super) fn is_reporting(&mut self) -> Option<Action> {
+        let may_be_asked = self.reason.is_some() && matches!(self.step, None | Some(Step::Drain));
+        may_be_asked.then(|| {
+            self.step = None;
+            Action::Cancel
+        })
+    }
+
+    /// The child, which is to stop, does not report: it may come to its end.
+    pub(super) fn is_silent(&mut self, now: Duration) {
+        if self.reason.is_some() && self.step.is_none() {
+            self.step = Some(Step::Drain);
+            self.taken = now;
+        }
+    }
+
+    /// Whether the child may come to its end.
+    pub(super) fn drains(&self) -> bool {
+        self.step == Some(Step::Drain)
     }
 
     /// The child died of a Ctrl-C that went to it alone. Gives whether that cancels the task: not if a stop was
@@ -139,7 +181,7 @@ impl Ladder {
     fn signal_of(&self, reason: Reason) -> Step {
         match reason {
             Reason::Interrupt | Reason::Parent => Step::Signal(libc::SIGINT),
-            Reason::Terminate => Step::Signal(libc::SIGTERM),
+            Reason::Terminate | Reason::Deadline | Reason::Halt => Step::Signal(libc::SIGTERM),
             Reason::Hangup => Step::Signal(libc::SIGHUP),
             Reason::Timeout => match self.timeouts.timeout_signal {
                 libc::SIGKILL => Step::Kill,
@@ -169,7 +211,7 @@ impl Ladder {
     /// How long the current step has; none if for ever.
     pub(super) fn patience(&self) -> Option<Duration> {
         match self.step? {
-            Step::Ask => self.timeouts.grace,
+            Step::Drain | Step::Ask => self.timeouts.grace,
             Step::Signal(_) | Step::Terminate => self.timeouts.kill_after.filter(|_| self.climbs),
             Step::Kill | Step::GiveUp => None,
         }
@@ -182,7 +224,7 @@ impl Ladder {
             if self.request_first(Reason::Timeout, now) {
                 return Some(Action::Cancel);
             }
-            if matches!(self.step, Some(Step::Ask | Step::Signal(_))) {
+            if matches!(self.step, Some(Step::Drain | Step::Ask | Step::Signal(_))) {
                 return self.next(Cause::TimedOut, now);
             }
         }
@@ -195,10 +237,10 @@ impl Ladder {
 
     fn next(&mut self, cause: Cause, now: Duration) -> Option<Action> {
         let step = match (self.step, cause) {
-            (Some(Step::Ask), Cause::NoReaction(_)) => self.signal_of(self.reason?),
+            (Some(Step::Drain | Step::Ask), Cause::NoReaction(_)) => self.signal_of(self.reason?),
             (Some(Step::Signal(libc::SIGTERM) | Step::Terminate), _) => Step::Kill,
             // After a signal without effect, too: some shells lose a SIGINT between fork and exec.
-            (Some(Step::Ask | Step::Signal(_)), _) => Step::Terminate,
+            (Some(Step::Drain | Step::Ask | Step::Signal(_)), _) => Step::Terminate,
             // Without a first step, the worker itself hangs: an exec on a dead network drive does that.
             (None | Some(Step::Kill), Cause::Again) => Step::GiveUp,
             (None | Some(Step::Kill | Step::GiveUp), _) => return None,
@@ -226,7 +268,7 @@ mod tests {
     }
 
     fn requested(timeouts: Timeouts, reason: Reason, asked: CancelMode) -> Ladder {
-        let mut ladder = Ladder::new(timeouts);
+        let mut ladder = Ladder::new(timeouts, Silent::Interrupted);
         assert_eq!(ladder.request(reason, at(1.0)), Some(Action::Cancel));
         let step = match asked {
             CancelMode::Channel => Step::Ask,
@@ -340,7 +382,7 @@ mod tests {
     #[test]
     fn a_child_that_died_of_a_ctrl_c_of_its_own_had_its_first_step_unless_a_stop_was_requested_before()
      {
-        let mut ladder = Ladder::new(LIMITS);
+        let mut ladder = Ladder::new(LIMITS, Silent::Interrupted);
         assert!(ladder.interrupted(at(1.0)));
         assert_eq!(ladder.reason(), Some(Reason::Interrupt));
         assert_eq!(ladder.answered(CancelMode::Signal, at(1.0)), None);
@@ -353,7 +395,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_never_answers_can_be_given_up() {
-        let mut ladder = Ladder::new(LIMITS);
+        let mut ladder = Ladder::new(LIMITS, Silent::Interrupted);
         ladder.request(Reason::Interrupt, at(1.0));
         assert_eq!(
             ladder.request(Reason::Interrupt, at(2.0)),
@@ -368,10 +410,13 @@ mod tests {
 
     #[test]
     fn a_timeout_is_a_first_request_with_a_signal_of_its_own() {
-        let mut ladder = Ladder::new(Timeouts {
-            timeout_signal: libc::SIGUSR1,
-            ..MINUTE
-        });
+        let mut ladder = Ladder::new(
+            Timeouts {
+                timeout_signal: libc::SIGUSR1,
+                ..MINUTE
+            },
+            Silent::Interrupted,
+        );
         assert_eq!(ladder.tick(at(100.0)), None);
         ladder.started(at(100.0));
         assert_eq!(ladder.deadline(), Some(at(160.0)));
@@ -387,10 +432,13 @@ mod tests {
 
     #[test]
     fn a_timeout_that_kills_is_the_step_of_killing() {
-        let mut ladder = Ladder::new(Timeouts {
-            timeout_signal: libc::SIGKILL,
-            ..MINUTE
-        });
+        let mut ladder = Ladder::new(
+            Timeouts {
+                timeout_signal: libc::SIGKILL,
+                ..MINUTE
+            },
+            Silent::Interrupted,
+        );
         ladder.started(at(0.0));
         ladder.tick(at(60.0));
         assert_eq!(
@@ -402,7 +450,7 @@ mod tests {
 
     #[test]
     fn a_timeout_holds_after_a_ctrl_c_as_well() {
-        let mut ladder = Ladder::new(MINUTE);
+        let mut ladder = Ladder::new(MINUTE, Silent::Interrupted);
         ladder.started(at(0.0));
         ladder.request(Reason::Interrupt, at(1.0));
         ladder.answered(CancelMode::Signal, at(1.0));
@@ -414,7 +462,7 @@ mod tests {
             ]
         );
         assert_eq!(ladder.reason(), Some(Reason::Interrupt));
-        let mut ladder = Ladder::new(MINUTE);
+        let mut ladder = Ladder::new(MINUTE, Silent::Interrupted);
         ladder.started(at(0.0));
         ladder.request(Reason::Interrupt, at(1.0));
         ladder.answered(CancelMode::Signal, at(1.0));

@@ -61,6 +61,7 @@ impl Run<'_> {
             match next {
                 Ok(Some(Input::Flushed)) => return true,
                 Ok(Some(Input::Gone(what))) => self.gone(what),
+                Ok(Some(Input::Tick)) => self.sinks.borrow_mut().tick(),
                 Ok(Some(Input::Signal(
                     signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
                 ))) => {

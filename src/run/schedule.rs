@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use crate::event::TaskId;
 
-use super::task::Specification;
+use crate::list::Specification;
 
 /// The tasks that have not begun, and how many may run at once.
 #[derive(Debug)]
@@ -51,10 +51,8 @@ mod tests {
     #[test]
     fn tasks_begin_in_their_order_when_a_slot_is_free_and_none_begins_after_a_request_to_stop() {
         let slots = NonZeroUsize::new(2).unwrap();
-        let list = ["a", "b", "c", "d"].map(|name| Specification {
-            name: name.to_owned(),
-            command: vec![name.into()],
-        });
+        let list = ["a", "b", "c", "d"]
+            .map(|name| Specification::of_command(name.to_owned(), vec![name.into()]));
         let mut schedule = Schedule::new(list.into(), slots);
         let mut next = |running| {
             let next = schedule.next(running);

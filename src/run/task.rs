@@ -3,23 +3,14 @@
 //!
 //! Times are those of the run's clock.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::child::Order;
 use crate::event::{CancelMode, Reason, Step, What};
+use crate::list::Specification;
 
 use super::clock::TaskClock;
-use super::ladder::{Action, Ladder, Timeouts};
-
-/// What a task runs.
-#[derive(Clone, Debug)]
-pub(crate) struct Specification {
-    /// What the task is called.
-    pub(crate) name: String,
-    /// The program and its arguments.
-    pub(crate) command: Vec<OsString>,
-}
+use super::ladder::{Action, Ladder, Silent, Timeouts};
 
 /// What follows for a task.
 #[derive(Debug)]
@@ -49,10 +40,10 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(specification: Specification, timeouts: Timeouts) -> Self {
+    pub(super) fn new(specification: Specification, timeouts: Timeouts, silent: Silent) -> Self {
         Self {
             specification,
-            ladder: Ladder::new(timeouts),
+            ladder: Ladder::new(timeouts, silent),
             clock: TaskClock::default(),
             pid: None,
             exited: None,
@@ -89,12 +80,13 @@ impl Task {
     /// A stop is requested; `is_new` unless this is the same key press once more.
     pub(super) fn request(&mut self, reason: Reason, is_new: bool, now: Duration) -> Vec<Effect> {
         let time = self.clock.at(now);
+        let was_draining = self.drains();
         let action = if is_new {
             self.ladder.request(reason, time)
         } else {
             self.ladder.echo(reason, time)
         };
-        self.follow(action, now)
+        self.after_draining(was_draining, action, now)
     }
 
     /// The worker has done what a cancel request asks, and says what the child will see of it.
@@ -109,6 +101,21 @@ impl Task {
         self.follow(action, now)
     }
 
+    /// The child, which is to stop, reports; or the worker says whether it does.
+    pub(super) fn is_reporting(&mut self, reports: bool, now: Duration) -> Vec<Effect> {
+        if reports {
+            let action = self.ladder.is_reporting();
+            return self.follow(action, now);
+        }
+        self.ladder.is_silent(self.clock.at(now));
+        Vec::new()
+    }
+
+    /// Whether the task may come to its end, although the run is to stop.
+    pub(super) fn drains(&self) -> bool {
+        self.ladder.drains()
+    }
+
     /// The child died of a Ctrl-C that went to it alone. Gives whether the task is cancelled by that.
     pub(super) fn interrupted(&mut self, now: Duration) -> bool {
         self.ladder.interrupted(self.clock.at(now))
@@ -119,8 +126,20 @@ impl Task {
         if self.deadline().is_none() {
             return Vec::new();
         }
+        let was_draining = self.drains();
         let action = self.ladder.tick(self.clock.at(now));
-        self.follow(action, now)
+        self.after_draining(was_draining, action, now)
+    }
+
+    /// A task that has come to its end so far is cancelled with the next step.
+    fn after_draining(&mut self, was: bool, action: Option<Action>, now: Duration) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if was && !self.drains() {
+            self.clock.start(now);
+            effects.push(Effect::Cancel);
+        }
+        effects.extend(self.follow(action, now));
+        effects
     }
 
     /// When time alone does something. A child that is gone needs no further step of a stop, or one that ended by
@@ -183,6 +202,7 @@ impl Task {
     fn follow(&mut self, action: Option<Action>, now: Duration) -> Vec<Effect> {
         match action {
             None => Vec::new(),
+            Some(Action::Ask) => vec![Effect::Order(Order::Drain)],
             Some(Action::Cancel) => {
                 // From now on the clock runs even if the child is stopped: the steps of a stop have their time limits.
                 self.clock.start(now);
@@ -203,7 +223,7 @@ impl Task {
 
     fn take(&mut self, tell: Effect, step: Step) -> Vec<Effect> {
         let (order, signal) = match step {
-            Step::Ask => return vec![tell],
+            Step::Drain | Step::Ask => return vec![tell],
             Step::Signal(signal) => (Order::Stop(signal), signal),
             Step::Terminate => (Order::Stop(libc::SIGTERM), libc::SIGTERM),
             Step::Kill => (Order::Kill, libc::SIGKILL),

@@ -684,7 +684,15 @@ impl Sink for Bars {
             What::Cancelling { .. } | What::Stopping { .. } => {
                 self.stopping(event.task, &event.what, at);
             }
-            What::Signal { .. } => {}
+            What::Signal { .. }
+            | What::Run(_)
+            | What::Total(_)
+            | What::Skipped { .. }
+            | What::Halted(_)
+            | What::Waiting(_)
+            | What::Shows(_)
+            | What::Shown
+            | What::End(_) => {}
         }
     }
 

@@ -67,7 +67,7 @@ enum OnStderr {
 
 /// Chooses. A file that opens only with a reader, such as a FIFO, is waited for no longer than `patience`. `from` says
 /// which formats are looked for in the child's streams; `gone` is told, by any thread, of a place that can be written
-/// to no more.
+/// to no more. `wake` has the sinks ticked soon; any thread may call it.
 ///
 /// # Errors
 /// If a file that was asked for cannot be opened.
@@ -76,7 +76,9 @@ pub(crate) fn choose(
     from: &Selection,
     patience: Option<Duration>,
     gone: impl Fn(Gone) + Send + Sync + 'static,
+    wake: impl Fn() + Send + Sync + 'static,
 ) -> anyhow::Result<Chosen> {
+    let _ = wake;
     let notifier = Notifier::new(gone);
     let parent = match display.progress {
         Progress::Auto => client::parent(),

@@ -1,6 +1,8 @@
 //! The user's wishes about what is shown, as the command line says them. Knows neither sinks nor terminals.
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The user's wishes.
 #[derive(Clone, Debug)]
@@ -19,6 +21,33 @@ pub(crate) struct Display {
     pub output: Show,
     /// Whether a stream that goes through us is a terminal for the child.
     pub tty: Tty,
+    /// What there is to say only of a run of many tasks; none: the run has one command.
+    pub many: Option<Many>,
+}
+
+/// The wishes that only a run of many tasks has.
+#[derive(Clone, Debug)]
+pub(crate) struct Many {
+    /// Whether the output of the tasks is shown in the order of the list.
+    pub in_order: bool,
+    /// Whether each line begins with the name of its task.
+    pub tagged: bool,
+    /// Which ends are told of; none: all of a short list, else the failures.
+    pub ends: Option<Ends>,
+    /// The folder that gets a file for each stream of each attempt. It exists, and is ours to write in.
+    pub folder: Option<PathBuf>,
+    /// The job log: opened for append, locked, and ending with a whole line.
+    pub job_log: Option<(PathBuf, Arc<File>)>,
+    /// How the user goes on with what did not complete; none: the commands themselves are told.
+    pub again: Option<String>,
+}
+
+/// Which ends of tasks are told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    All,
+    Failed,
+    None,
 }
 
 /// How progress is shown.
@@ -49,6 +78,10 @@ pub(crate) enum JsonPlace {
 pub(crate) enum Show {
     /// Everything, as it comes.
     Stream,
+    /// Everything, that of each task in one piece when the task is over. Only in a run of many, as the next one.
+    Group,
+    /// Everything, by whole lines as they come.
+    Lines,
     /// Everything at the end, if the child failed.
     OnFailure,
     /// Nothing.
@@ -76,6 +109,7 @@ impl Display {
 
     /// Whether the child's output is shown as it comes.
     pub(super) fn shows_output(&self) -> bool {
-        !self.has_json_on_stdout() && self.output == Show::Stream
+        let is_shown = matches!(self.output, Show::Stream | Show::Group | Show::Lines);
+        !self.has_json_on_stdout() && is_shown
     }
 }

@@ -231,6 +231,7 @@ mod tests {
             error: None,
             reports: 0,
             malformed: 0,
+            attempt: None,
         };
         let say = |summary: Summary| outcome(&summary, Duration::from_secs(2));
         let status = |status| Some(Ending::Status(status));

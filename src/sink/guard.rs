@@ -52,6 +52,11 @@ impl Sink for Guard {
         self.try_call(|sink| sink.tick(elapsed));
     }
 
+    fn backlog(&self) -> usize {
+        let backlog = |sink: &Box<dyn Sink>| catch_unwind(AssertUnwindSafe(|| sink.backlog()));
+        self.0.as_ref().map_or(0, |sink| backlog(sink).unwrap_or(0))
+    }
+
     fn flush(&mut self, permit: &Permit) {
         if self.try_call(|sink| sink.flush(permit)).is_none() {
             self.try_call(|sink| sink.flush(permit));

@@ -67,7 +67,7 @@ impl Stop {
         let left = self.next.map(|next| self.countdown(next, elapsed));
         let waited = elapsed.saturating_sub(self.taken);
         let mut text = match self.step {
-            Step::Ask => {
+            Step::Drain | Step::Ask => {
                 let at_most = left.as_ref().map(|left| format!(", at most {left}"));
                 format!(
                     "stopping at the next progress report{}",
@@ -129,6 +129,8 @@ impl Stop {
         match (self.cause, self.reason) {
             (Some(Cause::TimedOut), _) => Some(format!("timed out after {}", duration(self.taken))),
             (_, Reason::Timeout) => Some(format!("timed out after {}", duration(self.requested))),
+            (_, Reason::Deadline) => Some("deadline".to_owned()),
+            (_, Reason::Halt) => Some("halted".to_owned()),
             (_, Reason::Parent) => Some("cancelled by the outer progrun".to_owned()),
             (_, Reason::Interrupt | Reason::Terminate | Reason::Hangup) => None,
         }

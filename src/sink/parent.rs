@@ -270,7 +270,8 @@ mod tests {
         let start = |name| What::Started {
             name,
             command: &[],
-            pid: 1,
+            pid: Some(1),
+            place: None,
         };
         let report = |id: &'static str| Batch {
             parts: vec![Progress {
@@ -291,6 +292,7 @@ mod tests {
             error: None,
             reports: 0,
             malformed: 0,
+            attempt: None,
         };
         tell(Some(one), start("one"));
         tell(Some(one), What::Progress(&report("x")));

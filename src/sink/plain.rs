@@ -331,8 +331,17 @@ mod tests {
         let (one, two) = (TaskId::FIRST, TaskId::FIRST.next());
         for (task, name, seconds) in [(one, "one", 0), (two, "two", 100)] {
             let command = &[];
-            let pid = 1;
-            tell(task, seconds, What::Started { name, command, pid });
+            let (pid, place) = (Some(1), None);
+            tell(
+                task,
+                seconds,
+                What::Started {
+                    name,
+                    command,
+                    pid,
+                    place,
+                },
+            );
         }
         for (task, seconds, percentage) in [
             (one, 100, 10.0),
@@ -349,6 +358,7 @@ mod tests {
             error: None,
             reports: 0,
             malformed: 0,
+            attempt: None,
         };
         for task in [two, one] {
             tell(task, 120, What::Finished(&summary));

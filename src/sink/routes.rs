@@ -27,7 +27,7 @@ pub(super) fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Rout
     let together = match display.output {
         // Its events say which of the two it was.
         _ if display.has_json_on_stdout() => false,
-        Show::Stream | Show::OnFailure => is_same_place(),
+        Show::Stream | Show::Group | Show::Lines | Show::OnFailure => is_same_place(),
         Show::None => display.log.is_some(),
     };
     match routes {
@@ -43,7 +43,11 @@ pub(super) fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Rout
 fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     let visible = display.shows_output();
     let needed = display.log.is_some()
-        || display.output == Show::OnFailure
+        || display
+            .many
+            .as_ref()
+            .is_some_and(|many| many.folder.is_some())
+        || matches!(display.output, Show::OnFailure | Show::Group | Show::Lines)
         || display.has_json_on_stdout()
         || reads;
     let route = |shared: bool, terminal: bool| match (display.output, display.tty) {

@@ -378,6 +378,7 @@ mod tests {
                 error: None,
                 reports: 0,
                 malformed: 0,
+                attempt: None,
             };
             let (task, at) = (Some(task), Duration::ZERO);
             let what = What::Finished(&summary);

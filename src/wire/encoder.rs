@@ -32,13 +32,15 @@ impl Encoder {
         let task = event.task.unwrap_or(TaskId::FIRST);
         let line = |kind| Line::new(kind, task, event.at);
         match &event.what {
-            What::Started { name, command, pid } => {
+            What::Started {
+                name, command, pid, ..
+            } => {
                 let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
                 Line {
                     time: Some(time.into()),
                     name: Some((*name).into()),
                     command: Some(command.iter().map(|word| word.to_string_lossy()).collect()),
-                    pid: Some(*pid),
+                    pid: *pid,
                     ..line(Kind::Started)
                 }
                 .write(lines);
@@ -86,6 +88,14 @@ impl Encoder {
             // The terminal concerns only progrun and the child. What the worker saw of the child is written only as
             // reports, if the user asked for them.
             What::Terminal { .. } | What::Resized | What::Paused(_) | What::Observed(_) => {}
+            What::Run(_)
+            | What::Total(_)
+            | What::Skipped { .. }
+            | What::Halted(_)
+            | What::Waiting(_)
+            | What::Shows(_)
+            | What::Shown
+            | What::End(_) => {}
             What::Warning(message) => {
                 Line {
                     message: Some((*message).into()),

@@ -118,6 +118,10 @@ pub(super) enum Reason {
     /// The progrun that this one runs under was asked to stop.
     Outer,
     Timeout,
+    /// `--deadline` of a run of many.
+    Deadline,
+    /// `--halt` of a run of many.
+    Halt,
     /// The child did not end within `--grace`.
     Grace,
     /// The child did not end within `--kill-after`.
@@ -294,6 +298,8 @@ impl From<event::Reason> for Reason {
             event::Reason::Hangup => Self::Hangup,
             event::Reason::Parent => Self::Outer,
             event::Reason::Timeout => Self::Timeout,
+            event::Reason::Deadline => Self::Deadline,
+            event::Reason::Halt => Self::Halt,
         }
     }
 }

@@ -84,7 +84,7 @@ proptest! {
     #[test]
     fn what_was_started_is_read(words in vec("\\PC*", 1..4), pid in 1..i32::MAX, at in at()) {
         let command: Vec<OsString> = words.iter().map(Into::into).collect();
-        let lines = written(What::Started { name: "a \"name\"\n", command: &command, pid }, at);
+        let lines = written(What::Started { name: "a \"name\"\n", command: &command, pid: Some(pid), place: None }, at);
         let line = only(&lines);
         prop_assert_eq!(line.event, Kind::Started);
         prop_assert_eq!(line.name.as_deref(), Some("a \"name\"\n"));
@@ -160,7 +160,7 @@ proptest! {
         at in at(),
     ) {
         let (reports, malformed) = counts;
-        let summary = Summary { state, reason, exit, error, reports, malformed };
+        let summary = Summary { state, reason, exit, error, reports, malformed, attempt: None };
         let lines = written(What::Finished(&summary), at);
         let line = only(&lines);
         prop_assert_eq!(line.state, Some(state.into()));

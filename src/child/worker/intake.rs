@@ -229,26 +229,29 @@ impl<'a> Intake<'a> {
     /// after a cancel request none is delivered, and reading them would only delay the child. Says what the child will
     /// see of the request.
     pub(super) fn close_channel(&mut self, is_gone: bool) -> CancelMode {
-        let may_be_foreign =
-            self.foreign_channel || !self.collector.seen() && self.dialects.expects_channel();
-        let closed = match self.channel.take() {
-            // A program that writes its own format there does not expect EPIPE, and would die in the middle of its
-            // work.
-            Some(end) if may_be_foreign => {
-                self.channel = Some(end);
-                false
-            }
-            // A child that closed its end will not notice, even if the worker has not read the end of file yet.
-            Some(end) => self.collector.seen() && !is_gone && !is_hung_up(&end),
-            None => false,
-        };
-        let called = self.clients.have_spoken() && !is_gone;
-        self.clients.cancel();
-        if closed || called {
+        let mode = if self.can_be_asked(is_gone) {
             CancelMode::Channel
         } else {
             CancelMode::Signal
+        };
+        // A program that writes its own format there does not expect EPIPE, and would die in the middle of its work.
+        if !self.may_be_foreign() {
+            self.channel = None;
         }
+        self.clients.cancel();
+        mode
+    }
+
+    /// Whether the child reports to progrun itself, so that its next report can be refused. A child that closed its end
+    /// will not notice, even if the worker has not read the end of file yet.
+    pub(super) fn can_be_asked(&self, is_gone: bool) -> bool {
+        let reports = |end| self.collector.seen() && !is_hung_up(end);
+        let by_channel = self.channel.as_ref().is_some_and(reports) && !self.may_be_foreign();
+        !is_gone && (by_channel || self.clients.have_spoken())
+    }
+
+    fn may_be_foreign(&self) -> bool {
+        self.foreign_channel || !self.collector.seen() && self.dialects.expects_channel()
     }
 
     /// Hands on the last lines of the channel and the socket, if they have no newline.

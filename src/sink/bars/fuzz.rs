@@ -154,6 +154,7 @@ impl Job {
             error: None,
             reports: 0,
             malformed: 0,
+            attempt: None,
         }));
     }
 

@@ -104,6 +104,7 @@ fn run_on_terminal(pieces: &[&[u8]]) -> (Vec<Vec<String>>, vt100::Parser) {
         error: None,
         reports: 0,
         malformed: 0,
+        attempt: None,
     };
     bars.event(&What::Finished(&summary).at(now));
     show(&mut parser);

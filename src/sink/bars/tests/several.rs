@@ -35,7 +35,8 @@ impl Several {
                 What::Started {
                     name,
                     command,
-                    pid: 1,
+                    pid: Some(1),
+                    place: None,
                 },
             );
             several.now += Duration::from_millis(1);
@@ -83,6 +84,7 @@ impl Several {
             error: None,
             reports: 0,
             malformed: 0,
+            attempt: None,
         };
         self.tell(index, What::Finished(&summary));
     }
@@ -152,7 +154,8 @@ fn a_task_that_is_over_at_once_has_neither_a_row_nor_a_last_line() {
         What::Started {
             name: "shorter",
             command: &[],
-            pid: 1,
+            pid: Some(1),
+            place: None,
         },
     );
     let shown = run.after(100);
