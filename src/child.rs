@@ -28,12 +28,14 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::RawFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::dialect::Selection;
 use crate::event::{CancelMode, Exit, Observed, Stream};
 use crate::flow::Permit;
+use crate::list::Stdin;
 use crate::model::batch::Batch;
 use crate::model::route::Route;
 use crate::model::verdict::Verdicts;
@@ -44,6 +46,7 @@ use crate::system::wake::{Wake, Woken, wake};
 
 pub(crate) use self::inherited::channel;
 pub(crate) use self::launch_error::{LaunchError, advice};
+pub(crate) use self::pipe::UNDER_WAY;
 pub(crate) use self::socket::{Socket, SocketFiles};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
 pub(crate) use self::tree::ignores;
@@ -54,6 +57,16 @@ pub(crate) use self::tree::ignores;
 pub(crate) struct Launch {
     /// The program and its arguments.
     pub(crate) command: Vec<OsString>,
+    /// Why it cannot be started, if that is known already.
+    pub(crate) fault: Option<String>,
+    /// What it reads as its stdin.
+    pub(crate) stdin: Stdin,
+    /// The folder in which it runs; none: ours.
+    pub(crate) folder: Option<PathBuf>,
+    /// The variables that differ from our environment. None: removed.
+    pub(crate) variables: Vec<(String, Option<OsString>)>,
+    /// Its soft limit of open files; none: ours.
+    pub(crate) open_files: Option<u64>,
     /// The number of the channel in the child.
     pub(crate) channel: RawFd,
     /// The socket that serves as a channel too, if there is one.
@@ -62,6 +75,8 @@ pub(crate) struct Launch {
     pub(crate) stdout: Route,
     /// Where the child's stderr goes.
     pub(crate) stderr: Route,
+    /// How many bytes of its output, and of its reports, may be under way.
+    pub(crate) under_way: usize,
     /// Whether every report of the channel is passed on, not only the newest state of each part.
     pub(crate) every_report: bool,
     /// Which formats of other programs are read.

@@ -10,7 +10,6 @@ mod variables;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
-use crate::list::Specification;
+use crate::list::{List, Specification};
 use crate::run::{self, FAILED, Settings, Timeouts};
 use crate::sink::{Display, JsonPlace, Patient, Progress, STDOUT, Show, Tty, escape};
 
@@ -493,7 +492,8 @@ pub fn main() -> ! {
         let mut stdout = io::BufWriter::new(Patient(io::stdout()));
         end_written(formats::list(&mut stdout).and_then(|()| stdout.flush()));
     }
-    match run::run(&settings(*arguments)) {
+    let (settings, list) = settings(*arguments);
+    match run::run(&settings, list) {
         Ok(outcome) => {
             for error in outcome.errors {
                 if !outcome.unread || takes_words() {
@@ -657,14 +657,15 @@ fn takes_words() -> bool {
     poll(&mut ready, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
-fn settings(arguments: Arguments) -> Settings {
+fn settings(arguments: Arguments) -> (Settings, List) {
     let tty = tty(&arguments);
     let name = arguments
         .name
         .unwrap_or_else(|| name_of(&arguments.command));
-    Settings {
-        list: vec![Specification::of_command(name.clone(), arguments.command)],
-        slots: NonZeroUsize::MIN,
+    let list = List::one(Specification::of_command(name.clone(), arguments.command));
+    let settings = Settings {
+        slots: 1,
+        many: None,
         channel: arguments.fd,
         timeouts: Timeouts {
             timeout: arguments.timeout.and_then(|time| time.0),
@@ -712,7 +713,8 @@ fn settings(arguments: Arguments) -> Settings {
             tty,
             many: None,
         },
-    }
+    };
+    (settings, list)
 }
 
 /// For which output the command gets a pseudo-terminal. With --tty auto, an interactive bash gets none, and a program

@@ -3,12 +3,11 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::list::Specification;
-use crate::run::{self, Settings, Timeouts};
+use crate::list::{List, Specification};
+use crate::run::{self, Limits, Many, OrderRules, Settings, Timeouts};
 use crate::sink::{Display, JsonPlace, Progress, Show, Tty};
 
 pub use crate::cli::command;
@@ -25,14 +24,21 @@ pub use crate::model::verdict::{Meaning, Verdicts};
 /// If progrun itself cannot do its part.
 pub fn run_list(
     list: Vec<Vec<OsString>>,
-    slots: NonZeroUsize,
+    slots: u32,
     events: PathBuf,
 ) -> anyhow::Result<Infallible> {
     let specification =
         |(index, command)| Specification::of_command(format!("task {}", index + 1), command);
-    let outcome = run::run(&Settings {
-        list: list.into_iter().enumerate().map(specification).collect(),
+    let list = list.into_iter().enumerate().map(specification).collect();
+    let settings = Settings {
         slots,
+        many: Some(Many {
+            rules: OrderRules::USUAL,
+            limits: Limits::default(),
+            deadline: None,
+            jobserver: false,
+            command: Vec::new(),
+        }),
         channel: 3,
         timeouts: Timeouts {
             timeout: None,
@@ -54,7 +60,8 @@ pub fn run_list(
             tty: Tty::Auto,
             many: None,
         },
-    })?;
+    };
+    let outcome = run::run(&settings, List::of(list))?;
     run::end_all(outcome.ending, outcome.scope)
 }
 

@@ -48,6 +48,44 @@ pub(crate) struct Specification {
     pub(crate) fault: Option<String>,
 }
 
+/// TEMPORARY
+#[derive(Debug, Default)]
+pub(crate) struct List(std::collections::VecDeque<Specification>, u64);
+
+pub(crate) enum Next {
+    Task(Specification),
+    NotYet,
+    End,
+    Broken(String),
+}
+
+impl List {
+    pub(crate) fn of(all: Vec<Specification>) -> Self {
+        let count = all.len() as u64;
+        Self(all.into(), count)
+    }
+    pub(crate) fn one(task: Specification) -> Self {
+        Self::of(vec![task])
+    }
+    pub(crate) fn next(&mut self) -> Next {
+        self.0.pop_front().map_or(Next::End, Next::Task)
+    }
+    pub(crate) fn total(&self) -> (u64, bool) {
+        (self.1, true)
+    }
+    pub(crate) fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+    pub(crate) fn stop(&mut self) {}
+    pub(crate) fn on_news(&mut self, _wake: impl Fn() + Send + 'static) {}
+    pub(crate) fn needs_others(&self) -> bool {
+        false
+    }
+    pub(crate) fn is_whole(&self) -> bool {
+        true
+    }
+}
+
 /// The program and its arguments.
 #[derive(Clone, Debug)]
 pub(crate) enum Words {

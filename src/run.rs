@@ -12,7 +12,10 @@ mod ending;
 mod inbox;
 mod ladder;
 mod lease;
+mod many;
 mod presses;
+mod pressure;
+mod random;
 mod readers;
 mod schedule;
 mod signals;
@@ -32,28 +35,35 @@ use anyhow::Context;
 
 use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
 use crate::dialect::{FILES, Selection};
-use crate::event::{Ending, Exit, FinalState, Reason, Stream, Summary, TaskId, What};
+use crate::event::{
+    Ending, Exit, FinalState, Place, Reason, Stream, Summary, TaskId, Total, Waiting, What,
+};
 use crate::executor::Builder;
-use crate::list::Specification;
+use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
 use crate::model::route::Route;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
 use crate::sink::{Display, Gone, NoReader, choose, is_on_screen};
+use crate::system::jobserver::Jobserver;
 use crate::system::signals::Scope;
 
 use self::clock::Clock;
 use self::ending::{Endings, Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs, inbox};
-use self::ladder::Silent;
 use self::lease::Lease;
+use self::many::Stop;
 use self::presses::Presses;
-use self::schedule::Schedule;
+use self::pressure::Pressure;
+use self::schedule::{Begin, Closed, Rules, Schedule};
 use self::sinks::Sinks;
 use self::task::{Effect, Task};
 use self::terminal::TerminalPlace;
 
 pub(crate) use self::ending::{FAILED, end, end_all};
 pub(crate) use self::ladder::Timeouts;
+pub(crate) use self::many::Many;
+pub(crate) use self::pressure::Limits;
+pub(crate) use self::schedule::{Halt, RetryOn, Rules as OrderRules};
 
 /// If the run loop wakes this late, progrun was stopped (SIGSTOP cannot be caught).
 const LATE: Duration = Duration::from_secs(1);
@@ -62,13 +72,24 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A silent run that ends sooner installs no signal handlers: they and ctrlc's thread cost more than such a run.
 const SHORT: Duration = Duration::from_millis(5);
 
+/// How many bytes of all children together may be under way to slow readers, in a run of many.
+const UNDER_WAY: usize = 16 * 1024 * 1024;
+/// The least that each of them has of it.
+const LEAST_UNDER_WAY: usize = 64 * 1024;
+/// How many tasks of a list that need others are looked at ahead.
+const AHEAD: usize = 1000;
+/// How many tasks that an earlier run has done are passed over before the loop looks at its inbox again.
+const AT_ONCE: usize = 1000;
+/// The last slot whose child is observed. A screen has room for hardly more.
+const OBSERVED: u32 = 32;
+
 /// How to run a list, how to stop it, and what to show.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// What to run, in this order.
-    pub(crate) list: Vec<Specification>,
     /// How many tasks run at once.
-    pub(crate) slots: NonZeroUsize,
+    pub(crate) slots: u32,
+    /// The wishes that only a run of many tasks has; none: the list is one command.
+    pub(crate) many: Option<Many>,
     /// The number of the channel in the children.
     pub(crate) channel: RawFd,
     /// How long each step of a stop has.
@@ -128,7 +149,7 @@ type Ended = Result<Exit, LaunchError>;
 ///
 /// # Errors
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
-pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
+pub(crate) fn run(settings: &Settings, mut list: List) -> anyhow::Result<Outcome> {
     let clock = Clock::new(Instant::now());
     // First of all: a descriptor that progrun opens earlier could get the channel's number, and look like one that was
     // handed to us on purpose.
@@ -178,8 +199,18 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
             ..settings.timeouts
         },
     };
-    let ping = inbox.clone();
-    let executor = Builder::new(settings.slots)
+    let (ping, news, tokens) = (inbox.clone(), inbox.clone(), inbox.clone());
+    list.on_news(move || news.send(Input::Tick));
+    let many = settings.many.as_ref();
+    let jobserver = many
+        .filter(|many| many.jobserver)
+        .and_then(|_| Jobserver::connect(move || tokens.send(Input::Tick)));
+    let named = jobserver.as_ref().and_then(Jobserver::jobs);
+    let (slots, open_files, fewer) = match many {
+        None => (settings.slots, None, None),
+        Some(_) => many::slots(named.unwrap_or(settings.slots)),
+    };
+    let executor = Builder::new(many::workers(slots))
         // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no
         // orders.
         .capacity(NonZeroUsize::MAX)
@@ -189,7 +220,16 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         settings,
         plan,
         executor,
-        schedule: Schedule::new(settings.list.clone(), settings.slots),
+        list,
+        schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
+        pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
+        jobserver,
+        stop: None,
+        waiting: Vec::new(),
+        total: None,
+        open_files,
+        gave_up: false,
+        deadline_passed: false,
         tasks: BTreeMap::new(),
         done: Rc::default(),
         endings: Endings::default(),
@@ -215,9 +255,15 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Outcome> {
             run.inputs.watch(descriptor, input);
         }
     }
+    if many.is_some() {
+        run.begin_many(fewer)?;
+    }
     run.follow()?;
     let outcome = run.finish();
     run.remove_files();
+    if let Some(jobserver) = &mut run.jobserver {
+        jobserver.settle(0, false);
+    }
     // Dropping the executor would join its workers, and one that was given up may never end. They end with the process.
     std::mem::forget(run);
     Ok(outcome)
@@ -241,7 +287,22 @@ struct Run<'a> {
     settings: &'a Settings,
     plan: Plan,
     executor: ProgressExecutor<Batch, Ended>,
+    list: List,
     schedule: Schedule,
+    pressure: Pressure,
+    /// The jobserver of make, if the run is its client.
+    jobserver: Option<Jobserver>,
+    /// How far the stop of a run of many is, if one was requested.
+    stop: Option<Stop>,
+    /// What the next tasks wait for, as the sinks were told.
+    waiting: Vec<Waiting>,
+    /// How many tasks the list has, as the sinks were told.
+    total: Option<Total>,
+    /// The soft limit of open files that children get back; none: it was not raised.
+    open_files: Option<u64>,
+    /// Whether a task was given up.
+    gave_up: bool,
+    deadline_passed: bool,
     /// The tasks that have begun and are not over.
     tasks: BTreeMap<TaskId, Running>,
     /// The tasks whose futures are done.
@@ -275,6 +336,13 @@ struct Running {
     control: Control,
     future: ProgressFuture<Batch, Ended>,
     counts: Rc<Counts>,
+    /// The first of its slots, and the number of the attempt.
+    slot: u32,
+    attempt: u32,
+    /// When it began, by the clock of the run.
+    began: Duration,
+    /// How many bytes of its output came to us.
+    output_bytes: u64,
     /// Dropping this value removes the files of the task's socket.
     files: Option<child::SocketFiles>,
 }
@@ -282,6 +350,8 @@ struct Running {
 /// How many lines of a channel were reports, and how many were malformed.
 #[derive(Debug, Default)]
 struct Counts {
+    /// Whether any was a report to progrun itself.
+    has_own: Cell<bool>,
     reports: Cell<u64>,
     malformed: Cell<u64>,
 }
@@ -289,6 +359,8 @@ struct Counts {
 impl Counts {
     fn add(&self, batch: &Batch) {
         self.reports.set(self.reports.get() + batch.count);
+        self.has_own
+            .set(self.has_own.get() || batch.source.is_none() && batch.count > 0);
         self.malformed
             .set(self.malformed.get() + batch.malformed_count);
     }
@@ -316,6 +388,7 @@ impl Run<'_> {
             if let Some(input) = input {
                 self.take_in(input)?;
             }
+            self.ask_reporters(now);
             self.end_tasks();
             self.begin_tasks()?;
             let due: Vec<_> = self
@@ -327,6 +400,7 @@ impl Run<'_> {
             for id in due {
                 self.change(id, |task| task.tick(now));
             }
+            self.pass_deadline(now);
             if self.discard_at().is_some_and(|time| time <= now) {
                 self.discard();
             }
@@ -342,23 +416,87 @@ impl Run<'_> {
     /// Whether all tasks are over, apart from the end of the last one, which [`finish`](Self::finish) tells.
     fn is_over(&self) -> bool {
         self.schedule.is_empty()
-            && self.tasks.len() <= 1
-            && self.tasks.values().all(Running::is_done)
+            && if self.is_of_many() {
+                self.tasks.is_empty()
+            } else {
+                self.tasks.len() <= 1 && self.tasks.values().all(Running::is_done)
+            }
     }
 
-    /// Begins the tasks for which a slot is free.
+    /// Whether the list is more than one command.
+    fn is_of_many(&self) -> bool {
+        self.settings.many.is_some()
+    }
+
+    /// Reads on in the list, and begins the tasks for which a slot is free.
     fn begin_tasks(&mut self) -> anyhow::Result<()> {
-        while let Some((id, specification)) = self.schedule.next(self.tasks.len()) {
-            self.begin(id, specification)?;
+        let now = self.now();
+        self.read_list();
+        loop {
+            let gate = self.gate(now);
+            let Some(begin) = self.schedule.begin(now, &gate) else {
+                self.tell_what_waits(&gate, now);
+                return Ok(());
+            };
+            self.pressure.begun(now);
+            self.begin(begin, now)?;
+            self.read_list();
         }
-        Ok(())
     }
 
-    fn begin(&mut self, id: TaskId, specification: Specification) -> anyhow::Result<()> {
+    /// Takes tasks from the list as long as one of them could begin.
+    fn read_list(&mut self) {
+        for _ in 0..AT_ONCE {
+            let ahead = if self.list.needs_others() { AHEAD } else { 1 };
+            let is_enough = !self.list.is_whole() && self.schedule.waiting() >= ahead;
+            if is_enough || self.schedule.is_complete() || !self.schedule.has_room() {
+                return;
+            }
+            match self.list.next() {
+                Next::Task(specification) => self.add(specification),
+                Next::NotYet => return,
+                Next::End => self.schedule.complete(),
+                Next::Broken(sentence) => self.list_is_broken(sentence),
+            }
+        }
+        // The signals come first.
+        self.inbox.send(Input::Tick);
+    }
+
+    /// The next task of the list.
+    fn add(&mut self, specification: Specification) {
+        for skipped in self.schedule.add(specification) {
+            self.tell_skipped(&skipped);
+        }
+    }
+
+    fn begin(&mut self, begin: Begin, now: Duration) -> anyhow::Result<()> {
+        let (control, orders) = match child::line() {
+            Ok(line) => line,
+            Err(error) if self.tasks.is_empty() => {
+                return Err(error).context("cannot create a pipe");
+            }
+            Err(error) => {
+                self.too_many(begin, &error);
+                return Ok(());
+            }
+        };
+        let Begin {
+            id,
+            specification,
+            slot,
+            attempt,
+        } = begin;
         let plan = &self.plan;
         let (socket, files) = child::Socket::open(plan.channel).unzip();
         let launch = Launch {
-            command: specification.words(id.get(), 1),
+            command: specification.words(id.get(), slot),
+            fault: specification.fault.clone(),
+            stdin: specification.stdin.clone(),
+            folder: specification.folder.clone(),
+            variables: self.variables(&specification, id, slot, attempt),
+            open_files: self.open_files,
+            under_way: self.under_way(),
             channel: plan.channel,
             socket,
             stdout: plan.routes[Stream::Stdout as usize],
@@ -369,11 +507,10 @@ impl Run<'_> {
             wait_output: self.settings.wait_output,
             on_screen: plan.on_screen,
             in_foreground: plan.in_foreground,
-            observe: plan.observe,
+            observe: plan.observe && slot <= OBSERVED,
             kill_after: self.settings.timeouts.kill_after,
         };
         let terminal = self.terminal.for_the_start(&launch);
-        let (control, orders) = child::line().context("cannot create a pipe")?;
         let notices = self.inbox.clone();
         let future = submit_progress(&self.executor, move |reporter| {
             child::run(&launch, terminal, &orders, reporter, &|notice| {
@@ -400,11 +537,16 @@ impl Run<'_> {
                 done.borrow_mut().push(id);
             }
         });
+        let (timeouts, silent) = self.stopping(&specification);
         let running = Running {
-            task: Task::new(specification, self.plan.timeouts, Silent::Interrupted),
+            task: Task::new(specification, timeouts, silent),
             control,
             future,
             counts,
+            slot,
+            attempt,
+            began: now,
+            output_bytes: 0,
             files,
         };
         self.tasks.insert(id, running);
@@ -420,6 +562,10 @@ impl Run<'_> {
             .filter(|(_, running)| running.task.gave_up());
         over.extend(gave_up.map(|(id, _)| *id));
         for id in over {
+            if self.is_of_many() {
+                self.end_of_many(id);
+                continue;
+            }
             if self.tasks.len() == 1 && self.schedule.is_empty() {
                 return;
             }
@@ -454,7 +600,8 @@ impl Run<'_> {
             SHORT.max(now)
         };
         let signals = (!self.handles_signals).then_some(handlers);
-        [due, deadline, discard, signals]
+        let begins = self.begins_at(now);
+        [due, deadline, discard, signals, begins]
             .into_iter()
             .flatten()
             .min()
@@ -509,6 +656,12 @@ impl Run<'_> {
         if what.lost {
             self.losses.note(Ending::Status(FAILED), what.sentence);
         }
+        if self.is_of_many() && (what.lost || what.stream.is_some()) {
+            if !what.lost {
+                self.losses.note(Ending::Signal(libc::SIGPIPE), None);
+            }
+            self.close(Closed::Broken);
+        }
     }
 
     fn notice(&mut self, id: TaskId, notice: Notice) {
@@ -520,15 +673,22 @@ impl Run<'_> {
         match notice {
             Notice::Started { pid } => {
                 task.started(pid, now);
-                let command = task.specification.words(id.get(), 1);
+                let command = task.specification.words(id.get(), running.slot);
                 let name = task.specification.name.clone();
+                let values = task.specification.values.clone();
+                let (slot, attempt) = (running.slot, running.attempt);
+                let place = self.is_of_many().then_some(Place {
+                    slot,
+                    attempt,
+                    input: values.as_deref(),
+                });
                 self.tell(
                     id,
                     What::Started {
                         name: &name,
                         command: &command,
                         pid: Some(pid),
-                        place: None,
+                        place,
                     },
                 );
                 if let Some(moved) = self.moved.take() {
@@ -542,6 +702,7 @@ impl Run<'_> {
                 permit,
             } => {
                 self.heard.set(true);
+                running.output_bytes += bytes.len() as u64;
                 self.tell(
                     id,
                     What::Output {
@@ -560,6 +721,9 @@ impl Run<'_> {
                     running.future.cancel();
                     // Without progrun, the script around it would have received the SIGINT as well.
                     self.scope = Scope::Group;
+                    if self.is_of_many() {
+                        self.request(Reason::Interrupt);
+                    }
                 }
             }
             Notice::Held { stream, holders } => {
@@ -626,7 +790,10 @@ impl Run<'_> {
                     }
                 }
                 Effect::Order(order) => self.order(id, order),
-                Effect::Tell(what) => self.tell(id, what),
+                Effect::Tell(what) => {
+                    self.step_of_run(&what);
+                    self.tell(id, what);
+                }
                 Effect::Warn(sentence) => self.warn_of(id, &sentence),
             }
         }
@@ -664,6 +831,9 @@ impl Run<'_> {
 
     /// Tells the end of the last task, and waits until everything is written.
     fn finish(&mut self) -> Outcome {
+        if self.is_of_many() {
+            return self.finish_many();
+        }
         let mut errors = Vec::new();
         let last = self.tasks.first_key_value();
         let last = last.map(|(id, running)| {
@@ -705,7 +875,7 @@ impl Run<'_> {
 
     /// Whether a task was given up.
     fn gave_up(&self) -> bool {
-        self.tasks.values().any(|running| running.task.gave_up())
+        self.gave_up || self.tasks.values().any(|running| running.task.gave_up())
     }
 
     /// Why a stop was requested, if one was.
@@ -757,6 +927,15 @@ impl Running {
             reports: self.counts.reports.get(),
             malformed: self.counts.malformed.get(),
             attempt: None,
+        }
+    }
+
+    /// Where it runs.
+    fn place(&self) -> Place<'_> {
+        Place {
+            slot: self.slot,
+            attempt: self.attempt,
+            input: self.task.specification.values.as_deref(),
         }
     }
 }

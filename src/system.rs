@@ -3,6 +3,7 @@
 
 pub(crate) mod closed;
 pub(crate) mod groups;
+pub(crate) mod jobserver;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod pow;
 pub(crate) mod reap;

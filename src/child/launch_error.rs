@@ -21,6 +21,8 @@ pub(crate) enum LaunchError {
         /// Why, and what to do about it.
         reason: String,
     },
+    /// The task itself says something that cannot be done: this sentence.
+    Unusable(String),
     /// The system refused us a resource, which is not the command's fault.
     Internal {
         /// The step that failed.
@@ -46,6 +48,7 @@ impl fmt::Display for LaunchError {
             Self::CannotRun { program, reason } => {
                 write!(f, "cannot run {}: {reason}", program.display())
             }
+            Self::Unusable(reason) => f.write_str(reason),
             Self::Internal { what, source } => {
                 write!(f, "{what} failed: {source}{}", advice(source))
             }
@@ -54,8 +57,22 @@ impl fmt::Display for LaunchError {
 }
 
 impl LaunchError {
-    /// The meaning of an error of the spawn for `program`.
-    pub(super) fn new(program: &OsStr, error: io::Error) -> Self {
+    /// This file or folder of the task cannot be used.
+    pub(super) fn unreadable(path: &Path, error: io::Error) -> Self {
+        if matches!(
+            error.raw_os_error(),
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)
+        ) {
+            return Self::Internal {
+                what: "opening a file",
+                source: error,
+            };
+        }
+        Self::Unusable(format!("{}: {}", path.display(), sentence(&error)))
+    }
+
+    /// The meaning of an error of the spawn for `program`, which was to run in `folder`.
+    pub(super) fn new(program: &OsStr, folder: Option<&Path>, error: io::Error) -> Self {
         let raw = error.raw_os_error();
         if [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE]
             .map(Some)
@@ -66,7 +83,7 @@ impl LaunchError {
                 source: error,
             };
         }
-        let found = find(program);
+        let found = find(program, folder);
         let reason = match (&found, error.kind()) {
             (None, io::ErrorKind::NotFound) => {
                 return Self::NotFound {
@@ -118,10 +135,11 @@ fn is_path(program: &OsStr) -> bool {
     program.as_encoded_bytes().contains(&b'/')
 }
 
-/// The file that the system would have run, or at least found.
-fn find(program: &OsStr) -> Option<PathBuf> {
+/// The file that the system would have run from this folder, or at least found.
+fn find(program: &OsStr, folder: Option<&Path>) -> Option<PathBuf> {
     if is_path(program) {
-        return Some(PathBuf::from(program)).filter(|path| path.exists());
+        let path = folder.map_or(PathBuf::from(program), |folder| folder.join(program));
+        return Some(path).filter(|path| path.exists());
     }
     if program.is_empty() {
         return None;
@@ -156,7 +174,8 @@ mod tests {
     use super::*;
 
     fn message(program: &str, errno: i32) -> String {
-        LaunchError::new(OsStr::new(program), io::Error::from_raw_os_error(errno)).to_string()
+        let error = io::Error::from_raw_os_error(errno);
+        LaunchError::new(OsStr::new(program), None, error).to_string()
     }
 
     #[test]
@@ -209,6 +228,7 @@ mod tests {
     fn a_refused_fork_is_not_the_commands_fault() {
         let error = LaunchError::new(
             OsStr::new("true"),
+            None,
             io::Error::from_raw_os_error(libc::EAGAIN),
         );
         assert!(matches!(error, LaunchError::Internal { .. }), "{error:?}");

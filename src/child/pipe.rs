@@ -16,7 +16,7 @@ pub(super) const FIRST_READ: usize = 4096;
 /// more.
 const READ_EVERY_REPORT: usize = 16 * 1024;
 /// How many bytes of a child may be under way to a slow screen, file or reader.
-pub(super) const UNDER_WAY: usize = 1024 * 1024;
+pub(crate) const UNDER_WAY: usize = 1024 * 1024;
 /// The weight of a notice besides its bytes. Without it a child that writes byte by byte could have a million notices
 /// under way, each with memory and work of its own.
 pub(super) const NOTICE: usize = 2048;

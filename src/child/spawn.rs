@@ -5,14 +5,16 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 
-use rustix::fs::fstat;
+use rustix::fs::{Access, access, fstat};
 use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionbio};
 use rustix::process::Pid;
 use rustix::termios::Termios;
 
 use crate::client;
 use crate::event::{Ending, Exit};
+use crate::list::Stdin;
 use crate::model::route::Route;
 use crate::system::spawn::{Plan, Started};
 use crate::system::{closed, reap};
@@ -47,6 +49,9 @@ pub(super) struct Spawned {
 /// given, that group is its foreground group from the start.
 pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spawned, LaunchError> {
     let internal = |what: &'static str| move |source| LaunchError::Internal { what, source };
+    if let Some(reason) = &launch.fault {
+        return Err(LaunchError::Unusable(reason.clone()));
+    }
     let [program, ..] = launch.command.as_slice() else {
         let source = io::Error::from(io::ErrorKind::InvalidInput);
         return Err(internal("an empty command")(source));
@@ -62,6 +67,10 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         .flatten()
         .unzip();
     let lowest = above(launch.channel);
+    let stdin = stdin(&launch.stdin)?;
+    if let Some(folder) = &launch.folder {
+        enterable(folder)?;
+    }
     let stdout = stdio(launch.stdout, lowest).map_err(internal("creating a pipe"))?;
     let mut stderr = stdio(launch.stderr, lowest).map_err(internal("creating a pipe"))?;
     if let (Route::Joined, Some(pipe)) = (launch.stderr, &stdout.childs) {
@@ -77,7 +86,10 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         // Without a socket of its own, the child must not find that of an outer run.
         (client::SOCKET, socket.map(|socket| socket.path().into())),
     ];
+    let own = launch.variables.iter();
+    variables.extend(own.map(|(name, value)| (name.as_str(), value.clone())));
     let mut moves = vec![(write_end.as_fd(), launch.channel)];
+    moves.extend(stdin.as_ref().map(|stdin| (stdin.as_fd(), 0)));
     let outputs = [(&stdout.childs, 1), (&stderr.childs, 2)];
     moves.extend(
         outputs
@@ -102,11 +114,13 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         // them for the child as well, or the child stays stopped for ever. The child's group is orphaned only in
         // another session than ours.
         session: !has_terminal() && tree::is_orphaned(),
+        folder: launch.folder.as_deref(),
+        open_files: launch.open_files,
         terminal: terminal.map(|terminal| terminal.keys().as_fd()),
     };
     let Started { pid, pidfd } = plan
         .start()
-        .map_err(|error| LaunchError::new(program, error))?;
+        .map_err(|error| LaunchError::new(program, launch.folder.as_deref(), error))?;
     enlarge(&channel);
     for output in [&stdout, &stderr] {
         output.ours.iter().for_each(enlarge);
@@ -218,6 +232,32 @@ fn explain(error: rustix::io::Errno) -> io::Error {
         }
         error => error.into(),
     }
+}
+
+/// Opens what the child reads as its stdin. None: it inherits ours.
+fn stdin(stdin: &Stdin) -> Result<Option<OwnedFd>, LaunchError> {
+    let path = match stdin {
+        Stdin::Inherit => return Ok(None),
+        Stdin::Null => Path::new("/dev/null"),
+        Stdin::File(path) => path,
+    };
+    match File::open(path) {
+        Ok(file) => Ok(Some(file.into())),
+        Err(error) => Err(LaunchError::unreadable(path, error)),
+    }
+}
+
+/// Checks that the child can run in this folder: of a failure in the child itself, only the number would be known.
+fn enterable(folder: &Path) -> Result<(), LaunchError> {
+    let error = match std::fs::metadata(folder) {
+        Ok(meta) if !meta.is_dir() => io::ErrorKind::NotADirectory.into(),
+        Ok(_) => match access(folder, Access::EXEC_OK) {
+            Ok(()) => return Ok(()),
+            Err(error) => error.into(),
+        },
+        Err(error) => error,
+    };
+    Err(LaunchError::unreadable(folder, error))
 }
 
 /// Opens /dev/null. Some containers have none, so the error names it.

@@ -117,7 +117,7 @@ impl<'a> Worker<'a> {
                 reporter,
                 wake(),
             ),
-            outputs: Outputs::new(spawned.outputs, launch.every_report, wake(), notify),
+            outputs: Outputs::new(spawned.outputs, launch, wake(), notify),
             guest: Guest::new(spawned.pid, launch, terminal, ptys, notify),
             process: Process::new(spawned.pid, spawned.pidfd, spawned.tag, watcher),
             buffer: Vec::with_capacity(FIRST_READ),

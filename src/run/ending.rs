@@ -16,7 +16,7 @@ pub(crate) const FAILED: i32 = 125;
 const CANNOT_RUN: i32 = 126;
 const NOT_FOUND: i32 = 127;
 /// What a shell shows for a process that was killed by SIGKILL.
-const KILLED: i32 = 137;
+pub(super) const KILLED: i32 = 137;
 
 /// How progrun ends after a child with this summary. `killed`: the child had to be killed.
 pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> Ending {
@@ -82,7 +82,7 @@ fn of_launch(error: &LaunchError) -> Ending {
     Ending::Status(match error {
         LaunchError::NotFound { .. } => NOT_FOUND,
         LaunchError::CannotRun { .. } => CANNOT_RUN,
-        LaunchError::Internal { .. } => FAILED,
+        LaunchError::Internal { .. } | LaunchError::Unusable(_) => FAILED,
     })
 }
 

@@ -78,7 +78,7 @@ impl Run<'_> {
                     }
                 }
                 Ok(None) if !self.gave_up() && !self.discarded => {
-                    if self.reason().is_none() {
+                    if self.reason().is_none() && self.stop.is_none() {
                         self.losses.note(Ending::Status(TIMED_OUT), None);
                     }
                     self.discard();
@@ -102,6 +102,10 @@ impl Run<'_> {
             return Some(begun + OTHERS);
         }
         let limit = match self.reason() {
+            None if self.stop.is_some() => {
+                let patience = self.settings.timeouts.kill_after;
+                patience.and_then(|patience| begun.checked_add(patience))
+            }
             None => {
                 let tasks = self.tasks.values();
                 tasks.filter_map(|it| it.task.time_limit()).min()

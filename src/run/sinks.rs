@@ -46,6 +46,12 @@ impl Sinks {
         self.sinks[index].event(event);
     }
 
+    /// How many ended tasks have output that waits to be shown.
+    pub(super) fn backlog(&self) -> usize {
+        let backlogs = self.sinks.iter().map(|sink| sink.backlog());
+        backlogs.max().unwrap_or(0)
+    }
+
     /// Calls `flushed` when all that the sinks were given is written.
     pub(super) fn flush(&mut self, flushed: impl Fn() + Send + Sync + 'static) {
         let permit: Permit = Credit::new(1, flushed).permit(1);

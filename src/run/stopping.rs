@@ -1,11 +1,14 @@
 //! What a signal to progrun, or the loss of a link to its user, asks of the run. How hard a task is stopped is decided
 //! in `ladder`.
 
+use std::time::Duration;
+
 use crate::child::{self, Order};
 use crate::event::{Reason, What};
 use crate::system::reap;
 use crate::system::signals::Scope;
 
+use super::schedule::Closed;
 use super::{Run, signals};
 
 impl Run<'_> {
@@ -49,6 +52,10 @@ impl Run<'_> {
                 }
                 return;
             }
+            libc::SIGUSR1 | libc::SIGUSR2 if self.is_of_many() => {
+                self.change_slots(signal);
+                return;
+            }
             other => {
                 self.order_all(|| Order::Signal(other));
                 self.forwarded(other);
@@ -70,9 +77,17 @@ impl Run<'_> {
 
     /// A stop of the whole run is requested: no further task begins, and the ladder of each running task takes a step.
     pub(super) fn request(&mut self, reason: Reason) {
-        self.schedule.close();
         let now = self.now();
         let is_new = self.presses.is_new(now);
+        self.stop_tasks(reason, is_new, now);
+    }
+
+    /// The same; `is_new` unless it is the same key press once more.
+    pub(super) fn stop_tasks(&mut self, reason: Reason, is_new: bool, now: Duration) {
+        self.close(Closed::Cancelled);
+        if self.is_of_many() {
+            self.stop_run(reason, is_new);
+        }
         let ids: Vec<_> = self.tasks.keys().copied().collect();
         for id in ids {
             self.change(id, |task| task.request(reason, is_new, now));

@@ -11,6 +11,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
 
 use rustix::process::Pid;
 
@@ -36,6 +37,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) closed: &'a [RawFd],
     /// Whether the child leads a session of its own, and not only a process group.
     pub(crate) session: bool,
+    /// The folder in which it runs; none: ours. A program named by a relative path is searched for from there.
+    pub(crate) folder: Option<&'a Path>,
+    /// Its soft limit of open files (`RLIMIT_NOFILE`); none: ours.
+    pub(crate) open_files: Option<u64>,
     /// The terminal whose foreground group is to be the child's. A terminal that is gone is no error.
     pub(crate) terminal: Option<BorrowedFd<'a>>,
 }
@@ -89,6 +94,8 @@ mod tests {
             moves: &[(first.as_fd(), two), (second.as_fd(), one)],
             closed: &[],
             session: false,
+            folder: None,
+            open_files: None,
             terminal: None,
         };
         let started = plan.start().unwrap();
@@ -111,6 +118,8 @@ mod tests {
             moves: &[],
             closed: &[],
             session: true,
+            folder: None,
+            open_files: None,
             terminal: None,
         };
         let started = plan.start().unwrap();

@@ -301,6 +301,12 @@ impl<M: Send + 'static> Executor<M> {
         Ok(future)
     }
 
+    /// Starts no more than this many workers from now on. Those that there are stay: to run fewer tasks at once, submit
+    /// fewer.
+    pub fn set_workers(&self, workers: NonZeroUsize) {
+        self.workers.set_most(workers);
+    }
+
     /// The present state.
     #[must_use]
     pub fn state(&self) -> ExecutorState {

@@ -16,9 +16,7 @@ use crate::system::wake::Wake;
 
 use super::super::Launch;
 use super::super::observe::Observer;
-use super::super::pipe::{
-    FULL_READ, NOTICE, READ, UNDER_WAY, is_transient, read_into, reports_at_once,
-};
+use super::super::pipe::{FULL_READ, NOTICE, READ, is_transient, read_into, reports_at_once};
 use super::super::socket::{Clients, Ready};
 
 /// How long the worker leaves the channel alone after a small read: less than the fastest writer takes to fill the
@@ -72,7 +70,7 @@ impl<'a> Intake<'a> {
             foreign_channel: false,
             zig,
             pause_until: None,
-            credit: Credit::new(UNDER_WAY, move || wake.wake()),
+            credit: Credit::new(launch.under_way, move || wake.wake()),
             every_report: launch.every_report,
             observer,
             reports_files: launch.from.asks_for(FILES),

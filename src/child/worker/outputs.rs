@@ -9,8 +9,8 @@ use crate::flow::Credit;
 use crate::model::verdict::Verdicts;
 use crate::system::wake::Wake;
 
-use super::super::Notice;
-use super::super::pipe::{READ, UNDER_WAY, is_transient, read_into, weight};
+use super::super::pipe::{READ, is_transient, read_into, weight};
+use super::super::{Launch, Notice};
 
 /// The result of a read of an output.
 pub(super) enum Read {
@@ -41,7 +41,7 @@ pub(super) struct Outputs<'a> {
 impl<'a> Outputs<'a> {
     pub(super) fn new(
         ends: [Option<OwnedFd>; 2],
-        as_events: bool,
+        launch: &Launch,
         wake: Wake,
         notify: &'a dyn Fn(Notice),
     ) -> Self {
@@ -51,8 +51,8 @@ impl<'a> Outputs<'a> {
             line_open: false,
             held: None,
             pieces: Vec::new(),
-            credit: Credit::new(UNDER_WAY, move || wake.wake()),
-            as_events,
+            credit: Credit::new(launch.under_way, move || wake.wake()),
+            as_events: launch.every_report,
         }
     }
 

@@ -48,7 +48,13 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
     // The second argument is the file, which the child enters.
     let by_shell = [SHELL.as_ptr(), ptr::null()].into_iter();
     let mut by_shell = pointers(by_shell.chain(words.iter().skip(1).map(|word| word.as_ptr())));
-    let candidates = candidates(program, std::env::var_os("PATH").as_deref())?;
+    let own = plan.variables.iter().find(|(name, _)| *name == "PATH");
+    let path = own.map_or_else(|| std::env::var_os("PATH"), |(_, value)| value.clone());
+    let candidates = candidates(program, path.as_deref())?;
+    let folder = plan
+        .folder
+        .map(|folder| CString::new(folder.as_os_str().as_bytes()));
+    let folder = folder.transpose()?;
     let ours: Vec<_> = plan
         .variables
         .iter()
@@ -70,6 +76,8 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
     let mut steps = Steps {
         session: plan.session,
         terminal: plan.terminal.map(|terminal| terminal.as_raw_fd()),
+        folder: folder.as_deref(),
+        open_files: plan.open_files,
         moves: &moves,
         closed: plan.closed,
         parent: rustix::process::getpid().as_raw_pid(),
@@ -181,6 +189,8 @@ fn inherited(left_out: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = *const c_
 struct Steps<'a> {
     session: bool,
     terminal: Option<RawFd>,
+    folder: Option<&'a CStr>,
+    open_files: Option<u64>,
     moves: &'a [(RawFd, RawFd)],
     closed: &'a [RawFd],
     parent: libc::pid_t,
@@ -214,7 +224,7 @@ fn checked(result: c_int) -> Result<c_int, c_int> {
 
 impl Steps<'_> {
     fn prepare(&mut self) -> Result<(), c_int> {
-        // SAFETY: system calls on plain numbers.
+        // SAFETY: system calls on plain numbers, a string that `start` holds, and a place of our own.
         unsafe {
             checked(if self.session {
                 libc::setsid()
@@ -230,6 +240,15 @@ impl Steps<'_> {
             }
             for &number in self.closed {
                 libc::close(number);
+            }
+            if let Some(folder) = self.folder {
+                checked(libc::chdir(folder.as_ptr()))?;
+            }
+            if let Some(files) = self.open_files {
+                let mut limit: libc::rlimit = std::mem::zeroed();
+                checked(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit))?;
+                limit.rlim_cur = files;
+                checked(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit))?;
             }
             // A child that does not write to the channel would never learn from it that this process was killed.
             checked(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM))?;

@@ -44,7 +44,11 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
             None => command.env_remove(name),
         };
     }
+    if let Some(folder) = plan.folder {
+        command.current_dir(folder);
+    }
     let session = plan.session;
+    let open_files = plan.open_files;
     if !session {
         command.process_group(0);
     }
@@ -56,7 +60,10 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
     // lock is free there: only the thread that forks takes it.
     unsafe {
         command.pre_exec(move || match moves.try_lock() {
-            Ok(moves) => prepare(&moves, &closed, session, terminal),
+            Ok(moves) => {
+                limit_open_files(open_files)?;
+                prepare(&moves, &closed, session, terminal)
+            }
             Err(_) => Err(io::Error::from_raw_os_error(CHANGED)),
         });
     }
@@ -94,6 +101,19 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
         }
     }
     Err(io::ErrorKind::ResourceBusy.into())
+}
+
+/// Sets the soft limit of open files of this process.
+fn limit_open_files(files: Option<u64>) -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Some(current) = files else {
+        return Ok(());
+    };
+    let limit = Rlimit {
+        current: Some(current),
+        ..getrlimit(Resource::Nofile)
+    };
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
 /// A descriptor of ours, and the number that it has in the child.

@@ -3,7 +3,7 @@
 //! Responsible for starting no more threads than are needed and for losing none. Does not know what a job
 //! does.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroUsize;
@@ -19,7 +19,7 @@ pub type Job = Box<dyn FnOnce() + Send>;
 pub(super) struct Workers {
     jobs: Arc<Jobs>,
     threads: RefCell<Vec<JoinHandle<()>>>,
-    most: NonZeroUsize,
+    most: Cell<NonZeroUsize>,
 }
 
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Workers {
         Self {
             jobs: Arc::default(),
             threads: RefCell::default(),
-            most,
+            most: Cell::new(most),
         }
     }
 
@@ -55,7 +55,7 @@ impl Workers {
             let state = self.jobs.lock();
             state.idle > state.queued.len()
         };
-        if enough || threads.len() >= self.most.get() {
+        if enough || threads.len() >= self.most.get().get() {
             return Ok(());
         }
         let jobs = Arc::clone(&self.jobs);
@@ -66,6 +66,11 @@ impl Workers {
             Err(_) => {}
         }
         Ok(())
+    }
+
+    /// From now on there are at most this many threads. Those that are there stay.
+    pub(super) fn set_most(&self, most: NonZeroUsize) {
+        self.most.set(most);
     }
 
     pub(super) fn push(&self, job: Job) {

@@ -1,0 +1,558 @@
+//! What only a run of many tasks does: it reads its list on, ends tasks one by one, tries some again, halts, and sums up.
+//! Which task begins is decided in `schedule`, how hard each is stopped in `ladder`.
+
+use std::ffi::OsString;
+use std::io;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::child;
+use crate::event::{
+    Attempt, Cause, Counts, Ending, FinalState, HaltWhen, HaltWhy, Halted, Reason, RunHead,
+    RunSummary, SkipReason, Step, Summary, TaskId, Total, What,
+};
+use crate::list::Specification;
+
+use super::ending::{FAILED, KILLED, TIMED_OUT};
+use super::ladder::{Silent, Timeouts};
+use super::pressure::Limits;
+use super::schedule::{Begin, Closed, Gate, Outcome, Rules, Skipped};
+use super::{LEAST_UNDER_WAY, Run, UNDER_WAY};
+
+/// How many descriptors a running task takes, at most, while its child is started.
+const FOR_A_TASK: u64 = 16;
+/// How many descriptors the run itself takes.
+const FOR_THE_RUN: u64 = 32;
+/// How many tasks that wait are told of.
+const TOLD: usize = 64;
+/// Of this many ended tasks with output that is not shown yet, no further one is made.
+const BACKLOG: usize = 10_000;
+
+/// The wishes that only a run of many tasks has.
+#[derive(Clone, Debug)]
+pub(crate) struct Many {
+    /// The order of the tasks, and what their ends mean.
+    pub(crate) rules: Rules,
+    /// What the machine must have left for a task to begin.
+    pub(crate) limits: Limits,
+    /// The time limit of the run.
+    pub(crate) deadline: Option<Duration>,
+    /// Whether the run is a client of make's jobserver, if there is one.
+    pub(crate) jobserver: bool,
+    /// The template of the commands; empty for a list of commands.
+    pub(crate) command: Vec<OsString>,
+}
+
+/// The stop of a run of many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stop {
+    pub(super) reason: Reason,
+    step: Step,
+    /// Whether any task had to be killed.
+    killed: bool,
+}
+
+/// How many slots there are for a wish of so many, the soft limit of open files that children get back, and a sentence
+/// if there are fewer slots than wished. Raises the limit of this process if that is needed.
+pub(super) fn slots(wanted: u32) -> (u32, Option<u64>, Option<String>) {
+    let limit = getrlimit(Resource::Nofile);
+    let needed = FOR_THE_RUN + u64::from(wanted) * FOR_A_TASK;
+    let (Some(soft), true) = (limit.current, limit.current.is_some_and(|it| it < needed)) else {
+        return (wanted, None, None);
+    };
+    let most = limit.maximum.unwrap_or(needed);
+    let raised = Rlimit {
+        current: Some(most.max(soft)),
+        maximum: limit.maximum,
+    };
+    let (now, before) = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) if most > soft => (most, Some(soft)),
+        _ => (soft, None),
+    };
+    let fit = now.saturating_sub(FOR_THE_RUN) / FOR_A_TASK;
+    let fit = u32::try_from(fit.max(1)).unwrap_or(u32::MAX).min(wanted);
+    let fewer = (fit < wanted).then(|| fewer(fit, "open files", "ulimit -n"));
+    (fit, before, fewer)
+}
+
+fn fewer(slots: u32, of: &str, by: &str) -> String {
+    let tasks = if slots == 1 {
+        "1 task"
+    } else {
+        &format!("{slots} tasks")
+    };
+    format!("only {tasks} at a time: the limit on {of} is too low for more (raise it: {by})")
+}
+
+/// As many workers as slots.
+pub(super) fn workers(slots: u32) -> NonZeroUsize {
+    let slots = usize::try_from(slots).unwrap_or(usize::MAX);
+    NonZeroUsize::new(slots).unwrap_or(NonZeroUsize::MIN)
+}
+
+impl Run<'_> {
+    /// Tells of the run. `fewer` says that not as many tasks run at once as the user wished.
+    pub(super) fn begin_many(&mut self, fewer: Option<String>) -> anyhow::Result<()> {
+        let Some(many) = &self.settings.many else {
+            return Ok(());
+        };
+        self.handle_signals()?;
+        let total = self.total_of_list();
+        self.total = Some(total);
+        self.tell_of_run(What::Run(&RunHead {
+            name: &self.settings.display.name,
+            jobs: self.schedule.slots(),
+            total,
+            command: &many.command,
+        }));
+        for sentence in [fewer, self.moved.take()].into_iter().flatten() {
+            self.warn(&sentence);
+        }
+        Ok(())
+    }
+
+    fn total_of_list(&self) -> Total {
+        let (count, is_final) = self.list.total();
+        Total { count, is_final }
+    }
+
+    /// Tells what is newly known of the list.
+    pub(super) fn tell_of_list(&mut self) {
+        for sentence in self.list.warnings() {
+            self.warn(&sentence);
+        }
+        let total = self.total_of_list();
+        if self
+            .total
+            .is_some_and(|told| told.is_final != total.is_final)
+        {
+            self.total = Some(total);
+            self.tell_of_run(What::Total(total));
+        }
+    }
+
+    /// The list cannot be read to its end. What was read of it runs.
+    pub(super) fn list_is_broken(&mut self, sentence: String) {
+        self.warn(&sentence);
+        self.losses.note(Ending::Status(FAILED), Some(sentence));
+        self.schedule.complete();
+    }
+
+    pub(super) fn tell_skipped(&self, skipped: &Skipped) {
+        self.tell(
+            skipped.id,
+            What::Skipped {
+                name: &skipped.specification.name,
+                reason: skipped.reason,
+                cause: skipped.cause.as_deref(),
+            },
+        );
+    }
+
+    /// What may begin now.
+    pub(super) fn gate(&mut self, now: Duration) -> Gate {
+        if !self.is_of_many() || !self.schedule.could_begin(now) {
+            return Gate::Open;
+        }
+        if self.sinks.borrow().backlog() > BACKLOG {
+            return Gate::Shut;
+        }
+        let running = self.tasks.len();
+        if let Some(jobserver) = &mut self.jobserver
+            && !jobserver.allows(running)
+        {
+            return Gate::Shut;
+        }
+        self.pressure.gate(now)
+    }
+
+    /// Tells what the next tasks wait for, if that has changed; and gives back what they do not need.
+    pub(super) fn tell_what_waits(&mut self, gate: &Gate, now: Duration) {
+        if !self.is_of_many() {
+            return;
+        }
+        self.tell_of_list();
+        let running = self.tasks.len();
+        let wants = self.schedule.could_begin(now);
+        if let Some(jobserver) = &mut self.jobserver {
+            jobserver.settle(running, wants);
+        }
+        let waiting = self.schedule.obstacles(gate, now, TOLD);
+        if waiting != self.waiting {
+            self.tell_of_run(What::Waiting(&waiting));
+            self.waiting = waiting;
+        }
+    }
+
+    /// When a task may begin, or the run is to end, although nothing happens before.
+    pub(super) fn begins_at(&self, now: Duration) -> Option<Duration> {
+        let many = self.settings.many.as_ref()?;
+        let pressure = self
+            .pressure
+            .due()
+            .filter(|_| self.schedule.could_begin(now));
+        let deadline = many.deadline.filter(|_| !self.deadline_passed);
+        let begins = self.schedule.due().filter(|time| *time > now);
+        [pressure, deadline, begins].into_iter().flatten().min()
+    }
+
+    /// The variables of a task's child that differ from ours.
+    pub(super) fn variables(
+        &self,
+        specification: &Specification,
+        id: TaskId,
+        slot: u32,
+        attempt: u32,
+    ) -> Vec<(String, Option<OsString>)> {
+        let mut variables = specification.variables.clone();
+        if self.is_of_many() {
+            let numbers = [
+                ("PROGRUN_TASK", id.get()),
+                ("PROGRUN_SLOT", slot),
+                ("PROGRUN_ATTEMPT", attempt),
+            ];
+            let number =
+                |(name, number): (&str, u32)| (name.to_owned(), Some(number.to_string().into()));
+            variables.extend(numbers.map(number));
+        }
+        variables
+    }
+
+    /// How many bytes of one child may be under way.
+    pub(super) fn under_way(&self) -> usize {
+        let slots = usize::try_from(self.schedule.slots()).unwrap_or(usize::MAX);
+        if self.is_of_many() {
+            (UNDER_WAY / slots.max(1)).clamp(LEAST_UNDER_WAY, child::UNDER_WAY)
+        } else {
+            child::UNDER_WAY
+        }
+    }
+
+    /// How a task is stopped.
+    pub(super) fn stopping(&self, specification: &Specification) -> (Timeouts, Silent) {
+        let timeouts = Timeouts {
+            timeout: specification.timeout.or(self.plan.timeouts.timeout),
+            ..self.plan.timeouts
+        };
+        let silent = if self.is_of_many() {
+            Silent::Drained
+        } else {
+            Silent::Interrupted
+        };
+        (timeouts, silent)
+    }
+
+    /// The system refuses what one more task needs: fewer run at once from now on.
+    pub(super) fn too_many(&mut self, begin: Begin, error: &io::Error) {
+        self.schedule.put_back(begin);
+        let slots = u32::try_from(self.tasks.len().max(1)).unwrap_or(u32::MAX);
+        if slots < self.schedule.slots() {
+            self.schedule.set_slots(slots);
+            let (of, by) = match error.raw_os_error() {
+                Some(libc::EAGAIN | libc::ENOMEM) => ("processes or memory", "ulimit -u"),
+                _ => ("open files", "ulimit -n"),
+            };
+            self.warn(&fewer(slots, of, by));
+        }
+    }
+
+    /// One slot more or less, as for xargs (SIGUSR1, SIGUSR2). Without a slot the run pauses.
+    pub(super) fn change_slots(&mut self, signal: i32) {
+        let slots = self.schedule.slots();
+        let slots = if signal == libc::SIGUSR1 {
+            slots.saturating_add(1)
+        } else {
+            slots.saturating_sub(1)
+        };
+        self.schedule.set_slots(slots);
+        self.executor.set_workers(workers(slots));
+    }
+
+    /// An attempt of a task is over.
+    pub(super) fn end_of_many(&mut self, id: TaskId) {
+        let now = self.now();
+        let Some(running) = self.tasks.get(&id) else {
+            return;
+        };
+        let specification = running.task.specification.clone();
+        let (slot, attempt) = (running.slot, running.attempt);
+        if let Some(error) = running.refused()
+            && self.tasks.len() > 1
+        {
+            let error = io::Error::from(error);
+            self.forget(id);
+            self.too_many(
+                Begin {
+                    id,
+                    specification,
+                    slot,
+                    attempt,
+                },
+                &error,
+            );
+            return;
+        }
+        if running.task.pid().is_none() {
+            self.tell(
+                id,
+                What::Started {
+                    name: &specification.name,
+                    command: &specification.words(id.get(), slot),
+                    pid: None,
+                    place: Some(running.place()),
+                },
+            );
+        }
+        let mut summary = running.summary_of_many();
+        let outcome = outcome(&summary);
+        let ended = running.task.exited_at().unwrap_or(now);
+        let attempted = Attempt {
+            slot,
+            number: attempt,
+            retry_in: None,
+            duration: ended.saturating_sub(running.began),
+            output_bytes: running.output_bytes,
+        };
+        let after = self.schedule.ended(id, specification, outcome, now);
+        summary.attempt = Some(Attempt {
+            retry_in: after.retry_in,
+            ..attempted
+        });
+        self.tell(id, What::Finished(&summary));
+        self.forget(id);
+        for skipped in &after.skipped {
+            self.tell_skipped(skipped);
+        }
+        if let Some(halted) = after.halted {
+            self.halt(halted);
+        }
+    }
+
+    /// The task runs no more, or is waited for no more.
+    fn forget(&mut self, id: TaskId) {
+        self.take_terminal_from(id);
+        let Some(mut ended) = self.tasks.remove(&id) else {
+            return;
+        };
+        if ended.task.gave_up() {
+            self.gave_up = true;
+            ended.files = None;
+            // Its worker may still run, and has the other ends of these links.
+            std::mem::forget(ended);
+        }
+    }
+
+    fn halt(&mut self, halted: Halted) {
+        self.tell_of_run(What::Halted(halted));
+        self.close(Closed::Halted(halted));
+        if halted.when == HaltWhen::Now {
+            let now = self.now();
+            self.stop_tasks(Reason::Halt, true, now);
+        }
+    }
+
+    /// No task begins any more, and no more of the list is read.
+    pub(super) fn close(&mut self, why: Closed) {
+        self.list.stop();
+        let reason = match why {
+            Closed::Halted(_) => SkipReason::Halted,
+            Closed::Cancelled | Closed::Broken => SkipReason::Cancelled,
+        };
+        for (id, specification) in self.schedule.close(why) {
+            self.tell_skipped(&Skipped {
+                id,
+                specification,
+                reason,
+                cause: None,
+            });
+        }
+    }
+
+    /// `--deadline` is over.
+    pub(super) fn pass_deadline(&mut self, now: Duration) {
+        let deadline = self.settings.many.as_ref().and_then(|many| many.deadline);
+        if !self.deadline_passed && deadline.is_some_and(|time| time <= now) {
+            self.deadline_passed = true;
+            self.stop_tasks(Reason::Deadline, true, now);
+        }
+    }
+
+    /// A stop of the run of many is requested, for the first time or again.
+    pub(super) fn stop_run(&mut self, reason: Reason, is_new: bool) {
+        let timeouts = self.plan.timeouts;
+        match &mut self.stop {
+            None => {
+                let step = match reason {
+                    Reason::Interrupt | Reason::Parent => Step::Drain,
+                    Reason::Hangup => Step::Signal(libc::SIGHUP),
+                    _ => Step::Signal(libc::SIGTERM),
+                };
+                self.stop = Some(Stop {
+                    reason,
+                    step,
+                    killed: false,
+                });
+                let left = match step {
+                    Step::Drain => timeouts.grace,
+                    _ => timeouts.kill_after,
+                };
+                self.tell_of_run(What::Cancelling { reason, step, left });
+            }
+            Some(stop) => {
+                if stop.reason == Reason::Halt && reason != Reason::Deadline {
+                    // The user is there, and means it.
+                    stop.reason = reason;
+                }
+                if !is_new {
+                    return;
+                }
+                let step = match stop.step {
+                    Step::Signal(libc::SIGTERM) | Step::Terminate => Step::Kill,
+                    Step::Kill | Step::GiveUp => Step::GiveUp,
+                    Step::Drain | Step::Ask | Step::Signal(_) => Step::Terminate,
+                };
+                stop.step = step;
+                let cause = Cause::Again;
+                let left = None;
+                self.tell_of_run(What::Stopping { cause, step, left });
+            }
+        }
+    }
+
+    /// A task has taken a step of a stop: the stop of the run is as far as that of the task that is furthest.
+    pub(super) fn step_of_run(&mut self, what: &What<'_>) {
+        let Some(stop) = &mut self.stop else {
+            return;
+        };
+        let (What::Cancelling { step, .. } | What::Stopping { step, .. }) = what else {
+            return;
+        };
+        stop.killed |= *step >= Step::Kill;
+        if let What::Stopping { cause, step, left } = what
+            && matches!(cause, Cause::NoReaction(_))
+            && *step > stop.step
+        {
+            stop.step = *step;
+            let (cause, step, left) = (*cause, *step, *left);
+            self.tell_of_run(What::Stopping { cause, step, left });
+        }
+    }
+
+    /// Cancels the tasks that were to come to their end and report after all.
+    pub(super) fn ask_reporters(&mut self, now: Duration) {
+        if self.stop.is_none() {
+            return;
+        }
+        let reports =
+            |running: &&super::Running| running.task.drains() && running.counts.has_own.get();
+        let ids: Vec<_> = self.tasks.iter().filter(|(_, it)| reports(it)).collect();
+        let ids: Vec<_> = ids.into_iter().map(|(id, _)| *id).collect();
+        for id in ids {
+            self.change(id, |task| task.is_reporting(true, now));
+        }
+    }
+
+    /// Sums the run up, and waits until everything is written.
+    pub(super) fn finish_many(&mut self) -> super::Outcome {
+        self.tell_of_list();
+        // Before the end is told: what the tasks printed, and a warning of lost output, belong before it.
+        self.flush();
+        let counts = self.schedule.counts();
+        let own = self.ending_of_many(&counts);
+        let (ending, unsaid) = match own {
+            // A list that was not read or written whole is worse than a task that failed.
+            Ending::Status(0 | 1) => match self.losses.end(Ending::Status(0)) {
+                (Ending::Status(0), unsaid) => (own, unsaid),
+                worse => worse,
+            },
+            _ => self.losses.end(own),
+        };
+        let total = self.total_of_list();
+        let over = self.schedule.begun() + self.schedule.passed() + counts.skipped;
+        let why = match self.schedule.closed() {
+            Some(Closed::Halted(_)) => Some("halt"),
+            Some(Closed::Cancelled) => Some("cancelled"),
+            Some(Closed::Broken) | None => None,
+        };
+        let summary = RunSummary {
+            counts,
+            not_started: total.is_final.then(|| total.count.saturating_sub(over)),
+            why,
+            ending,
+        };
+        self.tell_of_run(What::End(&summary));
+        self.flush();
+        super::Outcome {
+            ending,
+            scope: self.scope,
+            errors: unsaid,
+            unread: self.discarded || self.gave_up,
+        }
+    }
+
+    fn ending_of_many(&self, counts: &Counts) -> Ending {
+        match self.stop {
+            Some(stop) => match stop.reason {
+                Reason::Interrupt | Reason::Parent => return Ending::Signal(libc::SIGINT),
+                Reason::Terminate => return Ending::Signal(libc::SIGTERM),
+                Reason::Hangup => return Ending::Signal(libc::SIGHUP),
+                Reason::Deadline if stop.killed => return Ending::Status(KILLED),
+                Reason::Deadline => return Ending::Status(TIMED_OUT),
+                Reason::Halt | Reason::Timeout => {}
+            },
+            None => {}
+        }
+        let by_success = matches!(
+            self.schedule.closed(),
+            Some(Closed::Halted(Halted {
+                why: HaltWhy::Success,
+                ..
+            }))
+        );
+        let is_well = by_success || counts.failed + counts.skipped == 0;
+        Ending::Status(i32::from(!is_well))
+    }
+}
+
+/// How an attempt with this summary ended for the others.
+fn outcome(summary: &Summary) -> Outcome {
+    match (summary.state, summary.reason, summary.exit) {
+        (FinalState::Completed, ..) => Outcome::Completed,
+        (FinalState::Cancelled, ..) => Outcome::Cancelled,
+        (FinalState::Failed, Some(Reason::Timeout), _) => Outcome::TimedOut,
+        (FinalState::Failed, _, Some(exit)) => Outcome::Failed(exit.ending),
+        (FinalState::Failed, _, None) => Outcome::NotStarted,
+    }
+}
+
+impl super::Running {
+    /// How the attempt ended. In a run of many only a task whose own cancel was requested is cancelled, and one that
+    /// takes too long has failed.
+    fn summary_of_many(&self) -> Summary {
+        let summary = self.summary();
+        match (summary.state, summary.reason) {
+            (FinalState::Cancelled, Some(Reason::Timeout)) => Summary {
+                state: FinalState::Failed,
+                ..summary
+            },
+            (FinalState::Cancelled, _) => summary,
+            _ => Summary {
+                reason: None,
+                ..summary
+            },
+        }
+    }
+
+    /// The error of a system that refuses another process or descriptor.
+    fn refused(&self) -> Option<rustix::io::Errno> {
+        let error = match self.ended()? {
+            Err(child::LaunchError::Internal { source, .. }) => source.raw_os_error()?,
+            _ => return None,
+        };
+        [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE]
+            .contains(&error)
+            .then(|| rustix::io::Errno::from_raw_os_error(error))
+    }
+}
