@@ -45,7 +45,7 @@ use self::worker::Worker;
 use crate::system::wake::{Wake, Woken, wake};
 
 pub(crate) use self::inherited::channel;
-pub(crate) use self::launch_error::{LaunchError, advice};
+pub(crate) use self::launch_error::{LaunchError, advice, missing};
 pub(crate) use self::pipe::UNDER_WAY;
 pub(crate) use self::socket::{Socket, SocketFiles};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};

@@ -59,7 +59,7 @@ use self::sinks::Sinks;
 use self::task::{Effect, Task};
 use self::terminal::TerminalPlace;
 
-pub(crate) use self::ending::{FAILED, end, end_all};
+pub(crate) use self::ending::{FAILED, end, end_all, of_launch};
 pub(crate) use self::ladder::Timeouts;
 pub(crate) use self::many::Many;
 pub(crate) use self::pressure::Limits;

@@ -6,6 +6,9 @@ use std::io;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
 /// Why a command could not be started.
 #[derive(Debug)]
 pub(crate) enum LaunchError {
@@ -109,6 +112,31 @@ impl LaunchError {
             reason,
         }
     }
+}
+
+/// Why no task can run this program, if that is known before any is started. A list of a thousand tasks would otherwise
+/// fail a thousand times.
+#[must_use]
+pub(crate) fn missing(program: &OsStr) -> Option<LaunchError> {
+    let candidates: Vec<PathBuf> = if is_path(program) {
+        vec![program.into()]
+    } else {
+        let path = std::env::var_os("PATH")?;
+        let folders = std::env::split_paths(&path);
+        folders.map(|folder| folder.join(program)).collect()
+    };
+    let mut worst = Errno::NOENT;
+    for candidate in &candidates {
+        match access(candidate, Access::EXEC_OK) {
+            // A folder on PATH may have the name of a program.
+            Ok(()) if candidate.is_dir() && !is_path(program) => {}
+            Ok(()) if candidate.is_dir() => worst = Errno::ACCESS,
+            Ok(()) => return None,
+            Err(Errno::ACCESS) => worst = Errno::ACCESS,
+            Err(_) => {}
+        }
+    }
+    Some(LaunchError::new(program, None, worst.into()))
 }
 
 /// What to do about an error of the system. To be appended to the error's own text.

@@ -78,7 +78,7 @@ impl Endings {
 }
 
 /// How progrun ends if the child could not be started.
-fn of_launch(error: &LaunchError) -> Ending {
+pub(crate) fn of_launch(error: &LaunchError) -> Ending {
     Ending::Status(match error {
         LaunchError::NotFound { .. } => NOT_FOUND,
         LaunchError::CannotRun { .. } => CANNOT_RUN,

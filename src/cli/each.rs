@@ -1,0 +1,622 @@
+//! `progrun each` and `progrun tasks`: their options, and what these make of a run. How a list is read, and when which
+//! task runs, is not known here.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, ValueEnum, ValueHint};
+
+use crate::event::{HaltWhen, HaltWhy};
+use crate::run::{Halt, Limits, Many, OrderRules, RetryOn, Settings};
+use crate::sink::{self, Ends, Show};
+
+use super::options::{Options, Time, parse_time};
+
+const EACH_HELP: &str = "\
+Examples:
+  progrun each -- gzip -9 {} ::: *.log
+  find . -name '*.wav' -print0 | progrun each -0 -j4 -- flac -s {}
+  progrun each --shell -- 'zcat {} | sort -u >out/{/.}' ::: *.gz
+  progrun each --csv --header -a hosts.csv -- ssh {host} uptime
+  progrun each --job-log flac.job --resume -- flac -s {} ::: *.wav
+
+In COMMAND, these are replaced by parts of the value:
+  {}   the value             {/}  its last component     {//}  its directory
+  {.}  without its extension {/.} both                   {#}   the number of the task
+  {1} {2/.} {name//}  a column, or a value of -N or :::  {%}   its slot, from 1 to -j
+
+After Ctrl-C, no task starts any more. Tasks that report stop at their next report, and the
+others may come to their end. Ctrl-C again: SIGTERM.
+
+See progrun-each(1) for recipes.";
+
+const TASKS_HELP: &str = "\
+Each line of FILE is a command for sh. In a file that ends in .jsonl, or with --json-lines, each line
+is a JSON object:
+  {\"command\": [\"make\", \"-C\", \"lib\"], \"name\": \"lib\"}
+  {\"command\": \"make test | tee log\", \"name\": \"test\", \"after\": [\"lib\"], \"retries\": 2}
+
+The keys are command, name, cwd, stdin, env, after, after_any, timeout, retries, retry_delay, slots,
+priority, and any that begin with x-. See progrun-each(1).";
+
+/// Run a command once for each value of a list
+#[derive(Debug, Parser)]
+#[command(
+    name = "each",
+    after_help = "See --help for examples, and progrun-each(1) for recipes.",
+    after_long_help = EACH_HELP,
+    override_usage = "progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...",
+    max_term_width = 110
+)]
+#[group(skip)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
+pub(super) struct Each {
+    /// The command, with {} for the value, and after ::: the values
+    #[arg(value_name = "COMMAND", required = true, last = true, value_hint = ValueHint::CommandWithArguments)]
+    pub(super) words: Vec<OsString>,
+
+    /// Read the values from FILE, one a line (- = stdin)
+    #[arg(short, long, value_name = "FILE", help_heading = "Values", value_hint = ValueHint::FilePath)]
+    pub(super) arg_file: Option<PathBuf>,
+
+    /// A NUL byte ends a value, as from find -print0
+    #[arg(short = '0', long, help_heading = "Values")]
+    pub(super) null: bool,
+
+    /// The byte C ends a value
+    #[arg(short, long, value_name = "C", value_parser = parse_delimiter, allow_hyphen_values = true, conflicts_with = "null", help_heading = "Values", value_hint = ValueHint::Other)]
+    pub(super) delimiter: Option<u8>,
+
+    /// The values are CSV: the fields of a record are {1}, {2}...
+    #[arg(long, conflicts_with_all = ["null", "delimiter"], help_heading = "Values")]
+    pub(super) csv: bool,
+
+    /// STRING separates the columns {1}, {2}... of a value
+    #[arg(long, value_name = "STRING", allow_hyphen_values = true, conflicts_with = "csv", help_heading = "Values", value_hint = ValueHint::Other)]
+    pub(super) colsep: Option<OsString>,
+
+    /// The first record names the columns: {name}
+    #[arg(long, help_heading = "Values")]
+    pub(super) header: bool,
+
+    /// How many values each task gets: a number, or as many as fit (max)
+    #[arg(short = 'N', long = "values", value_name = "COUNT", value_parser = parse_count, help_heading = "Values", value_hint = ValueHint::Other)]
+    pub(super) count: Option<Count>,
+
+    /// STRING stands for the value, and nothing else is replaced
+    #[arg(short = 'I', long, value_name = "STRING", allow_hyphen_values = true, help_heading = "Values", value_hint = ValueHint::Other)]
+    pub(super) replace: Option<OsString>,
+
+    /// COMMAND is one line for SHELL; values are inserted quoted
+    #[arg(long, value_name = "SHELL", num_args = 0..=1, require_equals = true, default_missing_value = "sh", help_heading = "Values", value_hint = ValueHint::CommandName)]
+    pub(super) shell: Option<OsString>,
+
+    /// File that a task reads as its stdin, with {} for the value
+    ///
+    /// Without this option, a task's stdin is /dev/null. With -j1, and values from ::: or -a, TEMPLATE can be inherit:
+    /// the tasks then share progrun's own stdin.
+    #[arg(long, value_name = "TEMPLATE", help_heading = "Values", value_hint = ValueHint::FilePath)]
+    pub(super) stdin: Option<OsString>,
+
+    /// How many values there are, if they come from a pipe
+    #[arg(long, value_name = "N", help_heading = "Values", value_hint = ValueHint::Other)]
+    pub(super) total: Option<u64>,
+
+    #[command(flatten)]
+    pub(super) many: ManyOptions,
+
+    #[command(flatten)]
+    pub(super) options: Options,
+}
+
+/// Run a list of commands, one a line
+#[derive(Debug, Parser)]
+#[command(
+    name = "tasks",
+    after_help = "See --help for the format of the lines, and progrun-each(1).",
+    after_long_help = TASKS_HELP,
+    override_usage = "progrun tasks [OPTIONS] [FILE]",
+    max_term_width = 110
+)]
+#[group(skip)]
+pub(super) struct Tasks {
+    /// The list; without FILE, or with -, stdin
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: Option<PathBuf>,
+
+    /// The lines are JSON objects, whatever the name of FILE
+    #[arg(long, help_heading = "Values")]
+    pub(super) json_lines: bool,
+
+    /// How many tasks there are, if they come from a pipe
+    #[arg(long, value_name = "N", help_heading = "Values", value_hint = ValueHint::Other)]
+    pub(super) total: Option<u64>,
+
+    #[command(flatten)]
+    pub(super) many: ManyOptions,
+
+    #[command(flatten)]
+    pub(super) options: Options,
+}
+
+/// The options of both.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
+pub(super) struct ManyOptions {
+    /// Print the commands, quoted for a shell, and run none
+    #[arg(long, help_heading = "Running")]
+    pub(super) dry_run: bool,
+
+    /// How many tasks run at once: N, N%, +N or -N, or max [default: one for each processor]
+    ///
+    /// N% is of the usable processors, +N and -N are that many more or fewer, and max is as many as open files and
+    /// processes allow. While the run goes on, SIGUSR1 adds a slot, and SIGUSR2 removes one.
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs, allow_hyphen_values = true, env = "PROGRUN_JOBS", help_heading = "Running", value_hint = ValueHint::Other)]
+    pub(super) jobs: Option<Jobs>,
+
+    /// The shortest time between two starts
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true, help_heading = "Running", value_hint = ValueHint::Other)]
+    pub(super) delay: Option<Time>,
+
+    /// Start no task while the load is N or more (N% = of the processors)
+    ///
+    /// One task always runs, and none that runs is stopped. The load is looked at once a second; near the limit, one
+    /// task a second starts.
+    #[arg(long, value_name = "N", value_parser = parse_load, help_heading = "Running", value_hint = ValueHint::Other)]
+    pub(super) max_load: Option<f64>,
+
+    /// Start no task while less memory than SIZE is available, such as 2G
+    ///
+    /// As for --max-load, one task always runs.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Running", value_hint = ValueHint::Other)]
+    pub(super) min_memory: Option<u64>,
+
+    /// How many further attempts a failed task has
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Failing", value_hint = ValueHint::Other)]
+    pub(super) retries: u32,
+
+    /// Delay before a further attempt, or A..B: it doubles from A to B
+    #[arg(long, value_name = "TIME", value_parser = parse_delays, allow_negative_numbers = true, help_heading = "Failing", value_hint = ValueHint::Other)]
+    pub(super) retry_delay: Option<(Duration, Duration)>,
+
+    /// Which failures allow a further attempt: exit statuses, timeout, signal
+    #[arg(long, value_name = "LIST", value_parser = parse_retry_on, help_heading = "Failing", value_hint = ValueHint::Other)]
+    pub(super) retry_on: Option<RetryOn>,
+
+    /// When to start no more tasks: never, soon or now, with ,fail=N ,success=N or ,done=N
+    ///
+    /// With soon, running tasks come to their end. With now, they are stopped, as by SIGTERM. Without the second part,
+    /// the first failure counts (fail=1).
+    #[arg(long, value_name = "WHEN", value_parser = HaltParser, hide_possible_values = true, default_value = "never", help_heading = "Failing")]
+    pub(super) halt: Halting,
+
+    /// Stop the run after this time (0 = no limit)
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true, help_heading = "Stopping", value_hint = ValueHint::Other)]
+    pub(super) deadline: Option<Time>,
+
+    /// How to show the output of the tasks [default: group; with -j1 stream]
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "PROGRUN_OUTPUT",
+        help_heading = "Output"
+    )]
+    pub(super) output: Option<OutputArgument>,
+
+    /// Show the output in the order of the list
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) keep_order: bool,
+
+    /// Begin each line with the name of its task and a tab
+    #[arg(long, help_heading = "Output")]
+    pub(super) tag: bool,
+
+    /// Keep the output of each task in a file of its own in DIR
+    ///
+    /// DIR must be new or empty, or that of the run that --resume continues. The files are NUMBER-NAME.out and
+    /// NUMBER-NAME.err.
+    #[arg(long, value_name = "DIR", help_heading = "Output", value_hint = ValueHint::DirPath)]
+    pub(super) log_dir: Option<PathBuf>,
+
+    /// Which ends of tasks to tell of [default: all of a short list, else failures]
+    #[arg(long, value_name = "WHICH", help_heading = "Progress")]
+    pub(super) ends: Option<EndsArgument>,
+
+    /// Append what begins and ends to FILE, as JSON lines
+    ///
+    /// With --resume, a later run continues where this one ends, whatever ended it.
+    #[arg(long, value_name = "FILE", help_heading = "Resuming", value_hint = ValueHint::FilePath)]
+    pub(super) job_log: Option<PathBuf>,
+
+    /// Run only what has not completed, by --job-log [possible values: new, failed]
+    ///
+    /// With new, also leave tasks alone that have failed. With failed, run only these.
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "all", hide_possible_values = true, requires = "job_log", help_heading = "Resuming")]
+    pub(super) resume: Option<ResumeArgument>,
+
+    /// Resume even if the command is another one than in the job log
+    #[arg(long, requires = "resume", help_heading = "Resuming")]
+    pub(super) resume_anyway: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OutputArgument {
+    /// That of a task together, when it is over
+    Group,
+    /// Whole lines as they come
+    Lines,
+    /// As it comes
+    Stream,
+    /// That of a task together, if it did not succeed
+    OnFailure,
+    /// None of it
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EndsArgument {
+    /// All
+    All,
+    /// Failures
+    Failed,
+    /// None
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ResumeArgument {
+    /// What has not completed
+    All,
+    /// What has not ended
+    New,
+    /// What has failed
+    Failed,
+}
+
+/// How many values a task gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Count {
+    Exactly(usize),
+    Max,
+}
+
+/// How many tasks run at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Jobs {
+    Exactly(u32),
+    Percent(f64),
+    More(u32),
+    Fewer(u32),
+    Max,
+}
+
+/// When a run halts; none: never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Halting(Option<Halt>);
+
+/// More tasks at once than any machine has processes for: the limits of the system decide.
+const MANY_JOBS: u32 = 4096;
+
+impl Jobs {
+    /// As a number, on a machine with this many processors.
+    fn count(self, processors: u32) -> u32 {
+        match self {
+            Self::Exactly(count) => count,
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturates, and is not negative"
+            )]
+            Self::Percent(percent) => (f64::from(processors) * percent / 100.0).round() as u32,
+            Self::More(count) => processors.saturating_add(count),
+            Self::Fewer(count) => processors.saturating_sub(count),
+            Self::Max => MANY_JOBS,
+        }
+        .max(1)
+    }
+}
+
+/// The usable processors: by affinity, and by the quota of the cgroup.
+fn processors() -> u32 {
+    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn parse_jobs(text: &str) -> Result<Jobs, String> {
+    let wrong = || "expected a number such as 4, 50%, +1 or -1, or max".to_owned();
+    let number = |digits: &str| {
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| digits.parse().unwrap_or(u32::MAX))
+    };
+    if text == "max" {
+        return Ok(Jobs::Max);
+    }
+    if let Some(percent) = text.strip_suffix('%') {
+        let percent: f64 = percent.parse().map_err(|_| wrong())?;
+        let is_share = percent.is_finite() && percent > 0.0;
+        return is_share.then_some(Jobs::Percent(percent)).ok_or_else(wrong);
+    }
+    if let Some(more) = text.strip_prefix('+') {
+        return number(more).map(Jobs::More).ok_or_else(wrong);
+    }
+    if let Some(fewer) = text.strip_prefix('-') {
+        return number(fewer).map(Jobs::Fewer).ok_or_else(wrong);
+    }
+    match number(text) {
+        Some(0) => Err("no task would ever run; for as many as possible: -j max".to_owned()),
+        Some(count) => Ok(Jobs::Exactly(count)),
+        None => Err(wrong()),
+    }
+}
+
+fn parse_count(text: &str) -> Result<Count, &'static str> {
+    match (text, text.parse()) {
+        ("max", _) => Ok(Count::Max),
+        (_, Ok(count)) if count > 0 => Ok(Count::Exactly(count)),
+        _ => Err("expected a number from 1 on, or max"),
+    }
+}
+
+fn parse_delimiter(text: &str) -> Result<u8, &'static str> {
+    match (text, text.as_bytes()) {
+        ("\\t", _) => Ok(b'\t'),
+        ("\\n", _) => Ok(b'\n'),
+        ("\\0", _) => Ok(0),
+        (_, [byte]) => Ok(*byte),
+        _ => Err("expected one byte, such as , or \\t"),
+    }
+}
+
+fn parse_load(text: &str) -> Result<f64, &'static str> {
+    let (number, scale) = match text.strip_suffix('%') {
+        Some(percent) => (percent, f64::from(processors()) / 100.0),
+        None => (text, 1.0),
+    };
+    let load = number.parse().ok().map(|number: f64| number * scale);
+    load.filter(|load| load.is_finite() && *load > 0.0)
+        .ok_or("expected a number such as 4 or 80%")
+}
+
+fn parse_size(text: &str) -> Result<u64, &'static str> {
+    let text = text.trim_end_matches(['b', 'B']).trim_end_matches('i');
+    let units = [("K", 10), ("M", 20), ("G", 30), ("T", 40)];
+    let upper = text.to_uppercase();
+    let unit = units
+        .iter()
+        .find_map(|(unit, shift)| Some((upper.strip_suffix(unit)?, *shift)));
+    let (number, shift) = unit.unwrap_or((&upper, 0));
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "expected a size such as 2G or 500M")?;
+    if !number.is_finite() || number < 0.0 {
+        return Err("expected a size such as 2G or 500M");
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "saturates, and is not negative"
+    )]
+    Ok((number * (1_u64 << shift) as f64) as u64)
+}
+
+/// One time, or two with `..` between them.
+pub(super) fn parse_delays(text: &str) -> Result<(Duration, Duration), String> {
+    let time = |text| parse_time(text).map(|time: Time| time.0.unwrap_or_default());
+    let Some((least, most)) = text.split_once("..") else {
+        let delay = time(text)?;
+        return Ok((delay, delay));
+    };
+    let (least, most) = (time(least)?, time(most)?);
+    if least > most {
+        return Err("the first time is longer than the second".to_owned());
+    }
+    if least.is_zero() && !most.is_zero() {
+        return Err("a delay of 0 does not double".to_owned());
+    }
+    Ok((least, most))
+}
+
+fn parse_retry_on(text: &str) -> Result<RetryOn, String> {
+    let mut on = RetryOn::default();
+    for word in text.split(',') {
+        match (word, word.parse::<u8>()) {
+            ("timeout", _) => on.timeout = true,
+            ("signal", _) => on.signal = true,
+            (_, Ok(status)) if status > 0 => on.statuses.push(status.into()),
+            _ => {
+                return Err(format!(
+                    "{word}: expected exit statuses from 1 to 255, timeout or signal"
+                ));
+            }
+        }
+    }
+    Ok(on)
+}
+
+fn parse_halt(text: &str) -> Result<Halting, String> {
+    let wrong =
+        || "expected never, soon or now, and after a comma fail=N, success=N or done=N".to_owned();
+    let (when, why) = match text.split_once(',') {
+        Some((when, why)) => (when, Some(why)),
+        None => (text, None),
+    };
+    let when = match when {
+        "never" if why.is_none() => return Ok(Halting(None)),
+        "soon" => HaltWhen::Soon,
+        "now" => HaltWhen::Now,
+        _ => return Err(wrong()),
+    };
+    let (why, count) = why.unwrap_or("fail=1").split_once('=').ok_or_else(wrong)?;
+    let why = match why {
+        "fail" => HaltWhy::Fail,
+        "success" => HaltWhy::Success,
+        "done" => HaltWhy::Done,
+        _ => return Err(wrong()),
+    };
+    let count = count.parse().ok().filter(|count| *count > 0);
+    let count = count.ok_or_else(wrong)?;
+    Ok(Halting(Some(Halt { when, why, count })))
+}
+
+/// Takes any form of --halt, and tells completions the usual ones.
+#[derive(Clone)]
+struct HaltParser;
+
+impl TypedValueParser for HaltParser {
+    type Value = Halting;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Halting, clap::Error> {
+        parse_halt.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let usual = [
+            "never",
+            "soon",
+            "now",
+            "soon,fail=1",
+            "now,fail=1",
+            "now,success=1",
+        ];
+        Some(Box::new(usual.into_iter().map(PossibleValue::new)))
+    }
+}
+
+impl ManyOptions {
+    fn jobs(&self) -> u32 {
+        let processors = processors();
+        self.jobs.map_or(processors, |jobs| jobs.count(processors))
+    }
+
+    fn show(&self, jobs: u32) -> Show {
+        match self.output {
+            Some(OutputArgument::Group) => Show::Group,
+            Some(OutputArgument::Lines) => Show::Lines,
+            Some(OutputArgument::Stream) => Show::Stream,
+            Some(OutputArgument::OnFailure) => Show::OnFailure,
+            Some(OutputArgument::None) => Show::None,
+            None if jobs == 1 => Show::Stream,
+            None => Show::Group,
+        }
+    }
+
+    /// The settings of a run called `name`, whose commands are made of `command`.
+    fn settings(
+        &self,
+        options: Options,
+        name: String,
+        command: Vec<OsString>,
+        job_log: Option<(PathBuf, std::sync::Arc<fs::File>)>,
+    ) -> Settings {
+        let jobs = self.jobs();
+        let tty = options.tty.into();
+        let again = None;
+        let mut settings = options.settings(name, self.show(jobs), tty);
+        settings.slots = jobs;
+        settings.many = Some(Many {
+            rules: OrderRules {
+                delay: self.delay.and_then(|time| time.0).unwrap_or_default(),
+                retries: self.retries,
+                retry_delay: self.retry_delay.unwrap_or_default(),
+                retry_on: self.retry_on.clone(),
+                halt: self.halt.0,
+            },
+            limits: Limits {
+                load: self.max_load,
+                memory: self.min_memory,
+            },
+            deadline: self.deadline.and_then(|time| time.0),
+            jobserver: self.jobs.is_none(),
+            command,
+        });
+        settings.display.many = Some(sink::Many {
+            in_order: self.keep_order,
+            tagged: self.tag,
+            ends: self.ends.map(|ends| match ends {
+                EndsArgument::All => Ends::All,
+                EndsArgument::Failed => Ends::Failed,
+                EndsArgument::None => Ends::None,
+            }),
+            folder: self.log_dir.clone(),
+            job_log,
+            again,
+        });
+        settings
+    }
+}
+
+/// Makes the folder of --log-dir, or checks that it may be used.
+fn prepare_folder(folder: &Path, resumes: bool) -> Result<(), String> {
+    let shown = folder.display();
+    match fs::create_dir(folder) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(format!("cannot make {shown}: {error}")),
+    }
+    let mut entries = fs::read_dir(folder).map_err(|error| format!("{shown}: {error}"))?;
+    if !resumes && entries.next().is_some() {
+        return Err(format!(
+            "{shown} is not empty: give --log-dir a new folder, or continue an earlier run with --job-log and --resume"
+        ));
+    }
+    Ok(())
+}
+
+/// A form of a run of many, as clap is to know it.
+pub(super) trait Form: FromArgMatches + clap::CommandFactory {
+    fn parts(&mut self) -> (&ManyOptions, &mut Options);
+
+    /// Reads it from the matches.
+    fn read(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut form = Self::from_arg_matches(matches)?;
+        let (_, options) = form.parts();
+        options.complete(matches)?;
+        if options.preserve_status {
+            return Err(Self::command().error(
+                clap::error::ErrorKind::ArgumentConflict,
+                "--preserve-status is for one command: many tasks have no single status",
+            ));
+        }
+        Ok(form)
+    }
+}
+
+impl Form for Each {
+    fn parts(&mut self) -> (&ManyOptions, &mut Options) {
+        (&self.many, &mut self.options)
+    }
+}
+
+impl Form for Tasks {
+    fn parts(&mut self) -> (&ManyOptions, &mut Options) {
+        (&self.many, &mut self.options)
+    }
+}
+
+/// The form as a subcommand.
+pub(super) fn as_subcommand<F: Form>() -> clap::Command {
+    F::command()
+        .disable_help_flag(true)
+        .mut_arg("timeout", |argument| {
+            argument.help("Stop an attempt of a task after this time, such as 90s (0 = no limit)")
+        })
+        .mut_arg("preserve_status", |argument| argument.hide(true))
+        .mut_arg("name", |argument| argument.help("Name shown for the run"))
+        .arg(super::help_flag().help_heading("Other"))
+}
