@@ -48,7 +48,7 @@ use crate::system::jobserver::Jobserver;
 use crate::system::signals::Scope;
 
 use self::clock::Clock;
-use self::ending::{Endings, Losses, TIMED_OUT};
+use self::ending::{Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs, inbox};
 use self::lease::Lease;
 use self::many::Stop;
@@ -232,7 +232,6 @@ pub(crate) fn run(settings: &Settings, mut list: List) -> anyhow::Result<Outcome
         deadline_passed: false,
         tasks: BTreeMap::new(),
         done: Rc::default(),
-        endings: Endings::default(),
         lease: Lease::new(),
         terminal: TerminalPlace::default(),
         unacknowledged: BTreeSet::new(),
@@ -307,8 +306,6 @@ struct Run<'a> {
     tasks: BTreeMap<TaskId, Running>,
     /// The tasks whose futures are done.
     done: Rc<RefCell<Vec<TaskId>>>,
-    /// How the tasks ended so far.
-    endings: Endings,
     lease: Lease,
     terminal: TerminalPlace,
     /// The tasks whose workers have not confirmed their orders yet. Until they have, the terminal is not lent and
@@ -373,7 +370,7 @@ fn goes_first(notice: &Notice) -> bool {
 }
 
 impl Run<'_> {
-    /// Runs the loop until all tasks are over. The last one stays: its end is told by [`finish`](Self::finish).
+    /// Runs the loop until all tasks are over. A single command stays: its end is told by [`finish`](Self::finish).
     fn follow(&mut self) -> anyhow::Result<()> {
         self.begin_tasks()?;
         // Read once a round: deadlines count from here, so a stop of progrun shows wherever in the round it came.
@@ -413,13 +410,13 @@ impl Run<'_> {
         self.sinks.borrow().clock.now()
     }
 
-    /// Whether all tasks are over, apart from the end of the last one, which [`finish`](Self::finish) tells.
+    /// Whether all tasks are over, apart from the end of a single command, which [`finish`](Self::finish) tells.
     fn is_over(&self) -> bool {
         self.schedule.is_empty()
             && if self.is_of_many() {
                 self.tasks.is_empty()
             } else {
-                self.tasks.len() <= 1 && self.tasks.values().all(Running::is_done)
+                self.tasks.values().all(Running::is_done)
             }
     }
 
@@ -553,8 +550,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Tells the end of the tasks that are over, except for the run's last one: see [`finish`](Self::finish).
+    /// Tells the end of the tasks of a list that are over. That of a single command is told by
+    /// [`finish`](Self::finish).
     fn end_tasks(&mut self) {
+        if !self.is_of_many() {
+            return;
+        }
         let mut over = std::mem::take(&mut *self.done.borrow_mut());
         let gave_up = self
             .tasks
@@ -562,28 +563,7 @@ impl Run<'_> {
             .filter(|(_, running)| running.task.gave_up());
         over.extend(gave_up.map(|(id, _)| *id));
         for id in over {
-            if self.is_of_many() {
-                self.end_of_many(id);
-                continue;
-            }
-            if self.tasks.len() == 1 && self.schedule.is_empty() {
-                return;
-            }
-            let Some(running) = self.tasks.get(&id) else {
-                continue;
-            };
-            let summary = running.summary();
-            let ending = ending::of_task(running, &summary, self.settings.preserve_status);
-            let is_stuck = running.task.gave_up();
-            self.tell(id, What::Finished(&summary));
-            self.endings.add(summary.state, ending);
-            self.take_terminal_from(id);
-            let ended = self.tasks.remove(&id);
-            if is_stuck && let Some(mut ended) = ended {
-                ended.files = None;
-                // Its worker may still run, and has the other ends of these links.
-                std::mem::forget(ended);
-            }
+            self.end_of_many(id);
         }
     }
 
@@ -835,14 +815,10 @@ impl Run<'_> {
             return self.finish_many();
         }
         let mut errors = Vec::new();
-        let last = self.tasks.first_key_value();
-        let last = last.map(|(id, running)| {
-            let summary = running.summary();
-            let ending = ending::of_task(running, &summary, self.settings.preserve_status);
-            (*id, summary, ending)
-        });
-        if let Some((id, summary, ending)) = last {
-            self.endings.add(summary.state, ending);
+        let mut own = Ending::Status(FAILED);
+        if let Some((id, running)) = self.tasks.first_key_value() {
+            let (id, summary) = (*id, running.summary());
+            own = ending::of_task(running, &summary, self.settings.preserve_status);
             if summary.state == FinalState::Failed {
                 // Hidden output may be shown now, and would be written between the bars.
                 self.tell_of_run(What::Terminal { ours: false });
@@ -860,10 +836,8 @@ impl Run<'_> {
                 written = written && self.flush();
             }
             errors.extend(summary.error);
-        } else {
-            self.flush();
         }
-        let (ending, mut unsaid) = self.losses.end(self.endings.of_list());
+        let (ending, mut unsaid) = self.losses.end(own);
         unsaid.extend(errors);
         Outcome {
             ending,

@@ -15,6 +15,7 @@ extern crate progrun_test_attribute;
 mod completions;
 mod corpus;
 mod drain;
+mod each;
 mod examples;
 mod executor;
 mod generated;

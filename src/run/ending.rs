@@ -46,37 +46,6 @@ pub(super) fn of_task(running: &Running, summary: &Summary, preserve_status: boo
     }
 }
 
-/// The ends of the tasks so far. Folded, because a list may be long.
-#[derive(Debug, Default)]
-pub(super) struct Endings {
-    count: usize,
-    first: Option<Ending>,
-    first_cancelled: Option<Ending>,
-    failed: bool,
-}
-
-impl Endings {
-    pub(super) fn add(&mut self, state: FinalState, ending: Ending) {
-        self.count += 1;
-        self.first.get_or_insert(ending);
-        if state == FinalState::Cancelled {
-            self.first_cancelled.get_or_insert(ending);
-        }
-        self.failed |= ending != Ending::Status(0);
-    }
-
-    /// How progrun ends after these. After one task: as that one. After several: as the first that was cancelled, or
-    /// else with status 0 if all succeeded, and with 1 if not.
-    pub(super) fn of_list(&self) -> Ending {
-        match self.first {
-            Some(only) if self.count == 1 => only,
-            _ => self
-                .first_cancelled
-                .unwrap_or(Ending::Status(i32::from(self.failed))),
-        }
-    }
-}
-
 /// How progrun ends if the child could not be started.
 pub(crate) fn of_launch(error: &LaunchError) -> Ending {
     Ending::Status(match error {
@@ -171,27 +140,6 @@ mod tests {
             malformed: 0,
             attempt: None,
         }
-    }
-
-    #[test]
-    fn a_list_ends_as_its_only_task_or_as_the_first_that_was_cancelled_or_with_1_if_one_failed() {
-        use Ending::{Signal, Status};
-        use FinalState::{Cancelled, Completed, Failed};
-        let end = |tasks: &[(FinalState, Ending)]| {
-            let mut endings = Endings::default();
-            for (state, ending) in tasks {
-                endings.add(*state, *ending);
-            }
-            endings.of_list()
-        };
-        let (well, badly) = ((Completed, Status(0)), (Failed, Status(7)));
-        let cancelled = |signal| (Cancelled, Signal(signal));
-        assert_eq!(end(&[]), Status(0));
-        assert_eq!(end(&[badly]), Status(7));
-        assert_eq!(end(&[well, well]), Status(0));
-        assert_eq!(end(&[badly, well]), Status(1));
-        let tasks = [badly, cancelled(libc::SIGINT), cancelled(libc::SIGTERM)];
-        assert_eq!(end(&tasks), Signal(libc::SIGINT));
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl Run<'_> {
         };
         self.terminal = TerminalPlace::Here(terminal);
         let actions = self.lease.over(task);
-        let is_last = self.tasks.len() == 1;
+        let is_last = !self.is_of_many();
         let wanted = move |action: &Action| !(is_last && *action == Action::Draw);
         self.follow_lease(actions.into_iter().filter(wanted));
     }
