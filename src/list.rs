@@ -4,14 +4,163 @@
 //! not kept, so memory depends on the running tasks and not on the length of the list. Knows no process, no clock and no
 //! option of the command line.
 
+mod combinations;
+mod context;
+mod counter;
+mod csv;
+mod dependencies;
+mod each;
+mod grouping;
+mod input;
+mod object;
+mod path;
+mod reader;
+mod records;
+mod shell;
+mod tasks;
 mod template;
+mod values;
+mod words;
 
-use std::ffi::OsString;
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use self::each::EachTask;
+use self::tasks::TaskLines;
+
+pub(crate) use self::each::{Each, TaskStdin, Values};
+pub(crate) use self::grouping::Group;
+pub(crate) use self::object::ReadTime;
+pub(crate) use self::records::Columns;
+pub(crate) use self::shell::command_line;
+pub(crate) use self::tasks::Tasks;
 pub(crate) use self::template::Template;
+
+/// The tasks of a run, one after the other.
+#[derive(Debug)]
+pub(crate) struct List {
+    source: Source,
+    is_stopped: bool,
+}
+
+#[derive(Debug)]
+enum Source {
+    Known {
+        tasks: VecDeque<Specification>,
+        total: u64,
+    },
+    Each(Box<EachTask>),
+    Tasks(Box<TaskLines>),
+}
+
+/// What a list has next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// This task.
+    Task(Box<Specification>),
+    /// Nothing at the moment: the list is read by a thread, which calls `wake` when there is more.
+    NotYet,
+    /// No further task.
+    End,
+    /// The list cannot be read to its end, for the reason in this sentence. The end comes next.
+    Broken(String),
+}
+
+impl List {
+    /// A single task.
+    pub(crate) fn one(task: Specification) -> Self {
+        Self::of(vec![task])
+    }
+
+    /// These tasks.
+    pub(crate) fn of(tasks: Vec<Specification>) -> Self {
+        Self::from(Source::Known {
+            total: tasks.len() as u64,
+            tasks: tasks.into(),
+        })
+    }
+
+    /// One command for many values. If they are read, `wake` is called by the thread that reads them: once for all that
+    /// has become known since the last call of [`next`](Self::next) or [`total`](Self::total).
+    ///
+    /// # Errors
+    /// A sentence, if no list can be made of these wishes. Nothing is read then.
+    pub(crate) fn each(wishes: Each, wake: impl Fn() + Send + 'static) -> Result<Self, String> {
+        let tasks = EachTask::new(wishes, Box::new(wake))?;
+        Ok(Self::from(Source::Each(Box::new(tasks))))
+    }
+
+    /// A list of commands. `wake` is called as by [`each`](Self::each).
+    ///
+    /// # Errors
+    /// A sentence, if the list cannot be read or has an error that can be seen before anything starts.
+    pub(crate) fn tasks(wishes: Tasks, wake: impl Fn() + Send + 'static) -> Result<Self, String> {
+        let tasks = TaskLines::new(wishes, Box::new(wake))?;
+        Ok(Self::from(Source::Tasks(Box::new(tasks))))
+    }
+
+    fn from(source: Source) -> Self {
+        Self {
+            source,
+            is_stopped: false,
+        }
+    }
+
+    /// What comes next. Never waits.
+    pub(crate) fn next(&mut self) -> Next {
+        if self.is_stopped {
+            return Next::End;
+        }
+        match &mut self.source {
+            Source::Known { tasks, .. } => tasks
+                .pop_front()
+                .map_or(Next::End, |task| Next::Task(Box::new(task))),
+            Source::Each(tasks) => tasks.next(),
+            Source::Tasks(tasks) => tasks.next(),
+        }
+    }
+
+    /// How many tasks are known, or the user says there are, and whether no further ones come.
+    pub(crate) fn total(&self) -> (u64, bool) {
+        match &self.source {
+            Source::Known { total, .. } => (*total, true),
+            Source::Each(tasks) => tasks.total(),
+            Source::Tasks(tasks) => tasks.total(),
+        }
+    }
+
+    /// The program, if it is the same for all tasks and that is known before the first one.
+    pub(crate) fn fixed_program(&self) -> Option<&OsStr> {
+        match &self.source {
+            Source::Each(tasks) => tasks.fixed_program(),
+            Source::Known { .. } | Source::Tasks(_) => None,
+        }
+    }
+
+    /// What the user should know of the values so far, in sentences; each is given once.
+    pub(crate) fn warnings(&mut self) -> Vec<String> {
+        match &mut self.source {
+            Source::Known { .. } => Vec::new(),
+            Source::Each(tasks) => tasks.warnings(),
+            Source::Tasks(tasks) => tasks.warnings(),
+        }
+    }
+
+    /// Nothing more is read, and no further task comes. The thread that reads ends; if it waits for a writer, it takes
+    /// nothing from it any more.
+    pub(crate) fn stop(&mut self) {
+        self.is_stopped = true;
+        match &self.source {
+            Source::Known { .. } => {}
+            Source::Each(tasks) => tasks.stop(),
+            Source::Tasks(tasks) => tasks.stop(),
+        }
+    }
+}
 
 /// What a task runs.
 #[derive(Clone, Debug, Default)]
@@ -131,5 +280,86 @@ impl Specification {
                 template.fill(self.values.as_deref().unwrap_or_default(), number, slot)
             }
         }
+    }
+
+    /// A shell line that does the same, for the task with this number in this slot; both count from 1.
+    pub(crate) fn command_line(&self, number: u32, slot: u32) -> Vec<u8> {
+        let mut line = Vec::new();
+        if let Some(folder) = &self.folder {
+            line.extend(b"(cd ");
+            if folder.as_os_str().as_bytes().starts_with(b"-") {
+                line.extend(b"-- ");
+            }
+            shell::quote(folder.as_os_str().as_bytes(), &mut line);
+            line.extend(b" && ");
+        }
+        if !self.variables.is_empty() {
+            line.extend(b"env ");
+        }
+        // Options come before assignments.
+        for (name, _) in self.variables.iter().filter(|(_, value)| value.is_none()) {
+            line.extend(b"-u ");
+            shell::quote(name.as_bytes(), &mut line);
+            line.push(b' ');
+        }
+        for (name, value) in &self.variables {
+            if let Some(value) = value {
+                let text = [name.as_bytes(), b"=", value.as_bytes()].concat();
+                shell::quote(&text, &mut line);
+                line.push(b' ');
+            }
+        }
+        line.extend(command_line(&self.words(number, slot)));
+        if self.folder.is_some() {
+            line.push(b')');
+        }
+        // The file is seen from our folder.
+        if let Stdin::File(path) = &self.stdin {
+            line.extend(b" <");
+            shell::quote(path.as_os_str().as_bytes(), &mut line);
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(task: &Specification) -> String {
+        String::from_utf8(task.command_line(1, 1)).unwrap()
+    }
+
+    fn copy() -> Specification {
+        let words = ["cp", "it's", "d e/"].map(OsString::from);
+        Specification::of_command("cp 1".to_owned(), words.to_vec())
+    }
+
+    #[test]
+    fn the_line_of_a_task_says_all_that_a_shell_needs_to_do_the_same() {
+        assert_eq!(line(&copy()), r"cp 'it'\''s' 'd e/'");
+        let task = Specification {
+            folder: Some("-a b".into()),
+            variables: vec![("A".to_owned(), Some("1 2".into())), ("B".to_owned(), None)],
+            stdin: Stdin::File("in put".into()),
+            ..copy()
+        };
+        assert_eq!(
+            line(&task),
+            r"(cd -- '-a b' && env -u B 'A=1 2' cp 'it'\''s' 'd e/') <'in put'"
+        );
+    }
+
+    #[test]
+    fn a_list_gives_its_tasks_in_order_until_it_is_stopped() {
+        let mut list = List::of(vec![copy(), copy(), copy()]);
+        assert_eq!(list.total(), (3, true));
+        assert!(matches!(list.next(), Next::Task(_)));
+        list.stop();
+        assert!(matches!(list.next(), Next::End));
+        assert_eq!(list.total(), (3, true));
+        let mut one = List::one(copy());
+        assert!(matches!(one.next(), Next::Task(task) if task.name == "cp 1"));
+        assert!(matches!(one.next(), Next::End));
     }
 }
