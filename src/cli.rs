@@ -10,13 +10,11 @@ mod shell;
 mod variables;
 
 use std::error::Error;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -25,12 +23,12 @@ use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
 use crate::list::{List, Specification};
-use crate::run::{self, FAILED, Settings, Timeouts};
-use crate::sink::{Display, JsonPlace, Patient, Progress, STDOUT, Show, Tty, escape};
+use crate::run::{self, FAILED, Settings};
+use crate::sink::{Patient, Show, Tty, escape};
 
 use self::each::{Each, Form as _, Tasks};
 use self::foreground::draws_only_in_foreground;
-use self::options::{ColorArgument, Options, ProgressArgument, Time, TtyArgument};
+use self::options::{Options, ProgressArgument, TtyArgument};
 use self::report::Report;
 use self::shell::is_interactive_bash;
 
@@ -163,8 +161,8 @@ pub fn main() -> ! {
     let arguments = match parsed {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Report(report)) => answered(report.send()),
-        Ok(Parsed::Each(_)) => todo!(),
-        Ok(Parsed::Tasks(_)) => todo!(),
+        Ok(Parsed::Each(each)) => run_list(each.run()),
+        Ok(Parsed::Tasks(tasks)) => run_list(tasks.run()),
         Err(error) => refuse(&error, &words),
     };
     if arguments.list_formats {
@@ -179,7 +177,7 @@ pub fn main() -> ! {
 fn run_list(prepared: Result<(Settings, List), Refusal>) -> ! {
     let (settings, list) = prepared.unwrap_or_else(|refusal| {
         complain(&refusal.sentence);
-        run::end(Ending::Status(refusal.status))
+        run::end(refusal.ending)
     });
     match run::run(&settings, list) {
         Ok(outcome) => {
@@ -202,14 +200,14 @@ fn run_list(prepared: Result<(Settings, List), Refusal>) -> ! {
 /// Why nothing runs.
 struct Refusal {
     sentence: String,
-    status: i32,
+    ending: Ending,
 }
 
 impl From<String> for Refusal {
     fn from(sentence: String) -> Self {
         Self {
             sentence,
-            status: FAILED,
+            ending: Ending::Status(FAILED),
         }
     }
 }
@@ -483,9 +481,9 @@ mod tests {
     fn json_takes_its_file_with_an_equals_sign_only() {
         assert_eq!(arguments(&["--", "ls"]).unwrap().options.json, None);
         let stdout = arguments(&["--json", "--", "ls"]).unwrap();
-        assert_eq!(stdout.options.json, Some(PathBuf::from("-")));
+        assert_eq!(stdout.options.json, Some("-".into()));
         let file = arguments(&["--json=events", "--", "ls"]).unwrap();
-        assert_eq!(file.options.json, Some(PathBuf::from("events")));
+        assert_eq!(file.options.json, Some("events".into()));
         assert!(arguments(&["--json", "events", "--", "ls"]).is_err());
     }
 

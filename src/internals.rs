@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::list::{List, Specification};
+use crate::list::{List, News, Specification};
 use crate::run::{self, Limits, Many, OrderRules, Settings, Timeouts};
 use crate::sink::{Display, JsonPlace, Progress, Show, Tty};
 
@@ -38,6 +38,7 @@ pub fn run_list(
             deadline: None,
             jobserver: false,
             command: Vec::new(),
+            news: News::default(),
         }),
         channel: 3,
         timeouts: Timeouts {

@@ -24,9 +24,11 @@ mod words;
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use self::each::EachTask;
@@ -34,7 +36,6 @@ use self::tasks::TaskLines;
 
 pub(crate) use self::each::{Each, TaskStdin, Values};
 pub(crate) use self::grouping::Group;
-pub(crate) use self::object::ReadTime;
 pub(crate) use self::records::Columns;
 pub(crate) use self::shell::command_line;
 pub(crate) use self::tasks::Tasks;
@@ -57,12 +58,36 @@ enum Source {
     Tasks(Box<TaskLines>),
 }
 
+/// Where the thread that reads a list calls when there is more of it. The list is opened before the run that takes it
+/// begins, so that a wrong list is an error of its own.
+#[derive(Clone, Default)]
+pub(crate) struct News(Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>);
+
+impl News {
+    /// From now on this is called.
+    pub(crate) fn to(&self, wake: impl Fn() + Send + Sync + 'static) {
+        let _ = self.0.set(Box::new(wake));
+    }
+
+    fn tell(&self) {
+        if let Some(wake) = self.0.get() {
+            wake();
+        }
+    }
+}
+
+impl fmt::Debug for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("News")
+    }
+}
+
 /// What a list has next.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// This task.
     Task(Box<Specification>),
-    /// Nothing at the moment: the list is read by a thread, which calls `wake` when there is more.
+    /// Nothing at the moment: the list is read by a thread, which tells when there is more.
     NotYet,
     /// No further task.
     End,
@@ -84,22 +109,22 @@ impl List {
         })
     }
 
-    /// One command for many values. If they are read, `wake` is called by the thread that reads them: once for all that
-    /// has become known since the last call of [`next`](Self::next) or [`total`](Self::total).
+    /// One command for many values. If they are read, the thread that reads them calls `news`: once for all that has
+    /// become known since the last call of [`next`](Self::next) or [`total`](Self::total).
     ///
     /// # Errors
     /// A sentence, if no list can be made of these wishes. Nothing is read then.
-    pub(crate) fn each(wishes: Each, wake: impl Fn() + Send + 'static) -> Result<Self, String> {
-        let tasks = EachTask::new(wishes, Box::new(wake))?;
+    pub(crate) fn each(wishes: Each, news: News) -> Result<Self, String> {
+        let tasks = EachTask::new(wishes, Box::new(move || news.tell()))?;
         Ok(Self::from(Source::Each(Box::new(tasks))))
     }
 
-    /// A list of commands. `wake` is called as by [`each`](Self::each).
+    /// A list of commands. `news` is called as by [`each`](Self::each).
     ///
     /// # Errors
     /// A sentence, if the list cannot be read or has an error that can be seen before anything starts.
-    pub(crate) fn tasks(wishes: Tasks, wake: impl Fn() + Send + 'static) -> Result<Self, String> {
-        let tasks = TaskLines::new(wishes, Box::new(wake))?;
+    pub(crate) fn tasks(wishes: Tasks, news: News) -> Result<Self, String> {
+        let tasks = TaskLines::new(wishes, Box::new(move || news.tell()))?;
         Ok(Self::from(Source::Tasks(Box::new(tasks))))
     }
 
@@ -130,6 +155,14 @@ impl List {
             Source::Known { total, .. } => (*total, true),
             Source::Each(tasks) => tasks.total(),
             Source::Tasks(tasks) => tasks.total(),
+        }
+    }
+
+    /// How many tasks are to be taken before they can begin: the first of them is not always the next that begins.
+    pub(crate) fn ahead(&self) -> usize {
+        match &self.source {
+            Source::Known { .. } | Source::Each(_) => 1,
+            Source::Tasks(tasks) => tasks.ahead(),
         }
     }
 
@@ -195,44 +228,6 @@ pub(crate) struct Specification {
     pub(crate) extra: Option<Box<str>>,
     /// Why it cannot be started, if that is known from the list: a value with a NUL byte.
     pub(crate) fault: Option<String>,
-}
-
-/// TEMPORARY
-#[derive(Debug, Default)]
-pub(crate) struct List(std::collections::VecDeque<Specification>, u64);
-
-pub(crate) enum Next {
-    Task(Specification),
-    NotYet,
-    End,
-    Broken(String),
-}
-
-impl List {
-    pub(crate) fn of(all: Vec<Specification>) -> Self {
-        let count = all.len() as u64;
-        Self(all.into(), count)
-    }
-    pub(crate) fn one(task: Specification) -> Self {
-        Self::of(vec![task])
-    }
-    pub(crate) fn next(&mut self) -> Next {
-        self.0.pop_front().map_or(Next::End, Next::Task)
-    }
-    pub(crate) fn total(&self) -> (u64, bool) {
-        (self.1, true)
-    }
-    pub(crate) fn warnings(&mut self) -> Vec<String> {
-        Vec::new()
-    }
-    pub(crate) fn stop(&mut self) {}
-    pub(crate) fn on_news(&mut self, _wake: impl Fn() + Send + 'static) {}
-    pub(crate) fn needs_others(&self) -> bool {
-        false
-    }
-    pub(crate) fn is_whole(&self) -> bool {
-        true
-    }
 }
 
 /// The program and its arguments.

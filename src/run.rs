@@ -76,8 +76,6 @@ const SHORT: Duration = Duration::from_millis(5);
 const UNDER_WAY: usize = 16 * 1024 * 1024;
 /// The least that each of them has of it.
 const LEAST_UNDER_WAY: usize = 64 * 1024;
-/// How many tasks of a list that need others are looked at ahead.
-const AHEAD: usize = 1000;
 /// How many tasks that an earlier run has done are passed over before the loop looks at its inbox again.
 const AT_ONCE: usize = 1000;
 /// The last slot whose child is observed. A screen has room for hardly more.
@@ -149,7 +147,7 @@ type Ended = Result<Exit, LaunchError>;
 ///
 /// # Errors
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
-pub(crate) fn run(settings: &Settings, mut list: List) -> anyhow::Result<Outcome> {
+pub(crate) fn run(settings: &Settings, list: List) -> anyhow::Result<Outcome> {
     let clock = Clock::new(Instant::now());
     // First of all: a descriptor that progrun opens earlier could get the channel's number, and look like one that was
     // handed to us on purpose.
@@ -200,8 +198,10 @@ pub(crate) fn run(settings: &Settings, mut list: List) -> anyhow::Result<Outcome
         },
     };
     let (ping, news, tokens) = (inbox.clone(), inbox.clone(), inbox.clone());
-    list.on_news(move || news.send(Input::Tick));
     let many = settings.many.as_ref();
+    if let Some(many) = many {
+        many.news.to(move || news.send(Input::Tick));
+    }
     let jobserver = many
         .filter(|many| many.jobserver)
         .and_then(|_| Jobserver::connect(move || tokens.send(Input::Tick)));
@@ -444,13 +444,12 @@ impl Run<'_> {
     /// Takes tasks from the list as long as one of them could begin.
     fn read_list(&mut self) {
         for _ in 0..AT_ONCE {
-            let ahead = if self.list.needs_others() { AHEAD } else { 1 };
-            let is_enough = !self.list.is_whole() && self.schedule.waiting() >= ahead;
+            let is_enough = self.schedule.waiting() >= self.list.ahead();
             if is_enough || self.schedule.is_complete() || !self.schedule.has_room() {
                 return;
             }
             match self.list.next() {
-                Next::Task(specification) => self.add(specification),
+                Next::Task(specification) => self.add(*specification),
                 Next::NotYet => return,
                 Next::End => self.schedule.complete(),
                 Next::Broken(sentence) => self.list_is_broken(sentence),

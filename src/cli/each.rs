@@ -2,18 +2,25 @@
 //! task runs, is not known here.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{ArgMatches, Args, FromArgMatches, Parser, ValueEnum, ValueHint};
 
+use crate::child;
 use crate::event::{HaltWhen, HaltWhy};
-use crate::run::{Halt, Limits, Many, OrderRules, RetryOn, Settings};
+use crate::list::{Columns, Group, List, News, Next, TaskStdin, Values};
+use crate::run::{self, Halt, Limits, Many, OrderRules, RetryOn, Settings};
 use crate::sink::{self, Ends, Show};
 
 use super::options::{Options, Time, parse_time};
+use super::{Refusal, end_written, name_of};
 
 const EACH_HELP: &str = "\
 Examples:
@@ -78,7 +85,7 @@ pub(super) struct Each {
     pub(super) csv: bool,
 
     /// STRING separates the columns {1}, {2}... of a value
-    #[arg(long, value_name = "STRING", allow_hyphen_values = true, conflicts_with = "csv", help_heading = "Values", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "STRING", allow_hyphen_values = true, help_heading = "Values", value_hint = ValueHint::Other)]
     pub(super) colsep: Option<OsString>,
 
     /// The first record names the columns: {name}
@@ -522,7 +529,8 @@ impl ManyOptions {
         options: Options,
         name: String,
         command: Vec<OsString>,
-        job_log: Option<(PathBuf, std::sync::Arc<fs::File>)>,
+        news: News,
+        job_log: Option<(PathBuf, Arc<File>)>,
     ) -> Settings {
         let jobs = self.jobs();
         let tty = options.tty.into();
@@ -544,6 +552,7 @@ impl ManyOptions {
             deadline: self.deadline.and_then(|time| time.0),
             jobserver: self.jobs.is_none(),
             command,
+            news,
         });
         settings.display.many = Some(sink::Many {
             in_order: self.keep_order,
@@ -619,4 +628,196 @@ pub(super) fn as_subcommand<F: Form>() -> clap::Command {
         .mut_arg("preserve_status", |argument| argument.hide(true))
         .mut_arg("name", |argument| argument.help("Name shown for the run"))
         .arg(super::help_flag().help_heading("Other"))
+}
+
+impl Each {
+    /// Opens the list and makes the settings of its run. With --dry-run, prints the commands and ends the process.
+    pub(super) fn run(self) -> Result<(Settings, List), Refusal> {
+        let jobs = self.many.jobs();
+        let (command, groups) = split(self.words);
+        let Some(first) = command.first() else {
+            return Err("there is no command before `:::`".to_owned().into());
+        };
+        let name = match &self.shell {
+            Some(_) => first_word(first),
+            None => name_of(std::slice::from_ref(first)),
+        };
+        let values = match (groups, self.arg_file) {
+            (Some(_), Some(file)) => {
+                return Err(format!(
+                    "values come from `:::` or from -a {}, not from both",
+                    file.display()
+                )
+                .into());
+            }
+            (Some(groups), None) => Values::Words(groups),
+            (None, Some(file)) => Values::File(file),
+            (None, None) => Values::Stdin,
+        };
+        let stdin = task_stdin(self.stdin, &values, jobs)?;
+        let columns = match (self.csv, self.colsep.as_deref().map(OsStr::as_bytes)) {
+            (true, None) => Columns::Csv(b','),
+            (true, Some([comma])) => Columns::Csv(*comma),
+            (true, Some(_)) => {
+                return Err("with --csv, --colsep takes one byte, such as ;"
+                    .to_owned()
+                    .into());
+            }
+            (false, Some(separator)) => Columns::SeparatedBy(separator.to_vec()),
+            (false, None) => Columns::One,
+        };
+        let group = match self.count {
+            None => Group::One,
+            Some(Count::Exactly(count)) => {
+                NonZeroUsize::new(count).map_or(Group::One, Group::Count)
+            }
+            Some(Count::Max) => Group::Max,
+        };
+        let news = News::default();
+        let list = List::each(
+            crate::list::Each {
+                command: command.clone(),
+                marker: self.replace,
+                shell: self.shell,
+                stdin,
+                values,
+                separator: if self.null { Some(0) } else { self.delimiter },
+                columns,
+                has_header: self.header,
+                group,
+                jobs: usize::try_from(jobs).unwrap_or(usize::MAX),
+                total: self.total,
+            },
+            news.clone(),
+        )?;
+        if self.many.dry_run {
+            print_commands(list, &news);
+        }
+        if let Some(error) = list.fixed_program().and_then(child::missing) {
+            return Err(Refusal {
+                sentence: error.to_string(),
+                ending: run::of_launch(&error),
+            });
+        }
+        self.many.prepare(self.options, name, command, list, news)
+    }
+}
+
+impl Tasks {
+    /// As for [`Each`].
+    pub(super) fn run(self) -> Result<(Settings, List), Refusal> {
+        let file = self.file.as_deref().filter(|file| *file != "-");
+        let stem = file.and_then(Path::file_stem);
+        let name = stem.map_or("tasks".into(), OsStr::to_string_lossy);
+        let name = name.into_owned();
+        let news = News::default();
+        let list = List::tasks(
+            crate::list::Tasks {
+                file: self.file,
+                is_json: self.json_lines,
+                jobs: self.many.jobs(),
+                total: self.total,
+                read_time: |text| parse_time(text).map(|time| time.0),
+            },
+            news.clone(),
+        )?;
+        if self.many.dry_run {
+            print_commands(list, &news);
+        }
+        self.many
+            .prepare(self.options, name, Vec::new(), list, news)
+    }
+}
+
+/// The command, and after each `:::` a group of values; none where there is no `:::`.
+fn split(words: Vec<OsString>) -> (Vec<OsString>, Option<Vec<Vec<OsString>>>) {
+    let mut groups = words.split(|word| word == ":::").map(<[_]>::to_vec);
+    let command = groups.next().unwrap_or_default();
+    let groups: Vec<_> = groups.collect();
+    (command, Some(groups).filter(|groups| !groups.is_empty()))
+}
+
+/// The first word of a shell line, without its folder.
+fn first_word(line: &OsStr) -> String {
+    let line = line.to_string_lossy();
+    let word = line.split_whitespace().next().unwrap_or("sh");
+    name_of(&[word.into()])
+}
+
+fn task_stdin(wish: Option<OsString>, values: &Values, jobs: u32) -> Result<TaskStdin, String> {
+    match wish {
+        None => Ok(TaskStdin::Null),
+        Some(word) if word == "inherit" => {
+            let reads_it = match values {
+                Values::Stdin => true,
+                Values::File(path) => path.as_os_str() == "-",
+                Values::Words(_) => false,
+            };
+            if reads_it || jobs != 1 {
+                return Err(
+                    "--stdin inherit needs -j1, and values from `:::` or -a FILE".to_owned(),
+                );
+            }
+            Ok(TaskStdin::Inherit)
+        }
+        Some(template) => Ok(TaskStdin::Template(template)),
+    }
+}
+
+/// Prints the commands of the list, quoted for a shell, one a line, and ends the process.
+fn print_commands(mut list: List, news: &News) -> ! {
+    let (sender, more) = mpsc::channel();
+    news.to(move || {
+        let _ = sender.send(());
+    });
+    let mut stdout = std::io::BufWriter::new(sink::Patient(std::io::stdout()));
+    let mut number = 0;
+    let mut broken = None;
+    let written = loop {
+        match list.next() {
+            Next::Task(task) => {
+                number += 1;
+                let line = match &task.fault {
+                    Some(fault) => [b"# ", fault.as_bytes()].concat(),
+                    None => task.command_line(number, 1),
+                };
+                if let Err(error) = stdout.write_all(&[&line[..], b"\n"].concat()) {
+                    break Err(error);
+                }
+            }
+            Next::NotYet => {
+                // What there is so far is of use to a reader that waits for it.
+                if let Err(error) = stdout.flush() {
+                    break Err(error);
+                }
+                let _ = more.recv();
+            }
+            Next::End => break stdout.flush(),
+            Next::Broken(sentence) => broken = Some(sentence),
+        }
+    };
+    if let (Ok(()), Some(sentence)) = (&written, broken) {
+        super::complain(&sentence);
+        run::end(crate::event::Ending::Status(run::FAILED));
+    }
+    end_written(written)
+}
+
+impl ManyOptions {
+    /// Prepares what the run writes to, and makes its settings.
+    fn prepare(
+        self,
+        options: Options,
+        name: String,
+        command: Vec<OsString>,
+        list: List,
+        news: News,
+    ) -> Result<(Settings, List), Refusal> {
+        let name = options.name.clone().unwrap_or(name);
+        if let Some(folder) = &self.log_dir {
+            prepare_folder(folder, self.resume.is_some())?;
+        }
+        let settings = self.settings(options, name, command, news, None);
+        Ok((settings, list))
+    }
 }

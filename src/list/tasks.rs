@@ -15,6 +15,9 @@ use super::records::{Lines, Read};
 use super::values::{Kind, Splitter, Value};
 use super::{Next, Specification, Stdin, Words, words};
 
+/// Of a list that comes through a pipe, how many tasks are looked at ahead.
+const AHEAD: usize = 1000;
+
 /// What the user wishes to be run.
 #[derive(Clone)]
 pub(crate) struct Tasks {
@@ -118,6 +121,15 @@ impl TaskLines {
             has_cr: false,
             warnings: Vec::new(),
         }))
+    }
+
+    /// How many tasks are to be taken before they can begin.
+    pub(super) fn ahead(&self) -> usize {
+        match self {
+            Self::Whole { .. } => usize::MAX,
+            Self::Stream(stream) if stream.is_json => AHEAD,
+            Self::Stream(_) => 1,
+        }
     }
 
     /// The next task.

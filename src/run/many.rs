@@ -13,7 +13,7 @@ use crate::event::{
     Attempt, Cause, Counts, Ending, FinalState, HaltWhen, HaltWhy, Halted, Reason, RunHead,
     RunSummary, SkipReason, Step, Summary, TaskId, Total, What,
 };
-use crate::list::Specification;
+use crate::list::{News, Specification};
 
 use super::ending::{FAILED, KILLED, TIMED_OUT};
 use super::ladder::{Silent, Timeouts};
@@ -43,6 +43,8 @@ pub(crate) struct Many {
     pub(crate) jobserver: bool,
     /// The template of the commands; empty for a list of commands.
     pub(crate) command: Vec<OsString>,
+    /// Where the list tells that there is more of it.
+    pub(crate) news: News,
 }
 
 /// The stop of a run of many.
