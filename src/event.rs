@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::Permit;
+use crate::list::Specification;
 use crate::model::batch::Batch;
 use crate::model::verdict::Verdicts;
 use crate::protocol::Progress;
@@ -192,6 +193,27 @@ pub(crate) struct Place<'a> {
     pub attempt: u32,
     /// The values that the command was made of; none in a list of commands.
     pub input: Option<&'a [OsString]>,
+    /// Whether the user gave the task its name: then the name is what it is known by.
+    pub named: bool,
+    /// Which one it is of the tasks of its list that are known by the same, from 1.
+    pub nth: u32,
+    /// The keys that begin with `x-`, as a JSON object.
+    pub extra: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    /// An attempt of this task in a slot.
+    #[must_use]
+    pub(crate) fn of(task: &'a Specification, slot: u32, attempt: u32) -> Self {
+        Self {
+            slot,
+            attempt,
+            input: task.values.as_deref(),
+            named: task.named,
+            nth: task.nth,
+            extra: task.extra.as_deref(),
+        }
+    }
 }
 
 /// Why a task does not run.

@@ -21,6 +21,7 @@ mod dialect;
 mod eta;
 mod event;
 mod flow;
+mod joblog;
 mod list;
 mod model;
 mod run;

@@ -200,6 +200,10 @@ impl List {
 pub(crate) struct Specification {
     /// What the task is called.
     pub(crate) name: String,
+    /// Whether the user gave it that name. A name that was made of its number says nothing of it in another list.
+    pub(crate) named: bool,
+    /// Which one it is of the tasks that a job log knows by the same, from 1; 0 where there is no job log.
+    pub(crate) nth: u32,
     /// The program and its arguments, as far as they are known before the task has a slot.
     pub(crate) command: Words,
     /// The values that the command is made of. None: the list is one of commands.

@@ -14,6 +14,7 @@ mod format;
 pub(crate) mod fuzz;
 mod gone;
 mod guard;
+mod job_log;
 mod json;
 mod lines;
 mod log;

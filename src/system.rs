@@ -1,6 +1,7 @@
 //! This process itself: its signals, groups and descriptors, the processes that it starts, and the system calls that
 //! have no safe interface. The only code that may be `unsafe`. Nothing here knows runs, tasks or what a child means.
 
+pub(crate) mod boot;
 pub(crate) mod closed;
 pub(crate) mod groups;
 pub(crate) mod jobserver;

@@ -10,4 +10,4 @@ mod line;
 mod properties;
 
 pub(crate) use self::encoder::{Encoder, output};
-pub(crate) use self::line::{Kind, Line, State};
+pub(crate) use self::line::{Kind, Line, Reason, State};

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::Value;
 
-const EVENTS: [&str; 8] = [
+const EVENTS: [&str; 13] = [
     "started",
     "progress",
     "output",
@@ -17,6 +17,11 @@ const EVENTS: [&str; 8] = [
     "signal",
     "warning",
     "finished",
+    "run",
+    "total",
+    "skipped",
+    "halted",
+    "end",
 ];
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
@@ -64,6 +69,60 @@ fn the_lines_in_the_documentation_are_valid() {
     assert_valid(
         r#"{"event":"finished","task":1,"elapsed":0.410,"state":"cancelled","exit_status":null,"signal":"SIGPIPE","user_time":0.12,"system_time":0.03,"max_rss":10485760,"reports":9,"malformed":0}"#,
     );
+}
+
+#[test]
+fn the_lines_of_a_run_of_many_are_valid() {
+    for line in [
+        r#"{"event":"run","task":0,"elapsed":0.001,"time":"2026-11-22T10:00:00.123Z","version":1,"name":"flac","jobs":4,"total":3000,"total_final":true,"command":["flac","-s","{}"],"boot_id":"b","pid":4711}"#,
+        r#"{"event":"run","task":0,"elapsed":0.001,"time":"2026-11-22T10:00:00.123Z","version":1,"name":"ci","jobs":4,"total":0,"total_final":false,"pid":4711}"#,
+        r#"{"event":"started","task":17,"elapsed":1,"slot":3,"attempt":1,"input":["b/0017.wav"],"time":"2026-11-22T10:00:00.123Z","name":"b/0017.wav","command":["flac","b/0017.wav"],"pid":4242}"#,
+        r#"{"event":"started","task":17,"elapsed":1,"slot":3,"attempt":1,"nth":2,"input":["\ufffd"],"input_base64":["/w=="],"time":"2026-11-22T10:00:00.123Z","name":"x","command":["\ufffd"],"command_base64":["/w=="]}"#,
+        r#"{"event":"started","task":3,"elapsed":1,"slot":3,"attempt":1,"named":true,"time":"2026-11-22T10:00:00.123Z","name":"build","command":["make"],"pid":4242,"x-any":{"a":[1]}}"#,
+        r#"{"event":"finished","task":17,"elapsed":1,"slot":3,"attempt":1,"state":"failed","retry_in":2.0,"output_bytes":512,"exit_status":1,"signal":null,"reports":0,"malformed":0}"#,
+        r#"{"event":"finished","task":17,"elapsed":1,"slot":3,"attempt":2,"attempts":2,"time":"2026-11-22T10:00:00.123Z","duration":0.5,"state":"completed","output_bytes":512,"exit_status":0,"signal":null,"reports":0,"malformed":0}"#,
+        r#"{"event":"finished","task":17,"elapsed":1,"slot":3,"attempt":1,"attempts":1,"state":"failed","output_bytes":0,"exit_status":null,"signal":"SIGTERM","reason":"timeout","reports":0,"malformed":0}"#,
+        r#"{"event":"finished","task":17,"elapsed":1,"slot":3,"attempt":1,"attempts":1,"state":"cancelled","output_bytes":0,"exit_status":null,"signal":"SIGTERM","reason":"halt","reports":0,"malformed":0}"#,
+        r#"{"event":"skipped","task":18,"elapsed":9.1,"name":"test","reason":"dependency","cause":"build"}"#,
+        r#"{"event":"skipped","task":19,"elapsed":9.1,"name":"test","reason":"done"}"#,
+        r#"{"event":"total","task":0,"elapsed":2.0,"total":3000,"total_final":true}"#,
+        r#"{"event":"halted","task":0,"elapsed":9.0,"why":"fail","count":1,"when":"soon"}"#,
+        r#"{"event":"state","task":0,"elapsed":9.0,"state":"cancelling","reason":"deadline"}"#,
+        r#"{"event":"warning","task":0,"elapsed":9.0,"message":"m"}"#,
+        r#"{"event":"signal","task":17,"elapsed":9.0,"signal":"SIGTERM","reason":"deadline"}"#,
+        r#"{"event":"end","task":0,"elapsed":253.1,"completed":2991,"flaky":2,"failed":7,"cancelled":0,"skipped":0,"not_started":2,"exit_status":1,"signal":null}"#,
+        r#"{"event":"end","task":0,"elapsed":253.1,"completed":2991,"flaky":2,"failed":7,"cancelled":0,"skipped":0,"not_started":null,"exit_status":null,"signal":"SIGINT"}"#,
+    ] {
+        assert_valid(line);
+    }
+}
+
+#[test]
+fn what_makes_no_sense_in_a_run_of_many_is_refused() {
+    for line in [
+        // The run is task 0, and nothing runs there.
+        r#"{"event":"total","task":1,"elapsed":2.0,"total":3000,"total_final":true}"#,
+        r#"{"event":"started","task":0,"elapsed":1,"slot":1,"attempt":1,"time":"2026-11-22T10:00:00.123Z","name":"x","command":["c"],"pid":1}"#,
+        r#"{"event":"skipped","task":0,"elapsed":1,"name":"test","reason":"done"}"#,
+        // Slots and attempts count from 1, and come together.
+        r#"{"event":"started","task":1,"elapsed":1,"slot":0,"attempt":1,"time":"2026-11-22T10:00:00.123Z","name":"x","command":["c"],"pid":1}"#,
+        r#"{"event":"started","task":1,"elapsed":1,"slot":1,"time":"2026-11-22T10:00:00.123Z","name":"x","command":["c"],"pid":1}"#,
+        // The first of equals has no number, and without the text there is no base64.
+        r#"{"event":"started","task":1,"elapsed":1,"slot":1,"attempt":1,"nth":1,"time":"2026-11-22T10:00:00.123Z","name":"x","command":["c"],"pid":1}"#,
+        r#"{"event":"started","task":1,"elapsed":1,"slot":1,"attempt":1,"input_base64":["/w=="],"time":"2026-11-22T10:00:00.123Z","name":"x","command":["c"],"pid":1}"#,
+        // Only a failure is tried again, and then it was not the last attempt.
+        r#"{"event":"finished","task":1,"elapsed":1,"slot":1,"attempt":1,"retry_in":1,"state":"completed","output_bytes":0,"exit_status":0,"signal":null,"reports":0,"malformed":0}"#,
+        r#"{"event":"finished","task":1,"elapsed":1,"slot":1,"attempt":1,"attempts":1,"retry_in":1,"state":"failed","output_bytes":0,"exit_status":1,"signal":null,"reports":0,"malformed":0}"#,
+        // With one command, a time limit cancels.
+        r#"{"event":"finished","task":1,"elapsed":1,"state":"failed","exit_status":1,"signal":null,"reason":"timeout","reports":0,"malformed":0}"#,
+        r#"{"event":"skipped","task":1,"elapsed":1,"name":"test","reason":"interrupt"}"#,
+        r#"{"event":"skipped","task":1,"elapsed":1,"name":"test","reason":"done","cause":"build"}"#,
+        r#"{"event":"halted","task":0,"elapsed":9.0,"why":"fail","count":0,"when":"soon"}"#,
+        r#"{"event":"halted","task":0,"elapsed":9.0,"why":"fail","count":1,"when":"never"}"#,
+        r#"{"event":"end","task":0,"elapsed":1,"completed":0,"flaky":0,"failed":0,"cancelled":0,"skipped":0,"not_started":0,"exit_status":null,"signal":null}"#,
+    ] {
+        assert!(!valid(line), "{line}");
+    }
 }
 
 #[test]
@@ -153,6 +212,11 @@ fn no_event_can_do_without_a_field_that_is_promised() {
         r#"{"event":"signal","task":1,"elapsed":0,"signal":"SIGTERM","reason":"grace"}"#,
         r#"{"event":"warning","task":1,"elapsed":0,"message":"m"}"#,
         r#"{"event":"finished","task":1,"elapsed":0,"state":"completed","exit_status":0,"signal":null,"reports":9,"malformed":0}"#,
+        r#"{"event":"run","task":0,"elapsed":0,"time":"2026-11-22T10:00:00.123Z","version":1,"name":"n","jobs":4,"total":0,"total_final":false,"pid":1}"#,
+        r#"{"event":"total","task":0,"elapsed":0,"total":3,"total_final":true}"#,
+        r#"{"event":"skipped","task":1,"elapsed":0,"name":"n","reason":"done"}"#,
+        r#"{"event":"halted","task":0,"elapsed":0,"why":"fail","count":1,"when":"soon"}"#,
+        r#"{"event":"end","task":0,"elapsed":0,"completed":0,"flaky":0,"failed":0,"cancelled":0,"skipped":0,"not_started":0,"exit_status":0,"signal":null}"#,
     ] {
         assert_valid(line);
         let whole: Value = serde_json::from_str(line).unwrap();
@@ -168,7 +232,8 @@ fn no_event_can_do_without_a_field_that_is_promised() {
 fn values_that_make_no_sense_are_refused() {
     for line in [
         // A task counts from 1, and the clock never runs backwards.
-        r#"{"event":"warning","task":0,"elapsed":0,"message":"m"}"#,
+        r#"{"event":"progress","task":0,"elapsed":0,"info":{}}"#,
+        r#"{"event":"warning","task":-1,"elapsed":0,"message":"m"}"#,
         r#"{"event":"warning","task":1,"elapsed":-1,"message":"m"}"#,
         // Local time, and a time without its milliseconds.
         r#"{"event":"started","task":1,"elapsed":0,"time":"2026-11-22T10:00:00.123+01:00","name":"n","command":["c"],"pid":1}"#,

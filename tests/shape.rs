@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 8] = [
     &["model", "progress"],
     &["event"],
     &["wire"],
-    &["dialect"],
+    &["dialect", "joblog"],
     &["child", "sink"],
     &["run"],
     &["cli"],

@@ -1,7 +1,8 @@
 //! The events of another progrun, as `--json` prints them: its task and its parts become ours.
 //!
 //! While there is one task, its own progress is that of ours, for there is nothing else to show. Once there are
-//! several, each is a part, and their parts are below them. `wire` knows the names in the lines.
+//! several, each is a part, and their parts are below them. In a run of many, how many tasks are over is our own
+//! progress. `wire` knows the names in the lines.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -34,7 +35,31 @@ pub(super) struct Remote {
     tasks: Vec<Task>,
     /// Whether each task is a part of ours: there was more than one at a time.
     are_parts: bool,
+    /// How far the run is, if it is one of many tasks: each of them is a part from the beginning.
+    run: Option<Run>,
 }
+
+/// How many tasks of a run of many are over.
+#[derive(Debug, Default)]
+struct Run {
+    over: u64,
+    /// Of how many, once that is known.
+    total: Option<u64>,
+}
+
+impl Run {
+    #[expect(clippy::cast_precision_loss, reason = "no list is that long")]
+    fn progress(&self) -> Progress<'static> {
+        Progress {
+            progress: Some(self.over as f64),
+            total: self.total.map(|total| total as f64),
+            ..Progress::default()
+        }
+    }
+}
+
+/// The number of the run itself, in a run of many.
+const RUN: u64 = 0;
 
 #[derive(Debug)]
 struct Task {
@@ -63,6 +88,33 @@ impl Remote {
     /// Takes in an event, and gives the reports that follow from it.
     pub(super) fn event(&mut self, event: &Line<'_>, each: &mut dyn FnMut(&Progress<'_>)) {
         match event.event {
+            Kind::Run => {
+                self.run = Some(Run {
+                    over: 0,
+                    total: total(event),
+                });
+                self.are_parts = true;
+                if let Some(name) = event.name.as_deref() {
+                    each(&Progress {
+                        title: Some(clipped(name).into()),
+                        ..Progress::default()
+                    });
+                }
+                self.tell(each);
+            }
+            Kind::Total => {
+                if let Some(run) = &mut self.run {
+                    run.total = total(event);
+                    self.tell(each);
+                }
+            }
+            Kind::Skipped => self.count(each),
+            Kind::End => {
+                self.run = None;
+                self.are_parts = !self.tasks.is_empty();
+            }
+            // The run of many reports nothing by itself.
+            _ if event.task == RUN => {}
             Kind::Started => {
                 self.task(event.task, event.name.as_deref(), each);
             }
@@ -73,6 +125,8 @@ impl Remote {
                     self.progress(event.task, report, each);
                 }
             }
+            // The next attempt goes on with the part.
+            Kind::Finished if event.retry_in.is_some() => {}
             Kind::Finished => {
                 let status = match event.state {
                     Some(State::Completed) => Status::Ok,
@@ -80,8 +134,24 @@ impl Remote {
                     _ => Status::Failed,
                 };
                 self.finish(event.task, status, each);
+                self.count(each);
             }
             _ => {}
+        }
+    }
+
+    /// One more task of a run of many is over.
+    fn count(&mut self, each: &mut dyn FnMut(&Progress<'_>)) {
+        if let Some(run) = &mut self.run {
+            run.over = run.over.saturating_add(1);
+            self.tell(each);
+        }
+    }
+
+    /// Tells how many tasks of a run of many are over.
+    fn tell(&self, each: &mut dyn FnMut(&Progress<'_>)) {
+        if let Some(run) = &self.run {
+            each(&run.progress());
         }
     }
 
@@ -159,8 +229,13 @@ impl Remote {
                 ..Progress::default()
             });
         }
-        self.are_parts &= !self.tasks.is_empty();
+        self.are_parts &= self.run.is_some() || !self.tasks.is_empty();
     }
+}
+
+/// How many tasks there are, if no further ones come.
+fn total(event: &Line<'_>) -> Option<u64> {
+    event.total.filter(|_| event.total_final == Some(true))
 }
 
 #[cfg(test)]
@@ -239,6 +314,41 @@ mod tests {
                 r#"{"id":"remote-2/x","status":"failed"}"#,
                 r#"{"id":"remote-2","status":"failed"}"#,
                 r#"{"progress":8}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn the_tasks_of_a_run_of_many_are_parts_and_their_number_is_our_progress() {
+        let lines = r#"{"event":"run","task":0,"elapsed":0,"time":"2026-11-22T10:00:00.123Z","version":1,"name":"ci","jobs":2,"total":1,"total_final":false,"pid":4711}
+{"event":"started","task":1,"elapsed":0,"slot":1,"attempt":1,"name":"a"}
+{"event":"total","task":0,"elapsed":0,"total":3,"total_final":true}
+{"event":"progress","task":0,"elapsed":0,"info":{"progress":7}}
+{"event":"progress","task":1,"elapsed":0,"info":{"progress":1}}
+{"event":"finished","task":1,"elapsed":0,"slot":1,"attempt":1,"state":"failed","retry_in":1.0}
+{"event":"started","task":1,"elapsed":0,"slot":1,"attempt":2,"name":"a"}
+{"event":"finished","task":1,"elapsed":0,"slot":1,"attempt":2,"state":"completed"}
+{"event":"skipped","task":2,"elapsed":0,"name":"b","reason":"done"}
+{"event":"halted","task":0,"elapsed":0,"why":"fail","count":1,"when":"soon"}
+{"event":"state","task":0,"elapsed":0,"state":"cancelling","reason":"interrupt"}
+{"event":"started","task":3,"elapsed":0,"slot":1,"attempt":1,"name":"c"}
+{"event":"finished","task":3,"elapsed":0,"slot":1,"attempt":1,"state":"failed"}
+{"event":"end","task":0,"elapsed":0,"completed":2}
+"#;
+        assert_eq!(
+            said(&mut Progrun::default(), lines),
+            [
+                r#"{"title":"ci"}"#,
+                r#"{"progress":0}"#,
+                r#"{"id":"remote-1","title":"a"}"#,
+                r#"{"progress":0,"total":3}"#,
+                r#"{"progress":1,"id":"remote-1"}"#,
+                r#"{"id":"remote-1","status":"ok"}"#,
+                r#"{"progress":1,"total":3}"#,
+                r#"{"progress":2,"total":3}"#,
+                r#"{"id":"remote-3","title":"c"}"#,
+                r#"{"id":"remote-3","status":"failed"}"#,
+                r#"{"progress":3,"total":3}"#,
             ]
         );
     }

@@ -2,6 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -19,6 +20,7 @@ use super::display::{Display, JsonPlace, Progress, Show, Tty};
 use super::files::{self, copy};
 use super::gone::{Gone, Notifier, ignore};
 use super::guard::Guard;
+use super::job_log::JobLog;
 use super::json::Json;
 use super::log::Log;
 use super::parent::Parent;
@@ -104,6 +106,7 @@ pub(crate) fn choose(
         Begin::Soon
     };
     let sinks = [
+        job_log(display, &notifier),
         json(display, files.events, &notifier)?,
         log(display, files.log, &notifier),
         spool(display, &notifier)?,
@@ -179,7 +182,8 @@ fn open_files(display: &Display, patience: Option<Duration>) -> anyhow::Result<F
         bail!("--log and --json cannot both write to stdout");
     }
     let wanted = [("--json", events_path(display)), ("--log", log)];
-    let opened = files::open(wanted, patience)?;
+    let job_log = display.many.as_ref().and_then(|many| many.job_log.as_ref());
+    let opened = files::open(wanted, job_log.map(|(_, file)| &**file), patience)?;
     let [events, log] = opened.files;
     Ok(Files {
         events,
@@ -213,6 +217,13 @@ fn json(
     let json = Json::new(Writer::new(place, on_gone), on_stdout);
     let json = json.on_terminal(on_stdout && isatty(stdout()));
     Ok(Some(Box::new(json)))
+}
+
+fn job_log(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
+    let (path, file) = display.many.as_ref()?.job_log.as_ref()?;
+    let what = incomplete("the job log", Some(path));
+    let log = JobLog::new(Arc::clone(file), notifier.for_file(what));
+    Some(Box::new(log))
 }
 
 fn log(display: &Display, file: Option<OwnedFd>, notifier: &Notifier) -> Option<Box<dyn Sink>> {

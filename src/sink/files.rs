@@ -55,12 +55,14 @@ struct Writer {
     alone: bool,
 }
 
-/// Opens the files that these options name, and empties them. None is waited for longer than `patience`.
+/// Opens the files that these options name, and empties them. None is waited for longer than `patience`. The job log is
+/// open already.
 ///
 /// # Errors
 /// If one cannot be opened or waited for any longer, or is the file of another option or of our own stdout or stderr.
 pub(super) fn open(
     wanted: [(&'static str, Option<&Path>); 2],
+    job_log: Option<&File>,
     patience: Option<Duration>,
 ) -> anyhow::Result<Opened> {
     let mut spent = Duration::ZERO;
@@ -68,6 +70,12 @@ pub(super) fn open(
         Writer::new("stdout", stdout(), false),
         Writer::new("stderr", stderr(), false),
     ];
+    if let Some(file) = job_log {
+        let writer = Writer::new("--job-log", file, true);
+        writer.is_alone(&writers)?;
+        writers.push(writer);
+    }
+    let before = writers.len();
     let mut files = [None, None];
     for (place, (option, path)) in files.iter_mut().zip(wanted) {
         let Some(path) = path else {
@@ -80,16 +88,11 @@ pub(super) fn open(
             .map_or_else(|| create(path, left, &mut spent), Ok)
             .with_context(|| format!("cannot write {}", path.display()))?;
         let writer = Writer::new(option, &file, alone);
-        if let Some(other) = writers.iter().find(|other| writer.spoils(other)) {
-            bail!(
-                "{option} and {} write to the same file; give each its own",
-                other.name
-            );
-        }
+        writer.is_alone(&writers)?;
         writers.push(writer);
         *place = Some(file);
     }
-    for (writer, file) in writers[2..].iter().zip(files.iter().flatten()) {
+    for (writer, file) in writers[before..].iter().zip(files.iter().flatten()) {
         if writer.alone && writer.file.is_some() {
             ftruncate(file, 0).with_context(|| format!("cannot empty the {} file", writer.name))?;
         }
@@ -111,6 +114,17 @@ impl Writer {
             file: regular,
             alone,
         }
+    }
+
+    fn is_alone(&self, others: &[Self]) -> anyhow::Result<()> {
+        if let Some(other) = others.iter().find(|other| self.spoils(other)) {
+            bail!(
+                "{} and {} write to the same file; give each its own",
+                self.name,
+                other.name
+            );
+        }
+        Ok(())
     }
 
     /// Whether the two would write over each other's text.

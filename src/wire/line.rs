@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -25,14 +27,72 @@ pub(crate) struct Line<'a> {
     pub(crate) task: u64,
     pub(super) elapsed: Elapsed,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) time: Option<Cow<'a, str>>,
+    pub(super) slot: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nth: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) named: Option<bool>,
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "texts",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(super) input: Option<Vec<Cow<'a, str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) input_base64: Option<Vec<Base64<'a>>>,
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) time: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) duration: Option<Seconds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<u32>,
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) name: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) jobs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) total_final: Option<bool>,
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "texts",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) command: Option<Vec<Cow<'a, str>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pid: Option<i32>,
+    pub(super) command_base64: Option<Vec<Base64<'a>>>,
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) boot_id: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pid: Option<i32>,
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) source: Option<Cow<'a, str>>,
     /// As the child wrote it: our reader of reports takes objects for which `serde_json` has no value, with 128 levels
     /// or numbers such as 1e999.
@@ -48,6 +108,26 @@ pub(crate) struct Line<'a> {
     pub(super) base64: Option<Base64<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<State>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_in: Option<Seconds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) output_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) completed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) flaky: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) failed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cancelled: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) skipped: Option<u64>,
+    #[serde(
+        default,
+        deserialize_with = "some",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(super) not_started: Option<Option<u64>>,
     #[serde(
         default,
         deserialize_with = "some",
@@ -61,7 +141,20 @@ pub(crate) struct Line<'a> {
     )]
     pub(super) signal: Option<Option<Cow<'a, str>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reason: Option<Reason>,
+    pub(crate) reason: Option<Reason>,
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(super) cause: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) why: Option<Why>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) when: Option<When>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +178,8 @@ const MARK: &str = "\"event\"";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
+    Run,
+    Total,
     Started,
     Progress,
     Output,
@@ -93,6 +188,9 @@ pub(crate) enum Kind {
     Signal,
     Warning,
     Finished,
+    Skipped,
+    Halted,
+    End,
 }
 
 /// The state that a task is in now.
@@ -108,10 +206,10 @@ pub(crate) enum State {
     Other,
 }
 
-/// Why a stop was requested, or a signal sent.
+/// Why a stop was requested, a signal sent or a task skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Reason {
+pub(crate) enum Reason {
     Interrupt,
     Terminate,
     Hangup,
@@ -127,6 +225,37 @@ pub(super) enum Reason {
     /// The child did not end within `--kill-after`.
     KillAfter,
     Forwarded,
+    /// A task that it needs did not complete.
+    Dependency,
+    /// `--halt` kept it from starting.
+    Halted,
+    /// The stop of the run kept it from starting.
+    Cancelled,
+    /// An earlier run has done it.
+    Done,
+    /// Of a newer progrun.
+    #[serde(other, skip_serializing)]
+    Other,
+}
+
+/// Which ends of tasks made `--halt` act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Why {
+    Fail,
+    Success,
+    Done,
+    /// Of a newer progrun.
+    #[serde(other, skip_serializing)]
+    Other,
+}
+
+/// What `--halt` does to the running tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum When {
+    Soon,
+    Now,
     /// Of a newer progrun.
     #[serde(other, skip_serializing)]
     Other,
@@ -147,6 +276,11 @@ pub(super) enum Stream {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Elapsed(pub(super) Duration);
 
+/// A length of time in seconds, to the microsecond.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Seconds(f64);
+
 /// A report, in the bytes of the child.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -154,14 +288,28 @@ pub(crate) struct Info<'a>(#[serde(borrow)] &'a RawValue);
 
 impl<'a> Line<'a> {
     /// An event without any fields of its kind.
-    pub(super) fn new(event: Kind, task: event::TaskId, at: Duration) -> Self {
+    pub(super) fn new(event: Kind, task: u32, at: Duration) -> Self {
         Self {
             event,
-            task: task.get().into(),
+            task: task.into(),
             elapsed: Elapsed(at),
+            slot: None,
+            attempt: None,
+            attempts: None,
+            nth: None,
+            named: None,
+            input: None,
+            input_base64: None,
             time: None,
+            duration: None,
+            version: None,
             name: None,
+            jobs: None,
+            total: None,
+            total_final: None,
             command: None,
+            command_base64: None,
+            boot_id: None,
             pid: None,
             source: None,
             info: None,
@@ -170,9 +318,21 @@ impl<'a> Line<'a> {
             text: None,
             base64: None,
             state: None,
+            retry_in: None,
+            output_bytes: None,
+            completed: None,
+            flaky: None,
+            failed: None,
+            cancelled: None,
+            skipped: None,
+            not_started: None,
             exit_status: None,
             signal: None,
             reason: None,
+            cause: None,
+            why: None,
+            count: None,
+            when: None,
             user_time: None,
             system_time: None,
             max_rss: None,
@@ -203,12 +363,43 @@ impl<'a> Line<'a> {
         text.or(self.base64.map(|base64| base64.0.into_owned()))
     }
 
+    /// The values that the command was made of, byte for byte.
+    pub(crate) fn input(&self) -> Option<Vec<&[u8]>> {
+        bytes(self.input.as_deref(), self.input_base64.as_deref())
+    }
+
+    /// The command, byte for byte.
+    pub(crate) fn command(&self) -> Option<Vec<&[u8]>> {
+        bytes(self.command.as_deref(), self.command_base64.as_deref())
+    }
+
     /// Reads a line that may be an event.
     pub(crate) fn read(line: &'a str) -> Option<Self> {
         if !line.contains(MARK) {
             return None;
         }
         serde_json::from_str(line).ok()
+    }
+
+    /// Whether the line is an event of a kind that a newer progrun may write.
+    pub(crate) fn is_of_newer(line: &str) -> bool {
+        #[derive(Deserialize)]
+        #[expect(dead_code, reason = "they have to be there")]
+        struct Any<'a> {
+            #[serde(borrow)]
+            event: Cow<'a, str>,
+            task: u64,
+            elapsed: Elapsed,
+        }
+        let event = serde_json::from_str::<Any<'_>>(line).map(|any| any.event);
+        let known = |event: &str| {
+            let event = event.into_deserializer();
+            <Kind as Deserialize>::deserialize::<StrDeserializer<'_, serde::de::value::Error>>(
+                event,
+            )
+            .is_ok()
+        };
+        event.is_ok_and(|event| !known(&event))
     }
 
     /// Appends the event with its line end.
@@ -274,6 +465,36 @@ impl<'de> Deserialize<'de> for Elapsed {
     }
 }
 
+/// A text that is not copied if it has no escapes.
+fn text<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'a, str>>, D::Error> {
+    let text = Option::<Text<'a>>::deserialize(deserializer)?;
+    Ok(text.map(|text| text.0))
+}
+
+/// The same for several texts.
+fn texts<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Cow<'a, str>>>, D::Error> {
+    let texts = Option::<Vec<Text<'a>>>::deserialize(deserializer)?;
+    Ok(texts.map(|texts| texts.into_iter().map(|text| text.0).collect()))
+}
+
+/// The borrowing form of a text: `serde` copies one in an option.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The bytes of words, which are in the base64 if one is not UTF-8.
+fn bytes<'a>(
+    texts: Option<&'a [Cow<'_, str>]>,
+    base64: Option<&'a [Base64<'_>]>,
+) -> Option<Vec<&'a [u8]>> {
+    let texts = || texts.map(|texts| texts.iter().map(|text| text.as_bytes()).collect());
+    let base64 = base64.map(|base64| base64.iter().map(|word| &*word.0).collect());
+    base64.or_else(texts)
+}
+
 /// Tells a field that is null from one that is not there.
 fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
@@ -304,6 +525,43 @@ impl From<event::Reason> for Reason {
     }
 }
 
+impl From<event::SkipReason> for Reason {
+    fn from(reason: event::SkipReason) -> Self {
+        match reason {
+            event::SkipReason::Dependency => Self::Dependency,
+            event::SkipReason::Halted => Self::Halted,
+            event::SkipReason::Cancelled => Self::Cancelled,
+            event::SkipReason::Done => Self::Done,
+        }
+    }
+}
+
+impl From<event::HaltWhy> for Why {
+    fn from(why: event::HaltWhy) -> Self {
+        match why {
+            event::HaltWhy::Fail => Self::Fail,
+            event::HaltWhy::Success => Self::Success,
+            event::HaltWhy::Done => Self::Done,
+        }
+    }
+}
+
+impl From<event::HaltWhen> for When {
+    fn from(when: event::HaltWhen) -> Self {
+        match when {
+            event::HaltWhen::Soon => Self::Soon,
+            event::HaltWhen::Now => Self::Now,
+        }
+    }
+}
+
+impl From<Duration> for Seconds {
+    fn from(time: Duration) -> Self {
+        // Of whole microseconds: those of a nanosecond have up to 17 digits.
+        Self(Duration::new(time.as_secs(), time.subsec_micros() * 1000).as_secs_f64())
+    }
+}
+
 impl From<event::FinalState> for State {
     fn from(state: event::FinalState) -> Self {
         match state {
@@ -326,7 +584,7 @@ mod tests {
 
     fn state() -> Line<'static> {
         let at = Duration::from_micros(1_000_214);
-        Line::new(Kind::State, event::TaskId::FIRST, at)
+        Line::new(Kind::State, 1, at)
     }
 
     #[test]

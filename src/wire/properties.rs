@@ -1,6 +1,7 @@
 //! The property of every event: it can be read back, and says the same.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use proptest::prelude::*;
 
 use super::encoder::Encoder;
 use super::line::{Kind, Line, Reason, State, Stream};
-use crate::event::{self, Ending, Exit, FinalState, Step, Summary, What, signal_name};
+use crate::event::{self, Ending, Exit, FinalState, Place, Step, Summary, What, signal_name};
 use crate::flow::Credit;
 use crate::model::batch::Collector;
 use crate::model::verdict::Verdicts;
@@ -54,6 +55,8 @@ fn reason() -> impl Strategy<Value = event::Reason> {
         Just(event::Reason::Hangup),
         Just(event::Reason::Parent),
         Just(event::Reason::Timeout),
+        Just(event::Reason::Deadline),
+        Just(event::Reason::Halt),
     ]
 }
 
@@ -91,6 +94,28 @@ proptest! {
         prop_assert_eq!(line.pid, Some(pid));
         let read: Vec<_> = line.command.unwrap().into_iter().map(std::borrow::Cow::into_owned).collect();
         prop_assert_eq!(read, words);
+    }
+
+    #[test]
+    fn what_a_task_of_a_list_runs_on_is_read_to_the_byte(
+        values in vec(vec(any::<u8>(), 0..9), 0..4),
+        command in vec(vec(any::<u8>(), 0..9), 1..4),
+        nth in 1_u32..9,
+        named: bool,
+        at in at(),
+    ) {
+        let words = |words: &[Vec<u8>]| -> Vec<OsString> {
+            words.iter().map(|word| OsString::from_vec(word.clone())).collect()
+        };
+        let (input, words) = (words(&values), words(&command));
+        let place = Place { slot: 2, attempt: 3, input: Some(&input), named, nth, extra: None };
+        let what = What::Started { name: "x", command: &words, pid: None, place: Some(place) };
+        let lines = written(what, at);
+        let line = only(&lines);
+        prop_assert_eq!(line.event, Kind::Started);
+        prop_assert_eq!(line.input().unwrap(), values);
+        prop_assert_eq!(line.command().unwrap(), command);
+        prop_assert_eq!((line.nth.unwrap_or(1), line.named.unwrap_or(false)), (nth, named));
     }
 
     #[test]
