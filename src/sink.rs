@@ -9,6 +9,8 @@ mod bars;
 mod choice;
 mod display;
 mod files;
+mod floor;
+mod folder;
 mod format;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -38,6 +40,7 @@ use crate::flow::Permit;
 pub(crate) use self::choice::choose;
 pub(crate) use self::display::{Display, Ends, JsonPlace, Many, Progress, Show, Tty};
 pub(crate) use self::files::{NoReader, STDOUT};
+pub(crate) use self::floor::MOST_WAITING;
 pub(crate) use self::gone::Gone;
 pub(crate) use self::patient::Patient;
 pub(crate) use self::routes::is_on_screen;

@@ -1,5 +1,6 @@
 //! The choice of a run's sinks: which there are, and where each writes.
 
+use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use super::Sink;
 use super::bars::{Bars, Begin, Options};
 use super::display::{Display, JsonPlace, Progress, Show, Tty};
 use super::files::{self, copy};
+use super::floor::{Floor, Ground, Rule};
+use super::folder::Folder;
 use super::gone::{Gone, Notifier, ignore};
 use super::guard::Guard;
 use super::job_log::JobLog;
@@ -80,7 +83,6 @@ pub(crate) fn choose(
     gone: impl Fn(Gone) + Send + Sync + 'static,
     wake: impl Fn() + Send + Sync + 'static,
 ) -> anyhow::Result<Chosen> {
-    let _ = wake;
     let notifier = Notifier::new(gone);
     let parent = match display.progress {
         Progress::Auto => client::parent(),
@@ -96,7 +98,12 @@ pub(crate) fn choose(
     let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
     let routes = routes(display, shared, from.reads_streams() || hidden);
     let direct = display.tty == Tty::Own && routes == [Route::Inherit; 2];
-    let visible = display.shows_output();
+    // In a run of many, the floor shows the output of failures; in any other the spool does.
+    let many = display
+        .many
+        .as_ref()
+        .filter(|_| !display.has_json_on_stdout());
+    let visible = display.shows_output() || many.is_some() && display.output == Show::OnFailure;
     let ours = [0, 1].map(|stream| visible && goes_through(routes[stream]) && !shared[stream]);
 
     let files = open_files(display, patience)?;
@@ -105,23 +112,37 @@ pub(crate) fn choose(
     } else {
         Begin::Soon
     };
-    let sinks = [
+    let events = json(display, files.events, &notifier)?;
+    let log = log(display, files.log, &notifier);
+    let streams = streams(display, ours, &notifier)?;
+    let screen = match on_stderr {
+        OnStderr::Bars => {
+            let shows = shared.map(|shared| shared && visible);
+            Some(bars(display, shows, direct, begin)?)
+        }
+        OnStderr::Plain => Some(plain(display, ours)?),
+        OnStderr::Messages => Some(messages(display)?),
+        OnStderr::Nothing => None,
+    };
+    let mut sinks = vec![
         job_log(display, &notifier),
-        json(display, files.events, &notifier)?,
-        log(display, files.log, &notifier),
-        spool(display, &notifier)?,
-        streams(ours, &notifier)?,
-        match on_stderr {
-            OnStderr::Bars => {
-                let shows = shared.map(|shared| shared && visible);
-                Some(bars(display, shows, direct, begin)?)
-            }
-            OnStderr::Plain => Some(plain(display, ours)?),
-            OnStderr::Messages => Some(messages(display)?),
-            OnStderr::Nothing => None,
-        },
-        parent_sink(display, parent.as_ref())?,
+        events,
+        folder(display, &notifier),
     ];
+    if many.is_some() {
+        // A log of everything is a log of what is shown, in the same order; or not, if that is not everything.
+        let (shown, apart) = if display.shows_output() {
+            (log, None)
+        } else {
+            (None, log)
+        };
+        sinks.push(apart);
+        let places = [shown, streams].into_iter().flatten().collect();
+        sinks.push(Some(floor(display, screen, places, &notifier, wake)));
+    } else {
+        sinks.extend([log, spool(display, &notifier)?, streams, screen]);
+    }
+    sinks.push(parent_sink(display, parent.as_ref())?);
     Ok(Chosen {
         sinks: sinks.into_iter().flatten().map(guarded).collect(),
         routes,
@@ -229,7 +250,13 @@ fn job_log(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
 fn log(display: &Display, file: Option<OwnedFd>, notifier: &Notifier) -> Option<Box<dyn Sink>> {
     let what = incomplete("the log", display.log.as_deref());
     let writer = Writer::new(file?, notifier.for_file(what));
-    Some(Box::new(Log::new(writer)))
+    let log = Log::new(writer);
+    let log = if keeps_apart(display) && display.shows_output() {
+        log.in_turns()
+    } else {
+        log
+    };
+    Some(Box::new(log))
 }
 
 fn incomplete(what: &str, path: Option<&Path>) -> String {
@@ -239,7 +266,8 @@ fn incomplete(what: &str, path: Option<&Path>) -> String {
 
 /// Output that is hidden until the child has failed.
 fn spool(display: &Display, notifier: &Notifier) -> anyhow::Result<Option<Box<dyn Sink>>> {
-    if display.output != Show::OnFailure || display.has_json_on_stdout() {
+    let is_for_many = display.many.is_some();
+    if display.output != Show::OnFailure || display.has_json_on_stdout() || is_for_many {
         return Ok(None);
     }
     let what = "some of the command's output could not be shown".to_owned();
@@ -250,7 +278,11 @@ fn spool(display: &Display, notifier: &Notifier) -> anyhow::Result<Option<Box<dy
 }
 
 /// Hands on these of the child's streams: they are shown, and by no other sink.
-fn streams(ours: [bool; 2], notifier: &Notifier) -> anyhow::Result<Option<Box<dyn Sink>>> {
+fn streams(
+    display: &Display,
+    ours: [bool; 2],
+    notifier: &Notifier,
+) -> anyhow::Result<Option<Box<dyn Sink>>> {
     if ours == [false; 2] {
         return Ok(None);
     }
@@ -267,7 +299,52 @@ fn streams(ours: [bool; 2], notifier: &Notifier) -> anyhow::Result<Option<Box<dy
         place(Stream::Stderr, stderr())?,
     ];
     let streams = Streams::new(places, [isatty(stdout()), isatty(stderr())]);
+    let streams = if keeps_apart(display) {
+        streams.in_turns()
+    } else {
+        streams
+    };
     Ok(Some(Box::new(streams)))
+}
+
+fn rule(display: &Display) -> Rule {
+    let in_order = display.many.as_ref().is_some_and(|many| many.in_order);
+    Rule::new(display.output, in_order)
+}
+
+/// Whether a floor lets one task after the other show its output.
+fn keeps_apart(display: &Display) -> bool {
+    display.many.is_some() && !display.has_json_on_stdout() && rule(display).keeps()
+}
+
+/// The right to show output on this screen and in these places, in a run of many tasks.
+fn floor(
+    display: &Display,
+    screen: Option<Box<dyn Sink>>,
+    places: Vec<Box<dyn Sink>>,
+    notifier: &Notifier,
+    wake: impl Fn() + Send + Sync + 'static,
+) -> Box<dyn Sink> {
+    let tagged = display.many.as_ref().is_some_and(|many| many.tagged);
+    let with_color = |on_terminal| display.color.unwrap_or_else(|| on_terminal && has_color());
+    let lost = "some of the tasks' output could not be shown".to_owned();
+    let warnings = notifier.clone();
+    Box::new(Floor::new(Ground {
+        screen: screen.map(guarded),
+        places: places.into_iter().map(guarded).collect(),
+        rule: rule(display),
+        tags: tagged.then(|| [isatty(stdout()), isatty(stderr())].map(with_color)),
+        open: || files::unnamed().map_err(io::Error::other),
+        wake: Arc::new(wake),
+        on_lost: notifier.for_reader(lost),
+        warn: Box::new(move |sentence| warnings.warn(sentence)),
+    }))
+}
+
+/// A file for each stream of each attempt.
+fn folder(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
+    let folder = display.many.as_ref()?.folder.clone()?;
+    Some(Box::new(Folder::new(folder, notifier.clone())))
 }
 
 /// The bars on our terminal, above which these of the child's streams are shown.

@@ -22,7 +22,7 @@ use rustix::stdio::{stderr, stdout};
 use crate::client;
 
 /// The mode of a file that is made here: its user reads and writes it.
-const PRIVATE: u32 = 0o600;
+pub(super) const PRIVATE: u32 = 0o600;
 
 /// The name for our stdout.
 pub(crate) const STDOUT: &str = "/dev/stdout";

@@ -52,6 +52,15 @@ impl Notifier {
         self.told(what, Some(stream), Closed::HadEnough)
     }
 
+    /// A sentence for the user; nothing is lost.
+    pub(super) fn warn(&self, sentence: String) {
+        (self.0)(Gone {
+            stream: None,
+            sentence: Some(sentence),
+            lost: false,
+        });
+    }
+
     fn told(&self, what: String, stream: Option<Stream>, closed: Closed) -> OnGone {
         let notify = Arc::clone(&self.0);
         Box::new(move |error| {

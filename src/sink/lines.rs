@@ -1,6 +1,7 @@
 //! The output of several tasks in one place: by whole lines, so that no line is made of two tasks' texts.
 //!
-//! The output of a lone task passes as it comes, byte for byte. Knows neither the place nor the meaning of the lines.
+//! The output of a lone task passes as it comes, byte for byte, and so does that of tasks that print one after the other.
+//! Knows neither the place nor the meaning of the lines.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,14 +19,32 @@ type Source = (TaskId, usize);
 /// The lines that are begun, in one place and on their way to it.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// There was a second task.
-    several: bool,
+    way: Way,
     /// Which stream has left a line open in the place.
     open: Option<Source>,
     begun: BTreeMap<Source, Vec<u8>>,
 }
 
+/// How output passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Way {
+    /// As it comes, as long as there is only the first task.
+    #[default]
+    Lone,
+    /// As it comes, as long as no task prints before the one that has printed is over: this one, if it is not.
+    Turns(Option<TaskId>),
+    /// By whole lines.
+    Whole,
+}
+
 impl Lines {
+    /// The tasks print one after the other.
+    pub(super) fn take_turns(&mut self) {
+        if self.way == Way::Lone {
+            self.way = Way::Turns(self.open.map(|(task, _)| task));
+        }
+    }
+
     /// Takes in output of a task; gives the bytes to be written now.
     pub(super) fn add(
         &mut self,
@@ -33,12 +52,25 @@ impl Lines {
         stream: Stream,
         bytes: &Arc<Vec<u8>>,
     ) -> Arc<Vec<u8>> {
-        let source = (task, stream as usize);
-        self.several |= task != TaskId::FIRST;
-        if !self.several {
-            self.open = (!bytes.ends_with(b"\n")).then_some(source);
+        if bytes.is_empty() {
             return Arc::clone(bytes);
         }
+        let source = (task, stream as usize);
+        let passes = match &mut self.way {
+            Way::Lone => task == TaskId::FIRST,
+            Way::Turns(whose) => *whose.get_or_insert(task) == task,
+            Way::Whole => false,
+        };
+        if passes {
+            let follows = self.open.is_some_and(|(open, _)| open != task);
+            self.open = (!bytes.ends_with(b"\n")).then_some(source);
+            return if follows {
+                Arc::new([b"\n", bytes.as_slice()].concat())
+            } else {
+                Arc::clone(bytes)
+            };
+        }
+        self.way = Way::Whole;
         let begun = self.begun.entry(source).or_default();
         begun.extend_from_slice(bytes);
         let mut complete = memrchr(b'\n', begun).map_or(0, |newline| newline + 1);
@@ -51,12 +83,17 @@ impl Lines {
     }
 
     /// The task is over: gives the last line of each of its streams that has no newline.
-    pub(super) fn end(&mut self, task: TaskId) -> [Arc<Vec<u8>>; 2] {
-        [0, 1].map(|stream| {
-            let source = (task, stream);
-            let rest = self.begun.remove(&source).unwrap_or_default();
-            self.put(source, rest)
-        })
+    pub(super) fn end(&mut self, task: TaskId) -> Vec<Arc<Vec<u8>>> {
+        if self.way == Way::Turns(Some(task)) {
+            self.way = Way::Turns(None);
+        }
+        let mut last = Vec::new();
+        for source in [(task, 0), (task, 1)] {
+            if let Some(rest) = self.begun.remove(&source) {
+                last.push(self.put(source, rest));
+            }
+        }
+        last
     }
 
     /// Puts this text in the place. If a line of another text is open there, it is ended first.
@@ -84,8 +121,8 @@ mod tests {
     }
 
     fn rest(lines: &mut Lines, task: TaskId) -> String {
-        let [stdout, stderr] = lines.end(task);
-        String::from_utf8([stdout.as_slice(), stderr.as_slice()].concat()).unwrap()
+        let last: Vec<u8> = lines.end(task).iter().flat_map(|it| it.to_vec()).collect();
+        String::from_utf8(last).unwrap()
     }
 
     #[test]
@@ -107,6 +144,33 @@ mod tests {
         assert_eq!(rest(&mut lines, ONE), " goes on");
         assert_eq!(written(&mut lines, two, "last"), "");
         assert_eq!(rest(&mut lines, two), "\nlast");
+    }
+
+    #[test]
+    fn tasks_that_take_turns_are_written_as_they_come_with_a_newline_only_where_one_left_a_line_open()
+     {
+        let mut lines = Lines::default();
+        lines.take_turns();
+        let two = ONE.next();
+        let three = two.next();
+        assert_eq!(written(&mut lines, two, "tw"), "tw");
+        assert_eq!(written(&mut lines, two, "o"), "o");
+        assert_eq!(rest(&mut lines, two), "");
+        assert_eq!(written(&mut lines, ONE, "one\n"), "\none\n");
+        assert_eq!(rest(&mut lines, ONE), "");
+        assert_eq!(written(&mut lines, three, "three"), "three");
+        assert_eq!(rest(&mut lines, three), "");
+    }
+
+    #[test]
+    fn tasks_that_were_to_take_turns_and_do_not_are_written_by_whole_lines() {
+        let mut lines = Lines::default();
+        lines.take_turns();
+        let two = ONE.next();
+        assert_eq!(written(&mut lines, ONE, "on"), "on");
+        assert_eq!(written(&mut lines, two, "two\nand"), "\ntwo\n");
+        assert_eq!(written(&mut lines, ONE, "e\n"), "e\n");
+        assert_eq!(rest(&mut lines, two), "and");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Keeps the children's output in a file: of one child byte for byte, in order of arrival; of several by whole lines.
+//! Keeps the children's output in a file: of one child, or of several that print one after the other, byte for byte in
+//! order of arrival; of several at once by whole lines.
 
 use crate::event::{Event, TaskId, What};
 use crate::flow::Permit;
@@ -23,12 +24,20 @@ impl Log {
             lines: Lines::default(),
         }
     }
+
+    /// The children print one after the other.
+    #[must_use]
+    pub(super) fn in_turns(mut self) -> Self {
+        self.lines.take_turns();
+        self
+    }
 }
 
 impl Sink for Log {
     fn event(&mut self, event: &Event<'_>) {
         let task = event.task.unwrap_or(TaskId::FIRST);
         match &event.what {
+            What::Run(head) if head.jobs == 1 => self.lines.take_turns(),
             What::Output {
                 stream,
                 bytes,

@@ -1,4 +1,5 @@
-//! Hands on the children's output, each stream to its own place: of one child byte for byte, of several by whole lines.
+//! Hands on the children's output, each stream to its own place: of one child, or of several that print one after the
+//! other, byte for byte; of several at once by whole lines.
 
 use std::collections::BTreeMap;
 
@@ -45,6 +46,19 @@ impl Streams {
         }
     }
 
+    /// The children print one after the other.
+    #[must_use]
+    pub(super) fn in_turns(mut self) -> Self {
+        self.take_turns();
+        self
+    }
+
+    fn take_turns(&mut self) {
+        for place in self.places.iter_mut().flatten() {
+            place.lines.take_turns();
+        }
+    }
+
     /// Leaves the terminal as it was before this child, which is gone.
     fn undo(&mut self, task: TaskId, end: FinalState) {
         let mut places = self.places.iter_mut().flatten();
@@ -62,6 +76,7 @@ impl Sink for Streams {
     fn event(&mut self, event: &Event<'_>) {
         let task = event.task.unwrap_or(TaskId::FIRST);
         match &event.what {
+            What::Run(head) if head.jobs == 1 => self.take_turns(),
             What::Output {
                 stream,
                 bytes,
