@@ -60,6 +60,7 @@ fn options() -> Options {
         direct: false,
         begin: Begin::Soon,
         terminal: TERMINAL,
+        many: None,
     }
 }
 
