@@ -14,8 +14,8 @@ const FALL: Duration = Duration::from_secs(1);
 /// Estimates the rate and the time left of a run of many tasks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RunEstimate {
-    /// When something was measured last.
-    last: Duration,
+    /// When something was measured last; none before the first task.
+    last: Option<Duration>,
     running: u32,
     // Sums in which what is long ago counts less: of the seconds of all tasks, of the ends, and of the seconds passed.
     busy: f64,
@@ -40,10 +40,7 @@ pub(crate) struct OfTask {
 impl RunEstimate {
     /// An attempt of a task begins.
     pub(crate) fn begin(&mut self, at: Duration) {
-        if self.time == 0.0 && self.running == 0 {
-            // What the list took to be read is no time of the tasks.
-            self.last = at;
-        }
+        // What the list took to be read before is no time of the tasks.
         self.pass(at);
         self.running += 1;
     }
@@ -60,8 +57,9 @@ impl RunEstimate {
     }
 
     fn pass(&mut self, at: Duration) {
-        let passed = at.saturating_sub(self.last).as_secs_f64();
-        self.last = self.last.max(at);
+        let last = self.last.unwrap_or(at);
+        let passed = at.saturating_sub(last).as_secs_f64();
+        self.last = Some(last.max(at));
         let kept = (-passed / HALF).exp2();
         // The integral of the weight over the time that has passed.
         let weight = (1.0 - kept) * HALF / std::f64::consts::LN_2;
@@ -98,7 +96,11 @@ impl RunEstimate {
         let seconds = |task: &OfTask| task.elapsed.as_secs_f64();
         let mean = self.took / self.over as f64;
         // A task that has run longer than that will raise the mean, and does so from now on, not only at its end.
-        let late: Vec<_> = running.iter().map(seconds).filter(|it| *it > mean).collect();
+        let late: Vec<_> = running
+            .iter()
+            .map(seconds)
+            .filter(|it| *it > mean)
+            .collect();
         let mean = (self.took + late.iter().sum::<f64>()) / (self.over as f64 + late.len() as f64);
         // The end of one that is overdue cannot be known: it may take as long again as it is overdue.
         let left = |task: &OfTask| {
@@ -207,7 +209,10 @@ mod tests {
             let running = [silent(now); 10];
             let left = run.remaining(at(20.0 + now), 100, &running).unwrap();
             let expected = 110.0 - now;
-            assert!((left.as_secs_f64() - expected).abs() < 1.0, "{now} {left:?}");
+            assert!(
+                (left.as_secs_f64() - expected).abs() < 1.0,
+                "{now} {left:?}"
+            );
         }
     }
 
@@ -218,8 +223,7 @@ mod tests {
         (0..20).for_each(|_| run.begin(at(0.0)));
         (0..10).for_each(|_| run.end(at(0.1), at(0.1), true));
         (0..10).for_each(|_| run.begin(at(0.1)));
-        let mut before = Duration::ZERO;
-        let mut over = 0;
+        let (mut before, mut over) = (Duration::ZERO, 0);
         for frame in 3..1200 {
             let now = f64::from(frame) * 0.05;
             let mut running = vec![silent(now); 10];

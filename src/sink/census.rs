@@ -332,10 +332,19 @@ mod tests {
             run.tell(0.0, None, what);
         }
         assert_eq!(run.census.fraction(0.0), Some(0.99));
-        assert_eq!((run.left(1.0), run.census.rate(Duration::ZERO)), (None, None));
+        assert_eq!(
+            (run.left(1.0), run.census.rate(Duration::ZERO)),
+            (None, None)
+        );
         for second in 0..4 {
             let task = run.begin(f64::from(second));
-            run.end(f64::from(second) + 1.0, task, FinalState::Completed, 1, false);
+            run.end(
+                f64::from(second) + 1.0,
+                task,
+                FinalState::Completed,
+                1,
+                false,
+            );
         }
         assert_eq!(run.left(4.0), Some(6));
     }
@@ -346,13 +355,25 @@ mod tests {
         for ended in 0..5 {
             assert_eq!(run.left(1.0).is_some(), ended >= 4, "{ended}");
             let task = run.begin(f64::from(ended));
-            run.end(f64::from(ended) + 1.0, task, FinalState::Completed, 1, false);
+            run.end(
+                f64::from(ended) + 1.0,
+                task,
+                FinalState::Completed,
+                1,
+                false,
+            );
         }
         let mut run = Run::new(5, 4);
         for ended in 0..3 {
             assert_eq!(run.left(1.0).is_some(), ended >= 2, "{ended}");
             let task = run.begin(f64::from(ended));
-            run.end(f64::from(ended) + 1.0, task, FinalState::Completed, 1, false);
+            run.end(
+                f64::from(ended) + 1.0,
+                task,
+                FinalState::Completed,
+                1,
+                false,
+            );
         }
     }
 }

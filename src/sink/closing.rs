@@ -345,7 +345,9 @@ mod tests {
 
     #[test]
     fn the_failures_stand_below_one_line_each_with_its_last_line_and_its_command() {
-        let mut run = Run::new(Some("progrun each --job-log flac.job --resume -- flac -s {}"));
+        let mut run = Run::new(Some(
+            "progrun each --job-log flac.job --resume -- flac -s {}",
+        ));
         let tasks: Vec<_> = (1..4).filter_map(TaskId::of).collect();
         run.begin(tasks[0], "b/0210.flac");
         run.print(tasks[0], Stream::Stdout, "written\n");
@@ -418,7 +420,10 @@ mod tests {
             run.lines(&summary(resumed, Some(0), None)),
             ["flac: 3,000 completed (2,990 by an earlier run, 2 flaky) in 4m13s"]
         );
-        assert!(run.lines(&summary(Counts::default(), Some(0), None)).is_empty());
+        assert!(
+            run.lines(&summary(Counts::default(), Some(0), None))
+                .is_empty()
+        );
     }
 
     #[test]
@@ -433,11 +438,15 @@ mod tests {
         let line = |not_started| run.lines(&summary(counts, not_started, Some("cancelled")));
         assert_eq!(
             line(Some(8)),
-            ["flac: 2 of 12 completed, 1 cancelled, 1 skipped, 8 not started (cancelled) after 4m13s"]
+            [
+                "flac: 2 of 12 completed, 1 cancelled, 1 skipped, 8 not started (cancelled) after 4m13s"
+            ]
         );
         assert_eq!(
             line(None),
-            ["flac: 2 completed, 1 cancelled, 1 skipped, the rest not started (cancelled) after 4m13s"]
+            [
+                "flac: 2 completed, 1 cancelled, 1 skipped, the rest not started (cancelled) after 4m13s"
+            ]
         );
     }
 }

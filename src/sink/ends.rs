@@ -42,7 +42,10 @@ pub(super) fn how(summary: &Summary, limit: Option<Duration>) -> String {
         (FinalState::Completed, ..) => String::new(),
         (_, Some(Reason::Timeout), _) => {
             let ran = summary.attempt.map(|attempt| attempt.duration);
-            format!("timed out after {}", duration(limit.or(ran).unwrap_or_default()))
+            format!(
+                "timed out after {}",
+                duration(limit.or(ran).unwrap_or_default())
+            )
         }
         (FinalState::Failed, _, Some(Ending::Status(status))) => format!("exit status {status}"),
         (FinalState::Failed, _, Some(Ending::Signal(signal))) => {
@@ -174,7 +177,10 @@ mod tests {
 
     #[test]
     fn an_end_reads_as_a_person_would_say_it() {
-        assert_eq!(read(&failed(Ending::Status(1))), "FAILED a  exit status 1, 2.3s");
+        assert_eq!(
+            read(&failed(Ending::Status(1))),
+            "FAILED a  exit status 1, 2.3s"
+        );
         assert_eq!(
             read(&failed(Ending::Signal(11))),
             "FAILED a  killed by SIGSEGV, 2.3s"
@@ -193,7 +199,10 @@ mod tests {
             "FAILED a  cannot run nosuch: no such command in PATH"
         );
         never.error = Some("Argument list too long".to_owned());
-        assert_eq!(read(&never), "FAILED a  cannot start: Argument list too long");
+        assert_eq!(
+            read(&never),
+            "FAILED a  cannot start: Argument list too long"
+        );
         let cancelled = summary(FinalState::Cancelled, Some(Ending::Signal(15)), 100);
         assert_eq!(read(&cancelled), "cancelled a  SIGTERM, 0.1s");
         let asked = summary(FinalState::Cancelled, Some(Ending::Signal(13)), 100);

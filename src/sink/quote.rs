@@ -19,7 +19,10 @@ pub(super) fn command(words: &[OsString]) -> String {
         }
         let room = LONGEST.saturating_sub(line.len());
         let long = word.as_bytes().get(..room);
-        push(OsStr::from_bytes(long.unwrap_or(word.as_bytes())), &mut line);
+        push(
+            OsStr::from_bytes(long.unwrap_or(word.as_bytes())),
+            &mut line,
+        );
         if word.len() > room {
             line.push('…');
             break;
@@ -29,8 +32,7 @@ pub(super) fn command(words: &[OsString]) -> String {
 }
 
 fn push(word: &OsStr, line: &mut String) {
-    let is_plain =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(byte);
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(byte);
     let bytes = word.as_bytes();
     match word.to_str() {
         Some(text) if !text.is_empty() && bytes.iter().all(is_plain) => line.push_str(text),
@@ -75,8 +77,14 @@ mod tests {
     #[test]
     fn only_what_needs_quotes_has_them_and_all_is_in_one_line() {
         let line = |list: &[&[u8]]| command(&words(list));
-        assert_eq!(line(&[b"flac", b"-s", b"b/0210.flac"]), "flac -s b/0210.flac");
-        assert_eq!(line(&[b"cp", b"it's", "d é/".as_bytes(), b""]), r"cp 'it'\''s' 'd é/' ''");
+        assert_eq!(
+            line(&[b"flac", b"-s", b"b/0210.flac"]),
+            "flac -s b/0210.flac"
+        );
+        assert_eq!(
+            line(&[b"cp", b"it's", "d é/".as_bytes(), b""]),
+            r"cp 'it'\''s' 'd é/' ''"
+        );
         assert_eq!(line(&[b"a\nb\tc\\'\xff\x1b"]), r"$'a\nb\tc\\\'\377\033'");
         let long = line(&[b"echo", &[b'x'; 5000], b"y"]);
         assert!(long.len() < 4200 && long.ends_with("x…"), "{long}");
@@ -84,7 +92,14 @@ mod tests {
 
     #[test]
     fn a_shell_reads_the_same_words_back() {
-        let all = words(&[b"printf", b"[%s]", b"it's\xff", b"a\nb\\n", b"$(id) *", "\u{202e}é".as_bytes()]);
+        let all = words(&[
+            b"printf",
+            b"[%s]",
+            b"it's\xff",
+            b"a\nb\\n",
+            b"$(id) *",
+            "\u{202e}é".as_bytes(),
+        ]);
         let run = |command: &mut Command| command.output().unwrap().stdout;
         let line = command(&all);
         let expected = run(Command::new(&all[0]).args(&all[1..]));

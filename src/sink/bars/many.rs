@@ -332,7 +332,10 @@ impl Bars {
 
     /// Tells of the tasks that ended well before the first frame.
     pub(super) fn tell_held(&mut self) {
-        let held = self.many.as_mut().map(|many| std::mem::take(&mut many.held));
+        let held = self
+            .many
+            .as_mut()
+            .map(|many| std::mem::take(&mut many.held));
         for line in held.unwrap_or_default() {
             self.say_line(&line);
         }
@@ -457,7 +460,10 @@ impl Bars {
             Content::Nothing | Content::Waiting(_) => true,
         };
         let is_live = |key: &&Key| matches!(key, Key::Task(_));
-        let tasks = views.keys().filter(is_live).filter_map(|key| views.get(key));
+        let tasks = views
+            .keys()
+            .filter(is_live)
+            .filter_map(|key| views.get(key));
         let partial = tasks.filter_map(|view| view.fraction(at)).sum();
         many.fraction = many.census.fraction(partial);
         many.spins = many.fraction.is_none() || !chosen.rows.iter().all(is_still);

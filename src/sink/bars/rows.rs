@@ -188,7 +188,9 @@ mod tests {
     #[test]
     fn the_lowest_slots_have_the_rows_and_the_others_are_counted() {
         let mut rows_of = Rows::default();
-        let running: Vec<_> = (1..=64).map(|slot| in_slot(slot, slot, 1000 - u64::from(slot))).collect();
+        let running: Vec<_> = (1..=64)
+            .map(|slot| in_slot(slot, slot, 1000 - u64::from(slot)))
+            .collect();
         let chosen = rows_of.choose(&running, (9, 64), 11, at(2000));
         assert_eq!(chosen.rows, rows(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]));
         assert_eq!(chosen.others, Some((53, task(64))));
@@ -203,7 +205,10 @@ mod tests {
         let chosen = rows_of.choose(&running, (0, 64), 11, at(1000));
         assert_eq!((chosen.rows, chosen.others), (Vec::new(), None));
         assert_eq!(rows_of.due(), Some(at(1100)));
-        assert_eq!(rows_of.choose(&running, (0, 64), 11, at(1100)).rows.len(), 11);
+        assert_eq!(
+            rows_of.choose(&running, (0, 64), 11, at(1100)).rows.len(),
+            11
+        );
         assert_eq!(rows_of.due(), None);
     }
 
@@ -213,6 +218,9 @@ mod tests {
         let running = [in_slot(2, 1, 0)];
         let chosen = rows_of.choose(&running, (5, 3), 10, at(1000));
         let task = Content::Task(task(1));
-        assert_eq!(chosen.rows, [Content::Waiting(0), task, Content::Waiting(1)]);
+        assert_eq!(
+            chosen.rows,
+            [Content::Waiting(0), task, Content::Waiting(1)]
+        );
     }
 }

@@ -31,7 +31,11 @@ pub(super) struct Table {
 pub(super) enum Entry<'a> {
     Task(Picture<'a>),
     /// A task that waits, and for what.
-    Waiting { name: &'a str, text: String },
+    Waiting {
+        name: &'a str,
+        text: String,
+    },
+    /// The place of the next task.
     Nothing,
 }
 
@@ -97,12 +101,17 @@ impl Table {
         self.widen(&rows, &of_run, run, &label);
         let shown = self.shown();
         let of_run_shown = self.shown_of_run();
-        let bar = self.bar(&shown, &of_run_shown);
+        let bar = match self.bar(&shown, &of_run_shown) {
+            // What is waited for is of more interest.
+            bar if run.stop.is_some() => bar.min(self.usual_bar()),
+            bar => bar,
+        };
         let mut lines = Vec::new();
         for (row, entry) in rows.iter().zip(entries) {
             lines.push(match entry {
                 Entry::Task(_) => self.task(row, &shown, bar, run.elapsed),
-                Entry::Waiting { .. } | Entry::Nothing => self.text(row),
+                Entry::Waiting { .. } => self.text(&row.label, &row.message),
+                Entry::Nothing => self.text("", &spinner(run.elapsed).to_string()),
             });
         }
         if let Some(others) = others {
@@ -122,7 +131,7 @@ impl Table {
     }
 
     fn label_limit(&self) -> usize {
-        (self.width / 3).max(8)
+        (self.width / 3).max(8).min(self.width.saturating_sub(1))
     }
 
     fn widen(&mut self, rows: &[Row], of_run: &[String; RUN], run: &OfRun<'_>, label: &str) {
@@ -213,7 +222,13 @@ impl Table {
     }
 
     /// The label, and then either the place of a bar or something in it.
-    fn left(&self, label: &str, bar: usize, fraction: Option<f64>, at: Duration) -> (String, usize) {
+    fn left(
+        &self,
+        label: &str,
+        bar: usize,
+        fraction: Option<f64>,
+        at: Duration,
+    ) -> (String, usize) {
         let mut left = fit(label, self.label).into_owned();
         pad(&mut left, self.label);
         if bar == 0 {
@@ -250,23 +265,21 @@ impl Table {
         self.line(left, bar, row.fraction, &right)
     }
 
-    fn text(&self, row: &Row) -> Line {
-        let mut left = fit(&row.label, self.label).into_owned();
+    fn text(&self, label: &str, text: &str) -> Line {
+        let mut left = fit(label, self.label).into_owned();
         pad(&mut left, self.label);
         left.push_str("  ");
-        left.push_str(&row.message);
+        left.push_str(text);
         Line::of(left.trim_end(), self.width)
     }
 
     /// The row of a run that is stopped. What it waits for is more than any bar.
     fn stop(&self, label: &str, over: &str, stop: &str) -> Line {
-        let mut left = fit(label, self.label).into_owned();
-        pad(&mut left, self.label);
-        let whole = format!("{left}  {over}  {stop}");
-        if columns(&whole) <= self.width {
-            return Line::of(&whole, self.width);
+        let with_count = format!("{over}  {stop}");
+        if self.label + 2 + columns(&with_count) <= self.width {
+            return self.text(label, &with_count);
         }
-        Line::of(&format!("{left}  {stop}"), self.width)
+        self.text(label, stop)
     }
 
     fn run(
@@ -369,7 +382,9 @@ impl OfRun<'_> {
         if self.total.is_none() {
             "+".clone_into(&mut facts[MORE]);
         }
-        facts[SPEED] = self.rate.map_or(String::new(), tasks_per_second);
+        // Of slow tasks, their times say more.
+        let rate = self.rate.filter(|rate| *rate >= 0.1);
+        facts[SPEED] = rate.map_or(String::new(), tasks_per_second);
         facts[ELAPSED] = clock(self.elapsed);
         let left = self.left.map(|left| format!("ETA {}", about(left)));
         facts[LEFT] = left.unwrap_or_default();
