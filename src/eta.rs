@@ -1,7 +1,7 @@
 //! How fast a part of the work goes, and how long it has left.
 //!
 //! Turns reports (so much done, at that time) into a rate and a remaining time. Knows no clock, no units, and no way to
-//! write a time.
+//! write a time. How long a run of many tasks has left is counted in `eta/many.rs`.
 //!
 //! Three rules, chosen by replaying the alternatives over made-up runs (`cargo bench --bench eta`):
 //!
@@ -15,7 +15,11 @@
 //!   never faster.
 //! - **What was done before the first report took an unknown time** and tells nothing about the rate.
 
+mod many;
+
 use std::time::Duration;
+
+pub(crate) use self::many::{OfTask, RunEstimate};
 
 /// The least time beyond two usual silences after which a silence is a stall.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -6,8 +6,13 @@
 //! child is foreign, and is made safe here.
 
 mod bars;
+mod beside;
+mod census;
 mod choice;
+mod closing;
+mod course;
 mod display;
+mod ends;
 mod files;
 mod floor;
 mod folder;
@@ -24,11 +29,13 @@ mod messages;
 mod parent;
 mod patient;
 mod plain;
+mod quote;
 mod routes;
 mod sanitize;
 mod spool;
 mod standard;
 mod stream;
+mod tail;
 mod terminal;
 mod writer;
 

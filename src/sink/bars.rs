@@ -6,6 +6,9 @@
 //! that it leaves open, such as a question, after a moment as it is, at first without the bars and then with the bars
 //! below it. The output of several is written by whole lines. Nothing is drawn in the middle of an escape sequence, and
 //! the colors and links of a child are off while our own text is drawn.
+//!
+//! What is different in a run of many tasks is in `bars/many.rs`: its rows are those of the slots, its tasks have a view
+//! only when there is something to show of them, and their output may be shown after their end.
 
 mod activity;
 #[cfg(any(test, fuzzing))]
@@ -15,10 +18,13 @@ mod filter;
 pub(super) mod fuzz;
 mod glyphs;
 mod layout;
+mod many;
 mod open_line;
 mod output;
 mod raw;
+mod rows;
 mod screen;
+mod table;
 mod taskbar;
 mod view;
 
@@ -33,12 +39,14 @@ use crate::model::verdict::Verdicts;
 
 use self::glyphs::Glyphs;
 use self::layout::Layout;
+use self::many::Many;
 use self::open_line::Cursor;
 use self::raw::Raw;
 use self::screen::Screen;
 use self::taskbar::Taskbar;
-use self::view::View;
+use self::view::{Key, View};
 use super::Sink;
+use super::display;
 use super::messages::Stop;
 use super::sanitize::{ascii, escape};
 use super::terminal::Terminal;
@@ -67,13 +75,14 @@ pub(super) struct Bars {
     drawn: Drawn,
     taskbar: Taskbar,
     /// The tasks that run.
-    views: BTreeMap<TaskId, View>,
-    /// The tasks that ended while another had the terminal, when, and how: their last lines wait until the terminal is
-    /// ours.
-    late: Vec<(TaskId, Duration, Summary)>,
+    views: BTreeMap<Key, View>,
+    /// What waits until the terminal is ours again.
+    late: Vec<Late>,
     tasks: Tasks,
+    /// What there is only in a run of many tasks.
+    many: Option<Many>,
     /// The task whose output is the last on the screen.
-    above: TaskId,
+    above: Key,
     /// The last line on the screen is open, and the task that wrote it is over.
     loose_end: bool,
     /// Which streams of the children are ours to show.
@@ -87,6 +96,19 @@ pub(super) struct Bars {
     pictured: Duration,
     /// Something has happened since the last frame.
     news: bool,
+    /// For output that is written and not sent yet.
+    permits: Vec<Permit>,
+}
+
+/// What waits while another task has the terminal.
+#[derive(Debug)]
+enum Late {
+    /// The end of a task, when, and how: its last lines.
+    Finished(TaskId, Duration, Summary),
+    /// A line of ours.
+    Line(String),
+    /// All output of an attempt that has ended well or not was shown, and when.
+    Shown(Key, bool, Duration),
 }
 
 /// How the bars are set up.
@@ -103,6 +125,8 @@ pub(super) struct Options {
     pub(super) direct: bool,
     pub(super) begin: Begin,
     pub(super) terminal: Terminal,
+    /// For a run of many tasks: the user's wishes, and whether the output of several tasks is mixed as it comes.
+    pub(super) many: Option<(display::Many, bool)>,
 }
 
 /// When the first bar is drawn.
@@ -146,10 +170,11 @@ impl Hold {
     }
 
     /// Whether it is lent to this task. A lone task is the only one that it can be lent to.
-    fn is_lent_to(self, task: TaskId, tasks: Tasks) -> bool {
+    fn is_lent_to(self, key: Key, tasks: Tasks) -> bool {
         match self {
             Self::Lent(None) => tasks == Tasks::One,
-            hold => hold == Self::Lent(Some(task)),
+            Self::Lent(Some(task)) => key == Key::Task(task),
+            Self::Ours | Self::HungUp => false,
         }
     }
 
@@ -167,12 +192,20 @@ impl Bars {
             screen.expect_lines();
         }
         let (width, _) = screen.measure();
-        let first = View::new(
-            options.name.clone(),
-            Duration::ZERO,
-            width,
-            options.in_ascii,
-        );
+        let mut views = BTreeMap::new();
+        if options.many.is_none() {
+            let (name, began) = (options.name.clone(), Duration::ZERO);
+            let first = View::new(name, began, width, options.in_ascii);
+            views.insert(Key::Task(TaskId::FIRST), first);
+        }
+        let tasks = match options.many {
+            Some(_) => Tasks::Several,
+            None => Tasks::One,
+        };
+        let many = options.many.map(|(wishes, is_mixed)| {
+            let name = options.name.clone();
+            Many::new(name, wishes, is_mixed, width)
+        });
         Self {
             name: options.name,
             screen,
@@ -181,10 +214,11 @@ impl Bars {
             layout: Layout::default(),
             drawn: Drawn::Nothing,
             taskbar: Taskbar::new(),
-            views: BTreeMap::from([(TaskId::FIRST, first)]),
+            views,
             late: Vec::new(),
-            tasks: Tasks::One,
-            above: TaskId::FIRST,
+            tasks,
+            many,
+            above: Key::Task(TaskId::FIRST),
             loose_end: false,
             shows: options.shows,
             direct: options.direct,
@@ -192,12 +226,13 @@ impl Bars {
             last_frame: None,
             pictured: Duration::ZERO,
             news: false,
+            permits: Vec::new(),
         }
     }
 
     /// The view of this task; none if it is over.
     fn view(&mut self, task: TaskId) -> Option<&mut View> {
-        self.views.get_mut(&task)
+        self.views.get_mut(&Key::Task(task))
     }
 
     /// The view of this task, which begins now if it is new.
@@ -210,7 +245,7 @@ impl Bars {
             // It has shown how far one task was.
             self.switch_taskbar_off();
         }
-        self.views.entry(task).or_insert_with(|| {
+        self.views.entry(Key::Task(task)).or_insert_with(|| {
             let (width, _) = self.screen.measure();
             let in_ascii = self.glyphs.in_ascii();
             let mut view = View::new(self.name.clone(), at, width, in_ascii);
@@ -226,24 +261,33 @@ impl Bars {
         self.tasks == Tasks::One || at >= view.row_from()
     }
 
-    fn tell_failures(&mut self, task: TaskId, at: Duration, delay: Duration) {
-        let view = self.views.get_mut(&task);
+    fn tell_failures(&mut self, key: Key, at: Duration, delay: Duration) {
+        let view = self.views.get_mut(&key);
         let failures = view.map(|view| view.take_failures(at, delay));
         for text in failures.unwrap_or_default() {
-            self.say(Some(task), &text);
+            self.say(Some(key), &text);
         }
     }
 
     /// A line of ours above the bars, about this task or about the run.
-    fn say(&mut self, task: Option<TaskId>, text: &str) {
-        self.clear();
-        if let Some(task) = task.filter(|task| *task != self.above) {
-            self.write_output(task);
+    fn say(&mut self, key: Option<Key>, text: &str) {
+        if let Some(key) = key.filter(|key| *key != self.above) {
+            self.clear();
+            self.write_output(key);
         }
+        let view = key.and_then(|key| self.views.get(&key));
+        let name = view.map(|view| view.name.as_str());
+        let name = name.or_else(|| self.many.as_ref()?.name_of(key?));
+        let name = name.unwrap_or(&self.name);
+        let line = format!("{}: {text}", escape(name));
+        self.say_line(&line);
+    }
+
+    /// A line of ours above the bars.
+    fn say_line(&mut self, line: &str) {
+        self.clear();
         self.end_line();
-        let view = task.and_then(|task| self.views.get(&task));
-        let name = view.map_or(&self.name, |view| &view.name);
-        let line = format!("{}: {text}\r\n", escape(name));
+        let line = format!("{line}\r\n");
         let line = if self.glyphs.in_ascii() {
             ascii(&line)
         } else {
@@ -265,26 +309,26 @@ impl Bars {
     }
 
     /// Makes this task the one whose output is the last on the screen.
-    fn hand_screen_to(&mut self, task: TaskId) {
-        if self.above != task {
+    fn hand_screen_to(&mut self, key: Key) {
+        if self.above != key {
             self.end_line();
-            self.above = task;
+            self.above = key;
         }
     }
 
     /// Writes the output of this task that is ready.
-    fn write_output(&mut self, task: TaskId) {
+    fn write_output(&mut self, key: Key) {
         let has_output = |view: &View| view.output.has_something();
-        if !self.views.get(&task).is_some_and(has_output) {
+        if !self.views.get(&key).is_some_and(has_output) {
             return;
         }
-        self.hand_screen_to(task);
-        if let Some(view) = self.views.get_mut(&task) {
+        self.hand_screen_to(key);
+        if let Some(view) = self.views.get_mut(&key) {
             view.write_output(&mut self.screen, self.hold.is_lent());
         }
     }
 
-    fn tasks(&self) -> Vec<TaskId> {
+    fn keys(&self) -> Vec<Key> {
         self.views.keys().copied().collect()
     }
 
@@ -296,20 +340,21 @@ impl Bars {
     }
 
     fn frame(&mut self, at: Duration) {
+        self.tell_held();
         self.note_frame(at);
         self.resize();
         let draws = self.screen.is_ours() && self.has_place(at);
-        let tasks = self.tasks();
+        let keys = self.keys();
         for view in self.views.values_mut() {
             view.settle(draws, at);
         }
-        for task in &tasks {
-            self.tell_failures(*task, at, FRAME);
+        for key in &keys {
+            self.tell_failures(*key, at, FRAME);
         }
         if self.views.values().any(|view| view.output.has_something()) {
             self.clear();
-            for task in tasks {
-                self.write_output(task);
+            for key in keys {
+                self.write_output(key);
             }
         }
         if !self.screen.is_ours() {
@@ -331,7 +376,10 @@ impl Bars {
     }
 
     fn is_stopping(&self) -> bool {
-        self.views.values().any(|view| view.stop().is_some())
+        match &self.many {
+            Some(many) => many.is_stopping(),
+            None => self.views.values().any(|view| view.stop().is_some()),
+        }
     }
 
     /// Whether bars can be drawn at the cursor: below complete lines, or below a line that has been open for a while.
@@ -351,8 +399,9 @@ impl Bars {
     }
 
     fn send_with(&mut self, mut permits: Vec<Permit>) {
-        for (task, view) in &mut self.views {
-            if !self.hold.is_lent() || self.hold.is_lent_to(*task, self.tasks) {
+        permits.append(&mut self.permits);
+        for (key, view) in &mut self.views {
+            if !self.hold.is_lent() || self.hold.is_lent_to(*key, self.tasks) {
                 permits.append(&mut view.permits);
             }
         }
@@ -395,6 +444,9 @@ impl Bars {
     /// way back to the end of the line is not known any more.
     fn resize(&mut self) -> (u16, u16) {
         let (width, height) = self.screen.measure();
+        if let Some(many) = &mut self.many {
+            many.resize(width);
+        }
         for view in self.views.values_mut() {
             view.output.resize(usize::from(width));
         }
@@ -410,13 +462,17 @@ impl Bars {
         let (width, height) = self.resize();
         // A row stays free, or the line above the picture would never be seen.
         let size = (usize::from(width), usize::from(height).max(2) - 1);
-        let views = self.views.values().filter(|view| self.has_row(view, at));
-        let pictures: Vec<_> = views.map(|view| view.picture(at)).collect();
-        if pictures.is_empty() {
+        let lines = if self.many.is_some() {
+            self.lines_of_many((width, height), at)
+        } else {
+            let views = self.views.values().filter(|view| self.has_row(view, at));
+            let pictures: Vec<_> = views.map(|view| view.picture(at)).collect();
+            self.layout.lines(&pictures, size, at)
+        };
+        if lines.is_empty() {
             self.clear();
             return;
         }
-        let lines = self.layout.lines(&pictures, size, at);
         let picture = self.glyphs.render(lines, (width, height));
         if std::mem::take(&mut self.loose_end) {
             self.screen.write(b"\r\n");
@@ -438,11 +494,16 @@ impl Bars {
             }
             _ => Drawn::Bars,
         };
-        if self.tasks == Tasks::One {
-            let fraction = self.views.values().find_map(|view| view.fraction(at));
-            if let Some(sequence) = self.taskbar.set(fraction) {
-                self.screen.write(sequence.as_bytes());
+        let (fraction, has_failed) = match (&self.many, self.tasks) {
+            (Some(many), _) => many.share(),
+            (None, Tasks::One) => {
+                let fraction = self.views.values().find_map(|view| view.fraction(at));
+                (fraction, false)
             }
+            (None, Tasks::Several) => (None, false),
+        };
+        if let Some(sequence) = self.taskbar.set(fraction, has_failed) {
+            self.screen.write(sequence.as_bytes());
         }
     }
 
@@ -450,17 +511,18 @@ impl Bars {
     fn lend(&mut self, task: Option<TaskId>, at: Duration) {
         self.clear();
         let hold = Hold::Lent(task);
-        for (task, view) in &mut self.views {
-            if hold.is_lent_to(*task, self.tasks) {
+        for (key, view) in &mut self.views {
+            if hold.is_lent_to(*key, self.tasks) {
                 view.seen = true;
                 view.output.open_all_lines(at);
             }
         }
-        for task in self.tasks() {
-            self.write_output(task);
+        for key in self.keys() {
+            self.write_output(key);
         }
-        if let Some(task) = task.filter(|task| self.views.contains_key(task)) {
-            self.hand_screen_to(task);
+        let key = task.map(Key::Task);
+        if let Some(key) = key.filter(|key| self.views.contains_key(key)) {
+            self.hand_screen_to(key);
         }
         if let Some(view) = self.views.get_mut(&self.above) {
             view.colors_on(&mut self.screen);
@@ -481,8 +543,12 @@ impl Bars {
             // The answer to a question has ended its line.
             view.output.end_line();
         }
-        for (task, at, summary) in std::mem::take(&mut self.late) {
-            self.finished(task, &summary, at);
+        for late in std::mem::take(&mut self.late) {
+            match late {
+                Late::Finished(task, at, summary) => self.finished(task, &summary, at),
+                Late::Line(line) => self.say_line(&line),
+                Late::Shown(key, ended_well, at) => self.end_view(key, ended_well, at),
+            }
         }
         self.news = true;
     }
@@ -509,14 +575,28 @@ impl Bars {
         permit: &Permit,
         at: Duration,
     ) {
+        self.view_from(task, at);
+        self.output_of(Key::Task(task), stream, (bytes, verdicts), permit, at);
+    }
+
+    fn output_of(
+        &mut self,
+        key: Key,
+        stream: Stream,
+        (bytes, verdicts): (&[u8], &Verdicts),
+        permit: &Permit,
+        at: Duration,
+    ) {
         let (lent, alone) = (self.hold.is_lent(), self.tasks == Tasks::One);
-        let has_terminal = self.hold.is_lent_to(task, self.tasks);
+        let has_terminal = self.hold.is_lent_to(key, self.tasks);
         let as_is = has_terminal || alone && self.begin == Begin::WithReport;
         self.news = true;
         if !lent {
             self.screen.child_prints(at);
         }
-        let view = self.view_from(task, at);
+        let Some(view) = self.views.get_mut(&key) else {
+            return;
+        };
         view.permits.push(permit.clone());
         if as_is {
             view.output.show(stream as usize, bytes, at);
@@ -533,7 +613,7 @@ impl Bars {
         if at_once && has_something {
             let is_due = self.is_due_in_the_middle_of_output(at);
             self.clear();
-            self.write_output(task);
+            self.write_output(key);
             if is_due && self.screen.is_ours() && self.has_place(at) {
                 self.draw(at);
             }
@@ -543,9 +623,9 @@ impl Bars {
 
     /// A stop of this task, or of all, was requested, or has taken its next step.
     fn stopping(&mut self, task: Option<TaskId>, what: &What<'_>, at: Duration) {
-        let tasks = task.map_or_else(|| self.tasks(), |task| vec![task]);
-        for task in &tasks {
-            if let Some(view) = self.view(*task) {
+        let keys = task.map_or_else(|| self.keys(), |task| vec![Key::Task(task)]);
+        for key in &keys {
+            if let Some(view) = self.views.get_mut(key) {
                 view.stopping(what, at);
             }
         }
@@ -557,11 +637,11 @@ impl Bars {
         if self.is_drawn() {
             return;
         }
-        let view = tasks.first().and_then(|task| self.views.get(task));
+        let view = keys.first().and_then(|key| self.views.get(key));
         let stop = view.and_then(View::stop);
         if let Some(text) = stop.and_then(Stop::sentence) {
             self.leave_line();
-            self.say(task, &text);
+            self.say(task.map(Key::Task), &text);
             self.send();
         }
     }
@@ -569,12 +649,17 @@ impl Bars {
     /// A task is over: its last lines go above the bars of the others.
     fn finished(&mut self, task: TaskId, summary: &Summary, at: Duration) {
         if self.hold.is_lent_to_another(task) {
-            self.late.push((task, at, summary.clone()));
+            self.late.push(Late::Finished(task, at, summary.clone()));
+            return;
+        }
+        let key = Key::Task(task);
+        if self.many.is_some() {
+            self.end_view(key, summary.state == FinalState::Completed, at);
             return;
         }
         let is_last = self.views.len() == 1;
         let was_drawn = self.is_drawn();
-        let Some(view) = self.views.get_mut(&task) else {
+        let Some(view) = self.views.get_mut(&key) else {
             return;
         };
         view.output.end(at);
@@ -586,34 +671,44 @@ impl Bars {
         if is_last {
             self.switch_taskbar_off();
         }
-        self.write_output(task);
+        self.write_output(key);
         let ending = summary.exit.map(|exit| exit.ending);
         if summary.state == FinalState::Cancelled || matches!(ending, Some(Ending::Signal(_))) {
             self.leave_line();
         }
-        // The modes that the child has left on would spoil our lines and those of the next program.
-        let view = self.views.get_mut(&task);
-        let undo = view.map_or(Vec::new(), |view| view.undo(summary));
-        if !undo.is_empty() {
-            self.clear();
-            self.hand_screen_to(task);
-            self.screen.write(&undo);
-        }
-        self.tell_failures(task, at, Duration::ZERO);
+        self.undo(key, summary.state == FinalState::Completed);
+        self.tell_failures(key, at, Duration::ZERO);
         if let Some(text) = text {
-            self.say(Some(task), &text);
+            self.say(Some(key), &text);
         }
-        let Some(view) = self.views.remove(&task) else {
-            return;
-        };
-        if self.above == task {
-            self.loose_end = view.output.line_open();
-        }
+        let permits = self.drop_view(key);
         if was_drawn && !self.is_drawn() && !is_last && self.screen.is_ours() && self.has_place(at)
         {
             self.draw(at);
         }
-        self.send_with(view.permits);
+        self.send_with(permits);
+    }
+
+    /// Switches the modes off that a child has left on: they would spoil our lines and those of the next program.
+    fn undo(&mut self, key: Key, ended_well: bool) {
+        let view = self.views.get_mut(&key);
+        let undo = view.map_or(Vec::new(), |view| view.undo(ended_well));
+        if !undo.is_empty() {
+            self.clear();
+            self.hand_screen_to(key);
+            self.screen.write(&undo);
+        }
+    }
+
+    /// Nothing is shown of this task any more. Gives the permits of what was shown.
+    fn drop_view(&mut self, key: Key) -> Vec<Permit> {
+        let Some(view) = self.views.remove(&key) else {
+            return Vec::new();
+        };
+        if self.above == key {
+            self.loose_end = view.output.line_open();
+        }
+        view.permits
     }
 
     /// The terminal is gone, or is about to be: after SIGHUP nothing is drawn.
@@ -636,6 +731,7 @@ impl Sink for Bars {
                 reason: Reason::Hangup,
                 ..
             } => self.hang_up(),
+            _ if self.many.is_some() && self.is_of_many(event) => {}
             What::Started { name, .. } => (*name).clone_into(&mut self.view_from(task, at).name),
             // The activity shows it already; but with `--from files` it counts as a report.
             What::Progress(reports) if reports.source == Some(FILES) => self.begin = Begin::Soon,
@@ -644,7 +740,7 @@ impl Sink for Bars {
                 self.begin = Begin::Soon;
                 let warning = self.view(task).and_then(|view| view.reports(reports, at));
                 if let Some(text) = warning {
-                    self.say(Some(task), &text);
+                    self.say(Some(Key::Task(task)), &text);
                 }
             }
             What::Observed(observed) => {
@@ -676,7 +772,7 @@ impl Sink for Bars {
             }
             What::Finished(summary) => self.finished(task, summary, at),
             What::Warning(text) => {
-                self.say(event.task, &escape(text));
+                self.say(event.task.map(Key::Task), &escape(text));
                 if !self.hold.is_lent() {
                     self.frame(at);
                 }
@@ -697,7 +793,11 @@ impl Sink for Bars {
     }
 
     fn due(&self) -> Option<Duration> {
-        if self.hold != Hold::Ours || self.views.is_empty() {
+        let is_over = match &self.many {
+            Some(many) => many.is_over(),
+            None => self.views.is_empty(),
+        };
+        if self.hold != Hold::Ours || is_over {
             return None;
         }
         let Some(last) = self.last_frame else {
@@ -710,6 +810,10 @@ impl Sink for Bars {
             FRAME
         } else if let (Some(view), Drawn::Nothing) = (open, &self.drawn) {
             return view.output.bars_from().map(|time| time.max(last + FRAME));
+        } else if let Some(many) = &self.many {
+            let row = many.next_row().map(|time| time.max(last + FRAME));
+            let next = last + if many.spins() { SPIN } else { SECOND };
+            return Some(row.map_or(next, |row| row.min(next)));
         } else if self
             .views
             .values()

@@ -17,6 +17,7 @@ use crate::model::route::Route;
 
 use super::Sink;
 use super::bars::{Bars, Begin, Options};
+use super::course::Course;
 use super::display::{Display, JsonPlace, Progress, Show, Tty};
 use super::files::{self, copy};
 use super::floor::{Floor, Ground, Rule};
@@ -362,20 +363,31 @@ fn bars(
         direct,
         begin,
         terminal: Terminal::OF_STDERR,
+        many: display.many.clone().map(|many| {
+            let is_mixed = matches!(display.output, Show::Stream | Show::Lines);
+            let is_mixed = is_mixed && !many.in_order;
+            (many, is_mixed)
+        }),
     };
     Ok(Box::new(Bars::new(stderr_writer()?, options)))
 }
 
 /// Plain lines on stderr, beside these of the child's streams.
 fn plain(display: &Display, ours: [bool; 2]) -> anyhow::Result<Box<dyn Sink>> {
-    let plain = Plain::new(stderr_writer()?, display.name.clone());
     let beside = [ours[0] && is_same_place(), ours[1]];
-    Ok(Box::new(plain.beside(beside)))
+    let (writer, name) = (stderr_writer()?, display.name.clone());
+    Ok(match &display.many {
+        Some(many) => Box::new(Course::new(writer, name, many).beside(beside)),
+        None => Box::new(Plain::new(writer, name).beside(beside)),
+    })
 }
 
 fn messages(display: &Display) -> anyhow::Result<Box<dyn Sink>> {
-    let plain = Plain::new(stderr_writer()?, display.name.clone());
-    Ok(Box::new(plain.only_messages()))
+    let (writer, name) = (stderr_writer()?, display.name.clone());
+    Ok(match &display.many {
+        Some(many) => Box::new(Course::new(writer, name, many).only_messages()),
+        None => Box::new(Plain::new(writer, name).only_messages()),
+    })
 }
 
 /// The channel of the progrun that we run under.

@@ -113,6 +113,66 @@ pub(super) fn clock(time: Duration) -> String {
     }
 }
 
+/// `42s`, `3m10s`, `12m`, `2h`: a time of which only two digits are known.
+#[must_use]
+pub(super) fn about(time: Duration) -> String {
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let step = match seconds {
+        0..60 => 1,
+        60..600 => 10,
+        600..3600 => 60,
+        3600..36_000 => 600,
+        36_000..86_400 => 3600,
+        _ => 86_400,
+    };
+    let rounded = clock(Duration::from_secs((seconds + step / 2) / step * step));
+    let short = rounded.strip_suffix("00s");
+    let short = short.or_else(|| rounded.strip_suffix("00m"));
+    let short = short.or_else(|| rounded.strip_suffix("00h"));
+    short.map_or(rounded.clone(), str::to_owned)
+}
+
+/// `0.3s`, `12.3s`, `1m05s`: how long one of many tasks took.
+#[must_use]
+pub(super) fn lasted(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 59.95 {
+        format!("{seconds:.1}s")
+    } else {
+        clock(time)
+    }
+}
+
+/// `1,234,567`.
+#[must_use]
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// So many tasks in a second, in three digits: `11.8/s`, `1,610/s`.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "of positive numbers; a number that is too large is no rate"
+)]
+pub(super) fn tasks_per_second(rate: f64) -> String {
+    if rate < 99.95 {
+        return self::rate(&Progress::default(), rate);
+    }
+    let whole = rate.round() as u64;
+    let step = 10_u64.pow(whole.ilog10() - 2);
+    format!("{}/s", count((whole + step / 2) / step * step))
+}
+
 /// `0.35s`, `12.3s`, `1m05s`: how long something took.
 #[must_use]
 pub(super) fn took(time: Duration) -> String {
@@ -212,6 +272,32 @@ mod tests {
         assert_eq!(took(seconds(0.354)), "0.35s");
         assert_eq!(took(seconds(9.999)), "10.0s");
         assert_eq!(took(seconds(65.0)), "1m05s");
+        assert_eq!(lasted(seconds(2.345)), "2.3s");
+        assert_eq!(lasted(seconds(253.9)), "4m13s");
+    }
+
+    #[test]
+    fn a_time_that_is_guessed_has_two_digits() {
+        let about = |seconds| about(Duration::from_secs_f64(seconds));
+        assert_eq!(about(41.2), "42s");
+        assert_eq!(about(182.0), "3m");
+        assert_eq!(about(187.0), "3m10s");
+        assert_eq!(about(597.0), "10m");
+        assert_eq!(about(754.0), "13m");
+        assert_eq!(about(7900.0), "2h10m");
+        assert_eq!(about(50_000.0), "14h");
+        assert_eq!(about(300_000.0), "3d");
+    }
+
+    #[test]
+    fn large_counts_are_written_in_threes() {
+        assert_eq!(count(7), "7");
+        assert_eq!(count(842), "842");
+        assert_eq!(count(3000), "3,000");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(tasks_per_second(11.84), "11.8/s");
+        assert_eq!(tasks_per_second(99.96), "100/s");
+        assert_eq!(tasks_per_second(1614.0), "1,610/s");
     }
 
     #[test]

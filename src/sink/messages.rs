@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::dialect::is_drawn;
-use crate::event::{Cause, Ending, FinalState, Reason, Step, Summary, What, signal_name};
+use crate::event::{
+    Cause, Ending, FinalState, HaltWhen, HaltWhy, Halted, Reason, Step, Summary, What, signal_name,
+};
 use crate::model::batch::BadLine;
 use crate::model::parts::{Part, Parts};
 
-use super::format::{amount, clock, outcome};
+use super::format::{amount, clock, count, outcome};
 use super::sanitize::{escape, fit};
 
 /// The state of a stop: told when a step is taken, or shown until the next one.
@@ -52,7 +54,16 @@ impl Stop {
     /// The sentence about a step that was just taken. None about giving up: the process that is still there is a
     /// warning of its own.
     pub(super) fn sentence(&self) -> Option<String> {
-        let state = self.state(self.taken);
+        self.sentence_about(Whose::OfTheCommand)
+    }
+
+    /// The same about a run of many tasks, of which so many are running.
+    pub(super) fn sentence_of_run(&self, running: u64) -> Option<String> {
+        self.sentence_about(Whose::OfARun { running })
+    }
+
+    fn sentence_about(&self, whose: Whose) -> Option<String> {
+        let state = self.text(self.taken, whose);
         Some(match self.cause {
             _ if self.step == Step::GiveUp => return None,
             Some(Cause::NoReaction(time)) => {
@@ -64,15 +75,37 @@ impl Stop {
 
     /// The text that is shown of the stop at this time.
     pub(super) fn state(&self, elapsed: Duration) -> String {
+        self.text(elapsed, Whose::OfTheCommand)
+    }
+
+    /// The same of the stop of a run of many tasks, of which so many are running.
+    pub(super) fn state_of_run(&self, elapsed: Duration, running: u64) -> String {
+        self.text(elapsed, Whose::OfARun { running })
+    }
+
+    /// The same of the stop of one of them. What a key press does is told with the run.
+    pub(super) fn state_of_task(&self, elapsed: Duration) -> String {
+        self.text(elapsed, Whose::OfATask)
+    }
+
+    fn text(&self, elapsed: Duration, whose: Whose) -> String {
         let left = self.next.map(|next| self.countdown(next, elapsed));
         let waited = elapsed.saturating_sub(self.taken);
+        let is_polite = matches!(self.step, Step::Drain | Step::Ask);
         let mut text = match self.step {
             Step::Drain | Step::Ask => {
-                let at_most = left.as_ref().map(|left| format!(", at most {left}"));
-                format!(
-                    "stopping at the next progress report{}",
-                    at_most.unwrap_or_default()
-                )
+                let left = left.as_deref().map_or(String::new(), |left| match whose {
+                    Whose::OfARun { running: 1.. } => format!(", up to {left}"),
+                    _ => format!(", at most {left}"),
+                });
+                match whose {
+                    Whose::OfARun { running: 0 } => "stopping".to_owned(),
+                    Whose::OfARun { running } => {
+                        format!("stopping: {} may end{left}", running_tasks(running))
+                    }
+                    Whose::OfATask if self.step == Step::Drain => "may still end".to_owned(),
+                    _ => format!("stopping at the next progress report{left}"),
+                }
             }
             Step::Signal(libc::SIGINT) => "interrupted".to_owned(),
             Step::Signal(libc::SIGTERM) | Step::Terminate => "terminating".to_owned(),
@@ -80,24 +113,33 @@ impl Stop {
             Step::Kill => "killing".to_owned(),
             Step::GiveUp => "giving up".to_owned(),
         };
-        if self.step != Step::Ask && waited >= Duration::from_secs(1) {
+        if let Whose::OfARun { running } = whose
+            && !is_polite
+        {
+            let verb = matches!(self.step, Step::Signal(libc::SIGINT | libc::SIGTERM))
+                || matches!(self.step, Step::Terminate | Step::Kill);
+            text.push_str(if verb { " " } else { ": " });
+            text.push_str(&running_tasks(running));
+        }
+        if !is_polite && waited >= Duration::from_secs(1) {
             text.push_str("; still running after ");
             text.push_str(&clock(waited));
         }
-        if let Some(left) = left.filter(|_| self.step != Step::Ask) {
+        if let Some(left) = left.filter(|_| !is_polite) {
             text = format!("{text}; {} in {left}", self.next_step());
         }
         text = match self.whose() {
             Some(whose) => format!("{whose}: {text}"),
             None => text,
         };
-        match (self.reason, self.step) {
-            (Reason::Interrupt, Step::Ask | Step::Signal(_) | Step::Terminate) => {
-                let now = if self.step == Step::Ask || self.next.is_some() {
-                    " now"
-                } else {
-                    ""
+        let has_key = !matches!(whose, Whose::OfATask) && self.reason == Reason::Interrupt;
+        match self.step {
+            Step::Drain | Step::Ask | Step::Signal(_) | Step::Terminate if has_key => {
+                let is_sooner = match whose {
+                    Whose::OfARun { .. } => !is_polite && self.next.is_some(),
+                    _ => is_polite || self.next.is_some(),
                 };
+                let now = if is_sooner { " now" } else { "" };
                 format!("{text} (Ctrl-C again: {}{now})", self.next_step())
             }
             _ => text,
@@ -137,8 +179,44 @@ impl Stop {
     }
 }
 
+/// What is to stop.
+#[derive(Clone, Copy, Debug)]
+enum Whose {
+    /// The only command.
+    OfTheCommand,
+    /// One of many tasks.
+    OfATask,
+    /// A run of many tasks, of which so many are running.
+    OfARun { running: u64 },
+}
+
+fn running_tasks(number: u64) -> String {
+    match number {
+        1 => "1 running task".to_owned(),
+        number => format!("{} running tasks", count(number)),
+    }
+}
+
+/// The sentence about a `--halt` that lets the running tasks end. Of one that does not, their stop says all.
+pub(super) fn halted(halted: Halted, running: u64) -> Option<String> {
+    let so_many = |one: &str, many: &str| match halted.count {
+        1 => format!("1 {one}"),
+        number => format!("{} {many}", count(number)),
+    };
+    let after = match halted.why {
+        HaltWhy::Fail => so_many("failure", "failures"),
+        HaltWhy::Success => so_many("success", "successes"),
+        HaltWhy::Done => so_many("end", "ends"),
+    };
+    let running = match running {
+        0 => String::new(),
+        number => format!("; {} may end", running_tasks(number)),
+    };
+    (halted.when == HaltWhen::Soon).then(|| format!("halted after {after}{running}"))
+}
+
 /// In seconds, but exact where it is less than one.
-fn duration(time: Duration) -> String {
+pub(super) fn duration(time: Duration) -> String {
     if time < Duration::from_secs(1) && !time.is_zero() {
         format!("{}ms", time.as_millis().max(1))
     } else {
@@ -290,6 +368,56 @@ mod tests {
         assert_eq!(stop.state(at(33)), "killing; still running after 2s");
         let stop = then(stop, Cause::Again, Step::GiveUp, None, 34);
         assert_eq!(stop.sentence(), None);
+    }
+
+    #[test]
+    fn the_stop_of_a_run_says_how_many_tasks_it_is_about() {
+        let stop = begun(Reason::Interrupt, Step::Drain, Some(10));
+        assert_eq!(
+            stop.sentence_of_run(4).unwrap(),
+            "stopping: 4 running tasks may end, up to 10s (Ctrl-C again: SIGTERM)"
+        );
+        assert_eq!(
+            stop.state_of_run(at(9), 1),
+            "stopping: 1 running task may end, up to 4s (Ctrl-C again: SIGTERM)"
+        );
+        assert_eq!(stop.state_of_task(at(9)), "may still end");
+        let grace = Cause::NoReaction(at(10));
+        let stop = then(stop, grace, Step::Signal(libc::SIGINT), None, 13);
+        assert_eq!(
+            stop.sentence_of_run(3).unwrap(),
+            "no response after 10s: interrupted 3 running tasks (Ctrl-C again: SIGTERM)"
+        );
+        let stop = then(stop, Cause::Again, Step::Terminate, Some(5), 14);
+        assert_eq!(
+            stop.state_of_run(at(16), 2),
+            "terminating 2 running tasks; still running after 2s; SIGKILL in 3s (Ctrl-C again: SIGKILL now)"
+        );
+        assert_eq!(
+            stop.state_of_task(at(16)),
+            "terminating; still running after 2s; SIGKILL in 3s"
+        );
+        let stop = then(stop, Cause::Again, Step::Kill, None, 17);
+        assert_eq!(stop.sentence_of_run(2).unwrap(), "killing 2 running tasks");
+        let stop = begun(Reason::Halt, Step::Signal(libc::SIGTERM), Some(5));
+        assert_eq!(
+            stop.sentence_of_run(2).unwrap(),
+            "halted: terminating 2 running tasks; SIGKILL in 5s"
+        );
+    }
+
+    #[test]
+    fn a_halt_that_lets_tasks_end_says_how_many_run() {
+        let soon = |count| Halted {
+            why: HaltWhy::Fail,
+            count,
+            when: HaltWhen::Soon,
+        };
+        assert_eq!(
+            halted(soon(1), 3).unwrap(),
+            "halted after 1 failure; 3 running tasks may end"
+        );
+        assert_eq!(halted(soon(2), 0).unwrap(), "halted after 2 failures");
     }
 
     #[test]

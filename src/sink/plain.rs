@@ -11,6 +11,7 @@ use crate::model::parts::{Part, Parts};
 use crate::protocol::Status;
 
 use super::Sink;
+use super::beside::Beside;
 use super::format::{amount, clock, eta, share};
 use super::messages::{self, Stop};
 use super::sanitize::escape;
@@ -41,13 +42,9 @@ enum Tells {
 /// The place that the lines go to.
 #[derive(Debug)]
 struct Place {
-    writer: Writer,
+    lines: Beside,
     /// How many failed parts were told of since the last line was written.
     failures: usize,
-    /// Which streams of the children go to the same place, as far as they go through us.
-    shared_with: [bool; 2],
-    /// A child has left a line open there.
-    line_open: bool,
 }
 
 /// The state of one task.
@@ -76,10 +73,8 @@ impl Plain {
         Self {
             name,
             place: Place {
-                writer,
+                lines: Beside::new(writer),
                 failures: 0,
-                shared_with: [false; 2],
-                line_open: false,
             },
             tells: Tells::Everything,
             tasks: BTreeMap::from([(TaskId::FIRST, first)]),
@@ -89,7 +84,7 @@ impl Plain {
     /// Begins a line of its own beside these streams of the children, which another sink writes to the same place.
     #[must_use]
     pub(super) fn beside(mut self, streams: [bool; 2]) -> Self {
-        self.place.shared_with = streams;
+        self.place.lines.share_with(streams);
         self
     }
 
@@ -130,13 +125,7 @@ impl Plain {
 
 impl Place {
     fn say(&mut self, name: &str, text: &str) {
-        let begin = if std::mem::take(&mut self.line_open) {
-            "\n"
-        } else {
-            ""
-        };
-        let line = format!("{begin}{}: {text}\n", escape(name));
-        self.writer.send(line.into_bytes(), Vec::new());
+        self.lines.write(&format!("{}: {text}", escape(name)));
     }
 }
 
@@ -216,7 +205,7 @@ impl Task {
     }
 
     fn part_ended(&self, part: &Part, place: &mut Place) {
-        if place.writer.is_idle() {
+        if place.lines.is_idle() {
             place.failures = 0;
         }
         if part.known.status == Some(Status::Failed) && place.failures < messages::FAILURES {
@@ -272,9 +261,7 @@ impl Sink for Plain {
                     task.finished(summary, at, &mut self.place);
                 }
             }
-            What::Output { stream, bytes, .. } if self.place.shared_with[*stream as usize] => {
-                self.place.line_open = !bytes.ends_with(b"\n");
-            }
+            What::Output { stream, bytes, .. } => self.place.lines.printed(*stream, bytes),
             What::Warning(text) => self.say(event.task, &escape(text)),
             What::Cancelling { .. } | What::Stopping { .. } => {
                 self.stopping(event.task, &event.what, at);
@@ -296,11 +283,11 @@ impl Sink for Plain {
     }
 
     fn flush(&mut self, permit: &Permit) {
-        self.place.writer.flush(permit.clone());
+        self.place.lines.flush(permit);
     }
 
     fn abandon(&mut self) {
-        self.place.writer.abandon();
+        self.place.lines.abandon();
     }
 }
 

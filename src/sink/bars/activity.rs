@@ -11,9 +11,7 @@ use crate::model::parts::Part;
 
 use super::super::format::bytes;
 use super::super::sanitize::escape;
-
-/// How much of the end of the output is kept, in bytes: no line of a terminal shows more.
-const TAIL: usize = 1024;
+use super::super::tail::Tail;
 
 /// The activity of one child.
 #[derive(Debug, Default)]
@@ -24,7 +22,7 @@ pub(super) struct Activity {
     /// archive that it unpacks open near its end.
     pub(super) has_meter: bool,
     uses: Vec<String>,
-    printed: Vec<u8>,
+    printed: Tail,
     stream: Option<Stream>,
 }
 
@@ -57,10 +55,7 @@ impl Activity {
             // A begun line of one stream does not go on in the other.
             self.printed.clear();
         }
-        self.printed
-            .extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL)..]);
-        let excess = self.printed.len().saturating_sub(TAIL);
-        self.printed.drain(..excess);
+        self.printed.push(bytes);
     }
 
     /// The child shows a meter: what was observed before says nothing of the time after.
@@ -76,8 +71,7 @@ impl Activity {
         if self.file.fraction(elapsed).is_none() {
             words.clone_from(&self.uses);
         }
-        let mut lines = self.printed.rsplit(|byte| matches!(byte, b'\n' | b'\r'));
-        if let Some(last) = lines.find(|line| !line.trim_ascii().is_empty()) {
+        if let Some(last) = self.printed.last_line() {
             let last = String::from_utf8_lossy(last);
             words.push(escape(last.trim()).into_owned());
         }
@@ -127,15 +121,6 @@ mod tests {
         assert_eq!(activity.line(Duration::ZERO), "warning");
         activity.observed(&observed(0.5, 0.0, 0.0), Duration::ZERO);
         assert_eq!(activity.line(Duration::ZERO), "50% cpu  warning");
-    }
-
-    #[test]
-    fn of_a_long_line_the_end_is_kept() {
-        let mut activity = Activity::default();
-        for _ in 0..100 {
-            activity.printed(Stream::Stdout, &[b'x'; 5000]);
-            assert!(activity.printed.len() <= TAIL);
-        }
     }
 
     #[test]

@@ -91,6 +91,7 @@ pub fn bars(script: &[u8]) {
         direct: false,
         begin: Begin::Soon,
         terminal: TERMINAL,
+        many: None,
     };
     let mut job = Job {
         bars: Bars::new(writer, options),

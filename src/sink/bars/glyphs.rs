@@ -46,6 +46,11 @@ impl Glyphs {
         self.in_ascii
     }
 
+    /// Whether colors are used.
+    pub(super) fn with_color(&self) -> bool {
+        self.with_color
+    }
+
     /// These lines as text for a terminal of this many columns and rows.
     pub(super) fn render(&mut self, lines: Vec<Line>, size: (u16, u16)) -> Vec<String> {
         self.collector.begin(size);

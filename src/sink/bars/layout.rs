@@ -32,7 +32,7 @@ pub(super) struct Line {
 
 impl Line {
     /// A line of this text alone.
-    fn of(text: &str, width: usize) -> Self {
+    pub(super) fn of(text: &str, width: usize) -> Self {
         Self {
             left: fit(text, width).into_owned(),
             bar: 0,
@@ -67,18 +67,20 @@ pub(super) struct Picture<'a> {
     pub(super) stop: Option<String>,
 }
 
-const PERCENT: usize = 0;
-const AMOUNT: usize = 1;
-const RATE: usize = 2;
-const TIME: usize = 3;
-const ETA: usize = 4;
-const FACTS: usize = 5;
+pub(super) const PERCENT: usize = 0;
+pub(super) const AMOUNT: usize = 1;
+pub(super) const RATE: usize = 2;
+pub(super) const TIME: usize = 3;
+pub(super) const ETA: usize = 4;
+pub(super) const FACTS: usize = 5;
 
-struct Row {
-    label: String,
-    fraction: Option<f64>,
-    facts: [String; FACTS],
-    message: String,
+/// The cells of a task or a part.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub(super) label: String,
+    pub(super) fraction: Option<f64>,
+    pub(super) facts: [String; FACTS],
+    pub(super) message: String,
 }
 
 impl Layout {
@@ -129,22 +131,7 @@ impl Layout {
     fn rows(&self, picture: &Picture<'_>, at_most: usize) -> Vec<Row> {
         let Picture { parts, elapsed, .. } = *picture;
         let name = parts.task.known.title.as_deref();
-        let name = escape(name.unwrap_or(&picture.name));
-        let task = picture
-            .activity
-            .map_or(&parts.task, |activity| &activity.file);
-        let mut rows = vec![Row::new(&name, task, elapsed, elapsed)];
-        let message = &mut rows[0].message;
-        if let Some(text) = picture.message.filter(|_| message.is_empty()) {
-            escape(text).trim().clone_into(message);
-        }
-        let tally = messages::tally(parts, false, elapsed);
-        let line = picture
-            .activity
-            .map_or(String::new(), |activity| activity.line(elapsed));
-        *message = [tally.as_str(), message, &line].join("  ").trim().into();
-        // The tally of all parts says more.
-        rows[0].facts[AMOUNT] = task.current(elapsed).map_or(String::new(), amount);
+        let mut rows = vec![Row::of_task(picture, name.unwrap_or(&picture.name))];
         for (depth, part) in parts.tree(at_most.saturating_sub(1), elapsed) {
             let indent = " ".repeat((depth * 2).min(self.label_limit() / 2));
             let label = indent + &messages::label(part);
@@ -238,6 +225,27 @@ impl Layout {
 }
 
 impl Row {
+    /// The row of a task that is called so.
+    pub(super) fn of_task(picture: &Picture<'_>, name: &str) -> Self {
+        let Picture { parts, elapsed, .. } = *picture;
+        let task = picture
+            .activity
+            .map_or(&parts.task, |activity| &activity.file);
+        let mut row = Self::new(&escape(name), task, elapsed, elapsed);
+        let message = &mut row.message;
+        if let Some(text) = picture.message.filter(|_| message.is_empty()) {
+            escape(text).trim().clone_into(message);
+        }
+        let tally = messages::tally(parts, false, elapsed);
+        let line = picture
+            .activity
+            .map_or(String::new(), |activity| activity.line(elapsed));
+        *message = [tally.as_str(), message, &line].join("  ").trim().into();
+        // The tally of all parts says more.
+        row.facts[AMOUNT] = task.current(elapsed).map_or(String::new(), amount);
+        row
+    }
+
     fn new(label: &str, part: &Part, time: Duration, elapsed: Duration) -> Self {
         let nothing = Progress::default();
         let known = part.current(elapsed).unwrap_or(&nothing);
@@ -267,12 +275,12 @@ impl Row {
     }
 }
 
-fn pad(text: &mut String, width: usize) {
+pub(super) fn pad(text: &mut String, width: usize) {
     let missing = width.saturating_sub(columns(text));
     text.extend(std::iter::repeat_n(' ', missing));
 }
 
-fn spinner(elapsed: Duration) -> char {
+pub(super) fn spinner(elapsed: Duration) -> char {
     const TURN: [char; 8] = ['⣾', '⣷', '⣯', '⣟', '⡿', '⢿', '⣻', '⣽'];
     let step = elapsed.as_millis() / SPIN.as_millis();
     TURN[usize::try_from(step % 8).unwrap_or(0)]

@@ -92,6 +92,11 @@ impl Screen {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// How many bytes wait to be sent.
+    pub(super) fn unsent(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Draws these lines over the picture that is there.
     pub(super) fn picture(&mut self, lines: &[String]) {
         // The rest of each line is erased (EL) after the line is written: erased before, it would flicker.

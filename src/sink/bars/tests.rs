@@ -1,5 +1,6 @@
 //! The bars and the output above them, as a terminal shows them.
 
+mod many;
 mod several;
 
 use std::io::{Read, Seek};
@@ -60,6 +61,7 @@ fn options() -> Options {
         direct: false,
         begin: Begin::Soon,
         terminal: TERMINAL,
+        many: None,
     }
 }
 

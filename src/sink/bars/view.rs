@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::dialect::{draws_a_meter, redraws_words};
-use crate::event::{FinalState, Observed, Stream, Summary, What};
+use crate::event::{Observed, Stream, Summary, TaskId, What};
 use crate::flow::Permit;
 use crate::model::batch::Batch;
 use crate::model::parts::Parts;
@@ -22,6 +22,16 @@ use super::layout::Picture;
 use super::open_line::Cursor;
 use super::output::Output;
 use super::screen::Screen;
+
+/// Which view it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// That of a task.
+    Task(TaskId),
+    /// That of the output of an ended attempt, which is shown later. The next attempt may run meanwhile. Its number is
+    /// that of the attempts that were shown before it.
+    Shown(u64),
+}
 
 /// One task.
 #[derive(Debug)]
@@ -223,6 +233,25 @@ impl View {
         }
     }
 
+    /// The picture of the task in a list of many, where its row keeps its name, and has its state beside it.
+    pub(super) fn picture_in_list(&self, at: Duration) -> Picture<'_> {
+        let picture = self.picture(at);
+        let stop = self.stop.map(|stop| stop.state_of_task(picture.elapsed));
+        Picture {
+            name: Cow::Borrowed(&self.name),
+            stop: stop.or_else(|| self.paused.then(|| "stopped".to_owned())),
+            ..picture
+        }
+    }
+
+    /// How long the task has left, if its own progress says so.
+    pub(super) fn remaining(&self, at: Duration) -> Option<Duration> {
+        let time = at.saturating_sub(self.began);
+        let activity = self.activity(at);
+        let task = activity.map_or(&self.parts.task, |activity| &activity.file);
+        task.remaining(time)
+    }
+
     /// Writes the output that is ready, in the child's own colors; `as_is` if the terminal is the child's. Else a
     /// newline has to return the cursor: apt switches that off in the terminal's settings, and goes on beside the bars.
     pub(super) fn write_output(&mut self, screen: &mut Screen, as_is: bool) {
@@ -286,13 +315,14 @@ impl View {
         }
     }
 
-    /// The sequences that leave the terminal as it was before the child, for the next lines and for the next program.
-    pub(super) fn undo(&mut self, summary: &Summary) -> Vec<u8> {
+    /// The sequences that leave the terminal as it was before the child, which has ended well or not, for the next lines
+    /// and for the next program.
+    pub(super) fn undo(&mut self, ended_well: bool) -> Vec<u8> {
         if self.modes.is_elsewhere() {
             // The open line is on the alternate screen, which is left.
             self.output.end_line();
         }
-        self.modes.undo(summary.state == FinalState::Completed)
+        self.modes.undo(ended_well)
     }
 
     /// The task's last line, if it has one.

@@ -1,0 +1,108 @@
+//! Commands as a person reads and pastes them: in one line, quoted for a shell, and safe to show. Knows neither tasks nor
+//! how they ended.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+
+use super::sanitize::escape;
+
+/// How much of a command is shown, in bytes. A value may be a megabyte long.
+const LONGEST: usize = 4096;
+
+/// The command in one line. An ellipsis stands for the rest of one that is too long.
+pub(super) fn command(words: &[OsString]) -> String {
+    let mut line = String::new();
+    for (index, word) in words.iter().enumerate() {
+        if index > 0 {
+            line.push(' ');
+        }
+        let room = LONGEST.saturating_sub(line.len());
+        let long = word.as_bytes().get(..room);
+        push(
+            OsStr::from_bytes(long.unwrap_or(word.as_bytes())),
+            &mut line,
+        );
+        if word.len() > room {
+            line.push('…');
+            break;
+        }
+    }
+    line
+}
+
+fn push(word: &OsStr, line: &mut String) {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(byte);
+    let bytes = word.as_bytes();
+    match word.to_str() {
+        Some(text) if !text.is_empty() && bytes.iter().all(is_plain) => line.push_str(text),
+        Some(text) if matches!(escape(text), std::borrow::Cow::Borrowed(_)) => {
+            line.push('\'');
+            line.push_str(&text.replace('\'', r"'\''"));
+            line.push('\'');
+        }
+        // Between these quotes a shell reads escapes.
+        _ => {
+            line.push_str("$'");
+            for byte in bytes {
+                match byte {
+                    b'\n' => line.push_str(r"\n"),
+                    b'\t' => line.push_str(r"\t"),
+                    b'\'' | b'\\' => {
+                        line.push('\\');
+                        line.push(char::from(*byte));
+                    }
+                    b' '..=b'~' => line.push(char::from(*byte)),
+                    _ => {
+                        let _ = write!(line, "\\{byte:03o}");
+                    }
+                }
+            }
+            line.push('\'');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn words(words: &[&[u8]]) -> Vec<OsString> {
+        let word = |word: &&[u8]| OsStr::from_bytes(word).to_owned();
+        words.iter().map(word).collect()
+    }
+
+    #[test]
+    fn only_what_needs_quotes_has_them_and_all_is_in_one_line() {
+        let line = |list: &[&[u8]]| command(&words(list));
+        assert_eq!(
+            line(&[b"flac", b"-s", b"b/0210.flac"]),
+            "flac -s b/0210.flac"
+        );
+        assert_eq!(
+            line(&[b"cp", b"it's", "d é/".as_bytes(), b""]),
+            r"cp 'it'\''s' 'd é/' ''"
+        );
+        assert_eq!(line(&[b"a\nb\tc\\'\xff\x1b"]), r"$'a\nb\tc\\\'\377\033'");
+        let long = line(&[b"echo", &[b'x'; 5000], b"y"]);
+        assert!(long.len() < 4200 && long.ends_with("x…"), "{long}");
+    }
+
+    #[test]
+    fn a_shell_reads_the_same_words_back() {
+        let all = words(&[
+            b"printf",
+            b"[%s]",
+            b"it's\xff",
+            b"a\nb\\n",
+            b"$(id) *",
+            "\u{202e}é".as_bytes(),
+        ]);
+        let run = |command: &mut Command| command.output().unwrap().stdout;
+        let line = command(&all);
+        let expected = run(Command::new(&all[0]).args(&all[1..]));
+        assert_eq!(run(Command::new("bash").args(["-c", &line])), expected);
+    }
+}
