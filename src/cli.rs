@@ -26,7 +26,7 @@ use crate::list::{List, Specification};
 use crate::run::{self, FAILED, Settings};
 use crate::sink::{Patient, Show, Tty, escape};
 
-use self::each::{Each, Form as _, Tasks};
+use self::each::{Each, Form as _, Prepared, Tasks};
 use self::foreground::draws_only_in_foreground;
 use self::options::{Options, ProgressArgument, TtyArgument};
 use self::report::Report;
@@ -170,16 +170,16 @@ pub fn main() -> ! {
         end_written(formats::list(&mut stdout).and_then(|()| stdout.flush()));
     }
     let (settings, list) = settings(*arguments);
-    run_list(Ok((settings, list)))
+    run_list(Ok((settings, list, None)))
 }
 
 /// Runs a list and ends the process; or says what is wrong with it.
-fn run_list(prepared: Result<(Settings, List), Refusal>) -> ! {
-    let (settings, list) = prepared.unwrap_or_else(|refusal| {
+fn run_list(prepared: Result<Prepared, Refusal>) -> ! {
+    let (settings, list, past) = prepared.unwrap_or_else(|refusal| {
         complain(&refusal.sentence);
         run::end(refusal.ending)
     });
-    match run::run(&settings, list) {
+    match run::run(&settings, list, past) {
         Ok(outcome) => {
             for error in outcome.errors {
                 if !outcome.unread || takes_words() {

@@ -38,6 +38,7 @@ pub fn run_list(
             deadline: None,
             jobserver: false,
             command: Vec::new(),
+            warnings: Vec::new(),
             news: News::default(),
         }),
         channel: 3,
@@ -62,7 +63,7 @@ pub fn run_list(
             many: None,
         },
     };
-    let outcome = run::run(&settings, List::of(list))?;
+    let outcome = run::run(&settings, List::of(list), None)?;
     run::end_all(outcome.ending, outcome.scope)
 }
 

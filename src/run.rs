@@ -39,6 +39,7 @@ use crate::event::{
     Ending, Exit, FinalState, Place, Reason, Stream, Summary, TaskId, Total, Waiting, What,
 };
 use crate::executor::Builder;
+use crate::joblog::Past;
 use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
 use crate::model::route::Route;
@@ -147,7 +148,7 @@ type Ended = Result<Exit, LaunchError>;
 ///
 /// # Errors
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
-pub(crate) fn run(settings: &Settings, list: List) -> anyhow::Result<Outcome> {
+pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow::Result<Outcome> {
     let clock = Clock::new(Instant::now());
     // First of all: a descriptor that progrun opens earlier could get the channel's number, and look like one that was
     // handed to us on purpose.
@@ -221,6 +222,7 @@ pub(crate) fn run(settings: &Settings, list: List) -> anyhow::Result<Outcome> {
         plan,
         executor,
         list,
+        past,
         schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
         pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
         jobserver,
@@ -287,6 +289,8 @@ struct Run<'a> {
     plan: Plan,
     executor: ProgressExecutor<Batch, Ended>,
     list: List,
+    /// What earlier runs have done of the list; none: it is not asked.
+    past: Option<Past>,
     schedule: Schedule,
     pressure: Pressure,
     /// The jobserver of make, if the run is its client.
@@ -451,7 +455,7 @@ impl Run<'_> {
             match self.list.next() {
                 Next::Task(specification) => self.add(*specification),
                 Next::NotYet => return,
-                Next::End => self.schedule.complete(),
+                Next::End => self.list_is_over(),
                 Next::Broken(sentence) => self.list_is_broken(sentence),
             }
         }
@@ -460,7 +464,13 @@ impl Run<'_> {
     }
 
     /// The next task of the list.
-    fn add(&mut self, specification: Specification) {
+    fn add(&mut self, mut specification: Specification) {
+        if let Some(past) = &mut self.past {
+            let decision = past.decide(&mut specification);
+            if !self.runs(&specification, decision) {
+                return;
+            }
+        }
         for skipped in self.schedule.add(specification) {
             self.tell_skipped(&skipped);
         }
@@ -652,19 +662,15 @@ impl Run<'_> {
         match notice {
             Notice::Started { pid } => {
                 task.started(pid, now);
-                let command = task.specification.words(id.get(), running.slot);
-                let name = task.specification.name.clone();
-                let values = task.specification.values.clone();
+                let specification = task.specification.clone();
                 let (slot, attempt) = (running.slot, running.attempt);
-                let place = self.is_of_many().then_some(Place {
-                    slot,
-                    attempt,
-                    input: values.as_deref(),
-                });
+                let command = specification.words(id.get(), slot);
+                let place = Place::of(&specification, slot, attempt);
+                let place = self.is_of_many().then_some(place);
                 self.tell(
                     id,
                     What::Started {
-                        name: &name,
+                        name: &specification.name,
                         command: &command,
                         pid: Some(pid),
                         place,
@@ -900,15 +906,6 @@ impl Running {
             reports: self.counts.reports.get(),
             malformed: self.counts.malformed.get(),
             attempt: None,
-        }
-    }
-
-    /// Where it runs.
-    fn place(&self) -> Place<'_> {
-        Place {
-            slot: self.slot,
-            attempt: self.attempt,
-            input: self.task.specification.values.as_deref(),
         }
     }
 }

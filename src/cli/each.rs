@@ -15,7 +15,8 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use crate::child;
 use crate::event::{HaltWhen, HaltWhy};
-use crate::list::{Columns, Group, List, News, Next, TaskStdin, Values};
+use crate::joblog::{self, Past, Resume};
+use crate::list::{self, Columns, Group, List, News, Next, TaskStdin, Values};
 use crate::run::{self, Halt, Limits, Many, OrderRules, RetryOn, Settings};
 use crate::sink::{self, Ends, Show};
 
@@ -529,12 +530,16 @@ impl ManyOptions {
         options: Options,
         name: String,
         command: Vec<OsString>,
-        news: News,
         job_log: Option<(PathBuf, Arc<File>)>,
     ) -> Settings {
         let jobs = self.jobs();
         let tty = options.tty.into();
-        let again = None;
+        let again = self.job_log.as_ref().map(|path| {
+            let form = if command.is_empty() { "tasks" } else { "each" };
+            let path = list::command_line(&[path.clone().into()]);
+            let path = String::from_utf8_lossy(&path);
+            format!("progrun {form} --job-log {path} --resume ...")
+        });
         let mut settings = options.settings(name, self.show(jobs), tty);
         settings.slots = jobs;
         settings.many = Some(Many {
@@ -552,7 +557,8 @@ impl ManyOptions {
             deadline: self.deadline.and_then(|time| time.0),
             jobserver: self.jobs.is_none(),
             command,
-            news,
+            warnings: Vec::new(),
+            news: News::default(),
         });
         settings.display.many = Some(sink::Many {
             in_order: self.keep_order,
@@ -569,6 +575,9 @@ impl ManyOptions {
         settings
     }
 }
+
+/// A run that is ready to begin: with what earlier runs have done of its list, if that is asked.
+pub(super) type Prepared = (Settings, List, Option<Past>);
 
 /// Makes the folder of --log-dir, or checks that it may be used.
 fn prepare_folder(folder: &Path, resumes: bool) -> Result<(), String> {
@@ -632,7 +641,7 @@ pub(super) fn as_subcommand<F: Form>() -> clap::Command {
 
 impl Each {
     /// Opens the list and makes the settings of its run. With --dry-run, prints the commands and ends the process.
-    pub(super) fn run(self) -> Result<(Settings, List), Refusal> {
+    pub(super) fn run(self) -> Result<Prepared, Refusal> {
         let jobs = self.many.jobs();
         let (command, groups) = split(self.words);
         let Some(first) = command.first() else {
@@ -705,7 +714,7 @@ impl Each {
 
 impl Tasks {
     /// As for [`Each`].
-    pub(super) fn run(self) -> Result<(Settings, List), Refusal> {
+    pub(super) fn run(self) -> Result<Prepared, Refusal> {
         let file = self.file.as_deref().filter(|file| *file != "-");
         let stem = file.and_then(Path::file_stem);
         let name = stem.map_or("tasks".into(), OsStr::to_string_lossy);
@@ -812,12 +821,37 @@ impl ManyOptions {
         command: Vec<OsString>,
         list: List,
         news: News,
-    ) -> Result<(Settings, List), Refusal> {
+    ) -> Result<Prepared, Refusal> {
         let name = options.name.clone().unwrap_or(name);
+        let opened = self.job_log.as_ref().map(|path| {
+            joblog::open(joblog::Wanted {
+                path,
+                resume: self.resume.map(|resume| match resume {
+                    ResumeArgument::All => Resume::All,
+                    ResumeArgument::New => Resume::New,
+                    ResumeArgument::Failed => Resume::Failed,
+                }),
+                anyway: self.resume_anyway,
+                template: &command,
+            })
+        });
+        let opened = opened.transpose()?;
         if let Some(folder) = &self.log_dir {
             prepare_folder(folder, self.resume.is_some())?;
         }
-        let settings = self.settings(options, name, command, news, None);
-        Ok((settings, list))
+        let (job_log, past, warnings) = match (self.job_log.clone(), opened) {
+            (Some(path), Some(opened)) => (
+                Some((path, Arc::new(opened.file))),
+                Some(opened.past),
+                opened.warnings,
+            ),
+            _ => (None, None, Vec::new()),
+        };
+        let mut settings = self.settings(options, name, command, job_log);
+        if let Some(many) = &mut settings.many {
+            many.news = news;
+            many.warnings = warnings;
+        }
+        Ok((settings, list, past))
     }
 }

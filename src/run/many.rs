@@ -10,10 +10,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::child;
 use crate::event::{
-    Attempt, Cause, Counts, Ending, FinalState, HaltWhen, HaltWhy, Halted, Reason, RunHead,
+    Attempt, Cause, Counts, Ending, FinalState, HaltWhen, HaltWhy, Halted, Place, Reason, RunHead,
     RunSummary, SkipReason, Step, Summary, TaskId, Total, What,
 };
+use crate::joblog::Decision;
 use crate::list::{News, Specification};
+use crate::sink::MOST_WAITING;
 
 use super::ending::{FAILED, KILLED, TIMED_OUT};
 use super::ladder::{Silent, Timeouts};
@@ -27,8 +29,6 @@ const FOR_A_TASK: u64 = 16;
 const FOR_THE_RUN: u64 = 32;
 /// How many tasks that wait are told of.
 const TOLD: usize = 64;
-/// Of this many ended tasks with output that is not shown yet, no further one is made.
-const BACKLOG: usize = 10_000;
 
 /// The wishes that only a run of many tasks has.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub(crate) struct Many {
     pub(crate) jobserver: bool,
     /// The template of the commands; empty for a list of commands.
     pub(crate) command: Vec<OsString>,
+    /// What the user should know before anything starts.
+    pub(crate) warnings: Vec<String>,
     /// Where the list tells that there is more of it.
     pub(crate) news: News,
 }
@@ -109,7 +111,8 @@ impl Run<'_> {
             total,
             command: &many.command,
         }));
-        for sentence in [fewer, self.moved.take()].into_iter().flatten() {
+        let own = [fewer, self.moved.take()].into_iter().flatten();
+        for sentence in own.chain(many.warnings.iter().cloned()) {
             self.warn(&sentence);
         }
         Ok(())
@@ -132,6 +135,36 @@ impl Run<'_> {
         {
             self.total = Some(total);
             self.tell_of_run(What::Total(total));
+        }
+    }
+
+    /// Whether the task runs, although an earlier run has dealt with it as `decision` says.
+    pub(super) fn runs(&mut self, task: &Specification, decision: Decision) -> bool {
+        let ended = match decision {
+            Decision::Run | Decision::RunAgain { .. } => return true,
+            Decision::Done => Some(FinalState::Completed),
+            Decision::Leave(ended) => ended,
+        };
+        let id = self.schedule.pass(task, ended);
+        self.tell(
+            id,
+            What::Skipped {
+                name: &task.name,
+                reason: SkipReason::Done,
+                cause: None,
+            },
+        );
+        false
+    }
+
+    /// The list is at its end.
+    pub(super) fn list_is_over(&mut self) {
+        self.schedule.complete();
+        if let Some(past) = &self.past {
+            let sentences = [past.half_done_sentence(), past.left_sentence()];
+            for sentence in sentences.into_iter().flatten() {
+                self.warn(&sentence);
+            }
         }
     }
 
@@ -158,7 +191,7 @@ impl Run<'_> {
         if !self.is_of_many() || !self.schedule.could_begin(now) {
             return Gate::Open;
         }
-        if self.sinks.borrow().backlog() > BACKLOG {
+        if self.sinks.borrow().backlog() >= MOST_WAITING {
             return Gate::Shut;
         }
         let running = self.tasks.len();
@@ -303,7 +336,7 @@ impl Run<'_> {
                     name: &specification.name,
                     command: &specification.words(id.get(), slot),
                     pid: None,
-                    place: Some(running.place()),
+                    place: Some(Place::of(&specification, slot, attempt)),
                 },
             );
         }

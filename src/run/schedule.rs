@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::event::{
-    Counts, Ending, HaltWhen, HaltWhy, Halted, Obstacle, SkipReason, TaskId, Waiting,
+    Counts, Ending, FinalState, HaltWhen, HaltWhy, Halted, Obstacle, SkipReason, TaskId, Waiting,
 };
 use crate::list::Specification;
 
@@ -73,12 +73,6 @@ pub(super) enum Outcome {
     /// There was no child.
     NotStarted,
     Cancelled,
-}
-
-impl Outcome {
-    fn is_failure(self) -> bool {
-        matches!(self, Self::Failed(_) | Self::TimedOut | Self::NotStarted)
-    }
 }
 
 /// Why no task begins any more.
@@ -305,18 +299,28 @@ impl Schedule {
         self.release([id])
     }
 
-    /// The next task of the list was done by an earlier run, or failed there for good.
-    pub(super) fn add_done(&mut self, specification: &Specification, completed: bool) -> TaskId {
+    /// The next task of the list ended so in an earlier run, and does not run; none: it has not ended, and is left
+    /// alone all the same.
+    pub(super) fn pass(
+        &mut self,
+        specification: &Specification,
+        ended: Option<FinalState>,
+    ) -> TaskId {
         let id = self.next;
         self.next = id.next();
-        self.passed += 1;
-        let known = if completed {
-            self.counts.completed += 1;
-            self.counts.done += 1;
-            Known::Completed
-        } else {
-            self.counts.failed += 1;
-            Known::NotCompleted
+        let known = match ended {
+            Some(FinalState::Completed) => {
+                self.passed += 1;
+                self.counts.completed += 1;
+                self.counts.done += 1;
+                Known::Completed
+            }
+            Some(FinalState::Failed) => {
+                self.passed += 1;
+                self.counts.failed += 1;
+                Known::NotCompleted
+            }
+            Some(FinalState::Cancelled) | None => Known::NotCompleted,
         };
         self.note_name(specification, known);
         id

@@ -221,6 +221,9 @@ mod tests {
                 slot: 1,
                 attempt,
                 input: None,
+                named: false,
+                nth: 1,
+                extra: None,
             });
             let (command, pid) = (&[], Some(1));
             self.tell(

@@ -142,6 +142,9 @@ impl Test {
             slot: 1,
             attempt: 1,
             input: None,
+            named: false,
+            nth: 1,
+            extra: None,
         });
         let (name, command, pid) = (&format!("t{task}")[..], &[], Some(1));
         let what = What::Started {

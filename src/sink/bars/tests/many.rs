@@ -109,6 +109,9 @@ impl Run {
                 slot,
                 attempt: 1,
                 input: None,
+                named: false,
+                nth: 1,
+                extra: None,
             }),
         };
         self.tell(Some(task), what);
