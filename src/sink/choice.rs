@@ -301,7 +301,7 @@ fn streams(
     ];
     let streams = Streams::new(places, [isatty(stdout()), isatty(stderr())]);
     let streams = if keeps_apart(display) {
-        streams.in_turns()
+        streams.in_turns(display.many.as_ref().is_some_and(|many| many.tagged))
     } else {
         streams
     };

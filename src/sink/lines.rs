@@ -32,16 +32,25 @@ enum Way {
     #[default]
     Lone,
     /// As it comes, as long as no task prints before the one that has printed is over: this one, if it is not.
-    Turns(Option<TaskId>),
+    Turns(Option<TaskId>, Between),
     /// By whole lines.
     Whole,
 }
 
+/// What comes between the outputs of two tasks, if the first one has left its last line open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Between {
+    /// Nothing: a file or a pipe gets the bytes of the tasks and no other.
+    Nothing,
+    /// A newline: the text is for people.
+    Newline,
+}
+
 impl Lines {
     /// The tasks print one after the other.
-    pub(super) fn take_turns(&mut self) {
+    pub(super) fn take_turns(&mut self, between: Between) {
         if self.way == Way::Lone {
-            self.way = Way::Turns(self.open.map(|(task, _)| task));
+            self.way = Way::Turns(self.open.map(|(task, _)| task), between);
         }
     }
 
@@ -56,13 +65,14 @@ impl Lines {
             return Arc::clone(bytes);
         }
         let source = (task, stream as usize);
-        let passes = match &mut self.way {
-            Way::Lone => task == TaskId::FIRST,
-            Way::Turns(whose) => *whose.get_or_insert(task) == task,
-            Way::Whole => false,
+        let (passes, between) = match &mut self.way {
+            Way::Lone => (task == TaskId::FIRST, Between::Nothing),
+            Way::Turns(whose, between) => (*whose.get_or_insert(task) == task, *between),
+            Way::Whole => (false, Between::Newline),
         };
         if passes {
-            let follows = self.open.is_some_and(|(open, _)| open != task);
+            let is_open = self.open.is_some_and(|(open, _)| open != task);
+            let follows = is_open && between == Between::Newline;
             self.open = (!bytes.ends_with(b"\n")).then_some(source);
             return if follows {
                 Arc::new([b"\n", bytes.as_slice()].concat())
@@ -84,8 +94,10 @@ impl Lines {
 
     /// The task is over: gives the last line of each of its streams that has no newline.
     pub(super) fn end(&mut self, task: TaskId) -> Vec<Arc<Vec<u8>>> {
-        if self.way == Way::Turns(Some(task)) {
-            self.way = Way::Turns(None);
+        if let Way::Turns(whose, _) = &mut self.way
+            && *whose == Some(task)
+        {
+            *whose = None;
         }
         let mut last = Vec::new();
         for source in [(task, 0), (task, 1)] {
@@ -150,7 +162,7 @@ mod tests {
     fn tasks_that_take_turns_are_written_as_they_come_with_a_newline_only_where_one_left_a_line_open()
      {
         let mut lines = Lines::default();
-        lines.take_turns();
+        lines.take_turns(Between::Newline);
         let two = ONE.next();
         let three = two.next();
         assert_eq!(written(&mut lines, two, "tw"), "tw");
@@ -165,7 +177,7 @@ mod tests {
     #[test]
     fn tasks_that_were_to_take_turns_and_do_not_are_written_by_whole_lines() {
         let mut lines = Lines::default();
-        lines.take_turns();
+        lines.take_turns(Between::Newline);
         let two = ONE.next();
         assert_eq!(written(&mut lines, ONE, "on"), "on");
         assert_eq!(written(&mut lines, two, "two\nand"), "\ntwo\n");

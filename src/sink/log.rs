@@ -5,7 +5,7 @@ use crate::event::{Event, TaskId, What};
 use crate::flow::Permit;
 
 use super::Sink;
-use super::lines::Lines;
+use super::lines::{Between, Lines};
 use super::writer::Writer;
 
 /// The file of `--log`.
@@ -28,7 +28,7 @@ impl Log {
     /// The children print one after the other.
     #[must_use]
     pub(super) fn in_turns(mut self) -> Self {
-        self.lines.take_turns();
+        self.lines.take_turns(Between::Nothing);
         self
     }
 }
@@ -37,7 +37,7 @@ impl Sink for Log {
     fn event(&mut self, event: &Event<'_>) {
         let task = event.task.unwrap_or(TaskId::FIRST);
         match &event.what {
-            What::Run(head) if head.jobs == 1 => self.lines.take_turns(),
+            What::Run(head) if head.jobs == 1 => self.lines.take_turns(Between::Nothing),
             What::Output {
                 stream,
                 bytes,

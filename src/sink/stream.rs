@@ -8,7 +8,7 @@ use crate::flow::Permit;
 use crate::vt::modes::Modes;
 
 use super::Sink;
-use super::lines::Lines;
+use super::lines::{Between, Lines};
 use super::writer::Writer;
 
 /// The children's streams go to ours.
@@ -46,16 +46,22 @@ impl Streams {
         }
     }
 
-    /// The children print one after the other.
+    /// The children print one after the other; `tagged` if each of their lines begins with a name.
     #[must_use]
-    pub(super) fn in_turns(mut self) -> Self {
-        self.take_turns();
+    pub(super) fn in_turns(mut self, tagged: bool) -> Self {
+        self.take_turns(tagged);
         self
     }
 
-    fn take_turns(&mut self) {
+    fn take_turns(&mut self, tagged: bool) {
         for place in self.places.iter_mut().flatten() {
-            place.lines.take_turns();
+            let for_people = tagged || place.is_terminal;
+            let between = if for_people {
+                Between::Newline
+            } else {
+                Between::Nothing
+            };
+            place.lines.take_turns(between);
         }
     }
 
@@ -76,7 +82,7 @@ impl Sink for Streams {
     fn event(&mut self, event: &Event<'_>) {
         let task = event.task.unwrap_or(TaskId::FIRST);
         match &event.what {
-            What::Run(head) if head.jobs == 1 => self.take_turns(),
+            What::Run(head) if head.jobs == 1 => self.take_turns(false),
             What::Output {
                 stream,
                 bytes,

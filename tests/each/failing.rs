@@ -299,7 +299,7 @@ fn s44_a_task_that_takes_too_long_has_failed_and_leaves_nothing() {
 #[test]
 fn s45_a_deadline_stops_the_run_with_124() {
     let before = Instant::now();
-    let script = r#"trap 'echo "$1 asked" >>notes; exit 1' TERM; while :; do sleep 0.05; done"#;
+    let script = r#"exec 2>/dev/null; trap 'echo "$1 asked" >>notes; exit 1' TERM; while :; do sleep 0.05; done"#;
     let folder = folder(&[]);
     let words = [
         "-j2",
