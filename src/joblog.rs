@@ -1,8 +1,8 @@
 //! The job log of a list: a file to which each run appends what becomes of the tasks, and from which a later run knows
 //! what is left to do.
 //!
-//! Opens the file, locks it and reads it; `sink/job_log.rs` writes it. A file that is refused stays as it was. Its lines
-//! are events: `wire` knows their names.
+//! Opens the file, locks it and reads it; `sink/job_log.rs` writes it. A file that is refused stays as it was. Its
+//! lines are events: `wire` knows their names.
 
 mod identity;
 mod past;
@@ -327,8 +327,7 @@ mod tests {
         decide(&mut Scene::new(log).open(Resume::All).past, list)
     }
 
-    /// What becomes of tasks in all the states that a log can leave them in, on another start of the machine if they are
-    /// `lost`.
+    /// What becomes of tasks in all the states that a log can leave them in.
     fn column(resume: Resume) -> Vec<(&'static str, Decision)> {
         let mut log = RUN.replace(r#""command":["cat","{}"],"#, "");
         let mut number = 0;

@@ -1,4 +1,5 @@
-//! By what a task is known again in another list: its values, its name or its command, and among equals which one it is.
+//! By what a task is known again in another list: its values, its name or its command, and among equals which one it
+//! is.
 //!
 //! Hashed to 16 bytes, so that a million tasks have room. The keys of the hash are made anew for each run: no list can
 //! be made up whose tasks are taken for one another.
@@ -91,15 +92,14 @@ impl Equals {
             hasher.write_u32(nth);
             hasher.finish().to_ne_bytes()
         };
-        let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) =
-            (half(&self.high), half(&self.low));
-        let number = u32::from_ne_bytes;
-        [
-            number([a, b, c, d]) | 1,
-            number([e, f, g, h]),
-            number([i, j, k, l]),
-            number([m, n, o, p]),
-        ]
+        let (high, low) = (half(&self.high), half(&self.low));
+        let bytes = high.as_chunks::<4>().0.iter().chain(low.as_chunks::<4>().0);
+        let mut key = Key::default();
+        for (number, bytes) in key.iter_mut().zip(bytes) {
+            *number = u32::from_ne_bytes(*bytes);
+        }
+        key[0] |= 1;
+        key
     }
 }
 

@@ -13,6 +13,9 @@ use super::table::Table;
 /// How many tasks are named in a sentence.
 const NAMED: usize = 20;
 
+/// How much of a name is shown: a value may have 100,000 characters.
+const NAME: usize = 100;
+
 /// What earlier runs have done.
 #[derive(Debug)]
 pub(crate) struct Past {
@@ -136,7 +139,8 @@ impl Past {
         if decision == (Decision::RunAgain { half_done: true }) {
             self.half_done_count += 1;
             if self.half_done.len() < NAMED {
-                self.half_done.push(task.name.clone());
+                let name = task.name.chars().take(NAME);
+                self.half_done.push(name.collect());
             }
         }
         decision
@@ -163,8 +167,8 @@ impl Past {
         }
     }
 
-    /// The sentence about tasks that run again, as far as the list was read, though an earlier run may have left half of
-    /// their work.
+    /// The sentence about tasks that run again, as far as the list was read, though an earlier run may have left half
+    /// of their work.
     pub(crate) fn half_done_sentence(&self) -> Option<String> {
         let names = self.half_done.join(", ");
         let further = self.half_done_count - u64::try_from(self.half_done.len()).ok()?;

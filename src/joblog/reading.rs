@@ -13,7 +13,7 @@ use super::past::{Past, Word};
 
 /// What a machine that goes down may not have written: the log is synced every second, other files after half a minute
 /// or so.
-const UNWRITTEN: Duration = Duration::from_secs(60);
+const UNWRITTEN: Duration = Duration::from_mins(1);
 
 /// The newest version of the records that is known here.
 const VERSION: u32 = 1;

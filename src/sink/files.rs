@@ -233,3 +233,23 @@ fn in_memory() -> Option<File> {
 fn in_memory() -> Option<File> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_job_log_is_not_emptied_as_the_file_of_another_option() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "record\n").unwrap();
+        let log = File::options().append(true).open(&path).unwrap();
+        let wanted = [("--json", None), ("--log", Some(path.as_path()))];
+        let refused = open(wanted, Some(&log), None).err().unwrap();
+        assert_eq!(
+            refused.to_string(),
+            "--log and --job-log write to the same file; give each its own"
+        );
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "record\n");
+    }
+}

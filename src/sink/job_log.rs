@@ -1,8 +1,8 @@
 //! The job log: what becomes of each task, for a later run that goes on with the list.
 //!
 //! Each record is one write, done when its event is: no task begins in a slot before the end of the one before it is in
-//! the file, and a run that is killed loses none. What a machine that goes down would lose is written to the disk once a
-//! second by a thread, for it takes milliseconds. A record that cannot be written whole is cut off again, and the log
+//! the file, and a run that is killed loses none. What a machine that goes down would lose is written to the disk once
+//! a second by a thread, for it takes milliseconds. A record that cannot be written whole is cut off again, and the log
 //! ends there. `wire` knows the names in the records, `joblog` reads them.
 
 use std::fs::File;

@@ -91,6 +91,49 @@ impl Encoder {
             What::Output { stream, bytes, .. } => {
                 written(*stream, bytes, line(Kind::Output)).write(lines);
             }
+            What::Cancelling { .. } | What::Stopping { .. } | What::Signal { .. } => {
+                self.stop(event, task, lines);
+            }
+            // The terminal concerns only progrun and the child. What the worker saw of the child is written only as
+            // reports, if the user asked for them. When output is shown, and what tasks wait for, is for the screen.
+            What::Terminal { .. }
+            | What::Resized
+            | What::Paused(_)
+            | What::Observed(_)
+            | What::Waiting(_)
+            | What::Shows(_)
+            | What::Shown => {}
+            What::Warning(message) => {
+                Line {
+                    message: Some((*message).into()),
+                    ..line(Kind::Warning)
+                }
+                .write(lines);
+            }
+            What::Finished(summary) => {
+                self.stops.remove(&task);
+                self.finished(summary, line(Kind::Finished)).write(lines);
+            }
+            What::Skipped {
+                name,
+                reason,
+                cause,
+            } => Line {
+                name: Some((*name).into()),
+                reason: Some((*reason).into()),
+                cause: cause.map(Into::into),
+                ..line(Kind::Skipped)
+            }
+            .write(lines),
+            What::Halted(halted) => self::halted(*halted, line(Kind::Halted)).write(lines),
+            What::End(summary) => end(summary, line(Kind::End)).write(lines),
+        }
+    }
+
+    /// Appends the lines of a step of a stop.
+    fn stop(&mut self, event: &Event<'_>, task: u32, lines: &mut String) {
+        let line = |kind| Line::new(kind, task, event.at);
+        match &event.what {
             What::Cancelling { reason, step, .. } => {
                 let reason = Reason::from(*reason);
                 let drains = *step == Step::Drain && event.task.is_some();
@@ -136,39 +179,7 @@ impl Encoder {
                 }
                 .write(lines);
             }
-            // The terminal concerns only progrun and the child. What the worker saw of the child is written only as
-            // reports, if the user asked for them. When output is shown, and what tasks wait for, is for the screen.
-            What::Terminal { .. }
-            | What::Resized
-            | What::Paused(_)
-            | What::Observed(_)
-            | What::Waiting(_)
-            | What::Shows(_)
-            | What::Shown => {}
-            What::Warning(message) => {
-                Line {
-                    message: Some((*message).into()),
-                    ..line(Kind::Warning)
-                }
-                .write(lines);
-            }
-            What::Finished(summary) => {
-                self.stops.remove(&task);
-                self.finished(summary, line(Kind::Finished)).write(lines);
-            }
-            What::Skipped {
-                name,
-                reason,
-                cause,
-            } => Line {
-                name: Some((*name).into()),
-                reason: Some((*reason).into()),
-                cause: cause.map(Into::into),
-                ..line(Kind::Skipped)
-            }
-            .write(lines),
-            What::Halted(halted) => self::halted(*halted, line(Kind::Halted)).write(lines),
-            What::End(summary) => end(summary, line(Kind::End)).write(lines),
+            _ => {}
         }
     }
 
@@ -370,7 +381,7 @@ mod tests {
     ) -> String {
         let mut lines = String::new();
         for (task, what) in events {
-            let at = Duration::from_micros(1000);
+            let at = Duration::from_millis(1);
             let task = TaskId::of(task);
             encoder.event(&Event { task, at, what }, &mut lines);
         }
