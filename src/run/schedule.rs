@@ -174,6 +174,8 @@ pub(super) struct Schedule {
     begun: u64,
     /// How many tasks an earlier run has done, or has left failed.
     passed: u64,
+    /// How many tasks have not ended, and are left alone.
+    left_alone: u64,
 }
 
 #[derive(Debug)]
@@ -253,12 +255,8 @@ impl Schedule {
             counts: Counts::default(),
             begun: 0,
             passed: 0,
+            left_alone: 0,
         }
-    }
-
-    /// The number of the next task of the list.
-    pub(super) fn next_id(&self) -> TaskId {
-        self.next
     }
 
     /// How many tasks wait here, apart from those whose next attempt is later.
@@ -320,7 +318,10 @@ impl Schedule {
                 self.counts.failed += 1;
                 Known::NotCompleted
             }
-            Some(FinalState::Cancelled) | None => Known::NotCompleted,
+            Some(FinalState::Cancelled) | None => {
+                self.left_alone += 1;
+                Known::NotCompleted
+            }
         };
         self.note_name(specification, known);
         id
@@ -582,6 +583,11 @@ impl Schedule {
     /// How many tasks an earlier run has done, or has left failed.
     pub(super) fn passed(&self) -> u64 {
         self.passed
+    }
+
+    /// Whether tasks that have not ended are left alone.
+    pub(super) fn leaves_some(&self) -> bool {
+        self.left_alone > 0
     }
 
     /// Whether no further task of the list comes.
