@@ -15,6 +15,9 @@ use super::records::{Lines, Read};
 use super::values::{Kind, Splitter, Value};
 use super::{Next, Specification, Stdin, Words, words};
 
+const CR_WARNING: &str =
+    "lines of the list end in CR LF, and the CR is part of commands (tr -d '\\r' takes it away)";
+
 /// What the user wishes to be run.
 #[derive(Clone)]
 pub(crate) struct Tasks {
@@ -47,7 +50,7 @@ pub(super) enum TaskLines {
         total: u64,
     },
     /// They are read as they come.
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 #[derive(Debug)]
@@ -65,8 +68,8 @@ pub(super) struct Stream {
 }
 
 impl TaskLines {
-    /// Reads the list, or begins to. JSON objects in a file are checked before anything starts. Shell lines have nothing
-    /// that could be checked, so they are not kept.
+    /// Reads the list, or begins to. JSON objects in a file are checked before anything starts. Shell lines have
+    /// nothing that could be checked, so they are not kept.
     ///
     /// # Errors
     /// A sentence, if the list cannot be read, or contains what is no task.
@@ -107,7 +110,7 @@ impl TaskLines {
         } else {
             Kind::Commands
         };
-        Ok(Self::Stream(Stream {
+        Ok(Self::Stream(Box::new(Stream {
             wishes,
             name: input.name.clone(),
             lines: Lines::new(input, kind, wake)?,
@@ -117,7 +120,7 @@ impl TaskLines {
             is_over: false,
             has_cr: false,
             warnings: Vec::new(),
-        }))
+        })))
     }
 
     /// The next task.
@@ -192,9 +195,7 @@ impl Stream {
     fn shell_line(&mut self, line: Value) -> Specification {
         if line.bytes.ends_with(b"\r") && !self.has_cr {
             self.has_cr = true;
-            self.warnings.push(
-                "lines of the list end in CR LF, and the CR is part of the commands (tr -d '\\r' takes it away)".to_owned(),
-            );
+            self.warnings.push(CR_WARNING.to_owned());
         }
         let number = line.line;
         let fault = if line.is_cut {
@@ -282,6 +283,7 @@ mod tests {
     use std::sync::mpsc::{Receiver, channel};
     use std::time::Duration;
 
+    use super::super::input::fifo;
     use super::*;
 
     fn wishes(file: PathBuf) -> Tasks {
@@ -319,7 +321,7 @@ mod tests {
             .map_err(|sentence| sentence.replace(path.to_str().unwrap(), "ci.jsonl"))?;
         let mut found = Vec::new();
         while let Next::Task(task) = next(&mut tasks, &woken) {
-            assert_eq!(tasks.total().0 as usize, list.lines().count());
+            assert_eq!(tasks.total(), (list.lines().count() as u64, true));
             found.push(*task);
         }
         Ok(found)
@@ -349,7 +351,7 @@ mod tests {
         assert_eq!(
             tasks.warnings(),
             [
-                "lines of the list end in CR LF, and the CR is part of the commands (tr -d '\\r' takes it away)"
+                "lines of the list end in CR LF, and the CR is part of commands (tr -d '\\r' takes it away)"
             ]
         );
     }
@@ -393,10 +395,7 @@ mod tests {
 
     #[test]
     fn from_a_pipe_tasks_come_at_once_and_wait_only_for_earlier_ones() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("list");
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let (_folder, path) = fifo();
         let pipe = Tasks {
             is_json: true,
             total: Some(9),
