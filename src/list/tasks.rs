@@ -176,11 +176,14 @@ impl Stream {
         if !self.is_json {
             return Next::Task(Box::new(self.shell_line(line)));
         }
-        match object_task(&line, self.given, &self.wishes, &mut self.names) {
-            Ok(task) => match self.names.check(&task, line.line, false) {
-                Ok(()) => Next::Task(Box::new(task)),
-                Err(sentence) => self.broken(&sentence),
-            },
+        let task = object_task(&line, self.given, &self.wishes).and_then(|task| {
+            // Its own name is taken after that: a task is no earlier one than itself.
+            self.names.check(&task, line.line, false)?;
+            self.names.take(&task, line.line)?;
+            Ok(task)
+        });
+        match task {
+            Ok(task) => Next::Task(Box::new(task)),
             Err(sentence) => self.broken(&sentence),
         }
     }
@@ -245,12 +248,9 @@ fn whole(bytes: &[u8], wishes: &Tasks) -> Result<Vec<Specification>, String> {
     let mut lines = Vec::new();
     let mut rest = bytes;
     while let Some(line) = splitter.next(&mut rest).or_else(|| splitter.finish()) {
-        tasks.push(object_task(
-            &line,
-            tasks.len() as u64 + 1,
-            wishes,
-            &mut names,
-        )?);
+        let task = object_task(&line, tasks.len() as u64 + 1, wishes)?;
+        names.take(&task, line.line)?;
+        tasks.push(task);
         lines.push(line.line);
     }
     for (task, line) in tasks.iter().zip(lines) {
@@ -262,19 +262,12 @@ fn whole(bytes: &[u8], wishes: &Tasks) -> Result<Vec<Specification>, String> {
     }
 }
 
-fn object_task(
-    line: &Value,
-    number: u64,
-    wishes: &Tasks,
-    names: &mut Names,
-) -> Result<Specification, String> {
+fn object_task(line: &Value, number: u64, wishes: &Tasks) -> Result<Specification, String> {
     let at_line = |sentence| format!("line {}: {sentence}", line.line);
     if line.is_cut {
         return Err(at_line("the line is longer than 4 MiB".to_owned()));
     }
-    let task = object::read(&line.bytes, number, wishes.jobs, wishes.read_time).map_err(at_line)?;
-    names.take(&task, line.line)?;
-    Ok(task)
+    object::read(&line.bytes, number, wishes.jobs, wishes.read_time).map_err(at_line)
 }
 
 #[cfg(test)]
@@ -413,7 +406,7 @@ mod tests {
             assert_eq!(tasks.total(), (9, true));
         }
         writer
-            .write_all(b"{\"command\":\"c\",\"after\":\"d\"}\n")
+            .write_all(b"{\"command\":\"c\",\"name\":\"d\",\"after\":\"d\"}\n")
             .unwrap();
         let Next::Broken(sentence) = next(&mut tasks, &woken) else {
             panic!("a later task is named");
