@@ -1,8 +1,8 @@
 //! The list of a run: what its tasks run, one after the other, however long the list is.
 //!
 //! A list comes from words of the command line, from a file or from a pipe. It is read a little ahead of the tasks and
-//! not kept, so memory depends on the running tasks and not on the length of the list. Knows no process, no clock and no
-//! option of the command line.
+//! not kept, so memory depends on the running tasks and not on the length of the list. Knows no process, no clock and
+//! no option of the command line.
 
 mod combinations;
 mod context;
@@ -257,7 +257,7 @@ pub(crate) enum Stdin {
     Inherit,
     /// `/dev/null`.
     Null,
-    /// This file.
+    /// This file, seen from our folder.
     File(PathBuf),
 }
 

@@ -14,6 +14,8 @@ use super::{Next, Specification, Stdin, Words};
 
 /// The longest name of a task, in bytes: a name is for people, and is in each event of the task.
 const LONGEST_NAME: usize = 1000;
+const CR_WARNING: &str =
+    "lines of the list end in CR LF, and the CR is part of the values (tr -d '\\r' takes it away)";
 
 /// What the user wishes to be run.
 #[derive(Clone, Debug)]
@@ -77,6 +79,8 @@ pub(super) struct EachTask {
     given: u64,
     /// No further records come.
     is_over: bool,
+    /// Why not, if that is told only after the last task.
+    broken: Option<String>,
     warnings: Vec<String>,
     has_warned_of_dash: bool,
     has_warned_of_cr: bool,
@@ -131,8 +135,8 @@ impl EachTask {
         let values = std::mem::replace(&mut wishes.values, Values::Stdin);
         let mut commands = None;
         let records = match values {
-            Values::Words(groups) => {
-                let (names, groups) = headed(groups, &wishes)?;
+            Values::Words(mut groups) => {
+                let names = take_names(&mut groups, &wishes)?;
                 let records = Records::of_words(groups, &wishes.columns)?;
                 let width = match (&records, wishes.group) {
                     (Records::Words(words), Group::One) if words.total() > 0 => Some(words.width()),
@@ -175,6 +179,7 @@ impl EachTask {
             commands,
             given: 0,
             is_over: false,
+            broken: None,
             warnings: Vec::new(),
             has_warned_of_dash: false,
             has_warned_of_cr: false,
@@ -201,7 +206,7 @@ impl EachTask {
                 Read::NotYet => return Next::NotYet,
                 Read::Broken(sentence) => {
                     self.is_over = true;
-                    return Next::Broken(sentence);
+                    self.broken = Some(sentence);
                 }
                 Read::End => self.is_over = true,
                 Read::Some(record) => {
@@ -221,7 +226,7 @@ impl EachTask {
         }
         match self.grouping.finish() {
             Some(record) => self.task(record),
-            None => Next::End,
+            None => self.broken.take().map_or(Next::End, Next::Broken),
         }
     }
 
@@ -299,9 +304,7 @@ impl EachTask {
     fn warn_of_cr(&mut self) {
         if !self.has_warned_of_cr && self.records.has_cr() {
             self.has_warned_of_cr = true;
-            self.warnings.push(
-                "lines of the list end in CR LF, and the CR is part of the values (tr -d '\\r' takes it away)".to_owned(),
-            );
+            self.warnings.push(CR_WARNING.to_owned());
         }
     }
 }
@@ -318,6 +321,23 @@ fn check(wishes: &Each) -> Result<(), String> {
                 .to_owned(),
         );
     }
+    if matches!(wishes.stdin, TaskStdin::Inherit) {
+        let is_stdin = match &wishes.values {
+            Values::Words(_) => false,
+            Values::File(path) => path.as_os_str() == "-",
+            Values::Stdin => true,
+        };
+        if is_stdin {
+            return Err(
+                "--stdin inherit needs values from ::: or -a FILE: stdin is the list".to_owned(),
+            );
+        }
+        if wishes.jobs > 1 {
+            return Err(
+                "--stdin inherit needs -j1: of several tasks at once, each would read a part of stdin".to_owned(),
+            );
+        }
+    }
     if wishes.group == Group::One {
         return Ok(());
     }
@@ -332,16 +352,13 @@ fn check(wishes: &Each) -> Result<(), String> {
     }
 }
 
-/// The names of the columns of groups of words, and the groups without them.
-fn headed(
-    mut groups: Vec<Vec<OsString>>,
-    wishes: &Each,
-) -> Result<(Vec<Vec<u8>>, Vec<Vec<OsString>>), String> {
+/// Takes the names of the columns out of groups of words.
+fn take_names(groups: &mut Vec<Vec<OsString>>, wishes: &Each) -> Result<Vec<Vec<u8>>, String> {
     if !wishes.has_header {
-        return Ok((Vec::new(), groups));
+        return Ok(Vec::new());
     }
     let mut names = Vec::new();
-    for group in &mut groups {
+    for group in groups {
         if group.is_empty() {
             continue;
         }
@@ -351,7 +368,7 @@ fn headed(
         };
         names.extend(record.values.into_iter().map(OsString::into_vec));
     }
-    Ok((names, groups))
+    Ok(names)
 }
 
 /// The values as people see them.
@@ -393,6 +410,7 @@ mod tests {
     use std::num::NonZeroUsize;
     use std::sync::mpsc::{Receiver, channel};
 
+    use super::super::input::fifo;
     use super::*;
 
     fn os(words: &[&str]) -> Vec<OsString> {
@@ -425,14 +443,6 @@ mod tests {
         file.write_all(list).unwrap();
         let values = Values::File(file.path().to_owned());
         (file, values)
-    }
-
-    fn fifo() -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("list");
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        (folder, path)
     }
 
     fn start(wishes: Each) -> Result<(EachTask, Receiver<()>), String> {
@@ -541,7 +551,8 @@ mod tests {
 
     #[test]
     fn as_many_as_fit_are_spread_over_the_slots() {
-        let list: String = (1..=60_000).map(|number| format!("{number}\n")).collect();
+        let numbers: Vec<_> = (1..=60_000).map(|number| number.to_string()).collect();
+        let list = numbers.join("\n");
         let (_file, values) = file(list.as_bytes());
         let most = Each {
             group: Group::Max,
@@ -627,8 +638,8 @@ mod tests {
         assert_eq!(
             warnings,
             [
-                "the value -n begins with a dash, so cat may take it for an option (with -- before the placeholder, most \
-              programs do not)"
+                "the value -n begins with a dash, so cat may take it for an option (with -- before the placeholder, \
+                 most programs do not)"
             ]
         );
         let (_, warnings, _) = all(wishes(&["cat", "--", "{}"], words(&[&["-n", "-e"]])));
@@ -729,6 +740,18 @@ mod tests {
                 ..simple()
             }),
             "--colsep needs a text that stands between the columns"
+        );
+        let inherit = |wishes: Each| Each {
+            stdin: TaskStdin::Inherit,
+            ..wishes
+        };
+        assert_eq!(
+            refused(inherit(wishes(&["cat"], Values::Stdin))),
+            "--stdin inherit needs values from ::: or -a FILE: stdin is the list"
+        );
+        assert_eq!(
+            refused(inherit(simple())),
+            "--stdin inherit needs -j1: of several tasks at once, each would read a part of stdin"
         );
         assert_eq!(
             refused(wishes(&[], words(&[]))),

@@ -122,6 +122,16 @@ pub(super) fn sentence(error: &io::Error) -> String {
     }
 }
 
+/// A named pipe, which is there as long as its folder.
+#[cfg(test)]
+pub(super) fn fifo() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    (folder, path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

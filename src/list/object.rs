@@ -92,16 +92,17 @@ pub(super) fn read(
             "name" => {
                 let name = text(value).filter(|name| !name.is_empty());
                 task.name = name.ok_or_else(|| expected("a text"))?;
+                task.named = true;
             }
             "cwd" => task.folder = Some(path(value).ok_or_else(|| expected("a path"))?),
             "stdin" => task.stdin = Stdin::File(path(value).ok_or_else(|| expected("a path"))?),
             "env" => task.variables = variables(value)?,
             "after" => {
-                task.after = names(value).ok_or_else(|| expected("a name or an array of names"))?
+                task.after = names(value).ok_or_else(|| expected("a name or an array of names"))?;
             }
             "after_any" => {
-                task.after_any =
-                    names(value).ok_or_else(|| expected("a name or an array of names"))?
+                let names = names(value);
+                task.after_any = names.ok_or_else(|| expected("a name or an array of names"))?;
             }
             "timeout" => {
                 let time = time(&value, read_time).map_err(|error| format!("timeout: {error}"))?;
@@ -126,7 +127,7 @@ pub(super) fn read(
                 })?;
             }
             "priority" => {
-                task.priority = value.as_i64().ok_or_else(|| expected("a whole number"))?
+                task.priority = value.as_i64().ok_or_else(|| expected("a whole number"))?;
             }
             _ => {
                 return Err(format!(
@@ -286,7 +287,7 @@ mod tests {
         assert_eq!((task.retries, task.slots, task.priority), (Some(2), 4, -5));
         assert_eq!(
             task.retry_delay,
-            Some((Duration::from_secs(1), Duration::from_secs(60)))
+            Some((Duration::from_secs(1), Duration::from_mins(1)))
         );
         assert_eq!(
             task.extra.as_deref(),

@@ -254,7 +254,7 @@ impl Work {
     /// reader of the pipe.
     fn wait(&self, open: &Open) -> bool {
         // What cannot be polled is read at once.
-        let _ = poll(&mut [PollFd::new(open, PollFlags::IN)], None);
+        while poll(&mut [PollFd::new(open, PollFlags::IN)], None) == Err(Errno::INTR) {}
         !self.shared.lock().is_stopped
     }
 
@@ -284,6 +284,7 @@ mod tests {
     use std::path::Path;
     use std::sync::mpsc::{Receiver, channel};
 
+    use super::super::input::fifo;
     use super::super::values::Kind;
     use super::*;
 
@@ -307,14 +308,6 @@ mod tests {
                 piece => return piece,
             }
         }
-    }
-
-    fn fifo() -> (tempfile::TempDir, std::path::PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("list");
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        (folder, path)
     }
 
     #[test]
@@ -344,15 +337,12 @@ mod tests {
         // Until the pipe has been full for as long as the reader could need to empty it.
         let mut refused = 0;
         while refused < 1000 {
-            match rustix::io::write(&writer, &lines) {
-                Ok(count) => {
-                    written += count;
-                    refused = 0;
-                }
-                Err(_) => {
-                    refused += 1;
-                    std::thread::yield_now();
-                }
+            if let Ok(count) = rustix::io::write(&writer, &lines) {
+                written += count;
+                refused = 0;
+            } else {
+                refused += 1;
+                std::thread::yield_now();
             }
             assert!(written <= 4 * 1024 * 1024, "the reader does not stop");
         }
@@ -418,6 +408,7 @@ mod tests {
         assert_eq!(rest, "b\n");
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn an_error_comes_after_all_that_was_read() {
         let (reader, woken) = start(Path::new("/proc/self/mem"), Kind::Lines);

@@ -17,6 +17,8 @@ use super::{Next, Specification, Stdin, Words, words};
 
 /// Of a list that comes through a pipe, how many tasks are looked at ahead.
 const AHEAD: usize = 1000;
+const CR_WARNING: &str =
+    "lines of the list end in CR LF, and the CR is part of commands (tr -d '\\r' takes it away)";
 
 /// What the user wishes to be run.
 #[derive(Clone)]
@@ -50,7 +52,7 @@ pub(super) enum TaskLines {
         total: u64,
     },
     /// They are read as they come.
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 #[derive(Debug)]
@@ -68,8 +70,8 @@ pub(super) struct Stream {
 }
 
 impl TaskLines {
-    /// Reads the list, or begins to. JSON objects in a file are checked before anything starts. Shell lines have nothing
-    /// that could be checked, so they are not kept.
+    /// Reads the list, or begins to. JSON objects in a file are checked before anything starts. Shell lines have
+    /// nothing that could be checked, so they are not kept.
     ///
     /// # Errors
     /// A sentence, if the list cannot be read, or contains what is no task.
@@ -110,7 +112,7 @@ impl TaskLines {
         } else {
             Kind::Commands
         };
-        Ok(Self::Stream(Stream {
+        Ok(Self::Stream(Box::new(Stream {
             wishes,
             name: input.name.clone(),
             lines: Lines::new(input, kind, wake)?,
@@ -120,7 +122,7 @@ impl TaskLines {
             is_over: false,
             has_cr: false,
             warnings: Vec::new(),
-        }))
+        })))
     }
 
     /// How many tasks are to be taken before they can begin.
@@ -185,11 +187,14 @@ impl Stream {
         if !self.is_json {
             return Next::Task(Box::new(self.shell_line(line)));
         }
-        match object_task(&line, self.given, &self.wishes, &mut self.names) {
-            Ok(task) => match self.names.check(&task, line.line, false) {
-                Ok(()) => Next::Task(Box::new(task)),
-                Err(sentence) => self.broken(&sentence),
-            },
+        let task = object_task(&line, self.given, &self.wishes).and_then(|task| {
+            // Its own name is taken after that: a task is no earlier one than itself.
+            self.names.check(&task, line.line, false)?;
+            self.names.take(&task, line.line)?;
+            Ok(task)
+        });
+        match task {
+            Ok(task) => Next::Task(Box::new(task)),
             Err(sentence) => self.broken(&sentence),
         }
     }
@@ -204,9 +209,7 @@ impl Stream {
     fn shell_line(&mut self, line: Value) -> Specification {
         if line.bytes.ends_with(b"\r") && !self.has_cr {
             self.has_cr = true;
-            self.warnings.push(
-                "lines of the list end in CR LF, and the CR is part of the commands (tr -d '\\r' takes it away)".to_owned(),
-            );
+            self.warnings.push(CR_WARNING.to_owned());
         }
         let number = line.line;
         let fault = if line.is_cut {
@@ -256,12 +259,9 @@ fn whole(bytes: &[u8], wishes: &Tasks) -> Result<Vec<Specification>, String> {
     let mut lines = Vec::new();
     let mut rest = bytes;
     while let Some(line) = splitter.next(&mut rest).or_else(|| splitter.finish()) {
-        tasks.push(object_task(
-            &line,
-            tasks.len() as u64 + 1,
-            wishes,
-            &mut names,
-        )?);
+        let task = object_task(&line, tasks.len() as u64 + 1, wishes)?;
+        names.take(&task, line.line)?;
+        tasks.push(task);
         lines.push(line.line);
     }
     for (task, line) in tasks.iter().zip(lines) {
@@ -273,19 +273,12 @@ fn whole(bytes: &[u8], wishes: &Tasks) -> Result<Vec<Specification>, String> {
     }
 }
 
-fn object_task(
-    line: &Value,
-    number: u64,
-    wishes: &Tasks,
-    names: &mut Names,
-) -> Result<Specification, String> {
+fn object_task(line: &Value, number: u64, wishes: &Tasks) -> Result<Specification, String> {
     let at_line = |sentence| format!("line {}: {sentence}", line.line);
     if line.is_cut {
         return Err(at_line("the line is longer than 4 MiB".to_owned()));
     }
-    let task = object::read(&line.bytes, number, wishes.jobs, wishes.read_time).map_err(at_line)?;
-    names.take(&task, line.line)?;
-    Ok(task)
+    object::read(&line.bytes, number, wishes.jobs, wishes.read_time).map_err(at_line)
 }
 
 #[cfg(test)]
@@ -294,6 +287,7 @@ mod tests {
     use std::sync::mpsc::{Receiver, channel};
     use std::time::Duration;
 
+    use super::super::input::fifo;
     use super::*;
 
     fn wishes(file: PathBuf) -> Tasks {
@@ -331,7 +325,7 @@ mod tests {
             .map_err(|sentence| sentence.replace(path.to_str().unwrap(), "ci.jsonl"))?;
         let mut found = Vec::new();
         while let Next::Task(task) = next(&mut tasks, &woken) {
-            assert_eq!(tasks.total().0 as usize, list.lines().count());
+            assert_eq!(tasks.total(), (list.lines().count() as u64, true));
             found.push(*task);
         }
         Ok(found)
@@ -361,7 +355,7 @@ mod tests {
         assert_eq!(
             tasks.warnings(),
             [
-                "lines of the list end in CR LF, and the CR is part of the commands (tr -d '\\r' takes it away)"
+                "lines of the list end in CR LF, and the CR is part of commands (tr -d '\\r' takes it away)"
             ]
         );
     }
@@ -405,10 +399,7 @@ mod tests {
 
     #[test]
     fn from_a_pipe_tasks_come_at_once_and_wait_only_for_earlier_ones() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("list");
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let (_folder, path) = fifo();
         let pipe = Tasks {
             is_json: true,
             total: Some(9),
@@ -426,7 +417,7 @@ mod tests {
             assert_eq!(tasks.total(), (9, true));
         }
         writer
-            .write_all(b"{\"command\":\"c\",\"after\":\"d\"}\n")
+            .write_all(b"{\"command\":\"c\",\"name\":\"d\",\"after\":\"d\"}\n")
             .unwrap();
         let Next::Broken(sentence) = next(&mut tasks, &woken) else {
             panic!("a later task is named");

@@ -570,8 +570,8 @@ fn form(text: &[u8]) -> Option<(Form, usize)> {
 fn check_width(number: usize, source: &str, width: Option<usize>) -> Result<(), String> {
     match width {
         Some(width) if number > width => Err(format!(
-            "{source} stands for a value that no task has: each has {width} (--colsep and --csv make columns, -N 2 gives \
-             a task several values; with -I STRING, {source} stays as it is)"
+            "{source} stands for a value that no task has: each has {width} (--colsep and --csv make columns, -N 2 \
+             gives a task several values; with -I STRING, {source} stays as it is)"
         )),
         _ => Ok(()),
     }
@@ -750,7 +750,8 @@ mod tests {
 
     #[test]
     fn a_value_that_cannot_be_quoted_is_refused() {
-        let quotes = "a placeholder is inside quotes in the command of --shell: take the quotes away, progrun sets them";
+        let quotes = "a placeholder is inside quotes in the command of --shell: take the quotes away, progrun sets \
+ them";
         assert_eq!(refused("echo \"{}\""), quotes);
         assert_eq!(refused("echo '{1}'"), quotes);
         assert_eq!(
@@ -846,11 +847,12 @@ mod tests {
             values in vec("[a'/.\u{e4}]{0,6}", 1..5),
             in_shell: bool,
         ) {
-            let words = if in_shell { vec![words.join(" ")] } else { words.iter().map(|word| (*word).to_owned()).collect() };
-            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let line = [OsString::from(words.join(" "))];
+            let words = os(&words);
+            let words = if in_shell { &line[..] } else { &words[..] };
             let values: Vec<OsString> = values.iter().map(OsString::from).collect();
             let shell = in_shell.then_some(OsStr::new("sh"));
-            let template = Template::new(&words, shell, &Syntax::default()).unwrap();
+            let template = Template::new(words, shell, &Syntax::default()).unwrap();
             let (count, bytes) = size(&template, &values);
             let filled = template.fill(&values, u32::MAX, u32::MAX);
             prop_assert!(filled.len() <= count);
@@ -862,6 +864,36 @@ mod tests {
             let syntax = Syntax { marker: Some("@".as_ref()), ..Syntax::default() };
             let template = Template::new(&[OsString::from(&word)], None, &syntax).unwrap();
             prop_assert_eq!(template.fill(&[], 1, 1), [OsString::from(&word)]);
+        }
+
+        /// Runs shells, so the values are few: each runs a command wherever it is not in quotes of ours.
+        #[test]
+        fn no_value_is_read_as_a_command_wherever_the_shell_line_has_it(
+            tokens in vec(prop::sample::select(vec![
+                "echo ", "{}", "{}", "{}", " ", "'", "\"", "\"", "$(", "$(", ")", ")", "`", "\\", "#", " #", "\n",
+                "${x:-", "}", "$((", "))", "<<E", "<<<", "(", "; ", "$", "$'", "case x in x) ", " ;; esac", "\nE\n",
+                "a", "\\\n", "((", "$\"", "x=", "&&", "|", ">", "{ ", "; }\n", "${", "if :; then ", "; fi",
+            ]), 1..14),
+            value in prop::sample::select(vec![
+                "$(: >mark)", "`: >mark`", "\n: >mark\n", "';: >mark;'", "\";: >mark;\"", "\nE\n: >mark\n",
+                ");: >mark;(", "}\";: >mark\n", "\\';: >mark;\\'", "\\\";: >mark;\\\"",
+            ]),
+        ) {
+            let line = tokens.concat();
+            let Ok(template) = Template::new(&os(&[&line]), Some("sh".as_ref()), &Syntax::default()) else {
+                return Ok(());
+            };
+            let folder = tempfile::tempdir().unwrap();
+            for shell in ["sh", "bash"] {
+                let words = template.fill(&os(&[value]), 1, 1);
+                let _ = std::process::Command::new(shell)
+                    .args(&words[1..])
+                    .current_dir(folder.path())
+                    .stdin(std::process::Stdio::null())
+                    .output()
+                    .unwrap();
+                prop_assert!(!folder.path().join("mark").exists(), "{} {:?}", shell, words);
+            }
         }
     }
 }
