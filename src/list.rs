@@ -161,7 +161,10 @@ impl List {
     /// How many tasks are to be taken before they can begin: the first of them is not always the next that begins.
     pub(crate) fn ahead(&self) -> usize {
         match &self.source {
-            Source::Known { .. } | Source::Each(_) => 1,
+            // All of it is here: its end has to be known even where one task keeps the only slot, as a single command
+            // does.
+            Source::Known { .. } => usize::MAX,
+            Source::Each(_) => 1,
             Source::Tasks(tasks) => tasks.ahead(),
         }
     }
