@@ -161,7 +161,8 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         &settings.display,
         &settings.from,
         patience,
-        move |what| gone.send(Input::Gone(what)),
+        // Before the ends of tasks: each would let another one begin, of which the job log could not tell.
+        move |what| gone.send_first(Input::Gone(what)),
         move || wake.send(Input::Tick),
     );
     let chosen = match chosen {
