@@ -132,8 +132,11 @@ impl Closing {
         lines.extend(lines_of_failures.map(|failure| failure.line((name, how, time))));
         let named = u64::try_from(self.failures.len()).unwrap_or(u64::MAX);
         let more = end.counts.failed.saturating_sub(named);
-        if more > 0 {
-            lines.push(format!("  and {} more", count(more)));
+        match (more, named) {
+            (0, _) => {}
+            // Nothing is known of these but that they are in the job log.
+            (more, 0) => lines.push(format!("  {} failed in an earlier run", count(more))),
+            (more, _) => lines.push(format!("  and {} more", count(more))),
         }
         if let Some(again) = self.again.as_ref().filter(|_| !is_complete(end)) {
             lines.push(format!("again what did not complete: {}", escape(again)));
@@ -401,6 +404,23 @@ mod tests {
         assert_eq!(lines[20], "  t20  exit status 1  0.3s   flac -s t20");
         assert_eq!(lines[21], "  and 130 more");
         assert!(run.closing.running.is_empty());
+    }
+
+    #[test]
+    fn failures_of_an_earlier_run_are_counted_and_not_the_rest_of_a_list() {
+        let counts = Counts {
+            completed: 2,
+            done: 2,
+            failed: 4,
+            ..Counts::default()
+        };
+        assert_eq!(
+            Run::new(None).lines(&summary(counts, Some(0), None)),
+            [
+                "flac: 2 of 6 completed (2 by an earlier run), 4 failed after 4m13s",
+                "  4 failed in an earlier run",
+            ]
+        );
     }
 
     #[test]
