@@ -3,6 +3,8 @@
 
 mod dependencies;
 mod failing;
+#[cfg(target_os = "linux")]
+mod joblog;
 mod starting;
 mod values;
 
