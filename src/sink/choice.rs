@@ -22,7 +22,7 @@ use super::gone::{Gone, Notifier, ignore};
 use super::guard::Guard;
 use super::json::Json;
 use super::log::Log;
-use super::parent::Parent;
+use super::parent::{Parent, ParentOfMany};
 use super::plain::Plain;
 use super::routes::{goes_through, routes};
 use super::spool::Spool;
@@ -311,7 +311,10 @@ fn parent_sink(
         return Ok(None);
     };
     let writer = Writer::new(copy(channel)?, ignore());
-    Ok(Some(Box::new(Parent::new(writer, &display.name))))
+    Ok(Some(match &display.many {
+        Some(_) => Box::new(ParentOfMany::new(writer, &display.name)),
+        None => Box::new(Parent::new(writer, &display.name)),
+    }))
 }
 
 fn stderr_writer() -> anyhow::Result<Writer> {
