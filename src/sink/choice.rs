@@ -27,7 +27,7 @@ use super::guard::Guard;
 use super::job_log::JobLog;
 use super::json::Json;
 use super::log::Log;
-use super::parent::Parent;
+use super::parent::{Parent, ParentOfMany};
 use super::plain::Plain;
 use super::routes::{goes_through, routes};
 use super::spool::Spool;
@@ -399,7 +399,10 @@ fn parent_sink(
         return Ok(None);
     };
     let writer = Writer::new(copy(channel)?, ignore());
-    Ok(Some(Box::new(Parent::new(writer, &display.name))))
+    Ok(Some(match &display.many {
+        Some(_) => Box::new(ParentOfMany::new(writer, &display.name)),
+        None => Box::new(Parent::new(writer, &display.name)),
+    }))
 }
 
 fn stderr_writer() -> anyhow::Result<Writer> {
