@@ -49,7 +49,7 @@ pub(crate) use self::launch_error::{LaunchError, advice, missing};
 pub(crate) use self::pipe::UNDER_WAY;
 pub(crate) use self::socket::{Socket, SocketFiles};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
-pub(crate) use self::tree::ignores;
+pub(crate) use self::tree::{ignores, kill_tagged};
 
 /// The command to start, and the connections of its streams.
 #[derive(Debug)]
@@ -103,6 +103,8 @@ pub(crate) enum Notice {
     Started {
         /// Its process number, which is also the number of its group.
         pid: i32,
+        /// A variable that only the environments of the child and its descendants have.
+        tag: String,
     },
     /// The child printed something.
     Output {

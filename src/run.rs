@@ -227,6 +227,7 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
         jobserver,
         stop: None,
+        remains: Vec::new(),
         waiting: Vec::new(),
         total: None,
         open_files,
@@ -297,6 +298,8 @@ struct Run<'a> {
     jobserver: Option<Jobserver>,
     /// How far the stop of a run of many is, if one was requested.
     stop: Option<Stop>,
+    /// The tags of the children that have ended since: some of their descendants may have left their groups.
+    remains: Vec<String>,
     /// What the next tasks wait for, as the sinks were told.
     waiting: Vec<Waiting>,
     /// How many tasks the list has, as the sinks were told.
@@ -342,6 +345,8 @@ struct Running {
     attempt: u32,
     /// When it began, by the clock of the run.
     began: Duration,
+    /// A variable that only the environments of the child and its descendants have.
+    tag: String,
     /// How many bytes of its output came to us.
     output_bytes: u64,
     /// Dropping this value removes the files of the task's socket.
@@ -552,6 +557,7 @@ impl Run<'_> {
             slot,
             attempt,
             began: now,
+            tag: String::new(),
             output_bytes: 0,
             files,
         };
@@ -660,8 +666,9 @@ impl Run<'_> {
         };
         let task = &mut running.task;
         match notice {
-            Notice::Started { pid } => {
+            Notice::Started { pid, tag } => {
                 task.started(pid, now);
+                running.tag = tag;
                 let specification = task.specification.clone();
                 let (slot, attempt) = (running.slot, running.attempt);
                 let command = specification.words(id.get(), slot);

@@ -101,6 +101,7 @@ impl<'a> Worker<'a> {
         }
         notify(Notice::Started {
             pid: spawned.pid.as_raw_nonzero().get(),
+            tag: spawned.tag.clone(),
         });
         let observer = launch.observe.then(|| Observer::new(spawned.pid)).flatten();
         let ptys = spawned.terminals.map(|settings| settings.map(Pty::new));

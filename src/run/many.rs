@@ -371,6 +371,9 @@ impl Run<'_> {
         let Some(mut ended) = self.tasks.remove(&id) else {
             return;
         };
+        if self.stop.is_some() {
+            self.remains.push(std::mem::take(&mut ended.tag));
+        }
         if ended.task.gave_up() {
             self.gave_up = true;
             ended.files = None;
@@ -449,6 +452,7 @@ impl Run<'_> {
                     Step::Drain | Step::Ask | Step::Signal(_) => Step::Terminate,
                 };
                 stop.step = step;
+                self.kill_remains(step);
                 let cause = Cause::Again;
                 let left = None;
                 self.tell_of_run(What::Stopping { cause, step, left });
@@ -471,7 +475,15 @@ impl Run<'_> {
         {
             stop.step = *step;
             let (cause, step, left) = (*cause, *step, *left);
+            self.kill_remains(step);
             self.tell_of_run(What::Stopping { cause, step, left });
+        }
+    }
+
+    /// Kills the descendants of ended tasks as well, if the stop is so far.
+    fn kill_remains(&mut self, step: Step) {
+        if step >= Step::Kill && !self.remains.is_empty() {
+            child::kill_tagged(&std::mem::take(&mut self.remains));
         }
     }
 
