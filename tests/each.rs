@@ -4,6 +4,7 @@
 mod dependencies;
 mod failing;
 mod starting;
+mod stopping;
 mod values;
 
 use std::fs;

@@ -326,6 +326,9 @@ mod tests {
                     slot: 1,
                     attempt: 1,
                     input: None,
+                    named: false,
+                    nth: 1,
+                    extra: None,
                 }),
             };
             self.tell(Some(task), what);
