@@ -3,6 +3,7 @@
 
 mod dependencies;
 mod failing;
+mod output;
 mod starting;
 mod stopping;
 mod values;
