@@ -82,6 +82,11 @@ impl Lines {
         }
         self.way = Way::Whole;
         let begun = self.begun.entry(source).or_default();
+        let follows = self.open.is_some_and(|open| open != source);
+        if begun.is_empty() && bytes.ends_with(b"\n") && !follows {
+            self.open = None;
+            return Arc::clone(bytes);
+        }
         begun.extend_from_slice(bytes);
         let mut complete = memrchr(b'\n', begun).map_or(0, |newline| newline + 1);
         if begun.len() - complete > LONGEST {

@@ -520,7 +520,9 @@ mod tests {
 
     /// Bytes that differ from place to place.
     fn bytes(length: usize, seed: usize) -> Vec<u8> {
-        (seed..seed + length).map(|n| (n * 31 >> 3) as u8).collect()
+        (seed..seed + length)
+            .map(|n| (n * 31 / 8).to_le_bytes()[0])
+            .collect()
     }
 
     #[test]
@@ -563,8 +565,8 @@ mod tests {
         while let Some(piece) = spool.next(&mut kept).unwrap() {
             all.extend_from_slice(&piece.bytes);
         }
-        let expected: String = (0..100_000).map(|number| format!("{number}\n")).collect();
-        assert!(all == expected.as_bytes());
+        let lines = (0..100_000).flat_map(|number| format!("{number}\n").into_bytes());
+        assert!(lines.eq(all));
     }
 
     #[test]
@@ -639,7 +641,7 @@ mod tests {
     #[test]
     fn what_was_taken_out_or_dropped_takes_no_room_on_the_disk() {
         use std::os::unix::fs::MetadataExt;
-        let mut spool = Spool::new(|| files_in_memory());
+        let mut spool = Spool::new(files_in_memory);
         let mut kept = [(); 3].map(|()| Kept::default());
         let large = bytes(PIECE, 0);
         for _ in 0..64 {
