@@ -1,6 +1,6 @@
 //! The course of a run of many tasks as lines, for logs and CI: how many there are, then a line at each tenth or every
-//! ten seconds if some have ended, failures at once, and the end. No carriage returns, no escapes; nothing of the tasks'
-//! own progress, and nothing of a run that is over within a moment with all well.
+//! ten seconds if some have ended, failures at once, and the end. No carriage returns, no escapes; nothing of the
+//! tasks' own progress, and nothing of a run that is over within a moment with all well.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::flow::Permit;
 
 use super::Sink;
 use super::beside::Beside;
-use super::census::Census;
+use super::census::{Census, is_last};
 use super::closing::Closing;
 use super::display::{self, Many};
 use super::ends;
@@ -162,11 +162,7 @@ impl Course {
     fn told(&mut self, event: &Event<'_>) {
         let at = event.at;
         match &event.what {
-            What::Finished(summary) => {
-                if summary.attempt.is_none_or(|it| it.retry_in.is_none()) {
-                    self.counted(at);
-                }
-            }
+            What::Finished(summary) if is_last(summary) => self.counted(at),
             What::Skipped {
                 name,
                 reason,
@@ -178,15 +174,13 @@ impl Course {
                 }
                 self.counted(at);
             }
-            What::Shows(summary) => {
-                if ends::is_told(self.ends, summary, self.census.total) {
-                    let ended = self.census.shown();
-                    let line = ends::line(&ended.name, summary, ended.limit, false);
-                    if self.has_begun || ends::is_told_at_once(self.ends, summary) {
-                        self.tell(at, &line);
-                    } else {
-                        self.held.push(line);
-                    }
+            What::Shows(summary) if ends::is_told(self.ends, summary, self.census.total) => {
+                let ended = self.census.shown();
+                let line = ends::line(&ended.name, summary, ended.limit, false);
+                if self.has_begun || ends::is_told_at_once(self.ends, summary) {
+                    self.tell(at, &line);
+                } else {
+                    self.held.push(line);
                 }
             }
             What::End(end) => {
