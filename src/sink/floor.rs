@@ -1,11 +1,11 @@
-//! Who may show output now, in a run of many tasks: all at once, one attempt after the other as they end, or in the order
-//! of the list.
+//! Who may show output now, in a run of many tasks: all at once, one attempt after the other as they end, or in the
+//! order of the list.
 //!
-//! Wraps the sinks that show. They learn of everything else at once; output waits in the spool until its attempt has the
-//! floor, and is then handed on in pieces, no faster than it is written, so that the run loop never waits. An attempt
-//! that has the floor and still runs shows live. When the spool is full, an attempt gets the floor before its end, and
-//! the output of the others is held with its permits, so that their children wait in `write`: the run is slower, and
-//! nothing is lost. Knows neither the screen nor the places.
+//! Wraps the sinks that show. They learn of everything else at once; output waits in the spool until its attempt has
+//! the floor, and is then handed on in pieces, no faster than it is written, so that the run loop never waits. An
+//! attempt that has the floor and still runs shows live. When the spool is full, an attempt gets the floor before its
+//! end, and the output of the others is held with its permits, so that their children wait in `write`: the run is
+//! slower, and nothing is lost. Knows neither the screen nor the places.
 
 mod group;
 mod piece;

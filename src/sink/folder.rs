@@ -1,8 +1,8 @@
 //! Keeps the output of each attempt of each task in files of its own, one for each stream, in one folder.
 //!
-//! A file is made with its first byte. It is written to directly, as the run loop writes to any regular file. Few of the
-//! files are open at a time: a run of many tasks has more of them than there are descriptors. Knows no other place that
-//! the output goes to.
+//! A file is made with its first byte. It is written to directly, as the run loop writes to any regular file. Few of
+//! the files are open at a time: a run of many tasks has more of them than there are descriptors. Knows no other place
+//! that the output goes to.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};

@@ -1,7 +1,7 @@
 //! The output of several tasks in one place: by whole lines, so that no line is made of two tasks' texts.
 //!
-//! The output of a lone task passes as it comes, byte for byte, and so does that of tasks that print one after the other.
-//! Knows neither the place nor the meaning of the lines.
+//! The output of a lone task passes as it comes, byte for byte, and so does that of tasks that print one after the
+//! other. Knows neither the place nor the meaning of the lines.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Keeps the output of attempts until it is shown: a little of each in memory, the rest in one file without a name.
 //!
 //! A slow first task of a list whose order is kept may have thousands of ended ones behind it: in memory, or in a file
-//! each, they would be too many. Holes are punched in the file behind what was taken out, and it is emptied when nothing
-//! is kept in it. A piece that the file has no room for is not taken in at all; the spool stays as it was. Does not know
-//! whose output it is, and when it is shown.
+//! each, they would be too many. Holes are punched in the file behind what was taken out, and it is emptied when
+//! nothing is kept in it. A piece that the file has no room for is not taken in at all; the spool stays as it was. Does
+//! not know whose output it is, and when it is shown.
 
 use std::collections::VecDeque;
 use std::fs::File;
