@@ -650,6 +650,8 @@ impl Run<'_> {
         }
         if what.lost {
             self.losses.note(Ending::Status(FAILED), what.sentence);
+        } else if self.is_of_many() {
+            self.losses.remark(what.sentence);
         }
         if self.is_of_many() && (what.lost || what.stream.is_some()) {
             if !what.lost {

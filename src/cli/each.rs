@@ -563,6 +563,8 @@ impl ManyOptions {
 
     fn show(&self, jobs: u32) -> Show {
         match self.output {
+            // An order of whole outputs.
+            Some(OutputArgument::Lines | OutputArgument::Stream) if self.keep_order => Show::Group,
             Some(OutputArgument::Group) => Show::Group,
             Some(OutputArgument::Lines) => Show::Lines,
             Some(OutputArgument::Stream) => Show::Stream,

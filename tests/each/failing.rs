@@ -73,12 +73,17 @@ fn s37_a_halt_that_comes_soon_lets_running_tasks_end() {
 
 #[test]
 fn s38_a_halt_that_comes_now_shows_what_failed_and_what_was_cancelled() {
-    let script = r#"echo "$1 begins"; case $1 in 2) echo why >&2; exit 1;; esac; exec sleep 1000"#;
+    let script = r#"
+        echo "$1 begins"
+        case $1 in 1) echo >>notes; exec sleep 1000;; esac
+        until [ -s notes ]; do sleep 0.01; done
+        echo why >&2; exit 1"#;
+    let folder = folder(&[]);
     let words = [
         "-k", "-j2", "--halt", "now", "--", "sh", "-c", script, "_", "{}", ":::", "1", "2",
     ];
     // GNU parallel prints nothing at all.
-    let output = each(&words).output();
+    let output = each(&words).in_folder(folder.path()).output();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stdout), "1 begins\n2 begins\n");
     assert_eq!(text(&output.stderr), "why\n");
