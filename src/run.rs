@@ -27,8 +27,9 @@ mod terminal;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -79,6 +80,11 @@ const UNDER_WAY: usize = 16 * 1024 * 1024;
 const LEAST_UNDER_WAY: usize = 64 * 1024;
 /// How many tasks that an earlier run has done are passed over before the loop looks at its inbox again.
 const AT_ONCE: usize = 1000;
+/// How long it holds whether children need a session of their own.
+const AGAIN: Duration = Duration::from_secs(1);
+/// After this time the loop looks for the starts of tasks. They wake nothing: most tasks of a long list are over by then,
+/// and their ends wake the loop.
+const SOON: Duration = Duration::from_millis(2);
 /// The last slot whose child is observed. A screen has room for hardly more.
 const OBSERVED: u32 = 32;
 
@@ -215,6 +221,8 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no
         // orders.
         .capacity(NonZeroUsize::MAX)
+        // No command is over within microseconds.
+        .patient()
         .on_message(move || ping.send(Input::Message))
         .build();
     let mut run = Run {
@@ -225,6 +233,10 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         past,
         schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
         pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
+        sockets: Vec::new(),
+        session: None,
+        looks_at: None,
+        _low_numbers: many.map_or(Vec::new(), |_| child::take_low_numbers(channel)),
         jobserver,
         stop: None,
         remains: Vec::new(),
@@ -294,6 +306,14 @@ struct Run<'a> {
     past: Option<Past>,
     schedule: Schedule,
     pressure: Pressure,
+    /// The sockets that no task uses at the moment.
+    sockets: Vec<SocketPlace>,
+    /// Whether children need a session of their own, and when that was asked.
+    session: Option<(Duration, bool)>,
+    /// When to look for notices that wake nothing.
+    looks_at: Option<Duration>,
+    /// Holds the low numbers for the descriptors of the children.
+    _low_numbers: Vec<OwnedFd>,
     /// The jobserver of make, if the run is its client.
     jobserver: Option<Jobserver>,
     /// How far the stop of a run of many is, if one was requested.
@@ -349,8 +369,25 @@ struct Running {
     tag: String,
     /// How many bytes of its output came to us.
     output_bytes: u64,
-    /// Dropping this value removes the files of the task's socket.
-    files: Option<child::SocketFiles>,
+    /// The socket, which the next task can use.
+    place: Option<SocketPlace>,
+}
+
+/// A socket for tasks, one after the other.
+struct SocketPlace {
+    socket: Arc<child::Socket>,
+    /// Dropping this value removes the files of the socket.
+    _files: child::SocketFiles,
+}
+
+impl SocketPlace {
+    fn open(channel: RawFd) -> Option<Self> {
+        let (socket, files) = child::Socket::open(channel)?;
+        Some(Self {
+            socket: Arc::new(socket),
+            _files: files,
+        })
+    }
 }
 
 /// How many lines of a channel were reports, and how many were malformed.
@@ -378,6 +415,12 @@ fn goes_first(notice: &Notice) -> bool {
     matches!(notice, Notice::Started { .. } | Notice::Cancel(_))
 }
 
+/// Whether another message mostly comes soon after, so that the run loop need not wake for this one: the start of a
+/// short task, and the end of its child before that of the task.
+fn is_soon_followed(notice: &Notice) -> bool {
+    matches!(notice, Notice::Started { .. } | Notice::Exited(None))
+}
+
 impl Run<'_> {
     /// Runs the loop until all tasks are over. A single command stays: its end is told by [`finish`](Self::finish).
     fn follow(&mut self) -> anyhow::Result<()> {
@@ -393,6 +436,9 @@ impl Run<'_> {
             }
             if let Some(input) = input {
                 self.take_in(input)?;
+            }
+            if self.looks_at.is_some_and(|time| time <= now) {
+                self.looks_at = None;
             }
             self.ask_reporters(now);
             self.end_tasks();
@@ -499,7 +545,15 @@ impl Run<'_> {
             attempt,
         } = begin;
         let plan = &self.plan;
-        let (socket, files) = child::Socket::open(plan.channel).unzip();
+        let place = self
+            .sockets
+            .pop()
+            .or_else(|| SocketPlace::open(plan.channel));
+        let session = match self.session {
+            Some((asked, session)) if now < asked + AGAIN => session,
+            _ => child::needs_session(),
+        };
+        self.session = Some((now, session));
         let launch = Launch {
             command: specification.words(id.get(), slot),
             fault: specification.fault.clone(),
@@ -509,7 +563,9 @@ impl Run<'_> {
             open_files: self.open_files,
             under_way: self.under_way(),
             channel: plan.channel,
-            socket,
+            socket: place.as_ref().map(|place| Arc::clone(&place.socket)),
+            session,
+            is_one_of_many: self.is_of_many(),
             stdout: plan.routes[Stream::Stdout as usize],
             stderr: plan.routes[Stream::Stderr as usize],
             every_report: plan.every_report,
@@ -523,11 +579,18 @@ impl Run<'_> {
         };
         let terminal = self.terminal.for_the_start(&launch);
         let notices = self.inbox.clone();
+        let is_of_many = self.is_of_many();
+        if is_of_many {
+            self.looks_at.get_or_insert(now + SOON);
+        }
         let future = submit_progress(&self.executor, move |reporter| {
             child::run(&launch, terminal, &orders, reporter, &|notice| {
                 let first = goes_first(&notice);
+                let is_quiet = is_of_many && is_soon_followed(&notice);
                 let input = Input::Task(id, notice);
-                if first {
+                if is_quiet {
+                    notices.note(input, first);
+                } else if first {
                     notices.send_first(input);
                 } else {
                     notices.send(input);
@@ -559,7 +622,7 @@ impl Run<'_> {
             began: now,
             tag: String::new(),
             output_bytes: 0,
-            files,
+            place,
         };
         self.tasks.insert(id, running);
         Ok(())
@@ -596,7 +659,7 @@ impl Run<'_> {
         };
         let signals = (!self.handles_signals).then_some(handlers);
         let begins = self.begins_at(now);
-        [due, deadline, discard, signals, begins]
+        [due, deadline, discard, signals, begins, self.looks_at]
             .into_iter()
             .flatten()
             .min()
@@ -874,8 +937,9 @@ impl Run<'_> {
     }
 
     fn remove_files(&mut self) {
+        self.sockets.clear();
         for running in self.tasks.values_mut() {
-            running.files = None;
+            running.place = None;
         }
     }
 }

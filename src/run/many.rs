@@ -376,10 +376,12 @@ impl Run<'_> {
         }
         if ended.task.gave_up() {
             self.gave_up = true;
-            ended.files = None;
+            ended.place = None;
             // Its worker may still run, and has the other ends of these links.
             std::mem::forget(ended);
+            return;
         }
+        self.sockets.extend(ended.place.take());
     }
 
     fn halt(&mut self, halted: Halted) {
