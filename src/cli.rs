@@ -83,10 +83,6 @@ Exit status:
 )]
 // clap would make a group of all options. Nothing uses it, and it takes time.
 #[group(skip)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of its own"
-)]
 struct Arguments {
     /// The command and its arguments
     #[arg(value_name = "COMMAND", required_unless_present = "list_formats", last = true, value_hint = ValueHint::CommandWithArguments)]

@@ -20,6 +20,7 @@ mod readers;
 mod schedule;
 mod signals;
 mod sinks;
+mod starts;
 mod stopping;
 mod task;
 mod terminal;
@@ -27,7 +28,7 @@ mod terminal;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,7 +46,7 @@ use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
 use crate::model::route::Route;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
-use crate::sink::{Display, Gone, NoReader, choose, is_on_screen};
+use crate::sink::{Chosen, Display, Gone, NoReader, choose, is_on_screen};
 use crate::system::jobserver::Jobserver;
 use crate::system::signals::Scope;
 
@@ -58,6 +59,7 @@ use self::presses::Presses;
 use self::pressure::Pressure;
 use self::schedule::{Begin, Closed, Rules, Schedule};
 use self::sinks::Sinks;
+use self::starts::{SocketPlace, Starts};
 use self::task::{Effect, Task};
 use self::terminal::TerminalPlace;
 
@@ -80,8 +82,6 @@ const UNDER_WAY: usize = 16 * 1024 * 1024;
 const LEAST_UNDER_WAY: usize = 64 * 1024;
 /// How many tasks that an earlier run has done are passed over before the loop looks at its inbox again.
 const AT_ONCE: usize = 1000;
-/// How long it holds whether children need a session of their own.
-const AGAIN: Duration = Duration::from_secs(1);
 /// After this time the loop looks for the starts of tasks. They wake nothing: most tasks of a long list are over by then,
 /// and their ends wake the loop.
 const SOON: Duration = Duration::from_millis(2);
@@ -182,28 +182,7 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         chosen => chosen?,
     };
     signals::hold();
-    let from = if chosen.shows_progress || settings.from != Selection::Auto {
-        settings.from.clone()
-    } else {
-        // No sink shows what the dialects would find.
-        Selection::None
-    };
-    let plan = Plan {
-        channel,
-        routes: chosen.routes,
-        every_report: chosen.every_report,
-        zig: chosen.shows_progress && settings.from.reads("zig"),
-        from,
-        on_screen: is_on_screen(&settings.display),
-        in_foreground: chosen.direct,
-        observe: chosen.observe && settings.from.reads(FILES) && !chosen.direct
-            || settings.from.asks_for(FILES),
-        timeouts: Timeouts {
-            // The limit is for the whole run: the time for which a FIFO waited for its reader counts.
-            timeout: patience.map(|patience| patience.saturating_sub(chosen.waited)),
-            ..settings.timeouts
-        },
-    };
+    let plan = Plan::new(settings, &chosen, channel);
     let (ping, news, tokens) = (inbox.clone(), inbox.clone(), inbox.clone());
     let many = settings.many.as_ref();
     if let Some(many) = many {
@@ -215,7 +194,7 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
     let named = jobserver.as_ref().and_then(Jobserver::jobs);
     let (slots, open_files, fewer) = match many {
         None => (settings.slots, None, None),
-        Some(_) => many::slots(named.unwrap_or(settings.slots)),
+        Some(_) => starts::slots(named.unwrap_or(settings.slots)),
     };
     let executor = Builder::new(many::workers(slots))
         // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no
@@ -233,16 +212,13 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         past,
         schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
         pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
-        sockets: Vec::new(),
-        session: None,
+        starts: Starts::new(channel, open_files, many.is_some()),
         looks_at: None,
-        _low_numbers: many.map_or(Vec::new(), |_| child::take_low_numbers(channel)),
         jobserver,
         stop: None,
         remains: Vec::new(),
         waiting: Vec::new(),
         total: None,
-        open_files,
         gave_up: false,
         deadline_passed: false,
         tasks: BTreeMap::new(),
@@ -297,6 +273,38 @@ struct Plan {
     timeouts: Timeouts,
 }
 
+impl Plan {
+    /// By the user's wishes and the sinks.
+    fn new(settings: &Settings, chosen: &Chosen, channel: RawFd) -> Self {
+        let from = if chosen.shows_progress || settings.from != Selection::Auto {
+            settings.from.clone()
+        } else {
+            // No sink shows what the dialects would find.
+            Selection::None
+        };
+        Plan {
+            channel,
+            routes: chosen.routes,
+            every_report: chosen.every_report,
+            zig: chosen.shows_progress && settings.from.reads("zig"),
+            from,
+            on_screen: is_on_screen(&settings.display),
+            in_foreground: chosen.direct,
+            observe: chosen.observe && settings.from.reads(FILES) && !chosen.direct
+                || settings.from.asks_for(FILES),
+            timeouts: Timeouts {
+                // The limit is for the whole run: the time for which a FIFO waited for its reader counts.
+                timeout: settings
+                    .timeouts
+                    .timeout
+                    .map(|patience| patience.saturating_sub(chosen.waited)),
+                ..settings.timeouts
+            },
+        }
+    }
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 struct Run<'a> {
     settings: &'a Settings,
     plan: Plan,
@@ -306,14 +314,9 @@ struct Run<'a> {
     past: Option<Past>,
     schedule: Schedule,
     pressure: Pressure,
-    /// The sockets that no task uses at the moment.
-    sockets: Vec<SocketPlace>,
-    /// Whether children need a session of their own, and when that was asked.
-    session: Option<(Duration, bool)>,
+    starts: Starts,
     /// When to look for notices that wake nothing.
     looks_at: Option<Duration>,
-    /// Holds the low numbers for the descriptors of the children.
-    _low_numbers: Vec<OwnedFd>,
     /// The jobserver of make, if the run is its client.
     jobserver: Option<Jobserver>,
     /// How far the stop of a run of many is, if one was requested.
@@ -324,8 +327,6 @@ struct Run<'a> {
     waiting: Vec<Waiting>,
     /// How many tasks the list has, as the sinks were told.
     total: Option<Total>,
-    /// The soft limit of open files that children get back; none: it was not raised.
-    open_files: Option<u64>,
     /// Whether a task was given up.
     gave_up: bool,
     deadline_passed: bool,
@@ -371,23 +372,6 @@ struct Running {
     output_bytes: u64,
     /// The socket, which the next task can use.
     place: Option<SocketPlace>,
-}
-
-/// A socket for tasks, one after the other.
-struct SocketPlace {
-    socket: Arc<child::Socket>,
-    /// Dropping this value removes the files of the socket.
-    _files: child::SocketFiles,
-}
-
-impl SocketPlace {
-    fn open(channel: RawFd) -> Option<Self> {
-        let (socket, files) = child::Socket::open(channel)?;
-        Some(Self {
-            socket: Arc::new(socket),
-            _files: files,
-        })
-    }
 }
 
 /// How many lines of a channel were reports, and how many were malformed.
@@ -545,22 +529,15 @@ impl Run<'_> {
             attempt,
         } = begin;
         let plan = &self.plan;
-        let place = self
-            .sockets
-            .pop()
-            .or_else(|| SocketPlace::open(plan.channel));
-        let session = match self.session {
-            Some((asked, session)) if now < asked + AGAIN => session,
-            _ => child::needs_session(),
-        };
-        self.session = Some((now, session));
+        let place = self.starts.socket();
+        let session = self.starts.session(now);
         let launch = Launch {
             command: specification.words(id.get(), slot),
             fault: specification.fault.clone(),
             stdin: specification.stdin.clone(),
             folder: specification.folder.clone(),
             variables: self.variables(&specification, id, slot, attempt),
-            open_files: self.open_files,
+            open_files: self.starts.open_files,
             under_way: self.under_way(),
             channel: plan.channel,
             socket: place.as_ref().map(|place| Arc::clone(&place.socket)),
@@ -937,7 +914,7 @@ impl Run<'_> {
     }
 
     fn remove_files(&mut self) {
-        self.sockets.clear();
+        self.starts.clear();
         for running in self.tasks.values_mut() {
             running.place = None;
         }

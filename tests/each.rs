@@ -44,3 +44,9 @@ fn notes(folder: &Path) -> Vec<String> {
     let notes = fs::read(folder.join("notes")).unwrap_or_default();
     text(&notes).lines().map(str::to_owned).collect()
 }
+
+/// The numbers from 1, one a line.
+fn numbers(count: u32) -> String {
+    let lines: Vec<_> = (1..=count).map(|number| number.to_string()).collect();
+    lines.join("\n") + "\n"
+}

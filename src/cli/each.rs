@@ -82,10 +82,6 @@ The exit status and Ctrl-C are as with progrun each. See progrun-each(1).";
     max_term_width = 110
 )]
 #[group(skip)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of its own"
-)]
 pub(super) struct Each {
     /// The command, with {} for the value, and after ::: the values
     #[arg(value_name = "COMMAND", required = true, last = true, value_hint = ValueHint::CommandWithArguments)]
@@ -565,13 +561,12 @@ impl ManyOptions {
         match self.output {
             // An order of whole outputs.
             Some(OutputArgument::Lines | OutputArgument::Stream) if self.keep_order => Show::Group,
-            Some(OutputArgument::Group) => Show::Group,
             Some(OutputArgument::Lines) => Show::Lines,
             Some(OutputArgument::Stream) => Show::Stream,
             Some(OutputArgument::OnFailure) => Show::OnFailure,
             Some(OutputArgument::None) => Show::None,
             None if jobs == 1 => Show::Stream,
-            None => Show::Group,
+            Some(OutputArgument::Group) | None => Show::Group,
         }
     }
 
@@ -738,7 +733,7 @@ impl Each {
     /// Opens the list and makes the settings of its run. With --dry-run, prints the commands and ends the process.
     pub(super) fn run(self) -> Result<Prepared, Refusal> {
         let jobs = self.many.jobs();
-        let (command, groups) = split(self.words);
+        let (command, groups) = split(&self.words);
         let Some(first) = command.first() else {
             return Err("there is no command before `:::`".to_owned().into());
         };
@@ -834,7 +829,7 @@ impl Tasks {
 }
 
 /// The command, and after each `:::` a group of values; none where there is no `:::`.
-fn split(words: Vec<OsString>) -> (Vec<OsString>, Option<Vec<Vec<OsString>>>) {
+fn split(words: &[OsString]) -> (Vec<OsString>, Option<Vec<Vec<OsString>>>) {
     let mut groups = words.split(|word| word == ":::").map(<[_]>::to_vec);
     let command = groups.next().unwrap_or_default();
     let groups: Vec<_> = groups.collect();

@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{each, folder, loud};
+use super::{each, folder, loud, numbers};
 use crate::harness::{everything, needs, needs_that};
 use crate::pty::{End, terminal};
 use crate::support::{Gate, text};
@@ -193,7 +193,7 @@ fn s52_a_reader_that_had_enough_ends_the_run() {
 #[test]
 fn s53_only_the_output_of_the_task_that_failed_is_shown() {
     let script = r#"echo "out $1"; echo "err $1" >&2; test "$1" != 42"#;
-    let list: String = (1..=100).map(|number| format!("{number}\n")).collect();
+    let list: String = numbers(100);
     each(&[
         "--output",
         "on-failure",
@@ -292,7 +292,7 @@ fn s55_each_task_has_files_of_its_own_whatever_its_value_is() {
         assert!(entry.file_type().unwrap().is_file());
         assert!(entry.file_name().as_bytes().len() <= 120, "{entry:?}");
         let name = entry.file_name().into_string().unwrap();
-        if name.ends_with(".out") {
+        if entry.path().extension().is_some_and(|it| it == "out") {
             contents.insert(fs::read_to_string(entry.path()).unwrap());
         } else {
             assert_eq!(fs::read_to_string(entry.path()).unwrap(), "err\n");
@@ -321,11 +321,11 @@ fn s55_each_task_has_files_of_its_own_whatever_its_value_is() {
 #[cfg(target_os = "linux")]
 #[test]
 fn s56_the_terminal_is_lent_to_one_task_after_the_other_and_the_bars_come_back() {
-    let script = r##"
+    let script = r#"
         case $1 in
         draws) while ! [ -e over ]; do echo 1/2 >&3; sleep 0.05; done ;;
         *) read -r word </dev/tty; echo "$1 got $word" >>got; echo 2/2 >&3 ;;
-        esac"##;
+        esac"#;
     let mut terminal = terminal().run(&[
         PROGRUN, "each", "-j3", "--", "sh", "-c", script, "_", "{}", ":::", "one", "draws", "two",
     ]);

@@ -67,7 +67,7 @@ fn s64_a_second_ctrl_c_terminates_and_clean_ups_run_to_their_end() {
     // GNU parallel kills them.
     let gate = Gate::new();
     let folder = folder(&[]);
-    let script = r#"trap 'sleep 0.7; echo clean >>notes; exit 1' TERM; echo ready; while :; do sleep 0.05; done"#;
+    let script = r"trap 'sleep 0.7; echo clean >>notes; exit 1' TERM; echo ready; while :; do sleep 0.05; done";
     let words = [
         "each",
         "--json",
@@ -176,7 +176,7 @@ fn a_task_that_was_to_end_and_reports_after_all_is_asked_at_its_first_report() {
 #[test]
 fn a_task_that_does_not_end_within_the_grace_is_interrupted_and_time_goes_no_further() {
     let folder = folder(&[]);
-    let script = r#"trap 'echo interrupted >>notes' INT; echo ready; while :; do sleep 0.02; done"#;
+    let script = r"trap 'echo interrupted >>notes' INT; echo ready; while :; do sleep 0.02; done";
     let words = [
         "each", "--json", "--grace", "0.1", "-j1", "--", "bash", "-c", script, "_", "{}", ":::",
         "1",
@@ -197,7 +197,7 @@ fn a_task_that_does_not_end_within_the_grace_is_interrupted_and_time_goes_no_fur
 #[test]
 fn s67_sigterm_reaches_silent_tasks_at_once_and_progrun_dies_by_it_after_the_last() {
     let gate = Gate::new();
-    let script = r#"trap 'sleep 0.3; exit 4' TERM; echo ready; while :; do sleep 0.02; done"#;
+    let script = r"trap 'sleep 0.3; exit 4' TERM; echo ready; while :; do sleep 0.02; done";
     let mut run = start("2", script, &gate, &["1", "2", "3"]);
     run.event("output");
     run.event("output");
