@@ -48,8 +48,9 @@ pub(crate) use self::inherited::channel;
 pub(crate) use self::launch_error::{LaunchError, advice, missing};
 pub(crate) use self::pipe::UNDER_WAY;
 pub(crate) use self::socket::{Socket, SocketFiles};
+pub(crate) use self::spawn::{needs_session, take_low_numbers};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
-pub(crate) use self::tree::ignores;
+pub(crate) use self::tree::{ignores, kill_tagged};
 
 /// The command to start, and the connections of its streams.
 #[derive(Debug)]
@@ -70,7 +71,11 @@ pub(crate) struct Launch {
     /// The number of the channel in the child.
     pub(crate) channel: RawFd,
     /// The socket that serves as a channel too, if there is one.
-    pub(crate) socket: Option<Socket>,
+    pub(crate) socket: Option<Arc<Socket>>,
+    /// Whether the child needs a session of its own: see [`needs_session`].
+    pub(crate) session: bool,
+    /// Whether it is one of many: its pipes are not enlarged, and its socket had other tasks before it.
+    pub(crate) is_one_of_many: bool,
     /// Where the child's stdout goes.
     pub(crate) stdout: Route,
     /// Where the child's stderr goes.
@@ -103,6 +108,8 @@ pub(crate) enum Notice {
     Started {
         /// Its process number, which is also the number of its group.
         pid: i32,
+        /// A variable that only the environments of the child and its descendants have.
+        tag: String,
     },
     /// The child printed something.
     Output {

@@ -83,18 +83,14 @@ Exit status:
 )]
 // clap would make a group of all options. Nothing uses it, and it takes time.
 #[group(skip)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of its own"
-)]
 struct Arguments {
     /// The command and its arguments
     #[arg(value_name = "COMMAND", required_unless_present = "list_formats", last = true, value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 
-    /// List the formats for --from, and how to enable each in its program
-    #[arg(long, exclusive = true, help_heading = "Progress")]
-    list_formats: bool,
+    // First, so that the help begins with the options for stopping.
+    #[command(flatten)]
+    options: Options,
 
     /// How much of the command's output to show
     #[arg(
@@ -106,14 +102,17 @@ struct Arguments {
     )]
     output: OutputArgument,
 
-    #[command(flatten)]
-    options: Options,
+    /// List the formats for --from, and how to enable each in its program
+    #[arg(long, exclusive = true, help_heading = "Progress")]
+    list_formats: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum OutputArgument {
     /// All of it, as it comes
     #[default]
+    // PROGRUN_OUTPUT may be meant for many tasks: of one, these are the same.
+    #[value(aliases = ["group", "lines"])]
     Stream,
     /// All of it at the end, if the command did not succeed
     OnFailure,

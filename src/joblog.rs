@@ -348,9 +348,10 @@ mod tests {
             finished(task, "failed", "10:00:01").replace("}\n", ",\"retry_in\":2.0}\n")
         });
         for (name, cause) in [("needs failed", "failed"), ("needs cancelled", "cancelled")] {
-            log += &format!(
+            let line = format!(
                 "{{\"event\":\"skipped\",\"task\":20,\"elapsed\":3,\"name\":\"{name}\",\"reason\":\"dependency\",\"cause\":\"{cause}\"}}\n"
             );
+            log.push_str(&line);
         }
         log += END;
         let scene = Scene::new(log);

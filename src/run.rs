@@ -20,6 +20,7 @@ mod readers;
 mod schedule;
 mod signals;
 mod sinks;
+mod starts;
 mod stopping;
 mod task;
 mod terminal;
@@ -29,6 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -44,7 +46,7 @@ use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
 use crate::model::route::Route;
 use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
-use crate::sink::{Display, Gone, NoReader, choose, is_on_screen};
+use crate::sink::{Chosen, Display, Gone, NoReader, choose, is_on_screen};
 use crate::system::jobserver::Jobserver;
 use crate::system::signals::Scope;
 
@@ -57,6 +59,7 @@ use self::presses::Presses;
 use self::pressure::Pressure;
 use self::schedule::{Begin, Closed, Rules, Schedule};
 use self::sinks::Sinks;
+use self::starts::{SocketPlace, Starts};
 use self::task::{Effect, Task};
 use self::terminal::TerminalPlace;
 
@@ -79,6 +82,9 @@ const UNDER_WAY: usize = 16 * 1024 * 1024;
 const LEAST_UNDER_WAY: usize = 64 * 1024;
 /// How many tasks that an earlier run has done are passed over before the loop looks at its inbox again.
 const AT_ONCE: usize = 1000;
+/// After this time the loop looks for the starts of tasks. They wake nothing: most tasks of a long list are over by then,
+/// and their ends wake the loop.
+const SOON: Duration = Duration::from_millis(2);
 /// The last slot whose child is observed. A screen has room for hardly more.
 const OBSERVED: u32 = 32;
 
@@ -177,28 +183,7 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         chosen => chosen?,
     };
     signals::hold();
-    let from = if chosen.shows_progress || settings.from != Selection::Auto {
-        settings.from.clone()
-    } else {
-        // No sink shows what the dialects would find.
-        Selection::None
-    };
-    let plan = Plan {
-        channel,
-        routes: chosen.routes,
-        every_report: chosen.every_report,
-        zig: chosen.shows_progress && settings.from.reads("zig"),
-        from,
-        on_screen: is_on_screen(&settings.display),
-        in_foreground: chosen.direct,
-        observe: chosen.observe && settings.from.reads(FILES) && !chosen.direct
-            || settings.from.asks_for(FILES),
-        timeouts: Timeouts {
-            // The limit is for the whole run: the time for which a FIFO waited for its reader counts.
-            timeout: patience.map(|patience| patience.saturating_sub(chosen.waited)),
-            ..settings.timeouts
-        },
-    };
+    let plan = Plan::new(settings, &chosen, channel);
     let (ping, news, tokens) = (inbox.clone(), inbox.clone(), inbox.clone());
     let many = settings.many.as_ref();
     if let Some(many) = many {
@@ -210,12 +195,14 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
     let named = jobserver.as_ref().and_then(Jobserver::jobs);
     let (slots, open_files, fewer) = match many {
         None => (settings.slots, None, None),
-        Some(_) => many::slots(named.unwrap_or(settings.slots)),
+        Some(_) => starts::slots(named.unwrap_or(settings.slots)),
     };
     let executor = Builder::new(many::workers(slots))
         // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no
         // orders.
         .capacity(NonZeroUsize::MAX)
+        // No command is over within microseconds.
+        .patient()
         .on_message(move || ping.send(Input::Message))
         .build();
     let mut run = Run {
@@ -226,11 +213,13 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         past,
         schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
         pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
+        starts: Starts::new(channel, open_files, many.is_some()),
+        looks_at: None,
         jobserver,
         stop: None,
+        remains: Vec::new(),
         waiting: Vec::new(),
         total: None,
-        open_files,
         gave_up: false,
         deadline_passed: false,
         tasks: BTreeMap::new(),
@@ -285,6 +274,38 @@ struct Plan {
     timeouts: Timeouts,
 }
 
+impl Plan {
+    /// By the user's wishes and the sinks.
+    fn new(settings: &Settings, chosen: &Chosen, channel: RawFd) -> Self {
+        let from = if chosen.shows_progress || settings.from != Selection::Auto {
+            settings.from.clone()
+        } else {
+            // No sink shows what the dialects would find.
+            Selection::None
+        };
+        Plan {
+            channel,
+            routes: chosen.routes,
+            every_report: chosen.every_report,
+            zig: chosen.shows_progress && settings.from.reads("zig"),
+            from,
+            on_screen: is_on_screen(&settings.display),
+            in_foreground: chosen.direct,
+            observe: chosen.observe && settings.from.reads(FILES) && !chosen.direct
+                || settings.from.asks_for(FILES),
+            timeouts: Timeouts {
+                // The limit is for the whole run: the time for which a FIFO waited for its reader counts.
+                timeout: settings
+                    .timeouts
+                    .timeout
+                    .map(|patience| patience.saturating_sub(chosen.waited)),
+                ..settings.timeouts
+            },
+        }
+    }
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 struct Run<'a> {
     settings: &'a Settings,
     plan: Plan,
@@ -294,16 +315,19 @@ struct Run<'a> {
     past: Option<Past>,
     schedule: Schedule,
     pressure: Pressure,
+    starts: Starts,
+    /// When to look for notices that wake nothing.
+    looks_at: Option<Duration>,
     /// The jobserver of make, if the run is its client.
     jobserver: Option<Jobserver>,
     /// How far the stop of a run of many is, if one was requested.
     stop: Option<Stop>,
+    /// The tags of the children that have ended since: some of their descendants may have left their groups.
+    remains: Vec<String>,
     /// What the next tasks wait for, as the sinks were told.
     waiting: Vec<Waiting>,
     /// How many tasks the list has, as the sinks were told.
     total: Option<Total>,
-    /// The soft limit of open files that children get back; none: it was not raised.
-    open_files: Option<u64>,
     /// Whether a task was given up.
     gave_up: bool,
     deadline_passed: bool,
@@ -343,10 +367,12 @@ struct Running {
     attempt: u32,
     /// When it began, by the clock of the run.
     began: Duration,
+    /// A variable that only the environments of the child and its descendants have.
+    tag: String,
     /// How many bytes of its output came to us.
     output_bytes: u64,
-    /// Dropping this value removes the files of the task's socket.
-    files: Option<child::SocketFiles>,
+    /// The socket, which the next task can use.
+    place: Option<SocketPlace>,
 }
 
 /// How many lines of a channel were reports, and how many were malformed.
@@ -374,6 +400,12 @@ fn goes_first(notice: &Notice) -> bool {
     matches!(notice, Notice::Started { .. } | Notice::Cancel(_))
 }
 
+/// Whether another message mostly comes soon after, so that the run loop need not wake for this one: the start of a
+/// short task, and the end of its child before that of the task.
+fn is_soon_followed(notice: &Notice) -> bool {
+    matches!(notice, Notice::Started { .. } | Notice::Exited(None))
+}
+
 impl Run<'_> {
     /// Runs the loop until all tasks are over. A single command stays: its end is told by [`finish`](Self::finish).
     fn follow(&mut self) -> anyhow::Result<()> {
@@ -389,6 +421,9 @@ impl Run<'_> {
             }
             if let Some(input) = input {
                 self.take_in(input)?;
+            }
+            if self.looks_at.is_some_and(|time| time <= now) {
+                self.looks_at = None;
             }
             self.ask_reporters(now);
             self.end_tasks();
@@ -495,17 +530,20 @@ impl Run<'_> {
             attempt,
         } = begin;
         let plan = &self.plan;
-        let (socket, files) = child::Socket::open(plan.channel).unzip();
+        let place = self.starts.socket();
+        let session = self.starts.session(now);
         let launch = Launch {
             command: specification.words(id.get(), slot),
             fault: specification.fault.clone(),
             stdin: specification.stdin.clone(),
             folder: specification.folder.clone(),
             variables: self.variables(&specification, id, slot, attempt),
-            open_files: self.open_files,
+            open_files: self.starts.open_files,
             under_way: self.under_way(),
             channel: plan.channel,
-            socket,
+            socket: place.as_ref().map(|place| Arc::clone(&place.socket)),
+            session,
+            is_one_of_many: self.is_of_many(),
             stdout: plan.routes[Stream::Stdout as usize],
             stderr: plan.routes[Stream::Stderr as usize],
             every_report: plan.every_report,
@@ -519,11 +557,18 @@ impl Run<'_> {
         };
         let terminal = self.terminal.for_the_start(&launch);
         let notices = self.inbox.clone();
+        let is_of_many = self.is_of_many();
+        if is_of_many {
+            self.looks_at.get_or_insert(now + SOON);
+        }
         let future = submit_progress(&self.executor, move |reporter| {
             child::run(&launch, terminal, &orders, reporter, &|notice| {
                 let first = goes_first(&notice);
+                let is_quiet = is_of_many && is_soon_followed(&notice);
                 let input = Input::Task(id, notice);
-                if first {
+                if is_quiet {
+                    notices.note(input, first);
+                } else if first {
                     notices.send_first(input);
                 } else {
                     notices.send(input);
@@ -553,8 +598,9 @@ impl Run<'_> {
             slot,
             attempt,
             began: now,
+            tag: String::new(),
             output_bytes: 0,
-            files,
+            place,
         };
         self.tasks.insert(id, running);
         Ok(())
@@ -591,7 +637,7 @@ impl Run<'_> {
         };
         let signals = (!self.handles_signals).then_some(handlers);
         let begins = self.begins_at(now);
-        [due, deadline, discard, signals, begins]
+        [due, deadline, discard, signals, begins, self.looks_at]
             .into_iter()
             .flatten()
             .min()
@@ -645,6 +691,8 @@ impl Run<'_> {
         }
         if what.lost {
             self.losses.note(Ending::Status(FAILED), what.sentence);
+        } else if self.is_of_many() {
+            self.losses.remark(what.sentence);
         }
         if self.is_of_many() && (what.lost || what.stream.is_some()) {
             if !what.lost {
@@ -661,8 +709,9 @@ impl Run<'_> {
         };
         let task = &mut running.task;
         match notice {
-            Notice::Started { pid } => {
+            Notice::Started { pid, tag } => {
                 task.started(pid, now);
+                running.tag = tag;
                 let specification = task.specification.clone();
                 let (slot, attempt) = (running.slot, running.attempt);
                 let command = specification.words(id.get(), slot);
@@ -866,8 +915,9 @@ impl Run<'_> {
     }
 
     fn remove_files(&mut self) {
+        self.starts.clear();
         for running in self.tasks.values_mut() {
-            running.files = None;
+            running.place = None;
         }
     }
 }

@@ -44,7 +44,7 @@ use std::time::Duration;
 use crate::event::Event;
 use crate::flow::Permit;
 
-pub(crate) use self::choice::choose;
+pub(crate) use self::choice::{Chosen, choose};
 pub(crate) use self::display::{Display, Ends, JsonPlace, Many, Progress, Show, Tty};
 pub(crate) use self::files::{NoReader, STDOUT};
 pub(crate) use self::floor::MOST_WAITING;

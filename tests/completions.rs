@@ -27,10 +27,11 @@ fn script(name: &str) -> PathBuf {
         .collect()
 }
 
-/// The shell's working directory, with a file `events.jsonl`; [`COMMAND`] is in the shell's PATH.
+/// The working directory of the shell, with a file `events.jsonl` and a folder `outputs`; [`COMMAND`] is in its PATH.
 fn room(shell: &mut Command) -> TempDir {
     let room = tempfile::tempdir().unwrap();
     fs::write(room.path().join("events.jsonl"), "").unwrap();
+    fs::create_dir(room.path().join("outputs")).unwrap();
     let programs = room.path().join("programs");
     fs::create_dir(&programs).unwrap();
     fs::write(programs.join(COMMAND), "#!/bin/sh\n").unwrap();
@@ -91,6 +92,24 @@ fn completes_what_it_should(session: &mut PtySession) {
     assert_completes(session, "progrun repor", "progrun report ");
     assert_completes(session, "progrun report --sta", "report --status");
     assert_completes(session, "progrun report --status fa", "--status failed ");
+    assert_completes(session, "progrun ea", "progrun each ");
+    // A shell begins with what all options have in common.
+    assert_completes(session, "progrun each ", "each -");
+    assert_completes(session, "progrun each --k", "--keep-order");
+    assert_completes(session, "progrun each --keep", "each --keep-order ");
+    assert_completes(session, "progrun each -a ev", "-a events.jsonl ");
+    assert_completes(session, "progrun each --log-dir ou", "--log-dir outputs/");
+    assert_completes(session, "progrun each --halt soon,", "--halt soon,fail=1 ");
+    assert_completes(session, "progrun each --resume=fa", "--resume=failed ");
+    assert_completes(session, "progrun each -k -- zwieb", "-- zwiebelfisch ");
+    assert_completes(
+        session,
+        "progrun each -- zwiebelfisch ev",
+        "zwiebelfisch events.jsonl ",
+    );
+    assert_completes(session, "progrun tasks --json-l", "--json-lines ");
+    assert_completes(session, "progrun tasks ev", "tasks events.jsonl ");
+    assert_completes(session, "progrun tasks ", "events.jsonl");
     assert_completes(session, "progrun -- zwieb", "-- zwiebelfisch ");
     assert_completes(
         session,
@@ -142,6 +161,22 @@ fn zsh_completes_options_values_files_and_the_command() {
     leave(session);
 }
 
+/// What fish offers after `line`, without the descriptions.
+fn offered_by_fish(line: &str) -> Vec<String> {
+    let mut shell = Command::new("fish");
+    let _room = room(&mut shell);
+    let output = shell
+        .args(["--no-config", "-c", "source $argv[1]; complete -C $argv[2]"])
+        .arg(script("progrun.fish"))
+        .arg(line)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    // A description comes after a tab.
+    let words = text.lines().map(|line| line.split('\t').next().unwrap());
+    words.map(str::to_owned).collect()
+}
+
 #[test]
 fn fish_completes_options_values_files_and_the_command() {
     needs(&["fish"]);
@@ -155,20 +190,31 @@ fn fish_completes_options_values_files_and_the_command() {
         ("progrun repor", "report"),
         ("progrun report --sta", "--status"),
         ("progrun report --status fa", "failed"),
+        ("progrun ea", "each"),
+        ("progrun each --keep", "--keep-order"),
+        ("progrun each -a ev", "events.jsonl"),
+        ("progrun each --log-dir ou", "outputs/"),
+        ("progrun each --halt so", "soon soon,fail=1"),
+        ("progrun each --resume=fa", "--resume=failed"),
+        ("progrun each -k -- zwieb", "zwiebelfisch"),
+        ("progrun each -- zwiebelfisch ev", "events.jsonl"),
+        ("progrun tasks --json-l", "--json-lines"),
+        ("progrun tasks ev", "events.jsonl"),
         ("progrun -- zwieb", "zwiebelfisch"),
         ("progrun --quiet -- zwiebelfisch ev", "events.jsonl"),
     ] {
-        let mut shell = Command::new("fish");
-        let _room = room(&mut shell);
-        let output = shell
-            .args(["--no-config", "-c", "source $argv[1]; complete -C $argv[2]"])
-            .arg(script("progrun.fish"))
-            .arg(line)
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        // A description comes after a tab.
-        let words = text.lines().map(|line| line.split('\t').next().unwrap());
-        assert_eq!(words.collect::<Vec<_>>().join(" "), expected, "{line}");
+        assert_eq!(offered_by_fish(line).join(" "), expected, "{line}");
     }
+}
+
+#[test]
+fn fish_offers_the_options_of_each_where_no_word_has_begun() {
+    needs(&["fish"]);
+    let offered = offered_by_fish("progrun each -k ");
+    assert!(offered.contains(&"--keep-order".to_owned()), "{offered:?}");
+    assert!(!offered.contains(&"events.jsonl".to_owned()), "{offered:?}");
+    assert_eq!(
+        offered_by_fish("progrun tasks "),
+        ["events.jsonl", "outputs/", "programs/"]
+    );
 }

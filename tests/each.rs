@@ -5,7 +5,9 @@ mod dependencies;
 mod failing;
 #[cfg(target_os = "linux")]
 mod joblog;
+mod output;
 mod starting;
+mod stopping;
 mod values;
 
 use std::fs;
@@ -43,4 +45,10 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 fn notes(folder: &Path) -> Vec<String> {
     let notes = fs::read(folder.join("notes")).unwrap_or_default();
     text(&notes).lines().map(str::to_owned).collect()
+}
+
+/// The numbers from 1, one a line.
+fn numbers(count: u32) -> String {
+    let lines: Vec<_> = (1..=count).map(|number| number.to_string()).collect();
+    lines.join("\n") + "\n"
 }

@@ -40,17 +40,31 @@ fn plain(page: &str) -> String {
         .replace("\\e", "\\")
 }
 
-/// The completions that clap generates for a shell, corrected. Each correction must match exactly once: clap may have
-/// changed.
-fn completions(shell: Shell, corrections: &[(&str, &str)]) -> String {
+/// The completions that clap generates for a shell, corrected. Each correction must match as often as its number says:
+/// clap may have changed.
+fn completions(shell: Shell, corrections: &[(usize, &str, &str)]) -> String {
     let mut script = Vec::new();
-    generate(shell, &mut command(), "progrun", &mut script);
+    let mut command = ["each", "tasks", "report"]
+        .into_iter()
+        .fold(command(), |command, name| {
+            command.mut_subcommand(name, |subcommand| visible(name, &subcommand))
+        });
+    generate(shell, &mut command, "progrun", &mut script);
     let mut script = String::from_utf8(script).unwrap();
-    for (from, to) in corrections {
-        assert_eq!(script.matches(from).count(), 1, "{shell}: {from}");
+    for (count, from, to) in corrections {
+        assert_eq!(script.matches(from).count(), *count, "{shell}: {from}");
         script = script.replace(from, to);
     }
     script
+}
+
+/// The subcommand without its hidden options, which clap would complete: they exist only to be refused.
+fn visible(name: &'static str, command: &Command) -> Command {
+    let arguments = command.get_arguments().filter(|it| !it.is_hide_set());
+    Command::new(name)
+        .about(command.get_about().unwrap().clone())
+        .disable_help_flag(true)
+        .args(arguments)
 }
 
 fn man_page() -> String {
@@ -69,6 +83,16 @@ fn report_page() -> String {
         "PROGRUN-REPORT",
         include_str!("generated/report-before-options.roff"),
         include_str!("generated/report-after-options.roff"),
+    )
+}
+
+fn each_page() -> String {
+    let command = command();
+    page(
+        command.find_subcommand("each").unwrap().clone(),
+        "PROGRUN-EACH",
+        include_str!("generated/each-before-options.roff"),
+        include_str!("generated/each-after-options.roff"),
     )
 }
 
@@ -95,7 +119,14 @@ fn page(command: Command, title: &str, before: &str, after: &str) -> String {
         .replace("\n\n", "\n.sp\n");
     let mut title = Vec::new();
     man.render_title(&mut title).unwrap();
+    // Tells man which preprocessor a page with a table needs.
+    let preprocessor = if after.contains("\n.TS\n") {
+        "'\\\" t\n"
+    } else {
+        ""
+    };
     [
+        preprocessor,
         ".\\\" Made by `PROGRUN_BLESS=1 cargo test --test suite generated`.\n",
         &String::from_utf8(title).unwrap(),
         before,
@@ -116,15 +147,45 @@ fn the_man_page_of_report_is_fresh() {
 }
 
 #[test]
-fn the_man_page_names_every_variable_that_is_read() {
-    let page = man_page();
-    for argument in command().get_opts() {
+fn the_man_page_of_each_and_tasks_is_fresh() {
+    assert_fresh("man/progrun-each.1", &each_page());
+}
+
+#[test]
+fn the_man_pages_name_every_variable_that_is_read() {
+    let command = command();
+    let each = command.find_subcommand("each").unwrap();
+    let pages = [man_page(), each_page()].concat();
+    for argument in command.get_opts().chain(each.get_opts()) {
         if let Some(variable) = argument.get_env() {
             assert!(
-                page.contains(variable.to_str().unwrap()),
+                pages.contains(variable.to_str().unwrap()),
                 "{}",
                 variable.display()
             );
+        }
+    }
+}
+
+#[test]
+fn the_man_page_of_each_tells_of_every_option_of_tasks() {
+    let page = plain(&each_page());
+    let command = command();
+    let tasks = command.find_subcommand("tasks").unwrap();
+    for option in tasks.get_opts().filter(|option| !option.is_hide_set()) {
+        let name = format!("--{}", option.get_long().unwrap());
+        assert!(page.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn the_first_line_about_each_option_fits_eighty_columns() {
+    let command = command();
+    for command in command.get_subcommands().chain([&command]) {
+        for option in command.get_opts() {
+            let text = option.get_help().unwrap().to_string();
+            let columns = text.chars().count();
+            assert!(columns <= 80, "{}: {text}", command.get_name());
         }
     }
 }
@@ -171,11 +232,31 @@ fn the_completions_for_bash_are_fresh() {
     let corrections = [
         // After `--` follows the command line of another program. bash splits a word at `=`.
         (
+            1,
             "    cmd=\"\"\n    opts=\"\"\n",
             include_str!("generated/words.bash"),
         ),
-        // Its FILE follows only after an equals sign.
-        ("                --json)\n", "                --json=)\n"),
+        // Their values follow only after an equals sign.
+        (3, "                --json)\n", "                --json=)\n"),
+        (
+            2,
+            "                --resume)\n",
+            "                --resume=)\n",
+        ),
+        (
+            1,
+            "                --shell)\n",
+            "                --shell=)\n",
+        ),
+        // Its FILE: what bash completes by default.
+        (
+            1,
+            "    case \"${cmd}\" in\n",
+            concat!(
+                "    if [[ ${cmd} == progrun__subcmd__tasks && ${cur} != -* && ${prev} != -* ]]; then\n",
+                "        return 0\n    fi\n\n    case \"${cmd}\" in\n",
+            ),
+        ),
     ];
     let script = completions(Shell::Bash, &corrections);
     assert_fresh("completions/progrun.bash", &script);
@@ -184,20 +265,30 @@ fn the_completions_for_bash_are_fresh() {
 #[test]
 fn the_completions_for_zsh_are_fresh() {
     let corrections = [
-        // Its FILE follows only after an equals sign.
-        ("'--json=[", "'--json=-["),
-        // A first word that is no subcommand is a command: completed as zsh does after nohup.
+        // Their values follow only after an equals sign.
+        (3, "'--json=[", "'--json=-["),
+        (2, "'--resume=[", "'--resume=-["),
+        (1, "'--shell=[", "'--shell=-["),
+        // After `--` follows the command line of another program.
         (
+            1,
+            "    local context curcontext=",
+            concat!(
+                include_str!("generated/words.zsh"),
+                "\n    local context curcontext="
+            ),
+        ),
+        // Before it, the first word is a subcommand.
+        (
+            1,
             concat!(
                 "'::command -- The command and its arguments:_cmdambivalent' \\\n",
                 "\":: :_progrun_commands\" \\\n\"*::: :->progrun\"",
             ),
-            concat!(
-                "'(-)1:command:{ _progrun_commands; _command_names -e }' \\\n",
-                "'*::arguments:->progrun'",
-            ),
+            "'(-)1:command:_progrun_commands' \\\n'*::arguments:->progrun'",
         ),
         (
+            1,
             concat!(
                 "        words=($line[2] \"${words[@]}\")\n",
                 "        (( CURRENT += 1 ))\n",
@@ -206,14 +297,16 @@ fn the_completions_for_zsh_are_fresh() {
             ),
             "        case $words[1] in\n",
         ),
-        // Without a description: it would keep zsh from offering the options.
+        // Without a description: it would keep zsh from offering the options. An argument that may come does so too.
         (
+            1,
             "'*::words -- How much is done, followed by a message:'",
             "'*:words:( )'",
         ),
         (
-            "\n;;\n        esac\n",
-            "\n;;\n            (*)\n_normal && ret=0\n;;\n        esac\n",
+            1,
+            "'*::words -- The command, with {} for the value, and after \\:\\:\\: the values:_cmdambivalent' \\\n",
+            "",
         ),
     ];
     let script = completions(Shell::Zsh, &corrections);
@@ -222,18 +315,25 @@ fn the_completions_for_zsh_are_fresh() {
 
 #[test]
 fn the_completions_for_fish_are_fresh() {
-    let json = "complete -c progrun -n \"__fish_progrun_needs_command\" -l json -d 'Write events as JSON, one per line, to stdout or to FILE' -r -F\n";
+    let json = "-l json -d 'Write events as JSON, one per line, to stdout or to FILE' -r -F\n";
+    let resume = "-l resume -d 'Run only what, by the job log, has not completed [possible values: new, failed]' -r";
+    let shell =
+        "-l shell -d 'COMMAND is one line for SHELL (sh), and values are inserted quoted' -r";
     let corrections = [
-        // Its FILE follows only after an equals sign.
-        (json, &*json.replace(" -r -F", "")),
-        (" json= ", " 'json=?' "),
+        // Their values follow only after an equals sign.
+        (3, json, &*json.replace(" -r -F", "")),
+        (2, resume, &*resume.replace(" -r", "")),
+        (1, shell, &*shell.replace(" -r", "")),
+        (1, " json= ", " 'json=?' "),
         // An option that still lacks its value is no subcommand either.
         (
+            1,
             "2>/dev/null\n    or return\n",
             "2>/dev/null\n    or return 0\n",
         ),
         // After `--` follows the command line of another program.
         (
+            1,
             "complete -c progrun -n \"__fish_progrun_needs_command\" -s V",
             concat!(
                 include_str!("generated/words.fish"),
@@ -241,8 +341,9 @@ fn the_completions_for_fish_are_fresh() {
             ),
         ),
         (
-            "\"__fish_progrun_needs_command\" -a \"report\"",
-            "\"__fish_progrun_needs_command; and not contains -- -- (commandline -opc)\" -a \"report\"",
+            3,
+            "\"__fish_progrun_needs_command\" -a ",
+            "\"__fish_progrun_needs_command; and not contains -- -- (commandline -opc)\" -a ",
         ),
     ];
     let script = completions(Shell::Fish, &corrections);
@@ -260,6 +361,7 @@ fn the_completions_for_elvish_are_fresh() {
     let corrections = [
         // After `--` follows the command line of another program.
         (
+            1,
             "    $completions[$command]\n",
             include_str!("generated/words.elv"),
         ),

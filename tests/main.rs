@@ -23,8 +23,6 @@ mod harness;
 mod json_dialects;
 mod lists;
 #[cfg(target_os = "linux")]
-mod many;
-#[cfg(target_os = "linux")]
 mod matrix;
 mod meters;
 mod nested;

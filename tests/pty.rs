@@ -280,7 +280,8 @@ impl Terminal {
     pub(super) fn foreground(&self) -> i32 {
         // Asked through the master: a slave answers only processes of its own session.
         let master = self.master.as_ref().unwrap();
-        tcgetpgrp(master).unwrap().as_raw_nonzero().get()
+        // None while the group that has it is gone, and before it is taken back.
+        tcgetpgrp(master).map_or(0, |group| group.as_raw_nonzero().get())
     }
 
     /// Whether the terminal shows what is typed.

@@ -198,6 +198,8 @@ pub(super) struct Received {
 #[derive(Debug)]
 pub(super) struct Clients<'a> {
     listener: Option<&'a UnixListener>,
+    /// The variable that only this child and its descendants have, if the socket had other tasks before.
+    tag: Option<String>,
     /// None where a connection has ended.
     connections: Vec<Option<Connection>>,
     /// Whether no further connection is accepted until one ends.
@@ -216,9 +218,11 @@ struct Connection {
 }
 
 impl<'a> Clients<'a> {
-    pub(super) fn new(socket: Option<&'a Socket>, every_report: bool) -> Self {
+    /// The clients of `socket`. If it had other tasks before, `tag` tells those of this one.
+    pub(super) fn new(socket: Option<&'a Socket>, tag: Option<String>, every_report: bool) -> Self {
         Self {
             listener: socket.map(|socket| &socket.listener),
+            tag,
             connections: Vec::new(),
             full: false,
             accepts_at: None,
@@ -310,7 +314,8 @@ impl<'a> Clients<'a> {
                 return;
             }
         };
-        if !is_ours(&stream) {
+        let is_of_another = |tag: &String| is_of_another(&stream, tag);
+        if !is_ours(&stream) || self.tag.as_ref().is_some_and(is_of_another) {
             answer(&stream, REFUSED);
         } else if self.cancelled {
             answer(&stream, CANCELLED);
@@ -350,6 +355,26 @@ impl<'a> Clients<'a> {
 /// Does not block: nothing was written to this socket before, so a few bytes fit. The client need not read them.
 fn answer(mut stream: &UnixStream, word: &str) {
     let _ = stream.write_all(word.as_bytes());
+}
+
+/// Whether the client belongs to another task, which is over: a process that it has left behind. A client without the
+/// variable, as behind sudo, is believed.
+#[cfg(target_os = "linux")]
+fn is_of_another(stream: &UnixStream, tag: &str) -> bool {
+    let name = tag.split_inclusive('=').next().unwrap_or(tag).as_bytes();
+    let environment = rustix::net::sockopt::socket_peercred(stream)
+        .ok()
+        .and_then(|them| std::fs::read(format!("/proc/{}/environ", them.pid)).ok());
+    environment.is_some_and(|environment| {
+        let mut variables = environment.split(|byte| *byte == 0);
+        variables.any(|variable| variable.starts_with(name) && variable != tag.as_bytes())
+    })
+}
+
+/// Elsewhere the system does not show it.
+#[cfg(not(target_os = "linux"))]
+fn is_of_another(_stream: &UnixStream, _tag: &str) -> bool {
+    false
 }
 
 /// Whether the client is a process of our user, or of root. The folder lets in no other, unless its mode was changed.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
@@ -110,10 +110,7 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         variables: &variables,
         moves: &moves,
         closed: &closed,
-        // The system discards SIGTSTP, SIGTTIN and SIGTTOU for an orphaned process group such as ours. It must discard
-        // them for the child as well, or the child stays stopped for ever. The child's group is orphaned only in
-        // another session than ours.
-        session: !has_terminal() && tree::is_orphaned(),
+        session: launch.session,
         folder: launch.folder.as_deref(),
         open_files: launch.open_files,
         terminal: terminal.map(|terminal| terminal.keys().as_fd()),
@@ -121,11 +118,16 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
     let Started { pid, pidfd } = plan
         .start()
         .map_err(|error| LaunchError::new(program, launch.folder.as_deref(), error))?;
-    enlarge(&channel);
-    for output in [&stdout, &stderr] {
-        output.ours.iter().for_each(enlarge);
+    if !launch.is_one_of_many {
+        enlarge(&channel);
+        for output in [&stdout, &stderr] {
+            output.ours.iter().for_each(enlarge);
+        }
     }
-    let pidfd = pidfd.map(|pidfd| fcntl_dupfd_cloexec(&pidfd, lowest).unwrap_or(pidfd));
+    let pidfd = pidfd.map(|pidfd| match fcntl_dupfd_cloexec(&pidfd, lowest) {
+        Ok(copy) if pidfd.as_raw_fd() < lowest => copy,
+        _ => pidfd,
+    });
     Ok(Spawned {
         pid,
         pidfd,
@@ -142,10 +144,43 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
 fn channel_above(number: RawFd) -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = io::pipe()?;
     let lowest = above(number);
-    let read = fcntl_dupfd_cloexec(&read, lowest).map_err(explain)?;
-    let write = fcntl_dupfd_cloexec(&write, lowest).map_err(explain)?;
+    let read = above_all(read.into(), lowest).map_err(explain)?;
+    let write = above_all(write.into(), lowest).map_err(explain)?;
     ioctl_fionbio(&read, true)?;
     Ok((read, write))
+}
+
+/// The descriptor on a number of at least `lowest`.
+fn above_all(descriptor: OwnedFd, lowest: RawFd) -> rustix::io::Result<OwnedFd> {
+    if descriptor.as_raw_fd() >= lowest {
+        return Ok(descriptor);
+    }
+    fcntl_dupfd_cloexec(&descriptor, lowest)
+}
+
+/// Takes the free numbers below those of our own descriptors, as long as the value lives. Then no descriptor of a child
+/// has to be moved out of their way: of many children, that is worth some system calls each.
+#[must_use]
+pub(crate) fn take_low_numbers(channel: RawFd) -> Vec<OwnedFd> {
+    let Ok(nowhere) = File::open("/dev/null") else {
+        return Vec::new();
+    };
+    let mut taken = vec![OwnedFd::from(nowhere)];
+    while let Some(last) = taken.last()
+        && last.as_raw_fd() < above(channel)
+        && let Ok(next) = fcntl_dupfd_cloexec(last, 3)
+    {
+        taken.push(next);
+    }
+    taken
+}
+
+/// Whether a child needs a session of its own. The system discards SIGTSTP, SIGTTIN and SIGTTOU for an orphaned process
+/// group such as ours. It must discard them for the child as well, or the child stays stopped for ever. The child's
+/// group is orphaned only in another session than ours.
+#[must_use]
+pub(crate) fn needs_session() -> bool {
+    !has_terminal() && tree::is_orphaned()
 }
 
 /// The number of the `ZIG_PROGRESS` descriptor in the child: one that neither scripts nor shells use. A launcher may
@@ -156,8 +191,8 @@ const ZIG: RawFd = 39;
 /// garbage.
 fn zig_pipe(lowest: RawFd) -> Option<(OwnedFd, OwnedFd)> {
     let (read, write) = io::pipe().ok()?;
-    let read = fcntl_dupfd_cloexec(&read, lowest).ok()?;
-    let write = fcntl_dupfd_cloexec(&write, lowest).ok()?;
+    let read = above_all(read.into(), lowest).ok()?;
+    let write = above_all(write.into(), lowest).ok()?;
     ioctl_fionbio(&read, true).ok()?;
     Some((read, write))
 }

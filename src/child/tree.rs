@@ -52,6 +52,14 @@ pub(super) fn kill(leader: Pid, tag: &str) {
     kill_group(leader);
 }
 
+/// Kills what is left of children that are over: the processes that have one of these tags in their environment.
+pub(crate) fn kill_tagged(tags: &[String]) {
+    #[cfg(target_os = "linux")]
+    linux::kill_tagged(tags);
+    #[cfg(not(target_os = "linux"))]
+    let _ = tags;
+}
+
 /// Whether `group` is the group of an ancestor of ours, or one that an ancestor started: another job of a shell above
 /// us. Only for groups of our session.
 pub(super) fn is_above(group: Pid) -> bool {
@@ -196,6 +204,22 @@ mod linux {
             std::thread::sleep(BETWEEN_ROUNDS);
         }
         let _ = set_child_subreaper(None);
+    }
+
+    pub(super) fn kill_tagged(tags: &[String]) {
+        let mut quiet = 0;
+        for _ in 0..ROUNDS {
+            let is_one = |process: &Process| {
+                !process.is_dead && tags.iter().any(|tag| is_tagged(process.pid, tag))
+            };
+            let killed = processes().filter(is_one);
+            let killed = killed.filter(|process| process.kill().is_ok()).count();
+            quiet = if killed == 0 { quiet + 1 } else { 0 };
+            if quiet == QUIET_ROUNDS {
+                break;
+            }
+            std::thread::sleep(BETWEEN_ROUNDS);
+        }
     }
 
     pub(super) fn processes() -> impl Iterator<Item = Process> {

@@ -101,8 +101,10 @@ impl<'a> Worker<'a> {
         }
         notify(Notice::Started {
             pid: spawned.pid.as_raw_nonzero().get(),
+            tag: spawned.tag.clone(),
         });
         let observer = launch.observe.then(|| Observer::new(spawned.pid)).flatten();
+        let is_blind = spawned.pidfd.is_none();
         let ptys = spawned.terminals.map(|settings| settings.map(Pty::new));
         let wake = || orders.wake.clone();
         Ok(Self {
@@ -111,6 +113,7 @@ impl<'a> Worker<'a> {
             notify,
             intake: Intake::new(
                 launch,
+                spawned.tag.clone(),
                 spawned.channel,
                 spawned.zig,
                 observer,
@@ -124,7 +127,8 @@ impl<'a> Worker<'a> {
             cancel_seen: false,
             wait_output: launch.wait_output,
             discards: false,
-            woken: true,
+            // Where there is no pidfd, a child that is gone by now has to be found.
+            woken: is_blind,
         })
     }
 

@@ -31,24 +31,46 @@ Examples:
   progrun each --csv --header -a hosts.csv -- ssh {host} uptime
   progrun each --job-log flac.job --resume -- flac -s {} ::: *.wav
 
-In COMMAND, these are replaced by parts of the value:
-  {}   the value             {/}  its last component     {//}  its directory
-  {.}  without its extension {/.} both                   {#}   the number of the task
-  {1} {2/.} {name//}  a column, or a value of -N or :::  {%}   its slot, from 1 to -j
+Values come from the words after :::, else from -a FILE, else from stdin, one a line. Several
+::: give all combinations. There is no shell: a value is one argument, whatever it contains.
+
+In COMMAND, these stand for the value or for a part of it:
+  {}   the value                       {/}   its last component, as b.txt of a/b.txt
+  {.}  the value without its extension {//}  its directory
+  {/.} the last component without its extension
+  {1}, {2/.}, {name//}                 the same for a column, or for one value of several
+  {#}  the number of the task          {%}   its slot, from 1 to -j
+Without any of them, the value is the last argument.
 
 After Ctrl-C, no task starts any more. Tasks that report stop at their next report, and the
 others may come to their end. Ctrl-C again: SIGTERM.
 
+Exit status:
+  0    all tasks completed, or there were none
+  1    some failed, timed out or were skipped
+  130  Ctrl-C: progrun ends by SIGINT, so that a calling script stops too
+  124  --deadline has passed (137 if a task had to be killed)
+  125  progrun itself failed, was called incorrectly, or could not read or write everything
+  126  COMMAND cannot be run, so nothing ran
+  127  COMMAND was not found, so nothing ran
+
 See progrun-each(1) for recipes.";
 
 const TASKS_HELP: &str = "\
-Each line of FILE is a command for sh. In a file that ends in .jsonl, or with --json-lines, each line
-is a JSON object:
+Examples:
+  progrun tasks -j4 commands.txt
+  progrun tasks --job-log ci.job --resume ci.jsonl
+  ./make-list | progrun tasks --json-lines
+
+Each line of FILE is a command for sh; a line that begins with # is a comment. If the name of FILE
+ends in .jsonl or .json, or with --json-lines, each line is a JSON object:
   {\"command\": [\"make\", \"-C\", \"lib\"], \"name\": \"lib\"}
   {\"command\": \"make test | tee log\", \"name\": \"test\", \"after\": [\"lib\"], \"retries\": 2}
 
-The keys are command, name, cwd, stdin, env, after, after_any, timeout, retries, retry_delay, slots,
-priority, and any that begin with x-. See progrun-each(1).";
+The keys are command, name, cwd, stdin, env, after, after_any, timeout, retries, retry_delay,
+slots, priority, and any that begins with x-.
+
+The exit status and Ctrl-C are as with progrun each. See progrun-each(1).";
 
 /// Run a command once for each value of a list
 #[derive(Debug, Parser)]
@@ -60,10 +82,6 @@ priority, and any that begin with x-. See progrun-each(1).";
     max_term_width = 110
 )]
 #[group(skip)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of its own"
-)]
 pub(super) struct Each {
     /// The command, with {} for the value, and after ::: the values
     #[arg(value_name = "COMMAND", required = true, last = true, value_hint = ValueHint::CommandWithArguments)]
@@ -73,42 +91,56 @@ pub(super) struct Each {
     #[arg(short, long, value_name = "FILE", help_heading = "Values", value_hint = ValueHint::FilePath)]
     pub(super) arg_file: Option<PathBuf>,
 
-    /// A NUL byte ends a value, as from find -print0
+    /// Values end with a NUL byte, as from find -print0
     #[arg(short = '0', long, help_heading = "Values")]
     pub(super) null: bool,
 
-    /// The byte C ends a value
+    /// Values end with the byte C
+    ///
+    /// \t stands for a tab, \n for a newline, and \0 for NUL.
     #[arg(short, long, value_name = "C", value_parser = parse_delimiter, allow_hyphen_values = true, conflicts_with = "null", help_heading = "Values", value_hint = ValueHint::Other)]
     pub(super) delimiter: Option<u8>,
 
-    /// The values are CSV: the fields of a record are {1}, {2}...
+    /// The values are records of CSV, with the fields {1}, {2}...
+    ///
+    /// A field in double quotes may contain commas, newlines, and doubled quotes (RFC 4180).
     #[arg(long, conflicts_with_all = ["null", "delimiter"], help_heading = "Values")]
     pub(super) csv: bool,
 
-    /// STRING separates the columns {1}, {2}... of a value
+    /// Values are split at STRING, into the columns {1}, {2}...
+    ///
+    /// STRING is no pattern: it is taken literally. With --csv, it is the byte that stands for the comma.
     #[arg(long, value_name = "STRING", allow_hyphen_values = true, help_heading = "Values", value_hint = ValueHint::Other)]
     pub(super) colsep: Option<OsString>,
 
-    /// The first record names the columns: {name}
+    /// The first record names the columns, so that {name} stands for one
+    ///
+    /// Of the words after :::, the first of each group is a name.
     #[arg(long, help_heading = "Values")]
     pub(super) header: bool,
 
     /// How many values each task gets: a number, or as many as fit (max)
+    ///
+    /// They are {1}, {2}... and, together, {}. With a number, the last task may get fewer; {1}, {2}... without a value
+    /// are then empty. With max, each task gets as many values as fit on its command line, and the last ones are spread
+    /// evenly over the slots.
     #[arg(short = 'N', long = "values", value_name = "COUNT", value_parser = parse_count, help_heading = "Values", value_hint = ValueHint::Other)]
     pub(super) count: Option<Count>,
 
-    /// STRING stands for the value, and nothing else is replaced
+    /// STRING stands for the value, in place of {}; nothing else is replaced
     #[arg(short = 'I', long, value_name = "STRING", allow_hyphen_values = true, help_heading = "Values", value_hint = ValueHint::Other)]
     pub(super) replace: Option<OsString>,
 
-    /// COMMAND is one line for SHELL; values are inserted quoted
+    /// COMMAND is one line for SHELL (sh), and values are inserted quoted
+    ///
+    /// A placeholder inside quotes is refused: progrun itself sets the quotes.
     #[arg(long, value_name = "SHELL", num_args = 0..=1, require_equals = true, default_missing_value = "sh", help_heading = "Values", value_hint = ValueHint::CommandName)]
     pub(super) shell: Option<OsString>,
 
     /// File that a task reads as its stdin, with {} for the value
     ///
-    /// Without this option, a task's stdin is /dev/null. With -j1, and values from ::: or -a, TEMPLATE can be inherit:
-    /// the tasks then share progrun's own stdin.
+    /// Without this option, the stdin of a task is /dev/null. With -j1, and with values from ::: or -a, TEMPLATE can be
+    /// inherit: the tasks then read progrun's own stdin.
     #[arg(long, value_name = "TEMPLATE", help_heading = "Values", value_hint = ValueHint::FilePath)]
     pub(super) stdin: Option<OsString>,
 
@@ -165,54 +197,64 @@ pub(super) struct ManyOptions {
     #[arg(long, help_heading = "Running")]
     pub(super) dry_run: bool,
 
-    /// How many tasks run at once: N, N%, +N or -N, or max [default: one for each processor]
+    /// How many tasks run at once: N, N%, +N, -N or max [default: processors]
     ///
-    /// N% is of the usable processors, +N and -N are that many more or fewer, and max is as many as open files and
-    /// processes allow. While the run goes on, SIGUSR1 adds a slot, and SIGUSR2 removes one.
+    /// N% is that share of the usable processors, and +N and -N are that many more or fewer than there are. max is as
+    /// many as the limits on open files and processes allow. During the run, SIGUSR1 adds a slot, and SIGUSR2 removes
+    /// one.
     #[arg(short, long, value_name = "N", value_parser = parse_jobs, allow_hyphen_values = true, env = "PROGRUN_JOBS", help_heading = "Running", value_hint = ValueHint::Other)]
     pub(super) jobs: Option<Jobs>,
 
-    /// The shortest time between two starts
+    /// Least time between two starts
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true, help_heading = "Running", value_hint = ValueHint::Other)]
     pub(super) delay: Option<Time>,
 
     /// Start no task while the load is N or more (N% = of the processors)
     ///
-    /// One task always runs, and none that runs is stopped. The load is looked at once a second; near the limit, one
-    /// task a second starts.
+    /// One task runs in any case, and no running task is ever stopped for this. progrun looks once a second; near the
+    /// limit, it starts one task a second.
     #[arg(long, value_name = "N", value_parser = parse_load, help_heading = "Running", value_hint = ValueHint::Other)]
     pub(super) max_load: Option<f64>,
 
     /// Start no task while less memory than SIZE is available, such as 2G
     ///
-    /// As for --max-load, one task always runs.
+    /// As with --max-load, one task runs in any case.
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Running", value_hint = ValueHint::Other)]
     pub(super) min_memory: Option<u64>,
 
     /// How many further attempts a failed task has
+    ///
+    /// A task that cannot be started, or that was cancelled, is not tried again.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Failing", value_hint = ValueHint::Other)]
     pub(super) retries: u32,
 
-    /// Delay before a further attempt, or A..B: it doubles from A to B
+    /// Delay before a further attempt; A..B, such as 1s..60s, doubles it from A to B
+    ///
+    /// By default there is none. A delay that doubles differs by up to a tenth, at random, so that tasks that failed
+    /// together are not tried again together.
     #[arg(long, value_name = "TIME", value_parser = parse_delays, allow_negative_numbers = true, help_heading = "Failing", value_hint = ValueHint::Other)]
     pub(super) retry_delay: Option<(Duration, Duration)>,
 
-    /// Which failures allow a further attempt: exit statuses, timeout, signal
+    /// Which failures allow a further attempt, such as 75,timeout,signal
+    ///
+    /// LIST has exit statuses, timeout for --timeout, and signal for a death by a signal. By default, any failure does.
     #[arg(long, value_name = "LIST", value_parser = parse_retry_on, help_heading = "Failing", value_hint = ValueHint::Other)]
     pub(super) retry_on: Option<RetryOn>,
 
-    /// When to start no more tasks: never, soon or now, with ,fail=N ,success=N or ,done=N
+    /// When to start no more tasks: never, soon or now[,fail=N|success=N|done=N]
     ///
-    /// With soon, running tasks come to their end. With now, they are stopped, as by SIGTERM. Without the second part,
-    /// the first failure counts (fail=1).
+    /// That is after N failures, N completed tasks, or N tasks of either kind; by default after the first failure
+    /// (fail=1). With soon, running tasks come to their end. With now, they are stopped as by a SIGTERM to progrun.
     #[arg(long, value_name = "WHEN", value_parser = HaltParser, hide_possible_values = true, default_value = "never", help_heading = "Failing")]
     pub(super) halt: Halting,
 
-    /// Stop the run after this time (0 = no limit)
+    /// Stop the run after this time, such as 4h (0 = no limit)
+    ///
+    /// The tasks are stopped as by a SIGTERM to progrun. The exit status is then 124.
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true, help_heading = "Stopping", value_hint = ValueHint::Other)]
     pub(super) deadline: Option<Time>,
 
-    /// How to show the output of the tasks [default: group; with -j1 stream]
+    /// How to show the output of the tasks [default: group; with -j1: stream]
     #[arg(
         long,
         value_name = "HOW",
@@ -231,63 +273,66 @@ pub(super) struct ManyOptions {
 
     /// Keep the output of each task in a file of its own in DIR
     ///
-    /// DIR must be new or empty, or that of the run that --resume continues. The files are NUMBER-NAME.out and
-    /// NUMBER-NAME.err.
+    /// The files are NUMBER-NAME.out and NUMBER-NAME.err, and exist only if there is output. DIR must be new or empty,
+    /// or the one of the run that --resume continues.
     #[arg(long, value_name = "DIR", help_heading = "Output", value_hint = ValueHint::DirPath)]
     pub(super) log_dir: Option<PathBuf>,
 
-    /// Which ends of tasks to tell of [default: all of a short list, else failures]
+    /// Which ends of tasks to print [default: all of a short list, else failures]
+    ///
+    /// A short list is one of at most 30 tasks, if that is known.
     #[arg(long, value_name = "WHICH", help_heading = "Progress")]
     pub(super) ends: Option<EndsArgument>,
 
-    /// Append what begins and ends to FILE, as JSON lines
+    /// Keep a job log in FILE: one JSON line for each start and each end
     ///
-    /// With --resume, a later run continues where this one ends, whatever ended it.
+    /// With --resume, a later run continues where this one ended, whatever ended it. Without --resume, a FILE that is
+    /// not empty is refused.
     #[arg(long, value_name = "FILE", help_heading = "Resuming", value_hint = ValueHint::FilePath)]
     pub(super) job_log: Option<PathBuf>,
 
-    /// Run only what has not completed, by --job-log [possible values: new, failed]
+    /// Run only what, by the job log, has not completed [possible values: new, failed]
     ///
-    /// With new, also leave tasks alone that have failed. With failed, run only these.
+    /// With new, failed tasks do not run again either. With failed, only failed tasks run.
     #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "all", hide_possible_values = true, requires = "job_log", help_heading = "Resuming")]
     pub(super) resume: Option<ResumeArgument>,
 
-    /// Resume even if the command is another one than in the job log
+    /// Resume even if COMMAND differs from that in the job log
     #[arg(long, requires = "resume", help_heading = "Resuming")]
     pub(super) resume_anyway: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum OutputArgument {
-    /// That of a task together, when it is over
+    /// The output of each task in one piece, when the task ends
     Group,
-    /// Whole lines as they come
+    /// Whole lines of all tasks, as they come
     Lines,
-    /// As it comes
+    /// All output, as it comes
     Stream,
-    /// That of a task together, if it did not succeed
+    /// As group, but only of tasks that did not succeed
     OnFailure,
-    /// None of it
+    /// No output
     None,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum EndsArgument {
-    /// All
+    /// Of all tasks
     All,
-    /// Failures
+    /// Of tasks that failed
     Failed,
-    /// None
+    /// Of no tasks
     None,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ResumeArgument {
-    /// What has not completed
+    /// All tasks that have not completed
     All,
-    /// What has not ended
+    /// Those that have neither completed nor failed
     New,
-    /// What has failed
+    /// Those that have failed
     Failed,
 }
 
@@ -514,13 +559,14 @@ impl ManyOptions {
 
     fn show(&self, jobs: u32) -> Show {
         match self.output {
-            Some(OutputArgument::Group) => Show::Group,
+            // An order of whole outputs.
+            Some(OutputArgument::Lines | OutputArgument::Stream) if self.keep_order => Show::Group,
             Some(OutputArgument::Lines) => Show::Lines,
             Some(OutputArgument::Stream) => Show::Stream,
             Some(OutputArgument::OnFailure) => Show::OnFailure,
             Some(OutputArgument::None) => Show::None,
             None if jobs == 1 => Show::Stream,
-            None => Show::Group,
+            Some(OutputArgument::Group) | None => Show::Group,
         }
     }
 
@@ -627,15 +673,59 @@ impl Form for Tasks {
     }
 }
 
+/// Shared options whose texts are about one command, and the texts for many. Where there is no second text, the first is
+/// the whole help.
+const TEXTS: [(&str, &str, &str); 6] = [
+    (
+        "timeout",
+        "Stop an attempt of a task after this time, such as 90s (0 = no limit)",
+        "",
+    ),
+    (
+        "grace",
+        "Time for running tasks to end or stop voluntarily (0 = no limit)",
+        "After Ctrl-C, tasks that report stop at their next report, and the others may come to their end. Those that \
+         still run after this time get SIGINT. After a timeout, --deadline, --halt now, SIGTERM or SIGHUP, only tasks \
+         that report have this time.",
+    ),
+    (
+        "kill_after",
+        "Delay between one signal and the next, stronger one (0 = never send it)",
+        "By default, this applies only if no user can press Ctrl-C again: after a timeout, --deadline, --halt now, \
+         SIGTERM, SIGHUP, or a cancellation by an outer progrun. If --kill-after is given, it applies after Ctrl-C \
+         too. If progrun itself is killed, it is also how long the tasks and their process groups survive (Linux).\n\n\
+         Once a run that was asked to stop has ended, the readers of its output have the same time, but at least a \
+         second, to read the rest. What they have not read by then is discarded, with a message.",
+    ),
+    (
+        "signal",
+        "Signal sent on timeout to a task that does not report progress",
+        "A task that does report gets this signal when --grace has passed. SIGNAL is a name with or without SIG, such \
+         as TERM or RTMIN+1, or a number from 1 to 64.",
+    ),
+    (
+        "log",
+        "Also write the output of all tasks to FILE, in the order in which it is shown",
+        "FILE is truncated first, unless it is /dev/stdout, /dev/stderr or /dev/fd/N, which are written to as if by \
+         the tasks. - stands for /dev/stdout, and ./- for a file of that name.",
+    ),
+    ("name", "Name shown for the run", ""),
+];
+
 /// The form as a subcommand.
 pub(super) fn as_subcommand<F: Form>() -> clap::Command {
-    F::command()
-        .disable_help_flag(true)
-        .mut_arg("timeout", |argument| {
-            argument.help("Stop an attempt of a task after this time, such as 90s (0 = no limit)")
+    let with_texts = |command: clap::Command,
+                      (id, text, more): (&'static str, &'static str, &str)| {
+        command.mut_arg(id, |argument| match more {
+            "" => argument.help(text),
+            more => argument.help(text).long_help(format!("{text}\n\n{more}")),
         })
+    };
+    let command = F::command().disable_help_flag(true);
+    TEXTS
+        .into_iter()
+        .fold(command, with_texts)
         .mut_arg("preserve_status", |argument| argument.hide(true))
-        .mut_arg("name", |argument| argument.help("Name shown for the run"))
         .arg(super::help_flag().help_heading("Other"))
 }
 
@@ -643,7 +733,7 @@ impl Each {
     /// Opens the list and makes the settings of its run. With --dry-run, prints the commands and ends the process.
     pub(super) fn run(self) -> Result<Prepared, Refusal> {
         let jobs = self.many.jobs();
-        let (command, groups) = split(self.words);
+        let (command, groups) = split(&self.words);
         let Some(first) = command.first() else {
             return Err("there is no command before `:::`".to_owned().into());
         };
@@ -739,7 +829,7 @@ impl Tasks {
 }
 
 /// The command, and after each `:::` a group of values; none where there is no `:::`.
-fn split(words: Vec<OsString>) -> (Vec<OsString>, Option<Vec<Vec<OsString>>>) {
+fn split(words: &[OsString]) -> (Vec<OsString>, Option<Vec<Vec<OsString>>>) {
     let mut groups = words.split(|word| word == ":::").map(<[_]>::to_vec);
     let command = groups.next().unwrap_or_default();
     let groups: Vec<_> = groups.collect();

@@ -1,8 +1,8 @@
 //! How long a run of many tasks has left, and how many of them end in a second.
 //!
-//! The time left is what the waiting tasks and the rest of the running ones will take, shared by the slots. It is counted
-//! in durations and not in ends: tasks that end in waves would have a count of ends say days and minutes in turns. Knows
-//! no clock and no list: the caller says what happened when, and how many tasks wait.
+//! The time left is what the waiting tasks and the rest of the running ones will take, shared by the slots. It is
+//! counted in durations and not in ends: tasks that end in waves would have a count of ends say days and minutes in
+//! turns. Knows no clock and no list: the caller says what happened when, and how many tasks wait.
 
 use std::time::Duration;
 
@@ -117,8 +117,8 @@ impl RunEstimate {
         Some(left)
     }
 
-    /// How many slots are in use, on the average of the last time. The time between two tasks of a slot is no use of it,
-    /// and is much where they are short: it may be less than one.
+    /// How many slots are in use, on the average of the last time. The time between two tasks of a slot is no use of
+    /// it, and is much where they are short: it may be less than one.
     fn in_use(&self) -> f64 {
         let mean = self.busy / self.time;
         if mean.is_finite() && mean > 0.0 {

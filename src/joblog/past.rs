@@ -193,10 +193,9 @@ fn decide(resume: Resume, word: Option<Word>) -> Decision {
     match (word, resume) {
         (Some(Word::Completed), _) => Decision::Done,
         (Some(Word::Failed), Resume::New) => Decision::Leave(Some(FinalState::Failed)),
-        // Its attempts are not used up. But one has failed.
-        (Some(Word::Failed | Word::Between), _) => again,
         (Some(Word::Cancelled), Resume::Failed) => Decision::Leave(Some(FinalState::Cancelled)),
-        (Some(Word::Cancelled), _) => again,
+        // Between two attempts: they are not used up, but one has failed.
+        (Some(Word::Failed | Word::Between | Word::Cancelled), _) => again,
         (Some(Word::Begun) | None, Resume::Failed) => Decision::Leave(None),
         (Some(Word::Begun), _) => Decision::RunAgain { half_done: true },
         // A task that it needs was decided before: if that one does not complete, this one is skipped again.

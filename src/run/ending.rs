@@ -80,6 +80,11 @@ impl Losses {
         self.unsaid.extend(sentence.filter(|_| !self.narrated));
     }
 
+    /// Keeps a sentence that matters to the output, although nothing is lost.
+    pub(super) fn remark(&mut self, sentence: Option<String>) {
+        self.unsaid.extend(sentence.filter(|_| !self.narrated));
+    }
+
     /// The ending with the losses taken into account, and the sentences still to be told: a script must not take a
     /// lossy run for a success.
     pub(super) fn end(&mut self, ending: Ending) -> (Ending, Vec<String>) {

@@ -131,11 +131,11 @@ impl Ladder {
     }
 
     /// The child, which is to stop, does not report: it may come to its end.
-    pub(super) fn is_silent(&mut self, now: Duration) {
-        if self.reason.is_some() && self.step.is_none() {
-            self.step = Some(Step::Drain);
-            self.taken = now;
-        }
+    pub(super) fn is_silent(&mut self, now: Duration) -> Option<Action> {
+        let reason = self.reason.filter(|_| self.step.is_none())?;
+        self.step = Some(Step::Drain);
+        self.taken = now;
+        Some(Action::Begin(reason, Step::Drain))
     }
 
     /// Whether the child may come to its end.

@@ -6,8 +6,6 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use crate::child;
 use crate::event::{
     Attempt, Cause, Counts, Ending, FinalState, HaltWhen, HaltWhy, Halted, Place, Reason, RunHead,
@@ -21,12 +19,9 @@ use super::ending::{FAILED, KILLED, TIMED_OUT};
 use super::ladder::{Silent, Timeouts};
 use super::pressure::Limits;
 use super::schedule::{Begin, Closed, Gate, Outcome, Rules, Skipped};
+use super::starts::fewer;
 use super::{LEAST_UNDER_WAY, Run, UNDER_WAY};
 
-/// How many descriptors a running task takes, at most, while its child is started.
-const FOR_A_TASK: u64 = 16;
-/// How many descriptors the run itself takes.
-const FOR_THE_RUN: u64 = 32;
 /// How many tasks that wait are told of.
 const TOLD: usize = 64;
 
@@ -56,38 +51,6 @@ pub(super) struct Stop {
     step: Step,
     /// Whether any task had to be killed.
     killed: bool,
-}
-
-/// How many slots there are for a wish of so many, the soft limit of open files that children get back, and a sentence
-/// if there are fewer slots than wished. Raises the limit of this process if that is needed.
-pub(super) fn slots(wanted: u32) -> (u32, Option<u64>, Option<String>) {
-    let limit = getrlimit(Resource::Nofile);
-    let needed = FOR_THE_RUN + u64::from(wanted) * FOR_A_TASK;
-    let (Some(soft), true) = (limit.current, limit.current.is_some_and(|it| it < needed)) else {
-        return (wanted, None, None);
-    };
-    let most = limit.maximum.unwrap_or(needed);
-    let raised = Rlimit {
-        current: Some(most.max(soft)),
-        maximum: limit.maximum,
-    };
-    let (now, before) = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) if most > soft => (most, Some(soft)),
-        _ => (soft, None),
-    };
-    let fit = now.saturating_sub(FOR_THE_RUN) / FOR_A_TASK;
-    let fit = u32::try_from(fit.max(1)).unwrap_or(u32::MAX).min(wanted);
-    let fewer = (fit < wanted).then(|| fewer(fit, "open files", "ulimit -n"));
-    (fit, before, fewer)
-}
-
-fn fewer(slots: u32, of: &str, by: &str) -> String {
-    let tasks = if slots == 1 {
-        "1 task"
-    } else {
-        &format!("{slots} tasks")
-    };
-    format!("only {tasks} at a time: the limit on {of} is too low for more (raise it: {by})")
 }
 
 /// As many workers as slots.
@@ -371,12 +334,17 @@ impl Run<'_> {
         let Some(mut ended) = self.tasks.remove(&id) else {
             return;
         };
+        if self.stop.is_some() {
+            self.remains.push(std::mem::take(&mut ended.tag));
+        }
         if ended.task.gave_up() {
             self.gave_up = true;
-            ended.files = None;
+            ended.place = None;
             // Its worker may still run, and has the other ends of these links.
             std::mem::forget(ended);
+            return;
         }
+        self.starts.give_back(ended.place.take());
     }
 
     fn halt(&mut self, halted: Halted) {
@@ -435,20 +403,21 @@ impl Run<'_> {
                 };
                 self.tell_of_run(What::Cancelling { reason, step, left });
             }
-            Some(stop) => {
-                if stop.reason == Reason::Halt && reason != Reason::Deadline {
+            Some(before) => {
+                if before.reason == Reason::Halt && reason != Reason::Deadline {
                     // The user is there, and means it.
-                    stop.reason = reason;
+                    before.reason = reason;
                 }
                 if !is_new {
                     return;
                 }
-                let step = match stop.step {
+                let step = match before.step {
                     Step::Signal(libc::SIGTERM) | Step::Terminate => Step::Kill,
                     Step::Kill | Step::GiveUp => Step::GiveUp,
                     Step::Drain | Step::Ask | Step::Signal(_) => Step::Terminate,
                 };
-                stop.step = step;
+                before.step = step;
+                self.kill_remains(step);
                 let cause = Cause::Again;
                 let left = None;
                 self.tell_of_run(What::Stopping { cause, step, left });
@@ -458,20 +427,28 @@ impl Run<'_> {
 
     /// A task has taken a step of a stop: the stop of the run is as far as that of the task that is furthest.
     pub(super) fn step_of_run(&mut self, what: &What<'_>) {
-        let Some(stop) = &mut self.stop else {
+        let Some(whole) = &mut self.stop else {
             return;
         };
         let (What::Cancelling { step, .. } | What::Stopping { step, .. }) = what else {
             return;
         };
-        stop.killed |= *step >= Step::Kill;
+        whole.killed |= *step >= Step::Kill;
         if let What::Stopping { cause, step, left } = what
             && matches!(cause, Cause::NoReaction(_))
-            && *step > stop.step
+            && *step > whole.step
         {
-            stop.step = *step;
+            whole.step = *step;
             let (cause, step, left) = (*cause, *step, *left);
+            self.kill_remains(step);
             self.tell_of_run(What::Stopping { cause, step, left });
+        }
+    }
+
+    /// Kills the descendants of ended tasks as well, if the stop is so far.
+    fn kill_remains(&mut self, step: Step) {
+        if step >= Step::Kill && !self.remains.is_empty() {
+            child::kill_tagged(&std::mem::take(&mut self.remains));
         }
     }
 
@@ -528,16 +505,15 @@ impl Run<'_> {
     }
 
     fn ending_of_many(&self, counts: &Counts) -> Ending {
-        match self.stop {
-            Some(stop) => match stop.reason {
+        if let Some(stop) = self.stop {
+            match stop.reason {
                 Reason::Interrupt | Reason::Parent => return Ending::Signal(libc::SIGINT),
                 Reason::Terminate => return Ending::Signal(libc::SIGTERM),
                 Reason::Hangup => return Ending::Signal(libc::SIGHUP),
                 Reason::Deadline if stop.killed => return Ending::Status(KILLED),
                 Reason::Deadline => return Ending::Status(TIMED_OUT),
                 Reason::Halt | Reason::Timeout => {}
-            },
-            None => {}
+            }
         }
         let by_success = matches!(
             self.schedule.closed(),

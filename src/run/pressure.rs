@@ -91,10 +91,9 @@ impl Pressure {
 
 fn room_of(load: Option<f64>, most: f64) -> Room {
     match load {
-        None => Room::Much,
         Some(load) if load >= most => Room::None,
         Some(load) if load >= most / 2.0 => Room::Little,
-        Some(_) => Room::Much,
+        Some(_) | None => Room::Much,
     }
 }
 

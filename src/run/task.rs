@@ -107,8 +107,8 @@ impl Task {
             let action = self.ladder.is_reporting();
             return self.follow(action, now);
         }
-        self.ladder.is_silent(self.clock.at(now));
-        Vec::new()
+        let action = self.ladder.is_silent(self.clock.at(now));
+        self.follow(action, now)
     }
 
     /// Whether the task may come to its end, although the run is to stop.

@@ -7,8 +7,8 @@
 //! below it. The output of several is written by whole lines. Nothing is drawn in the middle of an escape sequence, and
 //! the colors and links of a child are off while our own text is drawn.
 //!
-//! What is different in a run of many tasks is in `bars/many.rs`: its rows are those of the slots, its tasks have a view
-//! only when there is something to show of them, and their output may be shown after their end.
+//! What is different in a run of many tasks is in `bars/many.rs`: its rows are those of the slots, its tasks have a
+//! view only when there is something to show of them, and their output may be shown after their end.
 
 mod activity;
 #[cfg(any(test, fuzzing))]

@@ -115,7 +115,7 @@ impl Census {
             return;
         };
         let ran = at.saturating_sub(running.began);
-        let is_last = summary.attempt.is_none_or(|it| it.retry_in.is_none());
+        let is_last = is_last(summary);
         self.estimate.end(at, ran, is_last);
         let attempt = number(summary);
         let ended = Ended {
@@ -200,7 +200,8 @@ impl Census {
         self.estimate.rate(at).filter(|_| is_known)
     }
 
-    /// The time left, as soon as enough tasks have ended to say so; `own` gives what the progress of a running task says.
+    /// The time left, as soon as enough tasks have ended to say so; `own` gives what the progress of a running task
+    /// says.
     pub(super) fn remaining(
         &mut self,
         at: Duration,
@@ -226,8 +227,15 @@ impl Census {
     }
 }
 
+/// Whether the task is over with this attempt: no other one follows.
+pub(super) fn is_last(summary: &Summary) -> bool {
+    summary
+        .attempt
+        .is_none_or(|attempt| attempt.retry_in.is_none())
+}
+
 /// The number of the attempt.
-fn number(summary: &Summary) -> u32 {
+pub(super) fn number(summary: &Summary) -> u32 {
     summary.attempt.map_or(1, |attempt| attempt.number)
 }
 

@@ -27,7 +27,7 @@ use super::guard::Guard;
 use super::job_log::JobLog;
 use super::json::Json;
 use super::log::Log;
-use super::parent::Parent;
+use super::parent::{Parent, ParentOfMany};
 use super::plain::Plain;
 use super::routes::{goes_through, routes};
 use super::spool::Spool;
@@ -115,13 +115,14 @@ pub(crate) fn choose(
     };
     let events = json(display, files.events, &notifier)?;
     let log = log(display, files.log, &notifier);
-    let streams = streams(display, ours, &notifier)?;
+    let places = places(ours, &notifier)?;
+    let streams = streams(display, &places);
     let screen = match on_stderr {
         OnStderr::Bars => {
             let shows = shared.map(|shared| shared && visible);
             Some(bars(display, shows, direct, begin)?)
         }
-        OnStderr::Plain => Some(plain(display, ours)?),
+        OnStderr::Plain => Some(plain(display, ours, places)?),
         OnStderr::Messages => Some(messages(display)?),
         OnStderr::Nothing => None,
     };
@@ -138,8 +139,8 @@ pub(crate) fn choose(
             (None, log)
         };
         sinks.push(apart);
-        let places = [shown, streams].into_iter().flatten().collect();
-        sinks.push(Some(floor(display, screen, places, &notifier, wake)));
+        let shown = [shown, streams].into_iter().flatten().collect();
+        sinks.push(Some(floor(display, screen, shown, &notifier, wake)));
     } else {
         sinks.extend([log, spool(display, &notifier)?, streams, screen]);
     }
@@ -278,15 +279,8 @@ fn spool(display: &Display, notifier: &Notifier) -> anyhow::Result<Option<Box<dy
     Ok(Some(Box::new(spool)))
 }
 
-/// Hands on these of the child's streams: they are shown, and by no other sink.
-fn streams(
-    display: &Display,
-    ours: [bool; 2],
-    notifier: &Notifier,
-) -> anyhow::Result<Option<Box<dyn Sink>>> {
-    if ours == [false; 2] {
-        return Ok(None);
-    }
+/// Our stdout and stderr, if this stream of the child is shown there, and by no other sink.
+fn places(ours: [bool; 2], notifier: &Notifier) -> anyhow::Result<[Option<Writer>; 2]> {
     let place = |stream: Stream, descriptor: BorrowedFd<'_>| -> anyhow::Result<_> {
         if !ours[stream as usize] {
             return Ok(None);
@@ -295,17 +289,24 @@ fn streams(
         let on_gone = notifier.for_stream(stream, what);
         Ok(Some(Writer::new(copy(descriptor)?, on_gone)))
     };
-    let places = [
+    Ok([
         place(Stream::Stdout, stdout())?,
         place(Stream::Stderr, stderr())?,
-    ];
-    let streams = Streams::new(places, [isatty(stdout()), isatty(stderr())]);
+    ])
+}
+
+/// Hands on the child's streams to these places.
+fn streams(display: &Display, places: &[Option<Writer>; 2]) -> Option<Box<dyn Sink>> {
+    if places.iter().all(Option::is_none) {
+        return None;
+    }
+    let streams = Streams::new(places.clone(), [isatty(stdout()), isatty(stderr())]);
     let streams = if keeps_apart(display) {
         streams.in_turns(display.many.as_ref().is_some_and(|many| many.tagged))
     } else {
         streams
     };
-    Ok(Some(Box::new(streams)))
+    Some(Box::new(streams))
 }
 
 fn rule(display: &Display) -> Rule {
@@ -372,10 +373,21 @@ fn bars(
     Ok(Box::new(Bars::new(stderr_writer()?, options)))
 }
 
-/// Plain lines on stderr, beside these of the child's streams.
-fn plain(display: &Display, ours: [bool; 2]) -> anyhow::Result<Box<dyn Sink>> {
+/// Plain lines on stderr, beside these of the child's streams. Where one of them goes to the same place, its writer
+/// writes the lines, too: by one of their own, a line could come before the output that it is to follow, or in the
+/// middle of it.
+fn plain(
+    display: &Display,
+    ours: [bool; 2],
+    places: [Option<Writer>; 2],
+) -> anyhow::Result<Box<dyn Sink>> {
     let beside = [ours[0] && is_same_place(), ours[1]];
-    let (writer, name) = (stderr_writer()?, display.name.clone());
+    let [on_stdout, on_stderr] = places;
+    let writer = match on_stdout.filter(|_| beside[0]).or(on_stderr) {
+        Some(writer) => writer,
+        None => stderr_writer()?,
+    };
+    let name = display.name.clone();
     Ok(match &display.many {
         Some(many) => Box::new(Course::new(writer, name, many).beside(beside)),
         None => Box::new(Plain::new(writer, name).beside(beside)),
@@ -399,7 +411,10 @@ fn parent_sink(
         return Ok(None);
     };
     let writer = Writer::new(copy(channel)?, ignore());
-    Ok(Some(Box::new(Parent::new(writer, &display.name))))
+    Ok(Some(match &display.many {
+        Some(_) => Box::new(ParentOfMany::new(writer, &display.name)),
+        None => Box::new(Parent::new(writer, &display.name)),
+    }))
 }
 
 fn stderr_writer() -> anyhow::Result<Writer> {

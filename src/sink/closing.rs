@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::event::{Ending, Event, FinalState, RunSummary, Stream, Summary, TaskId, What};
 use crate::vt::{Piece, Splitter};
 
-use super::census::Census;
+use super::census::{Census, is_last};
 use super::ends;
 use super::format::{count, lasted, took};
 use super::quote;
@@ -93,8 +93,7 @@ impl Closing {
 
     fn finished(&mut self, task: TaskId, summary: &Summary, census: &Census) {
         let said = self.running.remove(&task);
-        let is_last = summary.attempt.is_none_or(|it| it.retry_in.is_none());
-        let is_failure = summary.state == FinalState::Failed && is_last;
+        let is_failure = summary.state == FinalState::Failed && is_last(summary);
         if let Some(said) = said.filter(|_| is_failure)
             && self.failures.len() < FAILURES
         {

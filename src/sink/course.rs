@@ -1,6 +1,6 @@
 //! The course of a run of many tasks as lines, for logs and CI: how many there are, then a line at each tenth or every
-//! ten seconds if some have ended, failures at once, and the end. No carriage returns, no escapes; nothing of the tasks'
-//! own progress, and nothing of a run that is over within a moment with all well.
+//! ten seconds if some have ended, failures at once, and the end. No carriage returns, no escapes; nothing of the
+//! tasks' own progress, and nothing of a run that is over within a moment with all well.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::flow::Permit;
 
 use super::Sink;
 use super::beside::Beside;
-use super::census::Census;
+use super::census::{Census, is_last};
 use super::closing::Closing;
 use super::display::{self, Many};
 use super::ends;
@@ -162,11 +162,7 @@ impl Course {
     fn told(&mut self, event: &Event<'_>) {
         let at = event.at;
         match &event.what {
-            What::Finished(summary) => {
-                if summary.attempt.is_none_or(|it| it.retry_in.is_none()) {
-                    self.counted(at);
-                }
-            }
+            What::Finished(summary) if is_last(summary) => self.counted(at),
             What::Skipped {
                 name,
                 reason,
@@ -178,15 +174,13 @@ impl Course {
                 }
                 self.counted(at);
             }
-            What::Shows(summary) => {
-                if ends::is_told(self.ends, summary, self.census.total) {
-                    let ended = self.census.shown();
-                    let line = ends::line(&ended.name, summary, ended.limit, false);
-                    if self.has_begun || ends::is_told_at_once(self.ends, summary) {
-                        self.tell(at, &line);
-                    } else {
-                        self.held.push(line);
-                    }
+            What::Shows(summary) if ends::is_told(self.ends, summary, self.census.total) => {
+                let ended = self.census.shown();
+                let line = ends::line(&ended.name, summary, ended.limit, false);
+                if self.has_begun || ends::is_told_at_once(self.ends, summary) {
+                    self.tell(at, &line);
+                } else {
+                    self.held.push(line);
                 }
             }
             What::End(end) => {
@@ -261,5 +255,245 @@ impl Sink for Course {
 
     fn abandon(&mut self) {
         self.lines.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{
+        Attempt, Counts, Ending, Exit, FinalState, Place, Reason, RunHead, RunSummary, Step,
+        Summary, TaskId, Total,
+    };
+    use std::io::{Read, Seek};
+
+    struct Run {
+        course: Course,
+        file: std::fs::File,
+        now: Duration,
+        counts: Counts,
+    }
+
+    impl Run {
+        fn new(count: u64, jobs: u32, is_final: bool) -> Self {
+            Self::with(count, jobs, is_final, |course| course)
+        }
+
+        fn with(count: u64, jobs: u32, is_final: bool, wish: impl Fn(Course) -> Course) -> Self {
+            let file = tempfile::tempfile().unwrap();
+            let writer = Writer::new(file.try_clone().unwrap().into(), Box::new(|_| ()));
+            let many = Many {
+                in_order: false,
+                tagged: false,
+                ends: None,
+                folder: None,
+                job_log: None,
+                again: None,
+            };
+            let mut run = Self {
+                course: wish(Course::new(writer, "run".to_owned(), &many)),
+                file,
+                now: Duration::ZERO,
+                counts: Counts::default(),
+            };
+            let head = RunHead {
+                name: "flac",
+                jobs,
+                total: Total { count, is_final },
+                command: &[],
+            };
+            run.tell(None, What::Run(&head));
+            run
+        }
+
+        fn tell(&mut self, task: Option<u32>, what: What<'_>) {
+            let (task, at) = (task.and_then(TaskId::of), self.now);
+            self.course.event(&Event { task, at, what });
+        }
+
+        fn begin(&mut self, task: u32) {
+            let what = What::Started {
+                name: &format!("t{task}"),
+                command: &["work".into()],
+                pid: Some(1),
+                place: Some(Place {
+                    slot: 1,
+                    attempt: 1,
+                    input: None,
+                    named: false,
+                    nth: 1,
+                    extra: None,
+                }),
+            };
+            self.tell(Some(task), what);
+        }
+
+        fn end(&mut self, task: u32, status: i32) {
+            let (state, count) = match status {
+                0 => (FinalState::Completed, &mut self.counts.completed),
+                _ => (FinalState::Failed, &mut self.counts.failed),
+            };
+            *count += 1;
+            let summary = Summary {
+                state,
+                reason: None,
+                exit: Some(Exit {
+                    ending: Ending::Status(status),
+                    user_time: Duration::ZERO,
+                    system_time: Duration::ZERO,
+                    max_rss: 0,
+                }),
+                error: None,
+                reports: 0,
+                malformed: 0,
+                attempt: Some(Attempt {
+                    slot: 1,
+                    number: 1,
+                    retry_in: None,
+                    duration: Duration::from_millis(2300),
+                    output_bytes: 0,
+                }),
+            };
+            self.tell(Some(task), What::Finished(&summary));
+            self.tell(Some(task), What::Shows(&summary));
+            self.tell(Some(task), What::Shown);
+        }
+
+        fn at(&mut self, seconds: f64) {
+            self.now = Duration::from_secs_f64(seconds);
+            self.course.tick(self.now);
+        }
+
+        fn over(&mut self) {
+            let end = RunSummary {
+                counts: self.counts,
+                not_started: Some(0),
+                why: None,
+                ending: Ending::Status(i32::from(self.counts.failed > 0)),
+            };
+            self.tell(None, What::End(&end));
+        }
+
+        fn text(&mut self) -> String {
+            let mut text = String::new();
+            self.file.rewind().unwrap();
+            self.file.read_to_string(&mut text).unwrap();
+            text
+        }
+    }
+
+    #[test]
+    fn a_long_run_has_its_tenths_its_failures_and_its_end() {
+        let mut run = Run::new(240, 4, true);
+        for task in 1..=240 {
+            run.at(f64::from(task) * 0.05);
+            run.begin(task);
+            run.at(f64::from(task) * 0.05 + 0.04);
+            run.end(task, i32::from(task == 30));
+        }
+        run.over();
+        let text = run.text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines[..4],
+            [
+                "flac: 240 tasks, 4 at a time",
+                "flac: 24/240 done, 11s left",
+                "FAILED t30  exit status 1, 2.3s",
+                "flac: 48/240 done, 1 failed, 10s left",
+            ]
+        );
+        assert_eq!(
+            lines[lines.len() - 2..],
+            [
+                "flac: 239 of 240 completed, 1 failed after 12.0s",
+                "  t30  exit status 1  2.3s   work",
+            ]
+        );
+        assert_eq!(lines.len(), 13, "{text}");
+    }
+
+    #[test]
+    fn a_thousand_tasks_in_five_seconds_are_ten_lines_without_escapes_or_returns() {
+        let mut run = Run::new(1000, 2, true);
+        for task in 1..=1000 {
+            run.at(f64::from(task) * 0.005);
+            run.begin(task);
+            run.end(task, 0);
+        }
+        run.over();
+        let text = run.text();
+        assert_eq!(text.lines().filter(|line| line.contains("done")).count(), 8);
+        assert!(
+            text.ends_with("\nflac: 1,000 completed in 5.00s\n"),
+            "{text}"
+        );
+        assert!(!text.contains(['\r', '\x1b']), "{text}");
+    }
+
+    #[test]
+    fn a_list_without_end_has_a_line_every_ten_seconds_in_which_a_task_has_ended() {
+        let mut run = Run::new(0, 2, false);
+        run.begin(1);
+        run.at(1.0);
+        run.at(25.0);
+        assert_eq!(run.course.due(), None);
+        run.end(1, 0);
+        run.begin(2);
+        assert_eq!(run.course.due(), Some(Duration::from_secs(11)));
+        run.at(26.0);
+        assert_eq!(
+            run.text(),
+            "flac: 2 tasks at a time\nflac: 1 done, 1 running\n"
+        );
+    }
+
+    #[test]
+    fn a_run_that_is_over_in_a_moment_is_silent_unless_a_task_failed() {
+        for (status, expected) in [
+            (0, ""),
+            (
+                1,
+                "flac: 2 tasks, 2 at a time\n\
+                 ok t1  2.3s\n\
+                 FAILED t2  exit status 1, 2.3s\n\
+                 flac: 1 of 2 completed, 1 failed after 0.1s\n  \
+                   t2  exit status 1  2.3s   work\n",
+            ),
+        ] {
+            let mut run = Run::new(2, 2, true);
+            run.begin(1);
+            run.begin(2);
+            run.at(0.1);
+            run.end(1, 0);
+            run.end(2, status);
+            run.over();
+            assert_eq!(run.text(), expected);
+            assert_eq!(run.course.due(), None);
+        }
+    }
+
+    #[test]
+    fn beside_events_only_the_stops_of_the_run_and_warnings_are_told() {
+        let mut run = Run::with(2, 2, true, Course::only_messages);
+        run.begin(1);
+        run.begin(2);
+        run.at(2.0);
+        run.end(1, 1);
+        let stop = || What::Cancelling {
+            reason: Reason::Interrupt,
+            step: Step::Drain,
+            left: Some(Duration::from_secs(10)),
+        };
+        run.tell(None, stop());
+        run.tell(Some(2), stop());
+        run.tell(Some(2), What::Warning("it is late"));
+        run.end(2, 1);
+        run.over();
+        assert_eq!(
+            run.text(),
+            "flac: stopping: 1 running task may end, up to 10s (Ctrl-C again: SIGTERM)\nt2: it is late\n"
+        );
+        assert_eq!(run.course.due(), None);
     }
 }

@@ -1,5 +1,5 @@
-//! How the end of one of many tasks reads: `FAILED img_17.raw  exit status 1, 2.3s`; and which ends are told of. Knows no
-//! place to write to.
+//! How the end of one of many tasks reads: `FAILED img_17.raw  exit status 1, 2.3s`; and which ends are told of. Knows
+//! no place to write to.
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
-//! Who may show output now, in a run of many tasks: all at once, one attempt after the other as they end, or in the order
-//! of the list.
+//! Who may show output now, in a run of many tasks: all at once, one attempt after the other as they end, or in the
+//! order of the list.
 //!
-//! Wraps the sinks that show. They learn of everything else at once; output waits in the spool until its attempt has the
-//! floor, and is then handed on in pieces, no faster than it is written, so that the run loop never waits. An attempt
-//! that has the floor and still runs shows live. When the spool is full, an attempt gets the floor before its end, and
-//! the output of the others is held with its permits, so that their children wait in `write`: the run is slower, and
-//! nothing is lost. Knows neither the screen nor the places.
+//! Wraps the sinks that show. They learn of everything else at once; output waits in the spool until its attempt has
+//! the floor, and is then handed on in pieces, no faster than it is written, so that the run loop never waits. An
+//! attempt that has the floor and still runs shows live. When the spool is full, an attempt gets the floor before its
+//! end, and the output of the others is held with its permits, so that their children wait in `write`: the run is
+//! slower, and nothing is lost. Knows neither the screen nor the places.
 
 mod group;
 mod piece;
@@ -91,6 +91,14 @@ impl Rule {
     }
 }
 
+/// The holder of the terminal. While it is lent, the output of all others waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Terminal {
+    Ours,
+    /// Lent to this task; none: it is not known yet to which.
+    Lent(Option<TaskId>),
+}
+
 /// What a floor stands on.
 pub(super) struct Ground {
     /// Learns of everything.
@@ -139,8 +147,7 @@ pub(super) struct Floor {
     /// The task that has the floor out of turn, while its attempt runs.
     live: Option<TaskId>,
     turn: Turn,
-    /// The terminal is lent, to this task if it is known. The output of the others waits.
-    lent: Option<Option<TaskId>>,
+    terminal: Terminal,
     /// Given on when all is shown. While there are any, no further output comes, and gaps in the list do not count.
     flushes: Vec<Permit>,
     /// Since when a task that does not run has held up the others.
@@ -170,7 +177,7 @@ impl Floor {
             showing: None,
             live: None,
             turn: Turn::default(),
-            lent: None,
+            terminal: Terminal::Ours,
             flushes: Vec::new(),
             stuck_since: None,
         }
@@ -231,9 +238,9 @@ impl Floor {
         if !self.rule.keeps() {
             return self.showing.is_none();
         }
-        match self.lent {
-            Some(guest) => guest == Some(task),
-            None => self.showing.is_none() && self.floor() == Some(task),
+        match self.terminal {
+            Terminal::Lent(guest) => guest == Some(task),
+            Terminal::Ours => self.showing.is_none() && self.floor() == Some(task),
         }
     }
 
@@ -302,7 +309,7 @@ impl Floor {
                 is_first && (has_floor || has_turn)
             }
         };
-        let is_free = self.showing.is_none() && self.lent.is_none();
+        let is_free = self.showing.is_none() && self.terminal == Terminal::Ours;
         let is_empty = group.as_ref().is_none_or(Group::is_empty);
         if is_free && is_next && is_empty {
             self.stage.shows(task, summary);
@@ -364,7 +371,7 @@ impl Floor {
     /// Shows some of what has the floor, or gives the floor on. False: no more can be done now.
     fn step(&mut self, budget: &mut usize) -> bool {
         if self.rule.keeps()
-            && let Some(guest) = self.lent
+            && let Terminal::Lent(guest) = self.terminal
         {
             if let Some(guest) = guest {
                 self.show_running(|task| task == guest, budget);
@@ -495,7 +502,7 @@ impl Floor {
         let is_stuck = can_be
             && self.showing.is_none()
             && self.live.is_none()
-            && self.lent.is_none()
+            && self.terminal == Terminal::Ours
             && !self.runs.contains(&self.turn.whose())
             && (self.lowest_held().is_some() || self.runs.is_empty() && self.is_overfull());
         if !is_stuck {
@@ -546,8 +553,8 @@ fn credit(wake: &Arc<dyn Fn() + Send + Sync>) -> Credit {
 /// Whether the output may say why an attempt did not complete. A user who stopped it by hand knows why.
 fn wants_reasons(summary: &Summary) -> bool {
     match (summary.state, summary.reason) {
-        (FinalState::Completed, _) => false,
-        (FinalState::Cancelled, Some(Reason::Interrupt | Reason::Parent)) => false,
+        (FinalState::Completed, _)
+        | (FinalState::Cancelled, Some(Reason::Interrupt | Reason::Parent)) => false,
         (FinalState::Failed | FinalState::Cancelled, _) => true,
     }
 }
@@ -575,7 +582,11 @@ impl Sink for Floor {
                 }
             }
             (What::Terminal { ours }, task) => {
-                self.lent = (!ours).then_some(task);
+                self.terminal = if *ours {
+                    Terminal::Ours
+                } else {
+                    Terminal::Lent(task)
+                };
                 self.stage.tell(event);
                 if *ours {
                     // What the task printed while it had the terminal.
@@ -610,7 +621,7 @@ impl Sink for Floor {
     /// While an attempt runs, only what was handed on is waited for: progrun is about to stop, or to lend the terminal.
     fn flush(&mut self, permit: &Permit) {
         if self.runs.is_empty() {
-            self.lent = None;
+            self.terminal = Terminal::Ours;
             self.flushes.push(permit.clone());
             self.advance();
         } else {
@@ -649,7 +660,7 @@ impl Sink for Floor {
             showing: None,
             live: None,
             turn: Turn::default(),
-            lent: None,
+            terminal: Terminal::Ours,
             flushes: self.flushes,
             stuck_since: None,
         }))

@@ -1,8 +1,8 @@
 //! Keeps the output of each attempt of each task in files of its own, one for each stream, in one folder.
 //!
-//! A file is made with its first byte. It is written to directly, as the run loop writes to any regular file. Few of the
-//! files are open at a time: a run of many tasks has more of them than there are descriptors. Knows no other place that
-//! the output goes to.
+//! A file is made with its first byte. It is written to directly, as the run loop writes to any regular file. Few of
+//! the files are open at a time: a run of many tasks has more of them than there are descriptors. Knows no other place
+//! that the output goes to.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -26,7 +26,7 @@ const NAME: usize = 100;
 
 /// The folder of `--log-dir`.
 pub(super) struct Folder {
-    folder: PathBuf,
+    path: PathBuf,
     notifier: Notifier,
     /// A file that could not be written was told of.
     has_told: bool,
@@ -46,9 +46,9 @@ struct Attempt {
 
 impl Folder {
     #[must_use]
-    pub(super) fn new(folder: PathBuf, notifier: Notifier) -> Self {
+    pub(super) fn new(path: PathBuf, notifier: Notifier) -> Self {
         Self {
-            folder,
+            path,
             notifier,
             has_told: false,
             attempts: Vec::new(),
@@ -81,7 +81,7 @@ impl Folder {
             Stream::Stdout => "out",
             Stream::Stderr => "err",
         };
-        let path = self.folder.join(format!("{}.{extension}", attempt.name));
+        let path = self.path.join(format!("{}.{extension}", attempt.name));
         let is_made = &mut attempt.is_made[stream as usize];
         if let Err(error) = write(&mut self.open, (task, stream), &path, is_made, bytes)
             && !std::mem::replace(&mut self.has_told, true)
@@ -102,20 +102,20 @@ fn write(
     let known = open
         .iter()
         .position(|(task, stream, _)| (*task, *stream) == of);
-    let mut file = match known.and_then(|index| open.remove(index)) {
-        Some((_, _, file)) => file,
-        None => {
-            if open.len() >= OPEN {
-                open.pop_front();
-            }
-            loop {
-                match open_file(path, *is_made) {
-                    // The other parts of progrun need descriptors, too.
-                    Err(error) if is_out_of_descriptors(&error) && !open.is_empty() => {
-                        open.pop_front();
-                    }
-                    file => break file?,
+    let known = known.and_then(|index| open.remove(index));
+    let mut file = if let Some((_, _, file)) = known {
+        file
+    } else {
+        if open.len() >= OPEN {
+            open.pop_front();
+        }
+        loop {
+            match open_file(path, *is_made) {
+                // There may be fewer descriptors than that.
+                Err(error) if is_out_of_descriptors(&error) && !open.is_empty() => {
+                    open.pop_front();
                 }
+                file => break file?,
             }
         }
     };

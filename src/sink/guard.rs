@@ -53,8 +53,10 @@ impl Sink for Guard {
     }
 
     fn backlog(&self) -> usize {
-        let backlog = |sink: &Box<dyn Sink>| catch_unwind(AssertUnwindSafe(|| sink.backlog()));
-        self.0.as_ref().map_or(0, |sink| backlog(sink).unwrap_or(0))
+        let Some(sink) = &self.0 else {
+            return 0;
+        };
+        catch_unwind(AssertUnwindSafe(|| sink.backlog())).unwrap_or(0)
     }
 
     fn flush(&mut self, permit: &Permit) {

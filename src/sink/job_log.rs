@@ -181,9 +181,9 @@ impl Place {
             return;
         }
         match fdatasync(&*self.file) {
-            Ok(()) | Err(Errno::INTR) => {}
-            // This file cannot be synced: it is as safe as it gets.
-            Err(Errno::INVAL | Errno::ROFS | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            // The last four: this file cannot be synced, and is as safe as it gets.
+            Ok(())
+            | Err(Errno::INTR | Errno::INVAL | Errno::ROFS | Errno::NOSYS | Errno::OPNOTSUPP) => {}
             Err(error) => self.give_up(&error.into()),
         }
     }

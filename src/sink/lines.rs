@@ -1,7 +1,7 @@
 //! The output of several tasks in one place: by whole lines, so that no line is made of two tasks' texts.
 //!
-//! The output of a lone task passes as it comes, byte for byte, and so does that of tasks that print one after the other.
-//! Knows neither the place nor the meaning of the lines.
+//! The output of a lone task passes as it comes, byte for byte, and so does that of tasks that print one after the
+//! other. Knows neither the place nor the meaning of the lines.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,6 +82,11 @@ impl Lines {
         }
         self.way = Way::Whole;
         let begun = self.begun.entry(source).or_default();
+        let follows = self.open.is_some_and(|open| open != source);
+        if begun.is_empty() && bytes.ends_with(b"\n") && !follows {
+            self.open = None;
+            return Arc::clone(bytes);
+        }
         begun.extend_from_slice(bytes);
         let mut complete = memrchr(b'\n', begun).map_or(0, |newline| newline + 1);
         if begun.len() - complete > LONGEST {

@@ -54,16 +54,16 @@ impl Stop {
     /// The sentence about a step that was just taken. None about giving up: the process that is still there is a
     /// warning of its own.
     pub(super) fn sentence(&self) -> Option<String> {
-        self.sentence_about(Whose::OfTheCommand)
+        self.sentence_about(About::Command)
     }
 
     /// The same about a run of many tasks, of which so many are running.
     pub(super) fn sentence_of_run(&self, running: u64) -> Option<String> {
-        self.sentence_about(Whose::OfARun { running })
+        self.sentence_about(About::Run { running })
     }
 
-    fn sentence_about(&self, whose: Whose) -> Option<String> {
-        let state = self.text(self.taken, whose);
+    fn sentence_about(&self, about: About) -> Option<String> {
+        let state = self.text(self.taken, about);
         Some(match self.cause {
             _ if self.step == Step::GiveUp => return None,
             Some(Cause::NoReaction(time)) => {
@@ -75,35 +75,35 @@ impl Stop {
 
     /// The text that is shown of the stop at this time.
     pub(super) fn state(&self, elapsed: Duration) -> String {
-        self.text(elapsed, Whose::OfTheCommand)
+        self.text(elapsed, About::Command)
     }
 
     /// The same of the stop of a run of many tasks, of which so many are running.
     pub(super) fn state_of_run(&self, elapsed: Duration, running: u64) -> String {
-        self.text(elapsed, Whose::OfARun { running })
+        self.text(elapsed, About::Run { running })
     }
 
     /// The same of the stop of one of them. What a key press does is told with the run.
     pub(super) fn state_of_task(&self, elapsed: Duration) -> String {
-        self.text(elapsed, Whose::OfATask)
+        self.text(elapsed, About::Task)
     }
 
-    fn text(&self, elapsed: Duration, whose: Whose) -> String {
+    fn text(&self, elapsed: Duration, about: About) -> String {
         let left = self.next.map(|next| self.countdown(next, elapsed));
         let waited = elapsed.saturating_sub(self.taken);
         let is_polite = matches!(self.step, Step::Drain | Step::Ask);
         let mut text = match self.step {
             Step::Drain | Step::Ask => {
-                let left = left.as_deref().map_or(String::new(), |left| match whose {
-                    Whose::OfARun { running: 1.. } => format!(", up to {left}"),
+                let left = left.as_deref().map_or(String::new(), |left| match about {
+                    About::Run { running: 1.. } => format!(", up to {left}"),
                     _ => format!(", at most {left}"),
                 });
-                match whose {
-                    Whose::OfARun { running: 0 } => "stopping".to_owned(),
-                    Whose::OfARun { running } => {
+                match about {
+                    About::Run { running: 0 } => "stopping".to_owned(),
+                    About::Run { running } => {
                         format!("stopping: {} may end{left}", running_tasks(running))
                     }
-                    Whose::OfATask if self.step == Step::Drain => "may still end".to_owned(),
+                    About::Task if self.step == Step::Drain => "may still end".to_owned(),
                     _ => format!("stopping at the next progress report{left}"),
                 }
             }
@@ -113,7 +113,7 @@ impl Stop {
             Step::Kill => "killing".to_owned(),
             Step::GiveUp => "giving up".to_owned(),
         };
-        if let Whose::OfARun { running } = whose
+        if let About::Run { running } = about
             && !is_polite
         {
             let verb = matches!(self.step, Step::Signal(libc::SIGINT | libc::SIGTERM))
@@ -132,11 +132,11 @@ impl Stop {
             Some(whose) => format!("{whose}: {text}"),
             None => text,
         };
-        let has_key = !matches!(whose, Whose::OfATask) && self.reason == Reason::Interrupt;
+        let has_key = !matches!(about, About::Task) && self.reason == Reason::Interrupt;
         match self.step {
             Step::Drain | Step::Ask | Step::Signal(_) | Step::Terminate if has_key => {
-                let is_sooner = match whose {
-                    Whose::OfARun { .. } => !is_polite && self.next.is_some(),
+                let is_sooner = match about {
+                    About::Run { .. } => !is_polite && self.next.is_some(),
                     _ => is_polite || self.next.is_some(),
                 };
                 let now = if is_sooner { " now" } else { "" };
@@ -181,13 +181,13 @@ impl Stop {
 
 /// What is to stop.
 #[derive(Clone, Copy, Debug)]
-enum Whose {
+enum About {
     /// The only command.
-    OfTheCommand,
+    Command,
     /// One of many tasks.
-    OfATask,
+    Task,
     /// A run of many tasks, of which so many are running.
-    OfARun { running: u64 },
+    Run { running: u64 },
 }
 
 fn running_tasks(number: u64) -> String {

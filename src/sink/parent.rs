@@ -3,6 +3,9 @@
 //! Our run becomes a part of the parent, our parts its parts; of several tasks, each is a part in between. The
 //! channel is the parent's, with its rules: one write for each report, not longer than what is atomic among the
 //! writers that share it. The newest state is sent, at most twenty times a second; the end of the run is sent at once.
+//! A run of many tasks is in `parent/many.rs`.
+
+mod many;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,6 +18,8 @@ use crate::protocol::{Progress, Status};
 use super::Sink;
 use super::writer::Writer;
 
+pub(super) use self::many::ParentOfMany;
+
 const FRAME: Duration = Duration::from_millis(50);
 /// How much of a text is handed on, in bytes, so that a report with all its texts stays below 4,096.
 const TEXT: usize = 500;
@@ -22,12 +27,18 @@ const TEXT: usize = 500;
 /// The channel of the parent, the progrun that we run under, as a sink.
 #[derive(Debug)]
 pub(super) struct Parent {
-    writer: Writer,
+    channel: Channel,
     /// The name of our run, and its id among the parent's parts.
     name: String,
     id: String,
     /// The first task. It is no part of its own until there is a second one.
     first: First,
+}
+
+/// The way to the parent.
+#[derive(Debug)]
+struct Channel {
+    writer: Writer,
     /// The reports that are not sent yet, merged, in the order of first mention.
     pending: Vec<Progress<'static>>,
     last: Option<Duration>,
@@ -43,18 +54,16 @@ enum First {
 impl Parent {
     /// Reports to `writer` as a part called `name`.
     pub(super) fn new(writer: Writer, name: &str) -> Self {
-        let id = format!("progrun-{}", std::process::id());
+        let id = id_of_run();
         let begin = part(id.clone(), name);
         Self {
-            writer,
+            channel: Channel::new(writer, begin),
             first: First::IsTheRun {
                 name: name.to_owned(),
                 is_over: false,
             },
             name: name.to_owned(),
             id,
-            pending: vec![begin],
-            last: None,
         }
     }
 
@@ -71,14 +80,14 @@ impl Parent {
             if let First::IsTheRun { name, .. } = &mut self.first {
                 title.clone_into(name);
             }
-            self.send(at);
+            self.channel.send(at);
             return;
         }
         if let First::IsTheRun { name, is_over } =
             std::mem::replace(&mut self.first, First::IsAPart)
         {
             // The end of the first task looked like the end of the run, which goes on.
-            self.add(part(self.id.clone(), &self.name));
+            self.channel.add(part(self.id.clone(), &self.name));
             if !is_over {
                 self.mount(TaskId::FIRST, &name);
             }
@@ -88,9 +97,8 @@ impl Parent {
 
     /// A task begins to be a part of our run.
     fn mount(&mut self, task: TaskId, name: &str) {
-        let mut begin = part(self.id_of(task), name);
-        begin.parent = Some(Cow::Owned(self.id.clone()));
-        self.add(begin);
+        let begin = part_of(&self.id, self.id_of(task), name);
+        self.channel.add(begin);
     }
 
     fn finished(&mut self, task: Option<TaskId>, summary: &Summary, at: Duration) {
@@ -103,17 +111,9 @@ impl Parent {
             (None, _) => self.id.clone(),
         };
         let is_the_run = id == self.id;
-        self.add(Progress {
-            id: Some(Cow::Owned(id)),
-            status: Some(match summary.state {
-                FinalState::Completed => Status::Ok,
-                FinalState::Failed => Status::Failed,
-                FinalState::Cancelled => Status::Cancelled,
-            }),
-            ..Progress::default()
-        });
+        self.channel.add(end(id, status(summary)));
         if is_the_run {
-            self.send(at);
+            self.channel.send(at);
         }
     }
 
@@ -121,38 +121,22 @@ impl Parent {
     fn translate(&self, task: TaskId, report: &Progress<'static>) -> Progress<'static> {
         let whole = self.id_of(task);
         // The first task's parts keep their ids when a second task begins.
-        let within = |id: &str| {
-            Cow::Owned(match task {
-                TaskId::FIRST => format!("{}/{id}", self.id),
-                _ => format!("{whole}/{id}"),
-            })
+        let prefix = match task {
+            TaskId::FIRST => &self.id,
+            _ => &whole,
         };
-        let mut report = report.clone();
-        match &report.id {
-            None => {
-                report.id = Some(Cow::Owned(whole));
-                // It says that a meter is over; the end of the task is an event of its own.
-                report.status = None;
-            }
-            Some(id) => {
-                report.id = Some(within(id));
-                report.parent = Some(match &report.parent {
-                    Some(parent) => within(parent),
-                    None => Cow::Owned(whole),
-                });
-            }
+        translate(report, &whole, prefix)
+    }
+}
+
+impl Channel {
+    /// The first report is sent with the next one.
+    fn new(writer: Writer, first: Progress<'static>) -> Self {
+        Self {
+            writer,
+            pending: vec![first],
+            last: None,
         }
-        // Here, and not when the report is sent: a thousand of them may wait until the parent reads on.
-        for text in [
-            &mut report.id,
-            &mut report.parent,
-            &mut report.title,
-            &mut report.unit,
-            &mut report.message,
-        ] {
-            clip(text);
-        }
-        report
     }
 
     fn add(&mut self, report: Progress<'static>) {
@@ -163,6 +147,13 @@ impl Parent {
             _ if room => self.pending.push(report),
             // The parent is stopped, or very slow, and shows no more parts than that in any case.
             _ => {}
+        }
+    }
+
+    /// A thousand small parts must not wait for a frame, or pile up here.
+    fn send_many(&mut self, at: Duration) {
+        if self.pending.len() > 100 && self.writer.is_idle() {
+            self.send(at);
         }
     }
 
@@ -177,6 +168,68 @@ impl Parent {
             line.push('\n');
             self.writer.send(line.into_bytes(), Vec::new());
         }
+    }
+}
+
+/// The id of our run among the parent's parts.
+fn id_of_run() -> String {
+    format!("progrun-{}", std::process::id())
+}
+
+/// A report of a task as one of the parent's: the task is the part `whole` there, and its parts are told from those of
+/// others by `prefix`.
+fn translate(report: &Progress<'static>, whole: &str, prefix: &str) -> Progress<'static> {
+    let within = |id: &str| Cow::Owned(format!("{prefix}/{id}"));
+    let mut report = report.clone();
+    match &report.id {
+        None => {
+            report.id = Some(Cow::Owned(whole.to_owned()));
+            // It says that a meter is over; the end of the task is an event of its own.
+            report.status = None;
+        }
+        Some(id) => {
+            report.id = Some(within(id));
+            report.parent = Some(match &report.parent {
+                Some(parent) => within(parent),
+                None => Cow::Owned(whole.to_owned()),
+            });
+        }
+    }
+    // Here, and not when the report is sent: a thousand of them may wait until the parent reads on.
+    for text in [
+        &mut report.id,
+        &mut report.parent,
+        &mut report.title,
+        &mut report.unit,
+        &mut report.message,
+    ] {
+        clip(text);
+    }
+    report
+}
+
+/// The report that ends a part.
+fn end(id: String, status: Status) -> Progress<'static> {
+    Progress {
+        id: Some(Cow::Owned(id)),
+        status: Some(status),
+        ..Progress::default()
+    }
+}
+
+fn status(summary: &Summary) -> Status {
+    match summary.state {
+        FinalState::Completed => Status::Ok,
+        FinalState::Failed => Status::Failed,
+        FinalState::Cancelled => Status::Cancelled,
+    }
+}
+
+/// The report that begins a part of this whole.
+fn part_of(whole: &str, id: String, name: &str) -> Progress<'static> {
+    Progress {
+        parent: Some(Cow::Owned(whole.to_owned())),
+        ..part(id, name)
     }
 }
 
@@ -208,12 +261,9 @@ impl Sink for Parent {
             What::Progress(reports) => {
                 for report in &reports.parts {
                     let report = self.translate(task, report);
-                    self.add(report);
+                    self.channel.add(report);
                 }
-                // A thousand small parts must not wait for a frame, or pile up here.
-                if self.pending.len() > 100 && self.writer.is_idle() {
-                    self.send(at);
-                }
+                self.channel.send_many(at);
             }
             What::Finished(summary) => self.finished(event.task, summary, at),
             _ => {}
@@ -221,16 +271,17 @@ impl Sink for Parent {
     }
 
     fn due(&self) -> Option<Duration> {
-        let last = self.last.filter(|_| !self.pending.is_empty())?;
+        let channel = &self.channel;
+        let last = channel.last.filter(|_| !channel.pending.is_empty())?;
         Some(last + FRAME)
     }
 
     fn tick(&mut self, elapsed: Duration) {
         if self.due().is_some_and(|due| due <= elapsed) {
-            if self.writer.is_idle() {
-                self.send(elapsed);
+            if self.channel.writer.is_idle() {
+                self.channel.send(elapsed);
             } else {
-                self.last = Some(elapsed);
+                self.channel.last = Some(elapsed);
             }
         }
     }
@@ -238,13 +289,13 @@ impl Sink for Parent {
     fn flush(&mut self, permit: &Permit) {
         // The end of a task among several waits for a frame, and there may be none any more.
         if matches!(self.first, First::IsAPart) {
-            self.send_pending();
+            self.channel.send_pending();
         }
-        self.writer.flush(permit.clone());
+        self.channel.writer.flush(permit.clone());
     }
 
     fn abandon(&mut self) {
-        self.writer.abandon();
+        self.channel.writer.abandon();
     }
 }
 
@@ -263,7 +314,7 @@ mod tests {
         let mut tell = |task, what: What<'_>| {
             let at = now;
             parent.event(&Event { task, at, what });
-            parent.send(now);
+            parent.channel.send(now);
         };
         let one = TaskId::FIRST;
         let two = one.next();

@@ -1,5 +1,5 @@
-//! Commands as a person reads and pastes them: in one line, quoted for a shell, and safe to show. Knows neither tasks nor
-//! how they ended.
+//! Commands as a person reads and pastes them: in one line, quoted for a shell, and safe to show. Knows neither tasks
+//! nor how they ended.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;

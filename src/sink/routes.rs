@@ -46,7 +46,7 @@ fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2]
         || display
             .many
             .as_ref()
-            .is_some_and(|many| many.folder.is_some())
+            .is_some_and(|many| many.folder.is_some() || many.tagged)
         || matches!(display.output, Show::OnFailure | Show::Group | Show::Lines)
         || display.has_json_on_stdout()
         || reads;

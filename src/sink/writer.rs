@@ -5,9 +5,11 @@
 //! here: the sender holds a [`Permit`] for each byte of a child's, and the child's worker reads no further while too
 //! much is under way. A regular file never blocks for long and gets no thread.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Once, mpsc};
 use std::thread;
@@ -18,11 +20,11 @@ use crate::flow::Permit;
 
 use super::patient::Patient;
 
-/// A writer to one place.
-#[derive(Debug)]
+/// A writer to one place. What is sent to it and its clones is written in the order in which it was sent.
+#[derive(Clone, Debug)]
 pub(super) struct Writer {
     place: Arc<Place>,
-    way: Way,
+    way: Rc<RefCell<Way>>,
 }
 
 #[derive(Debug)]
@@ -75,7 +77,11 @@ impl Writer {
                 gone: AtomicBool::new(false),
                 on_gone,
             }),
-            way: if is_regular { Way::Direct } else { Way::Idle },
+            way: Rc::new(RefCell::new(if is_regular {
+                Way::Direct
+            } else {
+                Way::Idle
+            })),
         }
     }
 
@@ -85,14 +91,15 @@ impl Writer {
         if bytes.is_empty() || self.place.is_gone() {
             return;
         }
-        if matches!(self.way, Way::Idle) {
-            self.way = match start(&self.place) {
+        let mut way = self.way.borrow_mut();
+        if matches!(*way, Way::Idle) {
+            *way = match start(&self.place) {
                 Ok(thread) => Way::Thread(thread),
                 // Better to wait than to lose something.
                 Err(_) => Way::Direct,
             };
         }
-        let Way::Thread(thread) = &self.way else {
+        let Way::Thread(thread) = &*way else {
             self.place.write(&bytes);
             return;
         };
@@ -112,7 +119,7 @@ impl Writer {
 
     /// Holds `permit` until everything sent before is written or thrown away.
     pub(super) fn flush(&mut self, permit: Permit) {
-        if let Way::Thread(thread) = &self.way
+        if let Way::Thread(thread) = &*self.way.borrow()
             && !self.place.is_gone()
         {
             let _ = thread.send(Item {
@@ -213,6 +220,25 @@ mod tests {
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "one two");
+    }
+
+    #[test]
+    fn a_writer_and_its_clones_keep_the_order_in_which_they_were_sent_to() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let (mut one, _gone) = writer_to(writer);
+        let mut two = one.clone();
+        let mut expected = String::new();
+        for number in 0..1000 {
+            let (first, second) = (format!("one {number}\n"), format!("two {number}\n"));
+            expected += &first;
+            expected += &second;
+            one.send(first.into_bytes(), Vec::new());
+            two.send(second.into_bytes(), Vec::new());
+        }
+        drop((one, two));
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, expected);
     }
 
     #[test]

@@ -84,25 +84,45 @@ pub(crate) fn block(signals: &[i32]) {
     }
 }
 
-/// Resets the signals of a child before it becomes the program: default handlers and an empty mask. An ignored signal
-/// stays ignored, as nohup means it to be, except SIGPIPE, which Rust's runtime or `start.rs` ignores in this process.
-pub(crate) fn reset() {
+/// The signals that have a handler in this process, as bits. No handler is taken away, and few are added: so 64 system
+/// calls tell it once, and not for each child.
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+/// Whether [`HANDLED`] is true: no handler was added since it was asked.
+static IS_KNOWN: AtomicBool = AtomicBool::new(false);
+
+/// The signals that have a handler in this process, as bits.
+pub(crate) fn handled() -> u64 {
+    if IS_KNOWN.swap(true, Ordering::AcqRel) {
+        return HANDLED.load(Ordering::Acquire);
+    }
+    let mut handled = 0;
+    for signal in 1..=LAST {
+        // SAFETY: a question about plain data.
+        let has_handler = unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+                && action.sa_sigaction != libc::SIG_IGN
+                && action.sa_sigaction != libc::SIG_DFL
+        };
+        handled |= u64::from(has_handler) << (signal - 1);
+    }
+    // Its handler comes and goes with a stop of this process.
+    handled |= 1 << (libc::SIGCONT - 1);
+    HANDLED.fetch_or(handled, Ordering::AcqRel) | handled
+}
+
+/// Resets the signals of a child before it becomes the program: default handlers, where this process has one of
+/// `handled`, and an empty mask. An ignored signal stays ignored, as nohup means it to be, except SIGPIPE, which Rust's
+/// runtime or `start.rs` ignores in this process.
+pub(crate) fn reset(handled: u64) {
     // SAFETY: async-signal-safe system calls on plain data.
     unsafe {
         // Handlers first: once the mask is empty, a pending signal must not run our handler here.
         let mut action: libc::sigaction = std::mem::zeroed();
-        for signal in 1..=LAST {
-            let handled = libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
-                && action.sa_sigaction != libc::SIG_IGN
-                && action.sa_sigaction != libc::SIG_DFL;
-            if handled {
-                action = std::mem::zeroed();
-                action.sa_sigaction = libc::SIG_DFL;
-                libc::sigaction(signal, &raw const action, std::ptr::null_mut());
-            }
-        }
-        action = std::mem::zeroed();
         action.sa_sigaction = libc::SIG_DFL;
+        for signal in (1..=LAST).filter(|signal| handled >> (signal - 1) & 1 == 1) {
+            libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+        }
         libc::sigaction(libc::SIGPIPE, &raw const action, std::ptr::null_mut());
         let mut mask: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut mask);
@@ -145,9 +165,11 @@ pub(crate) fn handle(signal: i32, came: Arc<AtomicU64>, wake: Wake) -> io::Resul
         let _ = came.compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire);
         wake.wake();
     };
-    // SAFETY: the handler changes an atomic and writes to a pipe, both of which are async-signal-safe, and it does not
-    // panic.
-    unsafe { signal_hook::low_level::register(signal, handler) }.map(drop)
+    // SAFETY: the handler changes an atomic and writes to a descriptor, both of which are async-signal-safe, and it does
+    // not panic.
+    let registered = unsafe { signal_hook::low_level::register(signal, handler) }.map(drop);
+    IS_KNOWN.store(false, Ordering::Release);
+    registered
 }
 
 /// Whether one of `signals` was sent to this process or thread and is pending, because it is blocked.

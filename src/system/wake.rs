@@ -1,4 +1,4 @@
-//! A pipe that wakes a thread out of `poll`.
+//! A descriptor that wakes a thread out of `poll`: an eventfd on Linux, elsewhere a pipe.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,24 +10,35 @@ pub(crate) struct Wake(Arc<OwnedFd>);
 
 /// The end that is polled.
 #[derive(Debug)]
-pub(crate) struct Woken(OwnedFd);
+pub(crate) struct Woken(Arc<OwnedFd>);
 
 /// The two ends. Neither ever blocks.
 ///
 /// # Errors
-/// If no pipe can be made.
+/// If there is no descriptor for them.
 pub(crate) fn wake() -> io::Result<(Wake, Woken)> {
-    let (woken, wake) = io::pipe()?;
-    let (woken, wake) = (OwnedFd::from(woken), OwnedFd::from(wake));
-    rustix::io::ioctl_fionbio(&woken, true)?;
-    rustix::io::ioctl_fionbio(&wake, true)?;
-    Ok((Wake(Arc::new(wake)), Woken(woken)))
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::event::{EventfdFlags, eventfd};
+        let both = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let both = Arc::new(both);
+        Ok((Wake(Arc::clone(&both)), Woken(both)))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let (woken, wake) = io::pipe()?;
+        let (woken, wake) = (OwnedFd::from(woken), OwnedFd::from(wake));
+        rustix::io::ioctl_fionbio(&woken, true)?;
+        rustix::io::ioctl_fionbio(&wake, true)?;
+        Ok((Wake(Arc::new(wake)), Woken(Arc::new(woken))))
+    }
 }
 
 impl Wake {
-    /// Wakes the thread, now or when it next polls. A full pipe is a wake-up already.
+    /// Wakes the thread, now or when it next polls. A full descriptor is a wake-up already.
     pub(crate) fn wake(&self) {
-        let _ = rustix::io::write(&*self.0, b"!");
+        // What an eventfd takes; a pipe takes it as well.
+        let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 }
 
@@ -35,7 +46,7 @@ impl Woken {
     /// Takes the wake-ups that have come.
     pub(crate) fn clear(&self) {
         let mut wakes = [0; 64];
-        while rustix::io::read(&self.0, &mut wakes).is_ok_and(|count| count == wakes.len()) {}
+        while rustix::io::read(&*self.0, &mut wakes).is_ok_and(|count| count == wakes.len()) {}
     }
 }
 

@@ -43,7 +43,9 @@ fn main() -> anyhow::Result<()> {
             }
         }
         if failed >= at_most {
-            running.iter().for_each(|(.., future)| _ = future.cancel());
+            for (.., future) in &running {
+                future.cancel();
+            }
         }
     }
     writeln!(

@@ -210,6 +210,7 @@ impl From<StateTransitionError> for RouteError {
 pub struct Builder {
     workers: NonZeroUsize,
     capacity: usize,
+    patient: bool,
     ping: Option<Ping>,
 }
 
@@ -220,6 +221,7 @@ impl Builder {
         Self {
             workers,
             capacity: DEFAULT_CAPACITY,
+            patient: false,
             ping: None,
         }
     }
@@ -230,6 +232,14 @@ impl Builder {
     #[must_use]
     pub fn capacity(mut self, messages: NonZeroUsize) -> Self {
         self.capacity = messages.get();
+        self
+    }
+
+    /// Has a worker that has nothing to do wait at once. Otherwise it looks for another task for some microseconds,
+    /// which is faster for tasks that take no longer than that, and costs processor time.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.patient = true;
         self
     }
 
@@ -254,7 +264,7 @@ impl Builder {
             next_id: Cell::new(0),
             queue: Arc::new(Queue::new(self.capacity, self.ping)),
             batch: RefCell::new(VecDeque::new()),
-            workers: Workers::new(self.workers),
+            workers: Workers::new(self.workers, self.patient),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{each, folder, loud, notes};
+use super::{each, folder, loud, notes, numbers};
 use crate::harness::needs_that;
 use crate::support::{Gate, Signal, progrun, text, until};
 
@@ -284,18 +284,18 @@ fn s29_three_hundred_tasks_that_end_at_once_leave_no_zombie_and_no_descriptor() 
     let script = r#"
         ls /proc/$PPID/fd | wc -l >>descriptors
         grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null | xargs -r grep -l "^PPid:.$PPID\$" 2>/dev/null | wc -l >>notes"#;
-    let list: String = (1..=300).map(|number| format!("{number}\n")).collect();
+    let list: String = numbers(300);
     let run = each(&["-j8", "--", "sh", "-c", script, "_", "{}"]).stdin(list);
     run.in_folder(folder.path()).status(0);
-    let numbers = |text: String| -> Vec<u32> {
+    let counts = |text: String| -> Vec<u32> {
         text.lines()
             .map(|line| line.trim().parse().unwrap())
             .collect()
     };
-    let zombies = numbers(notes(folder.path()).join("\n"));
+    let zombies = counts(notes(folder.path()).join("\n"));
     assert_eq!(zombies.len(), 300);
     assert!(zombies.iter().all(|zombies| *zombies <= 8), "{zombies:?}");
-    let descriptors = numbers(fs::read_to_string(folder.path().join("descriptors")).unwrap());
+    let descriptors = counts(fs::read_to_string(folder.path().join("descriptors")).unwrap());
     let most = |part: &[u32]| *part.iter().max().unwrap();
     let (early, late) = (most(&descriptors[..150]), most(&descriptors[150..]));
     assert!(late <= early + 16, "{early} {late}");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{each, folder, notes};
+use super::{each, folder, notes, numbers};
 use crate::pty::{End, terminal};
 use crate::support::{progrun, text};
 
@@ -102,7 +102,7 @@ fn s08_values_are_not_read_from_a_terminal() {
     // GNU parallel waits.
     let mut terminal = terminal().run(&[env!("CARGO_BIN_EXE_progrun"), "each", "--", "echo"]);
     assert_eq!(terminal.ends(), End::Status(125));
-    let screen = terminal.screen().replace("\n", "");
+    let screen = terminal.screen().replace('\n', "");
     for way in [":::", "-a FILE", "pipe the values in"] {
         assert!(screen.contains(way), "{screen}");
     }
@@ -127,7 +127,7 @@ fn s10_a_task_can_have_several_values_and_the_last_fewer() {
 
 #[test]
 fn s11_as_many_values_as_fit_are_spread_over_the_slots_and_fit() {
-    let lines: String = (1..=60000).map(|number| format!("{number}\n")).collect();
+    let lines: String = numbers(60000);
     let run = each(&["-N", "max", "-j2", "--", "sh", "-c", "echo $#", "_"]).stdin(lines);
     let output = run.output();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

@@ -15,7 +15,7 @@
     elif [[ ${prev} == = ]]; then
         prev="${COMP_WORDS[COMP_CWORD-2]}="
     fi
-    if [[ ${prev} == --?*= && ${prev} != --json= ]]; then
+    if [[ ${prev} == --?*= && ! ${prev} =~ ^--(json|resume|shell)=$ ]]; then
         prev="${prev%=}"
     fi
     cmd=""

@@ -198,24 +198,38 @@ fn a_bystander_that_holds_the_channel_is_not_waited_for() {
     progrun(&[&["--quiet", "--"][..], &command].concat()).status(0);
 }
 
-/// Runs many tasks, and counts how often each of `words` is in the events.
+/// In the event of a task that has started a process. The event of the run ends with its own.
+const PID_OF_A_TASK: &str = r#"],"pid":"#;
+
+/// Runs so many tasks, the commands between `+` in turns, and counts how often each of `words` is in the events.
 fn many_tasks(
     before: &[&str],
     slots: &str,
-    times: &str,
+    times: usize,
     task: &[&str],
     words: &[&str],
 ) -> Vec<usize> {
     let folder = tempfile::tempdir().unwrap();
     let events = folder.path().join("events");
-    let program = crate::support::example("many-tasks");
-    let list = [
-        program.to_str().unwrap(),
+    let list = folder.path().join("list.jsonl");
+    let tasks: Vec<_> = task.split(|word| *word == "+").collect();
+    let line = |number: usize| {
+        let command = serde_json::json!({ "command": tasks[number % tasks.len()] });
+        format!("{command}\n")
+    };
+    fs::write(&list, (0..times).map(line).collect::<String>()).unwrap();
+    let json = format!("--json={}", events.display());
+    let list = list.to_str().unwrap();
+    let run = [
+        env!("CARGO_BIN_EXE_progrun"),
+        "tasks",
+        "-q",
+        "-j",
         slots,
-        times,
-        events.to_str().unwrap(),
+        &json,
+        list,
     ];
-    let command = [before, &list, task].concat();
+    let command = [before, &run].concat();
     let output = Command::new(command[0]).args(&command[1..]).output();
     let output = output.unwrap();
     let events = fs::read_to_string(events).unwrap_or_else(|error| panic!("{error}: {output:?}"));
@@ -228,11 +242,11 @@ fn many_tasks(
 #[test]
 fn a_missing_program_never_looks_like_one_that_started_whatever_other_threads_open() {
     let words = [
-        r#""event":"started""#,
+        PID_OF_A_TASK,
         r#""event":"finished""#,
         "cannot run /none: no such file",
     ];
-    let counts = many_tasks(&[], "16", "600", &["/none"], &words);
+    let counts = many_tasks(&[], "16", 600, &["/none"], &words);
     assert_eq!(counts, [0, 600, 600]);
 }
 
@@ -254,14 +268,14 @@ fn children_of_many_threads_have_each_its_own_status() {
         "true",
     ];
     let words = [
-        r#""event":"started""#,
+        PID_OF_A_TASK,
         r#""exit_status":3"#,
         "cannot run /none: no such file",
         r#""signal":"SIGKILL""#,
         "cannot run /: it is a directory",
         r#""state":"completed""#,
     ];
-    let counts = many_tasks(&[], "16", "500", &commands, &words);
+    let counts = many_tasks(&[], "16", 500, &commands, &words);
     assert_eq!(counts, [300, 100, 100, 100, 100, 100]);
 }
 
@@ -274,8 +288,8 @@ fn the_first_process_of_a_container_reaps_orphans_and_takes_no_status_from_its_c
         unshare.push("--map-root-user");
     }
     let leaves_orphans = ["sh", "-c", "(sleep 0 &); (sleep 0 &); exit 7"];
-    let words = [r#""event":"started""#, r#""exit_status":7"#];
-    let counts = many_tasks(&unshare, "8", "200", &leaves_orphans, &words);
+    let words = [PID_OF_A_TASK, r#""exit_status":7"#];
+    let counts = many_tasks(&unshare, "8", 200, &leaves_orphans, &words);
     assert_eq!(counts, [200, 200]);
 }
 

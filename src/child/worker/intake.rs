@@ -51,6 +51,7 @@ pub(super) struct Intake<'a> {
 impl<'a> Intake<'a> {
     pub(super) fn new(
         launch: &'a Launch,
+        tag: String,
         channel: OwnedFd,
         zig: Option<OwnedFd>,
         observer: Option<Observer>,
@@ -65,7 +66,11 @@ impl<'a> Intake<'a> {
             reporter,
             channel: Some(channel),
             collector: Collector::new(launch.every_report),
-            clients: Clients::new(launch.socket.as_ref(), launch.every_report),
+            clients: Clients::new(
+                launch.socket.as_deref(),
+                launch.is_one_of_many.then_some(tag),
+                launch.every_report,
+            ),
             dialects,
             foreign_channel: false,
             zig,

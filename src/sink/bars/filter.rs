@@ -195,6 +195,11 @@ impl Filter {
         }
     }
 
+    /// Whether a bar has shown what the lines say.
+    pub(super) fn is_decided(&self) -> bool {
+        self.bar == Bar::Drawn
+    }
+
     /// Whether something is kept until it is known whether a bar shows it.
     pub(super) fn keeps(&self) -> bool {
         !self.kept.is_empty()

@@ -2,9 +2,10 @@
 //!
 //! Thousands of tasks may begin and end in a second, so an event costs next to nothing: a task has a view only from its
 //! first output or report on, or when it is old enough for a row, and what it leaves to be written waits for the next
-//! frame. The output of an attempt that was kept is shown between two events, long after its end if need be, in a view of
-//! its own.
+//! frame. The output of an attempt that was kept is shown between two events, long after its end if need be, in a view
+//! of its own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::dialect::FILES;
@@ -14,7 +15,7 @@ use crate::event::{
 use crate::flow::Permit;
 use crate::model::verdict::Verdicts;
 
-use super::super::census::Census;
+use super::super::census::{Census, Running, number};
 use super::super::closing::Closing;
 use super::super::display;
 use super::super::ends;
@@ -25,8 +26,15 @@ use super::table::{Entry, OfRun, Others, Table};
 use super::view::{Key, View};
 use super::{Bars, Begin, GATHER, Late};
 
+/// How many formats of ended attempts are kept. The run begins no task any more long before so many wait to be shown.
+const SOURCES: usize = 20_000;
+
 /// The state of a run of many tasks.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about a run"
+)]
 pub(super) struct Many {
     census: Census,
     closing: Closing,
@@ -40,6 +48,8 @@ pub(super) struct Many {
     group: Option<Group>,
     /// How many there were.
     groups: u64,
+    /// The formats of the ended attempts whose lines a bar has shown already, until their output is shown.
+    sources: BTreeMap<(TaskId, u32), &'static str>,
     /// Lines about tasks that ended well before the first frame: the run may be over before it, and is silent then.
     held: Vec<String>,
     /// A line about the end of a task was shown.
@@ -58,6 +68,8 @@ struct Group {
     task: TaskId,
     key: Key,
     ended_well: bool,
+    /// The format whose lines a bar has shown already.
+    source: Option<&'static str>,
 }
 
 impl Many {
@@ -72,6 +84,7 @@ impl Many {
             waiting: Vec::new(),
             group: None,
             groups: 0,
+            sources: BTreeMap::new(),
             held: Vec::new(),
             has_told: false,
             width,
@@ -182,6 +195,7 @@ impl Bars {
             (What::Finished(summary), Some(task)) => {
                 // The number of those that are over is a report.
                 self.begin = Begin::Soon;
+                self.note_source(task, summary);
                 self.finished(task, summary, at);
             }
             (
@@ -244,7 +258,7 @@ impl Bars {
             Some(group) => group.key,
             None if self.views.contains_key(&Key::Task(task)) => Key::Task(task),
             // Its end was not told of before; the output is shown all the same.
-            None => self.begin_group(task, true, at),
+            None => self.begin_group(task, (true, None), at),
         };
         if !is_shown {
             if let (Key::Task(_), Some(view)) = (key, self.views.get_mut(&key)) {
@@ -256,14 +270,22 @@ impl Bars {
             && !self.views.contains_key(&key)
         {
             let name = &many.census.shown().name;
-            let view = many.view(name, at, self.glyphs.in_ascii());
+            let mut view = many.view(name, at, self.glyphs.in_ascii());
+            if let Some(source) = many.group.and_then(|group| group.source) {
+                view.hide(source, at);
+            }
             self.views.insert(key, view);
         }
         self.output_of(key, stream, text, permit, at);
     }
 
     /// The output of an ended attempt follows. Gives the key of its view.
-    fn begin_group(&mut self, task: TaskId, ended_well: bool, at: Duration) -> Key {
+    fn begin_group(
+        &mut self,
+        task: TaskId,
+        (ended_well, source): (bool, Option<&'static str>),
+        at: Duration,
+    ) -> Key {
         self.end_group(at);
         let Some(many) = &mut self.many else {
             return Key::Task(task);
@@ -274,8 +296,20 @@ impl Bars {
             task,
             key,
             ended_well,
+            source,
         });
         key
+    }
+
+    /// Notes which lines of this attempt need not be shown with its output, which may be shown much later.
+    fn note_source(&mut self, task: TaskId, summary: &Summary) {
+        let source = self.view(task).and_then(|view| view.shown_source());
+        if let (Some(source), Some(many)) = (source, &mut self.many) {
+            many.sources.insert((task, number(summary)), source);
+            if many.sources.len() > SOURCES {
+                many.sources.pop_first();
+            }
+        }
     }
 
     fn end_group(&mut self, at: Duration) {
@@ -295,7 +329,10 @@ impl Bars {
 
     /// The output of an ended attempt is shown from now on, after a line about its end.
     fn shows(&mut self, task: TaskId, summary: &Summary, at: Duration) {
-        self.begin_group(task, summary.state == FinalState::Completed, at);
+        let many = self.many.as_mut();
+        let source = many.and_then(|many| many.sources.remove(&(task, number(summary))));
+        let ended_well = summary.state == FinalState::Completed;
+        self.begin_group(task, (ended_well, source), at);
         let with_color = self.glyphs.with_color();
         let has_begun = self.last_frame.is_some();
         let Some(many) = &mut self.many else {
@@ -341,8 +378,8 @@ impl Bars {
         }
     }
 
-    /// All output of a task or of an attempt is there: writes the rest of it, and forgets it. The bars come back with the
-    /// next frame, or a thousand short tasks would be a thousand pictures.
+    /// All output of a task or of an attempt is there: writes the rest of it, and forgets it. The bars come back with
+    /// the next frame, or a thousand short tasks would be a thousand pictures.
     pub(super) fn end_view(&mut self, key: Key, ended_well: bool, at: Duration) {
         let Some(view) = self.views.get_mut(&key) else {
             return;
@@ -426,7 +463,7 @@ impl Bars {
         let Some(many) = &mut self.many else {
             return Vec::new();
         };
-        let in_slot = |(task, running): (TaskId, &super::super::census::Running)| InSlot {
+        let in_slot = |(task, running): (TaskId, &Running)| InSlot {
             slot: running.slot,
             task,
             began: running.began,

@@ -166,6 +166,11 @@ impl Output {
         self.put(&change.done);
     }
 
+    /// Whether a bar has shown what the lines for machines say.
+    pub(super) fn is_decided(&self) -> bool {
+        self.filters.iter().all(Filter::is_decided)
+    }
+
     /// Whether a filter keeps lines until it is known whether a bar shows them.
     pub(super) fn keeps(&self) -> bool {
         self.filters.iter().any(Filter::keeps)

@@ -44,8 +44,8 @@ pub(super) enum Content {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) rows: Vec<Content>,
-    /// How many tasks run beside these, and the oldest of them; none if there are none, or none that is old enough for a
-    /// row.
+    /// How many tasks run beside these, and the oldest of them; none if there are none, or none that is old enough for
+    /// a row.
     pub(super) others: Option<(usize, TaskId)>,
 }
 

@@ -1,5 +1,5 @@
-//! Puts the picture of a run of many tasks into lines of columns: a row for each task that is shown, one that counts the
-//! others, and one for the run.
+//! Puts the picture of a run of many tasks into lines of columns: a row for each task that is shown, one that counts
+//! the others, and one for the run.
 //!
 //! Decides the place of each text, and which goes first when there is no room: the message, then the rate and the time;
 //! then the bars shrink; the label is kept to the last. Knows neither which task has which row nor the terminal. As in

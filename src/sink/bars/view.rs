@@ -97,6 +97,17 @@ impl View {
         }
     }
 
+    /// The format in which the child reports, if its lines need not be shown, because a bar has shown what they say.
+    pub(super) fn shown_source(&self) -> Option<&'static str> {
+        self.source.filter(|_| self.output.is_decided())
+    }
+
+    /// This is the output of a child whose lines in this format need not be shown.
+    pub(super) fn hide(&mut self, source: &'static str, at: Duration) {
+        (self.source, self.since) = (Some(source), at);
+        self.output.decide(true, at);
+    }
+
     /// From when on the task has a row beside others.
     pub(super) fn row_from(&self) -> Duration {
         self.began + SHOW_AFTER
@@ -315,8 +326,8 @@ impl View {
         }
     }
 
-    /// The sequences that leave the terminal as it was before the child, which has ended well or not, for the next lines
-    /// and for the next program.
+    /// The sequences that leave the terminal as it was before the child, which has ended well or not, for the next
+    /// lines and for the next program.
     pub(super) fn undo(&mut self, ended_well: bool) -> Vec<u8> {
         if self.modes.is_elsewhere() {
             // The open line is on the alternate screen, which is left.

@@ -1,9 +1,9 @@
 //! Keeps the output of attempts until it is shown: a little of each in memory, the rest in one file without a name.
 //!
 //! A slow first task of a list whose order is kept may have thousands of ended ones behind it: in memory, or in a file
-//! each, they would be too many. Holes are punched in the file behind what was taken out, and it is emptied when nothing
-//! is kept in it. A piece that the file has no room for is not taken in at all; the spool stays as it was. Does not know
-//! whose output it is, and when it is shown.
+//! each, they would be too many. Holes are punched in the file behind what was taken out, and it is emptied when
+//! nothing is kept in it. A piece that the file has no room for is not taken in at all; the spool stays as it was. Does
+//! not know whose output it is, and when it is shown.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -520,7 +520,9 @@ mod tests {
 
     /// Bytes that differ from place to place.
     fn bytes(length: usize, seed: usize) -> Vec<u8> {
-        (seed..seed + length).map(|n| (n * 31 >> 3) as u8).collect()
+        (seed..seed + length)
+            .map(|n| (n * 31 / 8).to_le_bytes()[0])
+            .collect()
     }
 
     #[test]
@@ -563,8 +565,8 @@ mod tests {
         while let Some(piece) = spool.next(&mut kept).unwrap() {
             all.extend_from_slice(&piece.bytes);
         }
-        let expected: String = (0..100_000).map(|number| format!("{number}\n")).collect();
-        assert!(all == expected.as_bytes());
+        let lines = (0..100_000).flat_map(|number| format!("{number}\n").into_bytes());
+        assert!(lines.eq(all));
     }
 
     #[test]
@@ -639,7 +641,7 @@ mod tests {
     #[test]
     fn what_was_taken_out_or_dropped_takes_no_room_on_the_disk() {
         use std::os::unix::fs::MetadataExt;
-        let mut spool = Spool::new(|| files_in_memory());
+        let mut spool = Spool::new(files_in_memory);
         let mut kept = [(); 3].map(|()| Kept::default());
         let large = bytes(PIECE, 0);
         for _ in 0..64 {

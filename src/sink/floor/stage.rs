@@ -1,5 +1,5 @@
-//! The sinks that show: the screen, which is told of the tasks as well, and the places that output goes to. Does not know
-//! whose output may be shown.
+//! The sinks that show: the screen, which is told of the tasks as well, and the places that output goes to. Does not
+//! know whose output may be shown.
 
 use std::sync::Arc;
 use std::time::Duration;

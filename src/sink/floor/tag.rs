@@ -112,13 +112,20 @@ impl Line {
         let count = memchr_iter(b'\n', whole).count();
         let mut out = Vec::with_capacity(self.begun.len() + whole.len() + count * prefix.len());
         let mut start = 0;
-        for newline in memchr_iter(b'\n', whole) {
+        if let Some(first) = memchr(b'\n', whole) {
             if !self.is_within {
                 out.extend_from_slice(prefix);
             }
             self.is_within = false;
             out.append(&mut self.begun);
-            out.extend_from_slice(&whole[start..=newline]);
+            start = first + 1;
+            out.extend_from_slice(&whole[..start]);
+        }
+        let rest = &whole[start..];
+        let mut start = 0;
+        for newline in memchr_iter(b'\n', rest) {
+            out.extend_from_slice(prefix);
+            out.extend_from_slice(&rest[start..=newline]);
             start = newline + 1;
         }
         self.begun.extend_from_slice(open);
@@ -131,12 +138,9 @@ impl Line {
         let mut moved = Verdicts::default();
         let mut meanings = verdicts.lines.iter().peekable();
         let mut end = 0;
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            end += line.len();
-            if !line.ends_with(b"\n") {
-                self.begun.extend_from_slice(line);
-                break;
-            }
+        for newline in memchr_iter(b'\n', bytes) {
+            let line = &bytes[end..=newline];
+            end = newline + 1;
             if self.begun.is_empty() && !self.is_within {
                 out.extend_from_slice(prefix);
                 out.extend_from_slice(last_state(line));
@@ -153,6 +157,7 @@ impl Line {
                 });
             }
         }
+        self.begun.extend_from_slice(&bytes[end..]);
         if !self.is_within {
             let shown = last_state(&self.begun).len();
             self.begun.drain(..self.begun.len() - shown);

@@ -40,7 +40,6 @@ impl Sink for Recorder {
                 }
                 return;
             }
-            What::Started { .. } => return,
             What::Finished(_) => format!("{task} over"),
             What::Shows(_) => format!("{task} shows"),
             What::Shown => format!("{task} shown"),
@@ -435,9 +434,9 @@ fn each_stream_gets_its_own_bytes_however_many() {
     let mut expected = [String::new(), String::new()];
     for round in 0..200 {
         let stream = [OUT, ERR][round % 3 % 2];
-        let text = format!("{round} ").repeat(round * 7);
-        expected[stream as usize].push_str(&text);
-        test.print_bytes(1, stream, text.into_bytes());
+        let printed = format!("{round} ").repeat(round * 7);
+        expected[stream as usize].push_str(&printed);
+        test.print_bytes(1, stream, printed.into_bytes());
     }
     test.end(1);
     while test.floor.showing.is_some() {
@@ -538,8 +537,8 @@ fn when_the_disk_is_full_one_task_after_the_other_shows_live_and_nothing_is_lost
             order.map(|task: u32| format!("{task} over")).each_ref()
         );
         for task in order {
-            let text = String::from_utf8(piece(task).repeat(30)).unwrap();
-            assert!(place.contains(&format!("{task}:{text}")), "{task}");
+            let all = String::from_utf8(piece(task).repeat(30)).unwrap();
+            assert!(place.contains(&format!("{task}:{all}")), "{task}");
         }
         let warnings = test.warnings.take();
         assert_eq!(warnings.len(), 1, "{warnings:?}");

@@ -8,8 +8,8 @@ use crate::event::TaskId;
 #[derive(Debug)]
 pub(super) struct Turn {
     next: TaskId,
-    /// The later tasks that are over, as ranges of numbers, the last ones included: a job log may have a million that are
-    /// done.
+    /// The later tasks that are over, as ranges of numbers, the last ones included: a job log may have a million that
+    /// are done.
     over: BTreeMap<u32, u32>,
 }
 

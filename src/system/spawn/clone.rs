@@ -85,6 +85,7 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
         arguments: &arguments,
         by_shell: &mut by_shell,
         variables: &variables,
+        handled: signals::handled(),
         error: AtomicI32::new(0),
     };
     let mut stack = MaybeUninit::<[u128; STACK / 16]>::uninit();
@@ -198,6 +199,8 @@ struct Steps<'a> {
     arguments: &'a [*const c_char],
     by_shell: &'a mut [*const c_char],
     variables: &'a [*const c_char],
+    /// The signals that have a handler in this process.
+    handled: u64,
     /// Why the child could not become the program.
     error: AtomicI32,
 }
@@ -256,7 +259,7 @@ impl Steps<'_> {
                 return Err(libc::ESRCH);
             }
         }
-        signals::reset();
+        signals::reset(self.handled);
         Ok(())
     }
 

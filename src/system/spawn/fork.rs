@@ -172,6 +172,6 @@ fn prepare(
             libc::close(number);
         }
     }
-    signals::reset();
+    signals::reset(signals::handled());
     Ok(())
 }

@@ -24,6 +24,8 @@ pub(super) struct Workers {
 
 #[derive(Default)]
 struct Jobs {
+    /// How often an idle worker looks for another job before it waits for one.
+    looks: u32,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -36,9 +38,14 @@ struct State {
 }
 
 impl Workers {
-    pub(super) fn new(most: NonZeroUsize) -> Self {
+    /// `patient` workers wait at once when they have nothing to do.
+    pub(super) fn new(most: NonZeroUsize, patient: bool) -> Self {
+        let jobs = Jobs {
+            looks: if patient { 0 } else { LOOKS },
+            ..Jobs::default()
+        };
         Self {
-            jobs: Arc::default(),
+            jobs: Arc::new(jobs),
             threads: RefCell::default(),
             most: Cell::new(most),
         }
@@ -104,7 +111,7 @@ impl Jobs {
         let mut looks = 0;
         while state.queued.is_empty() && !state.closed {
             // One idle worker that looks is enough to take a job at once. Several would only take each other's turns.
-            state = if looks < LOOKS && (looks > 0 || state.idle == 1) {
+            state = if looks < self.looks && (looks > 0 || state.idle == 1) {
                 looks += 1;
                 drop(state);
                 thread::yield_now();

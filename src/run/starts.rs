@@ -1,0 +1,117 @@
+//! What the starts of the children of a run have in common: the limit of open files, the sockets, the session. Asked once
+//! or now and then, and not for each child: that is worth a quarter of the cost of a short task.
+
+use std::os::fd::{OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::child;
+
+/// How many descriptors a running task takes, at most, while its child is started.
+const FOR_A_TASK: u64 = 16;
+/// How many descriptors the run itself takes.
+const FOR_THE_RUN: u64 = 32;
+/// How long it holds whether children need a session of their own.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What the children are started with.
+pub(super) struct Starts {
+    channel: RawFd,
+    /// The sockets that no task uses at the moment.
+    sockets: Vec<SocketPlace>,
+    /// Whether children need a session of their own, and when that was asked.
+    session: Option<(Duration, bool)>,
+    /// The soft limit of open files that children get back; none: it was not raised.
+    pub(super) open_files: Option<u64>,
+    /// Holds the low numbers for the descriptors of the children.
+    _low_numbers: Vec<OwnedFd>,
+}
+
+/// A socket for tasks, one after the other.
+pub(super) struct SocketPlace {
+    pub(super) socket: Arc<child::Socket>,
+    /// Dropping this value removes the files of the socket.
+    _files: child::SocketFiles,
+}
+
+impl Starts {
+    /// For children with their channels on this number; `many` of them.
+    pub(super) fn new(channel: RawFd, open_files: Option<u64>, many: bool) -> Self {
+        let low_numbers = many.then(|| child::take_low_numbers(channel));
+        Self {
+            channel,
+            sockets: Vec::new(),
+            session: None,
+            open_files,
+            _low_numbers: low_numbers.unwrap_or_default(),
+        }
+    }
+
+    /// A socket for the next task, if one can be had.
+    pub(super) fn socket(&mut self) -> Option<SocketPlace> {
+        self.sockets.pop().or_else(|| {
+            let (socket, files) = child::Socket::open(self.channel)?;
+            Some(SocketPlace {
+                socket: Arc::new(socket),
+                _files: files,
+            })
+        })
+    }
+
+    /// The task that had this socket is over.
+    pub(super) fn give_back(&mut self, place: Option<SocketPlace>) {
+        self.sockets.extend(place);
+    }
+
+    /// Removes the files of the sockets.
+    pub(super) fn clear(&mut self) {
+        self.sockets.clear();
+    }
+
+    /// Whether a child that is started now needs a session of its own.
+    pub(super) fn session(&mut self, now: Duration) -> bool {
+        match self.session {
+            Some((asked, session)) if now < asked + AGAIN => session,
+            _ => {
+                let session = child::needs_session();
+                self.session = Some((now, session));
+                session
+            }
+        }
+    }
+}
+
+/// How many slots there are for a wish of so many, the soft limit of open files that children get back, and a sentence
+/// if there are fewer slots than wished. Raises the limit of this process if that is needed.
+pub(super) fn slots(wanted: u32) -> (u32, Option<u64>, Option<String>) {
+    let limit = getrlimit(Resource::Nofile);
+    let needed = FOR_THE_RUN + u64::from(wanted) * FOR_A_TASK;
+    let (Some(soft), true) = (limit.current, limit.current.is_some_and(|it| it < needed)) else {
+        return (wanted, None, None);
+    };
+    let most = limit.maximum.unwrap_or(needed);
+    let raised = Rlimit {
+        current: Some(most.max(soft)),
+        maximum: limit.maximum,
+    };
+    let (now, before) = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) if most > soft => (most, Some(soft)),
+        _ => (soft, None),
+    };
+    let fit = now.saturating_sub(FOR_THE_RUN) / FOR_A_TASK;
+    let fit = u32::try_from(fit.max(1)).unwrap_or(u32::MAX).min(wanted);
+    let fewer = (fit < wanted).then(|| fewer(fit, "open files", "ulimit -n"));
+    (fit, before, fewer)
+}
+
+/// The sentence that fewer tasks run at once than the user wished.
+pub(super) fn fewer(slots: u32, of: &str, by: &str) -> String {
+    let tasks = if slots == 1 {
+        "1 task"
+    } else {
+        &format!("{slots} tasks")
+    };
+    format!("only {tasks} at a time: the limit on {of} is too low for more (raise it: {by})")
+}
