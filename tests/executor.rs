@@ -883,3 +883,18 @@ fn a_panic_while_dropping_leaves_the_drop_when_all_is_done() {
     assert_eq!(first.state(), FutureState::Cancelled);
     assert_eq!(second.state(), FutureState::Cancelled);
 }
+
+#[test]
+fn the_example_of_a_thousand_callables_retries_and_cancels() {
+    let run = |words: &[&str]| {
+        let output = std::process::Command::new(crate::support::example("thousand"))
+            .args(words)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // Those that 77 divides fail at each attempt.
+    assert_eq!(run(&[]), "sum 494494, 12 failed, 0 cancelled\n");
+    let stopped = run(&["3"]);
+    assert!(stopped.contains(", 3 failed, "), "{stopped}");
+}

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{each, folder, loud, notes, numbers};
-use crate::harness::needs_that;
+use crate::harness::{needs, needs_that};
 use crate::support::{Gate, Signal, progrun, text, until};
 
 /// A task that notes how many tasks run while it does, itself included. `$1` is its value.
@@ -299,4 +299,39 @@ fn s29_three_hundred_tasks_that_end_at_once_leave_no_zombie_and_no_descriptor() 
     let most = |part: &[u32]| *part.iter().max().unwrap();
     let (early, late) = (most(&descriptors[..150]), most(&descriptors[150..]));
     assert!(late <= early + 16, "{early} {late}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn as_a_client_of_makes_jobserver_it_runs_no_more_than_there_are_tokens_and_gives_all_back() {
+    needs(&["bash", "dd"]);
+    let folder = folder(&[]);
+    let values = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    // Three jobs: the first needs no token. One task fails, and one run is stopped, and still none is lost.
+    let server = r#"
+        mkfifo tokens; exec 5<>tokens; printf ab >&5
+        export MAKEFLAGS='k -j3 --jobserver-auth=5,5'
+        "$@"; echo "status $?" >>ended
+        dd bs=10 count=1 iflag=nonblock <&5 2>/dev/null | tee left | wc -c >>ended"#;
+    let script = format!("{COUNTS}; test $1 != 4");
+    let words = ["--", "sh", "-c", &script, "_", "{}", ":::"];
+    let run = each(&[&words[..], &values].concat()).inside("bash", server);
+    run.in_folder(folder.path()).status(0);
+    let most = notes(folder.path())
+        .iter()
+        .map(|line| line.trim().parse::<u32>().unwrap())
+        .max();
+    assert_eq!(most, Some(3));
+    let ended = || fs::read_to_string(folder.path().join("ended")).unwrap();
+    assert_eq!(ended(), "status 1\n2\n");
+    let mut left = fs::read(folder.path().join("left")).unwrap();
+    left.sort_unstable();
+    assert_eq!(left, b"ab");
+
+    let folder = self::folder(&[]);
+    let words = ["--deadline", "0.5", "--", "sleep", "1000", ":::"];
+    let run = each(&[&words[..], &values].concat()).inside("bash", server);
+    run.in_folder(folder.path()).status(0);
+    let ended = fs::read_to_string(folder.path().join("ended")).unwrap();
+    assert_eq!(ended, "status 124\n2\n");
 }
