@@ -277,8 +277,12 @@ fn answered(sent: Result<Delivery, String>) -> ! {
 /// Help and version go to stdout with success; everything else is progrun's own failure.
 fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
     if let Some(word) = bare_command(error, words) {
+        let form = match words.get(1).and_then(|word| word.to_str()) {
+            Some("each") => "progrun each",
+            _ => "progrun",
+        };
         complain(&format!(
-            "put `--` before the command, so that its options are not taken for progrun's: progrun -- {word} ..."
+            "put `--` before the command, so that its options are not taken for progrun's: {form} -- {word} ..."
         ));
     } else if let Some(file) = json_file(error, words) {
         complain(&format!(
@@ -319,7 +323,8 @@ fn end_written(written: io::Result<()>) -> ! {
 
 /// The command, if the mistake is that `--` is missing before it.
 fn bare_command<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
-    misplaced(error).filter(|_| !words.contains(&"--".into()))
+    let has_command = words.get(1).is_none_or(|word| word != "tasks");
+    misplaced(error).filter(|_| has_command && !words.contains(&"--".into()))
 }
 
 /// The word after `--json`, if it is the mistake.

@@ -82,9 +82,6 @@ const UNDER_WAY: usize = 16 * 1024 * 1024;
 const LEAST_UNDER_WAY: usize = 64 * 1024;
 /// How many tasks that an earlier run has done are passed over before the loop looks at its inbox again.
 const AT_ONCE: usize = 1000;
-/// After this time the loop looks for the starts of tasks. They wake nothing: most tasks of a long list are over by then,
-/// and their ends wake the loop.
-const SOON: Duration = Duration::from_millis(2);
 /// The last slot whose child is observed. A screen has room for hardly more.
 const OBSERVED: u32 = 32;
 
@@ -136,6 +133,8 @@ enum Input {
     ParentGone,
     /// The reader of the events is gone.
     ReaderGone,
+    /// The reader of our stdout is gone, to which the tasks of a list write.
+    OutputGone,
     /// Something cannot be written any more.
     Gone(Gone),
     /// A sink can go on.
@@ -214,7 +213,6 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
         pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
         starts: Starts::new(channel, open_files, many.is_some()),
-        looks_at: None,
         jobserver,
         stop: None,
         remains: Vec::new(),
@@ -241,6 +239,7 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
     for (descriptor, input) in [
         (chosen.parent, Input::ParentGone),
         (chosen.reader, Input::ReaderGone),
+        (chosen.output, Input::OutputGone),
     ] {
         if let Some(descriptor) = descriptor {
             run.inputs.watch(descriptor, input);
@@ -316,8 +315,6 @@ struct Run<'a> {
     schedule: Schedule,
     pressure: Pressure,
     starts: Starts,
-    /// When to look for notices that wake nothing.
-    looks_at: Option<Duration>,
     /// The jobserver of make, if the run is its client.
     jobserver: Option<Jobserver>,
     /// How far the stop of a run of many is, if one was requested.
@@ -400,10 +397,10 @@ fn goes_first(notice: &Notice) -> bool {
     matches!(notice, Notice::Started { .. } | Notice::Cancel(_))
 }
 
-/// Whether another message mostly comes soon after, so that the run loop need not wake for this one: the start of a
-/// short task, and the end of its child before that of the task.
+/// Whether another message comes soon after, so that the run loop need not wake for this one: the end of a child comes
+/// before that of its task.
 fn is_soon_followed(notice: &Notice) -> bool {
-    matches!(notice, Notice::Started { .. } | Notice::Exited(None))
+    matches!(notice, Notice::Exited(None))
 }
 
 impl Run<'_> {
@@ -421,9 +418,6 @@ impl Run<'_> {
             }
             if let Some(input) = input {
                 self.take_in(input)?;
-            }
-            if self.looks_at.is_some_and(|time| time <= now) {
-                self.looks_at = None;
             }
             self.ask_reporters(now);
             self.end_tasks();
@@ -558,16 +552,13 @@ impl Run<'_> {
         let terminal = self.terminal.for_the_start(&launch);
         let notices = self.inbox.clone();
         let is_of_many = self.is_of_many();
-        if is_of_many {
-            self.looks_at.get_or_insert(now + SOON);
-        }
         let future = submit_progress(&self.executor, move |reporter| {
             child::run(&launch, terminal, &orders, reporter, &|notice| {
                 let first = goes_first(&notice);
                 let is_quiet = is_of_many && is_soon_followed(&notice);
                 let input = Input::Task(id, notice);
                 if is_quiet {
-                    notices.note(input, first);
+                    notices.note(input);
                 } else if first {
                     notices.send_first(input);
                 } else {
@@ -637,7 +628,7 @@ impl Run<'_> {
         };
         let signals = (!self.handles_signals).then_some(handlers);
         let begins = self.begins_at(now);
-        [due, deadline, discard, signals, begins, self.looks_at]
+        [due, deadline, discard, signals, begins]
             .into_iter()
             .flatten()
             .min()
@@ -675,6 +666,11 @@ impl Run<'_> {
                 self.warn("the reader of the events has gone away");
                 self.hang_up();
             }
+            Input::OutputGone => self.gone(Gone {
+                stream: Some(Stream::Stdout),
+                sentence: None,
+                lost: false,
+            }),
             Input::Gone(what) => self.gone(what),
             Input::Cleared => self.acknowledge(),
             Input::Tick | Input::Flushed => {}
@@ -761,6 +757,8 @@ impl Run<'_> {
                     }
                 }
             }
+            // While a list is stopped, such sentences of many tasks would push everything else off the screen.
+            Notice::Held { .. } if self.stop.is_some() => {}
             Notice::Held { stream, holders } => {
                 let who = if holders.is_empty() {
                     "another process".to_owned()

@@ -19,6 +19,7 @@ use crate::joblog::{self, Past, Resume};
 use crate::list::{self, Columns, Group, List, News, Next, TaskStdin, Values};
 use crate::run::{self, Halt, Limits, Many, OrderRules, RetryOn, Settings};
 use crate::sink::{self, Ends, Show};
+use crate::system::closed;
 
 use super::options::{Options, Time, parse_time};
 use super::{Refusal, end_written, name_of};
@@ -751,6 +752,11 @@ impl Each {
             }
             (Some(groups), None) => Values::Words(groups),
             (None, Some(file)) => Values::File(file),
+            (None, None) if closed::was_closed(0) => {
+                return Err("there are no values: stdin is closed (put them after `:::`, or name a file with -a)"
+                    .to_owned()
+                    .into());
+            }
             (None, None) => Values::Stdin,
         };
         let stdin = task_stdin(self.stdin, &values, jobs)?;
@@ -913,6 +919,17 @@ impl ManyOptions {
         news: News,
     ) -> Result<Prepared, Refusal> {
         let name = options.name.clone().unwrap_or(name);
+        if self
+            .job_log
+            .as_ref()
+            .is_some_and(|path| path.as_os_str() == "-")
+        {
+            return Err(
+                "the job log has to be a file (for one that is called -: ./-)"
+                    .to_owned()
+                    .into(),
+            );
+        }
         let opened = self.job_log.as_ref().map(|path| {
             joblog::open(joblog::Wanted {
                 path,

@@ -84,14 +84,9 @@ impl<T> Inbox<T> {
         self.put(|queues| queues.others.push_back(input));
     }
 
-    /// Puts an input before all others or behind them, and does not wake the taker.
-    pub(super) fn note(&self, input: T, first: bool) {
-        let mut queues = lock(&self.queues);
-        if first {
-            queues.first.push_back(input);
-        } else {
-            queues.others.push_back(input);
-        }
+    /// Puts an input behind all others, and does not wake the taker: another one that does comes soon.
+    pub(super) fn note(&self, input: T) {
+        lock(&self.queues).others.push_back(input);
     }
 
     /// Puts an input before all others, but behind those that were put so earlier.

@@ -78,6 +78,10 @@ impl Run<'_> {
         for sentence in own.chain(many.warnings.iter().cloned()) {
             self.warn(&sentence);
         }
+        // Where even the beginning cannot be written, nothing starts.
+        while let Some(input) = self.next(Some(Duration::ZERO))? {
+            self.take_in(input)?;
+        }
         Ok(())
     }
 
@@ -485,6 +489,7 @@ impl Run<'_> {
         let over = self.schedule.begun() + self.schedule.passed() + counts.skipped;
         let why = match self.schedule.closed() {
             Some(Closed::Halted(_)) => Some("halt"),
+            Some(Closed::Cancelled) if self.deadline_passed => Some("deadline"),
             Some(Closed::Cancelled) => Some("cancelled"),
             Some(Closed::Broken) | None => None,
         };

@@ -59,6 +59,9 @@ pub(crate) struct Chosen {
     pub parent: Option<OwnedFd>,
     /// Where the events are written, if their reader is our link to our caller.
     pub reader: Option<OwnedFd>,
+    /// Where the tasks of a list write, if a reader takes it: when it is gone, no further task is to begin, whether
+    /// that task would write or not.
+    pub output: Option<OwnedFd>,
 }
 
 /// The sink on stderr.
@@ -156,6 +159,7 @@ pub(crate) fn choose(
         waited: files.waited,
         parent,
         reader: reader(display)?,
+        output: output_reader(display)?,
     })
 }
 
@@ -425,6 +429,14 @@ fn stderr_writer() -> anyhow::Result<Writer> {
 /// whose end SIGHUP tells.
 fn reader(display: &Display) -> anyhow::Result<Option<OwnedFd>> {
     (display.has_json_on_stdout() && has_reader(stdout()))
+        .then(|| copy(stdout()))
+        .transpose()
+}
+
+/// A descriptor to watch for the end of the reader of what the tasks of a list print.
+fn output_reader(display: &Display) -> anyhow::Result<Option<OwnedFd>> {
+    let is_read = display.many.is_some() && display.output != Show::None;
+    (is_read && !display.has_json_on_stdout() && has_reader(stdout()))
         .then(|| copy(stdout()))
         .transpose()
 }
