@@ -625,19 +625,17 @@ fn ended_as_counted(ended: &Ended) {
     assert_eq!(end["skipped"], skipped.count());
 }
 
+/// The same for values that end at NUL and a script that gets them as `$1`.
+#[track_caller]
+fn each_told_in_full(options: &[&str], script: &str, values: &[u8]) -> Ended {
+    told_in_full(|log| {
+        let command = ["--", "sh", "-c", script, "_", "{}"];
+        progrun(&[&["each", "-0"], log, options, &command].concat()).stdin(values)
+    })
+}
+
 #[test]
-fn s76_all_events_and_records_are_valid_and_come_in_pairs() {
-    let each = |options: &[&str], script: &str, values: &[u8]| {
-        told_in_full(|log| {
-            let words = [
-                &["each", "-0"],
-                log,
-                options,
-                &["--", "sh", "-c", script, "_", "{}"],
-            ];
-            progrun(&words.concat()).stdin(values)
-        })
-    };
+fn s76_what_tasks_do_is_told_by_valid_events_and_records_in_pairs() {
     let script = r##"
         case $1 in
         1) exit 3 ;;
@@ -646,18 +644,36 @@ fn s76_all_events_and_records_are_valid_and_come_in_pairs() {
         4) echo "# what" >&3; echo 1/2 >&3; echo nonsense >&3; echo 2/2 >&3 ;;
         5) echo '{"progress": 1, "total": 3, "x": [null, "y"]}' >&3 ;;
         esac"##;
-    let ended = each(&["-j3"], script, b"1\x002\x003\x004\x005\0\0\n\xff\t\0");
+    let ended = each_told_in_full(&["-j3"], script, b"1\x002\x003\x004\x005\0\0\n\xff\t\0");
     assert_eq!(
         (ended.status.code(), ended.all("finished").len()),
         (Some(1), 7)
     );
-    // Attempts: of one the last is of use, and one has only one.
-    let script = r#"
+    // Values that no command can have, and a command that is not there.
+    let script = "exit 0";
+    let long = vec![b'x'; 200_000];
+    let ended = each_told_in_full(&["-j1"], script, &[b"a\0", &long[..], b"\0b"].concat());
+    assert_eq!(ended.all("finished")[1]["exit_status"], Value::Null);
+    let ended = told_in_full(|log| {
+        let words = [
+            &["each"],
+            log,
+            &["-j2", "--retries", "3", "--", "./{}", ":::", "1", "2"],
+        ];
+        progrun(&words.concat())
+    });
+    assert_eq!(ended.all("finished").len(), 2);
+}
+
+#[test]
+fn s76_attempts_are_told_by_valid_events_and_records_in_pairs() {
+    // Of one task the last attempt is of use, and one has only one.
+    let script = r"
         case $1$PROGRUN_ATTEMPT in
         a3) ;;
         a*) exit 75 ;;
         b*) exit 1 ;;
-        esac"#;
+        esac";
     let options = [
         "--retries",
         "2",
@@ -666,7 +682,7 @@ fn s76_all_events_and_records_are_valid_and_come_in_pairs() {
         "--retry-on",
         "75",
     ];
-    let ended = each(&options, script, b"a\0b\0c\0");
+    let ended = each_told_in_full(&options, script, b"a\0b\0c\0");
     let attempts = |ended: &Ended, task: u64| {
         let finished = ended.all("finished");
         finished
@@ -683,42 +699,35 @@ fn s76_all_events_and_records_are_valid_and_come_in_pairs() {
         "--retry-on",
         "timeout",
     ];
-    let ended = each(&options, "exec sleep 1000", b"a\0");
+    let ended = each_told_in_full(&options, "exec sleep 1000", b"a\0");
     assert_eq!(attempts(&ended, 1), 2);
-    // Values that no command can have, and a command that is not there.
-    let script = "exit 0";
-    let long = vec![b'x'; 200_000];
-    let ended = each(&["-j1"], script, &[b"a\0", &long[..], b"\0b"].concat());
-    assert_eq!(ended.all("finished")[1]["exit_status"], Value::Null);
-    let ended = told_in_full(|log| {
-        let words = [
-            &["each"],
-            log,
-            &["-j2", "--retries", "3", "--", "./{}", ":::", "1", "2"],
-        ];
-        progrun(&words.concat())
-    });
-    assert_eq!(ended.all("finished").len(), 2);
-    // Halts and stops.
-    let script = r#"case $1 in 3) exit 1 ;; *) exec sleep 1000 ;; esac"#;
-    let ended = each(&["-j3", "--halt", "now"], script, b"1\x002\x003\x004\0");
+}
+
+#[test]
+fn s76_halts_and_stops_are_told_by_valid_events_and_records_in_pairs() {
+    let script = "case $1 in 3) exit 1 ;; *) exec sleep 1000 ;; esac";
+    let ended = each_told_in_full(&["-j3", "--halt", "now"], script, b"1\x002\x003\x004\0");
     assert_eq!(
         (ended.status.code(), ended.all("finished").len()),
         (Some(1), 3)
     );
-    let ended = each(
+    let ended = each_told_in_full(
         &["-j2", "--deadline", "1"],
         "exec sleep 1000",
         b"1\x002\x003\0",
     );
     assert_eq!(ended.status.code(), Some(124));
     let script = "kill -TERM $PPID; exec sleep 1000";
-    let ended = each(&["-j1", "--retries", "1"], script, b"1\x002\0");
+    let ended = each_told_in_full(&["-j1", "--retries", "1"], script, b"1\x002\0");
     assert_eq!(ended.status.signal(), Some(libc::SIGTERM));
     let script = "kill -INT $PPID; while echo 1/2 >&3; do sleep 0.01; done";
-    let ended = each(&["-j1"], script, b"1\x002\0");
+    let ended = each_told_in_full(&["-j1"], script, b"1\x002\0");
     assert_eq!(ended.status.signal(), Some(libc::SIGINT));
     assert_eq!(ended.all("finished")[0]["state"], "cancelled");
+}
+
+#[test]
+fn s76_lists_of_any_kind_are_told_by_valid_events_and_records_in_pairs() {
     // Lists that are empty, or break.
     let ended = told_in_full(|log| progrun(&[&["each"], log, &["--", "true"]].concat()));
     assert_eq!(
@@ -752,8 +761,8 @@ fn s76_all_events_and_records_are_valid_and_come_in_pairs() {
 /// A run of 1,000 tasks that is killed by one of them, and the run that goes on with it. `victim` is the number of that
 /// task, which is either not over then or all but over.
 fn survives_a_kill(victim: usize, late: bool) {
-    let list: String = (1..=1000).map(|number| format!("{number}\n")).collect();
-    let folder = folder(&[("list", &list)]);
+    let list: Vec<String> = (1..=1000).map(|number| number.to_string()).collect();
+    let folder = folder(&[("list", &list.join("\n"))]);
     let lifeline = Lifeline::new();
     let script = r#"
         dies() { [ "$1" != "$VICTIM" ] || [ -e killed ] || { : >killed; kill -KILL $PPID; }; }
