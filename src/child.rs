@@ -50,7 +50,7 @@ pub(crate) use self::pipe::UNDER_WAY;
 pub(crate) use self::socket::{Socket, SocketFiles};
 pub(crate) use self::spawn::{needs_session, take_low_numbers};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
-pub(crate) use self::tree::{ignores, kill_tagged};
+pub(crate) use self::tree::{ignores, kill_all, living};
 
 /// The command to start, and the connections of its streams.
 #[derive(Debug)]

@@ -240,6 +240,7 @@ fn without_options(
 fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
     let matches = command()
         .mut_args(variables::without_empty)
+        .mut_subcommands(|form| form.mut_args(variables::without_empty))
         .try_get_matches_from(words)
         .map_err(|error| variables::blame(error, words))?;
     match matches.subcommand() {

@@ -31,6 +31,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -216,6 +217,8 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         jobserver,
         stop: None,
         remains: Vec::new(),
+        to_kill: Vec::new(),
+        killers: Vec::new(),
         waiting: Vec::new(),
         total: None,
         gave_up: false,
@@ -321,6 +324,10 @@ struct Run<'a> {
     stop: Option<Stop>,
     /// The tags of the children that have ended since: some of their descendants may have left their groups.
     remains: Vec<String>,
+    /// What is to be killed with all its descendants: the leader, if it lives, and the tag.
+    to_kill: Vec<(Option<i32>, String)>,
+    /// The threads that do it.
+    killers: Vec<thread::JoinHandle<()>>,
     /// What the next tasks wait for, as the sinks were told.
     waiting: Vec<Waiting>,
     /// How many tasks the list has, as the sinks were told.
@@ -432,6 +439,7 @@ impl Run<'_> {
                 self.change(id, |task| task.tick(now));
             }
             self.pass_deadline(now);
+            self.kill();
             if self.discard_at().is_some_and(|time| time <= now) {
                 self.discard();
             }
@@ -822,11 +830,22 @@ impl Run<'_> {
                         running.future.cancel();
                     }
                 }
-                Effect::Order(order) => self.order(id, order),
+                Effect::Order(order) => {
+                    if self.is_of_many()
+                        && matches!(order, Order::Kill)
+                        && let Some(running) = self.tasks.get(&id)
+                    {
+                        let child = (running.task.live_pid(), running.tag.clone());
+                        self.to_kill.push(child);
+                    }
+                    self.order(id, order);
+                }
                 Effect::Tell(what) => {
                     self.step_of_run(&what);
                     self.tell(id, what);
                 }
+                // The processes of many tasks are named at the end, all in one sentence.
+                Effect::Warn(_) if self.is_of_many() => {}
                 Effect::Warn(sentence) => self.warn_of(id, &sentence),
             }
         }

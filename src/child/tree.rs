@@ -52,12 +52,31 @@ pub(super) fn kill(leader: Pid, tag: &str) {
     kill_group(leader);
 }
 
-/// Kills what is left of children that are over: the processes that have one of these tags in their environment.
-pub(crate) fn kill_tagged(tags: &[String]) {
+/// Kills these children, their groups and their descendants in any group or session, and what is left of children that
+/// are over: one walk of /proc for all, where a walk for each would take its time for each. A child is given by the
+/// number of its leader, if it lives, and by its tag.
+pub(crate) fn kill_all(children: &[(Option<i32>, String)]) {
     #[cfg(target_os = "linux")]
-    linux::kill_tagged(tags);
+    linux::kill_all(children);
     #[cfg(not(target_os = "linux"))]
-    let _ = tags;
+    for leader in children
+        .iter()
+        .filter_map(|(leader, _)| Pid::from_raw((*leader)?))
+    {
+        kill_group(leader);
+    }
+}
+
+/// The processes of these children that live, as far as the system tells.
+#[must_use]
+pub(crate) fn living(tags: &[String]) -> Vec<i32> {
+    #[cfg(target_os = "linux")]
+    return linux::living(tags);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = tags;
+        Vec::new()
+    }
 }
 
 /// Whether `group` is the group of an ancestor of ours, or one that an ancestor started: another job of a shell above
@@ -206,20 +225,77 @@ mod linux {
         let _ = set_child_subreaper(None);
     }
 
-    pub(super) fn kill_tagged(tags: &[String]) {
+    pub(super) fn kill_all(children: &[(Option<i32>, String)]) {
+        let tags: HashSet<&str> = children.iter().map(|(_, tag)| tag.as_str()).collect();
+        let leaders = children
+            .iter()
+            .filter_map(|(leader, _)| Pid::from_raw((*leader)?));
+        // The number of a leader that is reaped meanwhile may be another's: its start tells them apart.
+        let leaders: HashSet<_> = leaders
+            .filter_map(|leader| Process::read(leader).map(|leader| leader.id()))
+            .collect();
+        let us = getpid();
+        let _ = set_child_subreaper(Some(us));
+        let mut seen = HashSet::new();
         let mut quiet = 0;
         for _ in 0..ROUNDS {
-            let is_one = |process: &Process| {
-                !process.is_dead && tags.iter().any(|tag| is_tagged(process.pid, tag))
+            let all: Vec<_> = processes().filter(|process| process.pid != us).collect();
+            let is_one = |process: &&Process| {
+                seen.contains(&process.id())
+                    || leaders.contains(&process.id())
+                    || has_one_of(process.pid, &tags)
             };
-            let killed = processes().filter(is_one);
-            let killed = killed.filter(|process| process.kill().is_ok()).count();
-            quiet = if killed == 0 { quiet + 1 } else { 0 };
+            let mut tree: HashSet<_> = all.iter().filter(is_one).map(|it| it.pid).collect();
+            let mut known = 0;
+            while known < tree.len() {
+                known = tree.len();
+                let below = all
+                    .iter()
+                    .filter(|it| it.parent.is_some_and(|it| tree.contains(&it)));
+                let below: Vec<_> = below.map(|process| process.pid).collect();
+                tree.extend(below);
+            }
+            let tree: Vec<_> = all.iter().filter(|it| tree.contains(&it.pid)).collect();
+            seen.extend(tree.iter().map(|process| process.id()));
+            quiet += 1;
+            for process in tree {
+                if process.is_dead {
+                    // Adopted processes are ours to reap. Our own children are for their workers.
+                    let is_adopted = process.parent == Some(us) && !leaders.contains(&process.id());
+                    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+                    if is_adopted && matches!(waitid(WaitId::Pid(process.pid), ended), Ok(Some(_)))
+                    {
+                        quiet = 0;
+                    }
+                } else if process.kill().is_ok() {
+                    quiet = 0;
+                }
+            }
             if quiet == QUIET_ROUNDS {
                 break;
             }
             std::thread::sleep(BETWEEN_ROUNDS);
         }
+        let _ = set_child_subreaper(None);
+    }
+
+    pub(super) fn living(tags: &[String]) -> Vec<i32> {
+        let tags: HashSet<&str> = tags.iter().map(String::as_str).collect();
+        let lives = |process: &Process| !process.is_dead && has_one_of(process.pid, &tags);
+        let living = processes().filter(lives);
+        living
+            .map(|process| process.pid.as_raw_nonzero().get())
+            .collect()
+    }
+
+    /// Whether one of `tags` is in the environment of the process.
+    fn has_one_of(pid: Pid, tags: &HashSet<&str>) -> bool {
+        std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
+            let mut variables = environment.split(|byte| *byte == 0);
+            variables.any(|variable| {
+                std::str::from_utf8(variable).is_ok_and(|variable| tags.contains(variable))
+            })
+        })
     }
 
     pub(super) fn processes() -> impl Iterator<Item = Process> {

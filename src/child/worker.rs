@@ -54,6 +54,7 @@ pub(super) struct Worker<'a> {
     buffer: Vec<u8>,
     cancel_seen: bool,
     wait_output: bool,
+    is_one_of_many: bool,
     /// Whether reading stops as soon as the child is gone.
     discards: bool,
     /// Whether to check the child and the orders: a wake-up came, or the child may have changed its state.
@@ -126,6 +127,7 @@ impl<'a> Worker<'a> {
             buffer: Vec::with_capacity(FIRST_READ),
             cancel_seen: false,
             wait_output: launch.wait_output,
+            is_one_of_many: launch.is_one_of_many,
             discards: false,
             // Where there is no pidfd, a child that is gone by now has to be found.
             woken: is_blind,
@@ -176,8 +178,14 @@ impl<'a> Worker<'a> {
                     }
                 }
                 Order::Kill => {
-                    self.process.ordered = Ordered::Killing;
-                    tree::kill(pid, &self.process.tag);
+                    if self.is_one_of_many {
+                        // The run looks for the descendants of all that left their groups.
+                        self.process.ordered = Ordered::Termination;
+                        tree::kill_group(pid);
+                    } else {
+                        self.process.ordered = Ordered::Killing;
+                        tree::kill(pid, &self.process.tag);
+                    }
                     if let Some(drain) = &mut self.process.drain {
                         drain.cut_short();
                     }

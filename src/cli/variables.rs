@@ -21,7 +21,10 @@ pub(super) fn without_empty(argument: Arg) -> Arg {
 
 /// Blames the environment variable, not the option: the user never typed the option.
 pub(super) fn blame(mut error: clap::Error, words: &[OsString]) -> clap::Error {
-    let without = command().mut_args(|argument| argument.env(Resettable::Reset));
+    let reset = |argument: Arg| argument.env(Resettable::Reset);
+    let without = command()
+        .mut_args(reset)
+        .mut_subcommands(|form| form.mut_args(reset));
     if without.try_get_matches_from(words).is_err() {
         return error;
     }
@@ -35,7 +38,12 @@ pub(super) fn blame(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     };
     let mut command = command();
     command.build();
-    let variable = command.get_arguments().find(is_it).and_then(Arg::get_env);
+    let form = words.get(1).and_then(|word| command.find_subcommand(word));
+    let arguments = form.unwrap_or(&command).get_arguments();
+    let variable = arguments
+        .into_iter()
+        .find(|it| is_it(it))
+        .and_then(Arg::get_env);
     let Some(variable) = variable.map(|name| name.to_string_lossy().into_owned()) else {
         return error;
     };

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::num::NonZeroUsize;
+use std::thread;
 use std::time::Duration;
 
 use crate::child;
@@ -449,10 +450,46 @@ impl Run<'_> {
         }
     }
 
-    /// Kills the descendants of ended tasks as well, if the stop is so far.
+    /// The descendants of ended tasks are killed as well, if the stop is so far.
     fn kill_remains(&mut self, step: Step) {
-        if step >= Step::Kill && !self.remains.is_empty() {
-            child::kill_tagged(&std::mem::take(&mut self.remains));
+        if step >= Step::Kill {
+            let remains = self.remains.iter().map(|tag| (None, tag.clone()));
+            self.to_kill.extend(remains);
+        }
+    }
+
+    /// Kills what has to be killed by now, all in one go, beside the run loop: it takes a while where there are many
+    /// processes.
+    pub(super) fn kill(&mut self) {
+        if self.to_kill.is_empty() {
+            return;
+        }
+        let children = std::mem::take(&mut self.to_kill);
+        let copy = children.clone();
+        let thread = thread::Builder::new().name("progrun-kill".to_owned());
+        match thread.spawn(move || child::kill_all(&children)) {
+            Ok(thread) => self.killers.push(thread),
+            Err(_) => child::kill_all(&copy),
+        }
+    }
+
+    /// Waits until all that is to be killed is, and names what lives all the same.
+    fn finish_killing(&mut self) {
+        for thread in self.killers.drain(..) {
+            let _ = thread.join();
+        }
+        if !self.gave_up {
+            return;
+        }
+        let living = child::living(&self.remains);
+        let numbers: Vec<_> = living.iter().map(ToString::to_string).collect();
+        match numbers.as_slice() {
+            [] => {}
+            [pid] => self.warn(&format!("giving up; pid {pid} is still running")),
+            pids => self.warn(&format!(
+                "giving up; still running: pids {}",
+                pids.join(", ")
+            )),
         }
     }
 
@@ -472,6 +509,8 @@ impl Run<'_> {
 
     /// Sums the run up, and waits until everything is written.
     pub(super) fn finish_many(&mut self) -> super::Outcome {
+        self.kill();
+        self.finish_killing();
         self.tell_of_list();
         // Before the end is told: what the tasks printed, and a warning of lost output, belong before it.
         self.flush();

@@ -29,6 +29,8 @@ const LINE: usize = 100;
 pub(super) struct Closing {
     /// How the user goes on with what did not complete.
     again: Option<String>,
+    /// Each line that a task prints begins with its name.
+    tagged: bool,
     running: BTreeMap<TaskId, Said>,
     failures: Vec<Failure>,
 }
@@ -51,9 +53,10 @@ struct Failure {
 }
 
 impl Closing {
-    pub(super) fn new(again: Option<String>) -> Self {
+    pub(super) fn new(again: Option<String>, tagged: bool) -> Self {
         Self {
             again,
+            tagged,
             running: BTreeMap::new(),
             failures: Vec::new(),
         }
@@ -128,7 +131,7 @@ impl Closing {
         let how = widest(|failure| &failure.how, HOW);
         let time = widest(|failure| &failure.time, HOW);
         let lines_of_failures = self.failures.iter();
-        lines.extend(lines_of_failures.map(|failure| failure.line((name, how, time))));
+        lines.extend(lines_of_failures.map(|failure| failure.line((name, how, time), self.tagged)));
         let named = u64::try_from(self.failures.len()).unwrap_or(u64::MAX);
         let more = end.counts.failed.saturating_sub(named);
         match (more, named) {
@@ -146,7 +149,7 @@ impl Closing {
 
 impl Failure {
     /// Its line, with columns of these widths.
-    fn line(&self, (name, how, time): (usize, usize, usize)) -> String {
+    fn line(&self, (name, how, time): (usize, usize, usize), tagged: bool) -> String {
         let mut line = String::from("  ");
         let cell = |text: &str, width| {
             let text = fit(&escape(text), width).into_owned();
@@ -162,7 +165,9 @@ impl Failure {
         let [stdout, stderr] = &self.said.tails;
         let last = stderr.last_line().or_else(|| stdout.last_line());
         if let Some(last) = last.map(text_of) {
-            line.extend(["  ", &fit(last.trim(), LINE)]);
+            let tag = format!("{} ", escape(&self.name));
+            let own = last.strip_prefix(&tag).filter(|_| tagged).unwrap_or(&last);
+            line.extend(["  ", &fit(own.trim(), LINE)]);
         }
         line.extend(["   ", &escape(&self.said.command)]);
         line.trim_end().to_owned()
@@ -255,7 +260,7 @@ mod tests {
         fn new(again: Option<&str>) -> Self {
             Self {
                 census: Census::new("flac".to_owned()),
-                closing: Closing::new(again.map(str::to_owned)),
+                closing: Closing::new(again.map(str::to_owned), false),
                 credit: Credit::new(1 << 20, || ()),
             }
         }

@@ -60,7 +60,7 @@ impl Course {
             tells: Tells::Everything,
             ends: many.ends,
             census: Census::new(name),
-            closing: Closing::new(many.again.clone()),
+            closing: Closing::new(many.again.clone(), many.tagged),
             has_begun: false,
             held: Vec::new(),
             last_line: Duration::ZERO,

@@ -92,6 +92,9 @@ pub(super) fn line(
             _ if is_only => String::new(),
             None => format!("attempt {number}"),
             Some(Duration::ZERO) => format!("attempt {number}; next at once"),
+            Some(delay) if delay < Duration::from_secs(1) => {
+                format!("attempt {number}; next in {}ms", delay.as_millis())
+            }
             Some(delay) => format!("attempt {number}; next in {}", whole(delay)),
         });
     }

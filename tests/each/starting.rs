@@ -11,7 +11,12 @@ use crate::harness::{needs, needs_that};
 use crate::support::{Gate, Signal, progrun, text, until};
 
 /// A task that notes how many tasks run while it does, itself included. `$1` is its value.
-const COUNTS: &str = r#"mkdir "run.$1"; ls -d run.* | wc -l >>notes; sleep 0.2; rmdir "run.$1""#;
+const COUNTS: &str = r#"
+    mkdir "run.$1"
+    for other in run.*; do count=$((count + 1)); done
+    echo $count >>notes
+    sleep 0.2
+    rmdir "run.$1""#;
 
 #[test]
 fn s20_as_many_tasks_run_at_once_as_there_are_slots_and_never_more() {
@@ -313,7 +318,7 @@ fn as_a_client_of_makes_jobserver_it_runs_no_more_than_there_are_tokens_and_give
         export MAKEFLAGS='k -j3 --jobserver-auth=5,5'
         "$@"; echo "status $?" >>ended
         dd bs=10 count=1 iflag=nonblock <&5 2>/dev/null | tee left | wc -c >>ended"#;
-    let script = format!("{COUNTS}; test $1 != 4");
+    let script = format!("{COUNTS}\ntest $1 != 4");
     let words = ["--", "sh", "-c", &script, "_", "{}", ":::"];
     let run = each(&[&words[..], &values].concat()).inside("bash", server);
     run.in_folder(folder.path()).status(0);

@@ -76,7 +76,7 @@ impl Many {
     pub(super) fn new(name: String, wishes: display::Many, is_mixed: bool, width: u16) -> Self {
         Self {
             census: Census::new(name),
-            closing: Closing::new(wishes.again),
+            closing: Closing::new(wishes.again, wishes.tagged),
             ends: wishes.ends,
             is_mixed,
             rows: Rows::default(),
