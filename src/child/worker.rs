@@ -129,8 +129,9 @@ impl<'a> Worker<'a> {
             wait_output: launch.wait_output,
             is_one_of_many: launch.is_one_of_many,
             discards: false,
-            // Where there is no pidfd, a child that is gone by now has to be found.
-            woken: is_blind,
+            // A child may have stopped or, where there is no pidfd, be gone by now. Of many, SIGCHLD tells, which is handled
+            // before the first of them starts.
+            woken: is_blind || !launch.is_one_of_many,
         })
     }
 
