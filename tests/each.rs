@@ -6,6 +6,8 @@ mod failing;
 #[cfg(target_os = "linux")]
 mod joblog;
 mod output;
+#[cfg(target_os = "linux")]
+mod screen;
 mod starting;
 mod stopping;
 mod values;
