@@ -229,7 +229,7 @@ def ctrl_c():
             "os.write(int(sys.argv[1]),time.monotonic_ns().to_bytes(8,'little'))\n"
         )
     lates = []
-    for _ in range(20):
+    for _ in range(8):
         read, write = os.pipe()
         run = subprocess.Popen(
             [progrun, "each", "-q", "-j256", "--", sys.executable, "-S", "-E", script, str(write)],
