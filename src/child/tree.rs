@@ -46,7 +46,10 @@ pub(super) fn kill_group(leader: Pid) {
 /// recognised by their environment: `tag` is the variable that only they have.
 pub(super) fn kill(leader: Pid, tag: &str) {
     #[cfg(target_os = "linux")]
-    linux::kill_descendants(leader, tag);
+    linux::kill_all(
+        &[(Some(leader.as_raw_nonzero().get()), tag.to_owned())],
+        || kill_group(leader),
+    );
     #[cfg(not(target_os = "linux"))]
     let _ = tag;
     kill_group(leader);
@@ -57,7 +60,7 @@ pub(super) fn kill(leader: Pid, tag: &str) {
 /// number of its leader, if it lives, and by its tag.
 pub(crate) fn kill_all(children: &[(Option<i32>, String)]) {
     #[cfg(target_os = "linux")]
-    linux::kill_all(children);
+    linux::kill_all(children, || ());
     #[cfg(not(target_os = "linux"))]
     for leader in children
         .iter()
@@ -148,8 +151,6 @@ mod linux {
         pidfd_send_signal, set_child_subreaper, waitid,
     };
 
-    use super::kill_group;
-
     /// Each round kills the processes that the last one uncovered: a killed process leaves its children to us. A fork
     /// bomb may win some rounds, never all.
     const ROUNDS: usize = 100;
@@ -168,64 +169,8 @@ mod linux {
         pub(super) is_dead: bool,
     }
 
-    pub(super) fn kill_descendants(leader: Pid, tag: &str) {
-        let Some(since) = Process::read(leader).map(|leader| leader.started) else {
-            return;
-        };
-        let us = getpid();
-        // From now on orphans become our children instead of init's (PR_SET_CHILD_SUBREAPER), and are found again.
-        let _ = set_child_subreaper(Some(us));
-        let mut seen = HashSet::new();
-        let mut out_of_reach = HashSet::new();
-        let mut quiet = 0;
-        for _ in 0..ROUNDS {
-            kill_group(leader);
-            // A process that is older than the leader cannot descend from it.
-            let all: Vec<_> = processes()
-                .filter(|process| process.started >= since && process.pid != us)
-                .collect();
-            let mut tree = HashSet::from([leader]);
-            tree.extend(
-                all.iter()
-                    .filter(|process| seen.contains(&process.id()) || is_tagged(process.pid, tag))
-                    .map(|process| process.pid),
-            );
-            let mut known = 0;
-            while known < tree.len() {
-                known = tree.len();
-                for process in &all {
-                    if process.parent.is_some_and(|parent| tree.contains(&parent)) {
-                        tree.insert(process.pid);
-                    }
-                }
-            }
-            tree.remove(&leader);
-            let below = all.iter().filter(|process| tree.contains(&process.pid));
-            seen.extend(below.map(Process::id));
-            quiet += 1;
-            for process in all.iter().filter(|process| tree.contains(&process.pid)) {
-                if process.is_dead {
-                    // Adopted processes are ours to reap; for others this is an error.
-                    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-                    if let Ok(Some(_)) = waitid(WaitId::Pid(process.pid), ended) {
-                        quiet = 0;
-                    }
-                } else if !out_of_reach.contains(&process.pid) {
-                    quiet = 0;
-                    if process.kill() == Err(Errno::PERM) {
-                        out_of_reach.insert(process.pid);
-                    }
-                }
-            }
-            if quiet == QUIET_ROUNDS {
-                break;
-            }
-            std::thread::sleep(BETWEEN_ROUNDS);
-        }
-        let _ = set_child_subreaper(None);
-    }
-
-    pub(super) fn kill_all(children: &[(Option<i32>, String)]) {
+    /// Kills these children and their descendants, round by round. `at_first` is done before each round.
+    pub(super) fn kill_all(children: &[(Option<i32>, String)], at_first: impl Fn()) {
         let tags: HashSet<&str> = children.iter().map(|(_, tag)| tag.as_str()).collect();
         let leaders = children
             .iter()
@@ -234,12 +179,19 @@ mod linux {
         let leaders: HashSet<_> = leaders
             .filter_map(|leader| Process::read(leader).map(|leader| leader.id()))
             .collect();
+        // A process that is older than all leaders cannot descend from any.
+        let first = leaders.iter().map(|(_, started)| *started).min();
+        let since = first.filter(|_| leaders.len() == children.len());
         let us = getpid();
+        // From now on orphans become our children instead of init's (PR_SET_CHILD_SUBREAPER), and are found again.
         let _ = set_child_subreaper(Some(us));
         let mut seen = HashSet::new();
         let mut quiet = 0;
         for _ in 0..ROUNDS {
-            let all: Vec<_> = processes().filter(|process| process.pid != us).collect();
+            at_first();
+            let all: Vec<_> = processes()
+                .filter(|process| process.pid != us && Some(process.started) >= since)
+                .collect();
             let is_one = |process: &&Process| {
                 seen.contains(&process.id())
                     || leaders.contains(&process.id())
@@ -288,7 +240,8 @@ mod linux {
             .collect()
     }
 
-    /// Whether one of `tags` is in the environment of the process.
+    /// Whether one of `tags` is in the environment of the process. False for one of another user: the kernel does not
+    /// show it.
     fn has_one_of(pid: Pid, tags: &HashSet<&str>) -> bool {
         std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
             let mut variables = environment.split(|byte| *byte == 0);
@@ -303,15 +256,6 @@ mod linux {
         numbers
             .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
             .filter_map(Process::read)
-    }
-
-    /// Whether `tag` is in the environment of the process. False for one of another user: the kernel does not show it.
-    fn is_tagged(pid: Pid, tag: &str) -> bool {
-        std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
-            environment
-                .split(|byte| *byte == 0)
-                .any(|variable| variable == tag.as_bytes())
-        })
     }
 
     impl Process {

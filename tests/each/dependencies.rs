@@ -65,7 +65,7 @@ fn s32_a_list_that_cannot_be_is_refused_before_anything_starts() {
             "a, b, a",
         ),
         (
-            "{\"command\":\"touch notes\"}\n{\"command\":\"touch notes\",\"after\":[\"nobody\"]}\n",
+            "{\"command\":\"touch notes\"}\n{\"command\":\"touch notes\",\"after\":[\"missing\"]}\n",
             "line 2",
         ),
         (
