@@ -27,7 +27,7 @@ mod worker;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -51,6 +51,7 @@ pub(crate) use self::socket::{Socket, SocketFiles};
 pub(crate) use self::spawn::{needs_session, take_low_numbers};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
 pub(crate) use self::tree::{ignores, kill_all, living};
+pub(crate) use crate::system::watcher::Board;
 
 /// The command to start, and the connections of its streams.
 #[derive(Debug)]
@@ -62,6 +63,8 @@ pub(crate) struct Launch {
     pub(crate) fault: Option<String>,
     /// What it reads as its stdin.
     pub(crate) stdin: Stdin,
+    /// /dev/null, open for reading, if it is.
+    pub(crate) nowhere: Option<Arc<OwnedFd>>,
     /// The folder in which it runs; none: ours.
     pub(crate) folder: Option<PathBuf>,
     /// The variables that differ from our environment. None: removed.
@@ -99,6 +102,8 @@ pub(crate) struct Launch {
     pub(crate) observe: bool,
     /// How long the child's group may live on if progrun is killed. None: for ever.
     pub(crate) kill_after: Option<Duration>,
+    /// Where the children of a run of many are noted for their common watcher.
+    pub(crate) board: Option<Arc<Board>>,
 }
 
 /// Sent by the worker to the run loop, beside the reports. Unlike reports, notices also arrive after a cancel request.

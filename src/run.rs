@@ -41,7 +41,7 @@ use crate::dialect::{FILES, Selection};
 use crate::event::{
     Ending, Exit, FinalState, Place, Reason, Stream, Summary, TaskId, Total, Waiting, What,
 };
-use crate::executor::Builder;
+use crate::executor::{Builder, Sent};
 use crate::joblog::Past;
 use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
@@ -77,6 +77,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A silent run that ends sooner installs no signal handlers: they and ctrlc's thread cost more than such a run.
 const SHORT: Duration = Duration::from_millis(5);
 
+/// How long after the start of a task the run loop need not hear of it: many tasks are over by then.
+const DOZE: Duration = Duration::from_millis(3);
 /// How many bytes of all children together may be under way to slow readers, in a run of many.
 const UNDER_WAY: usize = 16 * 1024 * 1024;
 /// The least that each of them has of it.
@@ -197,13 +199,21 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         None => (settings.slots, None, None),
         Some(_) => starts::slots(named.unwrap_or(settings.slots)),
     };
+    let starts = match many {
+        None => Starts::of_one(channel),
+        Some(_) => Starts::of_many(channel, open_files, slots, settings.timeouts.kill_after),
+    };
     let executor = Builder::new(many::workers(slots))
         // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no
         // orders.
         .capacity(NonZeroUsize::MAX)
         // No command is over within microseconds.
         .patient()
-        .on_message(move || ping.send(Input::Message))
+        .on_message(move |sent| match sent {
+            // The notice of the child's start follows.
+            Sent::Start => ping.note(Input::Message),
+            Sent::Report | Sent::End => ping.send(Input::Message),
+        })
         .build();
     let mut run = Run {
         settings,
@@ -213,7 +223,7 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         past,
         schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
         pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
-        starts: Starts::new(channel, open_files, many.is_some()),
+        starts,
         jobserver,
         stop: None,
         remains: Vec::new(),
@@ -404,10 +414,10 @@ fn goes_first(notice: &Notice) -> bool {
     matches!(notice, Notice::Started { .. } | Notice::Cancel(_))
 }
 
-/// Whether another message comes soon after, so that the run loop need not wake for this one: the end of a child comes
-/// before that of its task.
-fn is_soon_followed(notice: &Notice) -> bool {
-    matches!(notice, Notice::Exited(None))
+/// Whether the run loop of many need not wake for this notice at once: the end of a child comes just before that of its
+/// task, and soon after its start if the child is short.
+fn can_wait(notice: &Notice) -> bool {
+    matches!(notice, Notice::Started { .. } | Notice::Exited(None))
 }
 
 impl Run<'_> {
@@ -538,6 +548,7 @@ impl Run<'_> {
             command: specification.words(id.get(), slot),
             fault: specification.fault.clone(),
             stdin: specification.stdin.clone(),
+            nowhere: self.starts.nowhere(),
             folder: specification.folder.clone(),
             variables: self.variables(&specification, id, slot, attempt),
             open_files: self.starts.open_files,
@@ -556,6 +567,7 @@ impl Run<'_> {
             in_foreground: plan.in_foreground,
             observe: plan.observe && slot <= OBSERVED,
             kill_after: self.settings.timeouts.kill_after,
+            board: self.starts.board.clone(),
         };
         let terminal = self.terminal.for_the_start(&launch);
         let notices = self.inbox.clone();
@@ -563,14 +575,13 @@ impl Run<'_> {
         let future = submit_progress(&self.executor, move |reporter| {
             child::run(&launch, terminal, &orders, reporter, &|notice| {
                 let first = goes_first(&notice);
-                let is_quiet = is_of_many && is_soon_followed(&notice);
+                let can_wait = is_of_many && can_wait(&notice);
                 let input = Input::Task(id, notice);
-                if is_quiet {
-                    notices.note(input);
-                } else if first {
-                    notices.send_first(input);
-                } else {
-                    notices.send(input);
+                match (first, can_wait) {
+                    (false, false) => notices.send(input),
+                    (false, true) => notices.note(input),
+                    (true, false) => notices.send_first(input),
+                    (true, true) => notices.note_first(input),
                 }
             })
         })?;
@@ -602,6 +613,9 @@ impl Run<'_> {
             place,
         };
         self.tasks.insert(id, running);
+        if self.is_of_many() {
+            self.inputs.doze(Instant::now() + DOZE);
+        }
         Ok(())
     }
 

@@ -13,5 +13,5 @@ pub(crate) mod spawn;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) mod start;
 pub(crate) mod wake;
-#[cfg(target_os = "linux")]
+#[cfg_attr(not(target_os = "linux"), path = "system/watcher/none.rs")]
 pub(crate) mod watcher;

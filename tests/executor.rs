@@ -436,7 +436,7 @@ fn each_message_is_announced_once_and_keeps_its_place_among_other_inputs() {
     let (inputs, input) = mpsc::channel();
     let ping = inputs.clone();
     let executor = Builder::new(workers(1))
-        .on_message(move || ping.send(Input::Message).unwrap())
+        .on_message(move |_| ping.send(Input::Message).unwrap())
         .build();
     let future = submit_progress(&executor, move |progress| {
         progress.report("before")?;
@@ -465,7 +465,7 @@ fn each_message_is_announced_once_and_keeps_its_place_among_other_inputs() {
 fn test_event_loop_after_route_until() {
     let (tokens, token) = mpsc::channel();
     let executor: Executor = Builder::new(workers(1))
-        .on_message(move || tokens.send(()).unwrap())
+        .on_message(move |_| tokens.send(()).unwrap())
         .build();
     let future =
         submit_progress(&executor, |progress| Ok(progress.report(1).map(|()| 2)?)).unwrap();

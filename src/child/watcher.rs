@@ -8,51 +8,47 @@
 //! not act on SIGTERM, then waits, and kills it.
 //!
 //! A fork is expensive for a command that takes a millisecond. So the watcher starts when the child has written
-//! something, has the terminal, or has run for a moment: [`SHORT`], and longer where other children run. If progrun is
-//! killed before that, only the child itself gets SIGTERM; but the killer would have to learn progrun's number, and the
-//! child to ignore SIGTERM, within that moment.
+//! something, has the terminal, or has run for a moment ([`SHORT`]). If progrun is killed before that, only the child
+//! itself gets SIGTERM; but the killer would have to learn progrun's number, and the child to ignore SIGTERM, within
+//! that moment. A run of many has one watcher for all its children, which are noted on a [`Board`].
 //!
 //! Its second use: a signal to the whole group stays pending in the watcher. That tells a Ctrl-C on a lent terminal
-//! from a `kill` of the child.
+//! from a `kill` of the child. So a child that has the terminal has a watcher of its own in any case.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use crate::system::reap;
-#[cfg(target_os = "linux")]
-use crate::system::watcher::Process;
+use crate::system::watcher::{Board, Place, Process};
 
 /// A silent command that ends sooner gets no watcher.
 const SHORT: Duration = Duration::from_millis(3);
-/// How much later the watcher starts for each other child that runs.
-const FOR_EACH_OTHER: Duration = Duration::from_millis(12);
 
 /// The watcher of one child's group. Dropping the value ends the watcher and leaves the group alone.
 #[derive(Debug)]
 pub(super) struct Watcher {
     leader: Pid,
-    started: Instant,
-    /// The time between the hang-up and the kill.
-    patience: Duration,
-    /// When to start the watcher. None after the attempt, or if nothing is ever to be killed.
+    /// The time between the hang-up and the kill. None: nothing is ever to be killed.
+    patience: Option<Duration>,
+    /// When to start the watcher. None after the attempt, or if none is needed.
     due: Option<Instant>,
-    #[cfg(target_os = "linux")]
     process: Option<Process>,
+    /// Where the child is noted for the watcher of the run.
+    noted: Option<(Arc<Board>, Place)>,
 }
 
 impl Watcher {
     /// For the group of `leader`. Without `patience` nothing is ever killed.
-    pub(super) fn new(leader: Pid, patience: Option<Duration>) -> Self {
-        let started = Instant::now();
-        let due = started + SHORT;
+    pub(super) fn new(leader: Pid, patience: Option<Duration>, board: Option<&Arc<Board>>) -> Self {
+        let noted = board.and_then(|board| Some((Arc::clone(board), board.enter(leader)?)));
+        let needed = patience.is_some() && noted.is_none() && Process::EXISTS;
         Self {
             leader,
-            started,
-            patience: patience.unwrap_or_default(),
-            due: patience.filter(|_| cfg!(target_os = "linux")).map(|_| due),
-            #[cfg(target_os = "linux")]
+            patience,
+            due: needed.then(|| Instant::now() + SHORT),
             process: None,
+            noted,
         }
     }
 
@@ -62,16 +58,8 @@ impl Watcher {
     }
 
     /// Starts the watcher if its time has come. The leader must not have been reaped.
-    pub(super) fn look(&mut self, now: Instant) {
-        if self.due.is_none_or(|due| now < due) {
-            return;
-        }
-        // Where many children share the processors, each of them takes longer, and a fork with many threads costs more.
-        let others = u32::try_from(reap::children().saturating_sub(1)).unwrap_or(u32::MAX);
-        let due = self.started + SHORT + FOR_EACH_OTHER.saturating_mul(others);
-        if now < due {
-            self.due = Some(due);
-        } else {
+    pub(super) fn look(&mut self) {
+        if self.due.is_some_and(|due| due <= Instant::now()) {
             self.start();
         }
     }
@@ -85,23 +73,27 @@ impl Watcher {
         }
     }
 
-    /// Whether the whole group got a SIGINT, as from the terminal, since the watcher started. None without a watcher.
+    /// Whether the whole group got a SIGINT, as from the terminal, since the child has its own watcher. None without
+    /// that.
     pub(super) fn saw_interrupt(&self) -> Option<bool> {
-        #[cfg(target_os = "linux")]
-        return self.process.as_ref()?.saw(libc::SIGINT);
-        #[cfg(not(target_os = "linux"))]
-        None
+        self.process.as_ref()?.saw(libc::SIGINT)
     }
 
-    /// Starts the watcher unless it was tried before. The leader must not have been reaped.
+    /// Starts the child's own watcher, unless there is one. The leader must not have been reaped.
     pub(super) fn start(&mut self) {
-        if self.due.is_none() {
-            return;
-        }
         self.due = None;
-        #[cfg(target_os = "linux")]
+        if self.process.is_none()
+            && let Some(patience) = self.patience
         {
-            self.process = Process::start(self.leader, self.patience);
+            self.process = Process::start(self.leader, patience);
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if let Some((board, place)) = self.noted.take() {
+            board.leave(place);
         }
     }
 }

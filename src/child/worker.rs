@@ -59,6 +59,8 @@ pub(super) struct Worker<'a> {
     discards: bool,
     /// Whether to check the child and the orders: a wake-up came, or the child may have changed its state.
     woken: bool,
+    /// Whether the pidfd tells that the child has ended.
+    has_ended: bool,
 }
 
 /// A descriptor that `poll` may find ready, besides the wake-up pipe.
@@ -95,7 +97,7 @@ impl<'a> Worker<'a> {
                 return Err(error);
             }
         };
-        let mut watcher = Watcher::new(spawned.pid, launch.kill_after);
+        let mut watcher = Watcher::new(spawned.pid, launch.kill_after, launch.board.as_ref());
         if let Some(terminal) = &mut terminal {
             terminal.was_taken();
             watcher.start();
@@ -123,7 +125,13 @@ impl<'a> Worker<'a> {
             ),
             outputs: Outputs::new(spawned.outputs, launch, wake(), notify),
             guest: Guest::new(spawned.pid, launch, terminal, ptys, notify),
-            process: Process::new(spawned.pid, spawned.pidfd, spawned.tag, watcher),
+            process: Process::new(
+                spawned.pid,
+                spawned.pidfd,
+                spawned.tag,
+                watcher,
+                spawned.held,
+            ),
             buffer: Vec::with_capacity(FIRST_READ),
             cancel_seen: false,
             wait_output: launch.wait_output,
@@ -132,6 +140,7 @@ impl<'a> Worker<'a> {
             // A child may have stopped or, where there is no pidfd, be gone by now. Of many, SIGCHLD tells, which is handled
             // before the first of them starts.
             woken: is_blind || !launch.is_one_of_many,
+            has_ended: false,
         })
     }
 
@@ -192,6 +201,8 @@ impl<'a> Worker<'a> {
                     }
                 }
                 Order::Drain => {
+                    // Whether the child has closed its channel shows only without ours.
+                    self.process.held.clear();
                     if !self.intake.channel_was_used() {
                         // An unread report counts.
                         self.read_channel();
@@ -241,6 +252,7 @@ impl<'a> Worker<'a> {
     /// Carries out the cancel request.
     fn close_channel(&mut self) {
         self.cancel_seen = true;
+        self.process.held.clear();
         if !self.intake.channel_was_used() {
             // The unread bytes tell whether the channel carries our protocol or another format.
             self.read_channel();
@@ -251,7 +263,9 @@ impl<'a> Worker<'a> {
 
     /// Checks whether the child was stopped, was continued, or has ended.
     fn check_child(&mut self) -> io::Result<()> {
-        while let Some(change) = self.process.change() {
+        while !self.has_ended
+            && let Some(change) = self.process.change()
+        {
             match change {
                 Change::Stopped(signal) => self.stopped(signal),
                 Change::Continued => {
@@ -272,6 +286,7 @@ impl<'a> Worker<'a> {
             self.process.drain = Some(Drain::new(Instant::now()));
             // A pidfd stays readable, and `poll` would return at once for ever.
             self.process.handle = None;
+            self.process.held.clear();
         }
         Ok(())
     }
@@ -422,11 +437,12 @@ impl<'a> Worker<'a> {
             }
         }
         if !self.process.is_gone() {
-            self.process.watcher.look(Instant::now());
+            self.process.watcher.look();
             if heard {
                 self.process.watcher.heard_of_child();
             }
         }
+        self.has_ended |= has_ended;
         self.woken = woken || has_ended || self.look_without_handle(now).is_some();
         if woken {
             self.orders.woken.clear();

@@ -33,6 +33,7 @@ pub(super) fn inbox<T>() -> io::Result<(Inbox<T>, Inputs<T>)> {
         woken,
         watched: Vec::new(),
         signals: Signals::default(),
+        dozes_until: None,
     };
     Ok((inbox, inputs))
 }
@@ -50,13 +51,25 @@ pub(super) struct Inputs<T> {
     /// Descriptors, each with the input that is given once when it breaks.
     watched: Vec<(OwnedFd, T)>,
     pub(super) signals: Signals,
+    /// Until when a note does not wake the taker.
+    dozes_until: Option<Instant>,
 }
 
 struct Queues<T> {
     first: VecDeque<T>,
     others: VecDeque<T>,
-    /// Whether the taker is about to wait, or waits: only then does it have to be woken.
-    is_waiting: bool,
+    taker: Taker,
+}
+
+/// What wakes the taker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taker {
+    /// It is awake.
+    Awake,
+    /// It waits, but not for long. A note need not wake it.
+    Dozes,
+    /// It waits: whatever is put in has to wake it.
+    Sleeps,
 }
 
 impl<T> Default for Queues<T> {
@@ -64,7 +77,7 @@ impl<T> Default for Queues<T> {
         Self {
             first: VecDeque::new(),
             others: VecDeque::new(),
-            is_waiting: false,
+            taker: Taker::Awake,
         }
     }
 }
@@ -81,17 +94,22 @@ impl<T> Clone for Inbox<T> {
 impl<T> Inbox<T> {
     /// Puts an input behind all others.
     pub(super) fn send(&self, input: T) {
-        self.put(|queues| queues.others.push_back(input));
+        self.put(true, |queues| queues.others.push_back(input));
     }
 
-    /// Puts an input behind all others, and does not wake the taker: another one that does comes soon.
+    /// The same, for an input that can wait for a moment: it does not wake a taker that dozes.
     pub(super) fn note(&self, input: T) {
-        lock(&self.queues).others.push_back(input);
+        self.put(false, |queues| queues.others.push_back(input));
     }
 
     /// Puts an input before all others, but behind those that were put so earlier.
     pub(super) fn send_first(&self, input: T) {
-        self.put(|queues| queues.first.push_back(input));
+        self.put(true, |queues| queues.first.push_back(input));
+    }
+
+    /// The same, for an input that can wait for a moment.
+    pub(super) fn note_first(&self, input: T) {
+        self.put(false, |queues| queues.first.push_back(input));
     }
 
     /// The pipe that wakes the taker, for signal handlers.
@@ -99,12 +117,19 @@ impl<T> Inbox<T> {
         &self.wake
     }
 
-    fn put(&self, put: impl FnOnce(&mut Queues<T>)) {
+    fn put(&self, is_urgent: bool, put: impl FnOnce(&mut Queues<T>)) {
         let mut queues = lock(&self.queues);
         put(&mut queues);
-        let is_waiting = std::mem::take(&mut queues.is_waiting);
+        let wakes = match queues.taker {
+            Taker::Awake => false,
+            Taker::Dozes => is_urgent,
+            Taker::Sleeps => true,
+        };
+        if wakes {
+            queues.taker = Taker::Awake;
+        }
         drop(queues);
-        if is_waiting {
+        if wakes {
             self.wake.wake();
         }
     }
@@ -114,6 +139,11 @@ impl<T> Inputs<T> {
     /// Gives `input` once when `descriptor` breaks: a pipe whose reader is gone, a socket that was hung up.
     pub(super) fn watch(&mut self, descriptor: OwnedFd, input: T) {
         self.watched.push((descriptor, input));
+    }
+
+    /// Until then, notes do not wake the taker.
+    pub(super) fn doze(&mut self, until: Instant) {
+        self.dozes_until = Some(until);
     }
 
     /// Waits for the next input, at most for this long; none: for ever. `signal` turns a signal into an input.
@@ -137,19 +167,25 @@ impl<T> Inputs<T> {
             if let Some(input) = queues.others.pop_front() {
                 return Ok(Some(input));
             }
-            queues.is_waiting = true;
+            let now = Instant::now();
+            self.dozes_until = self.dozes_until.filter(|until| now < *until);
+            queues.taker = match self.dozes_until {
+                Some(_) => Taker::Dozes,
+                None => Taker::Sleeps,
+            };
             drop(queues);
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            let broken = self.wait(left)?;
+            let left = |until: Instant| until.saturating_duration_since(now);
+            let wakes = [until, self.dozes_until].into_iter().flatten().min();
+            let broken = self.wait(wakes.map(left))?;
             // This thread is awake: senders need not wake it any more.
             let mut queues = lock(&self.queues);
-            queues.is_waiting = false;
+            queues.taker = Taker::Awake;
             let is_empty = queues.first.is_empty() && queues.others.is_empty();
             drop(queues);
             if let Some(input) = broken {
                 return Ok(Some(input));
             }
-            if is_empty && left == Some(Duration::ZERO) && !self.signals.any() {
+            if is_empty && until.is_some_and(|until| until <= now) && !self.signals.any() {
                 return Ok(None);
             }
         }
@@ -207,6 +243,46 @@ mod tests {
         let taken: Vec<_> = (0..7).filter_map(|_| next(&mut inputs, None)).collect();
         assert_eq!(taken, [10, 11, 12, 0, 1, 2, 3]);
         assert_eq!(next(&mut inputs, Some(Duration::ZERO)), None);
+    }
+
+    #[test]
+    fn a_note_is_taken_late_by_a_taker_that_dozes_and_at_once_by_one_that_sleeps() {
+        let (inbox, mut inputs) = inbox().unwrap();
+        let is_so = |inbox: &Inbox<i32>, taker| lock(&inbox.queues).taker == taker;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_so(&inbox, Taker::Sleeps) {
+                    thread::yield_now();
+                }
+                inbox.note(1);
+            });
+            // Without an end of the wait: only a wake-up ends it.
+            assert_eq!(next(&mut inputs, None), Some(1));
+        });
+        let dozes_until = Instant::now() + Duration::from_millis(50);
+        inputs.doze(dozes_until);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_so(&inbox, Taker::Dozes) {
+                    thread::yield_now();
+                }
+                inbox.note(2);
+            });
+            assert_eq!(next(&mut inputs, None), Some(2));
+        });
+        assert!(Instant::now() >= dozes_until);
+        inputs.doze(Instant::now() + Duration::from_secs(3600));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_so(&inbox, Taker::Dozes) {
+                    thread::yield_now();
+                }
+                inbox.note_first(4);
+                inbox.send(3);
+            });
+            assert_eq!(next(&mut inputs, None), Some(4));
+            assert_eq!(next(&mut inputs, None), Some(3));
+        });
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The signals that come to progrun itself, turned into inputs of the run loop.
 //!
-//! The handlers (crate signal-hook) only note the signal and wake the inbox. The crate ctrlc handles SIGINT as well,
+//! The handlers (crate signal-hook-registry) only note the signal and wake the inbox. The crate ctrlc handles SIGINT as well,
 //! and its thread wakes the inbox. A signal that was ignored when progrun started stays ignored, as nohup and `cmd &`
 //! mean it to be; one that was blocked is unblocked. `stopping` decides what a signal asks of the run.
 
@@ -92,7 +92,7 @@ pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
         .filter(|signal| !is_ignored(*signal))
         .collect();
     let woken = wake.clone();
-    // An error is no harm, because signal-hook handles SIGINT below. `ulimit -u` may refuse ctrlc its thread, and the
+    // An error is no harm, because we handle SIGINT below as well. `ulimit -u` may refuse ctrlc its thread, and the
     // command, which runs already, must not end for that. An ignored SIGINT counts as an error, too.
     let _ = ctrlc::try_set_handler(move || woken.wake());
     let mut signals = Vec::with_capacity(wanted.len());

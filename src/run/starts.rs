@@ -13,6 +13,8 @@ use crate::child;
 const FOR_A_TASK: u64 = 16;
 /// How many descriptors the run itself takes.
 const FOR_THE_RUN: u64 = 32;
+/// For how many more children than slots there is a place on the board.
+const SPARE: usize = 64;
 /// How long it holds whether children need a session of their own.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -25,8 +27,10 @@ pub(super) struct Starts {
     session: Option<(Duration, bool)>,
     /// The soft limit of open files that children get back; none: it was not raised.
     pub(super) open_files: Option<u64>,
+    /// Where the children are noted for the watcher of a run of many.
+    pub(super) board: Option<Arc<child::Board>>,
     /// Holds the low numbers for the descriptors of the children.
-    _low_numbers: Vec<OwnedFd>,
+    low_numbers: Vec<Arc<OwnedFd>>,
 }
 
 /// A socket for tasks, one after the other.
@@ -37,16 +41,41 @@ pub(super) struct SocketPlace {
 }
 
 impl Starts {
-    /// For children with their channels on this number; `many` of them.
-    pub(super) fn new(channel: RawFd, open_files: Option<u64>, many: bool) -> Self {
-        let low_numbers = many.then(|| child::take_low_numbers(channel));
+    /// For one child with its channel on this number.
+    pub(super) fn of_one(channel: RawFd) -> Self {
         Self {
             channel,
             sockets: Vec::new(),
             session: None,
-            open_files,
-            _low_numbers: low_numbers.unwrap_or_default(),
+            open_files: None,
+            board: None,
+            low_numbers: Vec::new(),
         }
+    }
+
+    /// For many children in so many slots, with their channels on this number. To be called before threads are started:
+    /// it forks. `kill_after`: how long the children may live on if progrun is killed; none: for ever.
+    pub(super) fn of_many(
+        channel: RawFd,
+        open_files: Option<u64>,
+        slots: u32,
+        kill_after: Option<Duration>,
+    ) -> Self {
+        let places = usize::try_from(slots).unwrap_or(usize::MAX);
+        // The user may add slots while the run goes on.
+        let places = places.saturating_add(SPARE);
+        let board = kill_after.and_then(|patience| child::Board::start(places, patience));
+        Self {
+            open_files,
+            board: board.map(Arc::new),
+            low_numbers: child::take_low_numbers(channel),
+            ..Self::of_one(channel)
+        }
+    }
+
+    /// /dev/null, open for reading, in a run of many.
+    pub(super) fn nowhere(&self) -> Option<Arc<OwnedFd>> {
+        self.low_numbers.first().cloned()
     }
 
     /// A socket for the next task, if one can be had.
@@ -65,9 +94,10 @@ impl Starts {
         self.sockets.extend(place);
     }
 
-    /// Removes the files of the sockets.
+    /// Removes the files of the sockets, and ends the watcher, unless a child was given up.
     pub(super) fn clear(&mut self) {
         self.sockets.clear();
+        self.board = None;
     }
 
     /// Whether a child that is started now needs a session of its own.

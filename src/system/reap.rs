@@ -12,7 +12,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -22,6 +22,12 @@ static KNOWN: Mutex<BTreeSet<libc::pid_t>> = Mutex::new(BTreeSet::new());
 
 fn known() -> MutexGuard<'static, BTreeSet<libc::pid_t>> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether this is the first process of a PID namespace.
+pub(crate) fn is_first() -> bool {
+    static IS_FIRST: LazyLock<bool> = LazyLock::new(|| std::process::id() == 1);
+    *IS_FIRST
 }
 
 /// How many children there are.
@@ -36,7 +42,7 @@ pub(super) fn entered<T>(
     number: impl FnOnce(&T) -> Pid,
 ) -> io::Result<T> {
     // Only the first process is given orphans. In any other, threads that make children need not wait for each other.
-    let list = (std::process::id() == 1).then(known);
+    let list = is_first().then(known);
     let child = make()?;
     list.unwrap_or_else(known)
         .insert(number(&child).as_raw_nonzero().get());
@@ -117,7 +123,7 @@ fn duration(time: libc::timeval) -> Duration {
 /// Reaps orphans, in the first process of a PID namespace. The system names one ended child at a time: while that is a
 /// known child, the orphans behind it wait until its worker has reaped it.
 pub(crate) fn reap_orphans() {
-    if std::process::id() != 1 {
+    if !is_first() {
         return;
     }
     let list = known();

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
+use super::reap;
 use super::wake::Wake;
 
 /// The last of the classic signals; the real-time ones have no handlers of ours.
@@ -156,20 +157,30 @@ static RUNS: AtomicU64 = AtomicU64::new(0);
 /// Has a handler note in `came` when `signal` came, and wake a thread. The numbers of different signals show their
 /// order. The reader writes 0 when it has taken the signal.
 ///
+/// The SIGCHLD of a child that has ended only is noted and wakes no thread: the worker of that child polls a pidfd, and
+/// sends a message that does. While such a signal is pending, the system merges that of a stop into it. So the reader
+/// must look for stops when it takes the note.
+///
 /// # Errors
 /// If the system knows no such signal.
 pub(crate) fn handle(signal: i32, came: Arc<AtomicU64>, wake: Wake) -> io::Result<()> {
-    let handler = move || {
+    // The first process of a PID namespace is sent the ends of orphans, of which no worker knows.
+    let knows_ends = cfg!(target_os = "linux") && !reap::is_first();
+    let handler = move |information: &libc::siginfo_t| {
         let now = RUNS.fetch_add(1, Ordering::AcqRel) + 1;
         // One that was not taken yet keeps its place.
         let _ = came.compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire);
-        wake.wake();
+        let ends = [libc::CLD_EXITED, libc::CLD_KILLED, libc::CLD_DUMPED];
+        let is_end = signal == libc::SIGCHLD && ends.contains(&information.si_code);
+        if !(is_end && knows_ends) {
+            wake.wake();
+        }
     };
     // SAFETY: the handler changes an atomic and writes to a descriptor, both of which are async-signal-safe, and it does
     // not panic.
-    let registered = unsafe { signal_hook::low_level::register(signal, handler) }.map(drop);
+    let registered = unsafe { signal_hook_registry::register_sigaction(signal, handler) };
     IS_KNOWN.store(false, Ordering::Release);
-    registered
+    registered.map(drop)
 }
 
 /// Whether one of `signals` was sent to this process or thread and is pending, because it is blocked.

@@ -1,7 +1,7 @@
-//! The process of the watcher: a fork that never runs a program.
+//! The process of a watcher: a fork that never runs a program. It watches the group of one child, or those on a board.
 //!
 //! It makes plain system calls, and has a memory of its own, because the kernel's OOM killer kills all processes that
-//! share one. It holds no descriptor but the pipe and a pidfd of the leader, so it delays no end of file. All signals
+//! share one. It holds no descriptor but the pipe and pidfds of the leaders, so it delays no end of file. All signals
 //! are blocked in it: only SIGKILL and SIGSTOP reach it, and no signal makes it leave a core dump. Its exit signal is
 //! 0, so no `wait` finds it but the one in this file. When it is started, and what for, is not known here.
 #![expect(unsafe_code, reason = "a fork without a program has no safe interface")]
@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 use rustix::process::Pid;
 
 use super::signals::Blocked;
+
+mod board;
+
+pub(crate) use self::board::{Board, Place};
 
 /// How often the watcher checks whether the group is empty, once progrun is gone.
 const LOOK: Duration = Duration::from_millis(20);
@@ -32,18 +36,29 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// None if the system makes no process: a run without a watcher is better than none.
+    /// Whether this system has watchers.
+    pub(crate) const EXISTS: bool = true;
+
+    /// Watches the group of `leader`. None if the system makes no process: a run without a watcher is better than none.
     pub(crate) fn start(leader: Pid, patience: Duration) -> Option<Self> {
+        let leader = leader.as_raw_nonzero().get();
+        Self::fork(|hang_up| watch(hang_up, leader, patience))
+    }
+
+    /// Runs `watch` in a process of its own, with the descriptor that hangs up when this process ends. It must only make
+    /// system calls.
+    fn fork(watch: impl FnOnce(RawFd)) -> Option<Self> {
         let (hang_up, end) = io::pipe().ok()?;
         let (mut ready, open) = io::pipe().ok()?;
-        let leader = leader.as_raw_nonzero().get();
         // A signal in the watcher would run our handlers, and these write into our pipes.
         let blocked = Blocked::all();
         // SAFETY: a fork with no flag and no exit signal. The new process has one thread, which makes system calls on
         // plain numbers and never returns; it takes no lock that another thread may have held.
         let pid = unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) };
         if pid == 0 {
-            watch(hang_up.as_raw_fd(), leader, patience);
+            watch(hang_up.as_raw_fd());
+            // SAFETY: runs no exit handler of ours.
+            unsafe { libc::_exit(0) }
         }
         drop(blocked);
         let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0)?;
@@ -85,7 +100,7 @@ impl Drop for Process {
     }
 }
 
-/// The life of the watcher.
+/// The life of the watcher of one group.
 fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
     // SAFETY: system calls on plain numbers, each of them async-signal-safe.
     unsafe {
@@ -96,15 +111,9 @@ fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
         if is_session {
             libc::setsid();
         }
-        libc::dup2(hang_up, 0);
-        if libc::syscall(libc::SYS_close_range, 1, libc::c_uint::MAX, 0) != 0 {
-            // Linux before 5.9. A watcher that keeps all our descriptors open does more harm than no watcher.
-            libc::_exit(0);
-        }
+        settle(hang_up);
         // A pidfd, for a leader that leaves its group: its number may be another process's one day.
-        let handle = libc::syscall(libc::SYS_pidfd_open, leader, 0);
-        let handle = RawFd::try_from(handle).unwrap_or(-1);
-        libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
+        let handle = open(leader);
         while !is_ready(0, -1) {}
         if is_member || is_session {
             libc::kill(-leader, libc::SIGCONT);
@@ -125,17 +134,49 @@ fn watch(hang_up: RawFd, leader: libc::pid_t, patience: Duration) -> ! {
             if left.is_zero() {
                 break;
             }
-            let wait = left.min(LOOK).as_millis() + 1;
-            libc::poll(std::ptr::null_mut(), 0, i32::try_from(wait).unwrap_or(1));
+            pause(left.min(LOOK));
         }
-        if handle >= 0 {
-            libc::syscall(libc::SYS_pidfd_send_signal, handle, libc::SIGKILL, 0, 0);
-        }
+        kill_by(handle);
         if is_member || is_session {
             libc::kill(-leader, libc::SIGKILL);
         }
         libc::_exit(0)
     }
+}
+
+/// Keeps only the descriptor that hangs up, as number 0.
+unsafe fn settle(hang_up: RawFd) {
+    // SAFETY: system calls on plain numbers and a string, each of them async-signal-safe.
+    unsafe {
+        libc::dup2(hang_up, 0);
+        if libc::syscall(libc::SYS_close_range, 1, libc::c_uint::MAX, 0) != 0 {
+            // Linux before 5.9. A watcher that keeps all our descriptors open does more harm than no watcher.
+            libc::_exit(0);
+        }
+        libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
+    }
+}
+
+/// A pidfd of this process; less than 0: there is none.
+fn open(leader: libc::pid_t) -> RawFd {
+    // SAFETY: a system call on a plain number.
+    let handle = unsafe { libc::syscall(libc::SYS_pidfd_open, leader, 0) };
+    RawFd::try_from(handle).unwrap_or(-1)
+}
+
+/// Kills the process of this pidfd, if there is one.
+fn kill_by(handle: RawFd) {
+    if handle >= 0 {
+        // SAFETY: a system call on plain numbers.
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, handle, libc::SIGKILL, 0, 0) };
+    }
+}
+
+/// Does nothing for so long, and a little more.
+fn pause(time: Duration) {
+    let time = i32::try_from(time.as_millis() + 1).unwrap_or(1);
+    // SAFETY: no place, and a plain number.
+    unsafe { libc::poll(std::ptr::null_mut(), 0, time) };
 }
 
 /// Whether the descriptor can be read, an end of file included, within this many milliseconds.

@@ -42,7 +42,7 @@ use std::time::{Duration, Instant};
 
 pub use observers::StateChange;
 pub(crate) use observers::{FirstPanic, Observers};
-pub use queue::{SendRefused, TaskSender};
+pub use queue::{SendRefused, Sent, TaskSender};
 pub use workers::Job;
 
 use queue::{Batch, Ping, Queue, TaskId};
@@ -243,13 +243,14 @@ impl Builder {
         self
     }
 
-    /// Has `ping` called once for each message, after it is queued, on the thread that sent it.
+    /// Has `ping` called once for each message, after it is queued, on the thread that sent it. The argument tells the
+    /// start and the end of a task from what it reports.
     ///
     /// A program with a loop of its own posts a token into that loop here and calls
     /// [`Executor::dispatch_one`] for each token. So messages keep their place among everything else
     /// that the loop hears of. `ping` must neither block nor panic.
     #[must_use]
-    pub fn on_message(mut self, ping: impl Fn() + Send + Sync + 'static) -> Self {
+    pub fn on_message(mut self, ping: impl Fn(Sent) + Send + Sync + 'static) -> Self {
         self.ping = Some(Box::new(ping));
         self
     }

@@ -76,10 +76,19 @@ pub(super) struct Process {
     pub(super) ordered: Ordered,
     /// How long its pipes are still read. None until the child has ended.
     pub(super) drain: Option<Drain>,
+    /// The child's ends of its pipes, which are open here as long as it lives, so that its end wakes the worker once and
+    /// not for each of them.
+    pub(super) held: Vec<OwnedFd>,
 }
 
 impl Process {
-    pub(super) fn new(pid: Pid, handle: Option<OwnedFd>, tag: String, watcher: Watcher) -> Self {
+    pub(super) fn new(
+        pid: Pid,
+        handle: Option<OwnedFd>,
+        tag: String,
+        watcher: Watcher,
+        held: Vec<OwnedFd>,
+    ) -> Self {
         Self {
             pid,
             handle,
@@ -89,6 +98,7 @@ impl Process {
             continued: Continued::default(),
             ordered: Ordered::Nothing,
             drain: None,
+            held,
         }
     }
 

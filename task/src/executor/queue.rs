@@ -22,7 +22,18 @@ use super::observers::FirstPanic;
 
 pub(super) type TaskId = u64;
 pub(super) type Batch<M> = VecDeque<(TaskId, M)>;
-pub(super) type Ping = Box<dyn Fn() + Send + Sync>;
+pub(super) type Ping = Box<dyn Fn(Sent) + Send + Sync>;
+
+/// Which of the messages of its task a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The first: the task has begun.
+    Start,
+    /// One in between.
+    Report,
+    /// The final one.
+    End,
+}
 
 /// How often a thread looks whether there is something to do, letting others run in between, before it
 /// sleeps. To wake a sleeper takes an idle processor 50 microseconds, ten times as long as a short task.
@@ -132,7 +143,7 @@ impl<M> Queue<M> {
         self.lock().messages.len()
     }
 
-    fn append(&self, mut state: MutexGuard<'_, State<M>>, id: TaskId, message: M) {
+    fn append(&self, mut state: MutexGuard<'_, State<M>>, id: TaskId, sent: Sent, message: M) {
         state.messages.push_back((id, message));
         // Once is enough: until the foreground has woken up, further messages need not call it again.
         let wake = mem::take(&mut state.foreground_waits);
@@ -141,7 +152,7 @@ impl<M> Queue<M> {
             self.filled.notify_one();
         }
         if let Some(ping) = &self.ping {
-            ping();
+            ping(sent);
         }
     }
 
@@ -190,7 +201,7 @@ impl<M> TaskSender<M> {
     pub fn start(&self, message: M) {
         let state = self.queue.lock();
         if !self.link.closed.load(Ordering::Relaxed) {
-            self.queue.append(state, self.link.id, message);
+            self.queue.append(state, self.link.id, Sent::Start, message);
         }
     }
 
@@ -212,7 +223,8 @@ impl<M> TaskSender<M> {
             state.waiting_tasks -= 1;
         }
         state.note_newest(&self.link);
-        self.queue.append(state, self.link.id, message);
+        self.queue
+            .append(state, self.link.id, Sent::Report, message);
         Ok(())
     }
 
@@ -235,7 +247,8 @@ impl<M> TaskSender<M> {
             return Ok(());
         }
         state.note_newest(&self.link);
-        self.queue.append(state, self.link.id, message);
+        self.queue
+            .append(state, self.link.id, Sent::Report, message);
         Ok(())
     }
 
@@ -251,7 +264,7 @@ impl<M> TaskSender<M> {
         if state.waiting_tasks > 0 {
             self.queue.emptied.notify_all();
         }
-        self.queue.append(state, self.link.id, message);
+        self.queue.append(state, self.link.id, Sent::End, message);
     }
 
     /// Whether the task was asked to stop.
