@@ -77,7 +77,7 @@ pub(crate) struct Launch {
     pub(crate) socket: Option<Arc<Socket>>,
     /// Whether the child needs a session of its own: see [`needs_session`].
     pub(crate) session: bool,
-    /// Whether it is one of many: its pipes are not enlarged, and its socket had other tasks before it.
+    /// Whether it is one of many: its pipes are enlarged when one was full, and its socket had other tasks before it.
     pub(crate) is_one_of_many: bool,
     /// Where the child's stdout goes.
     pub(crate) stdout: Route,

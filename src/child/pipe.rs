@@ -3,12 +3,14 @@
 //! A child may write faster than any screen, file or reader takes it, and in pieces of any size. So the bound is on the
 //! memory and the work that the bytes cost on their way, not on their number. Where the bytes go is not known here.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use crate::model::batch::escaped;
+#[cfg(target_os = "linux")]
+use crate::system::reap;
 
 /// The most that one read takes: half of an enlarged pipe, so that the child fills one half while the worker empties
-/// the other. Only the pipes of a few children at a time are enlarged (`spawn`); any other pipe fits into one read.
+/// the other. Only the pipes of a few children at a time are enlarged ([`enlarge`]); any other pipe fits into one read.
 pub(super) const READ: usize = 128 * 1024;
 /// The first size of the buffer: most children write little, and a large buffer costs an `mmap` and a `munmap`.
 pub(super) const FIRST_READ: usize = 4096;
@@ -29,6 +31,26 @@ pub(super) const FULL_READ: usize = 48 * 1024;
 pub(super) fn weight(bytes: &[u8], as_event: bool) -> usize {
     let escaped = if as_event { escaped(bytes) } else { 0 };
     bytes.len() + escaped + NOTICE
+}
+
+/// The size of an enlarged pipe: more than a child writes between two polls of the worker.
+#[cfg(target_os = "linux")]
+const ROOM: usize = 256 * 1024;
+
+/// How many children at a time get enlarged pipes. The kernel limits all pipes of a user together
+/// (`/proc/sys/fs/pipe-user-pages-soft`, 64 MiB): above it each new pipe of the user, in any program, holds 8 KiB.
+#[cfg(target_os = "linux")]
+const ROOMY: usize = 8;
+
+/// Enlarges a pipe of a child that runs and is counted. An error changes nothing: the user has too many pipes, and the
+/// child sometimes waits a little; or it is a pseudo-terminal.
+pub(super) fn enlarge(pipe: &OwnedFd) {
+    #[cfg(target_os = "linux")]
+    if reap::children() <= ROOMY {
+        let _ = rustix::pipe::fcntl_setpipe_size(pipe, ROOM);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = pipe;
 }
 
 /// Clears `buffer` and reads into it once, at most its capacity and at most `at_most`.

@@ -21,6 +21,7 @@ use crate::system::spawn::{Plan, Started};
 use crate::system::{closed, reap};
 
 use super::launch_error::LaunchError;
+use super::pipe::enlarge;
 use super::terminal::{Terminal, has_terminal};
 use super::{Launch, inherited, pty, tree};
 
@@ -215,26 +216,6 @@ fn zig_pipe(lowest: RawFd) -> Option<(OwnedFd, OwnedFd)> {
     let write = above_all(write.into(), lowest).ok()?;
     ioctl_fionbio(&read, true).ok()?;
     Some((read, write))
-}
-
-/// The size of an enlarged pipe: more than a child writes between two polls of the worker.
-#[cfg(target_os = "linux")]
-const ROOM: usize = 256 * 1024;
-
-/// How many children at a time get enlarged pipes. The kernel limits all pipes of a user together
-/// (`/proc/sys/fs/pipe-user-pages-soft`, 64 MiB): above it each new pipe of the user, in any program, holds 8 KiB.
-#[cfg(target_os = "linux")]
-const ROOMY: usize = 8;
-
-/// Enlarges a pipe of a child that runs and is counted. An error changes nothing: the user has too many pipes, and the
-/// child sometimes waits a little; or it is a pseudo-terminal.
-fn enlarge(pipe: &OwnedFd) {
-    #[cfg(target_os = "linux")]
-    if reap::children() <= ROOMY {
-        let _ = rustix::pipe::fcntl_setpipe_size(pipe, ROOM);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = pipe;
 }
 
 /// The lowest number for a descriptor of ours: above the channel, and above what shells use for redirections.

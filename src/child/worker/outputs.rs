@@ -9,7 +9,7 @@ use crate::flow::Credit;
 use crate::model::verdict::Verdicts;
 use crate::system::wake::Wake;
 
-use super::super::pipe::{READ, is_transient, read_into, weight};
+use super::super::pipe::{FULL_READ, READ, enlarge, is_transient, read_into, weight};
 use super::super::{Launch, Notice};
 
 /// The result of a read of an output.
@@ -36,6 +36,8 @@ pub(super) struct Outputs<'a> {
     credit: Credit,
     /// Whether the output is also written as events.
     as_events: bool,
+    /// Whether the pipes are still of their usual size, and to be enlarged when one of them was full.
+    may_grow: bool,
 }
 
 impl<'a> Outputs<'a> {
@@ -53,6 +55,7 @@ impl<'a> Outputs<'a> {
             pieces: Vec::new(),
             credit: Credit::new(launch.under_way, move || wake.wake()),
             as_events: launch.every_report,
+            may_grow: launch.is_one_of_many,
         }
     }
 
@@ -86,7 +89,11 @@ impl<'a> Outputs<'a> {
                 self.close(stream);
                 Read::End
             }
-            Ok(_) => {
+            Ok(read) => {
+                if self.may_grow && read >= FULL_READ {
+                    self.may_grow = false;
+                    self.ends.iter().flatten().for_each(enlarge);
+                }
                 self.line_open = buffer.last() != Some(&b'\n');
                 Read::Bytes
             }
