@@ -86,7 +86,7 @@ def with_job_log(*options):
 
 def tasks_of_make(jobs):
     names = " ".join(f"t{number}" for number in range(TASKS))
-    return makefile(f"all: {names}\n{names}:\n\t@{TRUE}\n.PHONY: all {names}\n", [f"-j{jobs}"])
+    return makefile(f"all: {names}\n{names}:\n\t@{TRUE} $@\n.PHONY: all {names}\n", [f"-j{jobs}"])
 
 
 def short_tasks():
@@ -122,7 +122,7 @@ def many_slots():
 
 def turn_around():
     """From the end of a task to the first instruction of the next, with one slot, in microseconds: progrun, make."""
-    make = makefile("all: " + " ".join(f"t{n}" for n in range(500)) + "\nt%:\n\t@" + TRUE + "\n", ["-j1"])
+    make = makefile("all: " + " ".join(f"t{n}" for n in range(500)) + "\nt%:\n\t@" + TRUE + " $@\n", ["-j1"])
     values = b"x\n" * 500
     found = rounds(5, [lambda: measure(each("-q", "-j1"), values), lambda: measure(make)])
     return [f"{took / 500 * 1e6:.0f}" for _, took in found]
@@ -216,23 +216,39 @@ def output():
     return [f"{4 * size / took / 1e6:.0f}" for _, took in found]
 
 
+# Reports, tells that it is ready, and tells the time at which its channel is closed.
+CHILD = r"""
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    int to = atoi(words[1]);
+    struct pollfd channel = {3, 0, 0};
+    struct timespec now;
+    write(3, "1%\n", 3);
+    write(to, "r", 1);
+    poll(&channel, 1, -1);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    long stamp = now.tv_sec * 1000000000L + now.tv_nsec;
+    write(to, &stamp, 8);
+    return 0;
+}
+"""
+
+
 def ctrl_c():
     """Milliseconds from a SIGINT to the last of 256 channels closed, and the percentage of a processor that 256 silent
     tasks cost with bars."""
-    script = path("child.py")
-    with open(script, "w") as file:
-        file.write(
-            "import os,select,sys,time\n"
-            "os.write(3,b'\\n')\n"
-            "os.write(int(sys.argv[1]),b'r')\n"
-            "p=select.poll();p.register(3,0);p.poll()\n"
-            "os.write(int(sys.argv[1]),time.monotonic_ns().to_bytes(8,'little'))\n"
-        )
+    child = path("child")
+    with open(child + ".c", "w") as file:
+        file.write(CHILD)
+    subprocess.run(["cc", "-O1", "-o", child, child + ".c"], check=True)
     lates = []
     for _ in range(8):
         read, write = os.pipe()
         run = subprocess.Popen(
-            [progrun, "each", "-q", "-j256", "--", sys.executable, "-S", "-E", script, str(write)],
+            [progrun, "each", "-q", "-j256", "--", child, str(write)],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[write],
         )
         run.stdin.write(b"1\n" * 256)

@@ -13,6 +13,7 @@ use rustix::process::Pid;
 use rustix::termios::{LocalModes, Termios, tcgetattr};
 
 use crate::event::Stream;
+use crate::system::reap;
 use crate::vt::requests::{Question, RequestScanner, question_at_end};
 
 use super::super::terminal::{Terminal, has_terminal, is_lendable};
@@ -29,6 +30,9 @@ use self::lending::{Lending, Meters, Use};
 /// How often the worker checks what no event reports: the settings that the child makes, and the size of a lent
 /// terminal.
 const LOOK: Duration = Duration::from_millis(200);
+/// How much longer that is for each other child: all of them together cost no more than a few do. A program that makes
+/// settings prints something, too, and that is an event.
+const FOR_EACH_OTHER: Duration = Duration::from_millis(20);
 /// How long a program must have left the screen before the terminal is taken back: one that Ctrl-Z stops leaves the
 /// screen first, and one that starts another program comes back to it at once.
 const LEFT: Duration = Duration::from_millis(150);
@@ -241,7 +245,13 @@ impl<'a> Guest<'a> {
     ) -> Option<Instant> {
         let mut open = masters(&self.ptys, outputs);
         // Once the child is gone it is lent nothing.
-        let look = (!process.is_gone() && open.next().is_some()).then(|| now + LOOK);
+        let others = if self.is_lent() {
+            0
+        } else {
+            u32::try_from(reap::children().saturating_sub(1)).unwrap_or(u32::MAX)
+        };
+        let look = LOOK + FOR_EACH_OTHER.saturating_mul(others);
+        let look = (!process.is_gone() && open.next().is_some()).then(|| now + look);
         let reads = self.taking.reads_since.map(|since| since + ASKED);
         let reads = reads.filter(|_| !self.taking.lent);
         [
