@@ -184,7 +184,8 @@ pub(crate) enum Order {
     /// The same, as a step of the task's ladder. If the child is gone already, the worker stops waiting for other
     /// holders of its pipes.
     Stop(i32),
-    /// Say whether the child reports, by [`Notice::Drain`].
+    /// Say whether the child reports, by [`Notice::Drain`]. If it does, a cancel request follows, and the channel is
+    /// closed already.
     Drain,
     /// Kill the group, and the descendants that left it where the system can list them.
     Kill,

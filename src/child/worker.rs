@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::dialect::Place;
-use crate::event::{Exit, Stream};
+use crate::event::{CancelMode, Exit, Stream};
 use crate::model::batch::Batch;
 use crate::model::verdict::Verdicts;
 use crate::progress::ProgressReporter;
@@ -53,6 +53,8 @@ pub(super) struct Worker<'a> {
     guest: Guest<'a>,
     buffer: Vec<u8>,
     cancel_seen: bool,
+    /// Whether the channel was closed before the cancel request came, because the child reports and is to stop.
+    is_asked: bool,
     wait_output: bool,
     is_one_of_many: bool,
     /// Whether reading stops as soon as the child is gone.
@@ -134,6 +136,7 @@ impl<'a> Worker<'a> {
             ),
             buffer: Vec::with_capacity(FIRST_READ),
             cancel_seen: false,
+            is_asked: false,
             wait_output: launch.wait_output,
             is_one_of_many: launch.is_one_of_many,
             discards: false,
@@ -208,6 +211,11 @@ impl<'a> Worker<'a> {
                         self.read_channel();
                     }
                     let reports = self.intake.can_be_asked(self.process.is_gone());
+                    if reports {
+                        // A cancel request follows. The child sees it a round earlier: with many children, that counts.
+                        self.is_asked = true;
+                        self.intake.close_channel(self.process.is_gone());
+                    }
                     (self.notify)(Notice::Drain { reports });
                 }
                 Order::Discard => self.discards = true,
@@ -258,6 +266,11 @@ impl<'a> Worker<'a> {
             self.read_channel();
         }
         let mode = self.intake.close_channel(self.process.is_gone());
+        let mode = if self.is_asked {
+            CancelMode::Channel
+        } else {
+            mode
+        };
         (self.notify)(Notice::Cancel(mode));
     }
 
