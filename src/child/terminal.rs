@@ -66,6 +66,33 @@ pub(super) fn has_child(leader: Pid) -> bool {
     Terminal::open().is_some_and(|terminal| terminal.has_child(leader))
 }
 
+/// The keys that a program may set, and the two numbers among them.
+const CODES: [SpecialCodeIndex; 12] = [
+    SpecialCodeIndex::VINTR,
+    SpecialCodeIndex::VQUIT,
+    SpecialCodeIndex::VERASE,
+    SpecialCodeIndex::VKILL,
+    SpecialCodeIndex::VEOF,
+    SpecialCodeIndex::VTIME,
+    SpecialCodeIndex::VMIN,
+    SpecialCodeIndex::VSTART,
+    SpecialCodeIndex::VSTOP,
+    SpecialCodeIndex::VSUSP,
+    SpecialCodeIndex::VEOL,
+    SpecialCodeIndex::VLNEXT,
+];
+
+/// Whether these are the same settings of a terminal.
+pub(super) fn same(one: &Termios, other: &Termios) -> bool {
+    one.input_modes == other.input_modes
+        && one.output_modes == other.output_modes
+        && one.control_modes == other.control_modes
+        && one.local_modes == other.local_modes
+        && CODES
+            .iter()
+            .all(|code| one.special_codes[*code] == other.special_codes[*code])
+}
+
 impl Terminal {
     /// None where there is no controlling terminal.
     pub(crate) fn open() -> Option<Self> {
@@ -214,6 +241,15 @@ impl Terminal {
         (before.local_modes ^ now.local_modes)
             .intersection(keyboard)
             .is_empty()
+    }
+
+    /// Whether its settings are not those that were kept.
+    pub(crate) fn is_changed(&self) -> bool {
+        let now = tcgetattr(&self.tty).ok();
+        let (Some(kept), Some(now)) = (&self.settings, &now) else {
+            return self.settings.is_some();
+        };
+        !same(kept, now)
     }
 
     /// The foreground group.

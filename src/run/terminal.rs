@@ -168,7 +168,7 @@ impl Run<'_> {
             if let (TerminalPlace::Here(terminal), Some(pid)) = (&mut self.terminal, pid) {
                 // Even without a lease, a shell may have taken the terminal, and a child that ignores SIGTTOU may have
                 // changed its settings. In a pipeline, the settings may be those of a pager by now.
-                if terminal.has_child(pid) || child::is_ours_alone() {
+                if terminal.has_child(pid) || terminal.is_changed() && child::is_ours_alone() {
                     terminal.take_back_for_good(pid);
                 }
             }

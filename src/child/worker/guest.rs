@@ -16,7 +16,7 @@ use crate::event::Stream;
 use crate::system::reap;
 use crate::vt::requests::{Question, RequestScanner, question_at_end};
 
-use super::super::terminal::{Terminal, has_terminal, is_lendable};
+use super::super::terminal::{Terminal, has_terminal, is_lendable, same};
 use super::super::{Launch, Notice, pty, tree};
 use super::outputs::Outputs;
 use super::process::Process;
@@ -423,11 +423,4 @@ pub(super) fn type_in(outputs: &Outputs<'_>, stream: Stream, keys: &[u8]) {
     if let Some(master) = outputs.end(stream) {
         let _ = rustix::io::write(master, keys);
     }
-}
-
-fn same(one: &Termios, other: &Termios) -> bool {
-    one.input_modes == other.input_modes
-        && one.output_modes == other.output_modes
-        && one.local_modes == other.local_modes
-        && format!("{:?}", one.special_codes) == format!("{:?}", other.special_codes)
 }

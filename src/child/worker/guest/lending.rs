@@ -297,12 +297,13 @@ impl Guest<'_> {
         process: &Process,
     ) -> (bool, Option<Terminal>) {
         let pid = self.pid;
-        let had_keys = match &mut self.terminal {
-            Some(terminal) => terminal.take_back_for_good(pid),
-            // A shell takes the terminal by itself. The run takes it back from there.
-            None => self.may_have_taken && has_child(pid),
-        };
-        let interrupted = had_keys && self.ended_of_ctrl_c(ended, process);
+        let had_keys = self
+            .terminal
+            .as_mut()
+            .map(|terminal| terminal.take_back_for_good(pid));
+        // A shell takes the terminal by itself. The run takes it back from there.
+        let had_keys = || had_keys.unwrap_or_else(|| self.may_have_taken && has_child(pid));
+        let interrupted = self.ended_of_ctrl_c(ended, process) && had_keys();
         (interrupted, self.terminal.take())
     }
 
