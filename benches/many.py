@@ -174,12 +174,14 @@ def million():
             % (TRUE, open("/proc/sys/kernel/random/boot_id").read().strip())
         )
         for number in range(1_000_000):
+            # A thousand tasks a second.
+            stamp = time.strftime("2026-01-01T%H:%M:%S", time.gmtime(number // 1000)) + f".{number % 1000:03}Z"
             file.write(
-                '{"event":"started","task":%d,"elapsed":0.1,"slot":1,"attempt":1,"input":["%d"],"time":"2026-01-01T00:00:00.000Z",'
+                '{"event":"started","task":%d,"elapsed":0.1,"slot":1,"attempt":1,"input":["%d"],"time":"%s",'
                 '"name":"%d","command":["%s","%d"],"pid":2}\n'
                 '{"event":"finished","task":%d,"elapsed":0.1,"slot":1,"attempt":1,"state":"completed","exit_status":0,"signal":null,'
-                '"user_time":0.0,"system_time":0.0,"max_rss":0,"reports":0,"malformed":0,"time":"2026-01-01T00:00:00.000Z"}\n'
-                % (number + 1, number, number, TRUE, number, number + 1)
+                '"user_time":0.0,"system_time":0.0,"max_rss":0,"reports":0,"malformed":0,"time":"%s"}\n'
+                % (number + 1, number, stamp, number, TRUE, number, number + 1, stamp)
             )
     resumed = peak([progrun, "each", "-q", "--job-log", path("log"), "--resume", "-a", path("million"), "--", TRUE])
     return [f"{statistics.median(firsts) / 1e6:.1f}", str(running), str(wide), str(resumed)]

@@ -277,7 +277,9 @@ fn answered(sent: Result<Delivery, String>) -> ! {
 
 /// Help and version go to stdout with success; everything else is progrun's own failure.
 fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
-    if let Some(word) = bare_command(error, words) {
+    if let Some(word) = bare_command(error, words)
+        && !matches!(detached(error, words), Some(("--resume" | "--shell", ..)))
+    {
         let form = match words.get(1).and_then(|word| word.to_str()) {
             Some("each") => "progrun each",
             _ => "progrun",
@@ -285,9 +287,9 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
         complain(&format!(
             "put `--` before the command, so that its options are not taken for progrun's: {form} -- {word} ..."
         ));
-    } else if let Some(file) = json_file(error, words) {
+    } else if let Some((option, kind, value)) = detached(error, words) {
         complain(&format!(
-            "--json takes its file after an equals sign: --json={file}"
+            "{option} takes its {kind} after an equals sign: {option}={value}"
         ));
     } else if let Some(word) = unknown(error).and_then(|word| report::negative_amount(word, words))
     {
@@ -328,10 +330,20 @@ fn bare_command<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a st
     misplaced(error).filter(|_| has_command && !words.contains(&"--".into()))
 }
 
-/// The word after `--json`, if it is the mistake.
-fn json_file<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
-    let is_it = |word: &&str| words.windows(2).any(|pair| pair == ["--json", word]);
-    misplaced(error).filter(is_it)
+/// The option that takes its value only after an equals sign, what that is, and the value, if that is the mistake.
+fn detached<'a>(
+    error: &'a clap::Error,
+    words: &[OsString],
+) -> Option<(&'static str, &'static str, &'a str)> {
+    let value = misplaced(error)?;
+    let follows = |option: &str| words.windows(2).any(|pair| pair == [option, value]);
+    let (option, kind) = match value {
+        "new" | "failed" if follows("--resume") => ("--resume", "value"),
+        _ if follows("--shell") => ("--shell", "shell"),
+        _ if follows("--json") => ("--json", "file"),
+        _ => return None,
+    };
+    Some((option, kind, value))
 }
 
 /// The word that clap does not know, if it is no option.

@@ -7,11 +7,12 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::Permit;
-use crate::list::Specification;
+use crate::list::{Specification, Stdin};
 use crate::model::batch::Batch;
 use crate::model::verdict::Verdicts;
 use crate::protocol::Progress;
@@ -199,6 +200,19 @@ pub(crate) struct Place<'a> {
     pub nth: u32,
     /// The keys that begin with `x-`, as a JSON object.
     pub extra: Option<&'a str>,
+    /// What belongs to the command besides its words.
+    pub surroundings: Surroundings<'a>,
+}
+
+/// In what the command of a task runs, as far as that is not what progrun itself has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Surroundings<'a> {
+    /// The folder.
+    pub folder: Option<&'a Path>,
+    /// The variables; none: removed.
+    pub variables: &'a [(String, Option<OsString>)],
+    /// The file that is its stdin, seen from our folder.
+    pub stdin: Option<&'a Path>,
 }
 
 impl<'a> Place<'a> {
@@ -212,6 +226,14 @@ impl<'a> Place<'a> {
             named: task.named,
             nth: task.nth,
             extra: task.extra.as_deref(),
+            surroundings: Surroundings {
+                folder: task.folder.as_deref(),
+                variables: &task.variables,
+                stdin: match &task.stdin {
+                    Stdin::File(path) => Some(path),
+                    Stdin::Inherit | Stdin::Null => None,
+                },
+            },
         }
     }
 }

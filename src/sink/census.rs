@@ -242,7 +242,7 @@ pub(super) fn number(summary: &Summary) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Attempt, Place, RunHead};
+    use crate::event::{Attempt, Place, RunHead, Surroundings};
 
     struct Run {
         census: Census,
@@ -287,6 +287,7 @@ mod tests {
                     named: false,
                     nth: 1,
                     extra: None,
+                    surroundings: Surroundings::default(),
                 }),
             };
             self.tell(at, Some(task), what);

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::event::{Ending, Event, FinalState, RunSummary, Stream, Summary, TaskId, What};
+use crate::event::{
+    Ending, Event, FinalState, RunSummary, Stream, Summary, Surroundings, TaskId, What,
+};
 use crate::vt::{Piece, Splitter};
 
 use super::census::{Census, is_last};
@@ -68,17 +70,20 @@ impl Closing {
             return;
         };
         match &event.what {
-            What::Started { command, .. } => self.started(task, command),
+            What::Started { command, place, .. } => {
+                let surroundings = place.map(|place| place.surroundings);
+                self.started(task, command, surroundings.unwrap_or_default());
+            }
             What::Output { stream, bytes, .. } => self.printed(task, *stream, bytes),
             What::Finished(summary) => self.finished(task, summary, census),
             _ => {}
         }
     }
 
-    fn started(&mut self, task: TaskId, command: &[OsString]) {
+    fn started(&mut self, task: TaskId, command: &[OsString], surroundings: Surroundings<'_>) {
         if self.failures.len() < FAILURES {
             let said = Said {
-                command: quote::command(command),
+                command: quote::command(command, surroundings),
                 ..Said::default()
             };
             self.running.insert(task, said);
@@ -245,7 +250,7 @@ fn outcome(end: &RunSummary, at: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Attempt, Counts, Exit, Place};
+    use crate::event::{Attempt, Counts, Exit, Place, Surroundings};
     use crate::flow::Credit;
     use crate::model::verdict::Verdicts;
     use std::sync::Arc;
@@ -290,6 +295,7 @@ mod tests {
                         named: false,
                         nth: 1,
                         extra: None,
+                        surroundings: Surroundings::default(),
                     }),
                 },
             );

@@ -263,7 +263,7 @@ mod tests {
     use super::*;
     use crate::event::{
         Attempt, Counts, Ending, Exit, FinalState, Place, Reason, RunHead, RunSummary, Step,
-        Summary, TaskId, Total,
+        Summary, Surroundings, TaskId, Total,
     };
     use std::io::{Read, Seek};
 
@@ -323,6 +323,7 @@ mod tests {
                     named: false,
                     nth: 1,
                     extra: None,
+                    surroundings: Surroundings::default(),
                 }),
             };
             self.tell(Some(task), what);

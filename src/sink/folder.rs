@@ -181,7 +181,7 @@ impl Sink for Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{FinalState, Place, Summary};
+    use crate::event::{FinalState, Place, Summary, Surroundings};
     use crate::flow::Credit;
     use crate::model::verdict::Verdicts;
     use std::collections::BTreeMap;
@@ -224,6 +224,7 @@ mod tests {
                 named: false,
                 nth: 1,
                 extra: None,
+                surroundings: Surroundings::default(),
             });
             let (command, pid) = (&[], Some(1));
             self.tell(

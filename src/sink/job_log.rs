@@ -240,7 +240,7 @@ mod tests {
     use super::*;
     use crate::event::{
         self, Attempt, Counts, Ending, FinalState, HaltWhen, HaltWhy, Halted, Place, RunHead,
-        RunSummary, Step, Summary, TaskId, Total,
+        RunSummary, Step, Summary, Surroundings, TaskId, Total,
     };
     use crate::flow::Credit;
 
@@ -311,6 +311,7 @@ mod tests {
             named: false,
             nth: 1,
             extra: None,
+            surroundings: Surroundings::default(),
         };
         let command = ["cat".into(), value.clone()];
         let started = What::Started {

@@ -5,30 +5,63 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::event::Surroundings;
+
 use super::sanitize::escape;
 
 /// How much of a command is shown, in bytes. A value may be a megabyte long.
 const LONGEST: usize = 4096;
 
-/// The command in one line. An ellipsis stands for the rest of one that is too long.
-pub(super) fn command(words: &[OsString]) -> String {
+/// The command in one line, with what it runs in. An ellipsis stands for the rest of one that is too long.
+pub(super) fn command(words: &[OsString], surroundings: Surroundings<'_>) -> String {
     let mut line = String::new();
+    if let Some(folder) = surroundings.folder {
+        line.push_str("(cd ");
+        push(folder.as_os_str(), &mut line);
+        line.push_str(" && ");
+    }
+    let variables = surroundings.variables;
+    if !variables.is_empty() {
+        line.push_str("env ");
+    }
+    // Options come before assignments.
+    for (name, _) in variables.iter().filter(|(_, value)| value.is_none()) {
+        line.push_str("-u ");
+        push(OsStr::new(name), &mut line);
+        line.push(' ');
+    }
+    for (name, value) in variables {
+        if let Some(value) = value {
+            line.push_str(name);
+            line.push('=');
+            push(value, &mut line);
+            line.push(' ');
+        }
+    }
+    push_words(words, &mut line);
+    if surroundings.folder.is_some() {
+        line.push(')');
+    }
+    if let Some(file) = surroundings.stdin {
+        line.push_str(" <");
+        push(file.as_os_str(), &mut line);
+    }
+    line
+}
+
+fn push_words(words: &[OsString], line: &mut String) {
     for (index, word) in words.iter().enumerate() {
         if index > 0 {
             line.push(' ');
         }
         let room = LONGEST.saturating_sub(line.len());
         let long = word.as_bytes().get(..room);
-        push(
-            OsStr::from_bytes(long.unwrap_or(word.as_bytes())),
-            &mut line,
-        );
+        push(OsStr::from_bytes(long.unwrap_or(word.as_bytes())), line);
         if word.len() > room {
             line.push('…');
             break;
         }
     }
-    line
 }
 
 fn push(word: &OsStr, line: &mut String) {
@@ -76,7 +109,7 @@ mod tests {
 
     #[test]
     fn only_what_needs_quotes_has_them_and_all_is_in_one_line() {
-        let line = |list: &[&[u8]]| command(&words(list));
+        let line = |list: &[&[u8]]| command(&words(list), Surroundings::default());
         assert_eq!(
             line(&[b"flac", b"-s", b"b/0210.flac"]),
             "flac -s b/0210.flac"
@@ -91,6 +124,28 @@ mod tests {
     }
 
     #[test]
+    fn a_shell_finds_the_folder_the_variables_and_the_stdin() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a file");
+        std::fs::write(&file, "in\n").unwrap();
+        let variables = [
+            ("HOME".to_owned(), None),
+            ("A".to_owned(), Some("b c".into())),
+        ];
+        let surroundings = Surroundings {
+            folder: Some(folder.path()),
+            variables: &variables,
+            stdin: Some(&file),
+        };
+        let script = r#"cat; echo "$A ${HOME-none}"; pwd"#;
+        let line = command(&words(&[b"sh", b"-c", script.as_bytes()]), surroundings);
+        let run = Command::new("sh").args(["-c", &line]).output().unwrap();
+        let place = folder.path().canonicalize().unwrap();
+        let expected = format!("in\nb c none\n{}\n", place.display());
+        assert_eq!(String::from_utf8(run.stdout).unwrap(), expected);
+    }
+
+    #[test]
     fn a_shell_reads_the_same_words_back() {
         let all = words(&[
             b"printf",
@@ -101,7 +156,7 @@ mod tests {
             "\u{202e}é".as_bytes(),
         ]);
         let run = |command: &mut Command| command.output().unwrap().stdout;
-        let line = command(&all);
+        let line = command(&all, Surroundings::default());
         let expected = run(Command::new(&all[0]).args(&all[1..]));
         assert_eq!(run(Command::new("bash").args(["-c", &line])), expected);
     }

@@ -371,7 +371,7 @@ mod tests {
 
     use super::*;
     use crate::event::{
-        self, Attempt, Counts, Exit, FinalState, HaltWhen, HaltWhy, SkipReason, Total,
+        self, Attempt, Counts, Exit, FinalState, HaltWhen, HaltWhy, SkipReason, Surroundings, Total,
     };
 
     /// The lines of these events; the task 0 is the run. What differs from run to run is `...`.
@@ -488,6 +488,7 @@ mod tests {
             named: false,
             nth: 1,
             extra: None,
+            surroundings: Surroundings::default(),
         };
         let named = Place {
             input: None,

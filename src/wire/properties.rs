@@ -10,7 +10,9 @@ use proptest::prelude::*;
 
 use super::encoder::Encoder;
 use super::line::{Kind, Line, Reason, State, Stream};
-use crate::event::{self, Ending, Exit, FinalState, Place, Step, Summary, What, signal_name};
+use crate::event::{
+    self, Ending, Exit, FinalState, Place, Step, Summary, Surroundings, What, signal_name,
+};
 use crate::flow::Credit;
 use crate::model::batch::Collector;
 use crate::model::verdict::Verdicts;
@@ -108,7 +110,7 @@ proptest! {
             words.iter().map(|word| OsString::from_vec(word.clone())).collect()
         };
         let (input, words) = (words(&values), words(&command));
-        let place = Place { slot: 2, attempt: 3, input: Some(&input), named, nth, extra: None };
+        let place = Place { slot: 2, attempt: 3, input: Some(&input), named, nth, extra: None, surroundings: Surroundings::default() };
         let what = What::Started { name: "x", command: &words, pid: None, place: Some(place) };
         let lines = written(what, at);
         let line = only(&lines);

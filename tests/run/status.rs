@@ -408,6 +408,19 @@ fn a_file_of_json_without_the_equals_sign_is_told_where_it_belongs() {
 }
 
 #[test]
+fn the_value_of_another_option_without_the_equals_sign_is_told_where_it_belongs() {
+    for command in [&["--", "true"][..], &["true"]] {
+        let words = ["each", "--job-log=x", "--resume", "failed"];
+        progrun(&[&words[..], command, &[":::", "a"]].concat())
+            .stderr("progrun: --resume takes its value after an equals sign: --resume=failed\n")
+            .status(125);
+    }
+    progrun(&["each", "--shell", "bash", "--", "true", ":::", "a"])
+        .stderr("progrun: --shell takes its shell after an equals sign: --shell=bash\n")
+        .status(125);
+}
+
+#[test]
 fn a_standard_stream_that_is_closed_is_closed_for_the_command() {
     let folder = tempfile::tempdir().unwrap();
     let open = "for i in 0 1 2; do [ -e /dev/fd/$i ] && echo $i is open >>open; done; exit 0";

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::sync::Mutex;
 
 use super::*;
-use crate::event::{Attempt, Place, SkipReason, Stream};
+use crate::event::{Attempt, Place, SkipReason, Stream, Surroundings};
 use crate::model::verdict::Verdicts;
 
 /// What a sink was told, in words.
@@ -144,6 +144,7 @@ impl Test {
             named: false,
             nth: 1,
             extra: None,
+            surroundings: Surroundings::default(),
         });
         let (name, command, pid) = (&format!("t{task}")[..], &[], Some(1));
         let what = What::Started {

@@ -210,7 +210,7 @@ impl Sink for ParentOfMany {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Attempt, Counts, FinalState, Place, RunHead, Total};
+    use crate::event::{Attempt, Counts, FinalState, Place, RunHead, Surroundings, Total};
     use std::io::{Read, Seek};
 
     struct Run {
@@ -261,6 +261,7 @@ mod tests {
                     named: false,
                     nth: 1,
                     extra: None,
+                    surroundings: Surroundings::default(),
                 }),
             };
             self.tell(Some(task), what);

@@ -7,7 +7,7 @@ use std::num::NonZeroU16;
 use super::*;
 use crate::event::{
     Attempt, Cause, Counts, Exit, HaltWhen, HaltWhy, Halted, Obstacle, Place, RunHead, RunSummary,
-    SkipReason, Step, Total, Waiting,
+    SkipReason, Step, Surroundings, Total, Waiting,
 };
 use crate::sink::display::{Ends, Many};
 
@@ -112,6 +112,7 @@ impl Run {
                 named: false,
                 nth: 1,
                 extra: None,
+                surroundings: Surroundings::default(),
             }),
         };
         self.tell(Some(task), what);
