@@ -47,6 +47,7 @@ use crate::system::wake::{Wake, Woken, wake};
 pub(crate) use self::inherited::channel;
 pub(crate) use self::launch_error::{LaunchError, advice, missing};
 pub(crate) use self::pipe::UNDER_WAY;
+pub(crate) use self::pty::Spares;
 pub(crate) use self::socket::{Socket, SocketFiles};
 pub(crate) use self::spawn::{needs_session, take_low_numbers};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
@@ -102,6 +103,8 @@ pub(crate) struct Launch {
     pub(crate) observe: bool,
     /// How long the child's group may live on if progrun is killed. None: for ever.
     pub(crate) kill_after: Option<Duration>,
+    /// The pseudo-terminals of earlier children of a run of many.
+    pub(crate) spares: Option<Arc<Spares>>,
     /// Where the children of a run of many are noted for their common watcher.
     pub(crate) board: Option<Arc<Board>>,
 }

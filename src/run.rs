@@ -203,22 +203,10 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         None => Starts::of_one(channel),
         Some(_) => Starts::of_many(channel, open_files, slots, settings.timeouts.kill_after),
     };
-    let executor = Builder::new(many::workers(slots))
-        // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no
-        // orders.
-        .capacity(NonZeroUsize::MAX)
-        // No command is over within microseconds.
-        .patient()
-        .on_message(move |sent| match sent {
-            // The notice of the child's start follows.
-            Sent::Start => ping.note(Input::Message),
-            Sent::Report | Sent::End => ping.send(Input::Message),
-        })
-        .build();
     let mut run = Run {
         settings,
         plan,
-        executor,
+        executor: executor(slots, ping),
         list,
         past,
         schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
@@ -270,6 +258,22 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
     // Dropping the executor would join its workers, and one that was given up may never end. They end with the process.
     std::mem::forget(run);
     Ok(outcome)
+}
+
+/// An executor for so many tasks at once, whose messages go to this inbox.
+fn executor(slots: u32, inbox: Inbox<Input>) -> ProgressExecutor<Batch, Ended> {
+    Builder::new(many::workers(slots))
+        // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no
+        // orders.
+        .capacity(NonZeroUsize::MAX)
+        // No command is over within microseconds.
+        .patient()
+        .on_message(move |sent| match sent {
+            // The notice of the child's start follows.
+            Sent::Start => inbox.note(Input::Message),
+            Sent::Report | Sent::End => inbox.send(Input::Message),
+        })
+        .build()
 }
 
 /// What all children of a run have in common.
@@ -567,6 +571,7 @@ impl Run<'_> {
             in_foreground: plan.in_foreground,
             observe: plan.observe && slot <= OBSERVED,
             kill_after: self.settings.timeouts.kill_after,
+            spares: self.starts.spares.clone(),
             board: self.starts.board.clone(),
         };
         let terminal = self.terminal.for_the_start(&launch);

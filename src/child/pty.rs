@@ -7,14 +7,15 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Mode, OFlags, open};
-use rustix::io::{fcntl_dupfd_cloexec, ioctl_fionbio};
+use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::stdio::{stderr, stdin, stdout};
 use rustix::termios::{
-    LocalModes, OptionalActions, OutputModes, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr,
-    tcsetwinsize,
+    Action, LocalModes, OptionalActions, OutputModes, Termios, Winsize, tcflow, tcgetattr,
+    tcgetsid, tcgetwinsize, tcsetattr, tcsetwinsize,
 };
 
 use super::waiting::Tty;
@@ -35,6 +36,45 @@ pub(super) struct Pty {
     pub(super) slave: OwnedFd,
     /// Its settings before the child changed them.
     pub(super) settings: Termios,
+}
+
+/// Pseudo-terminals that no process has open any more, for further children: making one takes five times as long as
+/// opening it again. They are as good as new. What is left of a child that had one has its number at most.
+#[derive(Debug, Default)]
+pub(crate) struct Spares(Mutex<Vec<(OwnedFd, Termios)>>);
+
+impl Spares {
+    /// Keeps a pseudo-terminal with these first settings. Its last slave was closed, and all of it was read (EIO).
+    pub(super) fn keep(&self, master: OwnedFd, settings: Termios) {
+        self.lock().push((master, settings));
+    }
+
+    /// One of them, if there is any.
+    pub(super) fn take(&self) -> Option<Pty> {
+        let (master, settings) = self.lock().pop()?;
+        // It may still be the controlling terminal of a session.
+        if tcgetsid(&master) != Err(Errno::NOTTY) {
+            return None;
+        }
+        renew(master, settings).ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(OwnedFd, Termios)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens a pseudo-terminal again that another child has had, in its first state. Unread keys are discarded.
+fn renew(master: OwnedFd, settings: Termios) -> io::Result<Pty> {
+    let slave = open_slave(&master)?;
+    tcsetattr(&slave, OptionalActions::Flush, &settings)?;
+    tcflow(&slave, Action::OOn)?;
+    resize(&master);
+    Ok(Pty {
+        master,
+        slave,
+        settings,
+    })
 }
 
 /// Makes a pseudo-terminal of the size of our terminal, with our end on a number of at least `lowest`.

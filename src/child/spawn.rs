@@ -76,8 +76,8 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
     if let Some(folder) = &launch.folder {
         enterable(folder)?;
     }
-    let stdout = stdio(launch.stdout, lowest).map_err(internal("creating a pipe"))?;
-    let stderr = stdio(launch.stderr, lowest).map_err(internal("creating a pipe"))?;
+    let mut stdout = stdio(launch, launch.stdout, lowest).map_err(internal("creating a pipe"))?;
+    let mut stderr = stdio(launch, launch.stderr, lowest).map_err(internal("creating a pipe"))?;
 
     let identity = format!("{}:{}", identity.st_dev, identity.st_ino);
     let socket = launch.socket.as_ref();
@@ -136,17 +136,12 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
             output.ours.iter().for_each(enlarge);
         }
     }
-    let pidfd = pidfd.map(|pidfd| {
-        let is_low = pidfd.as_raw_fd() < lowest;
-        let copy = is_low.then(|| fcntl_dupfd_cloexec(&pidfd, lowest).ok());
-        copy.flatten().unwrap_or(pidfd)
-    });
+    let pidfd = pidfd.map(|pidfd| out_of_the_way(pidfd, lowest));
     let mut held = Vec::new();
     if launch.is_one_of_many && pidfd.is_some() {
         held.push(write_end);
-        let is_pipe = |route| route == Route::Piped;
-        held.extend(stdout.childs.filter(|_| is_pipe(launch.stdout)));
-        held.extend(stderr.childs.filter(|_| is_pipe(launch.stderr)));
+        held.extend(stdout.pipe_of(launch.stdout));
+        held.extend(stderr.pipe_of(launch.stderr));
     }
     Ok(Spawned {
         pid,
@@ -177,6 +172,13 @@ fn above_all(descriptor: OwnedFd, lowest: RawFd) -> rustix::io::Result<OwnedFd> 
         return Ok(descriptor);
     }
     fcntl_dupfd_cloexec(&descriptor, lowest)
+}
+
+/// The descriptor on a number of at least `lowest`, if that can be had.
+fn out_of_the_way(descriptor: OwnedFd, lowest: RawFd) -> OwnedFd {
+    let is_low = descriptor.as_raw_fd() < lowest;
+    let copy = is_low.then(|| fcntl_dupfd_cloexec(&descriptor, lowest).ok());
+    copy.flatten().unwrap_or(descriptor)
 }
 
 /// Takes the free numbers below those of our own descriptors, as long as the value lives: each is /dev/null. Then no descriptor of a child
@@ -231,10 +233,18 @@ struct Ends {
     settings: Option<Termios>,
 }
 
-fn stdio(route: Route, lowest: RawFd) -> io::Result<Ends> {
+impl Ends {
+    /// The child's end, if it is one of a pipe.
+    fn pipe_of(&mut self, route: Route) -> Option<OwnedFd> {
+        self.childs.take_if(|_| route == Route::Piped)
+    }
+}
+
+fn stdio(launch: &Launch, route: Route, lowest: RawFd) -> io::Result<Ends> {
+    let spare = || launch.spares.as_ref()?.take();
     // Without a pseudo-terminal, a pipe is better than nothing.
     let pty = match route {
-        Route::Terminal => pty::make(lowest).ok(),
+        Route::Terminal => spare().or_else(|| pty::make(lowest).ok()),
         _ => None,
     };
     let (childs, ours) = match (route, pty) {

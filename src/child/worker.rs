@@ -110,6 +110,7 @@ impl<'a> Worker<'a> {
         });
         let observer = launch.observe.then(|| Observer::new(spawned.pid)).flatten();
         let is_blind = spawned.pidfd.is_none();
+        let terminals = spawned.terminals.clone();
         let ptys = spawned.terminals.map(|settings| settings.map(Pty::new));
         let wake = || orders.wake.clone();
         Ok(Self {
@@ -125,7 +126,7 @@ impl<'a> Worker<'a> {
                 reporter,
                 wake(),
             ),
-            outputs: Outputs::new(spawned.outputs, launch, wake(), notify),
+            outputs: Outputs::new(spawned.outputs, terminals, launch, wake(), notify),
             guest: Guest::new(spawned.pid, launch, terminal, ptys, notify),
             process: Process::new(
                 spawned.pid,

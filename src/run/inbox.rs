@@ -271,7 +271,7 @@ mod tests {
             assert_eq!(next(&mut inputs, None), Some(2));
         });
         assert!(Instant::now() >= dozes_until);
-        inputs.doze(Instant::now() + Duration::from_secs(3600));
+        inputs.doze(Instant::now() + Duration::from_hours(1));
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !is_so(&inbox, Taker::Dozes) {

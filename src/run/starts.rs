@@ -29,6 +29,8 @@ pub(super) struct Starts {
     pub(super) open_files: Option<u64>,
     /// Where the children are noted for the watcher of a run of many.
     pub(super) board: Option<Arc<child::Board>>,
+    /// The pseudo-terminals that children of a run of many have had.
+    pub(super) spares: Option<Arc<child::Spares>>,
     /// Holds the low numbers for the descriptors of the children.
     low_numbers: Vec<Arc<OwnedFd>>,
 }
@@ -49,6 +51,7 @@ impl Starts {
             session: None,
             open_files: None,
             board: None,
+            spares: None,
             low_numbers: Vec::new(),
         }
     }
@@ -68,6 +71,7 @@ impl Starts {
         Self {
             open_files,
             board: board.map(Arc::new),
+            spares: Some(Arc::default()),
             low_numbers: child::take_low_numbers(channel),
             ..Self::of_one(channel)
         }

@@ -149,3 +149,20 @@ fn s62_under_another_progrun_the_list_is_a_part_with_its_tasks_as_parts() {
     std::fs::write(terminal.folder.path().join("over"), "").unwrap();
     assert_eq!(terminal.ends(), End::Status(0));
 }
+
+#[test]
+fn a_task_finds_a_terminal_as_it_was_made_whatever_the_task_before_it_has_done_to_its_own() {
+    let script = "readlink /proc/$$/fd/1; stty -a <&1; stty raw rows 3 <&1; echo end";
+    let words = [
+        PROGRUN, "each", "-q", "-j1", "--output", "group", "--", "sh", "-c", script, ":::", "a",
+        "b", "c",
+    ];
+    let mut terminal = terminal().size(50, 200).run(&words);
+    assert_eq!(terminal.ends(), End::Status(0));
+    let screen = terminal.screen();
+    // The answer of `stty` has several lines, the same ones for each task. The first one names the pseudo-terminal.
+    let tasks: Vec<_> = screen.split("\nend").map(str::trim).collect();
+    assert!(tasks[0].starts_with("/dev/pts/"), "{screen}");
+    assert!(tasks[0].contains("isig icanon iexten -echo"), "{screen}");
+    assert_eq!(tasks[1..3], [tasks[0]; 2], "{screen}");
+}

@@ -4,12 +4,16 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+use rustix::termios::Termios;
+
 use crate::event::Stream;
 use crate::flow::Credit;
 use crate::model::verdict::Verdicts;
 use crate::system::wake::Wake;
 
 use super::super::pipe::{FULL_READ, READ, enlarge, is_transient, read_into, weight};
+use super::super::pty::Spares;
 use super::super::{Launch, Notice};
 
 /// The result of a read of an output.
@@ -36,6 +40,9 @@ pub(super) struct Outputs<'a> {
     credit: Credit,
     /// Whether the output is also written as events.
     as_events: bool,
+    /// The first settings of those ends that are pseudo-terminals, and where these go when they are at their end.
+    terminals: [Option<Termios>; 2],
+    spares: Option<&'a Spares>,
     /// Whether the pipes are still of their usual size, and to be enlarged when one of them was full.
     may_grow: bool,
 }
@@ -43,7 +50,8 @@ pub(super) struct Outputs<'a> {
 impl<'a> Outputs<'a> {
     pub(super) fn new(
         ends: [Option<OwnedFd>; 2],
-        launch: &Launch,
+        terminals: [Option<Termios>; 2],
+        launch: &'a Launch,
         wake: Wake,
         notify: &'a dyn Fn(Notice),
     ) -> Self {
@@ -55,6 +63,8 @@ impl<'a> Outputs<'a> {
             pieces: Vec::new(),
             credit: Credit::new(launch.under_way, move || wake.wake()),
             as_events: launch.every_report,
+            terminals,
+            spares: launch.spares.as_deref(),
             may_grow: launch.is_one_of_many,
         }
     }
@@ -83,10 +93,17 @@ impl<'a> Outputs<'a> {
         let Some(output) = self.end(stream) else {
             return Read::Nothing;
         };
-        match read_into(output, buffer, READ) {
+        let read = read_into(output, buffer, READ);
+        match read {
             Err(error) if is_transient(error) => Read::Nothing,
             Ok(0) | Err(_) => {
-                self.close(stream);
+                let end = self.close(stream);
+                if let (Some(master), Some(settings), Some(spares)) =
+                    (end, self.terminals[stream as usize].take(), self.spares)
+                    && read == Err(Errno::IO)
+                {
+                    spares.keep(master, settings);
+                }
                 Read::End
             }
             Ok(read) => {
