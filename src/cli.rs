@@ -7,6 +7,7 @@ mod formats;
 mod options;
 mod report;
 mod shell;
+mod values;
 mod variables;
 
 use std::error::Error;

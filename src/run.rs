@@ -13,10 +13,12 @@ mod inbox;
 mod ladder;
 mod lease;
 mod many;
+mod notices;
 mod presses;
 mod pressure;
 mod random;
 mod readers;
+mod running;
 mod schedule;
 mod signals;
 mod sinks;
@@ -36,17 +38,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::child::{self, Control, Launch, LaunchError, Notice, Order};
+use crate::child::{self, Launch, LaunchError, Notice, Order};
 use crate::dialect::{FILES, Selection};
-use crate::event::{
-    Ending, Exit, FinalState, Place, Reason, Stream, Summary, TaskId, Total, Waiting, What,
-};
+use crate::event::{Ending, Exit, FinalState, Reason, Stream, TaskId, Total, Waiting, What};
 use crate::executor::{Builder, Sent};
 use crate::joblog::Past;
 use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
 use crate::model::route::Route;
-use crate::progress::{FutureState, ProgressExecutor, ProgressFuture, submit_progress};
+use crate::progress::{ProgressExecutor, submit_progress};
 use crate::sink::{Chosen, Display, Gone, NoReader, choose, is_on_screen};
 use crate::system::jobserver::Jobserver;
 use crate::system::signals::Scope;
@@ -56,11 +56,13 @@ use self::ending::{Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs, inbox};
 use self::lease::Lease;
 use self::many::Stop;
+use self::notices::{DOZE, can_wait, goes_first};
 use self::presses::Presses;
 use self::pressure::Pressure;
+use self::running::{Counts, Running};
 use self::schedule::{Begin, Closed, Rules, Schedule};
 use self::sinks::Sinks;
-use self::starts::{SocketPlace, Starts};
+use self::starts::Starts;
 use self::task::{Effect, Task};
 use self::terminal::TerminalPlace;
 
@@ -77,8 +79,6 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A silent run that ends sooner installs no signal handlers: they and ctrlc's thread cost more than such a run.
 const SHORT: Duration = Duration::from_millis(5);
 
-/// How long after the start of a task the run loop need not hear of it: many tasks are over by then.
-const DOZE: Duration = Duration::from_millis(3);
 /// How many bytes of all children together may be under way to slow readers, in a run of many.
 const UNDER_WAY: usize = 16 * 1024 * 1024;
 /// The least that each of them has of it.
@@ -372,56 +372,6 @@ struct Run<'a> {
     losses: Losses,
     /// The sentence that the channel has another number than the user asked for, until it is told.
     moved: Option<String>,
-}
-
-/// A task that has begun, with the run loop's ends of its links to the worker.
-struct Running {
-    task: Task,
-    control: Control,
-    future: ProgressFuture<Batch, Ended>,
-    counts: Rc<Counts>,
-    /// The first of its slots, and the number of the attempt.
-    slot: u32,
-    attempt: u32,
-    /// When it began, by the clock of the run.
-    began: Duration,
-    /// A variable that only the environments of the child and its descendants have.
-    tag: String,
-    /// How many bytes of its output came to us.
-    output_bytes: u64,
-    /// The socket, which the next task can use.
-    place: Option<SocketPlace>,
-}
-
-/// How many lines of a channel were reports, and how many were malformed.
-#[derive(Debug, Default)]
-struct Counts {
-    /// Whether any was a report to progrun itself.
-    has_own: Cell<bool>,
-    reports: Cell<u64>,
-    malformed: Cell<u64>,
-}
-
-impl Counts {
-    fn add(&self, batch: &Batch) {
-        self.reports.set(self.reports.get() + batch.count);
-        self.has_own
-            .set(self.has_own.get() || batch.source.is_none() && batch.count > 0);
-        self.malformed
-            .set(self.malformed.get() + batch.malformed_count);
-    }
-}
-
-/// Whether a notice goes before what the child prints: the ladder needs it for its next step.
-fn goes_first(notice: &Notice) -> bool {
-    // The start, too, or the answer to a cancel request would overtake it.
-    matches!(notice, Notice::Started { .. } | Notice::Cancel(_))
-}
-
-/// Whether the run loop of many need not wake for this notice at once: the end of a child comes just before that of its
-/// task, and soon after its start if the child is short.
-fn can_wait(notice: &Notice) -> bool {
-    matches!(notice, Notice::Started { .. } | Notice::Exited(None))
 }
 
 impl Run<'_> {
@@ -725,117 +675,6 @@ impl Run<'_> {
         }
     }
 
-    fn notice(&mut self, id: TaskId, notice: Notice) {
-        let now = self.now();
-        let Some(running) = self.tasks.get_mut(&id) else {
-            return;
-        };
-        let task = &mut running.task;
-        match notice {
-            Notice::Started { pid, tag } => {
-                task.started(pid, now);
-                running.tag = tag;
-                let specification = task.specification.clone();
-                let (slot, attempt) = (running.slot, running.attempt);
-                let command = specification.words(id.get(), slot);
-                let place = Place::of(&specification, slot, attempt);
-                let place = self.is_of_many().then_some(place);
-                self.tell(
-                    id,
-                    What::Started {
-                        name: &specification.name,
-                        command: &command,
-                        pid: Some(pid),
-                        place,
-                    },
-                );
-                if let Some(moved) = self.moved.take() {
-                    self.warn(&moved);
-                }
-            }
-            Notice::Output {
-                stream,
-                bytes,
-                verdicts,
-                permit,
-            } => {
-                self.heard.set(true);
-                running.output_bytes += bytes.len() as u64;
-                self.tell(
-                    id,
-                    What::Output {
-                        stream,
-                        bytes: &bytes,
-                        verdicts: &verdicts,
-                        permit: &permit,
-                    },
-                );
-            }
-            Notice::Observed(observed) => self.tell(id, What::Observed(&observed)),
-            Notice::Cancel(mode) => self.change(id, |task| task.answered(mode, now)),
-            Notice::Drain { reports } => self.change(id, |task| task.is_reporting(reports, now)),
-            Notice::Interrupted => {
-                if task.interrupted(now) {
-                    running.future.cancel();
-                    // Without progrun, the script around it would have received the SIGINT as well.
-                    self.scope = Scope::Group;
-                    if self.is_of_many() {
-                        self.request(Reason::Interrupt);
-                    }
-                }
-            }
-            // While a list is stopped, such sentences of many tasks would push everything else off the screen.
-            Notice::Held { .. } if self.stop.is_some() => {}
-            Notice::Held { stream, holders } => {
-                let who = if holders.is_empty() {
-                    "another process".to_owned()
-                } else {
-                    holders.join(", ")
-                };
-                let advice = if self.settings.wait_output {
-                    ""
-                } else {
-                    " (use --wait-output to wait)"
-                };
-                self.warn_of(
-                    id,
-                    &format!(
-                        "{stream} is still held open by {who}; further output is lost{advice}"
-                    ),
-                );
-            }
-            Notice::Continued => {
-                self.go_on(id);
-                self.tell(id, What::Paused(false));
-            }
-            Notice::Exited(terminal) => {
-                task.exited(now);
-                self.go_on(id);
-                self.returned_at_the_end(id, terminal);
-            }
-            Notice::Stopped { signal, lendable } => {
-                let actions = self.lease.child_stopped(id, signal, lendable);
-                self.follow_lease(actions);
-            }
-            Notice::TookScreen { lendable } => {
-                let actions = self.lease.child_took_screen(id, lendable);
-                self.follow_lease(actions);
-            }
-            Notice::Lent => self.lease.lent(id),
-            Notice::Returned { terminal, refused } => self.returned(id, terminal, refused),
-            Notice::Acknowledged => self.acknowledged(id),
-        }
-    }
-
-    /// Time passes for the task, and so for the run.
-    fn go_on(&mut self, id: TaskId) {
-        self.sinks.borrow_mut().clock.start();
-        let now = self.now();
-        if let Some(running) = self.tasks.get_mut(&id) {
-            running.task.continued(now);
-        }
-    }
-
     /// Tells a task that something happened, and carries out what follows.
     fn change(&mut self, id: TaskId, change: impl FnOnce(&mut Task) -> Vec<Effect>) {
         let Some(running) = self.tasks.get_mut(&id) else {
@@ -954,45 +793,6 @@ impl Run<'_> {
         self.starts.clear();
         for running in self.tasks.values_mut() {
             running.place = None;
-        }
-    }
-}
-
-impl Running {
-    /// Whether the task is over, or was given up.
-    fn is_done(&self) -> bool {
-        self.future.done() || self.task.gave_up()
-    }
-
-    /// How the child ended; none if it never ran, or is still there.
-    fn ended(&self) -> Option<&Ended> {
-        let result = self.future.result().ok();
-        result.or_else(|| self.future.suppressed_result())
-    }
-
-    fn summary(&self) -> Summary {
-        let ended = self.ended();
-        let state = match (self.future.state(), ended) {
-            (FutureState::Completed, Some(Ok(exit))) if exit.ending == Ending::Status(0) => {
-                FinalState::Completed
-            }
-            (FutureState::Completed | FutureState::Failed, _) => FinalState::Failed,
-            _ => FinalState::Cancelled,
-        };
-        let error = match (ended, self.future.exception()) {
-            (Some(Err(error)), _) => Some(error.to_string()),
-            // The worker itself failed: its error is all that is known.
-            (None, Ok(error)) => Some(format!("{error:#}")),
-            _ => None,
-        };
-        Summary {
-            state,
-            reason: self.task.reason(),
-            exit: ended.and_then(|ended| ended.as_ref().ok()).copied(),
-            error,
-            reports: self.counts.reports.get(),
-            malformed: self.counts.malformed.get(),
-            attempt: None,
         }
     }
 }

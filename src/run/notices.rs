@@ -1,0 +1,138 @@
+//! What the workers say of their children, beside the reports: what of it goes first, what can wait, and what follows.
+
+use std::time::Duration;
+
+use crate::child::Notice;
+use crate::event::{Place, Reason, TaskId, What};
+use crate::system::signals::Scope;
+
+use super::Run;
+
+/// How long after the start of a task the run loop of many need not hear of it: many tasks are over by then.
+pub(super) const DOZE: Duration = Duration::from_millis(3);
+
+/// Whether a notice goes before what the child prints: the ladder needs it for its next step.
+pub(super) fn goes_first(notice: &Notice) -> bool {
+    // The start, too, or the answer to a cancel request would overtake it.
+    matches!(notice, Notice::Started { .. } | Notice::Cancel(_))
+}
+
+/// Whether the run loop of many need not wake for this notice at once: the end of a child comes just before that of its
+/// task, and soon after its start if the child is short.
+pub(super) fn can_wait(notice: &Notice) -> bool {
+    matches!(notice, Notice::Started { .. } | Notice::Exited(None))
+}
+
+impl Run<'_> {
+    /// The worker of a task says something.
+    pub(super) fn notice(&mut self, id: TaskId, notice: Notice) {
+        let now = self.now();
+        let Some(running) = self.tasks.get_mut(&id) else {
+            return;
+        };
+        let task = &mut running.task;
+        match notice {
+            Notice::Started { pid, tag } => {
+                task.started(pid, now);
+                running.tag = tag;
+                let specification = task.specification.clone();
+                let (slot, attempt) = (running.slot, running.attempt);
+                let command = specification.words(id.get(), slot);
+                let place = Place::of(&specification, slot, attempt);
+                let place = self.is_of_many().then_some(place);
+                self.tell(
+                    id,
+                    What::Started {
+                        name: &specification.name,
+                        command: &command,
+                        pid: Some(pid),
+                        place,
+                    },
+                );
+                if let Some(moved) = self.moved.take() {
+                    self.warn(&moved);
+                }
+            }
+            Notice::Output {
+                stream,
+                bytes,
+                verdicts,
+                permit,
+            } => {
+                self.heard.set(true);
+                running.output_bytes += bytes.len() as u64;
+                self.tell(
+                    id,
+                    What::Output {
+                        stream,
+                        bytes: &bytes,
+                        verdicts: &verdicts,
+                        permit: &permit,
+                    },
+                );
+            }
+            Notice::Observed(observed) => self.tell(id, What::Observed(&observed)),
+            Notice::Cancel(mode) => self.change(id, |task| task.answered(mode, now)),
+            Notice::Drain { reports } => self.change(id, |task| task.is_reporting(reports, now)),
+            Notice::Interrupted => {
+                if task.interrupted(now) {
+                    running.future.cancel();
+                    // Without progrun, the script around it would have received the SIGINT as well.
+                    self.scope = Scope::Group;
+                    if self.is_of_many() {
+                        self.request(Reason::Interrupt);
+                    }
+                }
+            }
+            // While a list is stopped, such sentences of many tasks would push everything else off the screen.
+            Notice::Held { .. } if self.stop.is_some() => {}
+            Notice::Held { stream, holders } => {
+                let who = if holders.is_empty() {
+                    "another process".to_owned()
+                } else {
+                    holders.join(", ")
+                };
+                let advice = if self.settings.wait_output {
+                    ""
+                } else {
+                    " (use --wait-output to wait)"
+                };
+                self.warn_of(
+                    id,
+                    &format!(
+                        "{stream} is still held open by {who}; further output is lost{advice}"
+                    ),
+                );
+            }
+            Notice::Continued => {
+                self.go_on(id);
+                self.tell(id, What::Paused(false));
+            }
+            Notice::Exited(terminal) => {
+                task.exited(now);
+                self.go_on(id);
+                self.returned_at_the_end(id, terminal);
+            }
+            Notice::Stopped { signal, lendable } => {
+                let actions = self.lease.child_stopped(id, signal, lendable);
+                self.follow_lease(actions);
+            }
+            Notice::TookScreen { lendable } => {
+                let actions = self.lease.child_took_screen(id, lendable);
+                self.follow_lease(actions);
+            }
+            Notice::Lent => self.lease.lent(id),
+            Notice::Returned { terminal, refused } => self.returned(id, terminal, refused),
+            Notice::Acknowledged => self.acknowledged(id),
+        }
+    }
+
+    /// Time passes for the task, and so for the run.
+    fn go_on(&mut self, id: TaskId) {
+        self.sinks.borrow_mut().clock.start();
+        let now = self.now();
+        if let Some(running) = self.tasks.get_mut(&id) {
+            running.task.continued(now);
+        }
+    }
+}

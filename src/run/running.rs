@@ -1,0 +1,92 @@
+//! A task of the run that has begun: what the run loop holds of it, and how it ended. What follows from that is not
+//! known here.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::child::Control;
+use crate::event::{Ending, FinalState, Summary};
+use crate::model::batch::Batch;
+use crate::progress::{FutureState, ProgressFuture};
+
+use super::Ended;
+use super::starts::SocketPlace;
+use super::task::Task;
+
+/// A task that has begun, with the run loop's ends of its links to the worker.
+pub(super) struct Running {
+    pub(super) task: Task,
+    pub(super) control: Control,
+    pub(super) future: ProgressFuture<Batch, Ended>,
+    pub(super) counts: Rc<Counts>,
+    /// The first of its slots, and the number of the attempt.
+    pub(super) slot: u32,
+    pub(super) attempt: u32,
+    /// When it began, by the clock of the run.
+    pub(super) began: Duration,
+    /// A variable that only the environments of the child and its descendants have.
+    pub(super) tag: String,
+    /// How many bytes of its output came to us.
+    pub(super) output_bytes: u64,
+    /// The socket, which the next task can use.
+    pub(super) place: Option<SocketPlace>,
+}
+
+/// How many lines of a channel were reports, and how many were malformed.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Whether any was a report to progrun itself.
+    pub(super) has_own: Cell<bool>,
+    reports: Cell<u64>,
+    malformed: Cell<u64>,
+}
+
+impl Counts {
+    pub(super) fn add(&self, batch: &Batch) {
+        self.reports.set(self.reports.get() + batch.count);
+        self.has_own
+            .set(self.has_own.get() || batch.source.is_none() && batch.count > 0);
+        self.malformed
+            .set(self.malformed.get() + batch.malformed_count);
+    }
+}
+
+impl Running {
+    /// Whether the task is over, or was given up.
+    pub(super) fn is_done(&self) -> bool {
+        self.future.done() || self.task.gave_up()
+    }
+
+    /// How the child ended; none if it never ran, or is still there.
+    pub(super) fn ended(&self) -> Option<&Ended> {
+        let result = self.future.result().ok();
+        result.or_else(|| self.future.suppressed_result())
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        let ended = self.ended();
+        let state = match (self.future.state(), ended) {
+            (FutureState::Completed, Some(Ok(exit))) if exit.ending == Ending::Status(0) => {
+                FinalState::Completed
+            }
+            (FutureState::Completed | FutureState::Failed, _) => FinalState::Failed,
+            _ => FinalState::Cancelled,
+        };
+        let error = match (ended, self.future.exception()) {
+            (Some(Err(error)), _) => Some(error.to_string()),
+            // The worker itself failed: its error is all that is known.
+            (None, Ok(error)) => Some(format!("{error:#}")),
+            _ => None,
+        };
+        Summary {
+            state,
+            reason: self.task.reason(),
+            exit: ended.and_then(|ended| ended.as_ref().ok()).copied(),
+            error,
+            reports: self.counts.reports.get(),
+            malformed: self.counts.malformed.get(),
+            attempt: None,
+        }
+    }
+}
