@@ -7,7 +7,8 @@ use crate::child::LaunchError;
 use crate::event::{Ending, FinalState, Reason, Summary};
 use crate::system::signals::{Scope, die_by};
 
-use super::{Running, signals};
+use super::running::Running;
+use super::signals;
 
 /// A timeout was reached: the status of timeout(1) in coreutils.
 pub(super) const TIMED_OUT: i32 = 124;

@@ -19,6 +19,7 @@ use crate::sink::MOST_WAITING;
 use super::ending::{FAILED, KILLED, TIMED_OUT};
 use super::ladder::{Silent, Timeouts};
 use super::pressure::Limits;
+use super::running::Running;
 use super::schedule::{Begin, Closed, Gate, Outcome, Rules, Skipped};
 use super::starts::fewer;
 use super::{LEAST_UNDER_WAY, Run, UNDER_WAY};
@@ -498,8 +499,7 @@ impl Run<'_> {
         if self.stop.is_none() {
             return;
         }
-        let reports =
-            |running: &&super::Running| running.task.drains() && running.counts.has_own.get();
+        let reports = |running: &&Running| running.task.drains() && running.counts.has_own.get();
         let ids: Vec<_> = self.tasks.iter().filter(|(_, it)| reports(it)).collect();
         let ids: Vec<_> = ids.into_iter().map(|(id, _)| *id).collect();
         for id in ids {
@@ -583,7 +583,7 @@ fn outcome(summary: &Summary) -> Outcome {
     }
 }
 
-impl super::Running {
+impl Running {
     /// How the attempt ended. In a run of many only a task whose own cancel was requested is cancelled, and one that
     /// takes too long has failed.
     fn summary_of_many(&self) -> Summary {
