@@ -132,6 +132,8 @@ pub(crate) enum What<'a> {
         /// Whether it is progrun's.
         ours: bool,
     },
+    /// The reader of what the tasks print to this stream is gone.
+    Closed(Stream),
     /// The terminal has another size.
     Resized,
     /// True: the child alone was stopped, or is stopped waiting for a terminal that it cannot get. False: the child was

@@ -37,7 +37,7 @@ use self::tasks::TaskLines;
 pub(crate) use self::each::{Each, TaskStdin, Values};
 pub(crate) use self::grouping::Group;
 pub(crate) use self::records::Columns;
-pub(crate) use self::shell::command_line;
+pub(crate) use self::shell::{command_line, for_cd, is_no_program};
 pub(crate) use self::tasks::Tasks;
 pub(crate) use self::template::Template;
 
@@ -289,10 +289,7 @@ impl Specification {
         let mut line = Vec::new();
         if let Some(folder) = &self.folder {
             line.extend(b"(cd ");
-            if folder.as_os_str().as_bytes().starts_with(b"-") {
-                line.extend(b"-- ");
-            }
-            shell::quote(folder.as_os_str().as_bytes(), &mut line);
+            shell::quote(for_cd(folder).as_os_str().as_bytes(), &mut line);
             line.extend(b" && ");
         }
         if !self.variables.is_empty() {
@@ -348,7 +345,7 @@ mod tests {
         };
         assert_eq!(
             line(&task),
-            r"(cd -- '-a b' && env -u B 'A=1 2' cp 'it'\''s' 'd e/') <'in put'"
+            r"(cd './-a b' && env -u B 'A=1 2' cp 'it'\''s' 'd e/') <'in put'"
         );
     }
 

@@ -658,6 +658,7 @@ impl Run<'_> {
     fn gone(&mut self, what: Gone) {
         if let Some(stream) = what.stream {
             self.order_all(|| Order::Close(stream));
+            self.tell_of_run(What::Closed(stream));
         }
         if let Some(sentence) = &what.sentence {
             self.warn(sentence);

@@ -14,8 +14,8 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::stdio::{stderr, stdin, stdout};
 use rustix::termios::{
-    Action, LocalModes, OptionalActions, OutputModes, Termios, Winsize, tcflow, tcgetattr,
-    tcgetsid, tcgetwinsize, tcsetattr, tcsetwinsize,
+    Action, InputModes, LocalModes, OptionalActions, OutputModes, Termios, Winsize, tcflow,
+    tcgetattr, tcgetsid, tcgetwinsize, tcsetattr, tcsetwinsize,
 };
 
 use super::waiting::Tty;
@@ -67,8 +67,12 @@ impl Spares {
 /// Opens a pseudo-terminal again that another child has had, in its first state. Unread keys are discarded.
 fn renew(master: OwnedFd, settings: Termios) -> io::Result<Pty> {
     let slave = open_slave(&master)?;
-    tcsetattr(&slave, OptionalActions::Flush, &settings)?;
+    // A stop of the output outlives the child: one by TCOOFF, and one by ^S, which ends when IXON is taken away.
+    let mut running = settings.clone();
+    running.input_modes.remove(InputModes::IXON);
     tcflow(&slave, Action::OOn)?;
+    tcsetattr(&slave, OptionalActions::Flush, &running)?;
+    tcsetattr(&slave, OptionalActions::Now, &settings)?;
     resize(&master);
     Ok(Pty {
         master,

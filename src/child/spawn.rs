@@ -18,6 +18,7 @@ use crate::event::{Ending, Exit};
 use crate::list::Stdin;
 use crate::model::route::Route;
 use crate::system::spawn::{Plan, Started};
+use crate::system::watcher::{Board, Place};
 use crate::system::{closed, reap};
 
 use super::launch_error::LaunchError;
@@ -48,6 +49,8 @@ pub(super) struct Spawned {
     /// The child's ends of its pipes. As long as one is open here, too, the child's last moments do not wake the worker
     /// once for each pipe, but once in all: of many children that is worth a tenth of the cost of a short one.
     pub(super) held: Vec<OwnedFd>,
+    /// Where it is noted for the watcher of the run.
+    pub(super) noted: Option<Place>,
 }
 
 /// Starts the command in a process group of its own, with the channel on the number in `launch`. If a terminal is
@@ -117,6 +120,7 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
     let closed: Vec<_> = (0..3)
         .filter(|number| is_ours(*number) && closed::was_closed(*number))
         .collect();
+    let noted = launch.board.as_ref().and_then(Board::reserve);
     let plan = Plan {
         command: &launch.command,
         variables: &variables,
@@ -126,6 +130,7 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         folder: launch.folder.as_deref(),
         open_files: launch.open_files,
         terminal: terminal.map(|terminal| terminal.keys().as_fd()),
+        note: noted.as_ref().map(Place::number),
     };
     let Started { pid, pidfd } = plan
         .start()
@@ -152,6 +157,7 @@ pub(super) fn spawn(launch: &Launch, terminal: Option<&Terminal>) -> Result<Spaw
         outputs: [stdout.ours, stderr.ours],
         terminals: [stdout.settings, stderr.settings],
         held,
+        noted,
     })
 }
 

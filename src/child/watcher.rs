@@ -10,17 +10,16 @@
 //! A fork is expensive for a command that takes a millisecond. So the watcher starts when the child has written
 //! something, has the terminal, or has run for a moment ([`SHORT`]). If progrun is killed before that, only the child
 //! itself gets SIGTERM; but the killer would have to learn progrun's number, and the child to ignore SIGTERM, within
-//! that moment. A run of many has one watcher for all its children, which are noted on a [`Board`].
+//! that moment. A run of many has one watcher for all its children, which are noted on a `Board`.
 //!
 //! Its second use: a signal to the whole group stays pending in the watcher. That tells a Ctrl-C on a lent terminal
 //! from a `kill` of the child. So a child that has the terminal has a watcher of its own in any case.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use crate::system::watcher::{Board, Place, Process};
+use crate::system::watcher::{Place, Process};
 
 /// A silent command that ends sooner gets no watcher.
 const SHORT: Duration = Duration::from_millis(3);
@@ -35,20 +34,20 @@ pub(super) struct Watcher {
     due: Option<Instant>,
     process: Option<Process>,
     /// Where the child is noted for the watcher of the run.
-    noted: Option<(Arc<Board>, Place)>,
+    _noted: Option<Place>,
 }
 
 impl Watcher {
-    /// For the group of `leader`. Without `patience` nothing is ever killed.
-    pub(super) fn new(leader: Pid, patience: Option<Duration>, board: Option<&Arc<Board>>) -> Self {
-        let noted = board.and_then(|board| Some((Arc::clone(board), board.enter(leader)?)));
+    /// For the group of `leader`, which may be noted for the watcher of the run. Without `patience` nothing is ever
+    /// killed.
+    pub(super) fn new(leader: Pid, patience: Option<Duration>, noted: Option<Place>) -> Self {
         let needed = patience.is_some() && noted.is_none() && Process::EXISTS;
         Self {
             leader,
             patience,
             due: needed.then(|| Instant::now() + SHORT),
             process: None,
-            noted,
+            _noted: noted,
         }
     }
 
@@ -86,14 +85,6 @@ impl Watcher {
             && let Some(patience) = self.patience
         {
             self.process = Process::start(self.leader, patience);
-        }
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        if let Some((board, place)) = self.noted.take() {
-            board.leave(place);
         }
     }
 }

@@ -99,7 +99,7 @@ impl<'a> Worker<'a> {
                 return Err(error);
             }
         };
-        let mut watcher = Watcher::new(spawned.pid, launch.kill_after, launch.board.as_ref());
+        let mut watcher = Watcher::new(spawned.pid, launch.kill_after, spawned.noted);
         if let Some(terminal) = &mut terminal {
             terminal.was_taken();
             watcher.start();

@@ -1,8 +1,10 @@
 //! Quoting for a shell: command lines that a person can paste, and values in a line that a shell is to run. Does not
 //! know where in such a line a value may stand.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// The shells whose single quotes keep all bytes but the quote itself.
 const KNOWN: [&str; 13] = [
@@ -87,6 +89,20 @@ pub(super) fn quote(word: &[u8], to: &mut Vec<u8>) {
     }
 }
 
+/// Whether a shell takes this first word of a command for something else, if it has no quotes: `a=b` is an assignment.
+pub(crate) fn is_no_program(word: &[u8]) -> bool {
+    word.contains(&b'=') || RESERVED.contains(&word)
+}
+
+/// The folder as `cd` takes it: one that begins with a hyphen would be an option, and `-` the folder before.
+pub(crate) fn for_cd(folder: &Path) -> Cow<'_, Path> {
+    if folder.as_os_str().as_bytes().starts_with(b"-") {
+        Path::new(".").join(folder).into()
+    } else {
+        folder.into()
+    }
+}
+
 /// The line that makes a shell run these words.
 pub(crate) fn command_line(words: &[OsString]) -> Vec<u8> {
     let mut line = Vec::new();
@@ -95,8 +111,7 @@ pub(crate) fn command_line(words: &[OsString]) -> Vec<u8> {
         if index > 0 {
             line.push(b' ');
         }
-        // As the first word, `a=b` is an assignment.
-        if index == 0 && (word.contains(&b'=') || RESERVED.contains(&word)) {
+        if index == 0 && is_no_program(word) {
             quote_always(word, &mut line);
         } else {
             quote(word, &mut line);

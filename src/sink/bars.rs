@@ -787,6 +787,7 @@ impl Sink for Bars {
             | What::Halted(_)
             | What::Waiting(_)
             | What::Shows(_)
+            | What::Closed(_)
             | What::Shown
             | What::End(_) => {}
         }

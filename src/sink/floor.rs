@@ -594,6 +594,11 @@ impl Sink for Floor {
                 }
                 self.advance();
             }
+            (What::Closed(stream), _) => {
+                self.spool.close(*stream);
+                self.stage.tell(event);
+                self.advance();
+            }
             _ => self.stage.tell(event),
         }
     }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::event::Surroundings;
+use crate::list::{for_cd, is_no_program};
 
 use super::sanitize::escape;
 
@@ -17,7 +18,7 @@ pub(super) fn command(words: &[OsString], surroundings: Surroundings<'_>) -> Str
     let mut line = String::new();
     if let Some(folder) = surroundings.folder {
         line.push_str("(cd ");
-        push(folder.as_os_str(), &mut line);
+        push(for_cd(folder).as_os_str(), &mut line);
         line.push_str(" && ");
     }
     let variables = surroundings.variables;
@@ -56,7 +57,12 @@ fn push_words(words: &[OsString], line: &mut String) {
         }
         let room = LONGEST.saturating_sub(line.len());
         let long = word.as_bytes().get(..room);
-        push(OsStr::from_bytes(long.unwrap_or(word.as_bytes())), line);
+        let long = long.unwrap_or(word.as_bytes());
+        if index == 0 && is_no_program(long) {
+            push_quoted(OsStr::from_bytes(long), line);
+        } else {
+            push(OsStr::from_bytes(long), line);
+        }
         if word.len() > room {
             line.push('…');
             break;
@@ -69,6 +75,12 @@ fn push(word: &OsStr, line: &mut String) {
     let bytes = word.as_bytes();
     match word.to_str() {
         Some(text) if !text.is_empty() && bytes.iter().all(is_plain) => line.push_str(text),
+        _ => push_quoted(word, line),
+    }
+}
+
+fn push_quoted(word: &OsStr, line: &mut String) {
+    match word.to_str() {
         Some(text) if matches!(escape(text), std::borrow::Cow::Borrowed(_)) => {
             line.push('\'');
             line.push_str(&text.replace('\'', r"'\''"));
@@ -77,7 +89,7 @@ fn push(word: &OsStr, line: &mut String) {
         // Between these quotes a shell reads escapes.
         _ => {
             line.push_str("$'");
-            for byte in bytes {
+            for byte in word.as_bytes() {
                 match byte {
                     b'\n' => line.push_str(r"\n"),
                     b'\t' => line.push_str(r"\t"),
@@ -98,6 +110,7 @@ fn push(word: &OsStr, line: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::process::Command;
 
     use super::*;
@@ -118,6 +131,7 @@ mod tests {
             line(&[b"cp", b"it's", "d é/".as_bytes(), b""]),
             r"cp 'it'\''s' 'd é/' ''"
         );
+        assert_eq!(line(&[b"a=b", b"c=d", b"if"]), "'a=b' c=d if");
         assert_eq!(line(&[b"a\nb\tc\\'\xff\x1b"]), r"$'a\nb\tc\\\'\377\033'");
         let long = line(&[b"echo", &[b'x'; 5000], b"y"]);
         assert!(long.len() < 4200 && long.ends_with("x…"), "{long}");
@@ -125,22 +139,26 @@ mod tests {
 
     #[test]
     fn a_shell_finds_the_folder_the_variables_and_the_stdin() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a file");
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("-");
+        std::fs::create_dir(&folder).unwrap();
+        let file = root.path().join("a file");
         std::fs::write(&file, "in\n").unwrap();
         let variables = [
             ("HOME".to_owned(), None),
             ("A".to_owned(), Some("b c".into())),
         ];
         let surroundings = Surroundings {
-            folder: Some(folder.path()),
+            folder: Some(Path::new("-")),
             variables: &variables,
             stdin: Some(&file),
         };
         let script = r#"cat; echo "$A ${HOME-none}"; pwd"#;
         let line = command(&words(&[b"sh", b"-c", script.as_bytes()]), surroundings);
-        let run = Command::new("sh").args(["-c", &line]).output().unwrap();
-        let place = folder.path().canonicalize().unwrap();
+        let mut shell = Command::new("sh");
+        let run = shell.args(["-c", &line]).current_dir(&root);
+        let run = run.output().unwrap();
+        let place = folder.canonicalize().unwrap();
         let expected = format!("in\nb c none\n{}\n", place.display());
         assert_eq!(String::from_utf8(run.stdout).unwrap(), expected);
     }

@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
+use std::sync::atomic::AtomicI32;
 
 use rustix::process::Pid;
 
@@ -43,6 +44,9 @@ pub(crate) struct Plan<'a> {
     pub(crate) open_files: Option<u64>,
     /// The terminal whose foreground group is to be the child's. A terminal that is gone is no error.
     pub(crate) terminal: Option<BorrowedFd<'a>>,
+    /// Where the child notes its number, as soon as it leads its group, in memory that it shares with this process. Only
+    /// on Linux.
+    pub(crate) note: Option<&'a AtomicI32>,
 }
 
 /// A child that runs.
@@ -97,6 +101,7 @@ mod tests {
             folder: None,
             open_files: None,
             terminal: None,
+            note: None,
         };
         let started = plan.start().unwrap();
         let reaped = reap::reap(started.pid).unwrap();
@@ -121,6 +126,7 @@ mod tests {
             folder: None,
             open_files: None,
             terminal: None,
+            note: None,
         };
         let started = plan.start().unwrap();
         let reaped = reap::reap(started.pid).unwrap();

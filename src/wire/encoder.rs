@@ -97,6 +97,7 @@ impl Encoder {
             // The terminal concerns only progrun and the child. What the worker saw of the child is written only as
             // reports, if the user asked for them. When output is shown, and what tasks wait for, is for the screen.
             What::Terminal { .. }
+            | What::Closed(_)
             | What::Resized
             | What::Paused(_)
             | What::Observed(_)

@@ -152,7 +152,8 @@ fn s62_under_another_progrun_the_list_is_a_part_with_its_tasks_as_parts() {
 
 #[test]
 fn a_task_finds_a_terminal_as_it_was_made_whatever_the_task_before_it_has_done_to_its_own() {
-    let script = "readlink /proc/$$/fd/1; stty -a <&1; stty raw rows 3 <&1; echo end";
+    // The answer to the question (DA) ends with a c, which is ^S then: the terminal stops, and no child is left to go on.
+    let script = "readlink /proc/$$/fd/1; stty -a <&1; stty raw ixon rows 3 stop c <&1; echo end; printf '\\033[c'";
     let words = [
         PROGRUN, "each", "-q", "-j1", "--output", "group", "--", "sh", "-c", script, ":::", "a",
         "b", "c",

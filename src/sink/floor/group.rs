@@ -161,7 +161,9 @@ impl Group {
             let piece = piece.inspect_err(|_| spool.forget(&mut self.kept))?;
             let Some(piece) = piece else { break };
             *budget = budget.saturating_sub(piece.bytes.len() + PIECE);
-            self.put(stage, credit, piece, None);
+            if !piece.bytes.is_empty() {
+                self.put(stage, credit, piece, None);
+            }
         }
         while let Some(held) = self.held.front() {
             // The worker's permit bounds the bytes, but not what tags make of them.

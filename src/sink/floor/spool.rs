@@ -50,6 +50,8 @@ pub(super) struct Spool {
     /// Why, until it is told.
     fault: Option<io::Error>,
     sources: Sources,
+    /// The streams whose reader is gone: what is kept of them is passed over, and no more is kept.
+    closed: [bool; 2],
     /// The large buffers that were handed out, for reuse: a fresh one would cost a page fault for every 4 KiB.
     buffers: Vec<Arc<Vec<u8>>>,
 }
@@ -150,6 +152,7 @@ impl Spool {
             full: None,
             fault: None,
             sources: Sources::default(),
+            closed: [false; 2],
             buffers: Vec::new(),
         }
     }
@@ -162,7 +165,7 @@ impl Spool {
         bytes: &[u8],
         verdicts: &Verdicts,
     ) -> bool {
-        if bytes.is_empty() {
+        if bytes.is_empty() || self.closed[stream as usize] {
             return true;
         }
         let mut meanings = Vec::new();
@@ -245,7 +248,12 @@ impl Spool {
         true
     }
 
-    /// Takes out the next piece; none if there is no more.
+    /// The reader of this stream is gone.
+    pub(super) fn close(&mut self, stream: Stream) {
+        self.closed[stream as usize] = true;
+    }
+
+    /// Takes out the next piece; none if there is no more. One whose reader is gone is empty.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -253,8 +261,21 @@ impl Spool {
         let stream = match self.begin_next(kept)? {
             Next::End => return Ok(None),
             Next::Piece(stream) => stream,
+            Next::WithVerdicts(head) if self.closed[head.stream as usize] => {
+                let size = Head::SIZE + head.verdicts + head.length;
+                kept.rest = Some((head.stream, size));
+                head.stream
+            }
             Next::WithVerdicts(head) => return self.next_with_verdicts(kept, head).map(Some),
         };
+        if self.closed[stream as usize] {
+            self.skip(kept)?;
+            return Ok(Some(Piece {
+                stream,
+                bytes: Arc::default(),
+                verdicts: Verdicts::default(),
+            }));
+        }
         let left = usize::try_from(kept.size).unwrap_or(usize::MAX);
         let is_small = left < SMALL;
         let mut buffer = if is_small {
@@ -292,6 +313,29 @@ impl Spool {
             bytes,
             verdicts: Verdicts::default(),
         }))
+    }
+
+    /// Passes over the rest of the begun piece. What is in the file is not read.
+    fn skip(&mut self, kept: &mut Kept) -> io::Result<()> {
+        let mut left = kept.rest.take().map_or(0, |(_, left)| left);
+        while left > 0 {
+            let count = if kept.is_ahead() > 0 {
+                let count = kept.is_ahead().min(left);
+                kept.at += count;
+                count
+            } else if let Some(first) = kept.extents.front() {
+                let count = usize::try_from(first.length).unwrap_or(usize::MAX);
+                let count = count.min(left);
+                self.take_out(kept, count as u64);
+                count
+            } else {
+                self.read_ahead(kept, 1)?;
+                0
+            };
+            kept.size -= count as u64;
+            left -= count;
+        }
+        Ok(())
     }
 
     /// Begins with the next piece, unless one is begun.
@@ -383,16 +427,22 @@ impl Spool {
     fn read_file(&mut self, kept: &mut Kept, at: u64, to: &mut [u8]) -> io::Result<()> {
         let file = self.file.as_ref().ok_or_else(unreadable)?;
         file.read_exact_at(to, at)?;
-        let length = to.len() as u64;
-        if let Some(first) = kept.extents.front_mut() {
-            first.at += length;
-            first.length -= length;
-            if first.length == 0 {
-                kept.extents.pop_front();
-            }
+        self.take_out(kept, to.len() as u64);
+        Ok(())
+    }
+
+    /// The begin of the first extent is not needed any more.
+    fn take_out(&mut self, kept: &mut Kept, length: u64) {
+        let Some(first) = kept.extents.front_mut() else {
+            return;
+        };
+        let at = first.at;
+        first.at += length;
+        first.length -= length;
+        if first.length == 0 {
+            kept.extents.pop_front();
         }
         self.free(Extent { at, length });
-        Ok(())
     }
 
     /// Drops what is left of this output.
@@ -613,6 +663,38 @@ mod tests {
             plain,
         ];
         assert!(pieces == expected);
+    }
+
+    #[test]
+    fn what_has_no_reader_any_more_is_passed_over_and_the_rest_comes_out() {
+        let mut spool = Spool::new(tempfile::tempfile);
+        let mut kept = Kept::default();
+        let large = bytes(300_000, 1);
+        let verdicts = Verdicts {
+            lines: vec![Verdict {
+                end: 3,
+                source: "restic",
+                meaning: Meaning::Progress,
+            }],
+            is_begun: false,
+        };
+        for _ in 0..20 {
+            assert!(keep(&mut spool, &mut kept, Stream::Stdout, &large));
+            assert!(keep(&mut spool, &mut kept, Stream::Stderr, b"one\n"));
+            assert!(spool.keep(&mut kept, Stream::Stdout, b"{}\n", &verdicts));
+            assert!(keep(&mut spool, &mut kept, Stream::Stdout, b"small\n"));
+        }
+        // In the middle of a piece.
+        assert_eq!(spool.next(&mut kept).unwrap().unwrap().bytes.len(), PIECE);
+        spool.close(Stream::Stdout);
+        assert!(keep(&mut spool, &mut kept, Stream::Stdout, &large));
+        let mut errors = Vec::new();
+        while let Some(piece) = spool.next(&mut kept).unwrap() {
+            assert!(piece.stream == Stream::Stderr || piece.bytes.is_empty());
+            errors.extend_from_slice(&piece.bytes);
+        }
+        assert_eq!(errors, b"one\n".repeat(20));
+        assert_eq!((spool.stored, spool.end, spool.in_memory), (0, 0, 0));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! allocates nothing, takes no lock, cannot unwind, and runs no signal handler, because all signals are blocked until
 //! the handlers are gone. It makes system calls on data that was prepared for it. Its descriptors, dispositions and
 //! mask are its own, as after a fork; `errno` is that of the calling thread, which reads it only if there is no child. The
-//! child leaves one number in memory: why it could not become the program.
+//! child leaves two numbers in memory: its own for the watcher, and why it could not become the program.
 #![expect(
     unsafe_code,
     reason = "no safe interface starts a process so that a step of ours is made in it"
@@ -75,6 +75,7 @@ pub(super) fn start(plan: &Plan<'_>) -> io::Result<Started> {
         .collect();
     let mut steps = Steps {
         session: plan.session,
+        note: plan.note,
         terminal: plan.terminal.map(|terminal| terminal.as_raw_fd()),
         folder: folder.as_deref(),
         open_files: plan.open_files,
@@ -189,6 +190,7 @@ fn inherited(left_out: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = *const c_
 /// The child's steps, prepared as far as possible.
 struct Steps<'a> {
     session: bool,
+    note: Option<&'a AtomicI32>,
     terminal: Option<RawFd>,
     folder: Option<&'a CStr>,
     open_files: Option<u64>,
@@ -210,6 +212,8 @@ extern "C" fn follow(steps: *mut c_void) -> c_int {
     // SAFETY: `start` passed these to `clone`, and stands still.
     let steps = unsafe { &mut *steps.cast::<Steps<'_>>() };
     let error = steps.prepare().err().unwrap_or_else(|| steps.execute());
+    // The number is free for another process when the calling thread goes on.
+    steps.note(-1);
     steps.error.store(error, Ordering::Release);
     // SAFETY: runs no exit handler of this process.
     unsafe { libc::_exit(127) }
@@ -226,6 +230,12 @@ fn checked(result: c_int) -> Result<c_int, c_int> {
 }
 
 impl Steps<'_> {
+    fn note(&self, number: libc::pid_t) {
+        if let Some(note) = self.note {
+            note.store(number, Ordering::Release);
+        }
+    }
+
     fn prepare(&mut self) -> Result<(), c_int> {
         // SAFETY: system calls on plain numbers, a string that `start` holds, and a place of our own.
         unsafe {
@@ -234,6 +244,7 @@ impl Steps<'_> {
             } else {
                 libc::setpgid(0, 0)
             })?;
+            self.note(libc::getpid());
             if let Some(terminal) = self.terminal {
                 // SIGTTOU is blocked here.
                 libc::tcsetpgrp(terminal, libc::getpid());

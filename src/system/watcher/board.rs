@@ -1,7 +1,8 @@
 //! The watcher of many children, and the board on which they are noted: memory that this process and the watcher share.
 //!
 //! A fork for each of many children would cost as much as a short child, and a note of one on the board costs a store.
-//! The watcher reads the board only when this process is gone: what is noted there then was not reaped by us.
+//! The child makes the note itself, before it becomes the program. The watcher reads the board only when this process is
+//! gone: what is noted there then was not reaped by us.
 #![expect(
     unsafe_code,
     reason = "a fork and shared memory have no safe interface"
@@ -9,10 +10,9 @@
 
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
-
-use rustix::process::Pid;
 
 use super::{LOOK, Process, is_empty, is_ready, kill_by, open, pause, settle};
 
@@ -24,9 +24,16 @@ pub(crate) struct Board {
     places: Places,
 }
 
-/// A child's place on a board.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place(usize);
+/// A child's place on a board, until the value is dropped. It must be dropped before the child is reaped: its number is
+/// then free for another process.
+#[derive(Debug)]
+pub(crate) struct Place {
+    board: Arc<Board>,
+    index: usize,
+}
+
+/// A place without a child yet.
+const RESERVED: i32 = -1;
 
 impl Board {
     /// With places for so many children. None if the system gives no memory or no process.
@@ -40,31 +47,39 @@ impl Board {
         })
     }
 
-    /// Notes the child, which leads a group and has not been reaped. None if there is no place.
-    pub(crate) fn enter(&self, leader: Pid) -> Option<Place> {
-        let leader = leader.as_raw_nonzero().get();
-        let free = |place: &Noted| {
-            let taken =
-                place
-                    .leader
-                    .compare_exchange(0, leader, Ordering::AcqRel, Ordering::Relaxed);
-            taken.is_ok()
+    /// A place for a child that is about to be started. None if there is none.
+    pub(crate) fn reserve(self: &Arc<Self>) -> Option<Place> {
+        let is_free = |place: &Noted| {
+            let order = (Ordering::AcqRel, Ordering::Relaxed);
+            let was = place.leader.compare_exchange(0, RESERVED, order.0, order.1);
+            was.is_ok()
         };
-        self.places.list().iter().position(free).map(Place)
+        let index = self.places.list().iter().position(is_free)?;
+        Some(Place {
+            board: Arc::clone(self),
+            index,
+        })
     }
+}
 
-    /// The child of this place is about to be reaped, and its number free for another process.
-    pub(crate) fn leave(&self, place: Place) {
-        if let Some(noted) = self.places.list().get(place.0) {
-            noted.leader.store(0, Ordering::Release);
-        }
+impl Place {
+    /// Where the child notes its number, once it leads its group. On a busy machine it may have ignored SIGTERM and
+    /// started others before the thread that started it goes on.
+    pub(crate) fn number(&self) -> &AtomicI32 {
+        &self.board.places.list()[self.index].leader
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.number().store(0, Ordering::Release);
     }
 }
 
 /// What a board says of a child.
 #[repr(C)]
 struct Noted {
-    /// Its number; 0: the place is free.
+    /// Its number; 0: the place is free; less: it has no child yet.
     leader: AtomicI32,
     /// Its pidfd in the watcher; less than 0: there is none.
     handle: AtomicI32,
@@ -128,7 +143,7 @@ fn watch(hang_up: RawFd, places: &[Noted], patience: Duration) -> ! {
         while !is_ready(0, -1) {}
         for place in places {
             let leader = place.leader.load(Ordering::Acquire);
-            if leader != 0 {
+            if leader > 0 {
                 place.handle.store(open(leader), Ordering::Relaxed);
                 // A stopped process does not act on SIGTERM.
                 libc::kill(-leader, libc::SIGCONT);
@@ -152,7 +167,7 @@ fn watch(hang_up: RawFd, places: &[Noted], patience: Duration) -> ! {
         }
         for place in places {
             let leader = place.leader.load(Ordering::Relaxed);
-            if leader != 0 {
+            if leader > 0 {
                 kill_by(place.handle.load(Ordering::Relaxed));
                 libc::kill(-leader, libc::SIGKILL);
             }
@@ -165,7 +180,7 @@ impl Noted {
     /// Whether neither the child nor its group is there any more. The place is free then.
     fn is_over(&self) -> bool {
         let leader = self.leader.load(Ordering::Relaxed);
-        if leader == 0 {
+        if leader <= 0 {
             return true;
         }
         let handle = self.handle.load(Ordering::Relaxed);
