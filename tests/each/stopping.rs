@@ -278,8 +278,54 @@ fn s68_when_progrun_is_killed_no_task_stays() {
     run.event("output");
     run.event("output");
     run.signal(Signal::KILL);
-    for pid in notes(folder.path()) {
+    wait_for_the_end_of(&notes(folder.path()));
+}
+
+#[cfg(target_os = "linux")]
+fn wait_for_the_end_of(pids: &[String]) {
+    for pid in pids {
         let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
         until(|| matches!(state_of(pid), 'X' | 'Z'));
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn s68_when_progrun_is_killed_tasks_that_have_just_started_do_not_stay() {
+    let folder = folder(&[]);
+    // A first line of any task is the moment: most of the others have started, but their workers hardly know it.
+    let script =
+        "trap '' TERM INT; sleep 1000 & echo $$ >>notes; echo $! >>notes; echo ready; wait; wait";
+    let words = [
+        "each",
+        "--json",
+        "-j32",
+        "--kill-after",
+        "0.3",
+        "--",
+        "sh",
+        "-c",
+        script,
+        ":::",
+    ];
+    let values: Vec<_> = (0..32).map(|value| value.to_string()).collect();
+    let values = values.iter().map(String::as_str);
+    let words: Vec<_> = words.into_iter().chain(values).collect();
+    let mut run = progrun(&words)
+        .in_own_group()
+        .in_folder(folder.path())
+        .start();
+    run.event("output");
+    run.signal(Signal::KILL);
+    // A shell that lives may note its numbers meanwhile.
+    let mut known = Vec::new();
+    loop {
+        wait_for_the_end_of(&known);
+        let now = notes(folder.path());
+        if now.len() == known.len() {
+            break;
+        }
+        known = now;
+    }
+    assert!(!known.is_empty());
 }

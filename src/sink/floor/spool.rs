@@ -493,6 +493,10 @@ impl Spool {
             let _ = self.file.as_ref().map(|file| file.set_len(0));
             return;
         }
+        // Soon all of it is passed over, and the file empty: to punch takes a second for each GB.
+        if self.closed.contains(&true) {
+            return;
+        }
         if self.hole.end() == extent.at {
             self.hole.length += extent.length;
         } else {
