@@ -24,14 +24,18 @@ use rustix::process::Pid;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::event::{FileRead, Observed};
+use crate::system::reap;
 
 use self::proc::{Open, Usage};
 
 /// The first sample. A command that ends sooner is never observed.
 const FIRST: Duration = Duration::from_millis(250);
 const EVERY: Duration = Duration::from_secs(1);
-/// The sampling interval is at least 500 times the CPU time of one sample, so sampling stays under 0.2 % of a core.
+/// The sampling interval is at least 500 times the CPU time of one sample for each child that runs, so sampling stays
+/// under 0.2 % of a core.
 const THRIFT: u32 = 500;
+/// Of more children than this, some are not sampled.
+const MANY: usize = 32;
 /// The most processes, threads and descriptors in one sample.
 const PROCESSES: usize = 64;
 const TASKS: usize = 256;
@@ -105,7 +109,9 @@ impl Observer {
     pub(super) fn sample(&mut self, now: Instant) -> Option<Observed> {
         let begun = processor_time();
         let total = self.look();
-        self.due = now + EVERY.max(processor_time().saturating_sub(begun) * THRIFT);
+        let children = u32::try_from(reap::children().clamp(1, MANY)).unwrap_or(1);
+        let cost = processor_time().saturating_sub(begun);
+        self.due = now + EVERY.max(cost * (THRIFT * children));
         let (then, before) = self.last.replace((now, total))?;
         let seconds = now.saturating_duration_since(then).as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "the last bytes do not matter")]

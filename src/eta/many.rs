@@ -60,7 +60,7 @@ impl RunEstimate {
         let last = self.last.unwrap_or(at);
         let passed = at.saturating_sub(last).as_secs_f64();
         self.last = Some(last.max(at));
-        let kept = (-passed / HALF).exp2();
+        let kept = libm::exp2(-passed / HALF);
         // The integral of the weight over the time that has passed.
         let weight = (1.0 - kept) * HALF / std::f64::consts::LN_2;
         self.busy = self.busy * kept + f64::from(self.running) * weight;
@@ -135,7 +135,7 @@ impl RunEstimate {
             return left;
         };
         let passed = at.saturating_sub(before).min(FALL);
-        let share = (-passed.as_secs_f64() / FALL.as_secs_f64()).exp2();
+        let share = libm::exp2(-passed.as_secs_f64() / FALL.as_secs_f64());
         left.max(given.mul_f64(share))
     }
 }
