@@ -187,8 +187,8 @@ fn out_of_the_way(descriptor: OwnedFd, lowest: RawFd) -> OwnedFd {
     copy.flatten().unwrap_or(descriptor)
 }
 
-/// Takes the free numbers below those of our own descriptors, as long as the value lives: each is /dev/null. Then no descriptor of a child
-/// has to be moved out of their way: of many children, that is worth some system calls each.
+/// Takes the free numbers below those of our own descriptors, as long as the value lives: each is /dev/null. Then no
+/// descriptor of a child has to be moved out of their way: of many children, that is worth some system calls each.
 #[must_use]
 pub(crate) fn take_low_numbers(channel: RawFd) -> Vec<Arc<OwnedFd>> {
     let Ok(nowhere) = File::open("/dev/null") else {

@@ -67,7 +67,7 @@ pub(super) fn has_child(leader: Pid) -> bool {
 }
 
 /// The keys that a program may set, and the two numbers among them.
-const CODES: [SpecialCodeIndex; 12] = [
+const CODES: [SpecialCodeIndex; 16] = [
     SpecialCodeIndex::VINTR,
     SpecialCodeIndex::VQUIT,
     SpecialCodeIndex::VERASE,
@@ -79,6 +79,10 @@ const CODES: [SpecialCodeIndex; 12] = [
     SpecialCodeIndex::VSTOP,
     SpecialCodeIndex::VSUSP,
     SpecialCodeIndex::VEOL,
+    SpecialCodeIndex::VEOL2,
+    SpecialCodeIndex::VREPRINT,
+    SpecialCodeIndex::VDISCARD,
+    SpecialCodeIndex::VWERASE,
     SpecialCodeIndex::VLNEXT,
 ];
 

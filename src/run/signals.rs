@@ -1,11 +1,11 @@
 //! The signals that come to progrun itself, turned into inputs of the run loop.
 //!
-//! The handlers (crate signal-hook-registry) only note the signal and wake the inbox. The crate ctrlc handles SIGINT as well,
-//! and its thread wakes the inbox. A signal that was ignored when progrun started stays ignored, as nohup and `cmd &`
+//! The handlers (crate signal-hook-registry) only note the signal and wake the inbox. The crate ctrlc handles SIGINT as
+//! well, and its thread wakes the inbox. A signal that was ignored when progrun started stays ignored, as nohup and `cmd &`
 //! mean it to be; one that was blocked is unblocked. `stopping` decides what a signal asks of the run.
 
+use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use signal_hook::consts::{
@@ -13,7 +13,7 @@ use signal_hook::consts::{
     SIGUSR1, SIGUSR2, SIGWINCH, SIGXFSZ,
 };
 
-use crate::system::signals::{block, handle, is_ignored, is_pending, set_default, unblock};
+use crate::system::signals::{Came, block, handle, is_ignored, is_pending, set_default, unblock};
 use crate::system::wake::Wake;
 
 /// The signals that are handled, and blocked until there are handlers. Without either they would end progrun or stop it
@@ -24,26 +24,48 @@ const HANDLED: [i32; 9] = [
 
 /// The signals that have come and were not taken yet.
 #[derive(Default)]
-pub(super) struct Signals(Vec<(i32, Arc<AtomicU64>)>);
+pub(super) struct Signals {
+    came: Vec<(i32, Arc<Came>)>,
+    /// Those that came several times before they were taken, and count each time.
+    again: RefCell<Vec<i32>>,
+}
 
 impl Signals {
+    fn new(came: Vec<(i32, Arc<Came>)>) -> Self {
+        Self {
+            came,
+            again: RefCell::default(),
+        }
+    }
+
     /// Takes the signal that came first.
     pub(super) fn take(&self) -> Option<i32> {
-        let (_, (signal, came)) = self.waiting().min_by_key(|(order, _)| *order)?;
-        came.store(0, Ordering::Release);
-        Some(*signal)
+        if let Some(signal) = self.again.borrow_mut().pop() {
+            return Some(signal);
+        }
+        while let Some((_, (signal, came))) = self.waiting().min_by_key(|(order, _)| *order) {
+            let times = came.take();
+            // Each is one slot more or less. Of any other signal, several at once are one.
+            if matches!(*signal, SIGUSR1 | SIGUSR2) {
+                let mut again = self.again.borrow_mut();
+                again.extend((1..times).map(|_| *signal));
+            }
+            if times > 0 {
+                return Some(*signal);
+            }
+        }
+        None
     }
 
     /// Whether a signal has come.
     pub(super) fn any(&self) -> bool {
-        self.waiting().next().is_some()
+        !self.again.borrow().is_empty() || self.waiting().next().is_some()
     }
 
     /// The signals that wait, each with its place in their order.
-    fn waiting(&self) -> impl Iterator<Item = (u64, &(i32, Arc<AtomicU64>))> {
-        let orders = self.0.iter();
-        let orders = orders.map(|waiting| (waiting.1.load(Ordering::Acquire), waiting));
-        orders.filter(|(order, _)| *order != 0)
+    fn waiting(&self) -> impl Iterator<Item = (u64, &(i32, Arc<Came>))> {
+        let all = self.came.iter();
+        all.filter_map(|waiting| Some((waiting.1.order()?, waiting)))
     }
 }
 
@@ -97,13 +119,13 @@ pub(super) fn install(wake: &Wake) -> anyhow::Result<Signals> {
     let _ = ctrlc::try_set_handler(move || woken.wake());
     let mut signals = Vec::with_capacity(wanted.len());
     for signal in wanted {
-        let came = Arc::new(AtomicU64::new(0));
+        let came = Arc::<Came>::default();
         // SIGINT, too: ctrlc wakes the inbox from its thread, which may run only after the end of the child.
         handle(signal, Arc::clone(&came), wake.clone()).context("cannot handle signals")?;
         signals.push((signal, came));
     }
     unblock(&HANDLED);
-    Ok(Signals(signals))
+    Ok(Signals::new(signals))
 }
 
 #[cfg(test)]
@@ -112,12 +134,22 @@ mod tests {
 
     #[test]
     fn of_several_signals_the_one_that_came_first_is_taken_first() {
-        let came = |order| Arc::new(AtomicU64::new(order));
+        let came = |order: u64| Arc::new(Came::at(order, order.min(1)));
         let waiting = [(SIGINT, 3), (SIGTERM, 1), (SIGHUP, 0), (SIGQUIT, 2)];
-        let signals = Signals(waiting.map(|(signal, order)| (signal, came(order))).into());
+        let signals = Signals::new(waiting.map(|(signal, order)| (signal, came(order))).into());
         assert!(signals.any());
         let taken: Vec<_> = std::iter::from_fn(|| signals.take()).collect();
         assert_eq!(taken, [SIGTERM, SIGQUIT, SIGINT]);
+        assert!(!signals.any());
+    }
+
+    #[test]
+    fn a_signal_that_came_twice_takes_two_slots_but_is_one_stop() {
+        let waiting = [(SIGUSR2, Came::at(2, 2)), (SIGTERM, Came::at(1, 2))];
+        let waiting = waiting.map(|(signal, came)| (signal, Arc::new(came)));
+        let signals = Signals::new(waiting.into());
+        let taken: Vec<_> = std::iter::from_fn(|| signals.take()).collect();
+        assert_eq!(taken, [SIGTERM, SIGUSR2, SIGUSR2]);
         assert!(!signals.any());
     }
 }

@@ -154,8 +154,37 @@ pub(crate) fn die_by(signal: i32, scope: Scope) {
 /// How many times a handler of ours has run.
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
-/// Has a handler note in `came` when `signal` came, and wake a thread. The numbers of different signals show their
-/// order. The reader writes 0 when it has taken the signal.
+/// What a handler notes of its signal.
+#[derive(Debug, Default)]
+pub(crate) struct Came {
+    /// Its place among all signals that came; 0: it did not come since it was taken.
+    order: AtomicU64,
+    /// How often it came since then.
+    times: AtomicU64,
+}
+
+impl Came {
+    #[cfg(test)]
+    pub(crate) fn at(order: u64, times: u64) -> Self {
+        Self {
+            order: order.into(),
+            times: times.into(),
+        }
+    }
+
+    /// Its place among all signals that came and were not taken.
+    pub(crate) fn order(&self) -> Option<u64> {
+        Some(self.order.load(Ordering::Acquire)).filter(|order| *order != 0)
+    }
+
+    /// Takes the signal, and says how often it came. Never: it came while it was taken, and is counted there.
+    pub(crate) fn take(&self) -> u64 {
+        self.order.store(0, Ordering::Release);
+        self.times.swap(0, Ordering::AcqRel)
+    }
+}
+
+/// Has a handler note in `came` when `signal` came, and wake a thread.
 ///
 /// The SIGCHLD of a child that has ended only is noted and wakes no thread: the worker of that child polls a pidfd, and
 /// sends a message that does. While such a signal is pending, the system merges that of a stop into it. So the reader
@@ -163,20 +192,23 @@ static RUNS: AtomicU64 = AtomicU64::new(0);
 ///
 /// # Errors
 /// If the system knows no such signal.
-pub(crate) fn handle(signal: i32, came: Arc<AtomicU64>, wake: Wake) -> io::Result<()> {
+pub(crate) fn handle(signal: i32, came: Arc<Came>, wake: Wake) -> io::Result<()> {
     // The first process of a PID namespace is sent the ends of orphans, of which no worker knows.
     let knows_ends = cfg!(target_os = "linux") && !reap::is_first();
     let handler = move |information: &libc::siginfo_t| {
         let now = RUNS.fetch_add(1, Ordering::AcqRel) + 1;
+        came.times.fetch_add(1, Ordering::AcqRel);
         // One that was not taken yet keeps its place.
-        let _ = came.compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire);
+        let _ = came
+            .order
+            .compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire);
         let ends = [libc::CLD_EXITED, libc::CLD_KILLED, libc::CLD_DUMPED];
         let is_end = signal == libc::SIGCHLD && ends.contains(&information.si_code);
         if !(is_end && knows_ends) {
             wake.wake();
         }
     };
-    // SAFETY: the handler changes an atomic and writes to a descriptor, both of which are async-signal-safe, and it does
+    // SAFETY: the handler changes atomics and writes to a descriptor, both of which are async-signal-safe, and it does
     // not panic.
     let registered = unsafe { signal_hook_registry::register_sigaction(signal, handler) };
     IS_KNOWN.store(false, Ordering::Release);
