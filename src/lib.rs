@@ -24,6 +24,7 @@ mod flow;
 mod joblog;
 mod list;
 mod model;
+mod places;
 mod run;
 mod sink;
 mod system;

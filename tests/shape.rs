@@ -14,7 +14,7 @@ const ABOVE: [&str; 3] = ["internals", "lib", "main"];
 /// From the ground up. A file names only lower floors and its own part.
 const FLOORS: [&[&str]; 8] = [
     &[
-        "client", "eta", "executor", "flow", "list", "protocol", "system", "vt",
+        "client", "eta", "executor", "flow", "list", "places", "protocol", "system", "vt",
     ],
     &["model", "progress"],
     &["event"],
