@@ -28,6 +28,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,6 +41,7 @@ use crate::model::batch::Batch;
 use crate::model::route::Route;
 use crate::model::verdict::Verdicts;
 use crate::progress::ProgressReporter;
+use crate::socket::Socket;
 
 use self::worker::Worker;
 use crate::system::wake::{Wake, Woken, wake};
@@ -48,7 +50,6 @@ pub(crate) use self::inherited::channel;
 pub(crate) use self::launch_error::{LaunchError, advice, missing};
 pub(crate) use self::pipe::UNDER_WAY;
 pub(crate) use self::pty::Spares;
-pub(crate) use self::socket::{Socket, SocketFiles};
 pub(crate) use self::spawn::{needs_session, take_low_numbers};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
 pub(crate) use self::tree::{ignores, kill_all, living};
@@ -165,6 +166,8 @@ pub(crate) enum Notice {
         /// It has.
         reports: bool,
     },
+    /// A process has connected to the socket, and asks something of the run. With what was read of the connection.
+    Request(UnixStream, Vec<u8>),
     /// A Ctrl-C that went to the child alone, which had the terminal, ended it.
     Interrupted,
     /// The child is gone. The terminal comes back if its worker had it. The child's output may still be on its way.

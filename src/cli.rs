@@ -1,14 +1,19 @@
 //! The command line: options, environment variables, help, messages on mistakes, and the end of the process. Knows
 //! nothing of how a run goes.
 
+mod attach;
+mod cancel;
 mod each;
 mod foreground;
 mod formats;
 mod options;
+mod ps;
 mod report;
+mod runs;
 mod shell;
 mod values;
 mod variables;
+mod wait;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -27,11 +32,15 @@ use crate::list::{List, Specification};
 use crate::run::{self, FAILED, Settings};
 use crate::sink::{Patient, Show, Tty, escape};
 
+use self::attach::Attach;
+use self::cancel::Cancel;
 use self::each::{Each, Form as _, Prepared, Tasks};
 use self::foreground::draws_only_in_foreground;
 use self::options::{Options, ProgressArgument, TtyArgument};
+use self::ps::Ps;
 use self::report::Report;
 use self::shell::is_interactive_bash;
+use self::wait::Wait;
 
 /// The exit status of `progrun report` when the run is cancelled: what shells show for SIGINT.
 const CANCELLED: i32 = 130;
@@ -130,7 +139,7 @@ pub fn command() -> clap::Command {
         .help("Print the version")
         .help_heading("Other")
         .action(ArgAction::Version);
-    let report = Report::command().disable_help_flag(true).arg(help_flag());
+    let report = with_help(Report::command());
     // In place of clap's own --help and --version, which would come before all other options.
     Arguments::command()
         .disable_help_flag(true)
@@ -140,6 +149,15 @@ pub fn command() -> clap::Command {
         .subcommand(each::as_subcommand::<Each>())
         .subcommand(each::as_subcommand::<Tasks>())
         .subcommand(report)
+        .subcommand(with_help(Ps::command()))
+        .subcommand(with_help(Attach::command()))
+        .subcommand(with_help(Cancel::command()))
+        .subcommand(with_help(Wait::command()))
+}
+
+/// With our own --help, the last of the options.
+fn with_help(command: clap::Command) -> clap::Command {
+    command.disable_help_flag(true).arg(help_flag())
 }
 
 fn help_flag() -> Arg {
@@ -163,6 +181,10 @@ pub fn main() -> ! {
         Ok(Parsed::Report(report)) => answered(report.send()),
         Ok(Parsed::Each(each)) => run_list(each.run()),
         Ok(Parsed::Tasks(tasks)) => run_list(tasks.run()),
+        Ok(Parsed::Ps(ps)) => end_written(ps.run()),
+        Ok(Parsed::Attach(attach)) => end_as(attach.run()),
+        Ok(Parsed::Cancel(cancel)) => run::end(cancel.run()),
+        Ok(Parsed::Wait(wait)) => end_as(wait.run()),
         Err(error) => refuse(&error, &words),
     };
     if arguments.list_formats {
@@ -171,6 +193,14 @@ pub fn main() -> ! {
     }
     let (settings, list) = settings(*arguments);
     run_list(Ok((settings, list, None)))
+}
+
+/// Ends the process as a run ended; or says why there is none.
+fn end_as(ended: Result<Ending, String>) -> ! {
+    run::end(ended.unwrap_or_else(|sentence| {
+        complain(&sentence);
+        Ending::Status(FAILED)
+    }))
 }
 
 /// Runs a list and ends the process; or says what is wrong with it.
@@ -219,6 +249,10 @@ enum Parsed {
     Each(Box<Each>),
     Tasks(Box<Tasks>),
     Report(Report),
+    Ps(Ps),
+    Attach(Attach),
+    Cancel(Cancel),
+    Wait(Wait),
 }
 
 /// The arguments of `progrun -- COMMAND`, for which clap could only find the defaults: building the definition of all
@@ -251,6 +285,14 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
         Some(("tasks", tasks)) => {
             return Tasks::read(tasks).map(|tasks| Parsed::Tasks(Box::new(tasks)));
         }
+        Some(("ps", ps)) => return Ps::from_arg_matches(ps).map(Parsed::Ps),
+        Some(("attach", attach)) => {
+            return Attach::from_arg_matches(attach).map(Parsed::Attach);
+        }
+        Some(("cancel", cancel)) => {
+            return Cancel::from_arg_matches(cancel).map(Parsed::Cancel);
+        }
+        Some(("wait", wait)) => return Wait::from_arg_matches(wait).map(Parsed::Wait),
         Some((_, report)) => return Report::from_arg_matches(report).map(Parsed::Report),
         None => {}
     }

@@ -104,6 +104,13 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
     FIRST.iter().chain(json::FORMATS).chain(LAST)
 }
 
+/// The name of the format that is called so, as long as the program lives.
+#[must_use]
+pub(crate) fn known(name: &str) -> Option<&'static str> {
+    let mut names = formats().map(|format| format.name);
+    names.find(|known| *known == name)
+}
+
 /// The name of a source that is no format: how far the child has read a file, as the system tells it. An estimate, for
 /// there may be more to do than to read.
 pub(crate) const FILES: &str = "files";

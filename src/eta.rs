@@ -19,6 +19,8 @@ mod many;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use self::many::{OfTask, RunEstimate};
 
 /// The least time beyond two usual silences after which a silence is a stall.
@@ -39,7 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// let remaining = estimate.remaining(Duration::from_secs(40), 10.0);
 /// assert_eq!(remaining, Some(Duration::from_secs(260)));
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Estimate {
     first: Option<Duration>,
     last: Duration,

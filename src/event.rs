@@ -11,9 +11,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::eta::RunEstimate;
 use crate::flow::Permit;
 use crate::list::{Specification, Stdin};
 use crate::model::batch::Batch;
+use crate::model::parts::Parts;
 use crate::model::verdict::Verdicts;
 use crate::protocol::Progress;
 
@@ -163,6 +165,12 @@ pub(crate) enum What<'a> {
     Shown,
     /// The run of many is over.
     End(&'a RunSummary),
+    /// Told only to a watcher that comes in the middle of a run: what was reported of the task before.
+    Known(&'a Parts),
+    /// The same of a run of many: how many tasks were over before, and what their ends say of the rest.
+    Counted(Counts, RunEstimate),
+    /// The watcher leaves the run, which goes on: nothing is drawn any more.
+    Left,
 }
 
 /// The beginning of a run of many.
@@ -533,6 +541,15 @@ pub(crate) fn signal_name(signal: i32) -> String {
         .map_or_else(|| format!("SIG{signal}"), str::to_owned)
 }
 
+/// The number of the signal with this name; none if no signal has it.
+#[must_use]
+pub(crate) fn signal_number(name: &str) -> Option<i32> {
+    let number = name.strip_prefix("SIG").and_then(|rest| rest.parse().ok());
+    (1..65)
+        .find(|signal| signal_hook::low_level::signal_name(*signal) == Some(name))
+        .or(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -541,5 +558,8 @@ mod tests {
     fn a_signal_without_a_name_is_still_one_word_in_the_form_of_the_others() {
         assert_eq!(signal_name(15), "SIGTERM");
         assert_eq!(signal_name(42), "SIG42");
+        assert_eq!(signal_number("SIGTERM"), Some(15));
+        assert_eq!(signal_number("SIG42"), Some(42));
+        assert_eq!(signal_number("TERM"), None);
     }
 }

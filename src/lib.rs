@@ -27,6 +27,7 @@ mod model;
 mod places;
 mod run;
 mod sink;
+mod socket;
 mod system;
 mod vt;
 mod wire;

@@ -7,6 +7,7 @@
 //! however slow a terminal or reader is and however much is printed. A reader that takes nothing holds up a run only
 //! until the run is stopped. Knows no pipe of a child and no escape sequence.
 
+mod attach;
 mod clock;
 mod ending;
 mod inbox;
@@ -18,6 +19,7 @@ mod presses;
 mod pressure;
 mod random;
 mod readers;
+mod requests;
 mod running;
 mod schedule;
 mod signals;
@@ -29,6 +31,7 @@ mod terminal;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::rc::Rc;
@@ -47,7 +50,8 @@ use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
 use crate::model::route::Route;
 use crate::progress::{ProgressExecutor, submit_progress};
-use crate::sink::{Chosen, Display, Gone, NoReader, choose, is_on_screen};
+use crate::sink::{Chosen, Display, Gone, NoReader, Watchers, choose, is_on_screen};
+use crate::socket::{Purpose, Socket};
 use crate::system::jobserver::Jobserver;
 use crate::system::signals::Scope;
 
@@ -59,6 +63,7 @@ use self::many::Stop;
 use self::notices::{DOZE, can_wait, goes_first};
 use self::presses::Presses;
 use self::pressure::Pressure;
+use self::requests::Requests;
 use self::running::{Counts, Running};
 use self::schedule::{Begin, Closed, Rules, Schedule};
 use self::sinks::Sinks;
@@ -66,6 +71,7 @@ use self::starts::Starts;
 use self::task::{Effect, Task};
 use self::terminal::TerminalPlace;
 
+pub(crate) use self::attach::{Attached, Look, attach, wait};
 pub(crate) use self::ending::{FAILED, end, end_all, of_launch};
 pub(crate) use self::ladder::Timeouts;
 pub(crate) use self::many::Many;
@@ -140,6 +146,8 @@ enum Input {
     OutputGone,
     /// Something cannot be written any more.
     Gone(Gone),
+    /// Another process connects to the run's socket, or says something there.
+    Asked,
     /// A sink can go on.
     Tick,
     /// The screen is clear.
@@ -203,6 +211,12 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         None => Starts::of_one(channel),
         Some(_) => Starts::of_many(channel, open_files, slots, settings.timeouts.kill_after),
     };
+    let template = many.map(|many| &*many.command);
+    let watchers = Rc::new(RefCell::new(Watchers::new(
+        settings.display.identity(template),
+    )));
+    let mut sinks = chosen.sinks;
+    sinks.push(Box::new(Rc::clone(&watchers)));
     let mut run = Run {
         settings,
         plan,
@@ -227,7 +241,9 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         terminal: TerminalPlace::default(),
         unacknowledged: BTreeSet::new(),
         presses: Presses::default(),
-        sinks: Rc::new(RefCell::new(Sinks::new(chosen.sinks, clock))),
+        sinks: Rc::new(RefCell::new(Sinks::new(sinks, clock))),
+        watchers,
+        requests: Requests::default(),
         inbox,
         inputs,
         handles_signals: false,
@@ -247,10 +263,12 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         }
     }
     if many.is_some() {
+        run.requests.listen(Socket::open(channel, Purpose::Run));
         run.begin_many(fewer)?;
     }
     run.follow()?;
     let outcome = run.finish();
+    run.tell_end(outcome.ending);
     run.remove_files();
     if let Some(jobserver) = &mut run.jobserver {
         jobserver.settle(0, false);
@@ -360,6 +378,9 @@ struct Run<'a> {
     unacknowledged: BTreeSet<TaskId>,
     presses: Presses,
     sinks: Rc<RefCell<Sinks>>,
+    /// The other processes that show the run, and what else such processes ask.
+    watchers: Rc<RefCell<Watchers>>,
+    requests: Requests,
     inbox: Inbox<Input>,
     inputs: Inputs<Input>,
     handles_signals: bool,
@@ -407,6 +428,7 @@ impl Run<'_> {
             if self.discard_at().is_some_and(|time| time <= now) {
                 self.discard();
             }
+            self.answer_cancels(now);
             self.sinks.borrow_mut().tick();
         }
         Ok(())
@@ -605,7 +627,7 @@ impl Run<'_> {
         };
         let signals = (!self.handles_signals).then_some(handlers);
         let begins = self.begins_at(now);
-        [due, deadline, discard, signals, begins]
+        [due, deadline, discard, signals, begins, self.requests.due()]
             .into_iter()
             .flatten()
             .min()
@@ -627,8 +649,16 @@ impl Run<'_> {
     fn next(&mut self, wake: Option<Duration>) -> anyhow::Result<Option<Input>> {
         let now = self.now();
         let at_most = wake.map(|wake| wake.saturating_sub(now));
-        let input = self.inputs.next(at_most, Input::Signal);
+        let input = self.wait(at_most);
         input.context("waiting for what happens")
+    }
+
+    /// The same, at most for this long; none: for ever.
+    fn wait(&mut self, at_most: Option<Duration>) -> io::Result<Option<Input>> {
+        let idle = self.idle_socket().cloned();
+        let served = self.requests.descriptors(idle.as_ref());
+        let asked = (&*served, || Input::Asked);
+        self.inputs.next(at_most, Input::Signal, asked)
     }
 
     fn take_in(&mut self, input: Input) -> anyhow::Result<()> {
@@ -649,6 +679,7 @@ impl Run<'_> {
                 lost: false,
             }),
             Input::Gone(what) => self.gone(what),
+            Input::Asked => self.hear(),
             Input::Cleared => self.acknowledge(),
             Input::Tick | Input::Flushed => {}
         }
@@ -792,6 +823,7 @@ impl Run<'_> {
 
     fn remove_files(&mut self) {
         self.starts.clear();
+        self.requests = Requests::default();
         for running in self.tasks.values_mut() {
             running.place = None;
         }

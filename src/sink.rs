@@ -35,8 +35,10 @@ mod sanitize;
 mod spool;
 mod standard;
 mod stream;
+mod table;
 mod tail;
 mod terminal;
+mod watchers;
 mod writer;
 
 use std::time::Duration;
@@ -48,10 +50,13 @@ pub(crate) use self::choice::{Chosen, choose};
 pub(crate) use self::display::{Display, Ends, JsonPlace, Many, Progress, Show, Tty};
 pub(crate) use self::files::{NoReader, STDOUT};
 pub(crate) use self::floor::MOST_WAITING;
+pub(crate) use self::format::clock;
 pub(crate) use self::gone::Gone;
 pub(crate) use self::patient::Patient;
 pub(crate) use self::routes::is_on_screen;
 pub(crate) use self::sanitize::escape;
+pub(crate) use self::table::{Cell, table};
+pub(crate) use self::watchers::Watchers;
 
 /// A consumer of events.
 pub(crate) trait Sink {

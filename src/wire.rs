@@ -4,10 +4,16 @@
 //! sink: it writes into a string, and reads one line. The use of an event that was read is the caller's.
 
 mod base64;
+mod decoder;
 mod encoder;
 mod line;
 #[cfg(test)]
 mod properties;
+mod status;
+mod watch;
 
+pub(crate) use self::decoder::{dropped, read};
 pub(crate) use self::encoder::{Encoder, output};
 pub(crate) use self::line::{Kind, Line, Reason, State};
+pub(crate) use self::status::{Rule, Shown, Status, Tasks};
+pub(crate) use self::watch::WatchEncoder;

@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 8] = [
     &[
         "client", "eta", "executor", "flow", "list", "places", "protocol", "system", "vt",
     ],
-    &["model", "progress"],
+    &["model", "progress", "socket"],
     &["event"],
     &["wire"],
     &["dialect", "joblog"],

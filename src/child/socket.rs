@@ -1,27 +1,22 @@
-//! The socket: the channel for programs that do not inherit the descriptor. They find its path in the environment.
+//! The connections to the socket: the channel for programs that do not inherit the descriptor. They find its path in the
+//! environment.
 //!
-//! Responsible for the socket's files and for its connections. Each task has a socket of its own, which the run loop
-//! makes as it begins the task. Each connection has lines of its own, which cannot mix with those of another; they mean
-//! the same as on the channel. A client that has sent everything is told that it was read, or that the child is
-//! cancelled. After a cancel request all clients are told so, and their connections are closed. When to read and when
-//! to stop the child is not known here.
+//! Each task has a socket, which the run loop makes as it begins the task. Each connection has lines of its own, which
+//! cannot mix with those of another; they mean the same as on the channel. A client that has sent everything is told
+//! that it was read, or that the child is cancelled. After a cancel request all clients are told so, and their
+//! connections are closed. A connection that begins with a question mark is a request to the run, and is handed on to
+//! it. When to read and when to stop the child is not known here.
 
-use std::fs::{DirBuilder, remove_dir};
-use std::hash::{BuildHasher, RandomState};
-use std::io::{self, ErrorKind, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::io::{ErrorKind, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, unlinkat};
-use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionread};
-use rustix::process::{Pid, geteuid, test_kill_process};
+use rustix::net::{RecvFlags, recv};
 
-use crate::client::{self, CANCELLED, REFUSED, TAKEN};
+use crate::client::{CANCELLED, REFUSED, TAKEN};
 use crate::model::batch::{Batch, Collector};
+use crate::socket::{Socket, is_of_our_user};
 
 use super::pipe::{is_transient, read_into, reports_at_once};
 
@@ -30,148 +25,8 @@ const CONNECTIONS: usize = 256;
 /// How long a client waits for the next try if it cannot be accepted. `progrun report` waits for five seconds.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// The listening socket of a task.
-#[derive(Debug)]
-pub(crate) struct Socket {
-    listener: UnixListener,
-    path: PathBuf,
-}
-
-/// The file of a [`Socket`], which exists as long as this value. A progrun that is killed leaves it behind. Then no
-/// process listens there, a connection is refused, and the next run removes the file.
-#[derive(Debug)]
-pub(crate) struct SocketFiles {
-    /// Held open: the file is removed from this folder, even if its path leads to another one by then.
-    folder: OwnedFd,
-    path: PathBuf,
-}
-
-impl Socket {
-    /// Makes the socket in a folder that only we can enter. The descriptor is above the low numbers and above `number`,
-    /// which belongs to the child.
-    ///
-    /// None if no folder is suitable: the task runs without a socket.
-    #[must_use]
-    pub(crate) fn open(number: RawFd) -> Option<(Self, SocketFiles)> {
-        let lowest = number.max(9) + 1;
-        let (listener, files) = places().find_map(|place| bind(&place, lowest).ok())?;
-        listener.set_nonblocking(true).ok()?;
-        let listener = fcntl_dupfd_cloexec(&listener, lowest).ok()?;
-        let socket = Self {
-            listener: listener.into(),
-            path: files.path.clone(),
-        };
-        Some((socket, files))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-/// The folders for files that live no longer than a run, best first.
-fn places() -> impl Iterator<Item = PathBuf> {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    // After sudo the folder belongs to another user, who could put another folder in the place of ours.
-    let is_ours = |place: &PathBuf| {
-        std::fs::symlink_metadata(place).is_ok_and(|meta| {
-            meta.is_dir() && meta.uid() == geteuid().as_raw() && meta.mode() & 0o022 == 0
-        })
-    };
-    [
-        variable("XDG_RUNTIME_DIR").filter(is_ours),
-        variable("TMPDIR").filter(is_ours),
-        // In memory: making and removing a directory on a disk costs more than all the rest of a short run. In both of
-        // these only its owner can remove or rename a folder.
-        cfg!(target_os = "linux").then(|| "/dev/shm".into()),
-        Some("/tmp".into()),
-    ]
-    .into_iter()
-    .flatten()
-    // A relative path would lead elsewhere for a child in another directory.
-    .filter(|place| place.is_absolute())
-}
-
-/// Makes a socket in our folder in `place`. A path that is too long for a socket is an error.
-fn bind(place: &Path, lowest: RawFd) -> io::Result<(UnixListener, SocketFiles)> {
-    let us = geteuid().as_raw();
-    let name = format!(
-        "{}-{:08x}",
-        std::process::id(),
-        // The upper half of a random number, so the name cannot be guessed.
-        RandomState::new().hash_one(()) >> 32
-    );
-    let folder = place.join(format!("progrun-{us}"));
-    let path = folder.join(&name);
-    // The last run that ends removes the folder, perhaps between these calls.
-    for _ in 0..ATTEMPTS {
-        let made = DirBuilder::new().mode(0o700).create(&folder);
-        let is_new = made.map(|()| true).or_else(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Ok(false),
-            _ => Err(error),
-        })?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = match open(&folder, flags, Mode::empty()) {
-            Err(Errno::NOENT) => continue,
-            opened => fcntl_dupfd_cloexec(opened?, lowest)?,
-        };
-        let stat = fstat(&opened)?;
-        if stat.st_uid != us || stat.st_mode & 0o077 != 0 {
-            return Err(ErrorKind::PermissionDenied.into());
-        }
-        // Once per process: a run of many tasks makes many sockets here, and each of them would be looked at.
-        if !is_new && !HAS_LOOKED.swap(true, Ordering::Relaxed) {
-            remove_remains(&opened, &folder);
-        }
-        match UnixListener::bind(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            listener => {
-                let files = SocketFiles {
-                    folder: opened,
-                    path,
-                };
-                return Ok((listener?, files));
-            }
-        }
-    }
-    Err(ErrorKind::ResourceBusy.into())
-}
-
-/// Whether this process has removed what killed runs left in the folder.
-static HAS_LOOKED: AtomicBool = AtomicBool::new(false);
-
-/// How often the folder is made again when another run has removed it.
-const ATTEMPTS: usize = 100;
-
-/// Removes the sockets of runs that were killed: their process is gone, and no process listens.
-fn remove_remains(folder: &OwnedFd, path: &Path) {
-    let Ok(entries) = std::fs::read_dir(path) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.split_once('-'));
-        let pid = pid.and_then(|(pid, _)| pid.parse().ok());
-        let is_gone = pid
-            .and_then(Pid::from_raw)
-            .is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
-        // In another PID namespace the number may mean another process, or the process of the socket may have no number
-        // here. A socket on which a process listens is never removed.
-        if is_gone && !client::is_listened_at(&entry.path()) {
-            let _ = unlinkat(folder, &name, AtFlags::empty());
-        }
-    }
-}
-
-impl Drop for SocketFiles {
-    fn drop(&mut self) {
-        if let (Some(name), Some(folder)) = (self.path.file_name(), self.path.parent()) {
-            let _ = unlinkat(&self.folder, name, AtFlags::empty());
-            // Fails while other sockets are in it.
-            let _ = remove_dir(folder);
-        }
-    }
-}
+/// The first byte of a request to the run.
+const REQUEST: u8 = b'?';
 
 /// A descriptor that `poll` may find ready.
 #[derive(Clone, Copy, Debug)]
@@ -188,6 +43,8 @@ pub(super) struct Received {
     /// Whether the client wrote anything, be it an empty line.
     pub(super) spoke: bool,
     pub(super) reports: Batch,
+    /// The connection, and what was read of it, if it is a request to the run.
+    pub(super) request: Option<(UnixStream, Vec<u8>)>,
 }
 
 /// The connections to one socket.
@@ -215,13 +72,25 @@ pub(super) struct Clients<'a> {
 struct Connection {
     stream: UnixStream,
     collector: Collector,
+    /// Whether anything was read: until then it may be a request to the run.
+    has_begun: bool,
+}
+
+impl Connection {
+    /// Whether a report waits to be read.
+    fn has_unread_report(&self) -> bool {
+        let mut first = [0];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let unread = recv(&self.stream, &mut first, flags).is_ok_and(|(_, count)| count > 0);
+        unread && (self.has_begun || first[0] != REQUEST)
+    }
 }
 
 impl<'a> Clients<'a> {
     /// The clients of `socket`. If it had other tasks before, `tag` tells those of this one.
     pub(super) fn new(socket: Option<&'a Socket>, tag: Option<String>, every_report: bool) -> Self {
         Self {
-            listener: socket.map(|socket| &socket.listener),
+            listener: socket.map(Socket::listener),
             tag,
             connections: Vec::new(),
             full: false,
@@ -239,7 +108,7 @@ impl<'a> Clients<'a> {
     /// Whether the child has reported here, or is about to.
     pub(super) fn have_spoken(&self) -> bool {
         let mut open = self.connections.iter().flatten();
-        self.spoken || open.any(|one| ioctl_fionread(&one.stream).is_ok_and(|unread| unread > 0))
+        self.spoken || open.any(Connection::has_unread_report)
     }
 
     /// When to poll the listener again, if that is later than `now`.
@@ -281,6 +150,20 @@ impl<'a> Clients<'a> {
             Err(error) if is_transient(error) => return Received::default(),
             Err(_) => 0,
         };
+        let is_first = !std::mem::replace(&mut connection.has_begun, true);
+        if is_first && (self.cancelled || buffer.first() == Some(&REQUEST)) {
+            let stream = self.connections[place].take().map(|it| it.stream);
+            self.full = false;
+            if buffer.first() != Some(&REQUEST) {
+                // It began after the request, or had reported nothing before it.
+                stream.inspect(|stream| answer(stream, CANCELLED));
+                return Received::default();
+            }
+            return Received {
+                request: stream.map(|stream| (stream, buffer.clone())),
+                ..Received::default()
+            };
+        }
         connection.collector.feed(buffer);
         if read == 0 {
             connection.collector.finish();
@@ -295,6 +178,7 @@ impl<'a> Clients<'a> {
         Received {
             spoke: read > 0,
             reports,
+            request: None,
         }
     }
 
@@ -315,14 +199,13 @@ impl<'a> Clients<'a> {
             }
         };
         let is_of_another = |tag: &String| is_of_another(&stream, tag);
-        if !is_ours(&stream) || self.tag.as_ref().is_some_and(is_of_another) {
+        if !is_of_our_user(&stream) || self.tag.as_ref().is_some_and(is_of_another) {
             answer(&stream, REFUSED);
-        } else if self.cancelled {
-            answer(&stream, CANCELLED);
         } else if stream.set_nonblocking(true).is_ok() {
             let connection = Some(Connection {
                 stream,
                 collector: Collector::new(self.every_report),
+                has_begun: false,
             });
             match self.connections.iter_mut().find(|place| place.is_none()) {
                 Some(place) => *place = connection,
@@ -333,12 +216,15 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// Tells all clients, now and from now on, that the child is cancelled. Their unread reports are dropped.
+    /// Tells all clients, now and from now on, that the child is cancelled. Their unread reports are dropped. A
+    /// connection of which nothing was read may be a request, and is answered when it says more.
     pub(super) fn cancel(&mut self) {
         self.cancelled = true;
         self.full = false;
-        for connection in self.connections.drain(..).flatten() {
-            answer(&connection.stream, CANCELLED);
+        for place in &mut self.connections {
+            if let Some(connection) = place.take_if(|it| it.has_begun) {
+                answer(&connection.stream, CANCELLED);
+            }
         }
     }
 
@@ -375,18 +261,4 @@ fn is_of_another(stream: &UnixStream, tag: &str) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn is_of_another(_stream: &UnixStream, _tag: &str) -> bool {
     false
-}
-
-/// Whether the client is a process of our user, or of root. The folder lets in no other, unless its mode was changed.
-#[cfg(target_os = "linux")]
-fn is_ours(stream: &UnixStream) -> bool {
-    let us = geteuid();
-    rustix::net::sockopt::socket_peercred(stream)
-        .is_ok_and(|them| them.uid == us || them.uid.is_root())
-}
-
-/// Without a safe interface that names the client's user, the mode of the folder must do.
-#[cfg(not(target_os = "linux"))]
-fn is_ours(_stream: &UnixStream) -> bool {
-    true
 }

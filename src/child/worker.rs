@@ -590,6 +590,10 @@ impl<'a> Worker<'a> {
                 batch
             }
             Brought::Rest(batch) => batch,
+            Brought::Request(stream, bytes) => {
+                (self.notify)(Notice::Request(stream, bytes));
+                return;
+            }
         };
         self.intake.hand_on(batch);
     }

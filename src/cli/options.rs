@@ -273,6 +273,7 @@ impl Options {
                 output,
                 tty,
                 many: None,
+                elsewhere: false,
             },
         }
     }

@@ -6,13 +6,16 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// What was measured this long ago counts half as much as what is measured now.
 const HALF: f64 = 30.0;
 /// The time left falls by at most a half in this time.
 const FALL: Duration = Duration::from_secs(1);
 
 /// Estimates the rate and the time left of a run of many tasks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct RunEstimate {
     /// When something was measured last; none before the first task.
     last: Option<Duration>,

@@ -12,6 +12,8 @@
 //! title and its parts stay. The next report begins a new meter, with a rate of its own. In our own protocol, a full
 //! count is all there is to do, and a status without an id changes nothing.
 
+mod snapshot;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -19,6 +21,8 @@ use std::time::Duration;
 
 use crate::eta::Estimate;
 use crate::protocol::{Progress, Status};
+
+pub(crate) use self::snapshot::Snapshot;
 
 /// How many parts may be live at once; further ones are only counted.
 pub(crate) const LIVE_PARTS: usize = 1000;
@@ -219,7 +223,7 @@ fn figures(known: &Progress<'_>) -> [Option<f64>; 3] {
 }
 
 /// The task and its live parts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Parts {
     /// The task itself.
     pub task: Part,
@@ -235,7 +239,7 @@ pub(crate) struct Parts {
 }
 
 /// The parts beyond [`LIVE_PARTS`] that are not over: only hashes of their names are kept, to count each once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Beyond {
     names: HashSet<u64>,
     hasher: RandomState,
@@ -259,7 +263,7 @@ impl Beyond {
 }
 
 /// Whether more than one part has parts of its own: then the name of a part alone does not say which part it is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Parents {
     first: Option<String>,
     several: bool,
@@ -391,6 +395,13 @@ impl Parts {
         let known = &self.task.known;
         let is_empty = figures(known).iter().all(Option::is_none) && known.message.is_none();
         self.task.is_over(elapsed) || is_empty && self.at_rest(elapsed) == self.live.len()
+    }
+
+    /// Whether anything was reported in our own protocol.
+    #[must_use]
+    pub(crate) fn have_own(&self) -> bool {
+        let is_own = |part: &Part| part.source.is_none();
+        !self.task.known.is_empty() && is_own(&self.task) || self.live.values().any(is_own)
     }
 
     /// How many live parts come from another program's format.

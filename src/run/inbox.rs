@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -146,7 +146,8 @@ impl<T> Inputs<T> {
         self.dozes_until = Some(until);
     }
 
-    /// Waits for the next input, at most for this long; none: for ever. `signal` turns a signal into an input.
+    /// Waits for the next input, at most for this long; none: for ever. `signal` turns a signal into an input, and
+    /// `asked` gives the input that one of the descriptors in `served` can be read.
     ///
     /// # Errors
     /// If the system refuses to wait.
@@ -154,6 +155,7 @@ impl<T> Inputs<T> {
         &mut self,
         at_most: Option<Duration>,
         signal: impl Fn(i32) -> T,
+        (served, asked): (&[BorrowedFd<'_>], impl Fn() -> T),
     ) -> io::Result<Option<T>> {
         let until = at_most.and_then(|at_most| Instant::now().checked_add(at_most));
         loop {
@@ -176,7 +178,7 @@ impl<T> Inputs<T> {
             drop(queues);
             let left = |until: Instant| until.saturating_duration_since(now);
             let wakes = [until, self.dozes_until].into_iter().flatten().min();
-            let broken = self.wait(wakes.map(left))?;
+            let (broken, is_asked) = self.wait(wakes.map(left), served)?;
             // This thread is awake: senders need not wake it any more.
             let mut queues = lock(&self.queues);
             queues.taker = Taker::Awake;
@@ -185,35 +187,47 @@ impl<T> Inputs<T> {
             if let Some(input) = broken {
                 return Ok(Some(input));
             }
+            if is_asked {
+                return Ok(Some(asked()));
+            }
             if is_empty && until.is_some_and(|until| until <= now) && !self.signals.any() {
                 return Ok(None);
             }
         }
     }
 
-    /// Waits until there may be an input. Gives the input of a watched descriptor that broke.
-    fn wait(&mut self, at_most: Option<Duration>) -> io::Result<Option<T>> {
-        let mut polled = Vec::with_capacity(1 + self.watched.len());
+    /// Waits until there may be an input. Gives the input of a watched descriptor that broke, and whether a served one
+    /// can be read.
+    fn wait(
+        &mut self,
+        at_most: Option<Duration>,
+        served: &[BorrowedFd<'_>],
+    ) -> io::Result<(Option<T>, bool)> {
+        let mut polled = Vec::with_capacity(1 + self.watched.len() + served.len());
         polled.push(PollFd::new(&self.woken, PollFlags::IN));
         // No event is asked for: `poll` always reports POLLERR and POLLHUP.
         let watched = self.watched.iter();
         polled.extend(watched.map(|(end, _)| PollFd::new(end, PollFlags::empty())));
+        polled.extend(served.iter().map(|end| PollFd::new(end, PollFlags::IN)));
         let timeout = at_most.map(|at_most| Timespec {
             tv_sec: i64::try_from(at_most.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: at_most.subsec_nanos().into(),
         });
         match poll(&mut polled, timeout.as_ref()) {
             Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => return Ok(None),
+            Err(rustix::io::Errno::INTR) => return Ok((None, false)),
             Err(error) => return Err(error.into()),
         }
         let is_ready = |polled: &PollFd<'_>| !polled.revents().is_empty();
         let woken = is_ready(&polled[0]);
-        let broken = polled[1..].iter().position(is_ready);
+        let (watched, served) = polled[1..].split_at(self.watched.len());
+        let broken = watched.iter().position(is_ready);
+        let is_asked = served.iter().any(is_ready);
         if woken {
             self.woken.clear();
         }
-        Ok(broken.map(|index| self.watched.swap_remove(index).1))
+        let broken = broken.map(|index| self.watched.swap_remove(index).1);
+        Ok((broken, is_asked))
     }
 }
 
@@ -227,7 +241,7 @@ mod tests {
     use std::thread;
 
     fn next(inputs: &mut Inputs<i32>, at_most: Option<Duration>) -> Option<i32> {
-        inputs.next(at_most, |signal| signal).unwrap()
+        inputs.next(at_most, |signal| signal, (&[], || 0)).unwrap()
     }
 
     #[test]

@@ -74,6 +74,7 @@ impl Run<'_> {
             Notice::Observed(observed) => self.tell(id, What::Observed(&observed)),
             Notice::Cancel(mode) => self.change(id, |task| task.answered(mode, now)),
             Notice::Drain { reports } => self.change(id, |task| task.is_reporting(reports, now)),
+            Notice::Request(stream, bytes) => self.asked(stream, bytes),
             Notice::Interrupted => {
                 if task.interrupted(now) {
                     running.future.cancel();

@@ -57,10 +57,11 @@ impl Run<'_> {
             // A run that ended before it installed its signal handlers installs them when it has to wait.
             let at_most = until.map(|until| until.saturating_sub(self.now()));
             let first = (!self.handles_signals).then_some(Duration::ZERO);
-            let next = self.inputs.next(first.or(at_most), Input::Signal);
+            let next = self.wait(first.or(at_most));
             match next {
                 Ok(Some(Input::Flushed)) => return true,
                 Ok(Some(Input::Gone(what))) => self.gone(what),
+                Ok(Some(Input::Asked)) => self.hear(),
                 Ok(Some(Input::Tick)) => self.sinks.borrow_mut().tick(),
                 Ok(Some(Input::Signal(
                     signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),

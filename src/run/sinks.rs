@@ -22,8 +22,13 @@ impl Sinks {
     /// Tells all sinks what happened just now, to a task or to the run itself.
     pub(super) fn tell(&mut self, task: Option<TaskId>, what: What<'_>) {
         let event = self.event(task, what);
+        self.tell_event(&event);
+    }
+
+    /// Tells all sinks what happened.
+    pub(super) fn tell_event(&mut self, event: &Event<'_>) {
         for sink in &mut self.sinks {
-            sink.event(&event);
+            sink.event(event);
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::child;
+use crate::socket::{Purpose, Socket, SocketFiles};
 
 /// How many descriptors a running task takes, at most, while its child is started.
 const FOR_A_TASK: u64 = 16;
@@ -21,6 +22,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// What the children are started with.
 pub(super) struct Starts {
     channel: RawFd,
+    /// What listens on the sockets: the socket of a single command is that of the run.
+    purpose: Purpose,
     /// The sockets that no task uses at the moment.
     sockets: Vec<SocketPlace>,
     /// Whether children need a session of their own, and when that was asked.
@@ -37,9 +40,9 @@ pub(super) struct Starts {
 
 /// A socket for tasks, one after the other.
 pub(super) struct SocketPlace {
-    pub(super) socket: Arc<child::Socket>,
+    pub(super) socket: Arc<Socket>,
     /// Dropping this value removes the files of the socket.
-    _files: child::SocketFiles,
+    _files: SocketFiles,
 }
 
 impl Starts {
@@ -47,6 +50,7 @@ impl Starts {
     pub(super) fn of_one(channel: RawFd) -> Self {
         Self {
             channel,
+            purpose: Purpose::Run,
             sockets: Vec::new(),
             session: None,
             open_files: None,
@@ -69,6 +73,7 @@ impl Starts {
         let places = places.saturating_add(SPARE);
         let board = kill_after.and_then(|patience| child::Board::start(places, patience));
         Self {
+            purpose: Purpose::Task,
             open_files,
             board: board.map(Arc::new),
             spares: Some(Arc::default()),
@@ -85,7 +90,7 @@ impl Starts {
     /// A socket for the next task, if one can be had.
     pub(super) fn socket(&mut self) -> Option<SocketPlace> {
         self.sockets.pop().or_else(|| {
-            let (socket, files) = child::Socket::open(self.channel)?;
+            let (socket, files) = Socket::open(self.channel, self.purpose)?;
             Some(SocketPlace {
                 socket: Arc::new(socket),
                 _files: files,

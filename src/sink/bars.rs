@@ -711,6 +711,17 @@ impl Bars {
         view.permits
     }
 
+    /// The run goes on elsewhere, and is not shown here any more: the terminal is to be as it was.
+    fn leave(&mut self) {
+        self.clear();
+        for key in self.keys() {
+            self.write_output(key);
+            self.undo(key, true);
+        }
+        self.end_line();
+        self.hang_up();
+    }
+
     /// The terminal is gone, or is about to be: after SIGHUP nothing is drawn.
     fn hang_up(&mut self) {
         // It may still be there, if the signal did not come from it.
@@ -731,6 +742,7 @@ impl Sink for Bars {
                 reason: Reason::Hangup,
                 ..
             } => self.hang_up(),
+            What::Left => self.leave(),
             _ if self.many.is_some() && self.is_of_many(event) => {}
             What::Started { name, .. } => (*name).clone_into(&mut self.view_from(task, at).name),
             // The activity shows it already; but with `--from files` it counts as a report.
@@ -742,6 +754,13 @@ impl Sink for Bars {
                 if let Some(text) = warning {
                     self.say(Some(Key::Task(task)), &text);
                 }
+            }
+            What::Known(parts) => {
+                if let Some(view) = self.view(task) {
+                    view.know(parts, at);
+                }
+                self.news = true;
+                self.begin = Begin::Soon;
             }
             What::Observed(observed) => {
                 let view = self.view(task);
@@ -789,6 +808,7 @@ impl Sink for Bars {
             | What::Shows(_)
             | What::Closed(_)
             | What::Shown
+            | What::Counted(..)
             | What::End(_) => {}
         }
     }

@@ -17,7 +17,7 @@ use super::messages::Stop;
 const NAMES: usize = 20_000;
 
 /// The tasks of a run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Census {
     /// The name of the run.
     pub(super) name: String,
@@ -38,7 +38,7 @@ pub(super) struct Census {
 }
 
 /// A running task.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Running {
     pub(super) name: String,
     /// Its slot, from 1.
@@ -75,6 +75,9 @@ impl Census {
                 (self.jobs, self.total) = (head.jobs, head.total);
             }
             (What::Total(total), _) => self.total = *total,
+            (What::Counted(counts, estimate), _) => {
+                (self.counts, self.estimate) = (*counts, *estimate);
+            }
             (What::Started { name, place, .. }, Some(task)) => {
                 let slot = place.map_or(1, |place| place.slot);
                 // Slots may be added during the run.
@@ -152,6 +155,16 @@ impl Census {
         }
     }
 
+    /// What its ends say of the rest, for another one that has not seen them.
+    pub(super) fn estimate(&self) -> RunEstimate {
+        self.estimate
+    }
+
+    /// Forgets the attempts that ended: their output is shown elsewhere.
+    pub(super) fn forget_ended(&mut self) {
+        self.ended.clear();
+    }
+
     /// The tasks that run, in the order of the list.
     pub(super) fn running(&self) -> impl Iterator<Item = (TaskId, &Running)> {
         self.running.iter().map(|(task, running)| (*task, running))
@@ -207,6 +220,27 @@ impl Census {
         at: Duration,
         own: impl Fn(TaskId) -> Option<Duration>,
     ) -> Option<Duration> {
+        let mut estimate = self.estimate;
+        let left = self.left_by(&mut estimate, at, own);
+        self.estimate = estimate;
+        left
+    }
+
+    /// The same for a single look.
+    pub(super) fn left(
+        &self,
+        at: Duration,
+        own: impl Fn(TaskId) -> Option<Duration>,
+    ) -> Option<Duration> {
+        self.left_by(&mut self.estimate(), at, own)
+    }
+
+    fn left_by(
+        &self,
+        estimate: &mut RunEstimate,
+        at: Duration,
+        own: impl Fn(TaskId) -> Option<Duration>,
+    ) -> Option<Duration> {
         let total = self.of().filter(|_| self.stop.is_none())?;
         let over = self.estimate.over();
         let is_third = over * 3 > total - self.counts.done.min(total);
@@ -222,7 +256,7 @@ impl Census {
             left: own(*task),
         };
         let running: Vec<_> = self.running.iter().map(of_task).collect();
-        let left = self.estimate.remaining(at, waiting, &running);
+        let left = estimate.remaining(at, waiting, &running);
         left.filter(|left| !left.is_zero())
     }
 }

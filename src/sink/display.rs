@@ -1,8 +1,14 @@
 //! The user's wishes about what is shown, as the command line says them. Knows neither sinks nor terminals.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::wire::{Rule, Shown};
+
+use super::watchers::Identity;
 
 /// The user's wishes.
 #[derive(Clone, Debug)]
@@ -23,6 +29,8 @@ pub(crate) struct Display {
     pub tty: Tty,
     /// What there is to say only of a run of many tasks; none: the run has one command.
     pub many: Option<Many>,
+    /// Whether the run is that of another process, whose output comes to us in any case.
+    pub elsewhere: bool,
 }
 
 /// The wishes that only a run of many tasks has.
@@ -102,6 +110,28 @@ pub(crate) enum Tty {
 }
 
 impl Display {
+    /// What other processes are told of the run; `template`: the command of many tasks.
+    #[must_use]
+    pub(crate) fn identity(&self, template: Option<&[OsString]>) -> Identity {
+        Identity {
+            name: self.name.clone(),
+            command: template.unwrap_or_default().to_vec(),
+            began: SystemTime::now(),
+            detached: false,
+            shown: self.many.as_ref().map(|many| Shown {
+                rule: match self.output {
+                    Show::Stream => Rule::Stream,
+                    Show::Group => Rule::Group,
+                    Show::Lines => Rule::Lines,
+                    Show::OnFailure => Rule::OnFailure,
+                    Show::None => Rule::None,
+                },
+                in_order: many.in_order,
+                tagged: many.tagged,
+            }),
+        }
+    }
+
     /// Whether the events go to stdout.
     pub(super) fn has_json_on_stdout(&self) -> bool {
         self.json == Some(JsonPlace::Stdout)

@@ -99,7 +99,7 @@ pub(super) fn eta(left: Duration) -> String {
 
 /// `3s`, `1m05s`, `2h03m`, `4d05h`, as in a bar.
 #[must_use]
-pub(super) fn clock(time: Duration) -> String {
+pub(crate) fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     if minutes == 0 {

@@ -256,6 +256,7 @@ impl Sink for Plain {
                 let (task, place) = self.task(task, at);
                 task.reports(reports, at, place);
             }
+            What::Known(parts) => self.task(task, at).0.parts = (*parts).clone(),
             What::Finished(summary) => {
                 if let Some(task) = self.tasks.remove(&task) {
                     task.finished(summary, at, &mut self.place);

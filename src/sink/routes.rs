@@ -23,6 +23,9 @@ pub(super) fn goes_through(route: Route) -> bool {
 /// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, and `reads` whether
 /// they are read in any case.
 pub(super) fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
+    if display.elsewhere {
+        return [Route::Piped; 2];
+    }
     let routes = routes_apart(display, shared, reads);
     let together = match display.output {
         // Its events say which of the two it was.

@@ -15,14 +15,14 @@ use crate::event::{
     Cause, Ending, Event, Halted, Place, RunHead, RunSummary, Step, Stream, Summary, TaskId, What,
     signal_name,
 };
-use crate::model::batch::{Batch, VerbatimLine};
+use crate::model::batch::{BadLine, Batch, VerbatimLine};
 use crate::system::boot;
 
 /// The version of the events of a run of many.
 const VERSION: u32 = 1;
 
 /// The number of the run itself, in a run of many.
-const RUN: u32 = 0;
+pub(super) const RUN: u32 = 0;
 
 /// Writes the events of one run.
 #[derive(Debug, Default)]
@@ -103,7 +103,10 @@ impl Encoder {
             | What::Observed(_)
             | What::Waiting(_)
             | What::Shows(_)
-            | What::Shown => {}
+            | What::Shown
+            | What::Known(_)
+            | What::Counted(..)
+            | What::Left => {}
             What::Warning(message) => {
                 Line {
                     message: Some((*message).into()),
@@ -345,14 +348,37 @@ fn progress(batch: &Batch, task: u32, at: Duration, lines: &mut String) {
                 lines.push_str(END);
                 lines.push('\n');
             }
-            VerbatimLine::Malformed(bad) => Line {
-                number: Some(bad.number),
-                error: Some(bad.error.as_str().into()),
-                ..Line::new(Kind::Malformed, task, at).with_bytes(&bad.text)
-            }
-            .write(lines),
+            VerbatimLine::Malformed(bad) => malformed(bad, task, at, lines),
         }
     }
+}
+
+/// Appends a line of the channel that is no report.
+pub(super) fn malformed(bad: &BadLine, task: u32, at: Duration, lines: &mut String) {
+    Line {
+        number: Some(bad.number),
+        error: Some(bad.error.as_str().into()),
+        ..Line::new(Kind::Malformed, task, at).with_bytes(&bad.text)
+    }
+    .write(lines);
+}
+
+/// Appends one report, an object.
+pub(super) fn report(
+    source: Option<&str>,
+    info: &str,
+    task: u32,
+    at: Duration,
+    lines: &mut String,
+) {
+    let head = Line {
+        source: source.map(Into::into),
+        ..Line::new(Kind::Progress, task, at)
+    };
+    lines.push_str(&head.before_info());
+    push_object(lines, info);
+    lines.push_str(END);
+    lines.push('\n');
 }
 
 /// Appends an object as another program wrote it, but with blanks for line ends: these can stand only between two

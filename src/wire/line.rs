@@ -148,7 +148,7 @@ pub(crate) struct Line<'a> {
         deserialize_with = "text",
         skip_serializing_if = "Option::is_none"
     )]
-    pub(super) cause: Option<Cow<'a, str>>,
+    pub(crate) cause: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) why: Option<Why>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,6 +191,15 @@ pub(crate) enum Kind {
     Skipped,
     Halted,
     End,
+    // The rest is told only to watchers, which show what a screen shows.
+    Step,
+    Waiting,
+    Observed,
+    Paused,
+    Known,
+    Counted,
+    Dropped,
+    Status,
 }
 
 /// The state that a task is in now.
@@ -559,6 +568,80 @@ impl From<Duration> for Seconds {
     fn from(time: Duration) -> Self {
         // Of whole microseconds: those of a nanosecond have up to 17 digits.
         Self(Duration::new(time.as_secs(), time.subsec_micros() * 1000).as_secs_f64())
+    }
+}
+
+impl Seconds {
+    /// As a length of time; none if it is none.
+    pub(crate) fn time(self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.0).ok()
+    }
+}
+
+impl Stream {
+    /// The stream, if it is one that we know.
+    pub(super) fn of_event(self) -> Option<event::Stream> {
+        match self {
+            Self::Stdout => Some(event::Stream::Stdout),
+            Self::Stderr => Some(event::Stream::Stderr),
+            Self::Other => None,
+        }
+    }
+}
+
+impl Reason {
+    /// The reason of a stop; that of a newer progrun is a request from elsewhere.
+    pub(super) fn of_stop(self) -> event::Reason {
+        match self {
+            Self::Interrupt => event::Reason::Interrupt,
+            Self::Hangup => event::Reason::Hangup,
+            Self::Outer => event::Reason::Parent,
+            Self::Timeout => event::Reason::Timeout,
+            Self::Deadline => event::Reason::Deadline,
+            Self::Halt => event::Reason::Halt,
+            _ => event::Reason::Terminate,
+        }
+    }
+
+    /// Why a task was skipped.
+    pub(super) fn of_skip(self) -> event::SkipReason {
+        match self {
+            Self::Dependency => event::SkipReason::Dependency,
+            Self::Halted => event::SkipReason::Halted,
+            Self::Done => event::SkipReason::Done,
+            _ => event::SkipReason::Cancelled,
+        }
+    }
+}
+
+impl State {
+    /// The final state, if it is one.
+    pub(super) fn of_end(self) -> Option<event::FinalState> {
+        match self {
+            Self::Completed => Some(event::FinalState::Completed),
+            Self::Failed => Some(event::FinalState::Failed),
+            Self::Cancelled => Some(event::FinalState::Cancelled),
+            Self::Cancelling | Self::Other => None,
+        }
+    }
+}
+
+impl Why {
+    pub(super) fn of_halt(self) -> event::HaltWhy {
+        match self {
+            Self::Fail | Self::Other => event::HaltWhy::Fail,
+            Self::Success => event::HaltWhy::Success,
+            Self::Done => event::HaltWhy::Done,
+        }
+    }
+}
+
+impl When {
+    pub(super) fn of_halt(self) -> event::HaltWhen {
+        match self {
+            Self::Soon | Self::Other => event::HaltWhen::Soon,
+            Self::Now => event::HaltWhen::Now,
+        }
     }
 }
 

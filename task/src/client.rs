@@ -147,8 +147,11 @@ pub fn is_listened_at(path: &Path) -> bool {
 }
 
 /// Connects to a socket. If its queue is full, waits no longer than this.
+///
+/// # Errors
+/// `WouldBlock` if the queue stays full for so long; others if no process listens there.
 #[cfg(target_os = "linux")]
-fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
     let socket = new_socket(SocketFlags::empty())?;
@@ -169,8 +172,12 @@ fn new_socket(flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
     socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
 }
 
+/// Connects to a socket.
+///
+/// # Errors
+/// If no process listens there.
 #[cfg(not(target_os = "linux"))]
-fn connect(path: &Path, _patience: Duration) -> io::Result<UnixStream> {
+pub fn connect(path: &Path, _patience: Duration) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 

@@ -2,6 +2,7 @@
 //! them and hands them on; the meaning of a report for the terminal is decided in `guest`.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -164,7 +165,9 @@ impl<'a> Intake<'a> {
     /// Accepts a connection at the socket, or reads once from one.
     pub(super) fn read_client(&mut self, ready: Ready, buffer: &mut Vec<u8>) -> Brought {
         let received = self.clients.hear(ready, buffer);
-        if received.spoke {
+        if let Some((stream, bytes)) = received.request {
+            Brought::Request(stream, bytes)
+        } else if received.spoke {
             self.dialects.overrule();
             Brought::Reports(received.reports)
         } else {
@@ -281,6 +284,8 @@ pub(super) enum Brought {
     Meter(Batch),
     /// The rest of earlier reads. That says nothing.
     Rest(Batch),
+    /// A connection to the socket that is a request to the run, with what was read of it.
+    Request(UnixStream, Vec<u8>),
 }
 
 /// Whether no process holds the other end any more.

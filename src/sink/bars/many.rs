@@ -167,6 +167,11 @@ impl Bars {
                 }
                 return false;
             }
+            (What::Counted(..), _) => {}
+            (What::Known(_), Some(task)) => {
+                self.see(task, at);
+                return false;
+            }
             (What::Paused(_) | What::Terminal { .. }, Some(task)) => {
                 self.see(task, at);
                 return false;

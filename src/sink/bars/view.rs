@@ -141,6 +141,17 @@ impl View {
         (!std::mem::replace(&mut self.warned, true)).then(|| messages::malformed(bad))
     }
 
+    /// Takes over what was reported before this view was there.
+    pub(super) fn know(&mut self, parts: &Parts, at: Duration) {
+        self.parts = parts.clone();
+        if parts.have_own() {
+            self.activity = None;
+        } else if let Some(source) = parts.task.source {
+            (self.source, self.since) = (Some(source), at);
+            self.activity.iter_mut().for_each(Activity::begin_anew);
+        }
+    }
+
     /// Takes in an observation of the child; says whether it is shown.
     pub(super) fn observed(&mut self, observed: &Observed, at: Duration) -> bool {
         let time = at.saturating_sub(self.began);

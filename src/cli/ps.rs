@@ -1,0 +1,192 @@
+//! `progrun ps`: the runs of this user, and how far they are.
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use rustix::stdio::stdout;
+use rustix::termios::{isatty, tcgetwinsize};
+
+use crate::sink::{Cell, Patient, clock, escape, table};
+use crate::wire::Status;
+
+use super::runs::{self, LiveRun};
+
+const HELP: &str = "\
+Examples:
+  progrun ps                   a table of all runs of this user
+  progrun ps --watch           the same, kept up to date
+  progrun ps --json | jq .     a JSON object for each run; see progrun-protocol(5)";
+
+/// How often the table is drawn again.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// List the runs of this user: how far they are, and how long they have left
+#[derive(Debug, Parser)]
+#[command(
+    name = "ps",
+    after_help = HELP,
+    override_usage = "progrun ps [OPTIONS]",
+    max_term_width = 110
+)]
+#[group(skip)]
+pub(super) struct Ps {
+    /// Print a JSON object for each run, one per line
+    #[arg(long)]
+    json: bool,
+
+    /// Go on until Ctrl-C: once a second
+    #[arg(short, long)]
+    watch: bool,
+}
+
+impl Ps {
+    /// Prints the list.
+    ///
+    /// # Errors
+    /// If stdout cannot be written to.
+    pub(super) fn run(self) -> io::Result<()> {
+        let mut drawn = 0;
+        loop {
+            let runs = runs::all();
+            let text = if self.json { json(&runs) } else { human(&runs) };
+            if self.watch && !self.json && isatty(stdout()) {
+                drawn = redraw(&text, drawn)?;
+            } else {
+                write(&text)?;
+            }
+            if !self.watch {
+                if runs.is_empty() && !self.json {
+                    super::complain("no run is there");
+                }
+                return Ok(());
+            }
+            thread::sleep(EVERY);
+        }
+    }
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut stdout = Patient(io::stdout());
+    stdout.write_all(text.as_bytes())
+}
+
+/// Draws over the last picture of so many lines. Gives how many there are now.
+fn redraw(text: &str, drawn: usize) -> io::Result<usize> {
+    let height = tcgetwinsize(stdout()).map_or(24, |size| usize::from(size.ws_row));
+    let lines: Vec<_> = text.lines().take(height.saturating_sub(1).max(1)).collect();
+    let mut picture = String::new();
+    if drawn > 0 {
+        picture = format!("\x1b[{drawn}A\r");
+    }
+    for line in &lines {
+        picture.push_str(line);
+        picture.push_str("\x1b[K\n");
+    }
+    picture.push_str("\x1b[J");
+    write(&picture)?;
+    Ok(lines.len())
+}
+
+/// The lines with which the runs answered. One that does not answer has a line all the same.
+fn json(runs: &[LiveRun]) -> String {
+    let mut text = String::new();
+    for run in runs {
+        match run.answer() {
+            Some(line) => text.push_str(line),
+            None => {
+                let mut status = Status::of(run.pid, "", Duration::ZERO);
+                status.state = "unresponsive".into();
+                text.push_str(status.to_line().trim_end());
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The table: each run below the one inside which it was started.
+fn human(runs: &[LiveRun]) -> String {
+    if runs.is_empty() {
+        return String::new();
+    }
+    let head = ["PID", "NAME", "STATE", "DONE", "ELAPSED", "LEFT", "COMMAND"];
+    let mut rows = vec![head.map(str::to_owned)];
+    let outermost = runs.iter().filter(|run| runs::parent(runs, run).is_none());
+    let mut open: Vec<_> = outermost.map(|run| (0, run)).collect();
+    open.reverse();
+    while let Some((depth, run)) = open.pop() {
+        rows.push(row(run, depth));
+        // A number that was used again could make a circle.
+        if rows.len() > runs.len() {
+            break;
+        }
+        let is_inner = |other: &&LiveRun| {
+            runs::parent(runs, other).is_some_and(|parent| parent.pid == run.pid)
+        };
+        let inner: Vec<_> = runs.iter().filter(is_inner).collect();
+        open.extend(inner.into_iter().rev().map(|run| (depth + 1, run)));
+    }
+    let aligned = [
+        Cell::Right,
+        Cell::Left,
+        Cell::Left,
+        Cell::Right,
+        Cell::Right,
+        Cell::Right,
+        Cell::Last,
+    ];
+    table(&rows, &aligned)
+}
+
+fn row(run: &LiveRun, depth: usize) -> [String; 7] {
+    let indent = "  ".repeat(depth);
+    let pid = run.pid.to_string();
+    let Some(status) = run.status() else {
+        let dash = || "-".to_owned();
+        let what = "does not answer: it is stopped".to_owned();
+        return [
+            pid,
+            format!("{indent}?"),
+            "stopped".to_owned(),
+            dash(),
+            dash(),
+            dash(),
+            what,
+        ];
+    };
+    let words = status.command.iter().map(|word| escape(word).into_owned());
+    [
+        pid,
+        format!("{indent}{}", escape(&status.name)),
+        escape(&status.state).into_owned(),
+        done(&status),
+        clock(status.elapsed()),
+        status
+            .eta
+            .and_then(|eta| eta.time())
+            .map_or_else(|| "-".to_owned(), clock),
+        words.collect::<Vec<_>>().join(" "),
+    ]
+}
+
+/// How much is done: of many tasks their number, else a percentage.
+fn done(status: &Status<'_>) -> String {
+    match (status.tasks, status.progress, status.total) {
+        (Some(tasks), Some(over), Some(total)) => {
+            let failed = if tasks.failed > 0 {
+                format!(", {} failed", tasks.failed)
+            } else {
+                String::new()
+            };
+            format!("{over}/{total}{failed}")
+        }
+        (Some(_), Some(over), None) => format!("{over}/?"),
+        _ => match (status.percentage, status.progress) {
+            (Some(percentage), _) => format!("{:.0}%", percentage.floor()),
+            (None, Some(progress)) => progress.to_string(),
+            (None, None) => "-".to_owned(),
+        },
+    }
+}

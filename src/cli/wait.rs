@@ -1,0 +1,49 @@
+//! `progrun wait`: until a run is over; then ends as it ended.
+
+use clap::{Parser, ValueHint};
+
+use crate::event::Ending;
+use crate::run::{self, FAILED};
+
+use super::{attach, runs};
+
+const HELP: &str = "\
+Exit status:
+  That of the run. If a signal ended the run, progrun ends by the same signal.";
+
+/// Wait until a run is over, and end as it ended
+#[derive(Debug, Parser)]
+#[command(
+    name = "wait",
+    after_help = HELP,
+    override_usage = "progrun wait RUN",
+    max_term_width = 110
+)]
+#[group(skip)]
+pub(super) struct Wait {
+    /// Number or name of the run, as in progrun ps
+    #[arg(value_name = "RUN", value_hint = ValueHint::Other)]
+    run: String,
+}
+
+impl Wait {
+    /// Waits, and says how the process is to end.
+    ///
+    /// # Errors
+    /// A sentence if there is no such run.
+    pub(super) fn run(self) -> Result<Ending, String> {
+        let runs = runs::all();
+        let run = runs::find(&runs, &self.run)?;
+        if runs::are_we_in(&runs, run) {
+            return Err(format!(
+                "this command is part of run {}, which would wait for itself",
+                run.pid
+            ));
+        }
+        let ended = run::wait(&run.path).map_err(|error| format!("run {}: {error}", run.pid))?;
+        Ok(ended.unwrap_or_else(|| {
+            super::complain(&attach::lost(run.pid));
+            Ending::Status(FAILED)
+        }))
+    }
+}

@@ -1,0 +1,310 @@
+//! The loop of a watcher: shows the run of another process as that process shows it, until the run is over or the
+//! watcher leaves.
+//!
+//! The events come over the socket of the run, and the same sinks show them. Nothing here asks anything of the run:
+//! Ctrl-C, the end of the terminal and a reader that goes away only end the watching.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::dialect::{self, Selection};
+use crate::event::{Ending, What};
+use crate::sink::{Chosen, Display, Ends, Many, Progress, Show, Tty, choose};
+use crate::socket;
+use crate::system::signals::{Scope, stop_by};
+use crate::wire::{self, Rule, Status};
+
+use super::clock::Clock;
+use super::inbox::{Inbox, Inputs, inbox};
+use super::signals;
+use super::sinks::Sinks;
+
+/// How long the run has to answer at first.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the last lines have to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How much is read at once, and how long a line may be.
+const READ: usize = 64 * 1024;
+const LONGEST: usize = 64 * 1024 * 1024;
+
+/// How the watching ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Attached {
+    /// The run is over, and ended so.
+    Over(Ending),
+    /// The user left by this signal; or what was to be shown was not read any more (SIGPIPE).
+    Left(i32),
+    /// The run is gone, and has not said how it ended: it was killed.
+    Gone,
+}
+
+/// How the run is shown here.
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    /// How progress is shown.
+    pub(crate) progress: Progress,
+    /// Whether colors are used; none: as the terminal and the environment say.
+    pub(crate) color: Option<bool>,
+}
+
+enum Input {
+    Signal(i32),
+    /// The run has said something.
+    Said,
+    /// What was to be shown cannot be written any more.
+    Gone,
+    Tick,
+    Flushed,
+}
+
+/// The watching of one run.
+struct Watch<'a> {
+    look: &'a Look,
+    stream: UnixStream,
+    /// What was read and is no whole line yet.
+    read: Vec<u8>,
+    is_at_end: bool,
+    inbox: Inbox<Input>,
+    inputs: Inputs<Input>,
+    /// None until the run has said what it is.
+    sinks: Option<Sinks>,
+    /// How much output was missed because the watcher was too slow, until that is told.
+    missed: u64,
+    over: Option<Ending>,
+}
+
+/// Shows the run behind this socket.
+///
+/// # Errors
+/// If the run cannot be reached, or progrun itself cannot do its part.
+pub(crate) fn attach(path: &Path, look: &Look) -> anyhow::Result<Attached> {
+    let connect = |request: &str| {
+        let mut stream = socket::connect(path, PATIENCE)?;
+        stream.write_all(request.as_bytes())?;
+        Ok::<_, std::io::Error>(stream)
+    };
+    let end = connect("?wait\n").context("cannot reach the run")?;
+    let stream = connect("?watch\n").context("cannot reach the run")?;
+    stream.set_nonblocking(true)?;
+    let (inbox, mut inputs) = inbox().context("cannot create a pipe")?;
+    signals::open_mask();
+    signals::hold();
+    inputs.signals = signals::install(inbox.wake())?;
+    let mut watch = Watch {
+        look,
+        stream,
+        read: Vec::new(),
+        is_at_end: false,
+        inbox,
+        inputs,
+        sinks: None,
+        missed: 0,
+        over: None,
+    };
+    let attached = watch.follow()?;
+    let attached = match (attached, watch.over) {
+        (Some(left), _) => left,
+        (None, Some(ending)) => Attached::Over(ending),
+        // The last line did not fit, or the run was killed. The other connection has only this one answer.
+        (None, None) => ending(end).map_or(Attached::Gone, Attached::Over),
+    };
+    watch.close(!matches!(attached, Attached::Over(_)));
+    // A writer's thread may be stuck in a terminal that takes nothing.
+    std::mem::forget(watch);
+    Ok(attached)
+}
+
+/// Waits until the run behind this socket is over. None: it is gone, and has not said how it ended.
+///
+/// # Errors
+/// If the run cannot be reached.
+pub(crate) fn wait(path: &Path) -> std::io::Result<Option<Ending>> {
+    let mut stream = socket::connect(path, PATIENCE)?;
+    stream.write_all(b"?wait\n")?;
+    Ok(ending(stream))
+}
+
+/// How the run ended, as it says to one that waits.
+fn ending(mut stream: UnixStream) -> Option<Ending> {
+    let mut line = String::new();
+    stream.read_to_string(&mut line).ok()?;
+    Status::read(line.trim_end())?.ending()
+}
+
+impl Watch<'_> {
+    /// Follows the run to its end; or says that the user left before.
+    fn follow(&mut self) -> anyhow::Result<Option<Attached>> {
+        while !self.is_at_end {
+            let wake = self.sinks.as_ref().and_then(|sinks| {
+                let now = sinks.clock.now();
+                sinks.due().map(|due| due.saturating_sub(now))
+            });
+            let served = [self.stream.as_fd()];
+            let next = self
+                .inputs
+                .next(wake, Input::Signal, (&served, || Input::Said));
+            match next.context("waiting for the run")? {
+                Some(Input::Said) => self.hear()?,
+                Some(Input::Signal(libc::SIGWINCH)) => self.tell(What::Resized),
+                Some(Input::Signal(libc::SIGTSTP)) => self.stop(),
+                Some(Input::Signal(
+                    signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
+                )) => return Ok(Some(Attached::Left(signal))),
+                Some(Input::Gone) => return Ok(Some(Attached::Left(libc::SIGPIPE))),
+                Some(Input::Signal(_) | Input::Tick | Input::Flushed) | None => {}
+            }
+            if let Some(sinks) = &mut self.sinks {
+                sinks.tick();
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads what the run says.
+    fn hear(&mut self) -> anyhow::Result<()> {
+        let start = self.read.len();
+        self.read.resize(start + READ, 0);
+        let count = match self.stream.read(&mut self.read[start..]) {
+            Ok(count) => count,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                self.read.truncate(start);
+                return Ok(());
+            }
+            Err(_) => 0,
+        };
+        self.read.truncate(start + count);
+        self.is_at_end = count == 0;
+        if self.read.len() > LONGEST {
+            self.is_at_end = true;
+        }
+        let Some(end) = memchr::memrchr(b'\n', &self.read[start..]) else {
+            return Ok(());
+        };
+        let rest = self.read.split_off(start + end + 1);
+        let lines = std::mem::replace(&mut self.read, rest);
+        for line in String::from_utf8_lossy(&lines).lines() {
+            self.line(line)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &str) -> anyhow::Result<()> {
+        if let Some(status) = Status::read(line) {
+            match status.ending() {
+                Some(ending) => self.over = Some(ending),
+                None => self.begin(&status)?,
+            }
+        } else if let Some(missed) = wire::dropped(line) {
+            // The picture follows anew.
+            self.close(true);
+            self.missed = missed;
+        } else if let Some(sinks) = &mut self.sinks {
+            wire::read(line, &dialect::known, &mut |event| sinks.tell_event(event));
+        }
+        Ok(())
+    }
+
+    /// The run says what it is: the picture follows.
+    fn begin(&mut self, status: &Status<'_>) -> anyhow::Result<()> {
+        let (gone, wake) = (self.inbox.clone(), self.inbox.clone());
+        let Chosen { sinks, .. } = choose(
+            &display(status, self.look),
+            &Selection::None,
+            None,
+            move |_| gone.send(Input::Gone),
+            move || wake.send(Input::Tick),
+        )?;
+        let began = Instant::now().checked_sub(status.elapsed());
+        let clock = Clock::new(began.unwrap_or_else(Instant::now));
+        self.sinks = Some(Sinks::new(sinks, clock));
+        let missed = std::mem::take(&mut self.missed);
+        if missed > 0 {
+            self.tell(What::Warning(&format!(
+                "{missed} bytes of output are not shown here: this terminal was too slow"
+            )));
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, what: What<'_>) {
+        if let Some(sinks) = &mut self.sinks {
+            sinks.tell(None, what);
+        }
+    }
+
+    /// Ctrl-Z: this process alone stops.
+    fn stop(&mut self) {
+        self.tell(What::Terminal { ours: false });
+        self.flush();
+        let stopped = stop_by(libc::SIGTSTP, Scope::Process);
+        // The run went on meanwhile, so nothing is left out of the clock.
+        let _ = stopped;
+        self.tell(What::Terminal { ours: true });
+    }
+
+    /// Shows no more. If the watcher leaves, the bars are taken away.
+    fn close(&mut self, leaves: bool) {
+        if leaves {
+            self.tell(What::Left);
+        }
+        self.flush();
+        self.sinks = None;
+    }
+
+    /// Waits until all is written, but not for a terminal that takes nothing.
+    fn flush(&mut self) {
+        let Some(sinks) = &mut self.sinks else {
+            return;
+        };
+        let inbox = self.inbox.clone();
+        sinks.flush(move || inbox.send(Input::Flushed));
+        let until = Instant::now() + LAST_WORDS;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self
+                .inputs
+                .next(Some(left), Input::Signal, (&[], || Input::Said))
+            {
+                Ok(Some(Input::Flushed | Input::Signal(libc::SIGINT | libc::SIGHUP)) | None)
+                | Err(_) => return,
+                Ok(Some(_)) => {}
+            }
+        }
+    }
+}
+
+/// The run as it is shown here.
+fn display(status: &Status<'_>, look: &Look) -> Display {
+    let output = match status.shown.map(|shown| shown.rule) {
+        None | Some(Rule::Stream) => Show::Stream,
+        Some(Rule::Group) => Show::Group,
+        Some(Rule::Lines) => Show::Lines,
+        Some(Rule::OnFailure) => Show::OnFailure,
+        Some(Rule::None) => Show::None,
+    };
+    Display {
+        name: status.name.clone().into_owned(),
+        progress: look.progress,
+        color: look.color,
+        json: None,
+        log: None,
+        output,
+        tty: Tty::Never,
+        many: status.shown.map(|shown| Many {
+            in_order: shown.in_order,
+            tagged: shown.tagged,
+            ends: None::<Ends>,
+            folder: None,
+            job_log: None,
+            again: None,
+        }),
+        elsewhere: true,
+    }
+}

@@ -1,0 +1,290 @@
+//! What other processes ask of the run over its socket: how far it is (`?status`), to show it (`?watch`), to stop it as
+//! Ctrl-C does (`?cancel`), and to be told when it is over (`?wait`).
+//!
+//! The socket of a single command is that of its channel, and its worker hands requests on to the run loop. A run of
+//! many tasks has a socket of its own beside those of its tasks, and listens there itself. No answer is waited for: one
+//! that does not fit is lost with its connection.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::REFUSED;
+use crate::event::{Ending, Reason};
+use crate::socket::{Socket, SocketFiles, is_of_our_user};
+
+use super::Run;
+
+/// How long a request may be, its newline included.
+const LONGEST: usize = 256;
+/// How many connections may be open at once. Each takes a descriptor, and the run needs some itself.
+const CONNECTIONS: usize = 256;
+/// How long the answer to `?cancel` waits for the child to be asked.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The connections to the run.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    /// The socket of a run of many tasks. Dropping the files removes it.
+    own: Option<(Arc<Socket>, SocketFiles)>,
+    /// Those of which no whole line was read yet.
+    callers: Vec<Caller>,
+    /// Those that wait for the end.
+    waiting: Vec<UnixStream>,
+    /// Those that have asked for a stop, until when they wait for what follows, and how many steps had been taken.
+    cancels: Vec<(UnixStream, Duration, u64)>,
+}
+
+#[derive(Debug)]
+struct Caller {
+    stream: UnixStream,
+    read: Vec<u8>,
+}
+
+/// What the first line of a connection says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Request {
+    Status,
+    Watch,
+    Cancel,
+    Wait,
+    Unknown,
+    /// A report, for which this socket is the wrong one.
+    Report,
+}
+
+impl Request {
+    fn of(line: &[u8]) -> Self {
+        match line.trim_ascii() {
+            b"?status" => Self::Status,
+            b"?watch" => Self::Watch,
+            b"?cancel" => Self::Cancel,
+            b"?wait" => Self::Wait,
+            line if line.starts_with(b"?") => Self::Unknown,
+            _ => Self::Report,
+        }
+    }
+}
+
+impl Requests {
+    /// Listens on a socket of the run's own.
+    pub(super) fn listen(&mut self, socket: Option<(Socket, SocketFiles)>) {
+        self.own = socket.map(|(socket, files)| (Arc::new(socket), files));
+    }
+
+    /// The descriptors to poll for reading; `other` is a socket on which no worker listens any more.
+    pub(super) fn descriptors<'a>(&'a self, other: Option<&'a Arc<Socket>>) -> Vec<BorrowedFd<'a>> {
+        let own = self.own.as_ref().map(|(socket, _)| socket);
+        let sockets = own.or(other).filter(|_| self.has_room());
+        let sockets = sockets.into_iter().map(|socket| socket.listener().as_fd());
+        let callers = self.callers.iter().map(|caller| caller.stream.as_fd());
+        sockets.chain(callers).collect()
+    }
+
+    /// When the answer to a request is due at the latest.
+    pub(super) fn due(&self) -> Option<Duration> {
+        self.cancels.iter().map(|(_, until, _)| *until).min()
+    }
+
+    fn has_room(&self) -> bool {
+        self.callers.len() < CONNECTIONS
+    }
+
+    fn accept(&mut self, other: Option<Arc<Socket>>) {
+        let own = self.own.as_ref().map(|(socket, _)| Arc::clone(socket));
+        let Some(socket) = own.or(other) else {
+            return;
+        };
+        while self.has_room() {
+            match socket.listener().accept() {
+                Ok((stream, _)) if stream.set_nonblocking(true).is_ok() => {
+                    if is_of_our_user(&stream) {
+                        self.callers.push(Caller {
+                            stream,
+                            read: Vec::new(),
+                        });
+                    } else {
+                        answer(&stream, REFUSED);
+                    }
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// The requests that are complete.
+    fn read(&mut self) -> Vec<(UnixStream, Request)> {
+        let mut complete = Vec::new();
+        for mut caller in std::mem::take(&mut self.callers) {
+            if let Some(request) = caller.read() {
+                complete.push((caller.stream, request));
+            } else if caller.read.len() < LONGEST {
+                self.callers.push(caller);
+            }
+        }
+        complete
+    }
+
+    /// Forgets the connections whose other end is gone.
+    fn prune(&mut self) {
+        self.waiting.retain(is_open);
+    }
+}
+
+impl Caller {
+    /// Reads on. Gives the request once its line is complete; a line may end without a newline.
+    fn read(&mut self) -> Option<Request> {
+        let mut buffer = [0; LONGEST];
+        loop {
+            if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
+                return Some(Request::of(&self.read[..end]));
+            }
+            match self.stream.read(&mut buffer) {
+                Ok(0) => {
+                    // So the caller is forgotten.
+                    let rest = std::mem::replace(&mut self.read, vec![b' '; LONGEST]);
+                    return (!rest.is_empty()).then(|| Request::of(&rest));
+                }
+                Ok(count) => self.read.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(_) => {
+                    self.read = vec![b' '; LONGEST];
+                    return None;
+                }
+            }
+            if self.read.len() >= LONGEST && !self.read.contains(&b'\n') {
+                return Some(Request::Unknown);
+            }
+        }
+    }
+}
+
+/// Whether the other end may still read.
+fn is_open(stream: &UnixStream) -> bool {
+    let mut stream = stream;
+    let mut byte = [0];
+    match stream.read(&mut byte) {
+        // A client need not keep its own end for writing.
+        Ok(_) => !is_hung_up(stream),
+        Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+    }
+}
+
+fn is_hung_up(stream: &UnixStream) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut polled = [PollFd::new(stream, PollFlags::empty())];
+    poll(&mut polled, Some(&Timespec::default())).is_ok_and(|_| {
+        polled[0]
+            .revents()
+            .intersects(PollFlags::HUP | PollFlags::ERR)
+    })
+}
+
+/// Does not block: hardly anything was written to this connection before.
+fn answer(mut stream: &UnixStream, text: &str) {
+    let _ = stream.write_all(text.as_bytes());
+}
+
+impl Run<'_> {
+    /// The socket on which no worker listens: that of a single command that is over, while its output is still being
+    /// written.
+    pub(super) fn idle_socket(&self) -> Option<&Arc<Socket>> {
+        let running = self.tasks.values().next()?;
+        let place = running.place.as_ref()?;
+        (!self.is_of_many() && running.is_done()).then_some(&place.socket)
+    }
+
+    /// A connection can be accepted or read.
+    pub(super) fn hear(&mut self) {
+        let idle = self.idle_socket().cloned();
+        self.requests.accept(idle);
+        self.carry_out();
+    }
+
+    /// A worker has read the begin of a request.
+    pub(super) fn asked(&mut self, stream: UnixStream, read: Vec<u8>) {
+        if self.requests.has_room() {
+            self.requests.callers.push(Caller { stream, read });
+            self.carry_out();
+        }
+    }
+
+    fn carry_out(&mut self) {
+        for (stream, request) in self.requests.read() {
+            self.request_of(stream, request);
+        }
+    }
+
+    fn request_of(&mut self, stream: UnixStream, request: Request) {
+        let now = self.now();
+        match request {
+            Request::Status => self.answer_with_status(&stream, now),
+            Request::Watch => {
+                let mut watchers = self.watchers.borrow_mut();
+                if watchers.count() < CONNECTIONS {
+                    watchers.add(stream, now);
+                }
+            }
+            Request::Cancel => {
+                let steps = self.watchers.borrow().steps();
+                // Each request is meant: it is no echo of a key press.
+                self.stop_tasks(Reason::Interrupt, true, now);
+                self.requests.cancels.push((stream, now + PATIENCE, steps));
+            }
+            Request::Wait => {
+                self.requests.prune();
+                if self.requests.waiting.len() < CONNECTIONS {
+                    self.requests.waiting.push(stream);
+                }
+            }
+            Request::Unknown => answer(&stream, "{\"error\":\"no such request\"}\n"),
+            Request::Report => answer(&stream, REFUSED),
+        }
+    }
+
+    fn answer_with_status(&self, stream: &UnixStream, now: Duration) {
+        answer(stream, &self.watchers.borrow().status(now).to_line());
+    }
+
+    /// Answers the requests for a stop that has taken its step.
+    pub(super) fn answer_cancels(&mut self, now: Duration) {
+        if self.requests.cancels.is_empty() {
+            return;
+        }
+        let steps = self.watchers.borrow().steps();
+        for (stream, until, before) in std::mem::take(&mut self.requests.cancels) {
+            if steps > before || now >= until {
+                self.answer_with_status(&stream, now);
+            } else {
+                self.requests.cancels.push((stream, until, before));
+            }
+        }
+    }
+
+    /// The run is over: tells those that wait how progrun ends, and shows the watchers the rest.
+    pub(super) fn tell_end(&mut self, ending: Ending) {
+        let now = self.now();
+        let state = match (ending, self.reason().is_some() || self.stop.is_some()) {
+            (_, true) => "cancelled",
+            (Ending::Status(0), false) => "completed",
+            (_, false) => "failed",
+        };
+        let mut watchers = self.watchers.borrow_mut();
+        let line = watchers.status(now).ended(state, ending).to_line();
+        let cancels = self.requests.cancels.drain(..);
+        for stream in self
+            .requests
+            .waiting
+            .drain(..)
+            .chain(cancels.map(|it| it.0))
+        {
+            answer(&stream, &line);
+        }
+        watchers.end(now, &line);
+    }
+}

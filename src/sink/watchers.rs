@@ -1,0 +1,665 @@
+//! The watchers of a run: other processes that show it, or ask how far it is.
+//!
+//! Keeps what is known of the run, so that a watcher that comes late gets the picture first, and then the changes, at
+//! most twenty times a second. All is written at once or not at all: the run never waits for a watcher. One that is too
+//! slow misses frames and output, is told so, and gets the picture anew when it has caught up. Who may watch, and what
+//! else can be asked, is decided by the run.
+
+mod queue;
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::client;
+use crate::event::{
+    Cause, Event, FinalState, Observed, Place, Reason, RunHead, Step, Stream, Surroundings, TaskId,
+    Waiting, What,
+};
+use crate::flow::{Credit, Permit};
+use crate::model::batch::{BadLine, Batch};
+use crate::model::parts::{LIVE_PARTS, Parts};
+use crate::model::verdict::Verdicts;
+use crate::protocol::Progress;
+use crate::socket;
+use crate::wire::{self, Shown, Status, WatchEncoder};
+
+use super::Sink;
+use super::census::Census;
+
+use self::queue::Queue;
+
+const FRAME: Duration = Duration::from_millis(50);
+/// How many bytes of events are gathered between frames.
+const GATHER: usize = 64 * 1024;
+/// How much of what a lone command has printed last a new watcher is shown, in bytes.
+const TAIL: usize = 16 * 1024;
+
+/// What of a run does not change.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// The name of the run.
+    pub(crate) name: String,
+    /// The command; of many tasks, the template.
+    pub(crate) command: Vec<OsString>,
+    /// When it began.
+    pub(crate) began: SystemTime,
+    /// Whether it is away from its terminal.
+    pub(crate) detached: bool,
+    /// How the output of many tasks is shown; none: the run has one command.
+    pub(crate) shown: Option<Shown>,
+}
+
+/// The watchers of a run, and what they have to know.
+#[derive(Debug)]
+pub(crate) struct Watchers {
+    identity: Identity,
+    tasks: BTreeMap<TaskId, Task>,
+    /// What there is only in a run of many tasks.
+    many: Option<Many>,
+    stop: Stop,
+    queues: Vec<Queue>,
+    encoder: WatchEncoder,
+    /// What happened since the last frame, as lines; and how many bytes of output are in it.
+    frame: String,
+    output: u64,
+    /// Whether any report waits for the next frame.
+    pending: bool,
+    last_frame: Duration,
+    news: bool,
+    /// How many steps of stops there were.
+    steps: u64,
+}
+
+#[derive(Debug)]
+struct Many {
+    census: Census,
+    command: Vec<OsString>,
+    waiting: Vec<Waiting>,
+}
+
+/// A running task.
+#[derive(Debug, Default)]
+struct Task {
+    name: String,
+    command: Vec<OsString>,
+    pid: Option<i32>,
+    began: Duration,
+    /// Its slot, and the number of the attempt.
+    slot: u32,
+    attempt: u32,
+    parts: Parts,
+    has_reported: bool,
+    stop: Stop,
+    paused: bool,
+    observed: Option<Observed>,
+    ended: Option<FinalState>,
+    /// A malformed line was told of.
+    warned: bool,
+    /// The reports that watchers were not told yet, merged, each with its format.
+    pending: Vec<(Option<&'static str>, Progress<'static>)>,
+    /// What it has printed last, if it is alone.
+    tail: Tail,
+}
+
+/// How far a stop is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stop {
+    request: Option<(Duration, Reason, Step, Option<Duration>)>,
+    last: Option<(Duration, Cause, Step, Option<Duration>)>,
+}
+
+/// The last pieces of output.
+#[derive(Debug, Default)]
+struct Tail {
+    pieces: VecDeque<(Stream, Arc<Vec<u8>>, Verdicts)>,
+    length: usize,
+}
+
+impl Watchers {
+    /// Of a run that begins now.
+    #[must_use]
+    pub(crate) fn new(identity: Identity) -> Self {
+        let mut tasks = BTreeMap::new();
+        let many = identity.shown.map(|_| Many {
+            census: Census::new(identity.name.clone()),
+            command: identity.command.clone(),
+            waiting: Vec::new(),
+        });
+        if many.is_none() {
+            let task = Task {
+                name: identity.name.clone(),
+                command: identity.command.clone(),
+                ..Task::default()
+            };
+            tasks.insert(TaskId::FIRST, task);
+        }
+        Self {
+            identity,
+            tasks,
+            many,
+            stop: Stop::default(),
+            queues: Vec::new(),
+            encoder: WatchEncoder::default(),
+            frame: String::new(),
+            output: 0,
+            pending: false,
+            last_frame: Duration::ZERO,
+            news: false,
+            steps: 0,
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub(crate) fn count(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// How many steps of stops there were so far.
+    #[must_use]
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        if self.queues.is_empty() {
+            self.note(event);
+            return;
+        }
+        self.news = true;
+        if let What::Progress(batch) = &event.what {
+            self.note(event);
+            self.report(event, batch);
+            return;
+        }
+        // Before the task is forgotten, if this is its end.
+        self.write_pending(event.at);
+        self.note(event);
+        if let What::Output { bytes, .. } = &event.what {
+            self.output += bytes.len() as u64;
+        }
+        self.encoder.event(event, &mut self.frame);
+        if self.frame.len() > GATHER {
+            self.seal();
+        }
+    }
+
+    /// Notes what a watcher that comes later has to know.
+    fn note(&mut self, event: &Event<'_>) {
+        if matches!(event.what, What::Cancelling { .. } | What::Stopping { .. }) {
+            self.steps += 1;
+        }
+        if let Some(many) = &mut self.many {
+            many.census.event(event);
+            many.census.forget_ended();
+            match (&event.what, event.task) {
+                (What::Waiting(waiting), _) => many.waiting = waiting.to_vec(),
+                (What::Finished(_), Some(task)) => {
+                    self.tasks.remove(&task);
+                    return;
+                }
+                _ => {}
+            }
+        }
+        let of_run = match self.many {
+            Some(_) => None,
+            None => Some(TaskId::FIRST),
+        };
+        let Some(id) = event.task.or(of_run) else {
+            self.stop.note(event);
+            return;
+        };
+        if let What::Started {
+            name,
+            command,
+            pid,
+            place,
+        } = &event.what
+        {
+            let task = self.tasks.entry(id).or_default();
+            *task = Task {
+                name: (*name).to_owned(),
+                command: command.to_vec(),
+                pid: *pid,
+                // The only task of a run has its times from those of the run.
+                began: place.map_or(Duration::ZERO, |_| event.at),
+                slot: place.map_or(1, |place| place.slot),
+                attempt: place.map_or(1, |place| place.attempt),
+                stop: task.stop,
+                ..Task::default()
+            };
+            return;
+        }
+        let keeps_tail = self.many.is_none();
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.note(event, keeps_tail);
+        }
+    }
+
+    /// A report is told with the next frame, with those that come before it.
+    fn report(&mut self, event: &Event<'_>, batch: &Batch) {
+        let Some((id, task)) = event
+            .task
+            .and_then(|id| Some((id, self.tasks.get_mut(&id)?)))
+        else {
+            return;
+        };
+        self.pending = true;
+        for report in &batch.parts {
+            let room = task.pending.len() < LIVE_PARTS;
+            let mut known = task.pending.iter_mut();
+            match known.rfind(|(_, known)| known.id == report.id) {
+                Some((source, known)) if known.status.is_none() && *source == batch.source => {
+                    known.merge(report);
+                }
+                _ if room => {
+                    task.pending.push((batch.source, report.clone()));
+                }
+                _ => {}
+            }
+        }
+        if let Some(bad) = batch.first_malformed.as_ref().filter(|_| !task.warned) {
+            task.warned = true;
+            self.malformed(id, bad, event.at);
+        }
+    }
+
+    fn malformed(&mut self, task: TaskId, bad: &BadLine, at: Duration) {
+        WatchEncoder::malformed(bad, task, at, &mut self.frame);
+    }
+
+    /// Writes the reports that wait, so that what follows comes after them.
+    fn write_pending(&mut self, at: Duration) {
+        if !std::mem::take(&mut self.pending) {
+            return;
+        }
+        for (id, task) in &mut self.tasks {
+            for (source, report) in task.pending.drain(..) {
+                WatchEncoder::report(source, &report, *id, at, &mut self.frame);
+            }
+        }
+    }
+
+    /// Hands what was gathered to the watchers.
+    fn seal(&mut self) {
+        if self.frame.is_empty() {
+            return;
+        }
+        let frame = Arc::new(std::mem::take(&mut self.frame).into_bytes());
+        let output = std::mem::take(&mut self.output);
+        for queue in &mut self.queues {
+            queue.push(&frame, output);
+        }
+    }
+
+    /// A watcher comes.
+    pub(crate) fn add(&mut self, stream: UnixStream, at: Duration) {
+        self.write_pending(at);
+        self.seal();
+        self.queues.retain(Queue::is_open);
+        let mut queue = Queue::new(stream);
+        queue.push(&Arc::new(self.picture(at).into_bytes()), 0);
+        queue.write();
+        self.queues.push(queue);
+        self.news = true;
+    }
+
+    fn due(&self) -> Option<Duration> {
+        let waits = self.news || self.queues.iter().any(Queue::has_something);
+        (waits && !self.queues.is_empty()).then(|| self.last_frame + FRAME)
+    }
+
+    fn tick(&mut self, at: Duration) {
+        if self.due().is_some_and(|due| due <= at) {
+            self.tell(at);
+        }
+    }
+
+    fn tell(&mut self, at: Duration) {
+        self.last_frame = at;
+        self.news = false;
+        self.write_pending(at);
+        self.seal();
+        for index in 0..self.queues.len() {
+            self.queues[index].write();
+            if let Some(missed) = self.queues[index].has_caught_up() {
+                let mut lines = String::new();
+                WatchEncoder::dropped(missed, at, &mut lines);
+                lines.push_str(&self.picture(at));
+                let queue = &mut self.queues[index];
+                queue.push(&Arc::new(lines.into_bytes()), 0);
+                queue.write();
+            }
+        }
+        self.queues.retain(Queue::is_open);
+    }
+
+    /// The run is over, as this line says: what can be written at once, or within a moment, is written.
+    pub(crate) fn end(&mut self, at: Duration, line: &str) {
+        if self.queues.is_empty() {
+            return;
+        }
+        self.write_pending(at);
+        self.frame.push_str(line);
+        self.tell(at);
+        queue::write_last(&mut self.queues);
+        self.queues.clear();
+    }
+
+    /// How the run is now.
+    #[must_use]
+    pub(crate) fn status(&self, at: Duration) -> Status<'_> {
+        let identity = &self.identity;
+        let pid = i32::try_from(std::process::id()).unwrap_or(0);
+        let mut status = Status::of(pid, &identity.name, at);
+        status.parent = parent();
+        status.command = words(&identity.command);
+        let folder = std::env::current_dir().ok();
+        status.directory = folder.map(|it| it.to_string_lossy().into_owned().into());
+        status.began = Some(time(identity.began).into());
+        status.detached = identity.detached;
+        status.shown = identity.shown;
+        let first = self.tasks.get(&TaskId::FIRST);
+        let stop = match &self.many {
+            Some(many) => {
+                many.describe(&mut status, at, &self.tasks);
+                &self.stop
+            }
+            None => {
+                let Some(task) = first else { return status };
+                task.describe(&mut status, at);
+                &task.stop
+            }
+        };
+        match stop.step(at) {
+            Some((step, left)) => status.stopping(step, left),
+            None => status,
+        }
+    }
+
+    /// What a watcher has to know first.
+    fn picture(&self, at: Duration) -> String {
+        let mut lines = self.status(at).to_line();
+        let mut encoder = WatchEncoder::default();
+        let mut tell = |task: Option<TaskId>, at: Duration, what: What<'_>| {
+            encoder.event(&Event { task, at, what }, &mut lines);
+        };
+        if let Some(many) = &self.many {
+            let census = &many.census;
+            tell(
+                None,
+                Duration::ZERO,
+                What::Run(&RunHead {
+                    name: &census.name,
+                    jobs: census.jobs,
+                    total: census.total,
+                    command: &many.command,
+                }),
+            );
+        }
+        for (id, task) in &self.tasks {
+            task.tell(*id, self.many.is_some(), at, &mut tell);
+        }
+        if let Some(many) = &self.many {
+            let census = &many.census;
+            tell(None, at, What::Counted(census.counts, census.estimate()));
+            if let Some(halted) = census.halted {
+                tell(None, at, What::Halted(halted));
+            }
+            self.stop.tell(None, &mut tell);
+            tell(None, at, What::Waiting(&many.waiting));
+        }
+        lines
+    }
+}
+
+/// The run keeps the watchers, too: it knows who comes.
+impl Sink for Rc<RefCell<Watchers>> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.borrow_mut().event(event);
+    }
+
+    fn due(&self) -> Option<Duration> {
+        self.borrow().due()
+    }
+
+    fn tick(&mut self, elapsed: Duration) {
+        self.borrow_mut().tick(elapsed);
+    }
+
+    /// The end of a run does not wait for its watchers.
+    fn flush(&mut self, _permit: &Permit) {}
+
+    fn abandon(&mut self) {}
+}
+
+/// The run inside which this one was started; none, or one that is over: there is no such run.
+fn parent() -> Option<i32> {
+    let path = std::env::var_os(client::SOCKET)?;
+    socket::owner(Path::new(&path))
+}
+
+fn words(words: &[OsString]) -> Vec<Cow<'_, str>> {
+    words.iter().map(|word| word.to_string_lossy()).collect()
+}
+
+fn time(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+impl Many {
+    #[expect(clippy::cast_precision_loss, reason = "no list is that long")]
+    fn describe(&self, status: &mut Status<'_>, at: Duration, tasks: &BTreeMap<TaskId, Task>) {
+        let census = &self.census;
+        let counts = census.counts;
+        status.tasks = Some(wire::Tasks {
+            jobs: census.jobs,
+            running: census.runs(),
+            completed: counts.completed,
+            failed: counts.failed,
+            cancelled: counts.cancelled,
+            skipped: counts.skipped,
+        });
+        status.progress = Some(counts.over() as f64);
+        status.total = census.of().map(|total| total as f64);
+        let own = |task: TaskId| tasks.get(&task).and_then(|task| task.remaining(at));
+        let shares = tasks.values().filter_map(|task| task.fraction(at));
+        let share = census.fraction(shares.sum());
+        status.percentage = share.map(|share| share * 100.0);
+        status.eta = census.left(at, own).map(Into::into);
+        status.state = if census.halted.is_some() {
+            "halted"
+        } else {
+            "running"
+        }
+        .into();
+    }
+}
+
+impl Task {
+    fn note(&mut self, event: &Event<'_>, keeps_tail: bool) {
+        match &event.what {
+            What::Progress(batch) => {
+                let time = event.at.saturating_sub(self.began);
+                for report in &batch.parts {
+                    self.parts.apply(report, batch.source, time);
+                }
+                self.has_reported = true;
+            }
+            What::Output {
+                stream,
+                bytes,
+                verdicts,
+                ..
+            } if keeps_tail => self.tail.push(*stream, bytes, verdicts),
+            What::Observed(observed) => self.observed = Some((*observed).clone()),
+            What::Paused(paused) => self.paused = *paused,
+            What::Finished(summary) => self.ended = Some(summary.state),
+            _ => self.stop.note(event),
+        }
+    }
+
+    fn fraction(&self, at: Duration) -> Option<f64> {
+        self.parts.task.fraction(at.saturating_sub(self.began))
+    }
+
+    fn remaining(&self, at: Duration) -> Option<Duration> {
+        self.parts.task.remaining(at.saturating_sub(self.began))
+    }
+
+    fn describe<'a>(&'a self, status: &mut Status<'a>, at: Duration) {
+        let time = at.saturating_sub(self.began);
+        status.name = self.name.as_str().into();
+        status.command = words(&self.command);
+        let whole = &self.parts.task;
+        if let Some(known) = whole.current(time) {
+            let text = |text: &'a Option<Cow<'static, str>>| text.as_deref().map(Into::into);
+            status.progress = known.progress;
+            status.total = known.total;
+            status.unit = text(&known.unit);
+            status.message = text(&known.message);
+        }
+        if let Some((over, named)) = whole.tally() {
+            #[expect(clippy::cast_precision_loss, reason = "a count to show")]
+            let counts = (over as f64, named as f64);
+            (status.progress, status.total) = (Some(counts.0), Some(counts.1));
+        }
+        status.percentage = whole.fraction(time).map(|share| share * 100.0);
+        status.eta = whole.remaining(time).map(Into::into);
+        status.state = match self.ended {
+            Some(FinalState::Completed) => "completed",
+            Some(FinalState::Failed) => "failed",
+            Some(FinalState::Cancelled) => "cancelled",
+            None if self.paused => "stopped",
+            None => "running",
+        }
+        .into();
+    }
+
+    /// Tells all that is known of it.
+    fn tell(
+        &self,
+        id: TaskId,
+        is_of_many: bool,
+        at: Duration,
+        tell: &mut dyn FnMut(Option<TaskId>, Duration, What<'_>),
+    ) {
+        let task = Some(id);
+        if self.pid.is_some() || is_of_many {
+            let place = is_of_many.then_some(Place {
+                slot: self.slot,
+                attempt: self.attempt,
+                input: None,
+                named: false,
+                nth: 1,
+                extra: None,
+                surroundings: Surroundings::default(),
+            });
+            tell(
+                task,
+                self.began,
+                What::Started {
+                    name: &self.name,
+                    command: &self.command,
+                    pid: self.pid,
+                    place,
+                },
+            );
+        }
+        let permit = Credit::new(usize::MAX, || ()).permit(0);
+        self.tail.tell(task, at, &permit, tell);
+        if self.has_reported {
+            tell(task, at, What::Known(&self.parts));
+        }
+        if let Some(observed) = &self.observed {
+            tell(task, at, What::Observed(observed));
+        }
+        if self.paused {
+            tell(task, at, What::Paused(true));
+        }
+        self.stop.tell(task, tell);
+    }
+}
+
+impl Stop {
+    fn note(&mut self, event: &Event<'_>) {
+        match event.what {
+            What::Cancelling { reason, step, left } => {
+                self.request = Some((event.at, reason, step, left));
+                self.last = None;
+            }
+            What::Stopping { cause, step, left } => {
+                self.last = Some((event.at, cause, step, left));
+            }
+            _ => {}
+        }
+    }
+
+    /// The step that the stop has come to, and how long that has until time alone takes the next one.
+    fn step(&self, now: Duration) -> Option<(Step, Option<Duration>)> {
+        let request = self.request.map(|(at, _, step, left)| (at, step, left));
+        let last = self.last.map(|(at, _, step, left)| (at, step, left));
+        let (at, step, left) = last.or(request)?;
+        Some((step, left.map(|left| (at + left).saturating_sub(now))))
+    }
+
+    fn tell(&self, task: Option<TaskId>, tell: &mut dyn FnMut(Option<TaskId>, Duration, What<'_>)) {
+        if let Some((at, reason, step, left)) = self.request {
+            tell(task, at, What::Cancelling { reason, step, left });
+        }
+        if let Some((at, cause, step, left)) = self.last {
+            tell(task, at, What::Stopping { cause, step, left });
+        }
+    }
+}
+
+impl Tail {
+    fn push(&mut self, stream: Stream, bytes: &Arc<Vec<u8>>, verdicts: &Verdicts) {
+        self.length += bytes.len();
+        self.pieces
+            .push_back((stream, Arc::clone(bytes), verdicts.clone()));
+        while let Some((_, first, _)) = self.pieces.front() {
+            if self.length - first.len() < TAIL {
+                return;
+            }
+            self.length -= first.len();
+            self.pieces.pop_front();
+        }
+    }
+
+    /// Tells it from the begin of a line on.
+    fn tell(
+        &self,
+        task: Option<TaskId>,
+        at: Duration,
+        permit: &Permit,
+        tell: &mut dyn FnMut(Option<TaskId>, Duration, What<'_>),
+    ) {
+        let mut to_cut = self.length.saturating_sub(TAIL);
+        for (stream, bytes, verdicts) in &self.pieces {
+            let (mut bytes, mut verdicts) = (Arc::clone(bytes), verdicts.clone());
+            if to_cut > 0 {
+                let rest = &bytes[to_cut.min(bytes.len())..];
+                let line = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+                let from = bytes.len() - rest.len() + line;
+                let _ = verdicts.split_to(from);
+                bytes = Arc::new(bytes[from..].to_vec());
+                to_cut = 0;
+            }
+            let what = What::Output {
+                stream: *stream,
+                bytes: &bytes,
+                verdicts: &verdicts,
+                permit,
+            };
+            tell(task, at, what);
+        }
+    }
+}
