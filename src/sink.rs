@@ -41,6 +41,7 @@ mod terminal;
 mod watchers;
 mod writer;
 
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::event::Event;
@@ -70,6 +71,11 @@ pub(crate) trait Sink {
 
     /// Draws, if it is time to.
     fn tick(&mut self, _elapsed: Duration) {}
+
+    /// Another progrun on the same terminal asks us to draw for it. Gives its connection back if we do not draw.
+    fn join(&mut self, stream: UnixStream) -> Option<UnixStream> {
+        Some(stream)
+    }
 
     /// How many ended tasks of a run of many have output that waits to be shown. Beyond some thousands no further task
     /// begins.

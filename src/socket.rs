@@ -13,10 +13,11 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, open, unlinkat};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fstat, open, unlinkat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, geteuid, test_kill_process};
 
@@ -26,6 +27,9 @@ use crate::client;
 const ATTEMPTS: usize = 100;
 /// What the name of a socket ends with that only takes the reports of a task.
 const OF_A_TASK: &str = ".task";
+
+/// What the names of the files begin with whose locks say which run draws on a terminal.
+pub(crate) const LOCK: &str = "tty-";
 
 /// A listening socket.
 #[derive(Debug)]
@@ -73,6 +77,9 @@ impl Socket {
             Place::for_us().find_map(|place| bind(&place, lowest, purpose).ok())?;
         listener.set_nonblocking(true).ok()?;
         let listener = fcntl_dupfd_cloexec(&listener, lowest).ok()?;
+        if purpose == Purpose::Run {
+            let _ = OURS.set(files.path.clone());
+        }
         let socket = Self {
             listener: listener.into(),
             path: files.path.clone(),
@@ -185,6 +192,15 @@ fn bind(place: &Place, lowest: RawFd, purpose: Purpose) -> io::Result<(UnixListe
     Err(ErrorKind::ResourceBusy.into())
 }
 
+/// The path of the socket of our own run.
+static OURS: OnceLock<PathBuf> = OnceLock::new();
+
+/// The path of the socket of our own run, if it has one.
+#[must_use]
+pub(crate) fn ours() -> Option<&'static Path> {
+    OURS.get().map(PathBuf::as_path)
+}
+
 /// Whether this process has removed what killed runs left in the folder.
 static HAS_LOOKED: AtomicBool = AtomicBool::new(false);
 
@@ -206,6 +222,10 @@ fn remove_remains(folder: &OwnedFd, path: &Path) {
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
+        let is_lock = name.to_str().is_some_and(|name| name.starts_with(LOCK));
+        if is_lock && is_free(&entry.path()) {
+            let _ = unlinkat(folder, &name, AtFlags::empty());
+        }
         let is_gone = name
             .to_str()
             .and_then(pid_of)
@@ -217,6 +237,12 @@ fn remove_remains(folder: &OwnedFd, path: &Path) {
             let _ = unlinkat(folder, &name, AtFlags::empty());
         }
     }
+}
+
+/// Whether no process holds the lock in this file.
+fn is_free(path: &Path) -> bool {
+    let file = std::fs::File::open(path);
+    file.is_ok_and(|file| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok())
 }
 
 /// The number of the process whose socket has this name.

@@ -55,7 +55,11 @@ impl Run<'_> {
         loop {
             let until = self.flushed_at(begun);
             // A run that ended before it installed its signal handlers installs them when it has to wait.
-            let at_most = until.map(|until| until.saturating_sub(self.now()));
+            let now = self.now();
+            let due = self.sinks.borrow().due();
+            let is_due = |time: Duration| until.is_none_or(|until| time < until);
+            let wake = due.filter(|time| is_due(*time));
+            let at_most = wake.or(until).map(|time| time.saturating_sub(now));
             let first = (!self.handles_signals).then_some(Duration::ZERO);
             let next = self.wait(first.or(at_most));
             match next {
@@ -78,6 +82,8 @@ impl Run<'_> {
                         return false;
                     }
                 }
+                // A sink hands over what another progrun draws.
+                Ok(None) if wake.is_some() => self.sinks.borrow_mut().tick(),
                 Ok(None) if !self.gave_up() && !self.discarded => {
                     if self.reason().is_none() && self.stop.is_none() {
                         self.losses.note(Ending::Status(TIMED_OUT), None);

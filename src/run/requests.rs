@@ -1,5 +1,5 @@
 //! What other processes ask of the run over its socket: how far it is (`?status`), to show it (`?watch`), to stop it as
-//! Ctrl-C does (`?cancel`), and to be told when it is over (`?wait`).
+//! Ctrl-C does (`?cancel`), to be told when it is over (`?wait`), and to draw for them (`?join`).
 //!
 //! The socket of a single command is that of its channel, and its worker hands requests on to the run loop. A run of
 //! many tasks has a socket of its own beside those of its tasks, and listens there itself. No answer is waited for: one
@@ -50,6 +50,7 @@ enum Request {
     Watch,
     Cancel,
     Wait,
+    Join,
     Unknown,
     /// A report, for which this socket is the wrong one.
     Report,
@@ -62,6 +63,7 @@ impl Request {
             b"?watch" => Self::Watch,
             b"?cancel" => Self::Cancel,
             b"?wait" => Self::Wait,
+            b"?join" => Self::Join,
             line if line.starts_with(b"?") => Self::Unknown,
             _ => Self::Report,
         }
@@ -242,6 +244,7 @@ impl Run<'_> {
                     self.requests.waiting.push(stream);
                 }
             }
+            Request::Join => self.sinks.borrow_mut().join(stream),
             Request::Unknown => answer(&stream, "{\"error\":\"no such request\"}\n"),
             Request::Report => answer(&stream, REFUSED),
         }

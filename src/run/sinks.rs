@@ -1,5 +1,6 @@
 //! The sinks of a run, with the clock that stamps their events. Does not know which event happens when.
 
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::event::{Event, TaskId, What};
@@ -49,6 +50,14 @@ impl Sinks {
     /// Tells one sink.
     pub(super) fn tell_one(&mut self, index: usize, event: &Event<'_>) {
         self.sinks[index].event(event);
+    }
+
+    /// Another progrun on our terminal asks us to draw for it. If we do not, its connection is closed.
+    pub(super) fn join(&mut self, stream: UnixStream) {
+        let mut stream = Some(stream);
+        for sink in &mut self.sinks {
+            stream = stream.and_then(|stream| sink.join(stream));
+        }
     }
 
     /// How many ended tasks have output that waits to be shown.

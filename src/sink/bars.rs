@@ -11,6 +11,7 @@
 //! view only when there is something to show of them, and their output may be shown after their end.
 
 mod activity;
+mod company;
 #[cfg(any(test, fuzzing))]
 mod emulator;
 mod filter;
@@ -29,6 +30,7 @@ mod taskbar;
 mod view;
 
 use std::collections::BTreeMap;
+use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -37,6 +39,7 @@ use crate::event::{Ending, Event, FinalState, Reason, Stream, Summary, TaskId, W
 use crate::flow::Permit;
 use crate::model::verdict::Verdicts;
 
+use self::company::{Claim, Guest, Holder, Visitor};
 use self::glyphs::Glyphs;
 use self::layout::Layout;
 use self::many::Many;
@@ -98,6 +101,11 @@ pub(super) struct Bars {
     news: bool,
     /// For output that is written and not sent yet.
     permits: Vec<Permit>,
+    /// The right to draw on this terminal, on which other progruns may draw as well.
+    claim: Option<Claim>,
+    /// Those for which we draw, and when they were heard last.
+    visitors: Vec<Visitor>,
+    heard: Duration,
 }
 
 /// What waits while another task has the terminal.
@@ -227,6 +235,9 @@ impl Bars {
             pictured: Duration::ZERO,
             news: false,
             permits: Vec::new(),
+            claim: None,
+            visitors: Vec::new(),
+            heard: Duration::ZERO,
         }
     }
 
@@ -339,7 +350,74 @@ impl Bars {
         }
     }
 
+    /// Finds out which progrun draws on this terminal: we, if no other one does. `draws`: there is a frame to draw.
+    fn settle_company(&mut self, draws: bool) {
+        if self.direct || self.hold.is_lent() || self.screen.is_guest() {
+            return;
+        }
+        if !self.screen.is_ours() {
+            self.stop_drawing_for_others();
+        }
+        if self.claim.is_some() || !self.screen.is_ours() {
+            return;
+        }
+        let holder = if draws {
+            company::claim()
+        } else {
+            company::look()
+        };
+        match holder {
+            Holder::Us(claim) => self.claim = Some(claim),
+            Holder::Another(socket) => {
+                if let Some(guest) = Guest::of(&socket) {
+                    self.clear();
+                    self.switch_taskbar_off();
+                    self.send();
+                    for view in self.views.values_mut() {
+                        view.output.show_whole_lines();
+                    }
+                    self.screen.become_guest(guest);
+                }
+            }
+            Holder::None => {}
+        }
+    }
+
+    /// The terminal is not ours to draw on, or will not be: another progrun may draw, and its guests go there.
+    fn stop_drawing_for_others(&mut self) {
+        self.claim = None;
+        self.visitors.clear();
+    }
+
+    /// Takes in what our guests hand over. Says whether there is anything new.
+    fn hear_visitors(&mut self) -> bool {
+        let mut texts = Vec::new();
+        let mut news = false;
+        let count = self.visitors.len();
+        self.visitors.retain_mut(|visitor| match visitor.hear() {
+            Ok(None) => true,
+            Ok(Some(text)) => {
+                texts.push(text);
+                true
+            }
+            Err(_) => false,
+        });
+        news |= count != self.visitors.len() || !texts.is_empty();
+        for (text, permit) in texts {
+            self.permits.push(permit);
+            if !text.is_empty() {
+                self.clear();
+                self.end_line();
+                self.screen.write(&text);
+                // The next text begins on a line of its own.
+                self.loose_end |= text.last() != Some(&b'\n');
+            }
+        }
+        news
+    }
+
     fn frame(&mut self, at: Duration) {
+        self.settle_company(true);
         self.tell_held();
         self.note_frame(at);
         self.resize();
@@ -361,6 +439,8 @@ impl Bars {
             self.drawn = Drawn::Nothing;
         } else if self.has_place(at) {
             self.draw(at);
+        } else if self.visitors.iter().any(|visitor| visitor.lends) {
+            self.clear();
         }
         self.news = false;
         self.send();
@@ -385,6 +465,9 @@ impl Bars {
     /// Whether bars can be drawn at the cursor: below complete lines, or below a line that has been open for a while.
     /// During a stop they do not wait for that, for they answer a key press.
     fn has_place(&self, at: Duration) -> bool {
+        if self.visitors.iter().any(|visitor| visitor.lends) {
+            return false;
+        }
         let Some(view) = self.views.get(&self.above) else {
             return true;
         };
@@ -461,19 +544,29 @@ impl Bars {
     fn draw(&mut self, at: Duration) {
         let (width, height) = self.resize();
         // A row stays free, or the line above the picture would never be seen.
-        let size = (usize::from(width), usize::from(height).max(2) - 1);
+        let rows = usize::from(height).max(2) - 1;
+        let others = self.visitors.iter().map(|visitor| visitor.rows.len());
+        let for_others = others.sum::<usize>().min(rows / 2);
+        let size = (usize::from(width), rows - for_others);
         let lines = if self.many.is_some() {
+            let height = u16::try_from(size.1 + 1).unwrap_or(height);
             self.lines_of_many((width, height), at)
         } else {
             let views = self.views.values().filter(|view| self.has_row(view, at));
             let pictures: Vec<_> = views.map(|view| view.picture(at)).collect();
             self.layout.lines(&pictures, size, at)
         };
-        if lines.is_empty() {
+        if lines.is_empty() && for_others == 0 {
             self.clear();
             return;
         }
-        let picture = self.glyphs.render(lines, (width, height));
+        let mut picture = if lines.is_empty() {
+            Vec::new()
+        } else {
+            self.glyphs.render(lines, (width, height))
+        };
+        let rows_of_others = self.visitors.iter().flat_map(|visitor| &visitor.rows);
+        picture.extend(rows_of_others.take(rows - picture.len().min(rows)).cloned());
         if std::mem::take(&mut self.loose_end) {
             self.screen.write(b"\r\n");
         }
@@ -502,7 +595,9 @@ impl Bars {
             }
             (None, Tasks::Several) => (None, false),
         };
-        if let Some(sequence) = self.taskbar.set(fraction, has_failed) {
+        if !self.screen.is_guest()
+            && let Some(sequence) = self.taskbar.set(fraction, has_failed)
+        {
             self.screen.write(sequence.as_bytes());
         }
     }
@@ -510,6 +605,8 @@ impl Bars {
     /// The terminal is lent to this task, or is about to be lent to one that is not known yet.
     fn lend(&mut self, task: Option<TaskId>, at: Duration) {
         self.clear();
+        self.stop_drawing_for_others();
+        self.screen.lend(true);
         let hold = Hold::Lent(task);
         for (key, view) in &mut self.views {
             if hold.is_lent_to(*key, self.tasks) {
@@ -539,6 +636,7 @@ impl Bars {
     fn take_back(&mut self) {
         self.hold = Hold::Ours;
         self.screen.returned();
+        self.screen.lend(false);
         if let Some(view) = self.views.get_mut(&self.above) {
             // The answer to a question has ended its line.
             view.output.end_line();
@@ -593,6 +691,9 @@ impl Bars {
         self.news = true;
         if !lent {
             self.screen.child_prints(at);
+        }
+        if self.last_frame.is_none() && self.shows[stream as usize] {
+            self.settle_company(false);
         }
         let Some(view) = self.views.get_mut(&key) else {
             return;
@@ -670,6 +771,7 @@ impl Bars {
         }
         if is_last {
             self.switch_taskbar_off();
+            self.stop_drawing_for_others();
         }
         self.write_output(key);
         let ending = summary.exit.map(|exit| exit.ending);
@@ -724,11 +826,47 @@ impl Bars {
 
     /// The terminal is gone, or is about to be: after SIGHUP nothing is drawn.
     fn hang_up(&mut self) {
+        self.stop_drawing_for_others();
         // It may still be there, if the signal did not come from it.
         self.clear();
         self.switch_taskbar_off();
         self.send();
         self.hold = Hold::HungUp;
+    }
+
+    /// When a frame is to be drawn next.
+    fn own_due(&self) -> Option<Duration> {
+        let is_over = match &self.many {
+            Some(many) => many.is_over(),
+            None => self.views.is_empty(),
+        };
+        if self.hold != Hold::Ours || is_over {
+            return None;
+        }
+        let Some(last) = self.last_frame else {
+            return Some(SHOW_AFTER).filter(|_| self.begin == Begin::Soon);
+        };
+        let waits = self.news || self.views.values().any(View::is_waiting);
+        let above = self.views.get(&self.above);
+        let open = above.filter(|view| view.output.line_open());
+        let wait = if waits || !self.screen.is_idle() {
+            FRAME
+        } else if let (Some(view), Drawn::Nothing) = (open, &self.drawn) {
+            return view.output.bars_from().map(|time| time.max(last + FRAME));
+        } else if let Some(many) = &self.many {
+            let row = many.next_row().map(|time| time.max(last + FRAME));
+            let next = last + if many.spins() { SPIN } else { SECOND };
+            return Some(row.map_or(next, |row| row.min(next)));
+        } else if self
+            .views
+            .values()
+            .any(|view| view.fraction(last).is_none())
+        {
+            SPIN
+        } else {
+            SECOND
+        };
+        Some(last + wait)
     }
 }
 
@@ -813,42 +951,29 @@ impl Sink for Bars {
         }
     }
 
-    fn due(&self) -> Option<Duration> {
-        let is_over = match &self.many {
-            Some(many) => many.is_over(),
-            None => self.views.is_empty(),
-        };
-        if self.hold != Hold::Ours || is_over {
-            return None;
+    fn join(&mut self, stream: UnixStream) -> Option<UnixStream> {
+        if self.claim.is_none() {
+            return Some(stream);
         }
-        let Some(last) = self.last_frame else {
-            return Some(SHOW_AFTER).filter(|_| self.begin == Begin::Soon);
-        };
-        let waits = self.news || self.views.values().any(View::is_waiting);
-        let above = self.views.get(&self.above);
-        let open = above.filter(|view| view.output.line_open());
-        let wait = if waits || !self.screen.is_idle() {
-            FRAME
-        } else if let (Some(view), Drawn::Nothing) = (open, &self.drawn) {
-            return view.output.bars_from().map(|time| time.max(last + FRAME));
-        } else if let Some(many) = &self.many {
-            let row = many.next_row().map(|time| time.max(last + FRAME));
-            let next = last + if many.spins() { SPIN } else { SECOND };
-            return Some(row.map_or(next, |row| row.min(next)));
-        } else if self
-            .views
-            .values()
-            .any(|view| view.fraction(last).is_none())
-        {
-            SPIN
-        } else {
-            SECOND
-        };
-        Some(last + wait)
+        self.visitors.push(Visitor::new(stream));
+        None
+    }
+
+    fn due(&self) -> Option<Duration> {
+        let last = self.last_frame.unwrap_or_default();
+        let handed_over = (!self.screen.is_shown_by_another()).then_some(last + FRAME);
+        let heard = (!self.visitors.is_empty()).then_some(self.heard + FRAME);
+        let own = self.own_due();
+        [own, handed_over, heard].into_iter().flatten().min()
     }
 
     fn tick(&mut self, elapsed: Duration) {
-        if self.due().is_none_or(|due| due > elapsed) {
+        if !self.visitors.is_empty() && elapsed >= self.heard + FRAME {
+            self.heard = elapsed;
+            self.news |= self.hear_visitors();
+        }
+        self.screen.is_guest();
+        if self.own_due().is_none_or(|due| due > elapsed) {
             return;
         }
         if self.screen.is_idle() {

@@ -17,6 +17,7 @@ mod turn;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -601,6 +602,10 @@ impl Sink for Floor {
             }
             _ => self.stage.tell(event),
         }
+    }
+
+    fn join(&mut self, stream: UnixStream) -> Option<UnixStream> {
+        self.stage.join(stream)
     }
 
     fn due(&self) -> Option<Duration> {

@@ -3,6 +3,7 @@
 //! The sinks read the child's output, which may be anything, and the child's exit status must not depend on that. The
 //! message of the panic is on stderr already, for the developers. Knows nothing of any sink.
 
+use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -50,6 +51,11 @@ impl Sink for Guard {
 
     fn tick(&mut self, elapsed: Duration) {
         self.try_call(|sink| sink.tick(elapsed));
+    }
+
+    fn join(&mut self, stream: UnixStream) -> Option<UnixStream> {
+        // If the sink panics, the connection is lost, and its other end sees that.
+        self.try_call(|sink| sink.join(stream)).flatten()
     }
 
     fn backlog(&self) -> usize {

@@ -447,6 +447,7 @@ impl Bars {
         }
         self.clear();
         self.switch_taskbar_off();
+        self.stop_drawing_for_others();
         let was_drawn = !self.pictured.is_zero();
         let Some(many) = &mut self.many else {
             return;

@@ -11,6 +11,7 @@ use crate::flow::Permit;
 
 use super::super::terminal::Terminal;
 use super::super::writer::Writer;
+use super::company::Guest;
 
 /// How long a child must print through us after the keyboard was taken, so that it is known to draw nowhere else. What
 /// it printed just before may arrive after.
@@ -33,6 +34,12 @@ pub(super) struct Screen {
     /// When the child was first seen to print through us since typed text is read key by key.
     printed: Option<Duration>,
     bytes: Vec<u8>,
+    /// Another progrun draws on this terminal, and we are its guest.
+    guest: Option<Guest>,
+    /// The picture that the other one is to draw, if it has changed.
+    rows: Option<Vec<String>>,
+    /// Whether a child of ours has the terminal: then what it prints goes there, and not through the other one.
+    lends: bool,
 }
 
 impl Screen {
@@ -44,6 +51,9 @@ impl Screen {
             has_company: false,
             printed: None,
             bytes: Vec::new(),
+            guest: None,
+            rows: None,
+            lends: false,
         }
     }
 
@@ -97,8 +107,44 @@ impl Screen {
         self.bytes.len()
     }
 
+    /// From now on another progrun draws what we would have drawn.
+    pub(super) fn become_guest(&mut self, guest: Guest) {
+        self.guest = Some(guest);
+    }
+
+    /// Whether another progrun draws for us. Finds out whether it still does; what it has not drawn is ours to write
+    /// then.
+    pub(super) fn is_guest(&mut self) -> bool {
+        if let Some(guest) = &mut self.guest {
+            guest.work();
+        }
+        if let Some(guest) = self.guest.take_if(|guest| guest.is_lost()) {
+            let (text, permits) = guest.into_rest();
+            let bytes = std::mem::take(&mut self.bytes);
+            self.writer.send([text, bytes].concat(), permits);
+        }
+        self.guest.is_some()
+    }
+
+    /// Whether nothing waits for another progrun to draw it.
+    pub(super) fn is_shown_by_another(&self) -> bool {
+        self.guest.as_ref().is_none_or(Guest::is_idle)
+    }
+
+    /// A child of ours gets the terminal, or has given it back.
+    pub(super) fn lend(&mut self, lends: bool) {
+        self.lends = lends;
+        if let Some(guest) = &mut self.guest {
+            guest.lend(lends);
+        }
+    }
+
     /// Draws these lines over the picture that is there.
     pub(super) fn picture(&mut self, lines: &[String]) {
+        if self.guest.is_some() {
+            self.rows = Some(lines.to_vec());
+            return;
+        }
         // The rest of each line is erased (EL) after the line is written: erased before, it would flicker.
         let picture = lines.join("\x1b[K\r\n");
         self.write(b"\r");
@@ -112,25 +158,41 @@ impl Screen {
 
     /// Takes the picture away.
     pub(super) fn erase(&mut self) {
+        if self.guest.is_some() {
+            self.rows = Some(Vec::new());
+            return;
+        }
         self.write(b"\r");
         self.write(ERASE_BELOW);
     }
 
     /// Sends the bytes that were written since the last call, and holds `permits` until they are on the terminal.
     pub(super) fn send(&mut self, permits: Vec<Permit>) {
-        self.writer.send(std::mem::take(&mut self.bytes), permits);
+        let bytes = std::mem::take(&mut self.bytes);
+        match &mut self.guest {
+            Some(guest) if !self.lends => guest.send(&bytes, self.rows.take(), permits),
+            Some(guest) => {
+                guest.send(b"", self.rows.take(), Vec::new());
+                self.writer.send(bytes, permits);
+            }
+            None => self.writer.send(bytes, permits),
+        }
     }
 
     /// Whether the terminal has taken all that was sent: only then is another frame worth making.
     pub(super) fn is_idle(&self) -> bool {
-        self.writer.is_idle()
+        self.writer.is_idle() && self.guest.as_ref().is_none_or(Guest::is_idle)
     }
 
     pub(super) fn flush(&mut self, permit: Permit) {
+        if let Some(guest) = &mut self.guest {
+            guest.send(b"", self.rows.take(), vec![permit.clone()]);
+        }
         self.writer.flush(permit);
     }
 
     pub(super) fn abandon(&mut self) {
+        self.guest = None;
         self.writer.abandon();
     }
 

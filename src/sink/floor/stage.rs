@@ -1,6 +1,7 @@
 //! The sinks that show: the screen, which is told of the tasks as well, and the places that output goes to. Does not
 //! know whose output may be shown.
 
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +92,13 @@ impl Stage {
             task: Some(task),
             at: self.now,
             what,
+        }
+    }
+
+    pub(super) fn join(&mut self, stream: UnixStream) -> Option<UnixStream> {
+        match &mut self.screen {
+            Some(screen) => screen.join(stream),
+            None => Some(stream),
         }
     }
 

@@ -1,0 +1,420 @@
+//! Several progruns on one terminal: one of them draws, and the others are its guests.
+//!
+//! A progrun that draws on a terminal holds a lock, in a file in the folder of the sockets that is named after the
+//! terminal, and names its own socket there. One that finds the lock held connects to that socket and hands over what it
+//! would have drawn. When the one that draws ends, or leaves the foreground, its guests see it at their end of the
+//! connection, and the first of them to get the lock draws. Knows neither bars nor tasks.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock, fstat};
+use rustix::stdio::stderr;
+
+use crate::flow::{Credit, Permit};
+use crate::socket;
+
+/// How long the one that draws has to take a connection. It does not wait for anything else before.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// The longest frame that is taken from a guest, in bytes: more than is ever under way.
+const LONGEST: usize = 16 * 1024 * 1024;
+/// The answer to a frame that is on the terminal.
+const SHOWN: u8 = b'+';
+
+/// The right to draw on the terminal behind stderr.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// Locked as long as it is open.
+    _file: File,
+    path: PathBuf,
+}
+
+/// The holder of that right.
+#[derive(Debug)]
+pub(super) enum Holder {
+    /// We are.
+    Us(Claim),
+    /// The run with this socket.
+    Another(PathBuf),
+    /// There is none, or it is not known.
+    None,
+}
+
+/// The file with the lock; none if our own run has no socket, or stderr is no terminal.
+fn place() -> Option<PathBuf> {
+    let terminal = fstat(stderr()).ok()?.st_rdev;
+    let folder = socket::ours()?.parent()?;
+    (terminal != 0).then(|| folder.join(format!("{}{terminal:x}", socket::LOCK)))
+}
+
+/// Who draws on this terminal, as far as that is not us.
+#[must_use]
+pub(super) fn look() -> Holder {
+    let Some(path) = place() else {
+        return Holder::None;
+    };
+    // Mostly there is no such file.
+    match File::open(path) {
+        Ok(file) if is_held(&file) => holder(file),
+        _ => Holder::None,
+    }
+}
+
+fn is_held(file: &File) -> bool {
+    let locked = flock(file, FlockOperation::NonBlockingLockShared);
+    locked.is_err_and(|error| error == rustix::io::Errno::WOULDBLOCK)
+}
+
+/// The socket that the file names.
+fn holder(mut file: File) -> Holder {
+    let mut path = String::new();
+    let read = file.read_to_string(&mut path);
+    let is_complete = read.is_ok() && path.ends_with('\n');
+    let path = Path::new(path.trim_end());
+    if is_complete && Some(path) != socket::ours() {
+        Holder::Another(path.to_owned())
+    } else {
+        Holder::None
+    }
+}
+
+/// Takes the right to draw, if no other progrun has it.
+#[must_use]
+pub(super) fn claim() -> Holder {
+    let (Some(path), Some(ours)) = (place(), socket::ours()) else {
+        return Holder::None;
+    };
+    let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(flags)
+        .open(&path);
+    let Ok(mut file) = opened else {
+        return Holder::None;
+    };
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return holder(file);
+    }
+    // The last holder has removed the file between these calls: the next frame tries again.
+    if file.metadata().is_ok_and(|meta| meta.nlink() == 0) {
+        return Holder::None;
+    }
+    let named = file
+        .set_len(0)
+        .and_then(|()| writeln!(file, "{}", ours.display()));
+    match named {
+        Ok(()) => Holder::Us(Claim { _file: file, path }),
+        Err(_) => Holder::None,
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // While the lock is held, so that no other one is removed.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// What a guest hands over at once: text to go above the bars, its picture, and whether a child of it has the terminal.
+#[derive(Debug, Default)]
+pub(super) struct Frame {
+    pub(super) above: Vec<u8>,
+    pub(super) rows: Vec<String>,
+    pub(super) lends: bool,
+}
+
+impl Frame {
+    /// A line with the lengths, then the bytes.
+    fn to_bytes(&self) -> Vec<u8> {
+        let rows = self.rows.join("\n");
+        let head = format!(
+            "{} {} {}\n",
+            self.above.len(),
+            rows.len(),
+            u8::from(self.lends)
+        );
+        [head.as_bytes(), &self.above, rows.as_bytes()].concat()
+    }
+
+    /// The first frame in these bytes, which are taken out; none as long as it is not complete.
+    ///
+    /// # Errors
+    /// If there is no frame.
+    fn take(bytes: &mut Vec<u8>) -> io::Result<Option<Self>> {
+        let bad = || io::Error::from(ErrorKind::InvalidData);
+        let Some(end) = memchr::memchr(b'\n', bytes) else {
+            return if bytes.len() < 100 {
+                Ok(None)
+            } else {
+                Err(bad())
+            };
+        };
+        let head = std::str::from_utf8(&bytes[..end]).map_err(|_| bad())?;
+        let mut numbers = head.split(' ').map(|number| number.parse::<usize>().ok());
+        let mut next = || numbers.next().flatten().filter(|number| *number <= LONGEST);
+        let (Some(above), Some(rows), Some(lends)) = (next(), next(), next()) else {
+            return Err(bad());
+        };
+        let start = end + 1;
+        if bytes.len() < start + above + rows {
+            return Ok(None);
+        }
+        let rest = bytes.split_off(start + above + rows);
+        let text = String::from_utf8_lossy(&bytes[start + above..]).into_owned();
+        let frame = Self {
+            above: bytes[start..start + above].to_vec(),
+            rows: text.lines().map(str::to_owned).collect(),
+            lends: lends != 0,
+        };
+        *bytes = rest;
+        Ok(Some(frame))
+    }
+}
+
+/// Our way to the progrun that draws. One frame is under way at a time: the next is sent when it is on the terminal.
+#[derive(Debug)]
+pub(super) struct Guest {
+    stream: UnixStream,
+    unsent: Vec<u8>,
+    under_way: Option<Frame>,
+    permits: Vec<Permit>,
+    next: Frame,
+    next_permits: Vec<Permit>,
+    has_next: bool,
+    is_lost: bool,
+}
+
+impl Guest {
+    /// Of the run with this socket; none if it does not take us.
+    #[must_use]
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let mut stream = socket::connect(path, PATIENCE).ok()?;
+        stream.write_all(b"?join\n").ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some(Self {
+            stream,
+            unsent: Vec::new(),
+            under_way: None,
+            permits: Vec::new(),
+            next: Frame::default(),
+            next_permits: Vec::new(),
+            has_next: false,
+            is_lost: false,
+        })
+    }
+
+    /// Hands over text, and the picture if it has changed. Holds `permits` until both are on the terminal.
+    pub(super) fn send(&mut self, above: &[u8], rows: Option<Vec<String>>, permits: Vec<Permit>) {
+        self.has_next |= !above.is_empty() || rows.is_some();
+        self.next.above.extend_from_slice(above);
+        if let Some(rows) = rows {
+            self.next.rows = rows;
+        }
+        self.next_permits.extend(permits);
+        self.work();
+    }
+
+    /// A child of ours gets the terminal, or has given it back.
+    pub(super) fn lend(&mut self, lends: bool) {
+        self.next.lends = lends;
+        self.has_next = true;
+        self.work();
+    }
+
+    /// Goes on with the frame that is under way, and then with the next. Never waits.
+    pub(super) fn work(&mut self) {
+        while !self.is_lost {
+            if !self.unsent.is_empty() {
+                match self.stream.write(&self.unsent) {
+                    Ok(count) => drop(self.unsent.drain(..count)),
+                    Err(error) => return self.note(&error),
+                }
+            } else if self.under_way.is_some() {
+                let mut answer = [0];
+                match self.stream.read(&mut answer) {
+                    Ok(1) if answer[0] == SHOWN => {
+                        self.under_way = None;
+                        self.permits.clear();
+                    }
+                    Ok(_) => self.is_lost = true,
+                    Err(error) => return self.note(&error),
+                }
+            } else if std::mem::take(&mut self.has_next) {
+                let (rows, lends) = (self.next.rows.clone(), self.next.lends);
+                let above = std::mem::take(&mut self.next.above);
+                let frame = Frame { above, rows, lends };
+                self.unsent = frame.to_bytes();
+                self.under_way = Some(frame);
+                self.permits.append(&mut self.next_permits);
+            } else {
+                self.next_permits.clear();
+                self.look_for_end();
+                return;
+            }
+        }
+    }
+
+    /// Whether the other end is gone, although nothing is under way.
+    fn look_for_end(&mut self) {
+        let mut answer = [0];
+        match self.stream.read(&mut answer) {
+            Ok(_) => self.is_lost = true,
+            Err(error) => self.note(&error),
+        }
+    }
+
+    fn note(&mut self, error: &io::Error) {
+        self.is_lost |= !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
+    }
+
+    /// Whether all that was handed over is on the terminal.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.is_none() && !self.has_next
+    }
+
+    /// Whether the progrun that draws is gone, or draws no more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// The text that did not get to the terminal, and the permits for it.
+    pub(super) fn into_rest(self) -> (Vec<u8>, Vec<Permit>) {
+        let under_way = self.under_way.map_or(Vec::new(), |frame| frame.above);
+        let permits = self.permits.into_iter().chain(self.next_permits);
+        ([under_way, self.next.above].concat(), permits.collect())
+    }
+}
+
+/// A guest of ours.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    stream: UnixStream,
+    read: Vec<u8>,
+    pub(super) rows: Vec<String>,
+    pub(super) lends: bool,
+    /// Has something under way as long as the last frame is not on the terminal.
+    credit: Credit,
+    owes_answer: bool,
+}
+
+impl Visitor {
+    /// A progrun behind `stream`, which does not block.
+    pub(super) fn new(stream: UnixStream) -> Self {
+        Self {
+            stream,
+            read: Vec::new(),
+            rows: Vec::new(),
+            lends: false,
+            credit: Credit::new(1, || ()),
+            owes_answer: false,
+        }
+    }
+
+    /// Takes in what it has handed over. Gives the text for above the bars with the permit to hold until that is on the
+    /// terminal; none if there is nothing new.
+    ///
+    /// # Errors
+    /// If it is gone, or says what no progrun says.
+    pub(super) fn hear(&mut self) -> io::Result<Option<(Vec<u8>, Permit)>> {
+        if std::mem::take(&mut self.owes_answer) {
+            if self.credit.exhausted() {
+                self.owes_answer = true;
+                return Ok(None);
+            }
+            self.stream.write_all(&[SHOWN])?;
+        }
+        let mut buffer = [0; 64 * 1024];
+        loop {
+            if let Some(frame) = Frame::take(&mut self.read)? {
+                self.rows = frame.rows;
+                self.lends = frame.lends;
+                self.owes_answer = true;
+                return Ok(Some((frame.above, self.credit.permit(1))));
+            }
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => self.read.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (Guest, Visitor) {
+        let (guest, host) = UnixStream::pair().unwrap();
+        for end in [&guest, &host] {
+            end.set_nonblocking(true).unwrap();
+        }
+        let guest = Guest {
+            stream: guest,
+            unsent: Vec::new(),
+            under_way: None,
+            permits: Vec::new(),
+            next: Frame::default(),
+            next_permits: Vec::new(),
+            has_next: false,
+            is_lost: false,
+        };
+        (guest, Visitor::new(host))
+    }
+
+    #[test]
+    fn a_frame_is_under_way_until_it_is_on_the_terminal_and_the_next_has_all_that_came_meanwhile() {
+        let (mut guest, mut visitor) = pair();
+        guest.send(b"one\n", Some(vec!["a 1%".to_owned()]), Vec::new());
+        guest.send(b"two\n", Some(vec!["a 2%".to_owned()]), Vec::new());
+        guest.send(b"three\xff\n", None, Vec::new());
+        let (above, permit) = visitor.hear().unwrap().unwrap();
+        assert_eq!(above, b"one\n");
+        assert_eq!(visitor.rows, ["a 1%"]);
+        assert!(visitor.hear().unwrap().is_none());
+        guest.work();
+        assert!(!guest.is_idle());
+        drop(permit);
+        assert!(visitor.hear().unwrap().is_none());
+        guest.work();
+        let (above, permit) = visitor.hear().unwrap().unwrap();
+        assert_eq!(above, b"two\nthree\xff\n");
+        assert_eq!(visitor.rows, ["a 2%"]);
+        drop(permit);
+        assert!(visitor.hear().unwrap().is_none());
+        guest.work();
+        assert!(guest.is_idle());
+    }
+
+    #[test]
+    fn text_that_was_not_shown_when_the_other_one_ended_is_not_lost() {
+        let (mut guest, mut visitor) = pair();
+        guest.send(b"one\n", None, Vec::new());
+        let taken = visitor.hear().unwrap();
+        assert!(taken.is_some());
+        guest.send(b"two\n", None, Vec::new());
+        drop(visitor);
+        guest.work();
+        assert!(guest.is_lost());
+        assert_eq!(guest.into_rest().0, b"one\ntwo\n");
+    }
+
+    #[test]
+    fn what_is_no_frame_is_an_error() {
+        let mut bytes = b"1 2\n".to_vec();
+        assert!(Frame::take(&mut bytes).is_err());
+        let mut bytes = b"99999999999 0 0\n".to_vec();
+        assert!(Frame::take(&mut bytes).is_err());
+        let mut bytes = b"3 0 0\nab".to_vec();
+        assert!(Frame::take(&mut bytes).unwrap().is_none());
+    }
+}
