@@ -36,6 +36,8 @@ mod random;
 #[cfg(target_os = "linux")]
 mod report;
 mod run;
+#[cfg(target_os = "linux")]
+mod runs;
 mod schema;
 mod shape;
 mod soak;

@@ -59,18 +59,24 @@ pub(super) fn all() -> Vec<LiveRun> {
     while read(&mut asked, until) {}
     let mut runs: Vec<_> = asked
         .into_iter()
-        .map(|asked| {
-            let line = String::from_utf8_lossy(&asked.read).into_owned();
-            let answer = Some(line).filter(|_| asked.is_complete);
-            let pid = answer.as_deref().and_then(Status::read).map(|it| it.pid);
-            LiveRun {
-                pid: pid.unwrap_or(asked.found.pid),
-                path: asked.found.path,
-                answer: answer.map(|line| line.trim_end().to_owned()),
+        .filter_map(|asked| {
+            let Asked { found, read, .. } = asked;
+            let line = String::from_utf8_lossy(&read).trim_end().to_owned();
+            if !asked.is_complete {
+                return Some(LiveRun {
+                    pid: found.pid,
+                    path: found.path,
+                    answer: None,
+                });
             }
+            // One that has ended meanwhile says nothing, and an older progrun takes the request for a report.
+            let pid = Status::read(&line)?.pid;
+            Some(LiveRun {
+                pid,
+                path: found.path,
+                answer: Some(line),
+            })
         })
-        // One that ends just now does not say more.
-        .filter(|run| run.answer.as_deref() != Some(""))
         .collect();
     runs.sort_by_key(|run| run.pid);
     runs

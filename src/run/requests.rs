@@ -122,10 +122,9 @@ impl Requests {
     fn read(&mut self) -> Vec<(UnixStream, Request)> {
         let mut complete = Vec::new();
         for mut caller in std::mem::take(&mut self.callers) {
-            if let Some(request) = caller.read() {
-                complete.push((caller.stream, request));
-            } else if caller.read.len() < LONGEST {
-                self.callers.push(caller);
+            match caller.read() {
+                Some(request) => complete.push((caller.stream, request)),
+                None => self.callers.push(caller),
             }
         }
         complete
@@ -138,29 +137,23 @@ impl Requests {
 }
 
 impl Caller {
-    /// Reads on. Gives the request once its line is complete; a line may end without a newline.
+    /// Reads on. Gives the request once its line is complete, or cannot become one.
     fn read(&mut self) -> Option<Request> {
         let mut buffer = [0; LONGEST];
         loop {
             if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
                 return Some(Request::of(&self.read[..end]));
             }
+            if self.read.len() >= LONGEST {
+                return Some(Request::of(&self.read));
+            }
             match self.stream.read(&mut buffer) {
-                Ok(0) => {
-                    // So the caller is forgotten.
-                    let rest = std::mem::replace(&mut self.read, vec![b' '; LONGEST]);
-                    return (!rest.is_empty()).then(|| Request::of(&rest));
-                }
+                // A line may end without a newline.
+                Ok(0) => return Some(Request::of(&self.read)),
                 Ok(count) => self.read.extend_from_slice(&buffer[..count]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
-                Err(_) => {
-                    self.read = vec![b' '; LONGEST];
-                    return None;
-                }
-            }
-            if self.read.len() >= LONGEST && !self.read.contains(&b'\n') {
-                return Some(Request::Unknown);
+                Err(_) => return Some(Request::Unknown),
             }
         }
     }

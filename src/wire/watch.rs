@@ -22,9 +22,18 @@ use super::encoder::{self, Encoder, RUN};
 use super::line::{Elapsed, Kind, Reason, Seconds, Stream};
 
 /// Writes the events of a run for watchers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct WatchEncoder {
     plain: Encoder,
+}
+
+impl Default for WatchEncoder {
+    fn default() -> Self {
+        // A watcher that comes late has not seen when a task began.
+        Self {
+            plain: Encoder::with_times(),
+        }
+    }
 }
 
 /// A line that only watchers get. A field that an event of its kind does not have is none, and left out.

@@ -1,0 +1,677 @@
+//! Runs that are found by others: `ps`, `attach`, `cancel`, `wait`, and the requests on the socket.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
+use serde_json::Value;
+
+use crate::harness::{needs, needs_that};
+use crate::support::{self, Gate, Progrun, Running, Signal, child, progrun, text};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_progrun");
+
+/// A folder for the sockets of one test.
+fn place() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap()
+}
+
+/// A run with its socket in this folder. Its command is a shell script that finds progrun as `$progrun`, and `words` as
+/// `$1`...
+fn run(place: &Path, name: &str, script: &str, words: &[&str]) -> Progrun {
+    let options = ["--json", "--grace=1h", "--kill-after=1h", "--name", name];
+    let command = ["--", "sh", "-c", script, "sh"];
+    with_place(place, &[&options[..], &command, words].concat())
+}
+
+fn with_place(place: &Path, arguments: &[&str]) -> Progrun {
+    progrun(arguments)
+        .variable("progrun", PROGRAM)
+        .variable("XDG_RUNTIME_DIR", place.to_str().unwrap())
+}
+
+/// A run that has reported 3 of 10 and waits at the gate.
+fn waiting(place: &Path, name: &str, gate: &Gate) -> Running {
+    let script = r#"echo '3/10 "a.jpg"' >&3; read -r _ <"$1""#;
+    let mut run = run(place, name, script, &[gate.path()]).start();
+    run.event("progress");
+    run
+}
+
+/// The runs with their sockets in this folder, as `ps --json` gives them, by their names. Other tests run at the same
+/// time, elsewhere.
+fn listed(place: &Path) -> BTreeMap<String, Value> {
+    let output = with_place(place, &["ps", "--json"]).output();
+    let lines = text(&output.stdout);
+    let runs = lines.lines().map(support::valid_event);
+    runs.map(|run| (run["name"].as_str().unwrap().to_owned(), run))
+        .collect()
+}
+
+fn number(run: &Running) -> String {
+    run.pid().to_string()
+}
+
+fn socket_of(place: &Path, run: &Running) -> PathBuf {
+    let entries = fs::read_dir(place.join("progrun")).unwrap();
+    let pid = format!("{}-", run.pid());
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .find(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(&pid) && !name.ends_with(".task")
+        })
+        .unwrap()
+}
+
+/// Sends a request, and gives the connection.
+fn ask(socket: &Path, request: &str) -> UnixStream {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+fn answer(mut stream: UnixStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_list_says_how_far_each_run_is_and_where_it_runs() {
+    let (place, gate) = (place(), Gate::new());
+    let run = waiting(place.path(), "backup", &gate);
+    let listed = listed(place.path());
+    let status = &listed["backup"];
+    assert_eq!(status["pid"], run.pid().as_raw_nonzero().get());
+    assert_eq!(status["state"], "running");
+    assert_eq!(
+        (&status["progress"], &status["total"]),
+        (&3.0.into(), &10.0.into())
+    );
+    assert_eq!(status["percentage"], 30.0);
+    assert_eq!(status["message"], "\"a.jpg\"");
+    assert_eq!(status["command"][0], "sh");
+    assert!(Path::new(status["directory"].as_str().unwrap()).is_dir());
+    drop(gate);
+    run.finish();
+}
+
+#[test]
+fn the_table_has_a_row_for_each_run_and_those_started_inside_stand_below() {
+    let (place, gate) = (place(), Gate::new());
+    let script = r#""$progrun" --name inner -- sh -c 'echo 1/2 >&3; read -r _ <"$1"' sh "$1""#;
+    let mut run = run(place.path(), "outer", script, &[gate.path()]).start();
+    while run.event("progress")["info"]["progress"] != 1 {}
+    let output = with_place(place.path(), &["ps"]).output();
+    let table = text(&output.stdout);
+    let mut lines = table.lines();
+    let head = lines.next().unwrap();
+    let words: Vec<_> = head.split_whitespace().collect();
+    assert_eq!(
+        words,
+        ["PID", "NAME", "STATE", "DONE", "ELAPSED", "LEFT", "COMMAND"]
+    );
+    let pid = number(&run);
+    let rows: Vec<_> = table
+        .lines()
+        .skip_while(|line| !line.trim_start().starts_with(&pid))
+        .take(2)
+        .collect();
+    assert!(rows[0].contains(" outer "), "{table}");
+    assert!(rows[1].contains("   inner "), "{table}");
+    assert!(rows[1].contains(" 50% "), "{table}");
+    assert_eq!(
+        listed(place.path())["inner"]["parent"],
+        run.pid().as_raw_nonzero().get()
+    );
+    drop(gate);
+    run.finish();
+}
+
+#[test]
+fn a_run_of_many_tasks_is_one_row_with_the_number_of_those_that_are_over() {
+    let (place, gate) = (place(), Gate::new());
+    let script = r#"[ {} -lt 3 ] || read -r _ <"$1""#;
+    let command = [
+        "--",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        gate.path(),
+        ":::",
+        "1",
+        "2",
+        "3",
+        "4",
+    ];
+    let options = ["each", "--json", "--name", "list", "-j2", "--kill-after=1h"];
+    let mut run = with_place(place.path(), &[&options[..], &command].concat()).start();
+    for _ in 0..2 {
+        run.event("finished");
+    }
+    support::until(|| listed(place.path())["list"]["tasks"]["running"] == 2);
+    let status = &listed(place.path())["list"];
+    assert_eq!(
+        (&status["progress"], &status["total"]),
+        (&2.0.into(), &4.0.into())
+    );
+    assert_eq!(status["tasks"]["completed"], 2);
+    let output = with_place(place.path(), &["ps"]).output();
+    assert!(
+        text(&output.stdout).contains(" 2/4 "),
+        "{}",
+        text(&output.stdout)
+    );
+    drop(gate);
+    run.finish();
+}
+
+#[test]
+fn a_watcher_sees_what_is_known_and_what_comes_and_ends_as_the_run() {
+    let (place, mut gate) = (place(), Gate::new());
+    let script = r#"echo early; echo 3/10 >&3; read -r _ <"$1"; echo late; echo 10/10 >&3; exit 7"#;
+    let mut run = run(place.path(), "job", script, &[gate.path()]).start();
+    run.event("progress");
+    let mut watcher = with_place(place.path(), &["attach", &number(&run)]).start();
+    assert_eq!(watcher.stdout_line(), "early\n");
+    gate.open();
+    assert_eq!(watcher.stdout_line(), "late\n");
+    let (ended, watched) = (run.finish(), watcher.finish());
+    assert_eq!(ended.status.code(), Some(7));
+    assert_eq!(watched.status.code(), Some(7));
+    support::assert_text(
+        &watched.stderr,
+        "job: 100%, 10/10\njob: failed with exit status 7 after [..], 10/10\n",
+    );
+}
+
+#[test]
+fn a_watcher_dies_by_the_signal_by_which_the_run_ends() {
+    let (place, gate) = (place(), Gate::new());
+    let run = waiting(place.path(), "job", &gate);
+    let mut watcher = with_place(place.path(), &["attach", "job", "--progress=plain"]).start();
+    // It has connected.
+    support::until(|| open_connections(&run) > 0);
+    run.signal(Signal::TERM);
+    run.signal_again(Signal::TERM);
+    run.finish().died_by(Signal::TERM);
+    let status = watcher.wait();
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&status),
+        Some(15)
+    );
+}
+
+/// How many connections of this run wait for its end.
+fn open_connections(run: &Running) -> usize {
+    let entries = fs::read_dir(format!("/proc/{}/fd", run.pid())).unwrap();
+    let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    let sockets = links.filter(|link| link.to_string_lossy().starts_with("socket:"));
+    // The listening one does not count.
+    sockets.count() - 1
+}
+
+#[test]
+fn ctrl_c_only_leaves_and_the_run_goes_on() {
+    let (place, mut gate) = (place(), Gate::new());
+    let run = waiting(place.path(), "job", &gate);
+    let mut watcher = with_place(place.path(), &["attach", "job"]).start();
+    support::until(|| open_connections(&run) == 2);
+    watcher.signal(Signal::INT);
+    let pid = number(&run);
+    assert_eq!(
+        watcher.stderr_line(),
+        format!(
+            "progrun: run {pid} goes on (progrun attach {pid} shows it again, progrun cancel {pid} stops it)\n"
+        )
+    );
+    watcher.finish().died_by(Signal::INT);
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(ended.finished()["state"], "completed");
+    assert_eq!(ended.all("state").len(), 0);
+}
+
+#[test]
+fn a_cancel_request_is_a_ctrl_c_and_each_further_one_the_next_step() {
+    let (place, gate) = (place(), Gate::new());
+    let options = [
+        "--json",
+        "--grace=1h",
+        "--kill-after=1h",
+        "--name=deaf",
+        "--",
+    ];
+    let deaf = ["sh", &child("deaf.sh"), gate.path()];
+    let mut run = with_place(place.path(), &[&options[..], &deaf].concat()).start();
+    run.event("progress");
+    let pid = number(&run);
+    for step in [
+        "stopping at the next progress report (progrun cancel again: SIGTERM)",
+        "terminating (progrun cancel again: SIGKILL)",
+        "killing",
+    ] {
+        with_place(place.path(), &["cancel", "deaf"])
+            .stderr(&format!("progrun: run {pid} deaf: {step}\n"))
+            .status(0);
+    }
+    let ended = run.finish();
+    assert_eq!(ended.finished()["reason"], "interrupt");
+    assert_eq!(
+        ended.signals(),
+        ["SIGTERM (interrupt)", "SIGKILL (interrupt)"]
+    );
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn a_cancelled_command_ends_at_its_next_report_and_the_one_who_asked_can_wait_for_that() {
+    let place = place();
+    let script = "trap 'exit 130' PIPE; while :; do echo 1/2 >&3 || exit 130; sleep 0.01; done";
+    let mut run = run(place.path(), "job", script, &[]).start();
+    run.event("progress");
+    with_place(place.path(), &["cancel", "--quiet", "--wait", "job"]).status(0);
+    assert_eq!(listed(place.path()).get("job"), None);
+    let ended = run.finish();
+    assert_eq!(ended.finished()["state"], "cancelled");
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn a_run_of_many_is_cancelled_between_its_tasks() {
+    let (place, mut gate) = (place(), Gate::new());
+    let command = [
+        "--",
+        "sh",
+        "-c",
+        r#"read -r _ <"$1""#,
+        "sh",
+        gate.path(),
+        ":::",
+        "a",
+        "b",
+        "c",
+    ];
+    let options = [
+        "each",
+        "--json",
+        "--name=list",
+        "-j1",
+        "--grace=1h",
+        "--kill-after=1h",
+    ];
+    let mut run = with_place(place.path(), &[&options[..], &command].concat()).start();
+    run.event("started");
+    with_place(place.path(), &["cancel", "list"])
+        .stderr("progrun: run [..] list: stopping: the running tasks may end (progrun cancel again: SIGTERM)\n")
+        .status(0);
+    gate.open();
+    let ended = run.finish();
+    assert_eq!(ended.all("finished")[0]["state"], "completed");
+    assert_eq!(ended.all("end")[0]["not_started"], 2);
+    ended.died_by(Signal::INT);
+}
+
+#[test]
+fn one_that_waits_ends_as_the_run_ends() {
+    let (place, mut gate) = (place(), Gate::new());
+    let script = r#"read -r _ <"$1"; exit 3"#;
+    let mut run = run(place.path(), "job", script, &[gate.path()]).start();
+    run.event("started");
+    let waiting: Vec<_> = (0..3)
+        .map(|_| with_place(place.path(), &["wait", "job"]).start())
+        .collect();
+    support::until(|| open_connections(&run) == 3);
+    gate.open();
+    assert_eq!(run.finish().status.code(), Some(3));
+    for waiting in waiting {
+        let ended = waiting.finish();
+        assert_eq!((ended.status.code(), &*ended.stderr), (Some(3), ""));
+    }
+}
+
+#[test]
+fn one_that_waits_for_a_run_that_is_killed_says_so() {
+    let (place, gate) = (place(), Gate::new());
+    let mut run = waiting(place.path(), "job", &gate);
+    let pid = number(&run);
+    let words = [&["wait", "job"][..], &["attach", "job"]];
+    let waiting: Vec<_> = words
+        .iter()
+        .map(|words| with_place(place.path(), words).start())
+        .collect();
+    support::until(|| open_connections(&run) == 3);
+    run.signal(Signal::KILL);
+    run.wait();
+    for waiting in waiting {
+        let ended = waiting.finish();
+        assert_eq!(ended.status.code(), Some(125));
+        assert_eq!(
+            ended.stderr.lines().last().unwrap(),
+            format!("progrun: run {pid} is gone and has not said how it ended: it was killed")
+        );
+    }
+    // What it has left is removed with the next look.
+    assert_eq!(listed(place.path()).len(), 0);
+    assert!(!place.path().join("progrun").exists());
+}
+
+#[test]
+fn a_watcher_that_is_stopped_holds_up_nothing_and_is_told_what_it_has_missed() {
+    let (place, mut gate) = (place(), Gate::new());
+    let script = r#"echo first; read -r _ <"$1"; yes 0123456789abcdef | head -c 17000000; echo last; read -r _ <"$1""#;
+    let options = ["--log", "/dev/null", "--progress=plain", "--name=loud"];
+    let command = ["--", "sh", "-c", script, "sh", gate.path()];
+    let output = place.path().join("output");
+    let file = fs::File::create(&output).unwrap();
+    let mut run = with_place(place.path(), &[&options[..], &command].concat())
+        .start_on(file, std::process::Stdio::null());
+    support::until(|| fs::metadata(&output).unwrap().len() == 6);
+    let mut watcher = with_place(place.path(), &["attach", "loud"]).start();
+    assert_eq!(watcher.stdout_line(), "first\n");
+    watcher.signal(Signal::STOP);
+    gate.open();
+    // All of it, while the watcher takes nothing.
+    support::until(|| fs::metadata(&output).unwrap().len() == 17_000_011);
+    watcher.signal(Signal::CONT);
+    while watcher.stdout_line() != "last\n" {}
+    gate.open();
+    assert_eq!(run.wait().code(), Some(0));
+    let watched = watcher.finish();
+    assert_eq!(watched.status.code(), Some(0));
+    let told = "bytes of output are not shown here: this terminal was too slow";
+    assert!(watched.stderr.contains(told), "{}", watched.stderr);
+}
+
+#[test]
+fn a_hundred_watchers_see_the_same_end() {
+    let (place, mut gate) = (place(), Gate::new());
+    let script = r#"read -r _ <"$1"; seq 1000; exit 5"#;
+    let mut run = run(place.path(), "job", script, &[gate.path()]).start();
+    run.event("started");
+    let socket = socket_of(place.path(), &run);
+    let watchers: Vec<_> = (0..100).map(|_| ask(&socket, "?watch\n")).collect();
+    let stopped = ask(&socket, "?watch\n");
+    support::until(|| open_connections(&run) == 101);
+    gate.open();
+    assert_eq!(run.finish().status.code(), Some(5));
+    for watcher in watchers {
+        let told = answer(watcher);
+        let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        assert_eq!(last["exit_status"], 5);
+        assert!(told.contains("\\n1000\\n"));
+    }
+    drop(stopped);
+}
+
+#[test]
+fn the_socket_of_the_environment_answers_requests_beside_reports() {
+    let place = place();
+    let script = r#"exec 3>&-; "$progrun" report 1/4 half
+        python3 -c '
+import os, socket
+s = socket.socket(socket.AF_UNIX)
+s.connect(os.environ["PROGRUN_SOCK"])
+s.sendall(b"?status\n")
+print(s.makefile().read(), end="")'"#;
+    needs(&["python3"]);
+    for many in [false, true] {
+        let (form, end): (&[_], &[_]) = if many {
+            (&["each", "--name=job"], &[":::", "x"])
+        } else {
+            (&["--name=job"], &[])
+        };
+        let words = [form, &["--json", "--", "sh", "-c", script], end].concat();
+        let ended = with_place(place.path(), &words).start().finish();
+        let line = ended.output("stdout");
+        let status = support::valid_event(line.trim_end());
+        assert_eq!(status["name"], "job");
+        let progress = if many { 0.0 } else { 1.0 };
+        assert_eq!(status["progress"], progress, "{line}");
+        assert_eq!(ended.all("progress").len(), 1);
+    }
+}
+
+#[test]
+fn a_request_that_there_is_not_gets_an_error_and_one_in_pieces_is_heard() {
+    let (place, gate) = (place(), Gate::new());
+    let run = waiting(place.path(), "job", &gate);
+    let socket = socket_of(place.path(), &run);
+    assert_eq!(
+        answer(ask(&socket, "?dance\n")),
+        "{\"error\":\"no such request\"}\n"
+    );
+    let long = format!("?{}", "x".repeat(1000));
+    assert_eq!(
+        answer(ask(&socket, &long)),
+        "{\"error\":\"no such request\"}\n"
+    );
+    let mut stream = ask(&socket, "?sta");
+    stream.write_all(b"tus\n").unwrap();
+    assert!(answer(stream).contains("\"name\":\"job\""));
+    // A request without a newline that is at its end is a line, too.
+    let stream = ask(&socket, "?status");
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert!(answer(stream).contains("\"name\":\"job\""));
+    drop(gate);
+    run.finish();
+}
+
+#[test]
+fn a_request_is_answered_after_a_cancel_request_too() {
+    let (place, gate) = (place(), Gate::new());
+    let options = [
+        "--json",
+        "--grace=1h",
+        "--kill-after=1h",
+        "--name=deaf",
+        "--",
+    ];
+    let deaf = ["sh", &child("deaf.sh"), gate.path()];
+    let mut run = with_place(place.path(), &[&options[..], &deaf].concat()).start();
+    run.event("progress");
+    let socket = socket_of(place.path(), &run);
+    // It says nothing until the run is cancelled.
+    let mut silent = UnixStream::connect(&socket).unwrap();
+    run.signal(Signal::INT);
+    run.event("state");
+    silent.write_all(b"?status\n").unwrap();
+    let status: Value = serde_json::from_str(&answer(silent)).unwrap();
+    assert_eq!(
+        (&status["state"], &status["step"]),
+        (&"cancelling".into(), &"ask".into())
+    );
+    assert_eq!(answer(ask(&socket, "1/2\n")), "cancelled\n");
+    for _ in 0..2 {
+        run.signal_again(Signal::INT);
+        run.event("signal");
+    }
+    run.finish();
+}
+
+#[test]
+fn mistakes_are_named() {
+    let (place, gate) = (place(), Gate::new());
+    let name = format!("twin-{}", std::process::id());
+    let runs = [0, 1].map(|_| waiting(place.path(), &name, &gate));
+    for subcommand in ["attach", "cancel", "wait"] {
+        with_place(place.path(), &[subcommand, "no-such-run"])
+            .stderr("progrun: there is no run no-such-run (see progrun ps)\n")
+            .status(125);
+        let mut numbers: Vec<_> = runs.iter().map(|run| run.pid().as_raw_nonzero()).collect();
+        numbers.sort_unstable();
+        with_place(place.path(), &[subcommand, &name])
+            .stderr(&format!(
+                "progrun: 2 runs are called {name}: name one by its number, {} ({name}) or {} ({name})\n",
+                numbers[0], numbers[1]
+            ))
+            .status(125);
+    }
+    drop(gate);
+    for run in runs {
+        run.finish();
+    }
+}
+
+#[test]
+fn a_command_does_not_attach_to_its_own_run_or_wait_for_it() {
+    let place = place();
+    let script = r#"for words in "attach me" "wait me" "cancel --wait me"; do "$progrun" $words; echo $?; done"#;
+    let mut run = run(place.path(), "me", script, &[]).start();
+    run.event("started");
+    let pid = number(&run);
+    let ended = run.finish();
+    assert_eq!(ended.output("stdout"), "125\n125\n125\n");
+    assert_eq!(
+        ended.output("stderr"),
+        format!(
+            "progrun: this command is part of run {pid}, and would show what it shows itself\n\
+             progrun: this command is part of run {pid}, which would wait for itself\n\
+             progrun: this command is part of run {pid}, and cannot wait for its end\n"
+        )
+    );
+}
+
+#[test]
+fn a_run_that_is_stopped_has_a_row_all_the_same() {
+    let (place, gate) = (place(), Gate::new());
+    let run = waiting(place.path(), "job", &gate);
+    run.signal(Signal::STOP);
+    let pid = number(&run);
+    let output = with_place(place.path(), &["ps"]).output();
+    let table = text(&output.stdout);
+    let row = table
+        .lines()
+        .find(|line| line.trim_start().starts_with(&pid));
+    assert!(
+        row.unwrap().ends_with("does not answer: it is stopped"),
+        "{table}"
+    );
+    run.signal(Signal::CONT);
+    drop(gate);
+    run.finish();
+}
+
+#[test]
+fn two_hundred_runs_are_listed_at_once() {
+    let (place, gate) = (place(), Gate::new());
+    let script = r#"read -r _ <"$1""#;
+    let start = |number: usize| {
+        let name = format!("run-{number}");
+        let words = [
+            "-q",
+            "--name",
+            &name,
+            "--",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            gate.path(),
+        ];
+        with_place(place.path(), &words).start()
+    };
+    let runs: Vec<_> = (0..200).map(start).collect();
+    let mine = |place: &Path| {
+        let listed = listed(place).into_iter();
+        listed
+            .filter(|(name, run)| name.starts_with("run-") && run["state"] == "running")
+            .count()
+    };
+    support::until(|| mine(place.path()) == 200);
+    for run in &runs {
+        run.signal(Signal::TERM);
+    }
+    for mut run in runs {
+        run.wait();
+    }
+    assert!(!place.path().join("progrun").exists());
+}
+
+#[test]
+fn another_user_sees_nothing_and_can_do_nothing() {
+    needs_that(geteuid().is_root(), "other users (as root)");
+    needs(&["setpriv"]);
+    // Another one may be in a folder of root alone.
+    needs_that(Path::new("/usr/bin/python3").exists(), "Debian's python3");
+    let (place, gate) = (place(), Gate::new());
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    let run = waiting(place.path(), "secret", &gate);
+    // Even where the folder was opened to all, the run looks at who connects.
+    let folder = place.path().join("progrun");
+    for mode in [0o700, 0o777] {
+        fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+        let socket = socket_of(place.path(), &run);
+        fs::set_permissions(&socket, Permissions::from_mode(0o777)).unwrap();
+        let script = r#"
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b"?cancel\n")
+sys.stdout.write(s.makefile().read())"#;
+        let words = [
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "/usr/bin/python3",
+            "-c",
+            script,
+        ];
+        let output = std::process::Command::new("setpriv")
+            .args(words)
+            .arg(&socket)
+            .output()
+            .unwrap();
+        let said = text(&output.stdout);
+        if mode == 0o700 {
+            assert!(
+                text(&output.stderr).contains("PermissionError"),
+                "{output:?}"
+            );
+        } else {
+            // The answer is lost if the connection is closed before the request was read.
+            assert!(["", "refused\n"].contains(&&*said), "{said}");
+        }
+    }
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+    drop(gate);
+    assert_eq!(run.finish().finished()["state"], "completed");
+}
+
+#[test]
+fn a_folder_that_another_user_has_put_there_is_told_of_and_not_looked_into() {
+    needs_that(geteuid().is_root(), "other users (as root)");
+    let place = place();
+    let folder = place.path().join("progrun");
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), &folder).unwrap();
+    let told = format!(
+        "progrun: {} is not a folder of this user alone (mode 0700), so no run is looked for in it",
+        folder.display()
+    );
+    let complaint = |place: &Path| text(&with_place(place, &["ps"]).output().stderr);
+    assert!(complaint(place.path()).contains(&told));
+    fs::remove_file(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::chown(&folder, Some(65534), None).unwrap();
+    assert!(complaint(place.path()).contains(&told));
+    // A run that finds it so makes its socket elsewhere.
+    let script = r#"case $PROGRUN_SOCK in "$1"*) exit 1;; esac; [ -S "$PROGRUN_SOCK" ]"#;
+    let words = [
+        "-q",
+        "--",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        place.path().to_str().unwrap(),
+    ];
+    with_place(place.path(), &words).status(0);
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
