@@ -600,7 +600,7 @@ fn another_user_sees_nothing_and_can_do_nothing() {
     needs(&["setpriv"]);
     // Another one may be in a folder of root alone.
     needs_that(Path::new("/usr/bin/python3").exists(), "Debian's python3");
-    let (place, gate) = (place(), Gate::new());
+    let (place, mut gate) = (place(), Gate::new());
     fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
     let run = waiting(place.path(), "secret", &gate);
     // Even where the folder was opened to all, the run looks at who connects.
@@ -640,7 +640,7 @@ sys.stdout.write(s.makefile().read())"#;
         }
     }
     fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
-    drop(gate);
+    gate.open();
     assert_eq!(run.finish().finished()["state"], "completed");
 }
 

@@ -1,6 +1,7 @@
 //! progrun on a real pseudo-terminal: the picture that a person sees, and the effects of the keys.
 
 mod bars;
+mod company;
 mod foreground;
 mod hostile;
 mod jobs;

@@ -1,0 +1,175 @@
+//! More than one progrun on a terminal: those that share it, and those that show a run of another one.
+
+use crate::pty::{End, Terminal, steady, terminal};
+
+/// Two runs of one process group, as below `make -j2`. Each reports, and goes on when its own FIFO is written to.
+const TWO: &str = r#"
+mkfifo a b
+report() { echo "$1/4" >&3; }
+work='. ./script-words; echo 1/4 >&3; read -r _ <"$0"; echo "$0 prints"; echo 3/4 >&3; read -r _ <"$0"'
+progrun --name first -- sh -c "$work" a &
+read -r _ <go
+progrun --name second -- sh -c "$work" b &
+wait %1; echo "first: $?" >ended-a
+wait %2; echo "second: $?" >ended-b
+"#;
+
+fn two() -> Terminal {
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_progrun"))
+        .parent()
+        .unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let script = TWO.replace(". ./script-words; ", "");
+    let script = format!("set +m; {script}");
+    let mut terminal = terminal()
+        .env("PATH", &path)
+        .job_of(&["sh", "script"], &script);
+    terminal.shows("first ━━━╸───────────  25%  1/4");
+    terminal.go();
+    terminal.shows("second ━━━╸──────────  25%  1/4");
+    terminal
+}
+
+/// Lets one of the two go on.
+fn go(terminal: &Terminal, name: &str) {
+    std::fs::write(terminal.folder.path().join(name), "\n").unwrap();
+}
+
+#[test]
+fn two_progruns_on_one_terminal_are_rows_of_one_picture_and_print_above_it() {
+    let mut terminal = two();
+    assert_eq!(
+        terminal.screen(),
+        "first ━━━╸───────────  25%  1/4  _s\nsecond ━━━╸──────────  25%  1/4  _s"
+    );
+    go(&terminal, "b");
+    terminal.until("the output above both rows", |screen| {
+        screen.starts_with("b prints\nfirst ━━━╸")
+            && screen.contains("second ━━━━━━━━━━╸───  75%  3/4")
+    });
+    go(&terminal, "a");
+    terminal.until("more of it", |screen| {
+        screen.starts_with("b prints\na prints\nfirst ━━━━━━━━━━━╸───  75%")
+            && screen.contains("second ━━━")
+    });
+    go(&terminal, "a");
+    terminal.until("the second one draws", |screen| {
+        screen.starts_with(
+            "b prints\na prints\nfirst: completed in _s, 3/4\nsecond ━━━━━━━━━━╸───  75%",
+        )
+    });
+    go(&terminal, "b");
+    assert_eq!(terminal.ends(), End::Status(0));
+    assert_eq!(
+        terminal.screen(),
+        "b prints\na prints\nfirst: completed in _s, 3/4\nsecond: completed in _s, 3/4"
+    );
+}
+
+#[test]
+fn a_guest_that_ends_first_leaves_its_last_line_above_the_bar_of_the_other() {
+    let mut terminal = two();
+    go(&terminal, "b");
+    terminal.shows("75%");
+    go(&terminal, "b");
+    terminal.until("its last line", |screen| {
+        screen == "b prints\nsecond: completed in _s, 3/4\nfirst ━━━╸───────────  25%  1/4  _s"
+    });
+    go(&terminal, "a");
+    terminal.shows("a prints");
+    go(&terminal, "a");
+    assert_eq!(terminal.ends(), End::Status(0));
+}
+
+#[test]
+fn ctrl_c_reaches_all_that_share_the_terminal() {
+    let mut terminal = two();
+    terminal.types("\x03");
+    terminal.until("both stop", |screen| {
+        screen
+            .matches("stopping at the next progress report")
+            .count()
+            == 2
+    });
+    go(&terminal, "a");
+    go(&terminal, "b");
+    terminal.ends();
+    let screen = terminal.screen();
+    for name in ["first", "second"] {
+        assert!(
+            screen.contains(&format!("{name}: cancelled after _s")),
+            "{screen}"
+        );
+    }
+}
+
+#[test]
+fn when_the_one_that_draws_is_killed_the_other_draws_on() {
+    let mut terminal = two();
+    let folder = terminal.folder.path().to_owned();
+    let pids = std::process::Command::new("pgrep")
+        .args(["-f", "progrun --name first"])
+        .output()
+        .unwrap();
+    // Of this test alone: each has a folder of its own.
+    let pids = String::from_utf8(pids.stdout).unwrap();
+    let ours = pids
+        .lines()
+        .find(|pid| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder));
+    let pid = ours.unwrap().parse().unwrap();
+    crate::pty::kill(pid, rustix::process::Signal::KILL);
+    go(&terminal, "b");
+    terminal.until("the second one draws", |screen| {
+        screen.contains("b prints\nsecond ━━━━━━━━━━╸───  75%  3/4")
+    });
+    go(&terminal, "b");
+    terminal.ends();
+    assert!(terminal.screen().ends_with("second: completed in _s, 3/4"));
+}
+
+#[test]
+fn a_watcher_draws_the_same_bars_and_leaves_the_terminal_clean() {
+    let mut run = terminal()
+        .job(r#"echo 3/10 a.jpg >&3; echo hello; say "$PPID"; pause; echo 7/10 b.jpg >&3; pause"#);
+    let number = run.hears();
+    run.shows("3/10");
+    let program = env!("CARGO_BIN_EXE_progrun");
+    let mut watcher = terminal().run(&[program, "attach", &number]);
+    watcher.until("the same picture", |screen| {
+        screen == "hello\njob ━━━━╸──────────  30%  3/10  _s  a.jpg"
+    });
+    run.go();
+    for terminal in [&mut run, &mut watcher] {
+        terminal.shows("job ━━━━━━━━━━╸────  70%  7/10");
+        terminal.shows("b.jpg");
+    }
+    watcher.types("\x03");
+    assert_eq!(watcher.ends(), End::Signal(2));
+    let left = steady(&watcher.screen());
+    assert!(left.starts_with("hello\nprogrun: run "), "{left}");
+    assert!(!left.contains('━'), "{left}");
+    run.go();
+    assert_eq!(run.ends(), End::Status(0));
+    assert_eq!(run.screen(), "hello\njob: completed in _s, 7/10");
+}
+
+#[test]
+fn a_watcher_that_comes_late_sees_how_the_stop_stands() {
+    let mut run = terminal().job(
+        r#"trap "" INT TERM; trap "" PIPE; echo 3/10 >&3; say "$PPID"; while ! echo 4/10 >&3; do pause; done; pause; pause"#,
+    );
+    let number = run.hears();
+    run.shows("4/10");
+    run.types("\x03");
+    run.shows("stopping at the next progress report");
+    let program = env!("CARGO_BIN_EXE_progrun");
+    let mut watcher = terminal().run(&[program, "attach", &number]);
+    watcher.shows("stopping at the next progress report");
+    run.types("\x03");
+    for terminal in [&mut run, &mut watcher] {
+        terminal.shows("terminating");
+    }
+    run.types("\x03");
+    run.ends();
+    assert_eq!(watcher.ends(), End::Signal(2));
+}
