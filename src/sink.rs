@@ -59,6 +59,9 @@ pub(crate) use self::sanitize::escape;
 pub(crate) use self::table::{Cell, table};
 pub(crate) use self::watchers::Watchers;
 
+/// The connection of a progrun that asks another one to draw for it, and what was read of it already.
+pub(crate) type Joining = (UnixStream, Vec<u8>);
+
 /// A consumer of events.
 pub(crate) trait Sink {
     /// Takes in an event.
@@ -73,8 +76,8 @@ pub(crate) trait Sink {
     fn tick(&mut self, _elapsed: Duration) {}
 
     /// Another progrun on the same terminal asks us to draw for it. Gives its connection back if we do not draw.
-    fn join(&mut self, stream: UnixStream) -> Option<UnixStream> {
-        Some(stream)
+    fn join(&mut self, guest: Joining) -> Option<Joining> {
+        Some(guest)
     }
 
     /// How many ended tasks of a run of many have output that waits to be shown. Beyond some thousands no further task

@@ -40,6 +40,7 @@ pub(super) struct Requests {
 #[derive(Debug)]
 struct Caller {
     stream: UnixStream,
+    /// What was read and is not taken in yet.
     read: Vec<u8>,
 }
 
@@ -119,11 +120,11 @@ impl Requests {
     }
 
     /// The requests that are complete.
-    fn read(&mut self) -> Vec<(UnixStream, Request)> {
+    fn read(&mut self) -> Vec<(Caller, Request)> {
         let mut complete = Vec::new();
         for mut caller in std::mem::take(&mut self.callers) {
             match caller.read() {
-                Some(request) => complete.push((caller.stream, request)),
+                Some(request) => complete.push((caller, request)),
                 None => self.callers.push(caller),
             }
         }
@@ -142,7 +143,8 @@ impl Caller {
         let mut buffer = [0; LONGEST];
         loop {
             if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
-                return Some(Request::of(&self.read[..end]));
+                let line: Vec<_> = self.read.drain(..=end).collect();
+                return Some(Request::of(&line));
             }
             if self.read.len() >= LONGEST {
                 return Some(Request::of(&self.read));
@@ -210,12 +212,12 @@ impl Run<'_> {
     }
 
     fn carry_out(&mut self) {
-        for (stream, request) in self.requests.read() {
-            self.request_of(stream, request);
+        for (caller, request) in self.requests.read() {
+            self.request_of(caller, request);
         }
     }
 
-    fn request_of(&mut self, stream: UnixStream, request: Request) {
+    fn request_of(&mut self, Caller { stream, read }: Caller, request: Request) {
         let now = self.now();
         match request {
             Request::Status => self.answer_with_status(&stream, now),
@@ -237,7 +239,7 @@ impl Run<'_> {
                     self.requests.waiting.push(stream);
                 }
             }
-            Request::Join => self.sinks.borrow_mut().join(stream),
+            Request::Join => self.sinks.borrow_mut().join((stream, read)),
             Request::Unknown => answer(&stream, "{\"error\":\"no such request\"}\n"),
             Request::Report => answer(&stream, REFUSED),
         }

@@ -1,11 +1,10 @@
 //! The sinks of a run, with the clock that stamps their events. Does not know which event happens when.
 
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::event::{Event, TaskId, What};
 use crate::flow::{Credit, Permit};
-use crate::sink::Sink;
+use crate::sink::{Joining, Sink};
 
 use super::clock::Clock;
 
@@ -53,10 +52,10 @@ impl Sinks {
     }
 
     /// Another progrun on our terminal asks us to draw for it. If we do not, its connection is closed.
-    pub(super) fn join(&mut self, stream: UnixStream) {
-        let mut stream = Some(stream);
+    pub(super) fn join(&mut self, guest: Joining) {
+        let mut guest = Some(guest);
         for sink in &mut self.sinks {
-            stream = stream.and_then(|stream| sink.join(stream));
+            guest = guest.and_then(|guest| sink.join(guest));
         }
     }
 

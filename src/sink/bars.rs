@@ -30,7 +30,6 @@ mod taskbar;
 mod view;
 
 use std::collections::BTreeMap;
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -48,18 +47,20 @@ use self::raw::Raw;
 use self::screen::Screen;
 use self::taskbar::Taskbar;
 use self::view::{Key, View};
-use super::Sink;
 use super::display;
 use super::messages::Stop;
 use super::sanitize::{ascii, escape};
 use super::terminal::Terminal;
 use super::writer::Writer;
+use super::{Joining, Sink};
 
 /// When the first frame is drawn: a fast command shows no bar.
 const SHOW_AFTER: Duration = Duration::from_millis(200);
 const FRAME: Duration = Duration::from_millis(50);
 /// The same while a child keeps the terminal busy.
 const BUSY: Duration = Duration::from_millis(500);
+/// How often a guest looks whether the progrun that draws for it is still there.
+const LOOK: Duration = Duration::from_millis(200);
 /// How often a picture without news is redrawn: for the spinner, or for the seconds beside a bar.
 const SPIN: Duration = Duration::from_millis(125);
 const SECOND: Duration = Duration::from_secs(1);
@@ -103,8 +104,9 @@ pub(super) struct Bars {
     permits: Vec<Permit>,
     /// The right to draw on this terminal, on which other progruns may draw as well.
     claim: Option<Claim>,
-    /// Those for which we draw, and when they were heard last.
+    /// Those for which we draw.
     visitors: Vec<Visitor>,
+    /// When they, or the one that draws for us, were heard last.
     heard: Duration,
 }
 
@@ -386,7 +388,9 @@ impl Bars {
     /// The terminal is not ours to draw on, or will not be: another progrun may draw, and its guests go there.
     fn stop_drawing_for_others(&mut self) {
         self.claim = None;
-        self.visitors.clear();
+        for visitor in self.visitors.drain(..) {
+            visitor.take_leave();
+        }
     }
 
     /// Takes in what our guests hand over. Says whether there is anything new.
@@ -606,7 +610,6 @@ impl Bars {
     fn lend(&mut self, task: Option<TaskId>, at: Duration) {
         self.clear();
         self.stop_drawing_for_others();
-        self.screen.lend(true);
         let hold = Hold::Lent(task);
         for (key, view) in &mut self.views {
             if hold.is_lent_to(*key, self.tasks) {
@@ -630,6 +633,8 @@ impl Bars {
         }
         self.hold = hold;
         self.send();
+        // What was written until now belongs above the bars of the one that draws for us.
+        self.screen.lend(true);
     }
 
     /// The terminal is ours again.
@@ -951,20 +956,23 @@ impl Sink for Bars {
         }
     }
 
-    fn join(&mut self, stream: UnixStream) -> Option<UnixStream> {
+    fn join(&mut self, guest: Joining) -> Option<Joining> {
         if self.claim.is_none() {
-            return Some(stream);
+            return Some(guest);
         }
-        self.visitors.push(Visitor::new(stream));
+        self.visitors.push(Visitor::new(guest));
         None
     }
 
     fn due(&self) -> Option<Duration> {
-        let last = self.last_frame.unwrap_or_default();
-        let handed_over = (!self.screen.is_shown_by_another()).then_some(last + FRAME);
+        let handed_over = (!self.screen.is_shown_by_another()).then_some(self.heard + FRAME);
         let heard = (!self.visitors.is_empty()).then_some(self.heard + FRAME);
+        let looked = self.screen.has_host().then_some(self.heard + LOOK);
         let own = self.own_due();
-        [own, handed_over, heard].into_iter().flatten().min()
+        [own, handed_over, heard, looked]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn tick(&mut self, elapsed: Duration) {
@@ -972,7 +980,11 @@ impl Sink for Bars {
             self.heard = elapsed;
             self.news |= self.hear_visitors();
         }
-        self.screen.is_guest();
+        if self.screen.has_host() {
+            self.heard = elapsed;
+            // The one that drew for us is gone: the next frame is ours.
+            self.news |= !self.screen.is_guest();
+        }
         if self.own_due().is_none_or(|due| due > elapsed) {
             return;
         }

@@ -17,7 +17,6 @@ mod turn;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,9 +29,9 @@ use self::spool::Spool;
 use self::stage::Stage;
 use self::tag::Tags;
 use self::turn::Turn;
-use super::Sink;
 use super::display::Show;
 use super::writer::{OnGone, unread};
+use super::{Joining, Sink};
 
 /// How many bytes of kept output may be under way to the places.
 const UNDER_WAY: usize = 1024 * 1024;
@@ -604,8 +603,8 @@ impl Sink for Floor {
         }
     }
 
-    fn join(&mut self, stream: UnixStream) -> Option<UnixStream> {
-        self.stage.join(stream)
+    fn join(&mut self, guest: Joining) -> Option<Joining> {
+        self.stage.join(guest)
     }
 
     fn due(&self) -> Option<Duration> {

@@ -3,14 +3,13 @@
 //! The sinks read the child's output, which may be anything, and the child's exit status must not depend on that. The
 //! message of the panic is on stderr already, for the developers. Knows nothing of any sink.
 
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::event::Event;
 use crate::flow::Permit;
 
-use super::Sink;
+use super::{Joining, Sink};
 
 /// A sink that does not panic.
 pub(super) struct Guard(Option<Box<dyn Sink>>);
@@ -53,9 +52,9 @@ impl Sink for Guard {
         self.try_call(|sink| sink.tick(elapsed));
     }
 
-    fn join(&mut self, stream: UnixStream) -> Option<UnixStream> {
+    fn join(&mut self, guest: Joining) -> Option<Joining> {
         // If the sink panics, the connection is lost, and its other end sees that.
-        self.try_call(|sink| sink.join(stream)).flatten()
+        self.try_call(|sink| sink.join(guest)).flatten()
     }
 
     fn backlog(&self) -> usize {

@@ -1,20 +1,53 @@
 //! More than one progrun on a terminal: those that share it, and those that show a run of another one.
 
+use std::fs::File;
+use std::io::Write;
+use std::ops::{Deref, DerefMut};
+
 use crate::pty::{End, Terminal, steady, terminal};
 
-/// Two runs of one process group, as below `make -j2`. Each reports, and goes on when its own FIFO is written to.
+/// Two runs of one process group, as below `make -j2`. Each reports, and goes on when its own FIFO is written to. The
+/// shell ignores SIGINT, and they do not.
 const TWO: &str = r#"
 mkfifo a b
-report() { echo "$1/4" >&3; }
-work='. ./script-words; echo 1/4 >&3; read -r _ <"$0"; echo "$0 prints"; echo 3/4 >&3; read -r _ <"$0"'
-progrun --name first -- sh -c "$work" a &
+trap '' INT
+work='echo 1/4 >&3; read -r _ <"$0"; echo "$0 prints"; echo 3/4 >&3; read -r _ <"$0"'
+env --default-signal=INT progrun --name first -- sh -c "$work" a &
 read -r _ <go
-progrun --name second -- sh -c "$work" b &
-wait %1; echo "first: $?" >ended-a
-wait %2; echo "second: $?" >ended-b
+env --default-signal=INT progrun --name second -- sh -c "$work" b &
+wait
 "#;
 
-fn two() -> Terminal {
+/// The two runs on their terminal, and the files for which they wait. Each is open for reading, too, so that a run does
+/// not find the end of its file.
+struct Two {
+    terminal: Terminal,
+    files: [File; 2],
+}
+
+impl Two {
+    /// Lets one of the two go on.
+    fn go(&mut self, name: &str) {
+        let file = &mut self.files[usize::from(name == "b")];
+        file.write_all(b"\n").unwrap();
+    }
+}
+
+impl Deref for Two {
+    type Target = Terminal;
+
+    fn deref(&self) -> &Terminal {
+        &self.terminal
+    }
+}
+
+impl DerefMut for Two {
+    fn deref_mut(&mut self) -> &mut Terminal {
+        &mut self.terminal
+    }
+}
+
+fn two() -> Two {
     let programs = std::path::Path::new(env!("CARGO_BIN_EXE_progrun"))
         .parent()
         .unwrap();
@@ -26,13 +59,12 @@ fn two() -> Terminal {
         .job_of(&["sh", "script"], &script);
     terminal.shows("first ━━━╸───────────  25%  1/4");
     terminal.go();
-    terminal.shows("second ━━━╸──────────  25%  1/4");
-    terminal
-}
-
-/// Lets one of the two go on.
-fn go(terminal: &Terminal, name: &str) {
-    std::fs::write(terminal.folder.path().join(name), "\n").unwrap();
+    terminal.shows("second ━━━╸───────────  25%  1/4");
+    let files = ["a", "b"].map(|name| {
+        let path = terminal.folder.path().join(name);
+        File::options().read(true).write(true).open(path).unwrap()
+    });
+    Two { terminal, files }
 }
 
 #[test]
@@ -40,25 +72,24 @@ fn two_progruns_on_one_terminal_are_rows_of_one_picture_and_print_above_it() {
     let mut terminal = two();
     assert_eq!(
         terminal.screen(),
-        "first ━━━╸───────────  25%  1/4  _s\nsecond ━━━╸──────────  25%  1/4  _s"
+        "first ━━━╸───────────  25%  1/4  _s\nsecond ━━━╸───────────  25%  1/4  _s"
     );
-    go(&terminal, "b");
+    terminal.go("b");
     terminal.until("the output above both rows", |screen| {
-        screen.starts_with("b prints\nfirst ━━━╸")
-            && screen.contains("second ━━━━━━━━━━╸───  75%  3/4")
+        screen.starts_with("b prints\nfirst ") && is_row(screen, 2, "second", "75%  3/4")
     });
-    go(&terminal, "a");
+    terminal.go("a");
     terminal.until("more of it", |screen| {
-        screen.starts_with("b prints\na prints\nfirst ━━━━━━━━━━━╸───  75%")
-            && screen.contains("second ━━━")
+        screen.starts_with("b prints\na prints\nfirst ")
+            && is_row(screen, 2, "first", "75%  3/4")
+            && is_row(screen, 3, "second", "75%  3/4")
     });
-    go(&terminal, "a");
+    terminal.go("a");
     terminal.until("the second one draws", |screen| {
-        screen.starts_with(
-            "b prints\na prints\nfirst: completed in _s, 3/4\nsecond ━━━━━━━━━━╸───  75%",
-        )
+        screen.starts_with("b prints\na prints\nfirst: completed in _s, 3/4\nsecond ")
+            && is_row(screen, 3, "second", "75%  3/4")
     });
-    go(&terminal, "b");
+    terminal.go("b");
     assert_eq!(terminal.ends(), End::Status(0));
     assert_eq!(
         terminal.screen(),
@@ -66,18 +97,24 @@ fn two_progruns_on_one_terminal_are_rows_of_one_picture_and_print_above_it() {
     );
 }
 
+/// Whether this line of the screen is the bar of this run, with this amount.
+fn is_row(screen: &str, line: usize, name: &str, amount: &str) -> bool {
+    let line = screen.lines().nth(line).unwrap_or_default();
+    line.starts_with(name) && line.contains('━') && line.contains(amount)
+}
+
 #[test]
 fn a_guest_that_ends_first_leaves_its_last_line_above_the_bar_of_the_other() {
     let mut terminal = two();
-    go(&terminal, "b");
+    terminal.go("b");
     terminal.shows("75%");
-    go(&terminal, "b");
+    terminal.go("b");
     terminal.until("its last line", |screen| {
         screen == "b prints\nsecond: completed in _s, 3/4\nfirst ━━━╸───────────  25%  1/4  _s"
     });
-    go(&terminal, "a");
+    terminal.go("a");
     terminal.shows("a prints");
-    go(&terminal, "a");
+    terminal.go("a");
     assert_eq!(terminal.ends(), End::Status(0));
 }
 
@@ -86,13 +123,10 @@ fn ctrl_c_reaches_all_that_share_the_terminal() {
     let mut terminal = two();
     terminal.types("\x03");
     terminal.until("both stop", |screen| {
-        screen
-            .matches("stopping at the next progress report")
-            .count()
-            == 2
+        screen.matches("stopping at").count() == 2
     });
-    go(&terminal, "a");
-    go(&terminal, "b");
+    terminal.go("a");
+    terminal.go("b");
     terminal.ends();
     let screen = terminal.screen();
     for name in ["first", "second"] {
@@ -118,11 +152,11 @@ fn when_the_one_that_draws_is_killed_the_other_draws_on() {
         .find(|pid| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder));
     let pid = ours.unwrap().parse().unwrap();
     crate::pty::kill(pid, rustix::process::Signal::KILL);
-    go(&terminal, "b");
+    terminal.go("b");
     terminal.until("the second one draws", |screen| {
-        screen.contains("b prints\nsecond ━━━━━━━━━━╸───  75%  3/4")
+        screen.contains("b prints\nsecond ") && screen.contains("75%  3/4")
     });
-    go(&terminal, "b");
+    terminal.go("b");
     terminal.ends();
     assert!(terminal.screen().ends_with("second: completed in _s, 3/4"));
 }
@@ -161,15 +195,22 @@ fn a_watcher_that_comes_late_sees_how_the_stop_stands() {
     let number = run.hears();
     run.shows("4/10");
     run.types("\x03");
-    run.shows("stopping at the next progress report");
+    run.shows("stopping at");
     let program = env!("CARGO_BIN_EXE_progrun");
     let mut watcher = terminal().run(&[program, "attach", &number]);
-    watcher.shows("stopping at the next progress report");
-    run.types("\x03");
+    watcher.shows("stopping at");
+    // As progrun cancel, so that no press is taken for the one before.
+    let cancel = || {
+        let status = std::process::Command::new(program)
+            .args(["cancel", "--quiet", &number])
+            .status();
+        assert!(status.unwrap().success());
+    };
+    cancel();
     for terminal in [&mut run, &mut watcher] {
         terminal.shows("terminating");
     }
-    run.types("\x03");
+    cancel();
     run.ends();
     assert_eq!(watcher.ends(), End::Signal(2));
 }

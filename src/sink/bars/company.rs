@@ -18,6 +18,8 @@ use rustix::stdio::stderr;
 use crate::flow::{Credit, Permit};
 use crate::socket;
 
+use super::super::Joining;
+
 /// How long the one that draws has to take a connection. It does not wait for anything else before.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// The longest frame that is taken from a guest, in bytes: more than is ever under way.
@@ -305,15 +307,23 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    /// A progrun behind `stream`, which does not block.
-    pub(super) fn new(stream: UnixStream) -> Self {
+    /// A progrun behind this connection, which does not block.
+    pub(super) fn new((stream, read): Joining) -> Self {
         Self {
             stream,
-            read: Vec::new(),
+            read,
             rows: Vec::new(),
             lends: false,
             credit: Credit::new(1, || ()),
             owes_answer: false,
+        }
+    }
+
+    /// We draw no more. What it has handed over is on its way to the terminal, so it must not write that again.
+    pub(super) fn take_leave(mut self) {
+        if self.owes_answer {
+            // Where this fails, there is no guest any more.
+            let _ = self.stream.write_all(&[SHOWN]);
         }
     }
 
@@ -368,7 +378,7 @@ mod tests {
             has_next: false,
             is_lost: false,
         };
-        (guest, Visitor::new(host))
+        (guest, Visitor::new((host, Vec::new())))
     }
 
     #[test]

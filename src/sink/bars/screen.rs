@@ -126,6 +126,11 @@ impl Screen {
         self.guest.is_some()
     }
 
+    /// Whether another progrun draws for us, as far as we know.
+    pub(super) fn has_host(&self) -> bool {
+        self.guest.is_some()
+    }
+
     /// Whether nothing waits for another progrun to draw it.
     pub(super) fn is_shown_by_another(&self) -> bool {
         self.guest.as_ref().is_none_or(Guest::is_idle)

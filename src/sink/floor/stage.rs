@@ -1,7 +1,6 @@
 //! The sinks that show: the screen, which is told of the tasks as well, and the places that output goes to. Does not
 //! know whose output may be shown.
 
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use crate::event::{Event, Stream, Summary, TaskId, What};
 use crate::flow::Permit;
 use crate::model::verdict::Verdicts;
 
-use super::super::Sink;
+use super::super::{Joining, Sink};
 
 /// The sinks that show.
 pub(super) struct Stage {
@@ -95,10 +94,10 @@ impl Stage {
         }
     }
 
-    pub(super) fn join(&mut self, stream: UnixStream) -> Option<UnixStream> {
+    pub(super) fn join(&mut self, guest: Joining) -> Option<Joining> {
         match &mut self.screen {
-            Some(screen) => screen.join(stream),
-            None => Some(stream),
+            Some(screen) => screen.join(guest),
+            None => Some(guest),
         }
     }
 
