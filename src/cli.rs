@@ -7,6 +7,7 @@ mod formats;
 mod options;
 mod report;
 mod shell;
+mod timeline;
 mod values;
 mod variables;
 
@@ -32,6 +33,7 @@ use self::foreground::draws_only_in_foreground;
 use self::options::{Options, ProgressArgument, TtyArgument};
 use self::report::Report;
 use self::shell::is_interactive_bash;
+use self::timeline::Timeline;
 
 /// The exit status of `progrun report` when the run is cancelled: what shells show for SIGINT.
 const CANCELLED: i32 = 130;
@@ -75,7 +77,7 @@ Exit status:
     version,
     after_help = HELP,
     after_long_help = LONG_HELP,
-    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...",
+    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...\n       progrun timeline [OPTIONS] [FILE]",
     disable_help_subcommand = true,
     subcommand_help_heading = "Subcommands",
     subcommand_negates_reqs = true,
@@ -131,6 +133,7 @@ pub fn command() -> clap::Command {
         .help_heading("Other")
         .action(ArgAction::Version);
     let report = Report::command().disable_help_flag(true).arg(help_flag());
+    let timeline = Timeline::command().disable_help_flag(true).arg(help_flag());
     // In place of clap's own --help and --version, which would come before all other options.
     Arguments::command()
         .disable_help_flag(true)
@@ -140,6 +143,7 @@ pub fn command() -> clap::Command {
         .subcommand(each::as_subcommand::<Each>())
         .subcommand(each::as_subcommand::<Tasks>())
         .subcommand(report)
+        .subcommand(timeline)
 }
 
 fn help_flag() -> Arg {
@@ -161,6 +165,7 @@ pub fn main() -> ! {
     let arguments = match parsed {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Report(report)) => answered(report.send()),
+        Ok(Parsed::Timeline(timeline)) => page_written(timeline.write()),
         Ok(Parsed::Each(each)) => run_list(each.run()),
         Ok(Parsed::Tasks(tasks)) => run_list(tasks.run()),
         Err(error) => refuse(&error, &words),
@@ -219,6 +224,7 @@ enum Parsed {
     Each(Box<Each>),
     Tasks(Box<Tasks>),
     Report(Report),
+    Timeline(Timeline),
 }
 
 /// The arguments of `progrun -- COMMAND`, for which clap could only find the defaults: building the definition of all
@@ -251,6 +257,9 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
         Some(("tasks", tasks)) => {
             return Tasks::read(tasks).map(|tasks| Parsed::Tasks(Box::new(tasks)));
         }
+        Some(("timeline", timeline)) => {
+            return Timeline::from_arg_matches(timeline).map(Parsed::Timeline);
+        }
         Some((_, report)) => return Report::from_arg_matches(report).map(Parsed::Report),
         None => {}
     }
@@ -274,6 +283,23 @@ fn answered(sent: Result<Delivery, String>) -> ! {
         }
         Delivery::Cancelled => CANCELLED,
     }))
+}
+
+/// Ends `progrun timeline`.
+fn page_written(written: Result<Option<String>, timeline::Error>) -> ! {
+    match written {
+        Ok(warning) => {
+            if let Some(warning) = warning {
+                complain(&format!("timeline: {warning}"));
+            }
+            run::end(Ending::Status(0))
+        }
+        Err(timeline::Error::Stdout(error)) => end_written(Err(error)),
+        Err(timeline::Error::Sentence(sentence)) => {
+            complain(&format!("timeline: {sentence}"));
+            run::end(Ending::Status(FAILED))
+        }
+    }
 }
 
 /// Help and version go to stdout with success; everything else is progrun's own failure.

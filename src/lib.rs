@@ -28,6 +28,7 @@ mod places;
 mod run;
 mod sink;
 mod system;
+mod timeline;
 mod vt;
 mod wire;
 

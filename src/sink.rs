@@ -50,6 +50,7 @@ pub(crate) use self::files::{NoReader, STDOUT};
 pub(crate) use self::floor::MOST_WAITING;
 pub(crate) use self::gone::Gone;
 pub(crate) use self::patient::Patient;
+pub(crate) use self::quote::command as quoted;
 pub(crate) use self::routes::is_on_screen;
 pub(crate) use self::sanitize::escape;
 

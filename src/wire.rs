@@ -9,5 +9,5 @@ mod line;
 #[cfg(test)]
 mod properties;
 
-pub(crate) use self::encoder::{Encoder, output};
+pub(crate) use self::encoder::{Encoder, VERSION, output};
 pub(crate) use self::line::{Kind, Line, Reason, State};

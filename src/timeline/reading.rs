@@ -1,0 +1,383 @@
+//! From the lines of a recording to its runs. Keeps the running tasks apart from those that are over, whose texts are cut
+//! to what the page will show. Knows no file, and no page.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::time::{Duration, SystemTime};
+
+use crate::event::Surroundings;
+use crate::model::parts::clipped;
+use crate::protocol::{self, Progress, Status};
+use crate::sink::{escape, quoted};
+use crate::wire::{self, Kind, Line, Reason};
+
+use super::bounds;
+use super::curve::Point;
+use super::recording::{Attempt, Damaged, Part, Recording, Run, State, Task};
+use super::ways;
+
+/// Why a line is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    NotAnEvent,
+    /// A newer progrun wrote it, which means something else by its words.
+    Newer,
+}
+
+/// A recording that is being read.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    runs: Vec<Run>,
+    /// The tasks of the last run that are not over, by their numbers.
+    open: HashMap<u64, Task>,
+    damaged: Damaged,
+    /// How many attempts of the last run have last lines, and how many tasks a curve.
+    tails: usize,
+    curves: usize,
+}
+
+impl Reading {
+    /// Whether there was no event so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Takes in a line, which has this number.
+    pub(super) fn line(&mut self, line: &[u8], number: u64) -> Result<(), Fault> {
+        let text = std::str::from_utf8(line).ok();
+        match text.and_then(Line::read) {
+            Some(event) => self.event(event),
+            None if text.is_some_and(Line::is_of_newer) => Ok(()),
+            None => {
+                if self.damaged.count == 0 {
+                    self.damaged.first = number;
+                }
+                self.damaged.count += 1;
+                Err(Fault::NotAnEvent)
+            }
+        }
+    }
+
+    /// The end of the recording.
+    pub(super) fn end(mut self) -> Recording {
+        self.close();
+        Recording {
+            runs: self.runs,
+            damaged: self.damaged,
+        }
+    }
+
+    fn event(&mut self, event: Line<'_>) -> Result<(), Fault> {
+        let at = event.at();
+        // A single command has no attempts, and its start or, if it could not be started, its end is its first event.
+        let is_single = event.attempt.is_none();
+        let is_known = self.open.contains_key(&event.task);
+        match event.event {
+            Kind::Run => {
+                if event.version.is_some_and(|version| version > wire::VERSION) {
+                    return Err(Fault::Newer);
+                }
+                self.begin(&event);
+            }
+            Kind::Started if is_single => self.begin_single(&event),
+            Kind::Finished if is_single && !is_known => self.begin_single(&event),
+            _ if self.runs.is_empty() => self.runs.push(Run {
+                is_headless: true,
+                name: "a run".to_owned(),
+                ..Run::default()
+            }),
+            _ => {}
+        }
+        let Some(run) = self.runs.last_mut() else {
+            return Ok(());
+        };
+        run.last = run.last.max(at);
+        match event.event {
+            Kind::Started => start(self.open.entry(event.task).or_default(), &event),
+            Kind::Progress => {
+                let most = bounds::curve(self.curves + self.open.len());
+                if let (Some(task), Some(info)) = (self.open.get_mut(&event.task), &event.info)
+                    && let Ok(report) = protocol::read_object(info.text())
+                {
+                    progress(task, &report, at, most, run);
+                }
+            }
+            Kind::Output => {
+                let task = self.open.get_mut(&event.task);
+                if let Some(attempt) = task.and_then(|task| task.attempts.last_mut()) {
+                    attempt.tail.push(&event.into_bytes().unwrap_or_default());
+                }
+            }
+            Kind::State if event.task == 0 || run.is_single => {
+                run.stopped = run.stopped.or(event.reason.and_then(ways::of_stop));
+            }
+            Kind::Halted => run.stopped = run.stopped.or(Some("stopped by --halt")),
+            Kind::Warning if run.warnings.len() < bounds::WARNINGS => {
+                let text = event.message.as_deref().unwrap_or_default();
+                run.warnings
+                    .push(bounds::cut(&escape(text), bounds::COMMAND));
+            }
+            Kind::Total => run.total = total(&event).or(run.total),
+            Kind::Finished => self.finished(&event),
+            Kind::Skipped => skipped(run, &event),
+            Kind::End => run.has_ended = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The first event of a run of many.
+    fn begin(&mut self, event: &Line<'_>) {
+        self.close();
+        self.runs.push(Run {
+            name: name(event),
+            command: command(event),
+            began: began(event),
+            jobs: event.jobs,
+            total: total(event),
+            ..Run::default()
+        });
+    }
+
+    /// The first event of a single command.
+    fn begin_single(&mut self, event: &Line<'_>) {
+        self.close();
+        self.runs.push(Run {
+            name: match name(event) {
+                name if name.is_empty() => "a command".to_owned(),
+                name => name,
+            },
+            command: command(event),
+            began: began(event),
+            total: Some(1),
+            is_single: true,
+            ..Run::default()
+        });
+    }
+
+    fn finished(&mut self, event: &Line<'_>) {
+        let Some(run) = self.runs.last_mut() else {
+            return;
+        };
+        let mut task = self.open.remove(&event.task).unwrap_or_default();
+        task.number = event.task;
+        // Its start may be on a damaged line.
+        if task
+            .attempts
+            .last()
+            .is_none_or(|attempt| attempt.ended.is_some())
+        {
+            push_attempt(&mut task, event);
+        }
+        task.state = match event.state {
+            Some(wire::State::Completed) => State::Completed,
+            Some(wire::State::Cancelled) => State::Cancelled,
+            _ => State::Failed,
+        };
+        let times = [event.user_time, event.system_time].into_iter().flatten();
+        for seconds in times {
+            let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+            task.processor = task.processor.saturating_add(time);
+        }
+        task.memory = task.memory.max(event.max_rss.unwrap_or_default());
+        task.output = task
+            .output
+            .saturating_add(event.output_bytes.unwrap_or_default());
+        if let Some(attempt) = task.attempts.last_mut() {
+            attempt.ended = Some(event.at().max(attempt.began));
+            attempt.state = task.state;
+            attempt.how = bounds::cut(&escape(&ways::of_end(event)), bounds::COMMAND);
+            if task.state != State::Completed {
+                self.tails += 1;
+                attempt.lines = attempt.tail.text(bounds::tail(self.tails));
+            }
+            attempt.tail = super::tail::Tail::default();
+        }
+        for part in task.parts.iter_mut().filter(|part| part.ended.is_none()) {
+            part.ended = Some(event.at());
+            part.state = task.state;
+        }
+        task.ids = HashMap::new();
+        if event.retry_in.is_some() {
+            task.state = State::Open;
+            self.open.insert(event.task, task);
+            return;
+        }
+        run.has_ended |= run.is_single;
+        if !task.curve.points().is_empty() {
+            self.curves += 1;
+            task.curve.shorten(bounds::curve(self.curves));
+        }
+        keep(run, task);
+    }
+
+    /// The last run is over, or its recording ends here.
+    fn close(&mut self) {
+        let Some(run) = self.runs.last_mut() else {
+            return;
+        };
+        for (_, mut task) in self.open.drain() {
+            task.state = State::Open;
+            if let Some(attempt) = task.attempts.last_mut()
+                && attempt.ended.is_none()
+            {
+                self.tails += 1;
+                attempt.lines = attempt.tail.text(bounds::tail(self.tails));
+                attempt.tail = super::tail::Tail::default();
+            }
+            keep(run, task);
+        }
+        run.tasks.sort_by_key(|task| task.number);
+        (self.tails, self.curves) = (0, 0);
+    }
+}
+
+/// A task that is over is shown, or only counted.
+fn keep(run: &mut Run, mut task: Task) {
+    let known = std::mem::take(&mut task.known);
+    let shown = |text: Option<Cow<'_, str>>| {
+        let text = text.unwrap_or_default();
+        bounds::cut(&escape(&text), bounds::NAME)
+    };
+    (task.message, task.unit) = (shown(known.message), shown(known.unit));
+    task.ids = HashMap::new();
+    let is_well = matches!(task.state, State::Completed | State::Done);
+    let most = if is_well {
+        bounds::TASKS
+    } else {
+        2 * bounds::TASKS
+    };
+    if run.tasks.len() < most {
+        run.tasks.push(task);
+    } else {
+        run.unshown += 1;
+    }
+}
+
+fn start(task: &mut Task, event: &Line<'_>) {
+    task.number = event.task;
+    task.name = name(event);
+    task.command = command(event);
+    push_attempt(task, event);
+}
+
+fn push_attempt(task: &mut Task, event: &Line<'_>) {
+    if task.attempts.len() == bounds::ATTEMPTS {
+        task.attempts.remove(0);
+    }
+    task.attempts.push(Attempt {
+        slot: event.slot.unwrap_or(1).max(1),
+        number: event.attempt.unwrap_or(1),
+        began: event.at(),
+        ..Attempt::default()
+    });
+}
+
+fn skipped(run: &mut Run, event: &Line<'_>) {
+    let is_done = event.reason == Some(Reason::Done);
+    let why = ways::of_skip(event.reason, event.cause.as_deref());
+    let task = Task {
+        number: event.task,
+        name: name(event),
+        state: if is_done { State::Done } else { State::Skipped },
+        why: bounds::cut(&escape(&why), bounds::COMMAND),
+        ..Task::default()
+    };
+    keep(run, task);
+}
+
+/// Takes in a report of a task, of whose curve at most so many points are kept.
+fn progress(task: &mut Task, report: &Progress<'_>, at: Duration, most: usize, run: &mut Run) {
+    match report.id.as_deref() {
+        Some(id) => part(task, id, report, at, run),
+        None => task.known.merge(&Progress {
+            message: report.message.as_deref().map(clipped).map(Cow::Borrowed),
+            unit: report.unit.as_deref().map(clipped).map(Cow::Borrowed),
+            ..amounts(report)
+        }),
+    }
+    let known = &task.known;
+    // A whole without an amount of its own has that of its parts.
+    let (over, named) = (task.over as u64, task.parts.len() as u64);
+    let of_parts = (named > 1).then(|| over as f64 / named as f64);
+    let share = known.fraction().or(of_parts);
+    let amount = known.progress;
+    if share.is_some() || amount.is_some() {
+        task.curve.push(Point { at, share, amount }, most);
+    }
+}
+
+/// The report without its texts, which may be long.
+fn amounts<'a>(report: &Progress<'_>) -> Progress<'a> {
+    Progress {
+        progress: report.progress,
+        total: report.total,
+        percentage: report.percentage,
+        ..Progress::default()
+    }
+}
+
+fn part(task: &mut Task, id: &str, report: &Progress<'_>, at: Duration, run: &mut Run) {
+    let id = clipped(id);
+    let index = match task.ids.get(id) {
+        Some(index) => *index,
+        None => {
+            if task.parts.len() >= bounds::PARTS || run.parts >= bounds::ALL_PARTS {
+                run.unshown_parts += 1;
+                return;
+            }
+            run.parts += 1;
+            let parent = report.parent.as_deref().map(clipped);
+            task.parts.push(Part {
+                title: bounds::cut(&escape(id), bounds::NAME),
+                parent: parent.and_then(|parent| task.ids.get(parent)).copied(),
+                began: at,
+                ..Part::default()
+            });
+            task.ids.insert(id.to_owned(), task.parts.len() - 1);
+            task.parts.len() - 1
+        }
+    };
+    let part = &mut task.parts[index];
+    let was_over = part.ended.is_some();
+    if let Some(title) = &report.title {
+        part.title = bounds::cut(&escape(title), bounds::NAME);
+    }
+    // A part that reports again has begun again.
+    (part.ended, part.state) = match report.status {
+        None => (None, State::Open),
+        Some(Status::Ok) => (Some(at), State::Completed),
+        Some(Status::Failed) => (Some(at), State::Failed),
+        Some(Status::Skipped) => (Some(at), State::Skipped),
+        Some(Status::Cancelled) => (Some(at), State::Cancelled),
+    };
+    task.over = task.over + usize::from(part.ended.is_some()) - usize::from(was_over);
+}
+
+/// The name in an event, safe to show.
+fn name(event: &Line<'_>) -> String {
+    let name = event.name.as_deref().unwrap_or_default();
+    bounds::cut(&escape(name), bounds::NAME)
+}
+
+/// The command in an event, quoted for a shell and safe to show.
+fn command(event: &Line<'_>) -> String {
+    let words = event.command().unwrap_or_default().into_iter();
+    let words: Vec<_> = words
+        .map(|word| OsString::from_vec(word.to_vec()))
+        .collect();
+    bounds::cut(&quoted(&words, Surroundings::default()), bounds::COMMAND)
+}
+
+/// When the run began, by its first event.
+fn began(event: &Line<'_>) -> Option<SystemTime> {
+    let time = humantime::parse_rfc3339(event.time.as_deref()?).ok()?;
+    time.checked_sub(event.at())
+}
+
+/// How many tasks there are, if no further ones come.
+fn total(event: &Line<'_>) -> Option<u64> {
+    event.total.filter(|_| event.total_final == Some(true))
+}
