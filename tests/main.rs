@@ -42,6 +42,7 @@ mod soak;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod timeline;
 mod timeout;
 mod tree;
 

@@ -52,33 +52,31 @@ impl Timeline {
         // A page on the terminal would be of no use, and take all that is above it away.
         let to_stdout = self.output.as_deref().is_none_or(is_dash);
         if to_stdout && io::stdout().is_terminal() {
-            return Err("stdout is a terminal: name a file for the page with --output=FILE, or redirect stdout".into());
+            let sentence =
+                "stdout is a terminal: name a file for the page with --output, or redirect stdout";
+            return Err(sentence.into());
         }
         let recording = self.read()?;
-        match self.output.as_deref().filter(|output| !is_dash(output)) {
-            Some(output) => self.write_to(output, &recording)?,
-            None => {
-                let mut stdout = BufWriter::new(Patient(io::stdout()));
-                let written = timeline::write(&recording, &self.name(), &mut stdout);
-                written
-                    .and_then(|()| stdout.flush())
-                    .map_err(Error::Stdout)?;
-            }
+        if let Some(output) = self.output.as_deref().filter(|output| !is_dash(output)) {
+            self.write_to(output, &recording)?;
+        } else {
+            let mut stdout = BufWriter::new(Patient(io::stdout()));
+            timeline::write(&recording, &self.name(), &mut stdout)
+                .and_then(|()| stdout.flush())
+                .map_err(Error::Stdout)?;
         }
         let damaged = recording.damaged();
-        Ok((damaged.count > 0).then(|| {
-            format!(
-                "{} of {} could not be read and {} not on the page; the first is line {}",
-                if damaged.count == 1 {
-                    "1 line".to_owned()
-                } else {
-                    format!("{} lines", damaged.count)
-                },
-                self.name(),
-                if damaged.count == 1 { "is" } else { "are" },
-                damaged.first
-            )
-        }))
+        let (lines, are) = match damaged.count {
+            0 => return Ok(None),
+            1 => ("line", "is"),
+            _ => ("lines", "are"),
+        };
+        Ok(Some(format!(
+            "{} {lines} of {} could not be read and {are} not on the page; the first is line {}",
+            damaged.count,
+            self.name(),
+            damaged.first
+        )))
     }
 
     /// What the recording is called.

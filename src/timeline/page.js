@@ -12,7 +12,7 @@ const STATES = [
   ["done before", "✓"], ["retried", "↻"],
 ];
 const WELL = (state) => state === 0 || state === 5;
-const ROW = 28, GAP = 1, CURVE = 108, AXIS = 20, PRINTED_ROWS = 2000;
+const ROW = 28, GAP = 1, CURVE = 108, RIGHT = 18, AXIS = 20, PRINTED_ROWS = 1000;
 
 // ---- Words and figures ----
 
@@ -131,6 +131,8 @@ function load(index) {
   details();
 }
 
+const called = (task) => tasks.name[task] || `task ${tasks.number[task]}`;
+
 // How a task ended, if not well.
 function how(task) {
   if (tasks.state[task] === 3) return "unfinished: the recording ends before it";
@@ -171,6 +173,7 @@ function header() {
   const [damaged, line] = data.damaged;
   if (damaged) notices.push(`${counted(damaged, "line", "lines")} of the recording could not be read and ${damaged === 1 ? "is" : "are"} left out; the first is line ${line}.`);
   if (run.unshown) notices.push(`${counted(run.unshown, "more task", "more tasks")} completed; they and their figures are left out here.`);
+  if (run.more_parts) notices.push("The tasks have more parts than are shown here.");
   notices.push(...run.warnings);
   $("notices").replaceChildren(...notices.map((text) => element("li", "foreign", text)));
   $("states").replaceChildren(...[0, 1, 2, 3, 4, 5, RETRIED].filter((state) => count[state]).map((state) => {
@@ -199,7 +202,7 @@ function failures() {
   $("cards").replaceChildren(...bad.slice(0, cardsShown).map((task, index) => {
     const last = tasks.last[task];
     const summary = element("summary", "", undefined, mark(tasks.state[task]),
-      element("span", "foreign", tasks.name[task] || `task ${tasks.number[task]}`), element("span", "how foreign", how(task)),
+      element("span", "foreign", called(task)), element("span", "how foreign", how(task)),
       element("span", "soft figure", last < 0 ? "" : `${clock(tries.stop[last])} after ${span(tries.stop[last] - tries.began[last])}`));
     const card = element("details", `of${tasks.state[task]}`, undefined, summary,
       element("code", "foreign soft", tasks.command[task]), lines(last));
@@ -273,6 +276,8 @@ function list() {
   $("found").textContent = shown.length === tasks.count ? "" : `${shown.length.toLocaleString("en")} of ${tasks.count.toLocaleString("en")}`;
   $("table").setAttribute("aria-rowcount", shown.length + 1);
   columns();
+  // Where the last rows were, there may be none now.
+  $("scroll").scrollTop = 0;
   drawn.first = -1;
   rows();
   lay();
@@ -290,7 +295,8 @@ function rows() {
   Object.assign(drawn, { first, last });
   const room = (count) => {
     const cell = element("td", "room");
-    cell.colSpan = COLUMNS.length;
+    // Not more than there are in sight: a narrow page would make room for the others.
+    cell.colSpan = [...$("columns").children].filter((column) => column.offsetWidth).length || 1;
     cell.style.height = `${count * ROW}px`;
     const row = element("tr", "", undefined, cell);
     row.setAttribute("aria-hidden", "true");
@@ -352,12 +358,11 @@ function select(task, origin) {
   selected = task;
   if (task >= 0 && tasks.first[task] >= 0 && origin !== "cursor") at = (tasks.began[task] + tries.stop[tasks.last[task]]) / 2;
   details();
-  if (origin !== "table" || task < 0) reveal(task);
+  if (origin !== "table") reveal(task);
   drawn.first = -1;
   rows();
   lay();
-  if (origin !== "table") bring(task);
-  else if (task >= 0) bring(task);
+  bring(task);
   if (task >= 0) $("live").textContent = `${tasks.name[task]}, ${STATES[tasks.state[task]][0]}, ${span(tasks.took[task])}`;
 }
 
@@ -383,7 +388,7 @@ function details() {
   add("message", tasks.message[task], "foreign");
   add("command", tasks.command[task], "foreign");
   box.replaceChildren(element("h2", "", undefined, mark(tasks.state[task]), " ",
-    element("span", "foreign", tasks.name[task] || `task ${tasks.number[task]}`)), list);
+    element("span", "foreign", called(task))), list);
   if (tasks.tries[task] > 1) {
     box.append(element("h3", "", "Attempts"));
     for (let i = tasks.first[task]; i <= last; i += 1) {
@@ -396,6 +401,9 @@ function details() {
 // The tasks that ran at the cursor; without one, those that took longest.
 function now() {
   let title, found = [];
+  const running = [];
+  $("now").classList.toggle("idle", at === null);
+  $("now").hidden = at === null && tasks.count < 2;
   if (at === null) {
     title = "Longest";
     found = [...tasks.took.keys()].filter((task) => tasks.took[task] >= 0).sort((one, other) => tasks.took[other] - tasks.took[one]).slice(0, 8)
@@ -403,14 +411,23 @@ function now() {
   } else {
     let over = 0;
     for (let i = 0; i < tries.count; i += 1) {
-      if (tries.began[i] <= at && at < tries.stop[i]) found.push([tries.task[i], tries.kind[i], span(at - tries.began[i])]);
+      const task = tries.task[i];
+      if (tries.began[i] <= at && at < tries.stop[i]) {
+        found.push([task, tries.kind[i], span(at - tries.began[i])]);
+        for (const part of tasks.count <= 12 && parts.of.get(task) || []) {
+          if (parts.began[part] <= at && at < parts.stop[part]) running.push([task, parts.state[part], span(at - parts.began[part]), parts.title[part]]);
+        }
+      }
       else if (tries.stop[i] <= at && tries.kind[i] !== RETRIED) over += 1;
     }
-    title = `${span(at)} ${clock(at) && `· ${clock(at)} `}· ${found.length} running, ${over.toLocaleString("en")} over`;
+    const index = before(curve.times, at) - 1, share = run.single && index >= 0 ? curve.heights[index] : null;
+    const how = run.single ? (share === null ? "" : `${Math.floor(100 * share)} %`) : `${found.length} running, ${over.toLocaleString("en")} over`;
+    title = [span(at), clock(at), how].filter(Boolean).join(" · ");
+    found.push(...running);
   }
   $("now-title").textContent = title;
-  $("running").replaceChildren(...found.slice(0, 60).map(([task, state, time]) => {
-    const button = element("button", "", undefined, mark(state), element("span", "foreign", tasks.name[task] || `task ${tasks.number[task]}`),
+  $("running").replaceChildren(...found.slice(0, 60).map(([task, state, time, part]) => {
+    const button = element("button", part === undefined ? "" : "part", undefined, mark(state), element("span", "foreign", part ?? called(task)),
       element("span", "soft figure", time));
     button.type = "button";
     button.onclick = () => select(task);
@@ -468,16 +485,16 @@ let colors, width = 0, gutter = 0, lanes = [], offsets = [], isWaiting = false;
 function theme() {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
-  colors = { fill: [], text: [] };
+  colors = { fills: [], inks: [] };
   for (let state = 0; state <= RETRIED; state += 1) {
-    colors.fill.push(color(`s${state}`));
-    colors.text.push(color(`t${state}`));
+    colors.fills.push(color(`s${state}`));
+    colors.inks.push(color(`t${state}`));
   }
   for (const name of ["back", "panel", "text", "soft", "line", "line-soft", "accent", "select", "area", "edge", "rate"]) colors[name] = color(name);
 }
 
-const x = (time) => gutter + (time - from) / (to - from) * (width - gutter - 10);
-const timeAt = (position) => from + (position - gutter) / Math.max(1, width - gutter - 10) * (to - from);
+const x = (time) => gutter + (time - from) / (to - from) * (width - gutter - RIGHT);
+const timeAt = (position) => from + (position - gutter) / Math.max(1, width - gutter - RIGHT) * (to - from);
 
 // Which lanes there are, how high, and what is on them.
 function lay() {
@@ -498,14 +515,17 @@ function lay() {
     for (const task of shown) {
       const bars = [];
       if (tasks.first[task] >= 0) for (let i = tasks.first[task]; i <= tasks.last[task]; i += 1) bars.push(i);
-      lanes.push({ label: tasks.name[task] || `task ${tasks.number[task]}`, bars, height: 24, task });
+      lanes.push({ label: called(task), bars, height: 24, task });
       const own = parts.of.get(task);
       if (own && (tasks.count <= 12 || task === selected)) {
         for (const part of own) lanes.push({ label: parts.title[part], part, bars: [], height: 17, task, depth: depth(part) });
       }
     }
   }
-  gutter = mode === "slots" ? 34 : Math.round(Math.min(230, width * 0.27));
+  const pen = $("bars").getContext("2d");
+  pen.font = "11px system-ui, sans-serif";
+  const widest = lanes.slice(0, 500).reduce((most, lane) => Math.max(most, pen.measureText(lane.label.slice(0, 60)).width + 12 * (lane.depth ?? 0)), 40);
+  gutter = mode === "slots" ? 34 : Math.round(Math.min(widest + 20, 260, width * 0.3));
   let top = 4;
   offsets = lanes.map((lane) => (top += lane.height) - lane.height);
   offsets.push(top);
@@ -557,7 +577,7 @@ function draw() {
 
 const STEPS = [1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 15e6, 3e7, 6e7, 12e7, 3e8, 6e8, 9e8, 18e8, 36e8, 72e8, 216e8, 432e8, 864e8];
 function ticks() {
-  const room = Math.max(1, Math.floor((width - gutter) / 90));
+  const room = Math.max(1, Math.floor((width - gutter) / 66));
   const step = STEPS.find((step) => (to - from) / step <= room) ?? Math.ceil((to - from) / room / 864e8) * 864e8;
   const times = [];
   for (let time = Math.ceil(from / step) * step; time <= to; time += step) times.push(time);
@@ -566,7 +586,7 @@ function ticks() {
 
 function drawCurve() {
   const pen = context($("curve"), width, CURVE + AXIS);
-  const right = width - 10, high = CURVE - 16, y = (share) => 12 + (1 - share) * high, [times, step] = ticks();
+  const right = width - RIGHT, high = CURVE - 16, y = (share) => 12 + (1 - share) * high, [times, step] = ticks();
   pen.font = "11px system-ui, sans-serif";
   pen.textBaseline = "middle";
   pen.fillStyle = colors.soft;
@@ -610,7 +630,8 @@ function drawCurve() {
     pen.fill(area);
   }
   // Throughput: how much in each of many equal times.
-  const wide = Math.max(6, Math.round((right - gutter) / 120)), rates = [];
+  const bins = Math.max(16, Math.min(120, curve.amounts ? end - left : (end - left) / 3)), rates = [];
+  const wide = Math.max(6, Math.round((right - gutter) / bins));
   let most = 0;
   for (let position = gutter; position < right; position += wide) {
     const [start, stop] = [timeAt(position), timeAt(position + wide)];
@@ -619,9 +640,9 @@ function drawCurve() {
     most = Math.max(most, rate);
   }
   pen.fillStyle = colors.rate;
-  pen.globalAlpha = 0.75;
+  pen.globalAlpha = 0.5;
   if (most > 0) rates.forEach((rate, index) => {
-    const tall = rate / most * high * 0.8;
+    const tall = rate / most * high * 0.6;
     pen.fillRect(gutter + index * wide, y(0) - tall, wide - 1, tall);
   });
   pen.globalAlpha = 1;
@@ -647,9 +668,9 @@ function drawCurve() {
 
 function drawLanes() {
   const box = $("lanes"), all = offsets[offsets.length - 1] + 4;
-  const high = isPrinting ? Math.min(all, 900) : Math.min(all, Math.max(120, Math.floor(window.innerHeight * 0.46)));
+  const high = isPrinting ? Math.min(all, 1100) : Math.min(all, Math.max(120, Math.floor(window.innerHeight * 0.46)));
   const pen = context($("bars"), width, high);
-  const top = isPrinting ? 0 : box.scrollTop, [times] = ticks(), right = width - 10;
+  const top = isPrinting ? 0 : box.scrollTop, [times] = ticks(), right = width - RIGHT;
   pen.font = "11px system-ui, sans-serif";
   pen.textBaseline = "middle";
   pen.strokeStyle = colors["line-soft"];
@@ -695,7 +716,7 @@ function drawBars(pen, lane, y) {
       count += 1;
       const task = tries.task[i];
       if (task === selected) own.push(i);
-      const name = mode === "slots" ? tasks.name[task] : WELL(state) || state === 3 ? null : run.words[tries.how[i]];
+      const name = mode === "slots" ? tasks.name[task] : run.words[tries.how[i]] || span(tries.stop[i] - tries.began[i]);
       bar(pen, tries.began[i], tries.stop[i], y + inset, lane.height - 2 * inset, state, name, isShown[task] ? 1 : 0.22);
     }
   }
@@ -714,7 +735,7 @@ function drawBars(pen, lane, y) {
 function bar(pen, began, stop, y, height, state, name, alpha) {
   const left = x(began), wide = Math.max(WELL(state) ? 1 : 2, x(stop) - left - (x(stop) - left > 4 ? GAP : 0));
   pen.globalAlpha = alpha;
-  pen.fillStyle = colors.fill[state];
+  pen.fillStyle = colors.fills[state];
   if (wide > 8) {
     pen.beginPath();
     pen.roundRect(left, y, wide, height, 3);
@@ -726,7 +747,7 @@ function bar(pen, began, stop, y, height, state, name, alpha) {
     // What did not end well has a mark, too: not everyone tells the colors apart.
     const sign = WELL(state) ? "" : STATES[state][1] + " ";
     const begin = Math.max(left, gutter);
-    pen.fillStyle = colors.text[state];
+    pen.fillStyle = colors.inks[state];
     pen.textAlign = "left";
     pen.fillText(fitted(pen, sign + (name ?? ""), left + wide - begin - 9), begin + 5, y + height / 2 + 0.5);
   }

@@ -105,17 +105,21 @@ struct RunData<'a> {
     end: u64,
     warnings: &'a [String],
     unshown: u64,
+    more_parts: bool,
     tasks: Tasks<'a>,
     tries: Tries,
     parts: Parts<'a>,
     /// The points of the task with this index: times, shares in thousandths, amounts.
-    curves: BTreeMap<usize, (Vec<u64>, Vec<i32>, Vec<f64>)>,
+    curves: BTreeMap<usize, CurveData>,
     units: BTreeMap<usize, &'a str>,
     /// What the columns of texts that occur often point to; the first is empty.
     words: Vec<String>,
     /// The last lines of the attempt with this index.
     tails: BTreeMap<usize, String>,
 }
+
+/// Times, shares and amounts.
+type CurveData = (Vec<u64>, Vec<i32>, Vec<f64>);
 
 #[derive(Default, Serialize)]
 struct Tasks<'a> {
@@ -203,6 +207,7 @@ impl<'a> RunData<'a> {
             end: micros(run.last),
             warnings: &run.warnings,
             unshown: run.unshown,
+            more_parts: run.has_more_parts,
             tasks: Tasks::default(),
             tries: Tries::default(),
             parts: Parts::default(),

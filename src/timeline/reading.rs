@@ -197,7 +197,10 @@ impl Reading {
         }
         for part in task.parts.iter_mut().filter(|part| part.ended.is_none()) {
             part.ended = Some(event.at());
-            part.state = task.state;
+            // How it would have ended is not known if the task failed.
+            if task.state == State::Completed {
+                part.state = State::Completed;
+            }
         }
         task.ids = HashMap::new();
         if event.retry_in.is_some() {
@@ -299,14 +302,17 @@ fn progress(task: &mut Task, report: &Progress<'_>, at: Duration, most: usize, r
         }),
     }
     let known = &task.known;
-    // A whole without an amount of its own has that of its parts.
-    let (over, named) = (task.over as u64, task.parts.len() as u64);
-    let of_parts = (named > 1).then(|| over as f64 / named as f64);
-    let share = known.fraction().or(of_parts);
+    let share = known.fraction().or_else(|| of_parts(task));
     let amount = known.progress;
     if share.is_some() || amount.is_some() {
         task.curve.push(Point { at, share, amount }, most);
     }
+}
+
+/// How much of a whole without an amount of its own is done: the parts that are over, out of all.
+fn of_parts(task: &Task) -> Option<f64> {
+    let count = |parts: usize| u32::try_from(parts).map_or(0.0, f64::from);
+    (task.parts.len() > 1).then(|| count(task.over) / count(task.parts.len()))
 }
 
 /// The report without its texts, which may be long.
@@ -321,25 +327,22 @@ fn amounts<'a>(report: &Progress<'_>) -> Progress<'a> {
 
 fn part(task: &mut Task, id: &str, report: &Progress<'_>, at: Duration, run: &mut Run) {
     let id = clipped(id);
-    let index = match task.ids.get(id) {
-        Some(index) => *index,
-        None => {
-            if task.parts.len() >= bounds::PARTS || run.parts >= bounds::ALL_PARTS {
-                run.unshown_parts += 1;
-                return;
-            }
-            run.parts += 1;
-            let parent = report.parent.as_deref().map(clipped);
-            task.parts.push(Part {
-                title: bounds::cut(&escape(id), bounds::NAME),
-                parent: parent.and_then(|parent| task.ids.get(parent)).copied(),
-                began: at,
-                ..Part::default()
-            });
-            task.ids.insert(id.to_owned(), task.parts.len() - 1);
-            task.parts.len() - 1
+    if !task.ids.contains_key(id) {
+        if task.parts.len() >= bounds::PARTS || run.parts >= bounds::ALL_PARTS {
+            run.has_more_parts = true;
+            return;
         }
-    };
+        run.parts += 1;
+        let parent = report.parent.as_deref().map(clipped);
+        task.parts.push(Part {
+            title: bounds::cut(&escape(id), bounds::NAME),
+            parent: parent.and_then(|parent| task.ids.get(parent)).copied(),
+            began: at,
+            ..Part::default()
+        });
+        task.ids.insert(id.to_owned(), task.parts.len() - 1);
+    }
+    let index = task.ids[id];
     let part = &mut task.parts[index];
     let was_over = part.ended.is_some();
     if let Some(title) = &report.title {

@@ -54,9 +54,9 @@ pub(super) struct Run {
     pub(super) tasks: Vec<Task>,
     /// How many more tasks completed, of which only the number is kept.
     pub(super) unshown: u64,
-    /// How many parts the tasks have, and how many more reports were about further ones.
+    /// How many parts the tasks have, and whether there were more.
     pub(super) parts: usize,
-    pub(super) unshown_parts: u64,
+    pub(super) has_more_parts: bool,
 }
 
 /// What became of a task, or of a part of one.
