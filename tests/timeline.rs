@@ -514,6 +514,7 @@ fn in_chromium_a_page_shows_every_task_works_by_keyboard_and_prints() {
     search_sort_and_moving_work_by_keyboard(&mut browser);
     a_pointer_shows_what_ran_at_a_time(&mut browser);
     foreign_text_is_text(&mut browser, &scene);
+    a_run_without_tasks_and_one_without_an_end_are_pages_too(&mut browser, &scene);
     it_is_light_or_dark_fits_small_screens_and_prints(&mut browser, &scene);
 }
 
@@ -667,6 +668,34 @@ fn foreign_text_is_text(browser: &mut Browser, scene: &Scene) {
     browser.run("new Promise(done => setTimeout(done, 1))");
     assert_eq!(browser.run("document.title"), title);
     assert!(!browser.complaints().is_empty(), "the policy says nothing");
+}
+
+fn a_run_without_tasks_and_one_without_an_end_are_pages_too(browser: &mut Browser, scene: &Scene) {
+    let time = r#""time":"2026-11-28T01:00:00.000Z""#;
+    let head = format!(
+        r#"{{"event":"run","task":0,"elapsed":0,{time},"version":1,"name":"x","jobs":0,"total":0,"total_final":true,"pid":7}}"#
+    );
+    let skipped = r#"{"event":"skipped","task":1,"elapsed":0,"name":"s","reason":"dependency"}"#;
+    let started = format!(
+        r#"{{"event":"started","task":1,"elapsed":1e15,{time},"name":"","command":["x"],"pid":7}}"#
+    );
+    for lines in [head.clone(), format!("{head}\n{skipped}"), started] {
+        scene.write("odd", lines);
+        browser.open(&scene.file("odd"), 800, 600);
+        browser.run("document.getElementById('chart').focus()");
+        browser.press(&[
+            "f",
+            "l",
+            "+",
+            "-",
+            "ArrowRight",
+            "ArrowDown",
+            "End",
+            "Enter",
+            "Escape",
+        ]);
+        assert_eq!(browser.complaints(), Vec::<Value>::new());
+    }
 }
 
 fn it_is_light_or_dark_fits_small_screens_and_prints(browser: &mut Browser, scene: &Scene) {

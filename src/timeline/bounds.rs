@@ -3,6 +3,10 @@
 
 /// How many tasks a page shows. Beyond that, only those that did not complete, and as many again of them.
 pub(super) const TASKS: usize = 100_000;
+/// How many tasks all runs of a recording may have together, and how many runs there are: of more, the last ones are
+/// kept.
+pub(super) const ALL_TASKS: usize = 2 * TASKS;
+pub(super) const RUNS: usize = 500;
 /// How many parts of one task are kept, and how many of a run.
 pub(super) const PARTS: usize = 1000;
 pub(super) const ALL_PARTS: usize = 20_000;

@@ -24,7 +24,7 @@ impl Curve {
     pub(super) fn push(&mut self, point: Point, most: usize) {
         // The last point is always there, so that the curve ends where the task was.
         if let [.., before, last] = &mut self.points[..]
-            && point.at < before.at + self.step
+            && point.at < before.at.saturating_add(self.step)
         {
             *last = point;
             return;
@@ -50,7 +50,7 @@ impl Curve {
                 last.at.saturating_sub(first.at)
             });
             let parts = u32::try_from(self.points.len()).unwrap_or(u32::MAX);
-            self.step = (self.step * 2).max(span / parts.max(1));
+            self.step = self.step.saturating_mul(2).max(span / parts.max(1));
         }
     }
 

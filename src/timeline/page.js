@@ -159,8 +159,8 @@ function header() {
   if (!run.single) {
     const total = Math.max(run.total ?? 0, tasks.count + run.unshown);
     words.push(counted(total, "task", "tasks"));
-    if (total > tasks.count + run.unshown) words.push(`${(total - tasks.count - run.unshown).toLocaleString("en")} not begun`);
-    const slots = Math.max(run.jobs ?? 0, ...new Set(tries.slot));
+    if (total > tasks.count + run.unshown) words.push(`${(total - tasks.count - run.unshown).toLocaleString("en")} ${run.cut ? "not begun" : "not in this run"}`);
+    const slots = Math.max(run.jobs ?? 0, new Set(tries.slot).size);
     let busy = 0;
     for (let i = 0; i < tries.count; i += 1) busy += tries.stop[i] - tries.began[i];
     if (slots > 0) words.push(`${counted(slots, "slot", "slots")}, busy ${Math.round(100 * busy / (slots * Math.max(run.end, 1)))} % of the time`);
@@ -172,7 +172,8 @@ function header() {
   if (run.headless) notices.push("The beginning of the recording is missing.");
   const [damaged, line] = data.damaged;
   if (damaged) notices.push(`${counted(damaged, "line", "lines")} of the recording could not be read and ${damaged === 1 ? "is" : "are"} left out; the first is line ${line}.`);
-  if (run.unshown) notices.push(`${counted(run.unshown, "more task", "more tasks")} completed; they and their figures are left out here.`);
+  if (run.unshown) notices.push(`${counted(run.unshown, "more task", "more tasks")} of this run are left out, with their figures.`);
+  if (data.earlier) notices.push(`${counted(data.earlier, "earlier run", "earlier runs")} of the recording are left out.`);
   if (run.more_parts) notices.push("The tasks have more parts than are shown here.");
   notices.push(...run.warnings);
   $("notices").replaceChildren(...notices.map((text) => element("li", "foreign", text)));
@@ -791,8 +792,8 @@ function bring(task) {
   if (stop < from || began > to) view((began + stop - (to - from)) / 2, (began + stop + (to - from)) / 2);
   const index = laneOf(task), box = $("lanes");
   if (index < 0) return;
-  if (offsets[index] < box.scrollTop) box.scrollTop = offsets[index] - 4;
-  else if (offsets[index + 1] > box.scrollTop + box.clientHeight) box.scrollTop = offsets[index + 1] - box.clientHeight + 4;
+  const isAbove = offsets[index] < box.scrollTop, isBelow = offsets[index + 1] > box.scrollTop + box.clientHeight;
+  if (isAbove || isBelow) box.scrollTop = offsets[index] - box.clientHeight / 2;
 }
 function laneOf(task) {
   if (mode === "tasks") return lanes.findIndex((lane) => lane.task === task);
@@ -1004,7 +1005,7 @@ window.addEventListener("resize", () => { drawn.first = -1; rows(); lay(); });
 $("runs").hidden = data.runs.length < 2;
 data.runs.forEach((other, index) => {
   run = other;
-  const option = element("option", "", `Run ${index + 1} of ${data.runs.length} · ${clock(0, true)} · ${counted(other.tasks.number.length, "task", "tasks")}`);
+  const option = element("option", "", `Run ${data.earlier + index + 1} of ${data.earlier + data.runs.length} · ${clock(0, true)} · ${counted(other.tasks.number.length, "task", "tasks")}`);
   option.value = index;
   $("runs").append(option);
 });

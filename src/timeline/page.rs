@@ -87,10 +87,13 @@ struct Data<'a> {
     source: &'a str,
     /// How many lines are damaged, and which is the first.
     damaged: (u64, u64),
+    /// How many runs before these are left out.
+    earlier: usize,
     runs: Vec<RunData<'a>>,
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct RunData<'a> {
     name: &'a str,
     command: &'a str,
@@ -185,6 +188,7 @@ impl<'a> Data<'a> {
             version: env!("CARGO_PKG_VERSION"),
             source,
             damaged: (recording.damaged.count, recording.damaged.first),
+            earlier: recording.earlier,
             runs: recording.runs.iter().map(RunData::of).collect(),
         }
     }
@@ -327,4 +331,49 @@ fn or_none(time: Option<Duration>) -> i64 {
 #[expect(clippy::cast_possible_truncation, reason = "a share is from 0 to 1")]
 fn thousandths(share: Option<f64>) -> i32 {
     share.map_or(-1, |share| (share * 1000.0).round() as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever the lines of a file are: the page has its own two scripts, and its data can be read.
+        #[test]
+        fn a_page_can_be_made_of_anything(
+            text in any::<String>(),
+            numbers in prop::collection::vec(any::<f64>(), 4),
+            kinds in prop::collection::vec(0..13_usize, 1..20),
+            wild in prop::collection::vec(any::<u8>(), 0..50),
+        ) {
+            const KINDS: [&str; 13] = [
+                "run", "total", "started", "progress", "output", "malformed", "state", "signal", "warning",
+                "finished", "skipped", "halted", "end",
+            ];
+            let text = serde_json::to_string(&format!("</script>{text}<!--")).unwrap();
+            let number = |index: usize| serde_json::Value::from(numbers[index % 4].abs());
+            let mut file = Vec::new();
+            for (index, kind) in kinds.iter().enumerate() {
+                let attempt = if index % 3 == 0 { "" } else { r#""attempt":1,"slot":3,"# };
+                file.extend(format!(
+                    r#"{{"event":"{}","task":{},"elapsed":{},{attempt}"name":{text},"command":[{text}],"message":{text},"info":{{"id":{text},"progress":{},"title":{text}}},"text":{text},"user_time":{}}}"#,
+                    KINDS[*kind], index % 2, number(index), number(index + 1), number(index + 2)
+                ).into_bytes());
+                file.push(b'\n');
+                file.extend(&wild);
+            }
+            let Ok(recording) = super::super::read(&file[..]) else { return Ok(()) };
+            let mut page = Vec::new();
+            write(&recording, "</title>", &mut page).unwrap();
+            let page = String::from_utf8(page).unwrap();
+            prop_assert_eq!(page.matches("<script").count(), 2);
+            prop_assert_eq!(page.matches("</script").count(), 2);
+            prop_assert_eq!(page.matches("</title").count(), 1);
+            let (_, data) = page.split_once("id=\"data\">").unwrap();
+            let (data, _) = data.split_once("</script>").unwrap();
+            prop_assert!(serde_json::from_str::<serde_json::Value>(data).is_ok());
+        }
+    }
 }

@@ -32,6 +32,7 @@ pub(super) struct Reading {
     runs: Vec<Run>,
     /// The tasks of the last run that are not over, by their numbers.
     open: HashMap<u64, Task>,
+    earlier: usize,
     damaged: Damaged,
     /// How many attempts of the last run have last lines, and how many tasks a curve.
     tails: usize,
@@ -65,6 +66,7 @@ impl Reading {
         self.close();
         Recording {
             runs: self.runs,
+            earlier: self.earlier,
             damaged: self.damaged,
         }
     }
@@ -95,6 +97,8 @@ impl Reading {
         };
         run.last = run.last.max(at);
         match event.event {
+            // Of a recording that was made up: so many tasks never run at once.
+            Kind::Started if self.open.len() >= bounds::TASKS && !is_known => run.unshown += 1,
             Kind::Started => start(self.open.entry(event.task).or_default(), &event),
             Kind::Progress => {
                 let most = bounds::curve(self.curves + self.open.len());
@@ -234,6 +238,11 @@ impl Reading {
         }
         run.tasks.sort_by_key(|task| task.number);
         (self.tails, self.curves) = (0, 0);
+        let mut tasks: usize = self.runs.iter().map(|run| run.tasks.len()).sum();
+        while self.runs.len() > 1 && (tasks > bounds::ALL_TASKS || self.runs.len() > bounds::RUNS) {
+            tasks -= self.runs.remove(0).tasks.len();
+            self.earlier += 1;
+        }
     }
 }
 
@@ -383,4 +392,138 @@ fn began(event: &Line<'_>) -> Option<SystemTime> {
 /// How many tasks there are, if no further ones come.
 fn total(event: &Line<'_>) -> Option<u64> {
     event.total.filter(|_| event.total_final == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[&str]) -> Recording {
+        let mut reading = Reading::default();
+        for (line, number) in lines.iter().zip(1..) {
+            reading.line(line.as_bytes(), number).unwrap();
+        }
+        reading.end()
+    }
+
+    fn started(task: u32, attempt: &str) -> String {
+        format!(
+            r#"{{"event":"started","task":{task},"elapsed":1,{attempt}"time":"2026-11-28T01:00:01.000Z","name":"n{task}","command":["x"],"pid":7}}"#
+        )
+    }
+
+    fn finished(task: u32, attempt: &str, end: &str) -> String {
+        format!(
+            r#"{{"event":"finished","task":{task},"elapsed":3,{attempt}{end},"signal":null,"reports":0,"malformed":0}}"#
+        )
+    }
+
+    const WELL: &str = r#""state":"completed","exit_status":0"#;
+    const FIRST: &str = r#""slot":2,"attempt":1,"#;
+
+    fn states(run: &Run) -> Vec<(u64, State)> {
+        let task = |task: &Task| (task.number, task.state);
+        run.tasks.iter().map(task).collect()
+    }
+
+    #[test]
+    fn each_single_command_in_a_file_is_a_run_also_one_that_could_not_be_started() {
+        let not_started = finished(
+            1,
+            r#""error":"no such file","#,
+            r#""state":"failed","exit_status":null"#,
+        );
+        let recording = read(&[
+            &started(1, ""),
+            &started(1, ""),
+            &finished(1, "", WELL),
+            &not_started,
+        ]);
+        let runs: Vec<_> = recording.runs.iter().map(states).collect();
+        assert_eq!(
+            runs,
+            [
+                [(1, State::Open)],
+                [(1, State::Completed)],
+                [(1, State::Failed)]
+            ]
+        );
+        let ended: Vec<_> = recording.runs.iter().map(|run| run.has_ended).collect();
+        assert_eq!(ended, [false, true, true]);
+        assert_eq!(recording.runs[2].tasks[0].attempts[0].how, "no such file");
+        // Its start says when it was, a second after the run began.
+        let began = humantime::parse_rfc3339("2026-11-28T01:00:00Z").unwrap();
+        assert_eq!(recording.runs[1].began, Some(began));
+    }
+
+    #[test]
+    fn what_is_left_of_a_damaged_recording_is_shown() {
+        // Without the head; the first task lacks its start, the second its end.
+        let recording = read(&[&finished(1, FIRST, WELL), &started(2, FIRST)]);
+        let [run] = &recording.runs[..] else { panic!() };
+        assert!(run.is_headless && !run.has_ended);
+        assert_eq!(states(run), [(1, State::Completed), (2, State::Open)]);
+        assert_eq!(run.tasks[0].attempts[0].ended, Some(Duration::from_secs(3)));
+        assert_eq!(run.tasks[1].attempts[0].ended, None);
+    }
+
+    #[test]
+    fn a_part_that_reports_again_has_begun_again_and_ends_with_its_task() {
+        let report =
+            |info: &str| format!(r#"{{"event":"progress","task":1,"elapsed":2,"info":{info}}}"#);
+        let recording = read(&[
+            &started(1, ""),
+            &report(r#"{"id":"a","status":"ok"}"#),
+            &report(r#"{"id":"b","status":"skipped"}"#),
+            &report(r#"{"id":"a","parent":"b","progress":1}"#),
+            &finished(1, "", WELL),
+        ]);
+        let task = &recording.runs[0].tasks[0];
+        let parts: Vec<_> = task
+            .parts
+            .iter()
+            .map(|part| (part.state, part.ended))
+            .collect();
+        let at = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(parts, [(State::Completed, at(3)), (State::Skipped, at(2))]);
+        assert_eq!(task.curve.points().last().unwrap().share, Some(0.5));
+    }
+
+    #[test]
+    fn of_a_million_tasks_the_first_ones_and_the_failures_are_kept() {
+        let mut run = Run::default();
+        for number in 0..1_000_000 {
+            let is_bad = number % 100 == 0;
+            let state = if is_bad {
+                State::Failed
+            } else {
+                State::Completed
+            };
+            keep(
+                &mut run,
+                Task {
+                    number,
+                    state,
+                    ..Task::default()
+                },
+            );
+        }
+        assert_eq!(run.tasks.len(), 109_000);
+        assert_eq!(run.unshown, 891_000);
+        let failed = run.tasks.iter().filter(|task| task.state == State::Failed);
+        assert_eq!(failed.count(), 10_000);
+    }
+
+    #[test]
+    fn of_very_many_runs_the_last_ones_are_kept() {
+        let mut reading = Reading::default();
+        for number in 1..=600 {
+            reading.line(started(1, "").as_bytes(), number).unwrap();
+            reading
+                .line(finished(1, "", WELL).as_bytes(), number)
+                .unwrap();
+        }
+        let recording = reading.end();
+        assert_eq!((recording.runs.len(), recording.earlier), (500, 100));
+    }
 }

@@ -13,6 +13,8 @@ use super::tail::Tail;
 #[derive(Debug)]
 pub(crate) struct Recording {
     pub(super) runs: Vec<Run>,
+    /// How many runs before these are left out.
+    pub(super) earlier: usize,
     pub(super) damaged: Damaged,
 }
 
@@ -33,6 +35,7 @@ impl Recording {
 
 /// One run: of many tasks, or of a single command.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Run {
     pub(super) name: String,
     /// The command with its placeholders, or the single command.
@@ -52,7 +55,7 @@ pub(super) struct Run {
     pub(super) warnings: Vec<String>,
     /// Those that are over, and at the end of the recording the others.
     pub(super) tasks: Vec<Task>,
-    /// How many more tasks completed, of which only the number is kept.
+    /// How many more tasks there were, of which only the number is kept.
     pub(super) unshown: u64,
     /// How many parts the tasks have, and whether there were more.
     pub(super) parts: usize,

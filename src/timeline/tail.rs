@@ -103,8 +103,8 @@ mod tests {
     #[test]
     fn nothing_hides_or_reorders_and_bytes_that_are_not_utf_8_are_replaced() {
         assert_eq!(
-            text("a\u{202e}b\0c\u{2028}".as_bytes(), 99),
-            "a<U+202E>b\u{2400}c<U+2028>"
+            text("a\u{202e}b\0c\u{2028}d".as_bytes(), 99),
+            "a<U+202E>b\u{2400}c<U+2028>d"
         );
         assert_eq!(text(b"a\xff\xfeb", 99), "a\u{fffd}\u{fffd}b");
     }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn of_one_endless_line_the_end_is_kept() {
-        let text = text(&[b'x'; 100_000], 100);
+        let text = text(&vec![b'x'; 100_000], 100);
         assert_eq!(text, "x".repeat(100));
     }
 }

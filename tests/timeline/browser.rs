@@ -1,4 +1,4 @@
-//! A browser without a window, which a test leads by the DevTools protocol over a pipe.
+//! A browser without a window, which a test leads by its protocol for developers over a pipe.
 //!
 //! Chromium reads commands from descriptor 3 and writes answers and events to descriptor 4, each ended by a NUL byte.
 
