@@ -42,13 +42,13 @@ pub(crate) enum Unread {
 ///
 /// # Errors
 /// If it cannot be read, or is something else.
-pub(crate) fn read(mut input: impl BufRead) -> Result<Recording, Unread> {
+pub(crate) fn read(input: &mut dyn BufRead) -> Result<Recording, Unread> {
     let mut reading = Reading::default();
     let (mut line, mut number, mut bytes) = (Vec::new(), 0, 0);
     let mut first = None;
     loop {
         line.clear();
-        let read = input.by_ref().take(LONGEST).read_until(b'\n', &mut line);
+        let read = (&mut *input).take(LONGEST).read_until(b'\n', &mut line);
         let read = read.map_err(Unread::Error)? as u64;
         if read == 0 {
             break;
@@ -57,7 +57,7 @@ pub(crate) fn read(mut input: impl BufRead) -> Result<Recording, Unread> {
         bytes += read;
         if !line.ends_with(b"\n") && read == LONGEST {
             // Its beginning alone is no event.
-            skip_line(&mut input).map_err(Unread::Error)?;
+            skip_line(input).map_err(Unread::Error)?;
         }
         if line.trim_ascii().is_empty() {
             continue;
@@ -81,7 +81,7 @@ pub(crate) fn read(mut input: impl BufRead) -> Result<Recording, Unread> {
 }
 
 /// Goes on to the beginning of the next line.
-fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
+fn skip_line(input: &mut dyn BufRead) -> io::Result<()> {
     loop {
         let bytes = match input.fill_buf() {
             Ok(bytes) => bytes,

@@ -92,7 +92,7 @@ impl Timeline {
         if !is_dash(&self.file) {
             let file = File::open(&self.file)
                 .map_err(|error| format!("cannot open {}: {error}", self.name()))?;
-            return self.parse(BufReader::with_capacity(128 * 1024, file));
+            return self.parse(&mut BufReader::with_capacity(128 * 1024, file));
         }
         let stdin = io::stdin();
         if stdin.is_terminal() {
@@ -100,10 +100,10 @@ impl Timeline {
                 "name a recording, such as the FILE of --json=FILE or --job-log".to_owned(),
             );
         }
-        self.parse(stdin.lock())
+        self.parse(&mut stdin.lock())
     }
 
-    fn parse(&self, input: impl BufRead) -> Result<Recording, String> {
+    fn parse(&self, input: &mut dyn BufRead) -> Result<Recording, String> {
         let name = self.name();
         timeline::read(input).map_err(|unread| match unread {
             Unread::Error(error) => format!("cannot read {name}: {error}"),

@@ -14,17 +14,30 @@ use super::recording::{Recording, Run, State, Task};
 use super::tail::last_lines;
 
 /// Where the pieces go.
-const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const PAGE: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/page.css");
+/// One script, in this order.
+const SCRIPT: &str = concat!(
+    include_str!("page/figures.js"),
+    include_str!("page/run.js"),
+    include_str!("page/header.js"),
+    include_str!("page/failures.js"),
+    include_str!("page/table.js"),
+    include_str!("page/details.js"),
+    include_str!("page/curve.js"),
+    include_str!("page/chart.js"),
+    include_str!("page/moving.js"),
+    include_str!("page/hands.js"),
+    include_str!("page/start.js"),
+);
 /// The Content-Security-Policy, with the hashes of the two: tests/timeline.rs makes it.
-const POLICY: &str = include_str!("page.policy");
+const POLICY: &str = include_str!("page/policy");
 
 /// Writes the page of a recording that is called `source`.
 ///
 /// # Errors
 /// If it cannot be written.
-pub(crate) fn write(recording: &Recording, source: &str, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write(recording: &Recording, source: &str, out: &mut dyn Write) -> io::Result<()> {
     let title = recording.runs.last().map_or("", |run| &run.name);
     for (index, piece) in PAGE.split("{{").enumerate() {
         let (slot, text) = match piece.split_once("}}") {
@@ -61,9 +74,9 @@ fn escaped(text: &str) -> String {
 }
 
 /// Writes JSON in which no character begins or ends a piece of markup. They occur only in strings.
-struct Unmarked<W>(W);
+struct Unmarked<'a>(&'a mut dyn Write);
 
-impl<W: Write> Write for Unmarked<W> {
+impl Write for Unmarked<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut rest = bytes;
         while let Some(at) = (rest.iter()).position(|byte| matches!(byte, b'<' | b'>' | b'&')) {
@@ -364,7 +377,7 @@ mod tests {
                 file.push(b'\n');
                 file.extend(&wild);
             }
-            let Ok(recording) = super::super::read(&file[..]) else { return Ok(()) };
+            let Ok(recording) = super::super::read(&mut &file[..]) else { return Ok(()) };
             let mut page = Vec::new();
             write(&recording, "</title>", &mut page).unwrap();
             let page = String::from_utf8(page).unwrap();

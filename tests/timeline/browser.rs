@@ -156,8 +156,9 @@ impl Browser {
     }
 
     #[track_caller]
-    fn call(&mut self, method: &str, parameters: Value) -> Value {
+    fn call(&mut self, method: &str, parameters: impl Into<Value>) -> Value {
         self.last += 1;
+        let parameters = parameters.into();
         let mut command = json!({ "id": self.last, "method": method, "params": parameters });
         if let Some(session) = &self.session {
             command["sessionId"] = session.as_str().into();

@@ -1,0 +1,34 @@
+// The tasks that did not complete, with their last lines.
+
+let cardsShown = 20;
+const unwell = () => [...tasks.state.keys()].filter((task) => [1, 2, 3].includes(tasks.state[task]));
+
+function failures() {
+  const bad = unwell().sort((one, other) => (tasks.state[one] === 1 ? 0 : 1) - (tasks.state[other] === 1 ? 0 : 1) || one - other);
+  $("failures").hidden = bad.length === 0;
+  $("failed-title").textContent = `${counted(bad.length, "task", "tasks")} did not complete`;
+  $("cards").replaceChildren(...bad.slice(0, cardsShown).map((task, index) => {
+    const last = tasks.last[task];
+    const summary = element("summary", "", undefined, mark(tasks.state[task]),
+      element("span", "foreign", called(task)), element("span", "how foreign", how(task)),
+      element("span", "soft figure", last < 0 ? "" : `${clock(tries.stop[last])} after ${span(tries.stop[last] - tries.began[last])}`));
+    const card = element("details", `of${tasks.state[task]}`, undefined, summary,
+      element("code", "foreign soft", tasks.command[task]), lines(last));
+    card.open = bad.length <= 3 || index === 0;
+    return card;
+  }));
+  if (bad.length && !Object.keys(run.tails).length) {
+    $("cards").append(element("p", "", "The recording contains none of their output: `--json >FILE` keeps it, --json=FILE and --job-log do not."));
+  }
+  $("more").hidden = bad.length <= cardsShown;
+  $("more").textContent = `Show ${Math.min(100, bad.length - cardsShown)} more of ${bad.length.toLocaleString("en")}`;
+}
+
+function lines(attempt) {
+  const text = run.tails[attempt];
+  if (text === undefined) return element("p", "", attempt < 0 ? "It never ran." : "No output in the recording.");
+  const made = element("pre", "", text);
+  made.tabIndex = 0;
+  made.setAttribute("aria-label", "Last lines of output");
+  return made;
+}
