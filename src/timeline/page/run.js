@@ -72,6 +72,7 @@ function load(index) {
   [selected, at, states] = [-1, null, new Set()];
   mode = run.single || tasks.count <= 40 ? "tasks" : "slots";
   $("search").value = "";
+  drawn.rows.clear();
   prepareCurve();
   header();
   failures();

@@ -59,43 +59,56 @@ function list() {
 }
 
 // Only the rows in sight are elements; two high rows stand for those above and below.
-const drawn = { first: -1, last: -1 };
+const drawn = { first: -1, last: -1, rows: new Map(), columns: 1 };
+drawn.above = element("tr", "", undefined, element("td", "room"));
+drawn.below = element("tr", "", undefined, element("td", "room"));
 function rows() {
   const box = $("scroll");
   const height = box.clientHeight || 600;
-  let first = Math.max(0, Math.floor(box.scrollTop / ROW) - 10);
-  let last = Math.min(shown.length, first + Math.ceil(height / ROW) + 20);
+  // Some more above and below, so that not every step of a wheel changes them.
+  let first = Math.max(0, Math.floor(box.scrollTop / ROW / 8) * 8 - 8);
+  let last = Math.min(shown.length, first + Math.ceil(height / ROW) + 24);
   if (isPrinting) [first, last] = [0, Math.min(shown.length, PRINTED_ROWS)];
   if (first === drawn.first && last === drawn.last) return;
+  // Not more columns than there are in sight: a narrow page would make room for the others.
+  if (drawn.first < 0) drawn.columns = [...$("columns").children].filter((column) => column.offsetWidth).length || 1;
   Object.assign(drawn, { first, last });
-  const room = (count) => {
-    const cell = element("td", "room");
-    // Not more than there are in sight: a narrow page would make room for the others.
-    cell.colSpan = [...$("columns").children].filter((column) => column.offsetWidth).length || 1;
-    cell.style.height = `${count * ROW}px`;
-    const row = element("tr", "", undefined, cell);
+  const before = drawn.rows;
+  drawn.rows = new Map();
+  const room = (row, count) => {
     row.setAttribute("aria-hidden", "true");
+    row.firstChild.colSpan = drawn.columns;
+    row.firstChild.style.height = `${count * ROW}px`;
     return row;
   };
   const made = [];
-  for (let index = first; index < last; index += 1) made.push(tableRow(shown[index], index));
+  for (let index = first; index < last; index += 1) {
+    const task = shown[index], row = before.get(task) ?? tableRow(task);
+    row.setAttribute("aria-rowindex", index + 2);
+    row.setAttribute("aria-selected", task === selected);
+    drawn.rows.set(task, row);
+    made.push(row);
+  }
   if (isPrinting && last < shown.length) {
     const cell = element("td", "", `and ${(shown.length - last).toLocaleString("en")} more`);
     cell.colSpan = COLUMNS.length;
     made.push(element("tr", "", undefined, cell));
   } else if (!isPrinting) {
-    made.unshift(room(first));
-    made.push(room(shown.length - last));
+    made.unshift(room(drawn.above, first));
+    made.push(room(drawn.below, shown.length - last));
   }
-  $("rows").replaceChildren(...made);
+  // The rows that stay are not touched: the browser would lay them out again.
+  const body = $("rows"), stays = new Set(made);
+  for (const row of [...body.children]) if (!stays.has(row)) row.remove();
+  made.forEach((row, index) => {
+    if (body.children[index] !== row) body.insertBefore(row, body.children[index] ?? null);
+  });
   point();
 }
 
-function tableRow(task, index) {
+function tableRow(task) {
   const row = element("tr");
   row.id = `task-${task}`;
-  row.setAttribute("aria-rowindex", index + 2);
-  row.setAttribute("aria-selected", task === selected);
   for (const [key, , className, text] of COLUMNS) {
     const cell = element("td", `c-${key} ${className}`);
     if (key === "state") {
