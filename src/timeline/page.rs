@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use crate::sink::escape;
+
 use super::bounds;
 use super::recording::{Recording, Run, State, Task};
 use super::tail::last_lines;
@@ -26,6 +28,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/details.js"),
     include_str!("page/curve.js"),
     include_str!("page/chart.js"),
+    include_str!("page/lanes.js"),
     include_str!("page/moving.js"),
     include_str!("page/hands.js"),
     include_str!("page/start.js"),
@@ -38,6 +41,7 @@ const POLICY: &str = include_str!("page/policy");
 /// # Errors
 /// If it cannot be written.
 pub(crate) fn write(recording: &Recording, source: &str, out: &mut dyn Write) -> io::Result<()> {
+    let source = escape(source);
     let title = recording.runs.last().map_or("", |run| &run.name);
     for (index, piece) in PAGE.split("{{").enumerate() {
         let (slot, text) = match piece.split_once("}}") {
@@ -50,7 +54,7 @@ pub(crate) fn write(recording: &Recording, source: &str, out: &mut dyn Write) ->
             "style" => out.write_all(STYLE.as_bytes())?,
             "script" => out.write_all(SCRIPT.as_bytes())?,
             "data" => {
-                serde_json::to_writer(Unmarked(&mut *out), &Data::of(recording, source))?;
+                serde_json::to_writer(Unmarked(&mut *out), &Data::of(recording, &source))?;
             }
             _ => {}
         }

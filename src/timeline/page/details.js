@@ -2,7 +2,7 @@
 
 function select(task, origin) {
   selected = task;
-  if (task >= 0 && tasks.first[task] >= 0 && origin !== "cursor") at = (tasks.began[task] + tries.stop[tasks.last[task]]) / 2;
+  if (task >= 0 && tasks.first[task] >= 0 && origin !== "cursor") at = tasks.began[task] + tasks.took[task] / 2;
   details();
   if (origin !== "table") reveal(task);
   drawn.first = -1;
@@ -38,7 +38,8 @@ function details() {
   if (tasks.tries[task] > 1) {
     box.append(element("h3", "", "Attempts"));
     for (let i = tasks.first[task]; i <= last; i += 1) {
-      box.append(element("p", "foreign", undefined, mark(tries.kind[i]), ` ${span(tries.stop[i] - tries.began[i])} ${run.words[tries.how[i]]}`));
+      const text = ` ${span(tries.stop[i] - tries.began[i])} ${run.words[tries.how[i]]}`;
+      box.append(element("p", "foreign", undefined, mark(tries.kind[i]), text));
     }
   }
   if (run.tails[last] !== undefined) box.append(element("h3", "", "Last lines"), lines(last));
@@ -52,7 +53,8 @@ function now() {
   $("now").hidden = at === null && tasks.count < 2;
   if (at === null) {
     title = "Longest";
-    found = [...tasks.took.keys()].filter((task) => tasks.took[task] >= 0).sort((one, other) => tasks.took[other] - tasks.took[one]).slice(0, 8)
+    found = [...tasks.took.keys()].filter((task) => tasks.took[task] >= 0)
+      .sort((one, other) => tasks.took[other] - tasks.took[one]).slice(0, 8)
       .map((task) => [task, tasks.state[task], span(tasks.took[task])]);
   } else {
     let over = 0;
@@ -61,20 +63,22 @@ function now() {
       if (tries.began[i] <= at && at < tries.stop[i]) {
         found.push([task, tries.kind[i], span(at - tries.began[i])]);
         for (const part of tasks.count <= 12 && parts.of.get(task) || []) {
-          if (parts.began[part] <= at && at < parts.stop[part]) running.push([task, parts.state[part], span(at - parts.began[part]), parts.title[part]]);
+          if (parts.began[part] > at || at >= parts.stop[part]) continue;
+          running.push([task, parts.state[part], span(at - parts.began[part]), parts.title[part]]);
         }
       }
       else if (tries.stop[i] <= at && tries.kind[i] !== RETRIED) over += 1;
     }
     const index = before(curve.times, at) - 1, share = run.single && index >= 0 ? curve.heights[index] : null;
-    const how = run.single ? (share === null ? "" : `${Math.floor(100 * share)} %`) : `${found.length} running, ${over.toLocaleString("en")} over`;
+    const how = !run.single ? `${found.length} running, ${over.toLocaleString("en")} over`
+      : share === null ? "" : `${Math.floor(100 * share)} %`;
     title = [span(at), clock(at), how].filter(Boolean).join(" · ");
     found.push(...running);
   }
   $("now-title").textContent = title;
   $("running").replaceChildren(...found.slice(0, 60).map(([task, state, time, part]) => {
-    const button = element("button", part === undefined ? "" : "part", undefined, mark(state), element("span", "foreign", part ?? called(task)),
-      element("span", "soft figure", time));
+    const button = element("button", part === undefined ? "" : "part", undefined, mark(state),
+      element("span", "foreign", part ?? called(task)), element("span", "soft figure", time));
     button.type = "button";
     button.onclick = () => select(task);
     return element("li", "", undefined, button);

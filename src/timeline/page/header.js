@@ -20,11 +20,13 @@ function header() {
   if (!run.single) {
     const total = Math.max(run.total ?? 0, tasks.count + run.unshown);
     words.push(counted(total, "task", "tasks"));
-    if (total > tasks.count + run.unshown) words.push(`${(total - tasks.count - run.unshown).toLocaleString("en")} ${run.cut ? "not begun" : "not in this run"}`);
+    const rest = total - tasks.count - run.unshown;
+    if (rest > 0) words.push(`${rest.toLocaleString("en")} ${run.cut ? "not begun" : "not in this run"}`);
     const slots = Math.max(run.jobs ?? 0, new Set(tries.slot).size);
     let busy = 0;
     for (let i = 0; i < tries.count; i += 1) busy += tries.stop[i] - tries.began[i];
-    if (slots > 0) words.push(`${counted(slots, "slot", "slots")}, busy ${Math.round(100 * busy / (slots * Math.max(run.end, 1)))} % of the time`);
+    const share = Math.round(100 * busy / Math.max(slots * run.end, 1));
+    if (slots > 0) words.push(`${counted(slots, "slot", "slots")}, busy ${share} % of the time`);
   }
   $("summary").textContent = words.filter(Boolean).join(" · ");
   $("command").textContent = run.command;
@@ -32,7 +34,10 @@ function header() {
   if (run.cut) notices.push("The recording ends before the run does: the run is still going on, or was killed.");
   if (run.headless) notices.push("The beginning of the recording is missing.");
   const [damaged, line] = data.damaged;
-  if (damaged) notices.push(`${counted(damaged, "line", "lines")} of the recording could not be read and ${damaged === 1 ? "is" : "are"} left out; the first is line ${line}.`);
+  if (damaged) {
+    const are = damaged === 1 ? "is" : "are";
+    notices.push(`${counted(damaged, "line", "lines")} of the recording could not be read and ${are} left out; the first is line ${line}.`);
+  }
   if (run.unshown) notices.push(`${counted(run.unshown, "more task", "more tasks")} of this run are left out, with their figures.`);
   if (data.earlier) notices.push(`${counted(data.earlier, "earlier run", "earlier runs")} of the recording are left out.`);
   if (run.more_parts) notices.push("The tasks have more parts than are shown here.");

@@ -17,7 +17,8 @@ window.addEventListener("resize", () => { drawn.first = -1; rows(); lay(); });
 $("runs").hidden = data.runs.length < 2;
 data.runs.forEach((other, index) => {
   run = other;
-  const option = element("option", "", `Run ${data.earlier + index + 1} of ${data.earlier + data.runs.length} · ${clock(0, true)} · ${counted(other.tasks.number.length, "task", "tasks")}`);
+  const which = `Run ${data.earlier + index + 1} of ${data.earlier + data.runs.length}`;
+  const option = element("option", "", [which, clock(0, true), counted(other.tasks.number.length, "task", "tasks")].join(" · "));
   option.value = index;
   $("runs").append(option);
 });

@@ -48,7 +48,8 @@ function list() {
       : (one, other) => column[one] - column[other] || 0;
   const sign = sort.up ? 1 : -1;
   shown.sort((one, other) => sign * compare(one, other) || one - other);
-  $("found").textContent = shown.length === tasks.count ? "" : `${shown.length.toLocaleString("en")} of ${tasks.count.toLocaleString("en")}`;
+  const [found, all] = [shown.length.toLocaleString("en"), tasks.count.toLocaleString("en")];
+  $("found").textContent = found === all ? "" : `${found} of ${all}`;
   $("table").setAttribute("aria-rowcount", shown.length + 1);
   columns();
   // Where the last rows were, there may be none now.
