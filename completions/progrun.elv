@@ -43,6 +43,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand each 'Run a command once for each value of a list'
             cand tasks 'Run a list of commands, one a line'
             cand report 'Report progress from a script, and learn whether it is cancelled'
+            cand timeline 'Turn a recorded run into a page to look at'
         }
         &'progrun;each'= {
             cand -a 'Read the values from FILE, one a line (- = stdin)'
@@ -150,6 +151,12 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --eta 'Estimated number of seconds left'
             cand --status 'How the part ended'
             cand --check 'Only ask whether the run was cancelled'
+            cand -h 'Print a summary (-h) or the full help (--help)'
+            cand --help 'Print a summary (-h) or the full help (--help)'
+        }
+        &'progrun;timeline'= {
+            cand -o 'Write the page to FILE instead of stdout'
+            cand --output 'Write the page to FILE instead of stdout'
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
         }

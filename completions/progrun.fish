@@ -95,6 +95,7 @@ complete -c progrun -n "__fish_progrun_needs_command" -s V -l version -d 'Print 
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "each" -d 'Run a command once for each value of a list'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "tasks" -d 'Run a list of commands, one a line'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "report" -d 'Report progress from a script, and learn whether it is cancelled'
+complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "timeline" -d 'Turn a recorded run into a page to look at'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s a -l arg-file -d 'Read the values from FILE, one a line (- = stdin)' -r -F
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s d -l delimiter -d 'Values end with the byte C' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l colsep -d 'Values are split at STRING, into the columns {1}, {2}...' -r -f
@@ -301,3 +302,5 @@ skipped\t'There was nothing to do'
 cancelled\t'It stopped on request'"
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l check -d 'Only ask whether the run was cancelled'
 complete -c progrun -n "__fish_progrun_using_subcommand report" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
+complete -c progrun -n "__fish_progrun_using_subcommand timeline" -s o -l output -d 'Write the page to FILE instead of stdout' -r -F
+complete -c progrun -n "__fish_progrun_using_subcommand timeline" -s h -l help -d 'Print a summary (-h) or the full help (--help)'

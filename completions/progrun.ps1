@@ -46,6 +46,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('each', 'each', [CompletionResultType]::ParameterValue, 'Run a command once for each value of a list')
             [CompletionResult]::new('tasks', 'tasks', [CompletionResultType]::ParameterValue, 'Run a list of commands, one a line')
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Report progress from a script, and learn whether it is cancelled')
+            [CompletionResult]::new('timeline', 'timeline', [CompletionResultType]::ParameterValue, 'Turn a recorded run into a page to look at')
             break
         }
         'progrun;each' {
@@ -156,6 +157,13 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--eta', '--eta', [CompletionResultType]::ParameterName, 'Estimated number of seconds left')
             [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How the part ended')
             [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Only ask whether the run was cancelled')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            break
+        }
+        'progrun;timeline' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the page to FILE instead of stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the page to FILE instead of stdout')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             break

@@ -11,6 +11,7 @@ mod ps;
 mod report;
 mod runs;
 mod shell;
+mod timeline;
 mod values;
 mod variables;
 mod wait;
@@ -40,6 +41,7 @@ use self::options::{Options, ProgressArgument, TtyArgument};
 use self::ps::Ps;
 use self::report::Report;
 use self::shell::is_interactive_bash;
+use self::timeline::Timeline;
 use self::wait::Wait;
 
 /// The exit status of `progrun report` when the run is cancelled: what shells show for SIGINT.
@@ -84,7 +86,7 @@ Exit status:
     version,
     after_help = HELP,
     after_long_help = LONG_HELP,
-    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...",
+    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...\n       progrun timeline [OPTIONS] [FILE]",
     disable_help_subcommand = true,
     subcommand_help_heading = "Subcommands",
     subcommand_negates_reqs = true,
@@ -153,6 +155,7 @@ pub fn command() -> clap::Command {
         .subcommand(with_help(Attach::command()))
         .subcommand(with_help(Cancel::command()))
         .subcommand(with_help(Wait::command()))
+        .subcommand(with_help(Timeline::command()))
 }
 
 /// With our own --help, the last of the options.
@@ -179,6 +182,7 @@ pub fn main() -> ! {
     let arguments = match parsed {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Report(report)) => answered(report.send()),
+        Ok(Parsed::Timeline(timeline)) => page_written(timeline.write()),
         Ok(Parsed::Each(each)) => run_list(each.run()),
         Ok(Parsed::Tasks(tasks)) => run_list(tasks.run()),
         Ok(Parsed::Ps(ps)) => end_written(ps.run()),
@@ -253,6 +257,7 @@ enum Parsed {
     Attach(Attach),
     Cancel(Cancel),
     Wait(Wait),
+    Timeline(Timeline),
 }
 
 /// The arguments of `progrun -- COMMAND`, for which clap could only find the defaults: building the definition of all
@@ -293,6 +298,9 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
             return Cancel::from_arg_matches(cancel).map(Parsed::Cancel);
         }
         Some(("wait", wait)) => return Wait::from_arg_matches(wait).map(Parsed::Wait),
+        Some(("timeline", timeline)) => {
+            return Timeline::from_arg_matches(timeline).map(Parsed::Timeline);
+        }
         Some((_, report)) => return Report::from_arg_matches(report).map(Parsed::Report),
         None => {}
     }
@@ -316,6 +324,23 @@ fn answered(sent: Result<Delivery, String>) -> ! {
         }
         Delivery::Cancelled => CANCELLED,
     }))
+}
+
+/// Ends `progrun timeline`.
+fn page_written(written: Result<Option<String>, timeline::Error>) -> ! {
+    match written {
+        Ok(warning) => {
+            if let Some(warning) = warning {
+                complain(&format!("timeline: {warning}"));
+            }
+            run::end(Ending::Status(0))
+        }
+        Err(timeline::Error::Stdout(error)) => end_written(Err(error)),
+        Err(timeline::Error::Sentence(sentence)) => {
+            complain(&format!("timeline: {sentence}"));
+            run::end(Ending::Status(FAILED))
+        }
+    }
 }
 
 /// Help and version go to stdout with success; everything else is progrun's own failure.

@@ -29,6 +29,7 @@ mod run;
 mod sink;
 mod socket;
 mod system;
+mod timeline;
 mod vt;
 mod wire;
 

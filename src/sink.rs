@@ -54,6 +54,7 @@ pub(crate) use self::floor::MOST_WAITING;
 pub(crate) use self::format::clock;
 pub(crate) use self::gone::Gone;
 pub(crate) use self::patient::Patient;
+pub(crate) use self::quote::command as quoted;
 pub(crate) use self::routes::is_on_screen;
 pub(crate) use self::sanitize::escape;
 pub(crate) use self::table::{Cell, table};

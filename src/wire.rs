@@ -13,7 +13,7 @@ mod status;
 mod watch;
 
 pub(crate) use self::decoder::{dropped, read};
-pub(crate) use self::encoder::{Encoder, output};
+pub(crate) use self::encoder::{Encoder, VERSION, output};
 pub(crate) use self::line::{Kind, Line, Reason, State};
 pub(crate) use self::status::{Rule, Shown, Status, Tasks};
 pub(crate) use self::watch::WatchEncoder;

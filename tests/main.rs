@@ -44,6 +44,7 @@ mod soak;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod timeline;
 mod timeout;
 mod tree;
 

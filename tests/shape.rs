@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 8] = [
     &["wire"],
     &["dialect", "joblog"],
     &["child", "sink"],
-    &["run"],
+    &["run", "timeline"],
     &["cli"],
 ];
 

@@ -14,7 +14,7 @@ use super::sanitize::escape;
 const LONGEST: usize = 4096;
 
 /// The command in one line, with what it runs in. An ellipsis stands for the rest of one that is too long.
-pub(super) fn command(words: &[OsString], surroundings: Surroundings<'_>) -> String {
+pub(crate) fn command(words: &[OsString], surroundings: Surroundings<'_>) -> String {
     let mut line = String::new();
     if let Some(folder) = surroundings.folder {
         line.push_str("(cd ");

@@ -19,7 +19,7 @@ use crate::model::batch::{BadLine, Batch, VerbatimLine};
 use crate::system::boot;
 
 /// The version of the events of a run of many.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The number of the run itself, in a run of many.
 pub(super) const RUN: u32 = 0;

@@ -27,9 +27,9 @@ pub(crate) struct Line<'a> {
     pub(crate) task: u64,
     pub(super) elapsed: Elapsed,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) slot: Option<u32>,
+    pub(crate) slot: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) attempt: Option<u32>,
+    pub(crate) attempt: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) attempts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,7 @@ pub(crate) struct Line<'a> {
     )]
     pub(crate) name: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) jobs: Option<u32>,
+    pub(crate) jobs: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) total: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,7 +111,7 @@ pub(crate) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_in: Option<Seconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) output_bytes: Option<u64>,
+    pub(crate) output_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) completed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,13 +133,13 @@ pub(crate) struct Line<'a> {
         deserialize_with = "some",
         skip_serializing_if = "Option::is_none"
     )]
-    pub(super) exit_status: Option<Option<i32>>,
+    pub(crate) exit_status: Option<Option<i32>>,
     #[serde(
         default,
         deserialize_with = "some",
         skip_serializing_if = "Option::is_none"
     )]
-    pub(super) signal: Option<Option<Cow<'a, str>>>,
+    pub(crate) signal: Option<Option<Cow<'a, str>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<Reason>,
     #[serde(
@@ -156,11 +156,11 @@ pub(crate) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) when: Option<When>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user_time: Option<f64>,
+    pub(crate) user_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) system_time: Option<f64>,
+    pub(crate) system_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) max_rss: Option<u64>,
+    pub(crate) max_rss: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reports: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -364,6 +364,11 @@ impl<'a> Line<'a> {
                 ..self
             },
         }
+    }
+
+    /// When it happened, since the run began.
+    pub(crate) fn at(&self) -> Duration {
+        self.elapsed.0
     }
 
     /// The bytes that were printed or could not be read, if the event has any.
