@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_progrun_global_optspecs
-    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= wait-output fd= output= list-formats h/help V/version
+    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= wait-output notify= on-end= fd= output= list-formats h/help V/version
 end
 
 function __fish_progrun_needs_command
@@ -79,6 +79,8 @@ complete -c progrun -n "__fish_progrun_needs_command" -l log -d 'Also write the 
 complete -c progrun -n "__fish_progrun_needs_command" -l tty -d 'Whether to run the command on a pseudo-terminal' -r -f -a "auto\t'For output that is shown on a terminal'
 always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
+complete -c progrun -n "__fish_progrun_needs_command" -l notify -d 'Notify at the end of a run that took TIME or longer [default TIME: 30s]' -r -f
+complete -c progrun -n "__fish_progrun_needs_command" -l on-end -d 'Run COMMAND with sh when the run is over, however it ended' -r -f -a "(__fish_complete_command)"
 complete -c progrun -n "__fish_progrun_needs_command" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l output -d 'How much of the command\'s output to show' -r -f -a "stream\t'All of it, as it comes'
 on-failure\t'All of it at the end, if the command did not succeed'
@@ -171,6 +173,8 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -l json -d 'Write 
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l tty -d 'Whether to run the command on a pseudo-terminal' -r -f -a "auto\t'For output that is shown on a terminal'
 always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l notify -d 'Notify at the end of a run that took TIME or longer [default TIME: 30s]' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l on-end -d 'Run COMMAND with sh when the run is over, however it ended' -r -f -a "(__fish_complete_command)"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l timeout -d 'Stop an attempt of a task after this time, such as 90s (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l grace -d 'Time for running tasks to end or stop voluntarily (0 = no limit)' -r -f
@@ -265,6 +269,8 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l json -d 'Write
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l tty -d 'Whether to run the command on a pseudo-terminal' -r -f -a "auto\t'For output that is shown on a terminal'
 always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l notify -d 'Notify at the end of a run that took TIME or longer [default TIME: 30s]' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l on-end -d 'Run COMMAND with sh when the run is over, however it ended' -r -f -a "(__fish_complete_command)"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l timeout -d 'Stop an attempt of a task after this time, such as 90s (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l grace -d 'Time for running tasks to end or stop voluntarily (0 = no limit)' -r -f

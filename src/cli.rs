@@ -14,6 +14,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
@@ -22,12 +23,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::child;
 use crate::client::Delivery;
-use crate::event::Ending;
+use crate::event::{Ending, FinalState};
 use crate::list::{List, Specification};
-use crate::run::{self, FAILED, Settings};
+use crate::run::{self, End, FAILED, Hook, Settings};
 use crate::sink::{Patient, Show, Tty, escape};
+use crate::system::signals::Scope;
 
-use self::each::{Each, Form as _, Prepared, Tasks};
+use self::each::{Each, Form, Prepared, Tasks};
 use self::foreground::draws_only_in_foreground;
 use self::options::{Options, ProgressArgument, TtyArgument};
 use self::report::Report;
@@ -161,24 +163,55 @@ pub fn main() -> ! {
     let arguments = match parsed {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Report(report)) => answered(report.send()),
-        Ok(Parsed::Each(each)) => run_list(each.run()),
-        Ok(Parsed::Tasks(tasks)) => run_list(tasks.run()),
+        Ok(Parsed::Each(each)) => run_form(*each),
+        Ok(Parsed::Tasks(tasks)) => run_form(*tasks),
         Err(error) => refuse(&error, &words),
     };
     if arguments.list_formats {
         let mut stdout = io::BufWriter::new(Patient(io::stdout()));
         end_written(formats::list(&mut stdout).and_then(|()| stdout.flush()));
     }
-    let (settings, list) = settings(*arguments);
-    run_list(Ok((settings, list, None)))
+    let hook = arguments.options.hook(arguments.name());
+    run_list(hook.as_ref(), || {
+        let (settings, list) = settings(*arguments);
+        Ok((settings, list, None))
+    })
 }
 
-/// Runs a list and ends the process; or says what is wrong with it.
-fn run_list(prepared: Result<Prepared, Refusal>) -> ! {
-    let (settings, list, past) = prepared.unwrap_or_else(|refusal| {
-        complain(&refusal.sentence);
-        run::end(refusal.ending)
-    });
+/// Runs a list of a form of many tasks and ends the process.
+fn run_form<F: Form>(mut form: F) -> ! {
+    let name = form.name();
+    let hook = form.parts().1.hook(name);
+    run_list(hook.as_ref(), || form.run())
+}
+
+/// Runs a list and ends the process; or says what is wrong with it. Either way, the hook has the last word.
+fn run_list(hook: Option<&Hook>, prepare: impl FnOnce() -> Result<Prepared, Refusal>) -> ! {
+    let (end, scope) = list_end(prepare);
+    if let Some(failure) = hook.and_then(|hook| hook.run(&end)) {
+        complain(&failure);
+    }
+    run::end_all(end.ending, scope)
+}
+
+/// Runs a list to its end, or says what is wrong with it.
+fn list_end(prepare: impl FnOnce() -> Result<Prepared, Refusal>) -> (End, Scope) {
+    let begun = Instant::now();
+    let failed = |ending| {
+        let end = End {
+            state: FinalState::Failed,
+            ending,
+            elapsed: begun.elapsed(),
+        };
+        (end, Scope::Process)
+    };
+    let (settings, list, past) = match prepare() {
+        Ok(prepared) => prepared,
+        Err(refusal) => {
+            complain(&refusal.sentence);
+            return failed(refusal.ending);
+        }
+    };
     match run::run(&settings, list, past) {
         Ok(outcome) => {
             for error in outcome.errors {
@@ -186,13 +219,18 @@ fn run_list(prepared: Result<Prepared, Refusal>) -> ! {
                     complain(&error);
                 }
             }
-            run::end_all(outcome.ending, outcome.scope)
+            let end = End {
+                state: outcome.state,
+                ending: outcome.ending,
+                elapsed: outcome.elapsed,
+            };
+            (end, outcome.scope)
         }
         Err(error) => {
             let mut causes = error.chain().filter_map(<dyn Error>::downcast_ref);
             let advice = causes.next_back().map_or("", child::advice);
             complain(&format!("{error:#}{advice}"));
-            run::end(Ending::Status(FAILED))
+            failed(Ending::Status(FAILED))
         }
     }
 }
@@ -342,6 +380,7 @@ fn detached<'a>(
         "new" | "failed" if follows("--resume") => ("--resume", "value"),
         _ if follows("--shell") => ("--shell", "shell"),
         _ if follows("--json") => ("--json", "file"),
+        _ if follows("--notify") => ("--notify", "time"),
         _ => return None,
     };
     Some((option, kind, value))
@@ -381,11 +420,8 @@ fn takes_words() -> bool {
 
 fn settings(arguments: Arguments) -> (Settings, List) {
     let tty = tty(&arguments);
+    let name = arguments.name();
     let options = arguments.options;
-    let name = options
-        .name
-        .clone()
-        .unwrap_or_else(|| name_of(&arguments.command));
     let list = List::one(Specification::of_command(name.clone(), arguments.command));
     let output = match arguments.output {
         OutputArgument::Stream => Show::Stream,
@@ -393,6 +429,14 @@ fn settings(arguments: Arguments) -> (Settings, List) {
         OutputArgument::None => Show::None,
     };
     (options.settings(name, output, tty), list)
+}
+
+impl Arguments {
+    /// The name of the run.
+    fn name(&self) -> String {
+        let given = self.options.name.clone();
+        given.unwrap_or_else(|| name_of(&self.command))
+    }
 }
 
 /// For which output the command gets a pseudo-terminal. With --tty auto, an interactive bash gets none, and a program

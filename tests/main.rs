@@ -26,6 +26,8 @@ mod lists;
 mod matrix;
 mod meters;
 mod nested;
+#[cfg(target_os = "linux")]
+mod on_end;
 mod playback;
 #[cfg(target_os = "linux")]
 mod programs;

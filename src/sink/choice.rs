@@ -27,6 +27,7 @@ use super::guard::Guard;
 use super::job_log::JobLog;
 use super::json::Json;
 use super::log::Log;
+use super::notification::Notification;
 use super::parent::{Parent, ParentOfMany};
 use super::plain::Plain;
 use super::routes::{goes_through, routes};
@@ -148,6 +149,7 @@ pub(crate) fn choose(
         sinks.extend([log, spool(display, &notifier)?, streams, screen]);
     }
     sinks.push(parent_sink(display, parent.as_ref())?);
+    sinks.push(notification(display)?);
     Ok(Chosen {
         sinks: sinks.into_iter().flatten().map(guarded).collect(),
         routes,
@@ -419,6 +421,19 @@ fn parent_sink(
         Some(_) => Box::new(ParentOfMany::new(writer, &display.name)),
         None => Box::new(Parent::new(writer, &display.name)),
     }))
+}
+
+/// The notification at the end, if a user is there to be notified: at a terminal, and not that of a CI system.
+fn notification(display: &Display) -> anyhow::Result<Option<Box<dyn Sink>>> {
+    let Some(least) = display.notify else {
+        return Ok(None);
+    };
+    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
+    if is_ci || !isatty(stderr()) {
+        return Ok(None);
+    }
+    let notification = Notification::new(stderr_writer()?, display.name.clone(), least);
+    Ok(Some(Box::new(notification)))
 }
 
 fn stderr_writer() -> anyhow::Result<Writer> {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The user's wishes.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Display {
     pub output: Show,
     /// Whether a stream that goes through us is a terminal for the child.
     pub tty: Tty,
+    /// How long a run takes, at least, at whose end the terminal notifies the user; none: it never does.
+    pub notify: Option<Duration>,
     /// What there is to say only of a run of many tasks; none: the run has one command.
     pub many: Option<Many>,
 }
