@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_progrun_global_optspecs
-    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= wait-output notify= on-end= fd= output= list-formats h/help V/version
+    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= detach wait-output notify= on-end= fd= output= list-formats h/help V/version
 end
 
 function __fish_progrun_needs_command
@@ -87,6 +87,7 @@ on-failure\t'All of it at the end, if the command did not succeed'
 none\t'None of it'"
 complete -c progrun -n "__fish_progrun_needs_command" -l preserve-status -d 'Exit with the command\'s own status even after Ctrl-C or a timeout'
 complete -c progrun -n "__fish_progrun_needs_command" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
+complete -c progrun -n "__fish_progrun_needs_command" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_needs_command" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
 complete -c progrun -n "__fish_progrun_needs_command" -l list-formats -d 'List the formats for --from, and how to enable each in its program'
 complete -c progrun -n "__fish_progrun_needs_command" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
@@ -198,6 +199,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -s k -l keep-order
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l tag -d 'Begin each line with the name of its task and a tab'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l resume-anyway -d 'Resume even if COMMAND differs from that in the job log'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l total -d 'How many tasks there are, if they come from a pipe' -r -f
@@ -292,6 +294,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s k -l keep-orde
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l tag -d 'Begin each line with the name of its task and a tab'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l resume-anyway -d 'Resume even if COMMAND differs from that in the job log'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l id -d 'ID of the part that this report is about; each part has its own bar' -r -f

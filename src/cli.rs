@@ -1,6 +1,7 @@
 //! The command line: options, environment variables, help, messages on mistakes, and the end of the process. Knows
 //! nothing of how a run goes.
 
+mod detach;
 mod each;
 mod foreground;
 mod formats;
@@ -14,6 +15,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -29,6 +31,7 @@ use crate::run::{self, End, FAILED, Hook, Settings};
 use crate::sink::{Patient, Show, Tty, escape};
 use crate::system::signals::Scope;
 
+use self::detach::Leaving;
 use self::each::{Each, Form, Prepared, Tasks};
 use self::foreground::draws_only_in_foreground;
 use self::options::{Options, ProgressArgument, TtyArgument};
@@ -171,8 +174,10 @@ pub fn main() -> ! {
         let mut stdout = io::BufWriter::new(Patient(io::stdout()));
         end_written(formats::list(&mut stdout).and_then(|()| stdout.flush()));
     }
-    let hook = arguments.options.hook(arguments.name());
-    run_list(hook.as_ref(), || {
+    let options = &arguments.options;
+    let hook = options.hook(arguments.name());
+    let leaving = options.leaving(arguments.name(), arguments.command.clone());
+    run_list(hook.as_ref(), leaving, || {
         let (settings, list) = settings(*arguments);
         Ok((settings, list, None))
     })
@@ -180,57 +185,72 @@ pub fn main() -> ! {
 
 /// Runs a list of a form of many tasks and ends the process.
 fn run_form<F: Form>(mut form: F) -> ! {
-    let name = form.name();
-    let hook = form.parts().1.hook(name);
-    run_list(hook.as_ref(), || form.run())
+    let (name, command) = (form.name(), form.recorded());
+    let (many, options) = form.parts();
+    let hook = options.hook(name.clone());
+    // To print the commands is no run.
+    let leaving = options.leaving(name, command).filter(|_| !many.dry_run);
+    run_list(hook.as_ref(), leaving, || form.run())
 }
 
 /// Runs a list and ends the process; or says what is wrong with it. Either way, the hook has the last word.
-fn run_list(hook: Option<&Hook>, prepare: impl FnOnce() -> Result<Prepared, Refusal>) -> ! {
-    let (end, scope) = list_end(prepare);
+fn run_list(
+    hook: Option<&Hook>,
+    leaving: Option<Leaving>,
+    prepare: impl FnOnce() -> Result<Prepared, Refusal>,
+) -> ! {
+    // First of all: neither threads nor locks on files come along.
+    let detached = leaving.map(|leaving| leaving.leave());
+    let caller = detached.as_ref().map(|detached| &detached.caller);
+    let (end, scope, sentences) = list_end(|| {
+        let (mut settings, list, past) = prepare()?;
+        settings.display.caller = caller.map(Arc::clone);
+        Ok((settings, list, past))
+    });
+    for sentence in &sentences {
+        complain(sentence);
+    }
     if let Some(failure) = hook.and_then(|hook| hook.run(&end)) {
         complain(&failure);
+    }
+    if let Some(detached) = detached {
+        detached.end(&end, &sentences);
     }
     run::end_all(end.ending, scope)
 }
 
-/// Runs a list to its end, or says what is wrong with it.
-fn list_end(prepare: impl FnOnce() -> Result<Prepared, Refusal>) -> (End, Scope) {
+/// Runs a list to its end. Gives that, and what is to be said of it.
+fn list_end(prepare: impl FnOnce() -> Result<Prepared, Refusal>) -> (End, Scope, Vec<String>) {
     let begun = Instant::now();
-    let failed = |ending| {
+    let failed = |ending, sentence| {
         let end = End {
             state: FinalState::Failed,
             ending,
             elapsed: begun.elapsed(),
         };
-        (end, Scope::Process)
+        (end, Scope::Process, vec![sentence])
     };
     let (settings, list, past) = match prepare() {
         Ok(prepared) => prepared,
-        Err(refusal) => {
-            complain(&refusal.sentence);
-            return failed(refusal.ending);
-        }
+        Err(refusal) => return failed(refusal.ending, refusal.sentence),
     };
     match run::run(&settings, list, past) {
         Ok(outcome) => {
-            for error in outcome.errors {
-                if !outcome.unread || takes_words() {
-                    complain(&error);
-                }
+            let mut sentences = outcome.errors;
+            if outcome.unread && !takes_words() {
+                sentences.clear();
             }
             let end = End {
                 state: outcome.state,
                 ending: outcome.ending,
                 elapsed: outcome.elapsed,
             };
-            (end, outcome.scope)
+            (end, outcome.scope, sentences)
         }
         Err(error) => {
             let mut causes = error.chain().filter_map(<dyn Error>::downcast_ref);
             let advice = causes.next_back().map_or("", child::advice);
-            complain(&format!("{error:#}{advice}"));
-            failed(Ending::Status(FAILED))
+            failed(Ending::Status(FAILED), format!("{error:#}{advice}"))
         }
     }
 }

@@ -6,6 +6,7 @@
 //! child is foreign, and is made safe here.
 
 mod bars;
+mod beginning;
 mod beside;
 mod census;
 mod choice;

@@ -14,6 +14,8 @@ extern crate progrun_test_attribute;
 
 mod completions;
 mod corpus;
+#[cfg(target_os = "linux")]
+mod detach;
 mod drain;
 mod each;
 mod examples;

@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 8] = [
     &["model", "progress"],
     &["event"],
     &["wire"],
-    &["dialect", "joblog"],
+    &["detached", "dialect", "joblog"],
     &["child", "sink"],
     &["run"],
     &["cli"],

@@ -345,10 +345,11 @@ impl ManyOptions {
         self.jobs.map_or(processors, |jobs| jobs.count(processors))
     }
 
-    fn show(&self, jobs: u32) -> Show {
+    fn show(&self, jobs: u32, detached: bool) -> Show {
         match self.output {
             // An order of whole outputs.
             Some(OutputArgument::Lines | OutputArgument::Stream) if self.keep_order => Show::Group,
+            Some(OutputArgument::OnFailure | OutputArgument::None) if detached => Show::Group,
             Some(OutputArgument::Lines) => Show::Lines,
             Some(OutputArgument::Stream) => Show::Stream,
             Some(OutputArgument::OnFailure) => Show::OnFailure,
@@ -374,7 +375,8 @@ impl ManyOptions {
             let path = String::from_utf8_lossy(&path);
             format!("progrun {form} --job-log {path} --resume ...")
         });
-        let mut settings = options.settings(name, self.show(jobs), tty);
+        let show = self.show(jobs, options.detach);
+        let mut settings = options.settings(name, show, tty);
         settings.slots = jobs;
         settings.many = Some(Many {
             rules: OrderRules {
@@ -436,6 +438,9 @@ pub(super) trait Form: FromArgMatches + clap::CommandFactory {
 
     /// The name of the run.
     fn name(&self) -> String;
+
+    /// What it runs, as it is recorded.
+    fn recorded(&self) -> Vec<OsString>;
 
     /// Opens the list and makes the settings of its run. With --dry-run, prints the commands and ends the process.
     fn run(self) -> Result<Prepared, Refusal>;
@@ -526,6 +531,10 @@ impl Form for Each {
         })
     }
 
+    fn recorded(&self) -> Vec<OsString> {
+        self.words.clone()
+    }
+
     fn run(self) -> Result<Prepared, Refusal> {
         let jobs = self.many.jobs();
         let (command, groups) = split(&self.words);
@@ -610,6 +619,10 @@ impl Form for Tasks {
         let stem = stem.map_or("tasks".into(), OsStr::to_string_lossy);
         let given = self.options.name.clone();
         given.unwrap_or_else(|| stem.into_owned())
+    }
+
+    fn recorded(&self) -> Vec<OsString> {
+        self.file.iter().map(OsString::from).collect()
     }
 
     fn run(self) -> Result<Prepared, Refusal> {

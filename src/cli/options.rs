@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum, ValueHint};
 
@@ -12,6 +13,7 @@ use crate::client;
 use crate::run::{Hook, Settings, Timeouts};
 use crate::sink::{Display, JsonPlace, Progress, STDOUT, Show, Tty};
 
+use super::detach::Leaving;
 use super::formats;
 
 const ON_END: &str = "\
@@ -189,6 +191,15 @@ pub(super) struct Options {
     )]
     pub(super) tty: TtyArgument,
 
+    /// Run away from the terminal, and print the process number of the run
+    ///
+    /// The run survives a closed terminal and a logout, and progrun itself ends as soon as the command is started: after
+    /// ssh, too. `progrun attach` shows the run, `progrun cancel` stops it, and `progrun wait` waits for its end. What
+    /// the command prints is kept: the first mebibyte and the last eight, whatever --output says. stdin is /dev/null,
+    /// unless it is a file or a pipe. There is no terminal for --notify; --on-end works.
+    #[arg(long, help_heading = "Running")]
+    pub(super) detach: bool,
+
     /// Wait until all processes have closed the command's output (as a pipeline does)
     ///
     /// Without this option, progrun does not wait for a process that the command leaves behind, such as a daemon.
@@ -265,14 +276,48 @@ impl Options {
     pub(super) fn complete(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         self.kill_after_given =
             matches.value_source("kill_after") != Some(ValueSource::DefaultValue);
+        let is_given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        if self.detach {
+            self.check_detach(is_given("progress"))?;
+        }
         let by_default = |id| matches.value_source(id) == Some(ValueSource::EnvVariable);
         let (notify, on_end) = (by_default("notify"), by_default("on_end"));
-        if (notify || on_end) && client::parent().is_some() {
+        // A run that leaves is no part of the one that it leaves.
+        if (notify || on_end) && !self.detach && client::parent().is_some() {
             self.notify = self.notify.filter(|_| !notify);
             self.on_end = self.on_end.take().filter(|_| !on_end);
         }
         self.notify = self.notify.filter(|_| !(notify && self.quiet));
         formats::check(&self.from, matches.value_source("from"))
+    }
+
+    /// Checks that nothing is to be shown here of a run that leaves; `progress_given`: in the way that the command line
+    /// says.
+    fn check_detach(&mut self, progress_given: bool) -> Result<(), clap::Error> {
+        let sentence = if self
+            .json
+            .as_ref()
+            .is_some_and(|path| path.as_os_str() == "-")
+        {
+            "--detach leaves stdout: give --json a file, as in --json=FILE"
+        } else if self.progress == ProgressArgument::Bars && progress_given {
+            "--detach leaves the terminal, so there is no place for --progress bars"
+        } else {
+            if self.progress == ProgressArgument::Bars {
+                self.progress = ProgressArgument::Auto;
+            }
+            return Ok(());
+        };
+        Err(super::command().error(ErrorKind::ArgumentConflict, sentence))
+    }
+
+    /// How a run called `name`, of this command, leaves; none: it stays.
+    pub(super) fn leaving(&self, name: String, command: Vec<OsString>) -> Option<Leaving> {
+        self.detach.then_some(Leaving {
+            name,
+            command,
+            quiet: self.quiet,
+        })
     }
 
     /// What is to run after a run that is called `name`.
@@ -329,7 +374,12 @@ impl Options {
                         path
                     }
                 }),
-                output,
+                output: match output {
+                    // Nothing of it is shown now, and all of it is kept to be looked at.
+                    Show::OnFailure | Show::None if self.detach => Show::Stream,
+                    output => output,
+                },
+                caller: None,
                 tty,
                 notify: self.notify.map(|time| time.0.unwrap_or_default()),
                 many: None,

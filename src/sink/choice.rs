@@ -17,6 +17,7 @@ use crate::model::route::Route;
 
 use super::Sink;
 use super::bars::{Bars, Begin, Options};
+use super::beginning::Beginning;
 use super::course::Course;
 use super::display::{Display, JsonPlace, Progress, Show, Tty};
 use super::files::{self, copy};
@@ -101,7 +102,8 @@ pub(crate) fn choose(
     let shared = shared(on_stderr);
     // Output that is not shown may still report progress.
     let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
-    let routes = routes(display, shared, from.reads_streams() || hidden);
+    let reads = from.reads_streams() || hidden || display.caller.is_some();
+    let routes = routes(display, shared, reads);
     let direct = display.tty == Tty::Own && routes == [Route::Inherit; 2];
     // In a run of many, the floor shows the output of failures; in any other the spool does.
     let many = display
@@ -150,6 +152,7 @@ pub(crate) fn choose(
     }
     sinks.push(parent_sink(display, parent.as_ref())?);
     sinks.push(notification(display)?);
+    sinks.push(beginning(display));
     Ok(Chosen {
         sinks: sinks.into_iter().flatten().map(guarded).collect(),
         routes,
@@ -421,6 +424,12 @@ fn parent_sink(
         Some(_) => Box::new(ParentOfMany::new(writer, &display.name)),
         None => Box::new(Parent::new(writer, &display.name)),
     }))
+}
+
+/// Word of the beginning, if a process waits for it.
+fn beginning(display: &Display) -> Option<Box<dyn Sink>> {
+    let caller = display.caller.as_ref()?;
+    Some(Box::new(Beginning::new(Arc::clone(caller))))
 }
 
 /// The notification at the end, if a user is there to be notified: at a terminal, and not that of a CI system.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::system::detach::Caller;
+
 /// The user's wishes.
 #[derive(Clone, Debug)]
 pub(crate) struct Display {
@@ -22,6 +24,9 @@ pub(crate) struct Display {
     pub output: Show,
     /// Whether a stream that goes through us is a terminal for the child.
     pub tty: Tty,
+    /// The process that waits for word that the run has begun. The output is then kept, and goes through us, whatever is
+    /// read in it.
+    pub caller: Option<Arc<Caller>>,
     /// How long a run takes, at least, at whose end the terminal notifies the user; none: it never does.
     pub notify: Option<Duration>,
     /// What there is to say only of a run of many tasks; none: the run has one command.
