@@ -52,6 +52,8 @@ Examples:
   progrun --timeout 1h -- make -j4         stop after an hour, with exit status 124
   progrun --output on-failure -- make      show make's output only if it fails
   progrun --log build.log -- cargo build   also keep a copy of the output
+  progrun --notify -- ./backup.sh          a notification at the end of a long run
+  progrun --detach -- ./backup.sh          go on after a logout; print the run's number
   progrun -- git clone URL                 git's own progress, as a bar
   progrun --from meter -- ninja >log       read progress from output that goes to a file
 

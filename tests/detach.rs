@@ -310,6 +310,24 @@ fn options_for_the_terminal_are_refused() {
 }
 
 #[test]
+fn bars_as_the_default_of_the_environment_are_for_runs_that_stay() {
+    let home = Home::new();
+    let run = home.progrun(&["-q", "--detach", "--", "true"]);
+    let run = run.variable("PROGRUN_PROGRESS", "bars").output();
+    assert_eq!(text(&run.stderr), "");
+    assert_eq!(home.end()["state"], "completed");
+    assert_eq!(home.output(), "");
+}
+
+#[test]
+fn to_print_the_commands_of_a_list_is_no_run() {
+    let home = Home::new();
+    let words = ["each", "--detach", "--dry-run", "--", "echo", ":::", "a"];
+    home.progrun(&words).stdout("echo a\n").status(0);
+    assert!(!home.folder().exists());
+}
+
+#[test]
 fn a_full_disk_is_recorded_and_the_run_goes_on() {
     let home = Home::new();
     // No file may have more than 64 blocks: the system says so as it says that a disk is full.

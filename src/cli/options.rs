@@ -193,10 +193,10 @@ pub(super) struct Options {
 
     /// Run away from the terminal, and print the process number of the run
     ///
-    /// The run survives a closed terminal and a logout, and progrun itself ends as soon as the command is started: after
-    /// ssh, too. `progrun attach` shows the run, `progrun cancel` stops it, and `progrun wait` waits for its end. What
-    /// the command prints is kept: the first mebibyte and the last eight, whatever --output says. stdin is /dev/null,
-    /// unless it is a file or a pipe. There is no terminal for --notify; --on-end works.
+    /// The run survives a closed terminal and a logout, and progrun itself ends as soon as the run has begun: through
+    /// ssh, too. progrun attach shows the run, progrun cancel stops it, and progrun wait waits for its end. What it
+    /// prints is kept, whatever --output says: the first mebibyte and the last eight. stdin is /dev/null, unless it is
+    /// a file or a pipe. There is no terminal for --notify; --on-end works.
     #[arg(long, help_heading = "Running")]
     pub(super) detach: bool,
 
