@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_progrun_global_optspecs
-    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= wait-output fd= output= list-formats h/help V/version
+    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= detach wait-output notify= on-end= fd= output= list-formats h/help V/version
 end
 
 function __fish_progrun_needs_command
@@ -79,12 +79,15 @@ complete -c progrun -n "__fish_progrun_needs_command" -l log -d 'Also write the 
 complete -c progrun -n "__fish_progrun_needs_command" -l tty -d 'Whether to run the command on a pseudo-terminal' -r -f -a "auto\t'For output that is shown on a terminal'
 always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
+complete -c progrun -n "__fish_progrun_needs_command" -l notify -d 'Notify at the end of a run that took TIME or longer [default TIME: 30s]' -r -f
+complete -c progrun -n "__fish_progrun_needs_command" -l on-end -d 'Run COMMAND with sh when the run is over, however it ended' -r -f -a "(__fish_complete_command)"
 complete -c progrun -n "__fish_progrun_needs_command" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l output -d 'How much of the command\'s output to show' -r -f -a "stream\t'All of it, as it comes'
 on-failure\t'All of it at the end, if the command did not succeed'
 none\t'None of it'"
 complete -c progrun -n "__fish_progrun_needs_command" -l preserve-status -d 'Exit with the command\'s own status even after Ctrl-C or a timeout'
 complete -c progrun -n "__fish_progrun_needs_command" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
+complete -c progrun -n "__fish_progrun_needs_command" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_needs_command" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
 complete -c progrun -n "__fish_progrun_needs_command" -l list-formats -d 'List the formats for --from, and how to enable each in its program'
 complete -c progrun -n "__fish_progrun_needs_command" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
@@ -172,6 +175,8 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -l json -d 'Write 
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l tty -d 'Whether to run the command on a pseudo-terminal' -r -f -a "auto\t'For output that is shown on a terminal'
 always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l notify -d 'Notify at the end of a run that took TIME or longer [default TIME: 30s]' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l on-end -d 'Run COMMAND with sh when the run is over, however it ended' -r -f -a "(__fish_complete_command)"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l timeout -d 'Stop an attempt of a task after this time, such as 90s (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l grace -d 'Time for running tasks to end or stop voluntarily (0 = no limit)' -r -f
@@ -195,6 +200,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -s k -l keep-order
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l tag -d 'Begin each line with the name of its task and a tab'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l resume-anyway -d 'Resume even if COMMAND differs from that in the job log'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l total -d 'How many tasks there are, if they come from a pipe' -r -f
@@ -266,6 +272,8 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l json -d 'Write
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l tty -d 'Whether to run the command on a pseudo-terminal' -r -f -a "auto\t'For output that is shown on a terminal'
 always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l notify -d 'Notify at the end of a run that took TIME or longer [default TIME: 30s]' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l on-end -d 'Run COMMAND with sh when the run is over, however it ended' -r -f -a "(__fish_complete_command)"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l timeout -d 'Stop an attempt of a task after this time, such as 90s (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l grace -d 'Time for running tasks to end or stop voluntarily (0 = no limit)' -r -f
@@ -287,6 +295,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s k -l keep-orde
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l tag -d 'Begin each line with the name of its task and a tab'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l resume-anyway -d 'Resume even if COMMAND differs from that in the job log'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l id -d 'ID of the part that this report is about; each part has its own bar' -r -f

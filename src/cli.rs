@@ -3,6 +3,7 @@
 
 mod attach;
 mod cancel;
+mod detach;
 mod each;
 mod foreground;
 mod formats;
@@ -20,6 +21,8 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
@@ -28,14 +31,16 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::child;
 use crate::client::Delivery;
-use crate::event::Ending;
+use crate::event::{Ending, FinalState};
 use crate::list::{List, Specification};
-use crate::run::{self, FAILED, Settings};
+use crate::run::{self, End, FAILED, Hook, Settings};
 use crate::sink::{Patient, Show, Tty, escape};
+use crate::system::signals::Scope;
 
 use self::attach::Attach;
 use self::cancel::Cancel;
-use self::each::{Each, Form as _, Prepared, Tasks};
+use self::detach::Leaving;
+use self::each::{Each, Form, Prepared, Tasks};
 use self::foreground::draws_only_in_foreground;
 use self::options::{Options, ProgressArgument, TtyArgument};
 use self::ps::Ps;
@@ -58,6 +63,8 @@ Examples:
   progrun --timeout 1h -- make -j4         stop after an hour, with exit status 124
   progrun --output on-failure -- make      show make's output only if it fails
   progrun --log build.log -- cargo build   also keep a copy of the output
+  progrun --notify -- ./backup.sh          a notification at the end of a long run
+  progrun --detach -- ./backup.sh          go on after a logout; print the run's number
   progrun -- git clone URL                 git's own progress, as a bar
   progrun --from meter -- ninja >log       read progress from output that goes to a file
 
@@ -183,20 +190,25 @@ pub fn main() -> ! {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Report(report)) => answered(report.send()),
         Ok(Parsed::Timeline(timeline)) => page_written(timeline.write()),
-        Ok(Parsed::Each(each)) => run_list(each.run()),
-        Ok(Parsed::Tasks(tasks)) => run_list(tasks.run()),
         Ok(Parsed::Ps(ps)) => end_written(ps.run()),
         Ok(Parsed::Attach(attach)) => end_as(attach.run()),
         Ok(Parsed::Cancel(cancel)) => run::end(cancel.run()),
         Ok(Parsed::Wait(wait)) => end_as(wait.run()),
+        Ok(Parsed::Each(each)) => run_form(*each),
+        Ok(Parsed::Tasks(tasks)) => run_form(*tasks),
         Err(error) => refuse(&error, &words),
     };
     if arguments.list_formats {
         let mut stdout = io::BufWriter::new(Patient(io::stdout()));
         end_written(formats::list(&mut stdout).and_then(|()| stdout.flush()));
     }
-    let (settings, list) = settings(*arguments);
-    run_list(Ok((settings, list, None)))
+    let options = &arguments.options;
+    let hook = options.hook(arguments.name());
+    let leaving = options.leaving(arguments.name(), arguments.command.clone());
+    run_list(hook.as_ref(), leaving, || {
+        let (settings, list) = settings(*arguments);
+        Ok((settings, list, None))
+    })
 }
 
 /// Ends the process as a run ended; or says why there is none.
@@ -207,26 +219,74 @@ fn end_as(ended: Result<Ending, String>) -> ! {
     }))
 }
 
-/// Runs a list and ends the process; or says what is wrong with it.
-fn run_list(prepared: Result<Prepared, Refusal>) -> ! {
-    let (settings, list, past) = prepared.unwrap_or_else(|refusal| {
-        complain(&refusal.sentence);
-        run::end(refusal.ending)
+/// Runs a list of a form of many tasks and ends the process.
+fn run_form<F: Form>(mut form: F) -> ! {
+    let (name, command) = (form.name(), form.recorded());
+    let (many, options) = form.parts();
+    let hook = options.hook(name.clone());
+    // To print the commands is no run.
+    let leaving = options.leaving(name, command).filter(|_| !many.dry_run);
+    run_list(hook.as_ref(), leaving, || form.run())
+}
+
+/// Runs a list and ends the process; or says what is wrong with it. Either way, the hook has the last word.
+fn run_list(
+    hook: Option<&Hook>,
+    leaving: Option<Leaving>,
+    prepare: impl FnOnce() -> Result<Prepared, Refusal>,
+) -> ! {
+    // First of all: neither threads nor locks on files come along.
+    let detached = leaving.map(|leaving| leaving.leave());
+    let caller = detached.as_ref().map(|detached| &detached.caller);
+    let (end, scope, sentences) = list_end(|| {
+        let (mut settings, list, past) = prepare()?;
+        settings.display.caller = caller.map(Arc::clone);
+        Ok((settings, list, past))
     });
+    for sentence in &sentences {
+        complain(sentence);
+    }
+    if let Some(failure) = hook.and_then(|hook| hook.run(&end)) {
+        complain(&failure);
+    }
+    if let Some(detached) = detached {
+        detached.end(&end, &sentences);
+    }
+    run::end_all(end.ending, scope)
+}
+
+/// Runs a list to its end. Gives that, and what is to be said of it.
+fn list_end(prepare: impl FnOnce() -> Result<Prepared, Refusal>) -> (End, Scope, Vec<String>) {
+    let begun = Instant::now();
+    let failed = |ending, sentence| {
+        let end = End {
+            state: FinalState::Failed,
+            ending,
+            elapsed: begun.elapsed(),
+        };
+        (end, Scope::Process, vec![sentence])
+    };
+    let (settings, list, past) = match prepare() {
+        Ok(prepared) => prepared,
+        Err(refusal) => return failed(refusal.ending, refusal.sentence),
+    };
     match run::run(&settings, list, past) {
         Ok(outcome) => {
-            for error in outcome.errors {
-                if !outcome.unread || takes_words() {
-                    complain(&error);
-                }
+            let mut sentences = outcome.errors;
+            if outcome.unread && !takes_words() {
+                sentences.clear();
             }
-            run::end_all(outcome.ending, outcome.scope)
+            let end = End {
+                state: outcome.state,
+                ending: outcome.ending,
+                elapsed: outcome.elapsed,
+            };
+            (end, outcome.scope, sentences)
         }
         Err(error) => {
             let mut causes = error.chain().filter_map(<dyn Error>::downcast_ref);
             let advice = causes.next_back().map_or("", child::advice);
-            complain(&format!("{error:#}{advice}"));
-            run::end(Ending::Status(FAILED))
+            failed(Ending::Status(FAILED), format!("{error:#}{advice}"))
         }
     }
 }
@@ -409,6 +469,7 @@ fn detached<'a>(
         "new" | "failed" if follows("--resume") => ("--resume", "value"),
         _ if follows("--shell") => ("--shell", "shell"),
         _ if follows("--json") => ("--json", "file"),
+        _ if follows("--notify") => ("--notify", "time"),
         _ => return None,
     };
     Some((option, kind, value))
@@ -448,11 +509,8 @@ fn takes_words() -> bool {
 
 fn settings(arguments: Arguments) -> (Settings, List) {
     let tty = tty(&arguments);
+    let name = arguments.name();
     let options = arguments.options;
-    let name = options
-        .name
-        .clone()
-        .unwrap_or_else(|| name_of(&arguments.command));
     let list = List::one(Specification::of_command(name.clone(), arguments.command));
     let output = match arguments.output {
         OutputArgument::Stream => Show::Stream,
@@ -460,6 +518,14 @@ fn settings(arguments: Arguments) -> (Settings, List) {
         OutputArgument::None => Show::None,
     };
     (options.settings(name, output, tty), list)
+}
+
+impl Arguments {
+    /// The name of the run.
+    fn name(&self) -> String {
+        let given = self.options.name.clone();
+        given.unwrap_or_else(|| name_of(&self.command))
+    }
 }
 
 /// For which output the command gets a pseudo-terminal. With --tty auto, an interactive bash gets none, and a program

@@ -17,6 +17,7 @@ compile_error!(
 
 mod child;
 mod cli;
+mod detached;
 mod dialect;
 mod eta;
 mod event;

@@ -10,6 +10,7 @@
 mod attach;
 mod clock;
 mod ending;
+mod hook;
 mod inbox;
 mod ladder;
 mod lease;
@@ -73,6 +74,7 @@ use self::terminal::TerminalPlace;
 
 pub(crate) use self::attach::{Attached, Look, attach, wait};
 pub(crate) use self::ending::{FAILED, end, end_all, of_launch};
+pub(crate) use self::hook::{End, Hook};
 pub(crate) use self::ladder::Timeouts;
 pub(crate) use self::many::Many;
 pub(crate) use self::pressure::Limits;
@@ -120,6 +122,10 @@ pub(crate) struct Settings {
 pub(crate) struct Outcome {
     /// How progrun is to end.
     pub(crate) ending: Ending,
+    /// Completed, failed or cancelled, of all tasks together.
+    pub(crate) state: FinalState,
+    /// How long the run took.
+    pub(crate) elapsed: Duration,
     /// Which processes end so: progrun alone, or its process group.
     pub(crate) scope: Scope,
     /// Sentences for stderr: lost output that no sink has told of, and why the last task failed.
@@ -185,6 +191,8 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         Err(error) if error.is::<NoReader>() => {
             return Ok(Outcome {
                 ending: Ending::Status(TIMED_OUT),
+                state: FinalState::Cancelled,
+                elapsed: clock.now(),
                 scope: Scope::Process,
                 errors: vec![format!("{error:#}")],
                 unread: false,
@@ -778,9 +786,11 @@ impl Run<'_> {
         }
         let mut errors = Vec::new();
         let mut own = Ending::Status(FAILED);
+        let mut state = FinalState::Failed;
         if let Some((id, running)) = self.tasks.first_key_value() {
             let (id, summary) = (*id, running.summary());
             own = ending::of_task(running, &summary, self.settings.preserve_status);
+            state = summary.state;
             if summary.state == FinalState::Failed {
                 // Hidden output may be shown now, and would be written between the bars.
                 self.tell_of_run(What::Terminal { ours: false });
@@ -798,14 +808,24 @@ impl Run<'_> {
                 written = written && self.flush();
             }
             errors.extend(summary.error);
+            self.follow_up(written);
         }
         let (ending, mut unsaid) = self.losses.end(own);
         unsaid.extend(errors);
         Outcome {
             ending,
+            state: ending::state(state, ending),
+            elapsed: self.now(),
             scope: self.scope,
             errors: unsaid,
             unread: self.discarded || self.gave_up(),
+        }
+    }
+
+    /// Lets the sinks write what follows the last line, if all that came before it is `written`.
+    fn follow_up(&mut self, written: bool) {
+        if written && self.sinks.borrow_mut().follow_up() {
+            self.flush();
         }
     }
 

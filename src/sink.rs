@@ -6,6 +6,7 @@
 //! child is foreign, and is made safe here.
 
 mod bars;
+mod beginning;
 mod beside;
 mod census;
 mod choice;
@@ -26,6 +27,7 @@ mod json;
 mod lines;
 mod log;
 mod messages;
+mod notification;
 mod parent;
 mod patient;
 mod plain;
@@ -89,6 +91,12 @@ pub(crate) trait Sink {
 
     /// Holds `permit` until everything that this sink has to write is written: the program ends only then.
     fn flush(&mut self, permit: &Permit);
+
+    /// Writes what comes after everything that all sinks have written; whether there is anything. Called once, at the
+    /// end of the run.
+    fn follow_up(&mut self) -> bool {
+        false
+    }
 
     /// The sink that takes its place after it has panicked: a simpler one, that still shows what the child prints if
     /// this one did. None: nothing is shown any more.

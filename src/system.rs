@@ -3,8 +3,10 @@
 
 pub(crate) mod boot;
 pub(crate) mod closed;
+pub(crate) mod detach;
 pub(crate) mod groups;
 pub(crate) mod jobserver;
+pub(crate) mod life;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod pow;
 pub(crate) mod reap;

@@ -14,6 +14,8 @@ extern crate progrun_test_attribute;
 
 mod completions;
 mod corpus;
+#[cfg(target_os = "linux")]
+mod detach;
 mod drain;
 mod each;
 mod examples;
@@ -26,6 +28,8 @@ mod lists;
 mod matrix;
 mod meters;
 mod nested;
+#[cfg(target_os = "linux")]
+mod on_end;
 mod playback;
 #[cfg(target_os = "linux")]
 mod programs;

@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 8] = [
     &["model", "progress", "socket"],
     &["event"],
     &["wire"],
-    &["dialect", "joblog"],
+    &["detached", "dialect", "joblog"],
     &["child", "sink"],
     &["run", "timeline"],
     &["cli"],

@@ -7,6 +7,7 @@ mod hostile;
 mod jobs;
 mod lending;
 mod namespace;
+mod notifying;
 mod output;
 mod ptys;
 mod questions;

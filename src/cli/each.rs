@@ -345,10 +345,11 @@ impl ManyOptions {
         self.jobs.map_or(processors, |jobs| jobs.count(processors))
     }
 
-    fn show(&self, jobs: u32) -> Show {
+    fn show(&self, jobs: u32, detached: bool) -> Show {
         match self.output {
             // An order of whole outputs.
             Some(OutputArgument::Lines | OutputArgument::Stream) if self.keep_order => Show::Group,
+            Some(OutputArgument::OnFailure | OutputArgument::None) if detached => Show::Group,
             Some(OutputArgument::Lines) => Show::Lines,
             Some(OutputArgument::Stream) => Show::Stream,
             Some(OutputArgument::OnFailure) => Show::OnFailure,
@@ -374,7 +375,8 @@ impl ManyOptions {
             let path = String::from_utf8_lossy(&path);
             format!("progrun {form} --job-log {path} --resume ...")
         });
-        let mut settings = options.settings(name, self.show(jobs), tty);
+        let show = self.show(jobs, options.detach);
+        let mut settings = options.settings(name, show, tty);
         settings.slots = jobs;
         settings.many = Some(Many {
             rules: OrderRules {
@@ -434,6 +436,15 @@ fn prepare_folder(folder: &Path, resumes: bool) -> Result<(), String> {
 pub(super) trait Form: FromArgMatches + clap::CommandFactory {
     fn parts(&mut self) -> (&ManyOptions, &mut Options);
 
+    /// The name of the run.
+    fn name(&self) -> String;
+
+    /// What it runs, as it is recorded.
+    fn recorded(&self) -> Vec<OsString>;
+
+    /// Opens the list and makes the settings of its run. With --dry-run, prints the commands and ends the process.
+    fn run(self) -> Result<Prepared, Refusal>;
+
     /// Reads it from the matches.
     fn read(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut form = Self::from_arg_matches(matches)?;
@@ -446,18 +457,6 @@ pub(super) trait Form: FromArgMatches + clap::CommandFactory {
             ));
         }
         Ok(form)
-    }
-}
-
-impl Form for Each {
-    fn parts(&mut self) -> (&ManyOptions, &mut Options) {
-        (&self.many, &mut self.options)
-    }
-}
-
-impl Form for Tasks {
-    fn parts(&mut self) -> (&ManyOptions, &mut Options) {
-        (&self.many, &mut self.options)
     }
 }
 
@@ -517,18 +516,32 @@ pub(super) fn as_subcommand<F: Form>() -> clap::Command {
         .arg(super::help_flag().help_heading("Other"))
 }
 
-impl Each {
-    /// Opens the list and makes the settings of its run. With --dry-run, prints the commands and ends the process.
-    pub(super) fn run(self) -> Result<Prepared, Refusal> {
+impl Form for Each {
+    fn parts(&mut self) -> (&ManyOptions, &mut Options) {
+        (&self.many, &mut self.options)
+    }
+
+    fn name(&self) -> String {
+        let first = self.words.first().map(OsString::as_os_str);
+        let first = first.unwrap_or_default();
+        let given = self.options.name.clone();
+        given.unwrap_or_else(|| match &self.shell {
+            Some(_) => first_word(first),
+            None => name_of(&[first.to_owned()]),
+        })
+    }
+
+    fn recorded(&self) -> Vec<OsString> {
+        self.words.clone()
+    }
+
+    fn run(self) -> Result<Prepared, Refusal> {
         let jobs = self.many.jobs();
         let (command, groups) = split(&self.words);
-        let Some(first) = command.first() else {
+        if command.is_empty() {
             return Err("there is no command before `:::`".to_owned().into());
-        };
-        let name = match &self.shell {
-            Some(_) => first_word(first),
-            None => name_of(std::slice::from_ref(first)),
-        };
+        }
+        let name = self.name();
         let values = match (groups, self.arg_file) {
             (Some(_), Some(file)) => {
                 return Err(format!(
@@ -595,13 +608,25 @@ impl Each {
     }
 }
 
-impl Tasks {
-    /// As for [`Each`].
-    pub(super) fn run(self) -> Result<Prepared, Refusal> {
+impl Form for Tasks {
+    fn parts(&mut self) -> (&ManyOptions, &mut Options) {
+        (&self.many, &mut self.options)
+    }
+
+    fn name(&self) -> String {
         let file = self.file.as_deref().filter(|file| *file != "-");
         let stem = file.and_then(Path::file_stem);
-        let name = stem.map_or("tasks".into(), OsStr::to_string_lossy);
-        let name = name.into_owned();
+        let stem = stem.map_or("tasks".into(), OsStr::to_string_lossy);
+        let given = self.options.name.clone();
+        given.unwrap_or_else(|| stem.into_owned())
+    }
+
+    fn recorded(&self) -> Vec<OsString> {
+        self.file.iter().map(OsString::from).collect()
+    }
+
+    fn run(self) -> Result<Prepared, Refusal> {
+        let name = self.name();
         let news = News::default();
         let list = List::tasks(
             crate::list::Tasks {
@@ -705,7 +730,6 @@ impl ManyOptions {
         list: List,
         news: News,
     ) -> Result<Prepared, Refusal> {
-        let name = options.name.clone().unwrap_or(name);
         if self
             .job_log
             .as_ref()

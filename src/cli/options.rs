@@ -1,17 +1,28 @@
 //! The options that each form of a run has, and how their values are read: times, signals, numbers.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum, ValueHint};
 
-use crate::run::{Settings, Timeouts};
+use crate::client;
+use crate::run::{Hook, Settings, Timeouts};
 use crate::sink::{Display, JsonPlace, Progress, STDOUT, Show, Tty};
 
+use super::detach::Leaving;
 use super::formats;
+
+const ON_END: &str = "\
+Run COMMAND with sh when the run is over, however it ended
+
+COMMAND finds in its environment: PROGRUN_NAME; PROGRUN_STATE, which is completed, failed or cancelled; \
+PROGRUN_EXIT_STATUS, progrun's own as a shell shows it; PROGRUN_SIGNAL, such as SIGINT, or empty; PROGRUN_ELAPSED, in \
+whole seconds; PROGRUN_LOG, the file of --log, or empty. Its stdin is /dev/null, and what it prints goes to stderr. \
+progrun waits for it, and then ends as it would have without it. Press Ctrl-C twice to end the wait.";
 
 /// The options that each form of a run has.
 #[derive(Clone, Debug, Default, Args)]
@@ -180,11 +191,50 @@ pub(super) struct Options {
     )]
     pub(super) tty: TtyArgument,
 
+    /// Run away from the terminal, and print the process number of the run
+    ///
+    /// The run survives a closed terminal and a logout, and progrun itself ends as soon as the run has begun: through
+    /// ssh, too. progrun attach shows the run, progrun cancel stops it, and progrun wait waits for its end. What it
+    /// prints is kept, whatever --output says: the first mebibyte and the last eight. stdin is /dev/null, unless it is
+    /// a file or a pipe. There is no terminal for --notify; --on-end works.
+    #[arg(long, help_heading = "Running")]
+    pub(super) detach: bool,
+
     /// Wait until all processes have closed the command's output (as a pipeline does)
     ///
     /// Without this option, progrun does not wait for a process that the command leaves behind, such as a daemon.
     #[arg(long, help_heading = "Output")]
     pub(super) wait_output: bool,
+
+    /// Notify at the end of a run that took TIME or longer [default TIME: 30s]
+    ///
+    /// A terminal that can shows a notification on the desktop, also through ssh, and through tmux with
+    /// allow-passthrough; any other rings its bell. The time counts from the last Ctrl-C, if there was one. Nothing
+    /// happens if stderr is no terminal, as under cron, or if CI is set.
+    #[arg(
+        long,
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "30s",
+        value_parser = parse_time,
+        allow_negative_numbers = true,
+        env = "PROGRUN_NOTIFY",
+        help_heading = "At the end",
+        value_hint = ValueHint::Other
+    )]
+    pub(super) notify: Option<Time>,
+
+    /// Run COMMAND with sh when the run is over, however it ended
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        long_help = ON_END,
+        env = "PROGRUN_ON_END",
+        help_heading = "At the end",
+        value_hint = ValueHint::CommandString
+    )]
+    pub(super) on_end: Option<OsString>,
 
     /// Descriptor number of the channel on which the command reports, 3 to 255
     ///
@@ -218,12 +268,66 @@ impl Options {
 
     /// Takes in what only the matches know, and checks what one value alone does not tell.
     ///
+    /// What the environment asks for the end of a run is for the run that the user has started, and not for each progrun
+    /// in it, nor for one that is to be quiet.
+    ///
     /// # Errors
     /// If a value of --from cannot be.
     pub(super) fn complete(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         self.kill_after_given =
             matches.value_source("kill_after") != Some(ValueSource::DefaultValue);
+        let is_given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        if self.detach {
+            self.check_detach(is_given("progress"))?;
+        }
+        let by_default = |id| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        let (notify, on_end) = (by_default("notify"), by_default("on_end"));
+        // A run that leaves is no part of the one that it leaves.
+        if (notify || on_end) && !self.detach && client::parent().is_some() {
+            self.notify = self.notify.filter(|_| !notify);
+            self.on_end = self.on_end.take().filter(|_| !on_end);
+        }
+        self.notify = self.notify.filter(|_| !(notify && self.quiet));
         formats::check(&self.from, matches.value_source("from"))
+    }
+
+    /// Checks that nothing is to be shown here of a run that leaves; `progress_given`: in the way that the command line
+    /// says.
+    fn check_detach(&mut self, progress_given: bool) -> Result<(), clap::Error> {
+        let sentence = if self
+            .json
+            .as_ref()
+            .is_some_and(|path| path.as_os_str() == "-")
+        {
+            "--detach leaves stdout: give --json a file, as in --json=FILE"
+        } else if self.progress == ProgressArgument::Bars && progress_given {
+            "--detach leaves the terminal, so there is no place for --progress bars"
+        } else {
+            if self.progress == ProgressArgument::Bars {
+                self.progress = ProgressArgument::Auto;
+            }
+            return Ok(());
+        };
+        Err(super::command().error(ErrorKind::ArgumentConflict, sentence))
+    }
+
+    /// How a run called `name`, of this command, leaves; none: it stays.
+    pub(super) fn leaving(&self, name: String, command: Vec<OsString>) -> Option<Leaving> {
+        self.detach.then_some(Leaving {
+            name,
+            command,
+            quiet: self.quiet,
+        })
+    }
+
+    /// What is to run after a run that is called `name`.
+    pub(super) fn hook(&self, name: String) -> Option<Hook> {
+        let is_file = |path: &&PathBuf| *path != "-" && !path.starts_with("/dev");
+        self.on_end.clone().map(|command| Hook {
+            command,
+            name,
+            log: self.log.as_ref().filter(is_file).cloned(),
+        })
     }
 
     /// The settings of a run of one command, which is called `name`.
@@ -270,8 +374,14 @@ impl Options {
                         path
                     }
                 }),
-                output,
+                output: match output {
+                    // Nothing of it is shown now, and all of it is kept to be looked at.
+                    Show::OnFailure | Show::None if self.detach => Show::Stream,
+                    output => output,
+                },
+                caller: None,
                 tty,
+                notify: self.notify.map(|time| time.0.unwrap_or_default()),
                 many: None,
                 elsewhere: false,
             },

@@ -297,6 +297,8 @@ fn display(status: &Status<'_>, look: &Look) -> Display {
         log: None,
         output,
         tty: Tty::Never,
+        caller: None,
+        notify: None,
         many: status.shown.map(|shown| Many {
             in_order: shown.in_order,
             tagged: shown.tagged,

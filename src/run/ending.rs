@@ -56,6 +56,14 @@ pub(crate) fn of_launch(error: &LaunchError) -> Ending {
     })
 }
 
+/// The state of a run whose tasks are in `state`, and that ends so: what was lost makes it a failure.
+pub(super) fn state(state: FinalState, ending: Ending) -> FinalState {
+    match state {
+        FinalState::Completed if ending != Ending::Status(0) => FinalState::Failed,
+        state => state,
+    }
+}
+
 /// What a run lost of its output, whichever sink was to write it.
 #[derive(Debug)]
 pub(super) struct Losses {

@@ -16,7 +16,7 @@ use crate::joblog::Decision;
 use crate::list::{News, Specification};
 use crate::sink::MOST_WAITING;
 
-use super::ending::{FAILED, KILLED, TIMED_OUT};
+use super::ending::{self, FAILED, KILLED, TIMED_OUT};
 use super::ladder::{Silent, Timeouts};
 use super::pressure::Limits;
 use super::running::Running;
@@ -539,9 +539,17 @@ impl Run<'_> {
             ending,
         };
         self.tell_of_run(What::End(&summary));
-        self.flush();
+        let written = self.flush();
+        self.follow_up(written);
+        let state = if why.is_some_and(|why| why != "halt") {
+            FinalState::Cancelled
+        } else {
+            FinalState::Completed
+        };
         super::Outcome {
             ending,
+            state: ending::state(state, ending),
+            elapsed: self.now(),
             scope: self.scope,
             errors: unsaid,
             unread: self.discarded || self.gave_up,

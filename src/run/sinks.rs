@@ -73,6 +73,15 @@ impl Sinks {
         }
     }
 
+    /// Lets each write what follows all that was written; whether there is anything.
+    pub(super) fn follow_up(&mut self) -> bool {
+        let mut any = false;
+        for sink in &mut self.sinks {
+            any |= sink.follow_up();
+        }
+        any
+    }
+
     /// Waits no longer for readers that take nothing.
     pub(super) fn abandon(&mut self) {
         for sink in &mut self.sinks {

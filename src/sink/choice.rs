@@ -17,6 +17,7 @@ use crate::model::route::Route;
 
 use super::Sink;
 use super::bars::{Bars, Begin, Options};
+use super::beginning::Beginning;
 use super::course::Course;
 use super::display::{Display, JsonPlace, Progress, Show, Tty};
 use super::files::{self, copy};
@@ -27,6 +28,7 @@ use super::guard::Guard;
 use super::job_log::JobLog;
 use super::json::Json;
 use super::log::Log;
+use super::notification::Notification;
 use super::parent::{Parent, ParentOfMany};
 use super::plain::Plain;
 use super::routes::{goes_through, routes};
@@ -100,7 +102,8 @@ pub(crate) fn choose(
     let shared = shared(on_stderr);
     // Output that is not shown may still report progress.
     let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
-    let routes = routes(display, shared, from.reads_streams() || hidden);
+    let reads = from.reads_streams() || hidden || display.caller.is_some();
+    let routes = routes(display, shared, reads);
     let direct = display.tty == Tty::Own && routes == [Route::Inherit; 2];
     // In a run of many, the floor shows the output of failures; in any other the spool does.
     let many = display
@@ -148,6 +151,8 @@ pub(crate) fn choose(
         sinks.extend([log, spool(display, &notifier)?, streams, screen]);
     }
     sinks.push(parent_sink(display, parent.as_ref())?);
+    sinks.push(notification(display)?);
+    sinks.push(beginning(display));
     Ok(Chosen {
         sinks: sinks.into_iter().flatten().map(guarded).collect(),
         routes,
@@ -419,6 +424,25 @@ fn parent_sink(
         Some(_) => Box::new(ParentOfMany::new(writer, &display.name)),
         None => Box::new(Parent::new(writer, &display.name)),
     }))
+}
+
+/// Word of the beginning, if a process waits for it.
+fn beginning(display: &Display) -> Option<Box<dyn Sink>> {
+    let caller = display.caller.as_ref()?;
+    Some(Box::new(Beginning::new(Arc::clone(caller))))
+}
+
+/// The notification at the end, if a user is there to be notified: at a terminal, and not that of a CI system.
+fn notification(display: &Display) -> anyhow::Result<Option<Box<dyn Sink>>> {
+    let Some(least) = display.notify else {
+        return Ok(None);
+    };
+    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
+    if is_ci || !isatty(stderr()) {
+        return Ok(None);
+    }
+    let notification = Notification::new(stderr_writer()?, display.name.clone(), least);
+    Ok(Some(Box::new(notification)))
 }
 
 fn stderr_writer() -> anyhow::Result<Writer> {

@@ -204,7 +204,7 @@ fn is_ordinary(end: &RunSummary) -> bool {
 }
 
 /// How a run ended, in one line: `2,991 of 3,000 completed, 7 failed, 2 not started (halt) after 4m13s`.
-fn outcome(end: &RunSummary, at: Duration) -> String {
+pub(super) fn outcome(end: &RunSummary, at: Duration) -> String {
     let counts = &end.counts;
     let mut of_these = Vec::new();
     if counts.done > 0 {

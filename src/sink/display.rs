@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use crate::system::detach::Caller;
 use crate::wire::{Rule, Shown};
 
 use super::watchers::Identity;
@@ -27,6 +28,11 @@ pub(crate) struct Display {
     pub output: Show,
     /// Whether a stream that goes through us is a terminal for the child.
     pub tty: Tty,
+    /// The process that waits for word that the run has begun. The output is then kept, and goes through us, whatever is
+    /// read in it.
+    pub caller: Option<Arc<Caller>>,
+    /// How long a run takes, at least, at whose end the terminal notifies the user; none: it never does.
+    pub notify: Option<Duration>,
     /// What there is to say only of a run of many tasks; none: the run has one command.
     pub many: Option<Many>,
     /// Whether the run is that of another process, whose output comes to us in any case.
@@ -117,7 +123,7 @@ impl Display {
             name: self.name.clone(),
             command: template.unwrap_or_default().to_vec(),
             began: SystemTime::now(),
-            detached: false,
+            detached: self.caller.is_some(),
             shown: self.many.as_ref().map(|many| Shown {
                 rule: match self.output {
                     Show::Stream => Rule::Stream,

@@ -70,6 +70,10 @@ impl Sink for Guard {
         }
     }
 
+    fn follow_up(&mut self) -> bool {
+        self.try_call(|sink| sink.follow_up()).unwrap_or(false)
+    }
+
     fn abandon(&mut self) {
         self.try_call(|sink| sink.abandon());
     }

@@ -236,6 +236,16 @@ pub(crate) fn set_default(signal: i32) {
     }
 }
 
+/// Ignores `signal` in this process, and in those that it starts from now on.
+pub(crate) fn ignore(signal: i32) {
+    // SAFETY: plain data, which the call only reads.
+    unsafe {
+        let mut ignored: libc::sigaction = std::mem::zeroed();
+        ignored.sa_sigaction = libc::SIG_IGN;
+        libc::sigaction(signal, &raw const ignored, std::ptr::null_mut());
+    }
+}
+
 /// Whether SIGCONT came since this was cleared.
 static CONTINUED: AtomicBool = AtomicBool::new(false);
 

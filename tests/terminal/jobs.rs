@@ -410,3 +410,28 @@ fn a_nested_run_whose_terminal_a_report_of_another_took_asks_for_it_again() {
     assert_eq!(terminal.hears(), "2");
     assert_eq!(terminal.ends(), End::Status(0));
 }
+
+#[test]
+fn ctrl_z_stops_the_command_of_on_end_with_progrun_and_ctrl_c_ends_it() {
+    let mut terminal = terminal().shell("");
+    let shell = terminal.leader();
+    start(
+        &mut terminal,
+        "progrun -q --on-end 'echo waits; exec sleep 600' -- sh -c 'exit 4'",
+    );
+    terminal.until("the command", |screen| screen.ends_with("waits"));
+    let job = terminal.foreground();
+    terminal.types(CTRL_Z);
+    terminal.until("the stop", |screen| {
+        screen.contains("Stopped") && screen.ends_with("ready>")
+    });
+    eventually("progrun is stopped", || is_stopped(job));
+    terminal.types("fg\r");
+    terminal.eventually("the job is back", |terminal| terminal.foreground() == job);
+    eventually("progrun goes on", || !is_stopped(job));
+    terminal.types(CTRL_C);
+    terminal.shows("progrun: --on-end: killed by SIGINT");
+    terminal.eventually("the prompt", |terminal| terminal.foreground() == shell);
+    terminal.types("echo status $?\r");
+    terminal.shows("status 4");
+}

@@ -1,0 +1,91 @@
+//! Removes what is kept of runs that ended long ago: all but the last hundred, and what is older than thirty days. Never
+//! of one that goes on.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::record;
+
+/// How many runs that have ended are kept.
+const MOST: usize = 100;
+/// For how long.
+const LONGEST: Duration = Duration::from_hours(30 * 24);
+
+/// Removes them. What cannot be removed stays.
+pub(super) fn tidy(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    // The files of each run, and when the youngest of them was written: the record, at its end.
+    let mut runs: BTreeMap<String, (Vec<PathBuf>, SystemTime)> = BTreeMap::new();
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let Some((stem, _)) = path
+            .file_name()
+            .and_then(|name| name.to_str()?.split_once('.'))
+        else {
+            continue;
+        };
+        let written = entry.metadata().and_then(|it| it.modified());
+        let written = written.unwrap_or_else(|_| SystemTime::now());
+        let (paths, youngest) = runs
+            .entry(stem.to_owned())
+            .or_insert((Vec::new(), SystemTime::UNIX_EPOCH));
+        *youngest = written.max(*youngest);
+        paths.push(path);
+    }
+    let mut kept = 0;
+    // Those that began last first.
+    for (stem, (paths, written)) in runs.into_iter().rev() {
+        let record = record::read(&folder.join(format!("{stem}.json")));
+        if record.is_some_and(|record| record.is_running()) {
+            continue;
+        }
+        kept += 1;
+        let is_old = written.elapsed().is_ok_and(|age| age > LONGEST);
+        if kept > MOST - 1 || is_old {
+            for path in paths {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    #[test]
+    fn the_last_ones_stay_and_so_does_each_that_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().join("0000000000001-1");
+        let _running = record::Writer::begin(&base, SystemTime::now(), "x", &[]).unwrap();
+        for number in 1000..1120 {
+            let base = folder.path().join(format!("000000{number}000-5"));
+            fs::write(base.with_extension("json"), "{}").unwrap();
+            fs::write(base.with_extension("out.3"), "text").unwrap();
+        }
+        let old = folder.path().join("0000001119000-5.json");
+        let old = File::options().append(true).open(old).unwrap();
+        let output = folder.path().join("0000001119000-5.out.3");
+        let output = File::options().append(true).open(output).unwrap();
+        for file in [old, output] {
+            file.set_modified(SystemTime::now() - LONGEST - Duration::from_mins(1))
+                .unwrap();
+        }
+        tidy(folder.path());
+        let entries = fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names[0], "0000000000001-1.json");
+        // One place is for the run that begins, and one was that of a run which ended long ago.
+        assert_eq!(names.len(), 1 + 2 * 98);
+        assert_eq!(names[1], "0000001021000-5.json");
+        assert_eq!(names.last().unwrap(), "0000001118000-5.out.3");
+    }
+}
