@@ -15,11 +15,15 @@
 //!   never faster.
 //! - **What was done before the first report took an unknown time** and tells nothing about the rate.
 
+mod curve;
 mod many;
+mod prior;
 
 use std::time::Duration;
 
-pub(crate) use self::many::{OfTask, RunEstimate};
+pub use self::curve::{Curve, POINTS, Recorder};
+pub use self::many::{OfTask, RunEstimate};
+pub use self::prior::{ByTime, Forecast, MOST, Past};
 
 /// The least time beyond two usual silences after which a silence is a stall.
 const PATIENCE: Duration = Duration::from_secs(2);
