@@ -23,6 +23,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::child;
 use crate::client::Delivery;
 use crate::event::Ending;
+use crate::journal::Form;
 use crate::list::{List, Specification};
 use crate::run::{self, FAILED, Settings};
 use crate::sink::{Patient, Show, Tty, escape};
@@ -386,13 +387,16 @@ fn settings(arguments: Arguments) -> (Settings, List) {
         .name
         .clone()
         .unwrap_or_else(|| name_of(&arguments.command));
+    let memory = options.memory(Form::Run, &arguments.command);
     let list = List::one(Specification::of_command(name.clone(), arguments.command));
     let output = match arguments.output {
         OutputArgument::Stream => Show::Stream,
         OutputArgument::OnFailure => Show::OnFailure,
         OutputArgument::None => Show::None,
     };
-    (options.settings(name, output, tty), list)
+    let mut settings = options.settings(name, output, tty);
+    settings.display.memory = memory;
+    (settings, list)
 }
 
 /// For which output the command gets a pseudo-terminal. With --tty auto, an interactive bash gets none, and a program

@@ -22,6 +22,7 @@ mod eta;
 mod event;
 mod flow;
 mod joblog;
+mod journal;
 mod list;
 mod model;
 mod places;

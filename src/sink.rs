@@ -22,6 +22,7 @@ pub(crate) mod fuzz;
 mod gone;
 mod guard;
 mod job_log;
+mod journal;
 mod json;
 mod lines;
 mod log;

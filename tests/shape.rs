@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 8] = [
     &["model", "progress"],
     &["event"],
     &["wire"],
-    &["dialect", "joblog"],
+    &["dialect", "joblog", "journal"],
     &["child", "sink"],
     &["run"],
     &["cli"],

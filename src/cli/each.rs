@@ -14,6 +14,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use crate::child;
 use crate::joblog::{self, Past, Resume};
+use crate::journal::{self, Memory};
 use crate::list::{self, Columns, Group, List, News, Next, TaskStdin, Values};
 use crate::run::{self, Limits, Many, OrderRules, RetryOn, Settings};
 use crate::sink::{self, Ends, Show};
@@ -591,7 +592,9 @@ impl Each {
                 ending: run::of_launch(&error),
             });
         }
-        self.many.prepare(self.options, name, command, list, news)
+        let memory = self.options.memory(journal::Form::Each, &command);
+        self.many
+            .prepare(self.options, (name, memory), command, list, news)
     }
 }
 
@@ -602,6 +605,8 @@ impl Tasks {
         let stem = file.and_then(Path::file_stem);
         let name = stem.map_or("tasks".into(), OsStr::to_string_lossy);
         let name = name.into_owned();
+        let file = file.unwrap_or(Path::new("-")).into();
+        let memory = self.options.memory(journal::Form::Tasks, &[file]);
         let news = News::default();
         let list = List::tasks(
             crate::list::Tasks {
@@ -617,7 +622,7 @@ impl Tasks {
             print_commands(list, &news);
         }
         self.many
-            .prepare(self.options, name, Vec::new(), list, news)
+            .prepare(self.options, (name, memory), Vec::new(), list, news)
     }
 }
 
@@ -700,7 +705,7 @@ impl ManyOptions {
     fn prepare(
         self,
         options: Options,
-        name: String,
+        (name, memory): (String, Option<Memory>),
         command: Vec<OsString>,
         list: List,
         news: News,
@@ -742,6 +747,7 @@ impl ManyOptions {
             _ => (None, None, Vec::new()),
         };
         let mut settings = self.settings(options, name, command, job_log);
+        settings.display.memory = memory;
         if let Some(many) = &mut settings.many {
             many.news = news;
             many.warnings = warnings;

@@ -1,6 +1,6 @@
 //! The options that each form of a run has, and how their values are read: times, signals, numbers.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum, ValueHint};
 
+use crate::journal::{Form, Journal, Memory, Work};
 use crate::run::{Settings, Timeouts};
 use crate::sink::{Display, JsonPlace, Progress, STDOUT, Show, Tty};
 
@@ -186,6 +187,14 @@ pub(super) struct Options {
     #[arg(long, help_heading = "Output")]
     pub(super) wait_output: bool,
 
+    /// Do not remember this run, and show no estimate from earlier ones
+    ///
+    /// By default, a run of a second or more adds a line to progrun's history, with its command, its duration and how it
+    /// ended, and the time left is estimated from earlier runs of the same command in the same directory, or with the
+    /// same --name. PROGRUN_HISTORY=0 does the same as this option. See progrun-history(1).
+    #[arg(long, env = "PROGRUN_HISTORY", value_parser = is_switched_off, help_heading = "Progress")]
+    pub(super) no_history: bool,
+
     /// Descriptor number of the channel on which the command reports, 3 to 255
     ///
     /// This is for scripts that use descriptor 3 themselves. dash and mksh support only numbers up to 9. A file that is
@@ -224,6 +233,15 @@ impl Options {
         self.kill_after_given =
             matches.value_source("kill_after") != Some(ValueSource::DefaultValue);
         formats::check(&self.from, matches.value_source("from"))
+    }
+
+    /// What a run of this work remembers; none: nothing.
+    pub(super) fn memory(&self, form: Form, command: &[OsString]) -> Option<Memory> {
+        if self.no_history {
+            return None;
+        }
+        let work = Work::new(form, command.to_vec(), self.name.clone());
+        Some(Memory::new(Journal::of_user()?, work))
     }
 
     /// The settings of a run of one command, which is called `name`.
@@ -273,6 +291,7 @@ impl Options {
                 output,
                 tty,
                 many: None,
+                memory: None,
             },
         }
     }
@@ -349,6 +368,15 @@ pub(super) fn parse_time(text: &str) -> Result<Time, String> {
         Err(_) => humantime::parse_duration(text).map_err(|_| expected.to_owned())?,
     };
     Ok(Time(Some(time).filter(|time| !time.is_zero())))
+}
+
+/// Reads `PROGRUN_HISTORY`, and the values that clap itself has for the option.
+fn is_switched_off(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "0" | "true" => Ok(true),
+        "1" | "false" => Ok(false),
+        _ => Err("expected 0 or 1"),
+    }
 }
 
 fn parse_channel(text: &str) -> Result<i32, &'static str> {

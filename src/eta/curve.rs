@@ -25,8 +25,15 @@ pub struct Recorder {
     done: Option<f64>,
 }
 
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Recorder {
     /// Of a run that begins.
+    #[must_use]
     pub fn new() -> Self {
         Self {
             every: FIRST,
@@ -61,6 +68,7 @@ impl Recorder {
     }
 
     /// The curve of the run, which ends at this time; none: it was never known how much was done.
+    #[must_use]
     pub fn end(mut self, elapsed: Duration) -> Option<Curve> {
         self.pass(elapsed);
         let mut curve = [None; POINTS];

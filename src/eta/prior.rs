@@ -42,6 +42,10 @@ const TOLERANCE: f64 = 0.15;
 const LOST: f64 = 12.0;
 /// How much of what was lost is remembered at the next test.
 const MEMORY: f64 = 0.95;
+/// So many times as much as the own rate the earlier runs have to be believed to stand for it.
+const SURE: f64 = 3.0;
+/// A silence that is longer by so many seconds than it was is a stall.
+const PATIENCE: f64 = 2.0;
 /// The most of a bar by time.
 const NEARLY: f64 = 0.99;
 
@@ -225,7 +229,15 @@ impl Forecast {
         let mut weights = self.weights();
         match own {
             Some(own) => guesses[OWN] = own.as_secs_f64().max(0.001),
-            None => weights[OWN] = 0.0,
+            // The run stands still. That is known only of a place where the earlier ones did, too.
+            None => {
+                let still = (last.place.1 - last.place.0) * blended(&last, total) * total;
+                let is_known = weights[TIME] + weights[STEPS] >= SURE * weights[OWN];
+                if !is_known || silence > still * 2.0 + PATIENCE {
+                    return None;
+                }
+                weights[OWN] = 0.0;
+            }
         }
         let all: f64 = weights.iter().sum();
         let logarithm: f64 = guesses

@@ -25,6 +25,7 @@ use super::folder::Folder;
 use super::gone::{Gone, Notifier, ignore};
 use super::guard::Guard;
 use super::job_log::JobLog;
+use super::journal::Journal;
 use super::json::Json;
 use super::log::Log;
 use super::parent::{Parent, ParentOfMany};
@@ -148,6 +149,8 @@ pub(crate) fn choose(
         sinks.extend([log, spool(display, &notifier)?, streams, screen]);
     }
     sinks.push(parent_sink(display, parent.as_ref())?);
+    // A part of another run is remembered with that. Last, for the user waits for the last line, not for the journal.
+    sinks.push(journal(display, &notifier).filter(|_| parent.is_none()));
     Ok(Chosen {
         sinks: sinks.into_iter().flatten().map(guarded).collect(),
         routes,
@@ -251,6 +254,11 @@ fn job_log(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
     let what = incomplete("the job log", Some(path));
     let log = JobLog::new(Arc::clone(file), notifier.for_file(what));
     Some(Box::new(log))
+}
+
+fn journal(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
+    let (memory, name) = (display.memory.clone()?, display.name.clone());
+    Some(Box::new(Journal::new(memory, name, notifier.clone())))
 }
 
 fn log(display: &Display, file: Option<OwnedFd>, notifier: &Notifier) -> Option<Box<dyn Sink>> {
@@ -368,6 +376,7 @@ fn bars(
         direct,
         begin,
         terminal: Terminal::OF_STDERR,
+        memory: display.memory.clone(),
         many: display.many.clone().map(|many| {
             let is_mixed = matches!(display.output, Show::Stream | Show::Lines);
             let is_mixed = is_mixed && !many.in_order;
@@ -391,10 +400,14 @@ fn plain(
         Some(writer) => writer,
         None => stderr_writer()?,
     };
-    let name = display.name.clone();
+    let (name, memory) = (display.name.clone(), display.memory.clone());
     Ok(match &display.many {
-        Some(many) => Box::new(Course::new(writer, name, many).beside(beside)),
-        None => Box::new(Plain::new(writer, name).beside(beside)),
+        Some(many) => Box::new(
+            Course::new(writer, name, many)
+                .beside(beside)
+                .remembering(memory),
+        ),
+        None => Box::new(Plain::new(writer, name).beside(beside).remembering(memory)),
     })
 }
 

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::journal::Memory;
+
 /// The user's wishes.
 #[derive(Clone, Debug)]
 pub(crate) struct Display {
@@ -23,6 +25,8 @@ pub(crate) struct Display {
     pub tty: Tty,
     /// What there is to say only of a run of many tasks; none: the run has one command.
     pub many: Option<Many>,
+    /// What the run remembers, and has to be remembered of it; none: nothing.
+    pub memory: Option<Memory>,
 }
 
 /// The wishes that only a run of many tasks has.

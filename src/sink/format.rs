@@ -86,6 +86,12 @@ pub(super) fn share(part: &Part, elapsed: Duration) -> Option<String> {
     Some(format!("{mark}{percent}"))
 }
 
+/// A share that is only estimated, as a percentage: `~63%`.
+#[must_use]
+pub(super) fn estimated(fraction: f64) -> String {
+    format!("~{}", percent(fraction))
+}
+
 /// A percentage as a person reads it: 100 only when all is done.
 fn percent(fraction: f64) -> String {
     format!("{:.0}%", (fraction * 100.0).floor())
@@ -95,6 +101,11 @@ fn percent(fraction: f64) -> String {
 pub(super) fn eta(left: Duration) -> String {
     let whole = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     format!("ETA {}", clock(Duration::from_secs(whole)))
+}
+
+/// The same by earlier runs.
+pub(super) fn eta_about(left: Duration) -> String {
+    format!("ETA ~{}", about(left))
 }
 
 /// `3s`, `1m05s`, `2h03m`, `4d05h`, as in a bar.

@@ -61,6 +61,7 @@ fn options() -> Options {
         direct: false,
         begin: Begin::Soon,
         terminal: TERMINAL,
+        memory: None,
         many: None,
     }
 }
