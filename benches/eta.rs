@@ -662,10 +662,10 @@ fn replay_list(lengths: &[f64], past: &[Past]) -> Score {
             let over = running.iter().position(|(_, end)| *end <= at);
             let mut begin = at;
             if let Some(index) = over {
-                let (began, ended) = running.swap_remove(index);
+                let (started, ended) = running.swap_remove(index);
                 let seconds = Duration::from_secs_f64;
-                run.end(seconds(ended), seconds(ended - began), true);
-                before.end(seconds(ended), seconds(ended - began), true);
+                run.end(seconds(ended), seconds(ended - started), true);
+                before.end(seconds(ended), seconds(ended - started), true);
                 begin = ended;
             }
             let Some(length) = waiting.next() else {

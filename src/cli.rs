@@ -4,6 +4,7 @@
 mod each;
 mod foreground;
 mod formats;
+mod history;
 mod options;
 mod report;
 mod shell;
@@ -30,6 +31,7 @@ use crate::sink::{Patient, Show, Tty, escape};
 
 use self::each::{Each, Form as _, Prepared, Tasks};
 use self::foreground::draws_only_in_foreground;
+use self::history::History;
 use self::options::{Options, ProgressArgument, TtyArgument};
 use self::report::Report;
 use self::shell::is_interactive_bash;
@@ -76,7 +78,7 @@ Exit status:
     version,
     after_help = HELP,
     after_long_help = LONG_HELP,
-    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...",
+    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...\n       progrun history [OPTIONS] [NAME]",
     disable_help_subcommand = true,
     subcommand_help_heading = "Subcommands",
     subcommand_negates_reqs = true,
@@ -131,7 +133,7 @@ pub fn command() -> clap::Command {
         .help("Print the version")
         .help_heading("Other")
         .action(ArgAction::Version);
-    let report = Report::command().disable_help_flag(true).arg(help_flag());
+    let small = |command: clap::Command| command.disable_help_flag(true).arg(help_flag());
     // In place of clap's own --help and --version, which would come before all other options.
     Arguments::command()
         .disable_help_flag(true)
@@ -140,7 +142,8 @@ pub fn command() -> clap::Command {
         .arg(version)
         .subcommand(each::as_subcommand::<Each>())
         .subcommand(each::as_subcommand::<Tasks>())
-        .subcommand(report)
+        .subcommand(small(Report::command()))
+        .subcommand(small(History::command()))
 }
 
 fn help_flag() -> Arg {
@@ -162,6 +165,7 @@ pub fn main() -> ! {
     let arguments = match parsed {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Report(report)) => answered(report.send()),
+        Ok(Parsed::History(history)) => history.run(),
         Ok(Parsed::Each(each)) => run_list(each.run()),
         Ok(Parsed::Tasks(tasks)) => run_list(tasks.run()),
         Err(error) => refuse(&error, &words),
@@ -220,6 +224,7 @@ enum Parsed {
     Each(Box<Each>),
     Tasks(Box<Tasks>),
     Report(Report),
+    History(History),
 }
 
 /// The arguments of `progrun -- COMMAND`, for which clap could only find the defaults: building the definition of all
@@ -251,6 +256,9 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
         }
         Some(("tasks", tasks)) => {
             return Tasks::read(tasks).map(|tasks| Parsed::Tasks(Box::new(tasks)));
+        }
+        Some(("history", history)) => {
+            return History::from_arg_matches(history).map(Parsed::History);
         }
         Some((_, report)) => return Report::from_arg_matches(report).map(Parsed::Report),
         None => {}

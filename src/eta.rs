@@ -21,9 +21,10 @@ mod prior;
 
 use std::time::Duration;
 
-pub use self::curve::{Curve, POINTS, Recorder};
+pub use self::curve::{Curve, Recorder};
 pub use self::many::{OfTask, RunEstimate};
-pub use self::prior::{ByTime, Forecast, MOST, Past};
+pub(crate) use self::prior::MOST;
+pub use self::prior::{ByTime, Forecast, Past};
 
 /// The least time beyond two usual silences after which a silence is a stall.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -21,8 +21,8 @@ use crate::places::state_folder;
 use self::backward::backward;
 
 pub(crate) use self::file::Unkept;
-pub(crate) use self::record::{Amounts, Record, Tasks};
-pub(crate) use self::work::{Form, Work};
+pub(crate) use self::record::{Amounts, Record, Tasks, rounded};
+pub(crate) use self::work::{Form, Key, Work};
 
 /// A run that is over sooner is not worth a line, and has no use for those of others.
 pub(crate) const MOMENT: Duration = Duration::from_secs(1);

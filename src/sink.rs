@@ -49,10 +49,12 @@ pub(crate) use self::choice::{Chosen, choose};
 pub(crate) use self::display::{Display, Ends, JsonPlace, Many, Progress, Show, Tty};
 pub(crate) use self::files::{NoReader, STDOUT};
 pub(crate) use self::floor::MOST_WAITING;
+pub(crate) use self::format::{bytes, took};
 pub(crate) use self::gone::Gone;
 pub(crate) use self::patient::Patient;
 pub(crate) use self::routes::is_on_screen;
-pub(crate) use self::sanitize::escape;
+pub(crate) use self::sanitize::{ascii, columns, escape, escape_json, fit};
+pub(crate) use self::terminal::is_utf_8;
 
 /// A consumer of events.
 pub(crate) trait Sink {

@@ -5,6 +5,7 @@ pub(crate) mod boot;
 pub(crate) mod closed;
 pub(crate) mod groups;
 pub(crate) mod jobserver;
+pub(crate) mod local;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod pow;
 pub(crate) mod reap;

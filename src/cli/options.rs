@@ -191,7 +191,7 @@ pub(super) struct Options {
     ///
     /// By default, a run of a second or more adds a line to progrun's history, with its command, its duration and how it
     /// ended, and the time left is estimated from earlier runs of the same command in the same directory, or with the
-    /// same --name. PROGRUN_HISTORY=0 does the same as this option. See progrun-history(1).
+    /// same --name. The environment variable has the same effect with the value 0. See progrun-history(1).
     #[arg(long, env = "PROGRUN_HISTORY", value_parser = is_switched_off, help_heading = "Progress")]
     pub(super) no_history: bool,
 

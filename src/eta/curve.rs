@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// How many points a curve has, at even distances, the last one at the end.
-pub const POINTS: usize = 20;
+pub(super) const POINTS: usize = 20;
 
 /// How much of a run was done at each point of its time, from 0 to 1; none: that was not known then.
 pub type Curve = [Option<f64>; POINTS];

@@ -102,11 +102,13 @@ impl RunEstimate {
     }
 
     /// How many tasks are over that were run.
+    #[must_use]
     pub fn over(&self) -> u64 {
         self.over
     }
 
     /// How many tasks end in a second; none before any has.
+    #[must_use]
     pub fn rate(&self, at: Duration) -> Option<f64> {
         let mut now = *self;
         now.pass(at);

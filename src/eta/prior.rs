@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::curve::{Curve, POINTS};
 
 /// How many earlier runs are looked at.
-pub const MOST: usize = 10;
+pub(crate) const MOST: usize = 10;
 /// A run in this range around the usual duration is like the others.
 const ALIKE: f64 = 0.25;
 /// The share of the way, or of the usual time, after which the guesses are tested.
@@ -218,26 +218,24 @@ impl Forecast {
         }
         let total = self.usual.duration;
         let silence = (elapsed.as_secs_f64() - last.at).max(0.0);
-        let pace = last.pace(total);
+        let own_pace = last.pace(total);
         let left = |pace: f64| {
             // Between two reports the time passes, but not beyond the place of the next one.
-            let place =
-                (last.place.0 + silence / (pace * total)).min(last.place.1.max(last.place.0));
-            ((1.0 - place) * pace * total).max(0.001)
+            let passed = (last.place.0 + silence / (pace * total)).min(last.place.1);
+            ((1.0 - passed) * pace * total).max(0.001)
         };
-        let mut guesses = [0.0, left(blended(&last, total)), left(pace)];
+        let mut guesses = [0.0, left(blended(&last, total)), left(own_pace)];
         let mut weights = self.weights();
-        match own {
-            Some(own) => guesses[OWN] = own.as_secs_f64().max(0.001),
+        if let Some(own) = own {
+            guesses[OWN] = own.as_secs_f64().max(0.001);
+        } else {
             // The run stands still. That is known only of a place where the earlier ones did, too.
-            None => {
-                let still = (last.place.1 - last.place.0) * blended(&last, total) * total;
-                let is_known = weights[TIME] + weights[STEPS] >= SURE * weights[OWN];
-                if !is_known || silence > still * 2.0 + PATIENCE {
-                    return None;
-                }
-                weights[OWN] = 0.0;
+            let still = (last.place.1 - last.place.0) * blended(&last, total) * total;
+            let is_known = weights[TIME] + weights[STEPS] >= SURE * weights[OWN];
+            if !is_known || silence > still * 2.0 + PATIENCE {
+                return None;
             }
+            weights[OWN] = 0.0;
         }
         let all: f64 = weights.iter().sum();
         let logarithm: f64 = guesses

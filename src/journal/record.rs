@@ -11,7 +11,7 @@ use crate::eta::{Curve, Past};
 use crate::event::{Ending, signal_name};
 use crate::wire::{Reason, State};
 
-use super::work::{Form, Work};
+use super::work::{Form, Key, Work};
 
 /// The longest line, with its newline. A write of so much to the end of a file is never torn by another one's.
 pub(super) const LONGEST: usize = 4096;
@@ -136,11 +136,32 @@ impl Record {
         self
     }
 
+    /// The same with what its processes used.
+    #[must_use]
+    pub(crate) fn with_use(mut self, used: Amounts) -> Self {
+        self.used = Amounts {
+            user_time: rounded(used.user_time),
+            system_time: rounded(used.system_time),
+            max_rss: used.max_rss,
+        };
+        self
+    }
+
     /// The same with this curve.
     #[must_use]
-    pub(crate) fn with_curve(mut self, curve: Option<Curve>) -> Self {
-        self.curve = curve.map(|curve| curve.map(|point| point.map(rounded)).to_vec());
+    pub(crate) fn with_curve(mut self, curve: Option<&Curve>) -> Self {
+        self.curve = curve.map(|curve| curve.iter().map(|point| point.map(rounded)).collect());
         self
+    }
+
+    /// What it has in common with the other runs of its work.
+    #[must_use]
+    pub(crate) fn key(&self) -> Key<'_> {
+        if self.named {
+            Key::Name(self.form, &self.name)
+        } else {
+            Key::Hash(&self.hash)
+        }
     }
 
     /// Whether it is called so. A long name is kept only in part.
@@ -197,7 +218,8 @@ impl Record {
 }
 
 /// In milliseconds: more digits say nothing, and take room.
-fn rounded(number: f64) -> f64 {
+#[must_use]
+pub(crate) fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }
 
@@ -251,7 +273,7 @@ mod tests {
     fn no_line_is_longer_than_one_write_and_what_is_cut_is_marked() {
         let long = "x".repeat(100_000);
         let control = "\x01".repeat(5_000);
-        let many = ["word"; 5_000];
+        let many = vec!["word"; 5_000];
         for words in [&[&long[..]][..], &["a", &control], &many] {
             let record = record(words);
             let line = record.to_line();
@@ -287,7 +309,7 @@ mod tests {
     #[test]
     fn only_a_completed_run_says_something_to_later_ones() {
         let mut record = record(&["a"]);
-        record = record.with_curve(Some([Some(0.5); 20]));
+        record = record.with_curve(Some(&[Some(0.5); 20]));
         let past = record.past().unwrap();
         assert_eq!(past.duration, Duration::from_millis(190_123));
         assert_eq!(past.curve, Some([Some(0.5); 20]));

@@ -6,7 +6,9 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::record::Record;
 
 /// Which kind of run it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Form {
     /// One command.
@@ -118,6 +120,15 @@ impl Work {
             hash: self.hash(),
         }
     }
+}
+
+/// What is the same of all runs of the same work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Key<'a> {
+    /// The name that the user gave.
+    Name(Form, &'a str),
+    /// The hash of the command and the folder.
+    Hash(&'a str),
 }
 
 /// What tells the runs of a work from others.

@@ -52,7 +52,7 @@ pub(super) fn rate(known: &Progress<'_>, per_second: f64) -> String {
 
 /// `300 B`, `1.5 MiB`.
 #[must_use]
-pub(super) fn bytes(count: f64) -> String {
+pub(crate) fn bytes(count: f64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut value = count;
     let mut unit = 0;
@@ -186,7 +186,7 @@ pub(super) fn tasks_per_second(rate: f64) -> String {
 
 /// `0.35s`, `12.3s`, `1m05s`: how long something took.
 #[must_use]
-pub(super) fn took(time: Duration) -> String {
+pub(crate) fn took(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 9.995 {
         format!("{seconds:.2}s")

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::eta::Recorder;
 use crate::event::{Ending, Event, Exit, FinalState, Reason, RunSummary, Summary, TaskId, What};
 use crate::flow::Permit;
-use crate::journal::{Amounts, MOMENT, Memory, Record, Tasks};
+use crate::journal::{Amounts, MOMENT, Memory, Record, Tasks, rounded};
 use crate::model::batch::Batch;
 use crate::model::parts::Parts;
 use crate::wire::State;
@@ -92,7 +92,8 @@ impl Journal {
         if let Some(tasks) = &mut self.tasks {
             #[expect(clippy::cast_precision_loss, reason = "an average")]
             let count = tasks.count.max(1) as f64;
-            tasks.mean_time = tasks.total_time / count;
+            tasks.mean_time = rounded(tasks.total_time / count);
+            tasks.total_time = rounded(tasks.total_time);
         }
         self.remember(state, Some(summary.ending), at);
     }
@@ -105,10 +106,13 @@ impl Journal {
         let record = Record::new(self.memory.work(), &self.name, self.began, (at, state));
         let record = Record {
             reason: self.reason.map(Into::into),
-            used: self.used,
             tasks: self.tasks,
-            ..record.with_ending(ending).with_curve(curve)
+            ..record
         };
+        let record = record
+            .with_ending(ending)
+            .with_use(self.used)
+            .with_curve(curve.as_ref());
         let journal = self.memory.journal();
         if let Err(unkept) = journal.add(&record)
             && unkept.is_there

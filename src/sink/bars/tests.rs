@@ -1,6 +1,7 @@
 //! The bars and the output above them, as a terminal shows them.
 
 mod many;
+mod remembered;
 mod several;
 
 use std::io::{Read, Seek};
