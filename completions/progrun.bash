@@ -39,6 +39,9 @@ _progrun() {
             progrun,each)
                 cmd="progrun__subcmd__each"
                 ;;
+            progrun,history)
+                cmd="progrun__subcmd__history"
+                ;;
             progrun,report)
                 cmd="progrun__subcmd__report"
                 ;;
@@ -56,7 +59,7 @@ _progrun() {
 
     case "${cmd}" in
         progrun)
-            opts="-q -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --tty --wait-output --fd --output --list-formats --help --version each tasks report"
+            opts="-q -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --tty --wait-output --no-history --fd --output --list-formats --help --version each tasks report history"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -159,7 +162,7 @@ _progrun() {
             return 0
             ;;
         progrun__subcmd__each)
-            opts="-a -0 -d -N -I -j -k -q -h --arg-file --null --delimiter --csv --colsep --header --values --replace --shell --stdin --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --wait-output --fd --timeout --grace --kill-after --signal --log --name --help"
+            opts="-a -0 -d -N -I -j -k -q -h --arg-file --null --delimiter --csv --colsep --header --values --replace --shell --stdin --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --wait-output --no-history --fd --timeout --grace --kill-after --signal --log --name --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -463,6 +466,27 @@ _progrun() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        progrun__subcmd__history)
+            opts="-h --json --clear --forget --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --forget)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         progrun__subcmd__report)
             opts="-h --id --parent --title --message --total --unit --eta --status --check --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -531,7 +555,7 @@ _progrun() {
             return 0
             ;;
         progrun__subcmd__tasks)
-            opts="-j -k -q -h --json-lines --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --wait-output --fd --timeout --grace --kill-after --signal --log --name --help"
+            opts="-j -k -q -h --json-lines --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --wait-output --no-history --fd --timeout --grace --kill-after --signal --log --name --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -35,6 +35,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand -q 'Print no progress and no messages of progrun''s own'
             cand --quiet 'Print no progress and no messages of progrun''s own'
             cand --wait-output 'Wait until all processes have closed the command''s output (as a pipeline does)'
+            cand --no-history 'Do not remember this run, and show no estimate from earlier ones'
             cand --list-formats 'List the formats for --from, and how to enable each in its program'
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
@@ -43,6 +44,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand each 'Run a command once for each value of a list'
             cand tasks 'Run a list of commands, one a line'
             cand report 'Report progress from a script, and learn whether it is cancelled'
+            cand history 'Show what is remembered of earlier runs, or remove it'
         }
         &'progrun;each'= {
             cand -a 'Read the values from FILE, one a line (- = stdin)'
@@ -96,6 +98,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand -q 'Print no progress and no messages of progrun''s own'
             cand --quiet 'Print no progress and no messages of progrun''s own'
             cand --wait-output 'Wait until all processes have closed the command''s output (as a pipeline does)'
+            cand --no-history 'Do not remember this run, and show no estimate from earlier ones'
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
         }
@@ -137,6 +140,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand -q 'Print no progress and no messages of progrun''s own'
             cand --quiet 'Print no progress and no messages of progrun''s own'
             cand --wait-output 'Wait until all processes have closed the command''s output (as a pipeline does)'
+            cand --no-history 'Do not remember this run, and show no estimate from earlier ones'
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
         }
@@ -150,6 +154,13 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --eta 'Estimated number of seconds left'
             cand --status 'How the part ended'
             cand --check 'Only ask whether the run was cancelled'
+            cand -h 'Print a summary (-h) or the full help (--help)'
+            cand --help 'Print a summary (-h) or the full help (--help)'
+        }
+        &'progrun;history'= {
+            cand --forget 'Remove the runs of this name'
+            cand --json 'Print the runs as they are stored: one JSON object a line'
+            cand --clear 'Remove all runs'
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
         }

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_progrun_global_optspecs
-    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= wait-output fd= output= list-formats h/help V/version
+    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= wait-output no-history fd= output= list-formats h/help V/version
 end
 
 function __fish_progrun_needs_command
@@ -86,6 +86,7 @@ none\t'None of it'"
 complete -c progrun -n "__fish_progrun_needs_command" -l preserve-status -d 'Exit with the command\'s own status even after Ctrl-C or a timeout'
 complete -c progrun -n "__fish_progrun_needs_command" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
 complete -c progrun -n "__fish_progrun_needs_command" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
+complete -c progrun -n "__fish_progrun_needs_command" -l no-history -d 'Do not remember this run, and show no estimate from earlier ones'
 complete -c progrun -n "__fish_progrun_needs_command" -l list-formats -d 'List the formats for --from, and how to enable each in its program'
 complete -c progrun -n "__fish_progrun_needs_command" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -f -n 'contains -- -- (commandline -opc)' -a '(complete -C (string replace -r "^.*?\s--\s+" "" -- (commandline -cp)))'
@@ -95,6 +96,7 @@ complete -c progrun -n "__fish_progrun_needs_command" -s V -l version -d 'Print 
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "each" -d 'Run a command once for each value of a list'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "tasks" -d 'Run a list of commands, one a line'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "report" -d 'Report progress from a script, and learn whether it is cancelled'
+complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "history" -d 'Show what is remembered of earlier runs, or remove it'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s a -l arg-file -d 'Read the values from FILE, one a line (- = stdin)' -r -F
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s d -l delimiter -d 'Values end with the byte C' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l colsep -d 'Values are split at STRING, into the columns {1}, {2}...' -r -f
@@ -195,6 +197,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -l tag -d 'Begin e
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l resume-anyway -d 'Resume even if COMMAND differs from that in the job log'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l no-history -d 'Do not remember this run, and show no estimate from earlier ones'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l total -d 'How many tasks there are, if they come from a pipe' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s j -l jobs -d 'How many tasks run at once: N, N%, +N, -N or max [default: processors]' -r -f
@@ -287,6 +290,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l tag -d 'Begin 
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l resume-anyway -d 'Resume even if COMMAND differs from that in the job log'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l no-history -d 'Do not remember this run, and show no estimate from earlier ones'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l id -d 'ID of the part that this report is about; each part has its own bar' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l parent -d 'ID of the part that contains this part' -r -f
@@ -301,3 +305,7 @@ skipped\t'There was nothing to do'
 cancelled\t'It stopped on request'"
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l check -d 'Only ask whether the run was cancelled'
 complete -c progrun -n "__fish_progrun_using_subcommand report" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
+complete -c progrun -n "__fish_progrun_using_subcommand history" -l forget -d 'Remove the runs of this name' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand history" -l json -d 'Print the runs as they are stored: one JSON object a line'
+complete -c progrun -n "__fish_progrun_using_subcommand history" -l clear -d 'Remove all runs'
+complete -c progrun -n "__fish_progrun_using_subcommand history" -s h -l help -d 'Print a summary (-h) or the full help (--help)'

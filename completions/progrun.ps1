@@ -38,6 +38,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print no progress and no messages of progrun''s own')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print no progress and no messages of progrun''s own')
             [CompletionResult]::new('--wait-output', '--wait-output', [CompletionResultType]::ParameterName, 'Wait until all processes have closed the command''s output (as a pipeline does)')
+            [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'Do not remember this run, and show no estimate from earlier ones')
             [CompletionResult]::new('--list-formats', '--list-formats', [CompletionResultType]::ParameterName, 'List the formats for --from, and how to enable each in its program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
@@ -46,6 +47,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('each', 'each', [CompletionResultType]::ParameterValue, 'Run a command once for each value of a list')
             [CompletionResult]::new('tasks', 'tasks', [CompletionResultType]::ParameterValue, 'Run a list of commands, one a line')
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Report progress from a script, and learn whether it is cancelled')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show what is remembered of earlier runs, or remove it')
             break
         }
         'progrun;each' {
@@ -100,6 +102,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print no progress and no messages of progrun''s own')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print no progress and no messages of progrun''s own')
             [CompletionResult]::new('--wait-output', '--wait-output', [CompletionResultType]::ParameterName, 'Wait until all processes have closed the command''s output (as a pipeline does)')
+            [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'Do not remember this run, and show no estimate from earlier ones')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             break
@@ -142,6 +145,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print no progress and no messages of progrun''s own')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print no progress and no messages of progrun''s own')
             [CompletionResult]::new('--wait-output', '--wait-output', [CompletionResultType]::ParameterName, 'Wait until all processes have closed the command''s output (as a pipeline does)')
+            [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'Do not remember this run, and show no estimate from earlier ones')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             break
@@ -156,6 +160,14 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--eta', '--eta', [CompletionResultType]::ParameterName, 'Estimated number of seconds left')
             [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How the part ended')
             [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Only ask whether the run was cancelled')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            break
+        }
+        'progrun;history' {
+            [CompletionResult]::new('--forget', '--forget', [CompletionResultType]::ParameterName, 'Remove the runs of this name')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the runs as they are stored: one JSON object a line')
+            [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Remove all runs')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             break

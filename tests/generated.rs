@@ -44,7 +44,7 @@ fn plain(page: &str) -> String {
 /// clap may have changed.
 fn completions(shell: Shell, corrections: &[(usize, &str, &str)]) -> String {
     let mut script = Vec::new();
-    let mut command = ["each", "tasks", "report"]
+    let mut command = ["each", "tasks", "report", "history"]
         .into_iter()
         .fold(command(), |command, name| {
             command.mut_subcommand(name, |subcommand| visible(name, &subcommand))
@@ -83,6 +83,16 @@ fn report_page() -> String {
         "PROGRUN-REPORT",
         include_str!("generated/report-before-options.roff"),
         include_str!("generated/report-after-options.roff"),
+    )
+}
+
+fn history_page() -> String {
+    let command = command();
+    page(
+        command.find_subcommand("history").unwrap().clone(),
+        "PROGRUN-HISTORY",
+        include_str!("generated/history-before-options.roff"),
+        include_str!("generated/history-after-options.roff"),
     )
 }
 
@@ -144,6 +154,11 @@ fn the_man_page_is_fresh() {
 #[test]
 fn the_man_page_of_report_is_fresh() {
     assert_fresh("man/progrun-report.1", &report_page());
+}
+
+#[test]
+fn the_man_page_of_history_is_fresh() {
+    assert_fresh("man/progrun-history.1", &history_page());
 }
 
 #[test]
@@ -341,7 +356,7 @@ fn the_completions_for_fish_are_fresh() {
             ),
         ),
         (
-            3,
+            4,
             "\"__fish_progrun_needs_command\" -a ",
             "\"__fish_progrun_needs_command; and not contains -- -- (commandline -opc)\" -a ",
         ),
