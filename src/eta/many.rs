@@ -293,4 +293,39 @@ mod tests {
         let _ = run.remaining(Duration::MAX, u64::MAX, &[silent(1.0)]);
         let _ = run.rate(Duration::ZERO);
     }
+
+    fn past(tasks: &[f64]) -> Vec<Past> {
+        let past = |task: &f64| Past {
+            duration: at(100.0),
+            curve: None,
+            task: Some(at(*task)),
+        };
+        tasks.iter().map(past).collect()
+    }
+
+    #[test]
+    fn earlier_runs_say_how_long_a_task_takes_before_any_is_over() {
+        let mut run = RunEstimate::default();
+        (0..2).for_each(|_| run.begin(at(0.0)));
+        let running = [silent(5.0); 2];
+        assert_eq!(run.remaining(at(5.0), 8, &running), None);
+        run.expect(&past(&[10.0, 11.0, 9.0]));
+        assert!(run.knows_the_tasks());
+        // Eight tasks of ten seconds, and two halves, two at a time.
+        assert_eq!(run.remaining(at(5.0), 8, &running).unwrap().as_secs(), 45);
+        run = RunEstimate::default();
+        run.expect(&past(&[10.0, 100.0]));
+        assert!(!run.knows_the_tasks(), "they do not agree");
+    }
+
+    #[test]
+    fn the_first_task_that_takes_another_time_ends_what_earlier_runs_say() {
+        let mut run = RunEstimate::default();
+        run.expect(&past(&[60.0, 60.0, 60.0]));
+        run.begin(at(0.0));
+        run.end(at(10.0), at(10.0), true);
+        assert!(!run.knows_the_tasks());
+        let left = run.remaining(at(10.0), 9, &[]).unwrap();
+        assert_eq!(left.as_secs(), 90);
+    }
 }

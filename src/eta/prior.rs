@@ -154,7 +154,7 @@ impl Forecast {
         })
     }
 
-    /// What a run that says nothing shows at this time; none: the earlier runs do not agree, or they all reported.
+    /// What a run that says nothing shows at this time; none: the earlier runs do not agree.
     #[must_use]
     pub fn by_time(&self, elapsed: Duration) -> Option<ByTime> {
         let usual = self.usual;
@@ -356,7 +356,9 @@ impl Shape {
         }
         let mut done = [0.0; POINTS + 1];
         for (index, point) in done.iter_mut().skip(1).enumerate() {
-            let values = curves.iter().map(|curve| curve[index].unwrap_or(0.0));
+            let values = curves
+                .iter()
+                .map(|curve| curve[index].unwrap_or(0.0).clamp(0.0, 1.0));
             *point = values.sum::<f64>() / precise(curves.len());
         }
         Some(Self { done })
@@ -411,5 +413,180 @@ fn median(values: &[f64]) -> Option<f64> {
         0 => None,
         count if count.is_multiple_of(2) => Some(f64::midpoint(values[middle - 1], values[middle])),
         _ => Some(values[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Estimate;
+    use super::*;
+
+    fn at(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    /// A run of so many seconds, in which this was done at each share of its time.
+    fn past(duration: f64, done: impl Fn(f64) -> f64) -> Past {
+        let mut curve = [None; POINTS];
+        for (index, point) in curve.iter_mut().enumerate() {
+            *point = Some(done(precise(index + 1) / precise(POINTS)));
+        }
+        Past {
+            duration: at(duration),
+            curve: Some(curve),
+            task: None,
+        }
+    }
+
+    fn silent(durations: &[f64]) -> Option<Forecast> {
+        let past = |duration: &f64| Past {
+            duration: at(*duration),
+            curve: None,
+            task: None,
+        };
+        Forecast::new(durations.iter().map(past).collect())
+    }
+
+    /// Nine tenths are done in the first half of the time.
+    fn slow_at_the_end(time: f64) -> f64 {
+        (time * 1.8).min(0.8 + time * 0.2)
+    }
+
+    /// The time left, without and with the earlier runs, of a run that took so long and reports each second, this long
+    /// after its beginning.
+    fn left(past: Vec<Past>, duration: f64, done: fn(f64) -> f64, seconds: u32) -> (u64, u64) {
+        let mut forecast = Forecast::new(past).unwrap();
+        let mut own = Estimate::new();
+        let mut last = None;
+        for second in 0..=seconds {
+            let now = at(second.into());
+            let done = done(f64::from(second) / duration);
+            own.record(now, done);
+            last = own.remaining(now, 1.0);
+            forecast.record(now, done, last);
+        }
+        let now = at(seconds.into());
+        let informed = forecast.remaining(now, last).or(last).unwrap();
+        (last.unwrap().as_secs(), informed.as_secs())
+    }
+
+    #[test]
+    fn a_slow_last_phase_is_known_from_earlier_runs() {
+        let alike = [98.0, 100.0, 103.0].map(|duration| past(duration, slow_at_the_end));
+        let (own, informed) = left(alike.to_vec(), 100.0, slow_at_the_end, 25);
+        assert_eq!(own, 30);
+        assert!((65..=80).contains(&informed), "{informed}");
+        let (_, informed) = left(alike[..1].to_vec(), 100.0, slow_at_the_end, 25);
+        assert!((50..=80).contains(&informed), "{informed}");
+    }
+
+    #[test]
+    fn runs_that_took_twice_as_long_soon_count_for_nothing() {
+        let longer = vec![past(200.0, |time| time); 3];
+        let (own, informed) = left(longer, 100.0, |time| time, 20);
+        assert_eq!((own, informed), (80, 81));
+    }
+
+    #[test]
+    fn before_the_run_has_shown_anything_the_earlier_ones_say_nothing_of_it() {
+        let mut forecast = Forecast::new(vec![past(100.0, |time| time); 3]).unwrap();
+        assert_eq!(forecast.remaining(at(1.0), None), None);
+        forecast.record(at(1.0), 0.01, None);
+        assert_eq!(forecast.remaining(at(1.0), None), None);
+    }
+
+    #[test]
+    fn where_the_earlier_runs_stood_still_this_one_may_and_not_elsewhere() {
+        // Half of it, a long silence, and the rest.
+        let still = |time: f64| (time * 2.5).min(0.5).max(time * 2.5 - 1.5);
+        let mut forecast = Forecast::new(vec![past(100.0, still); 3]).unwrap();
+        let mut own = Estimate::new();
+        for second in 0..=20_u32 {
+            let (now, done) = (at(second.into()), still(f64::from(second) / 100.0));
+            own.record(now, done);
+            forecast.record(now, done, own.remaining(now, 1.0));
+        }
+        let seconds = |now| forecast.remaining(at(now), None).map(|left| left.as_secs());
+        let near =
+            |left: Option<u64>, truth: u64| left.is_some_and(|left| left.abs_diff(truth) <= 3);
+        assert!(near(seconds(30.0), 70), "{:?}", seconds(30.0));
+        assert!(near(seconds(60.0), 40), "{:?}", seconds(60.0));
+        assert_eq!(seconds(200.0), None);
+    }
+
+    #[test]
+    fn a_phase_that_begins_again_is_not_taken_for_the_first() {
+        let twice = |time: f64| {
+            if time < 0.5 {
+                time * 2.0
+            } else {
+                time * 2.0 - 1.0
+            }
+        };
+        let shape = Shape::of(&[past(100.0, twice)]).unwrap();
+        let near =
+            |done, before, expected: f64| (shape.place(done, before).0 - expected).abs() < 0.06;
+        assert!(near(0.2, 0.05, 0.1));
+        assert!(near(0.2, 0.55, 0.6));
+        assert!(near(0.9, 0.4, 0.45));
+        assert!(near(0.9, 0.8, 0.95));
+    }
+
+    #[test]
+    fn a_silent_run_has_a_time_only_if_the_earlier_ones_agree() {
+        let shown = |durations: &[f64], now| silent(durations).and_then(|it| it.by_time(at(now)));
+        let usually = |done, duration, left| {
+            Some(ByTime::Usually {
+                done,
+                duration: at(duration),
+                left: at(left),
+            })
+        };
+        assert_eq!(shown(&[], 1.0), None);
+        assert_eq!(
+            shown(&[100.0], 1.0),
+            Some(ByTime::LastTime {
+                duration: at(100.0)
+            })
+        );
+        assert_eq!(
+            shown(&[100.0, 110.0, 90.0], 50.0),
+            usually(0.5, 100.0, 50.0)
+        );
+        assert_eq!(
+            shown(&[100.0, 110.0, 90.0], 105.0),
+            usually(0.99, 100.0, 0.0)
+        );
+        let longer = Some(ByTime::Longer {
+            duration: at(100.0),
+        });
+        assert_eq!(shown(&[100.0, 110.0, 90.0], 111.0), longer);
+        assert_eq!(shown(&[10.0, 100.0], 5.0), None);
+        assert_eq!(shown(&[10.0, 100.0, 100.0], 5.0), None);
+        // One that is unlike many others does not matter.
+        assert_eq!(
+            shown(&[100.0, 100.0, 10.0, 100.0], 50.0),
+            usually(0.5, 100.0, 50.0)
+        );
+    }
+
+    #[test]
+    fn whatever_is_remembered_and_reported_nothing_panics() {
+        let odd = [0.0, 1.0, 0.5, 1e-300, 1e300, -1.0, f64::NAN, f64::INFINITY];
+        let times = [Duration::ZERO, at(1.0), Duration::MAX, at(7.0), at(1e-9)];
+        for duration in [at(1e-9), at(1.0), Duration::MAX] {
+            let past = Past {
+                duration,
+                curve: Some(std::array::from_fn(|index| odd.get(index).copied())),
+                task: None,
+            };
+            let mut forecast = Forecast::new(vec![past; 3]).unwrap();
+            for step in 0..2_000 {
+                let (now, done) = (times[step * 3 % times.len()], odd[step / 5 * 3 % odd.len()]);
+                let own = (step % 3 > 0).then_some(times[step % times.len()]);
+                forecast.record(now, done, own);
+                let _ = (forecast.remaining(now, own), forecast.by_time(now));
+            }
+        }
     }
 }

@@ -286,6 +286,35 @@ mod tests {
     }
 
     #[test]
+    fn runs_that_cut_a_full_file_at_once_keep_the_newest_lines_of_all() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("history.jsonl");
+        thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = &path;
+                scope.spawn(move || {
+                    for number in 0..100 {
+                        let line = format!("{writer} {number:03} {}\n", "x".repeat(90));
+                        append_to(path, line.as_bytes(), 4000).unwrap();
+                    }
+                });
+            }
+        });
+        let lines = lines(&path);
+        assert!(lines.iter().all(|line| line.len() == 96), "{lines:?}");
+        // At least half of what it may hold, and nothing that is older than what is gone.
+        assert!((18..=40).contains(&lines.len()), "{}", lines.len());
+        for writer in 0..4 {
+            let own = lines
+                .iter()
+                .filter(|line| line.starts_with(&writer.to_string()));
+            let numbers: Vec<usize> = own.map(|line| line[2..5].parse().unwrap()).collect();
+            let newest: Vec<usize> = (100 - numbers.len()..100).collect();
+            assert_eq!(numbers, newest);
+        }
+    }
+
+    #[test]
     fn what_is_no_file_is_left_alone_and_a_link_stays_one() {
         let root = tempfile::tempdir().unwrap();
         let fifo = root.path().join("fifo");

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
@@ -114,10 +114,13 @@ impl Work {
 
     /// What tells the runs of this work from others. Asks the system for the current folder.
     pub(super) fn known_by(&self) -> KnownBy {
+        let hash = self.hash();
         KnownBy {
             form: self.0.form,
             name: self.0.name.clone(),
-            hash: self.hash(),
+            has_hash: Finder::new(&hash).into_owned(),
+            is_named: Finder::new("\"named\":true"),
+            hash,
         }
     }
 }
@@ -137,13 +140,16 @@ pub(super) struct KnownBy {
     form: Form,
     name: Option<String>,
     hash: String,
+    // To look for a text in many lines.
+    has_hash: Finder<'static>,
+    is_named: Finder<'static>,
 }
 
 impl KnownBy {
     /// Whether a line can be of such a run, so that it is worth to be read.
     pub(super) fn may_be(&self, line: &[u8]) -> bool {
-        let has = |text: &str| memmem::find(line, text.as_bytes()).is_some();
-        has(&self.hash) || self.name.is_some() && has("\"named\":true")
+        let has = |finder: &Finder<'_>| finder.find(line).is_some();
+        has(&self.has_hash) || self.name.is_some() && has(&self.is_named)
     }
 
     /// Whether a run is one. A name that the user gave tells more than the command; two that differ mean two works.
