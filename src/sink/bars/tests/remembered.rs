@@ -165,7 +165,7 @@ fn the_time_left_of_a_command_that_reports_follows_the_earlier_runs_and_is_marke
     };
     assert_eq!(left(&[]), "ETA 10s");
     assert_eq!(left(&[100, 100, 100]), "ETA ~1m10s");
-    assert_eq!(left(&[100]), "ETA ~48s");
+    assert_eq!(left(&[100]), "ETA ~45s");
 }
 
 #[test]
