@@ -154,7 +154,7 @@ fn past_in(file: &File, work: &Work) -> Vec<Past> {
     let _ = backward(file, DEPTH, |line| {
         if known_by.may_be(line)
             && let Some(record) = Record::of_line(line)
-            && known_by.is_it(&record)
+            && record.is_of(&known_by)
         {
             seen += 1;
             past.extend(record.past());

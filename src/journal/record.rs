@@ -11,12 +11,11 @@ use crate::eta::{Curve, Past};
 use crate::event::{Ending, signal_name};
 use crate::wire::{Reason, State};
 
-use super::work::{Form, Key, Work};
+use super::work::{Form, Key, KnownBy, NAME, Work, clipped};
 
 /// The longest line, with its newline. A write of so much to the end of a file is never torn by another one's.
 pub(super) const LONGEST: usize = 4096;
-/// How much of a name, and of the path of a folder, is kept, in bytes.
-const NAME: usize = 200;
+/// How much of the path of a folder is kept, in bytes.
 const FOLDER: usize = 1000;
 
 /// An ended run.
@@ -107,13 +106,13 @@ impl Record {
         let lossy = |word: &OsString| word.to_string_lossy().into_owned();
         Self {
             time: humantime::format_rfc3339_millis(began).to_string(),
-            name: clipped(name, NAME),
+            name: clipped(name, NAME).to_owned(),
             named: work.name().is_some(),
             form: work.form(),
             command: work.command().iter().map(lossy).collect(),
             cut: false,
             hash: work.hash(),
-            directory: directory.map(|folder| clipped(&folder, FOLDER)),
+            directory: directory.map(|folder| clipped(&folder, FOLDER).to_owned()),
             duration: rounded(duration.as_secs_f64()),
             state,
             exit_status: None,
@@ -162,6 +161,13 @@ impl Record {
         } else {
             Key::Hash(&self.hash)
         }
+    }
+
+    /// Whether it did this work.
+    #[must_use]
+    pub(super) fn is_of(&self, known_by: &KnownBy) -> bool {
+        let name = self.named.then_some(&*self.name);
+        known_by.is_it(self.form, name, &self.hash)
     }
 
     /// Whether it is called so. A long name is kept only in part.
@@ -233,13 +239,9 @@ fn cut(words: &[String], at_most: usize) -> Vec<String> {
         }
         let word = clipped(word, room);
         room = room.saturating_sub(word.len() + 1);
-        kept.push(word);
+        kept.push(word.to_owned());
     }
     kept
-}
-
-fn clipped(text: &str, at_most: usize) -> String {
-    text[..text.floor_char_boundary(at_most)].to_owned()
 }
 
 #[cfg(test)]

@@ -14,7 +14,13 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
-use super::record::Record;
+/// How much of a name is kept, in bytes.
+pub(super) const NAME: usize = 200;
+
+/// The beginning of a text, so many bytes at most.
+pub(super) fn clipped(text: &str, at_most: usize) -> &str {
+    &text[..text.floor_char_boundary(at_most)]
+}
 
 /// Which kind of run it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -152,20 +158,20 @@ impl KnownBy {
         has(&self.has_hash) || self.name.is_some() && has(&self.is_named)
     }
 
-    /// Whether a run is one. A name that the user gave tells more than the command; two that differ mean two works.
-    pub(super) fn is_it(&self, record: &Record) -> bool {
-        if record.form != self.form {
-            return false;
-        }
-        match (&self.name, record.named) {
-            (Some(name), true) => record.is_called(name),
-            _ => record.hash == self.hash,
-        }
+    /// Whether a run is one that has this form, this name, if the user gave it one, and this hash. A name that the user
+    /// gave tells more than the command; two that differ mean two works.
+    pub(super) fn is_it(&self, form: Form, name: Option<&str>, hash: &str) -> bool {
+        form == self.form
+            && match (&self.name, name) {
+                (Some(own), Some(name)) => clipped(own, NAME) == name,
+                _ => hash == self.hash,
+            }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::Record;
     use super::*;
     use crate::wire::State;
     use std::time::{Duration, SystemTime};
@@ -180,7 +186,7 @@ mod tests {
         let ended = (Duration::from_secs(1), State::Completed);
         let record = Record::new(other, "shown", SystemTime::UNIX_EPOCH, ended);
         let known_by = one.known_by();
-        let is_it = known_by.is_it(&record);
+        let is_it = record.is_of(&known_by);
         assert!(known_by.may_be(record.to_line().as_bytes()) || !is_it);
         is_it
     }
@@ -201,18 +207,12 @@ mod tests {
         assert!(!is_same(&nightly, &shown), "its record is called otherwise");
         let ended = (Duration::from_secs(1), State::Completed);
         let record = Record::new(&shown, "nightly run", SystemTime::UNIX_EPOCH, ended);
-        assert!(nightly.known_by().is_it(&record));
-        assert!(
-            !work(&["backup", "2"], Some("weekly"), "/other")
-                .known_by()
-                .is_it(&record)
-        );
+        assert!(record.is_of(&nightly.known_by()));
+        let weekly = work(&["backup", "2"], Some("weekly"), "/other");
+        assert!(!record.is_of(&weekly.known_by()));
         // Without a name, the command tells.
-        assert!(
-            work(&["backup", "2"], None, "/other")
-                .known_by()
-                .is_it(&record)
-        );
+        let unnamed = work(&["backup", "2"], None, "/other");
+        assert!(record.is_of(&unnamed.known_by()));
         assert!(is_same(&nightly, &work(&["backup", "1"], None, "/src")));
     }
 }

@@ -10,7 +10,7 @@ use crate::event::{Ending, Event, Exit, FinalState, Reason, RunSummary, Summary,
 use crate::flow::Permit;
 use crate::journal::{Amounts, MOMENT, Memory, Record, Tasks, rounded};
 use crate::model::batch::Batch;
-use crate::model::parts::Parts;
+use crate::model::parts::Part;
 use crate::wire::State;
 
 use super::Sink;
@@ -23,7 +23,8 @@ pub(super) struct Journal {
     name: String,
     began: SystemTime,
     notifier: Notifier,
-    parts: Parts,
+    /// The task itself. Its parts would need much memory, and are not remembered.
+    task: Part,
     curve: Recorder,
     used: Amounts,
     reason: Option<Reason>,
@@ -39,7 +40,7 @@ impl Journal {
             name,
             began: SystemTime::now(),
             notifier,
-            parts: Parts::default(),
+            task: Part::default(),
             curve: Recorder::new(),
             used: Amounts::default(),
             reason: None,
@@ -48,10 +49,16 @@ impl Journal {
     }
 
     fn reports(&mut self, reports: &Batch, at: Duration) {
-        for report in &reports.parts {
-            self.parts.apply(report, reports.source, at);
+        let of_task = reports.parts.iter().filter(|report| report.id.is_none());
+        for report in of_task {
+            if reports.source.is_some() && report.status.is_some() {
+                // The meter of another program is over: what it said says nothing of what follows.
+                self.task = Part::default();
+            } else {
+                self.task.apply(report, reports.source, at);
+            }
         }
-        self.curve.note(at, self.parts.task.fraction(at));
+        self.curve.note(at, self.task.fraction(at));
     }
 
     fn uses(&mut self, exit: Option<Exit>) {
