@@ -7,6 +7,7 @@ mod detach;
 mod each;
 mod foreground;
 mod formats;
+mod history;
 mod options;
 mod ps;
 mod report;
@@ -32,6 +33,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::child;
 use crate::client::Delivery;
 use crate::event::{Ending, FinalState};
+use crate::journal;
 use crate::list::{List, Specification};
 use crate::run::{self, End, FAILED, Hook, Settings};
 use crate::sink::{Patient, Show, Tty, escape};
@@ -42,6 +44,7 @@ use self::cancel::Cancel;
 use self::detach::Leaving;
 use self::each::{Each, Form, Prepared, Tasks};
 use self::foreground::draws_only_in_foreground;
+use self::history::History;
 use self::options::{Options, ProgressArgument, TtyArgument};
 use self::ps::Ps;
 use self::report::Report;
@@ -93,7 +96,7 @@ Exit status:
     version,
     after_help = HELP,
     after_long_help = LONG_HELP,
-    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...\n       progrun timeline [OPTIONS] [FILE]",
+    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...\n       progrun ps [OPTIONS]\n       progrun attach [OPTIONS] [RUN]\n       progrun cancel [OPTIONS] RUN...\n       progrun wait RUN\n       progrun history [OPTIONS] [NAME]\n       progrun timeline [OPTIONS] [FILE]",
     disable_help_subcommand = true,
     subcommand_help_heading = "Subcommands",
     subcommand_negates_reqs = true,
@@ -162,6 +165,7 @@ pub fn command() -> clap::Command {
         .subcommand(with_help(Attach::command()))
         .subcommand(with_help(Cancel::command()))
         .subcommand(with_help(Wait::command()))
+        .subcommand(with_help(History::command()))
         .subcommand(with_help(Timeline::command()))
 }
 
@@ -190,6 +194,7 @@ pub fn main() -> ! {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Report(report)) => answered(report.send()),
         Ok(Parsed::Timeline(timeline)) => page_written(timeline.write()),
+        Ok(Parsed::History(history)) => history.run(),
         Ok(Parsed::Ps(ps)) => end_written(ps.run()),
         Ok(Parsed::Attach(attach)) => end_as(attach.run()),
         Ok(Parsed::Cancel(cancel)) => run::end(cancel.run()),
@@ -318,6 +323,7 @@ enum Parsed {
     Cancel(Cancel),
     Wait(Wait),
     Timeline(Timeline),
+    History(History),
 }
 
 /// The arguments of `progrun -- COMMAND`, for which clap could only find the defaults: building the definition of all
@@ -358,6 +364,9 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
             return Cancel::from_arg_matches(cancel).map(Parsed::Cancel);
         }
         Some(("wait", wait)) => return Wait::from_arg_matches(wait).map(Parsed::Wait),
+        Some(("history", history)) => {
+            return History::from_arg_matches(history).map(Parsed::History);
+        }
         Some(("timeline", timeline)) => {
             return Timeline::from_arg_matches(timeline).map(Parsed::Timeline);
         }
@@ -511,13 +520,16 @@ fn settings(arguments: Arguments) -> (Settings, List) {
     let tty = tty(&arguments);
     let name = arguments.name();
     let options = arguments.options;
+    let memory = options.memory(journal::Form::Run, &arguments.command);
     let list = List::one(Specification::of_command(name.clone(), arguments.command));
     let output = match arguments.output {
         OutputArgument::Stream => Show::Stream,
         OutputArgument::OnFailure => Show::OnFailure,
         OutputArgument::None => Show::None,
     };
-    (options.settings(name, output, tty), list)
+    let mut settings = options.settings(name, output, tty);
+    settings.display.memory = memory;
+    (settings, list)
 }
 
 impl Arguments {

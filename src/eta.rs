@@ -15,13 +15,18 @@
 //!   never faster.
 //! - **What was done before the first report took an unknown time** and tells nothing about the rate.
 
+mod curve;
 mod many;
+mod prior;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::many::{OfTask, RunEstimate};
+pub use self::curve::{Curve, Recorder};
+pub use self::many::{OfTask, RunEstimate};
+pub(crate) use self::prior::MOST;
+pub use self::prior::{ByTime, Forecast, Past};
 
 /// The least time beyond two usual silences after which a silence is a stall.
 const PATIENCE: Duration = Duration::from_secs(2);

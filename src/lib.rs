@@ -23,6 +23,7 @@ mod eta;
 mod event;
 mod flow;
 mod joblog;
+mod journal;
 mod list;
 mod model;
 mod places;

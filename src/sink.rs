@@ -23,6 +23,7 @@ pub(crate) mod fuzz;
 mod gone;
 mod guard;
 mod job_log;
+mod journal;
 mod json;
 mod lines;
 mod log;
@@ -53,13 +54,14 @@ pub(crate) use self::choice::{Chosen, choose};
 pub(crate) use self::display::{Display, Ends, JsonPlace, Many, Progress, Show, Tty};
 pub(crate) use self::files::{NoReader, STDOUT};
 pub(crate) use self::floor::MOST_WAITING;
-pub(crate) use self::format::clock;
+pub(crate) use self::format::{bytes, clock, took};
 pub(crate) use self::gone::Gone;
 pub(crate) use self::patient::Patient;
 pub(crate) use self::quote::command as quoted;
 pub(crate) use self::routes::is_on_screen;
-pub(crate) use self::sanitize::escape;
+pub(crate) use self::sanitize::{ascii, columns, escape, escape_json, fit};
 pub(crate) use self::table::{Cell, table};
+pub(crate) use self::terminal::is_utf_8;
 pub(crate) use self::watchers::Watchers;
 
 /// The connection of a progrun that asks another one to draw for it, and what was read of it already.

@@ -7,6 +7,7 @@ pub(crate) mod detach;
 pub(crate) mod groups;
 pub(crate) mod jobserver;
 pub(crate) mod life;
+pub(crate) mod local;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod pow;
 pub(crate) mod reap;

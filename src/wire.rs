@@ -15,5 +15,5 @@ mod watch;
 pub(crate) use self::decoder::{dropped, read};
 pub(crate) use self::encoder::{Encoder, VERSION, output};
 pub(crate) use self::line::{Kind, Line, Reason, State};
-pub(crate) use self::status::{Rule, Shown, Status, Tasks};
+pub(crate) use self::status::{Rule, Shown, Status, Tasks, Work};
 pub(crate) use self::watch::WatchEncoder;

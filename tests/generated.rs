@@ -44,11 +44,13 @@ fn plain(page: &str) -> String {
 /// clap may have changed.
 fn completions(shell: Shell, corrections: &[(usize, &str, &str)]) -> String {
     let mut script = Vec::new();
-    let mut command = ["each", "tasks", "report", "timeline"]
-        .into_iter()
-        .fold(command(), |command, name| {
-            command.mut_subcommand(name, |subcommand| visible(name, &subcommand))
-        });
+    let mut command = [
+        "each", "tasks", "report", "ps", "attach", "cancel", "wait", "history", "timeline",
+    ]
+    .into_iter()
+    .fold(command(), |command, name| {
+        command.mut_subcommand(name, |subcommand| visible(name, &subcommand))
+    });
     generate(shell, &mut command, "progrun", &mut script);
     let mut script = String::from_utf8(script).unwrap();
     for (count, from, to) in corrections {
@@ -93,6 +95,16 @@ fn timeline_page() -> String {
         "PROGRUN-TIMELINE",
         include_str!("generated/timeline-before-options.roff"),
         include_str!("generated/timeline-after-options.roff"),
+    )
+}
+
+fn history_page() -> String {
+    let command = command();
+    page(
+        command.find_subcommand("history").unwrap().clone(),
+        "PROGRUN-HISTORY",
+        include_str!("generated/history-before-options.roff"),
+        include_str!("generated/history-after-options.roff"),
     )
 }
 
@@ -159,6 +171,11 @@ fn the_man_page_of_report_is_fresh() {
 #[test]
 fn the_man_page_of_timeline_is_fresh() {
     assert_fresh("man/progrun-timeline.1", &timeline_page());
+}
+
+#[test]
+fn the_man_page_of_history_is_fresh() {
+    assert_fresh("man/progrun-history.1", &history_page());
 }
 
 #[test]

@@ -100,6 +100,8 @@ pub(crate) fn main() -> ExitCode {
 pub(crate) fn one(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([ONE, name]).stdin(Stdio::null());
+    // Nothing can be made below it: what a test has to remember, it keeps in a folder of its own.
+    command.env("XDG_STATE_HOME", "/dev/null/state");
     command
 }
 

@@ -22,6 +22,7 @@ mod examples;
 mod executor;
 mod generated;
 mod harness;
+mod history;
 mod json_dialects;
 mod lists;
 #[cfg(target_os = "linux")]

@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 8] = [
     &["model", "progress", "socket"],
     &["event"],
     &["wire"],
-    &["detached", "dialect", "joblog"],
+    &["detached", "dialect", "joblog", "journal"],
     &["child", "sink"],
     &["run", "timeline"],
     &["cli"],

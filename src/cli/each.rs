@@ -14,6 +14,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use crate::child;
 use crate::joblog::{self, Past, Resume};
+use crate::journal::{self, Memory};
 use crate::list::{self, Columns, Group, List, News, Next, TaskStdin, Values};
 use crate::run::{self, Limits, Many, OrderRules, RetryOn, Settings};
 use crate::sink::{self, Ends, Show};
@@ -604,7 +605,9 @@ impl Form for Each {
                 ending: run::of_launch(&error),
             });
         }
-        self.many.prepare(self.options, name, command, list, news)
+        let memory = self.options.memory(journal::Form::Each, &command);
+        self.many
+            .prepare(self.options, (name, memory), command, list, news)
     }
 }
 
@@ -627,6 +630,8 @@ impl Form for Tasks {
 
     fn run(self) -> Result<Prepared, Refusal> {
         let name = self.name();
+        let file = self.file.as_deref().unwrap_or(Path::new("-")).into();
+        let memory = self.options.memory(journal::Form::Tasks, &[file]);
         let news = News::default();
         let list = List::tasks(
             crate::list::Tasks {
@@ -642,7 +647,7 @@ impl Form for Tasks {
             print_commands(list, &news);
         }
         self.many
-            .prepare(self.options, name, Vec::new(), list, news)
+            .prepare(self.options, (name, memory), Vec::new(), list, news)
     }
 }
 
@@ -725,7 +730,7 @@ impl ManyOptions {
     fn prepare(
         self,
         options: Options,
-        name: String,
+        (name, memory): (String, Option<Memory>),
         command: Vec<OsString>,
         list: List,
         news: News,
@@ -766,6 +771,7 @@ impl ManyOptions {
             _ => (None, None, Vec::new()),
         };
         let mut settings = self.settings(options, name, command, job_log);
+        settings.display.memory = memory;
         if let Some(many) = &mut settings.many {
             many.news = news;
             many.warnings = warnings;

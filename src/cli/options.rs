@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum, ValueHint};
 
 use crate::client;
+use crate::journal::{Form, Journal, Memory, Work};
 use crate::run::{Hook, Settings, Timeouts};
 use crate::sink::{Display, JsonPlace, Progress, STDOUT, Show, Tty};
 
@@ -206,6 +207,13 @@ pub(super) struct Options {
     #[arg(long, help_heading = "Output")]
     pub(super) wait_output: bool,
 
+    /// Do not remember this run, and show no estimate from earlier ones
+    ///
+    /// By default, a run of a second or more adds a line to progrun's history, with its command, its duration and how it
+    /// ended, and the time left is estimated from earlier runs of the same command in the same directory, or with the
+    /// same --name. The environment variable has the same effect with the value 0. See progrun-history(1).
+    #[arg(long, env = "PROGRUN_HISTORY", value_parser = is_switched_off, help_heading = "Progress")]
+    pub(super) no_history: bool,
     /// Notify at the end of a run that took TIME or longer [default TIME: 30s]
     ///
     /// A terminal that can shows a notification on the desktop, also through ssh, and through tmux with
@@ -330,6 +338,15 @@ impl Options {
         })
     }
 
+    /// What a run of this work remembers; none: nothing.
+    pub(super) fn memory(&self, form: Form, command: &[OsString]) -> Option<Memory> {
+        if self.no_history {
+            return None;
+        }
+        let work = Work::new(form, command.to_vec(), self.name.clone());
+        Some(Memory::new(Journal::of_user()?, work))
+    }
+
     /// The settings of a run of one command, which is called `name`.
     pub(super) fn settings(self, name: String, output: Show, tty: Tty) -> Settings {
         Settings {
@@ -384,6 +401,7 @@ impl Options {
                 notify: self.notify.map(|time| time.0.unwrap_or_default()),
                 many: None,
                 elsewhere: false,
+                memory: None,
             },
         }
     }
@@ -460,6 +478,15 @@ pub(super) fn parse_time(text: &str) -> Result<Time, String> {
         Err(_) => humantime::parse_duration(text).map_err(|_| expected.to_owned())?,
     };
     Ok(Time(Some(time).filter(|time| !time.is_zero())))
+}
+
+/// Reads `PROGRUN_HISTORY`, and the values that clap itself has for the option.
+fn is_switched_off(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "0" | "true" => Ok(true),
+        "1" | "false" => Ok(false),
+        _ => Err("expected 0 or 1"),
+    }
 }
 
 fn parse_channel(text: &str) -> Result<i32, &'static str> {

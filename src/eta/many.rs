@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::prior::{MOST, Past, Usual};
+
+/// If they take so many times as long, or as short, they are not.
+const UNLIKE: f64 = 1.5;
 /// What was measured this long ago counts half as much as what is measured now.
 const HALF: f64 = 30.0;
 /// The time left falls by at most a half in this time.
@@ -16,7 +20,7 @@ const FALL: Duration = Duration::from_secs(1);
 /// Estimates the rate and the time left of a run of many tasks.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct RunEstimate {
+pub struct RunEstimate {
     /// When something was measured last; none before the first task.
     last: Option<Duration>,
     running: u32,
@@ -27,29 +31,58 @@ pub(crate) struct RunEstimate {
     /// How many tasks are over, and how long they took.
     over: u64,
     took: f64,
+    /// How long a task of earlier runs took, and for how many of the own tasks that counts.
+    expected: Option<(f64, f64)>,
     /// The time left that was given last, and when.
     given: Option<(Duration, Duration)>,
 }
 
 /// A running task.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OfTask {
+pub struct OfTask {
     /// How long it has run.
-    pub(crate) elapsed: Duration,
+    pub elapsed: Duration,
     /// How long it has left, if its own progress says so.
-    pub(crate) left: Option<Duration>,
+    pub left: Option<Duration>,
 }
 
 impl RunEstimate {
+    /// What earlier runs of the list say, newest first: how long a task takes. Nothing if they do not agree.
+    pub fn expect(&mut self, past: &[Past]) {
+        let tasks: Vec<_> = past
+            .iter()
+            .filter_map(|past| past.task)
+            .take(MOST)
+            .collect();
+        let usual = Usual::of(tasks.iter().map(Duration::as_secs_f64));
+        self.expected = usual
+            .filter(|usual| usual.duration > 0.0 && (usual.agrees || usual.runs == 1))
+            .map(|usual| (usual.duration, if usual.agrees { 3.0 } else { 1.0 }));
+    }
+
+    /// Whether the time left is known before any task is over.
+    #[must_use]
+    pub fn knows_the_tasks(&self) -> bool {
+        self.expectation().is_some()
+    }
+
+    /// What is expected of a task, as long as the tasks that are over do not say something else.
+    fn expectation(&self) -> Option<(f64, f64)> {
+        self.expected.filter(|(expected, _)| {
+            let mean = self.took / precise(self.over);
+            self.over == 0 || libm::log(mean / expected).abs() < libm::log(UNLIKE)
+        })
+    }
+
     /// An attempt of a task begins.
-    pub(crate) fn begin(&mut self, at: Duration) {
+    pub fn begin(&mut self, at: Duration) {
         // What the list took to be read before is no time of the tasks.
         self.pass(at);
         self.running += 1;
     }
 
     /// An attempt that took so long is over, and with it the task unless another attempt follows.
-    pub(crate) fn end(&mut self, at: Duration, took: Duration, is_last: bool) {
+    pub fn end(&mut self, at: Duration, took: Duration, is_last: bool) {
         self.pass(at);
         self.running = self.running.saturating_sub(1);
         self.took += took.as_secs_f64();
@@ -72,12 +105,14 @@ impl RunEstimate {
     }
 
     /// How many tasks are over that were run.
-    pub(crate) fn over(&self) -> u64 {
+    #[must_use]
+    pub fn over(&self) -> u64 {
         self.over
     }
 
     /// How many tasks end in a second; none before any has.
-    pub(crate) fn rate(&self, at: Duration) -> Option<f64> {
+    #[must_use]
+    pub fn rate(&self, at: Duration) -> Option<f64> {
         let mut now = *self;
         now.pass(at);
         let rate = now.ends / now.time;
@@ -86,25 +121,27 @@ impl RunEstimate {
 
     /// The time left of a run in which so many tasks wait and these are running; none before any is over.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub(crate) fn remaining(
+    pub fn remaining(
         &mut self,
         at: Duration,
         waiting: u64,
         running: &[OfTask],
     ) -> Option<Duration> {
         self.pass(at);
-        if self.over == 0 {
+        let (expected, count) = self.expectation().unwrap_or((0.0, 0.0));
+        let (took, over) = (self.took + expected * count, precise(self.over) + count);
+        if over == 0.0 {
             return None;
         }
         let seconds = |task: &OfTask| task.elapsed.as_secs_f64();
-        let mean = self.took / self.over as f64;
+        let mean = took / over;
         // A task that has run longer than that will raise the mean, and does so from now on, not only at its end.
         let late: Vec<_> = running
             .iter()
             .map(seconds)
             .filter(|it| *it > mean)
             .collect();
-        let mean = (self.took + late.iter().sum::<f64>()) / (self.over as f64 + late.len() as f64);
+        let mean = (took + late.iter().sum::<f64>()) / (over + late.len() as f64);
         // The end of one that is overdue cannot be known: it may take as long again as it is overdue.
         let left = |task: &OfTask| {
             let own = task.left.map(|left| left.as_secs_f64());
@@ -141,6 +178,11 @@ impl RunEstimate {
         let share = libm::exp2(-passed.as_secs_f64() / FALL.as_secs_f64());
         left.max(given.mul_f64(share))
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn precise(count: u64) -> f64 {
+    count as f64
 }
 
 #[cfg(test)]
@@ -253,5 +295,40 @@ mod tests {
         run.end(Duration::ZERO, Duration::MAX, true);
         let _ = run.remaining(Duration::MAX, u64::MAX, &[silent(1.0)]);
         let _ = run.rate(Duration::ZERO);
+    }
+
+    fn past(tasks: &[f64]) -> Vec<Past> {
+        let past = |task: &f64| Past {
+            duration: at(100.0),
+            curve: None,
+            task: Some(at(*task)),
+        };
+        tasks.iter().map(past).collect()
+    }
+
+    #[test]
+    fn earlier_runs_say_how_long_a_task_takes_before_any_is_over() {
+        let mut run = RunEstimate::default();
+        (0..2).for_each(|_| run.begin(at(0.0)));
+        let running = [silent(5.0); 2];
+        assert_eq!(run.remaining(at(5.0), 8, &running), None);
+        run.expect(&past(&[10.0, 11.0, 9.0]));
+        assert!(run.knows_the_tasks());
+        // Eight tasks of ten seconds, and two halves, two at a time.
+        assert_eq!(run.remaining(at(5.0), 8, &running).unwrap().as_secs(), 45);
+        run = RunEstimate::default();
+        run.expect(&past(&[10.0, 100.0]));
+        assert!(!run.knows_the_tasks(), "they do not agree");
+    }
+
+    #[test]
+    fn the_first_task_that_takes_another_time_ends_what_earlier_runs_say() {
+        let mut run = RunEstimate::default();
+        run.expect(&past(&[60.0, 60.0, 60.0]));
+        run.begin(at(0.0));
+        run.end(at(10.0), at(10.0), true);
+        assert!(!run.knows_the_tasks());
+        let left = run.remaining(at(10.0), 9, &[]).unwrap();
+        assert_eq!(left.as_secs(), 90);
     }
 }

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use crate::eta::Estimate;
+use crate::eta::{Estimate, Forecast};
 use crate::protocol::{Progress, Status};
 
 pub(crate) use self::snapshot::Snapshot;
@@ -200,6 +200,18 @@ impl Part {
             (None, _) => self.known.percentage.map(|_| 100.0)?,
         };
         self.estimate.remaining(self.elapsed(elapsed), total)
+    }
+
+    /// The time that is left by earlier runs of the same work, blended with what is known otherwise; none: they say
+    /// nothing, or the child says it itself.
+    #[must_use]
+    pub(crate) fn forecast(&self, forecast: &Forecast, elapsed: Duration) -> Option<Duration> {
+        let is_doubtful = self.stale(elapsed).is_some() || self.is_full() || self.ended;
+        let says_itself = self.known.eta.is_some();
+        if is_doubtful || says_itself || self.fraction(elapsed)? >= 1.0 {
+            return None;
+        }
+        forecast.remaining(self.elapsed(elapsed), self.remaining(elapsed))
     }
 
     /// Units in a second; none for a part that gives only percentages.

@@ -14,6 +14,7 @@ use anyhow::Context;
 
 use crate::dialect::{self, Selection};
 use crate::event::{Ending, What};
+use crate::journal::{Form, Journal, Memory, Work};
 use crate::sink::{Chosen, Display, Ends, Many, Progress, Show, Tty, choose};
 use crate::socket;
 use crate::system::signals::{Scope, stop_by};
@@ -299,6 +300,7 @@ fn display(status: &Status<'_>, look: &Look) -> Display {
         tty: Tty::Never,
         caller: None,
         notify: None,
+        memory: memory(status),
         many: status.shown.map(|shown| Many {
             in_order: shown.in_order,
             tagged: shown.tagged,
@@ -309,4 +311,16 @@ fn display(status: &Status<'_>, look: &Look) -> Display {
         }),
         elsewhere: true,
     }
+}
+
+/// What the run remembers of earlier ones.
+fn memory(status: &Status<'_>) -> Option<Memory> {
+    let work = status.work.as_ref()?;
+    let words = status.command.iter().map(|word| word.as_ref().into());
+    let work = Work::new(Form::of(&work.form), words.collect(), work.name.clone());
+    let folder = status.directory.as_deref()?;
+    Some(Memory::new(
+        Journal::of_user()?,
+        work.in_folder(Path::new(folder)),
+    ))
 }

@@ -52,6 +52,8 @@ impl Run<'_> {
     pub(super) fn flush(&mut self) -> bool {
         self.send_when_written(|| Input::Flushed);
         let begun = self.now();
+        // A warning that comes meanwhile is to be written, too.
+        let mut warnings = 0;
         loop {
             let until = self.flushed_at(begun);
             // A run that ended before it installed its signal handlers installs them when it has to wait.
@@ -63,8 +65,13 @@ impl Run<'_> {
             let first = (!self.handles_signals).then_some(Duration::ZERO);
             let next = self.wait(first.or(at_most));
             match next {
+                Ok(Some(Input::Flushed)) if warnings > 0 => warnings -= 1,
                 Ok(Some(Input::Flushed)) => return true,
-                Ok(Some(Input::Gone(what))) => self.gone(what),
+                Ok(Some(Input::Gone(what))) => {
+                    self.gone(what);
+                    self.send_when_written(|| Input::Flushed);
+                    warnings += 1;
+                }
                 Ok(Some(Input::Asked)) => self.hear(),
                 Ok(Some(Input::Tick)) => self.sinks.borrow_mut().tick(),
                 Ok(Some(Input::Signal(

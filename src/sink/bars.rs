@@ -21,6 +21,7 @@ mod glyphs;
 mod layout;
 mod many;
 mod open_line;
+mod outlook;
 mod output;
 mod raw;
 mod rows;
@@ -34,8 +35,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::dialect::FILES;
+use crate::eta::Forecast;
 use crate::event::{Ending, Event, FinalState, Reason, Stream, Summary, TaskId, What};
 use crate::flow::Permit;
+use crate::journal::{MOMENT, Memory};
 use crate::model::verdict::Verdicts;
 
 use self::company::{Claim, Guest, Holder, Visitor};
@@ -94,6 +97,8 @@ pub(super) struct Bars {
     /// A child writes to the terminal itself.
     direct: bool,
     begin: Begin,
+    /// What is remembered of earlier runs, until it is read.
+    memory: Option<Memory>,
     /// When the last frame was made or left out.
     last_frame: Option<Duration>,
     /// When bars were drawn last.
@@ -135,6 +140,8 @@ pub(super) struct Options {
     pub(super) direct: bool,
     pub(super) begin: Begin,
     pub(super) terminal: Terminal,
+    /// What is remembered of earlier runs; none: nothing.
+    pub(super) memory: Option<Memory>,
     /// For a run of many tasks: the user's wishes, and whether the output of several tasks is mixed as it comes.
     pub(super) many: Option<(display::Many, bool)>,
 }
@@ -233,6 +240,7 @@ impl Bars {
             shows: options.shows,
             direct: options.direct,
             begin: options.begin,
+            memory: options.memory,
             last_frame: None,
             pictured: Duration::ZERO,
             news: false,
@@ -420,7 +428,24 @@ impl Bars {
         news
     }
 
+    /// Looks at the earlier runs, once, when this one has become long enough to have use for them.
+    fn look_back(&mut self, at: Duration) {
+        if at < MOMENT {
+            return;
+        }
+        let Some(memory) = self.memory.take() else {
+            return;
+        };
+        let past = memory.past();
+        if let Some(many) = &mut self.many {
+            many.expect(&past);
+        } else if let Some(view) = self.view(TaskId::FIRST) {
+            view.expect(Forecast::new(past), at);
+        }
+    }
+
     fn frame(&mut self, at: Duration) {
+        self.look_back(at);
         self.settle_company(true);
         self.tell_held();
         self.note_frame(at);

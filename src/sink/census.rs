@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::eta::{OfTask, RunEstimate};
+use crate::eta::{OfTask, Past, RunEstimate};
 use crate::event::{
     Counts, Event, FinalState, Halted, Reason, SkipReason, Summary, TaskId, Total, What,
 };
@@ -64,6 +64,16 @@ impl Census {
             name,
             ..Self::default()
         }
+    }
+
+    /// What earlier runs of the list say, newest first.
+    pub(super) fn expect(&mut self, past: &[Past]) {
+        self.estimate.expect(past);
+    }
+
+    /// Whether the time left is only that of earlier runs: no task is over yet.
+    pub(super) fn only_expects(&self) -> bool {
+        self.estimate.over() == 0
     }
 
     /// Takes in an event.
@@ -244,7 +254,8 @@ impl Census {
         let total = self.of().filter(|_| self.stop.is_none())?;
         let over = self.estimate.over();
         let is_third = over * 3 > total - self.counts.done.min(total);
-        if over < u64::from(self.jobs.max(3)) && !is_third {
+        let is_known = is_third || self.estimate.knows_the_tasks();
+        if over < u64::from(self.jobs.max(3)) && !is_known {
             return None;
         }
         let waiting = match self.halted {

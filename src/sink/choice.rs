@@ -26,6 +26,7 @@ use super::folder::Folder;
 use super::gone::{Gone, Notifier, ignore};
 use super::guard::Guard;
 use super::job_log::JobLog;
+use super::journal::Journal;
 use super::json::Json;
 use super::log::Log;
 use super::notification::Notification;
@@ -153,6 +154,9 @@ pub(crate) fn choose(
     sinks.push(parent_sink(display, parent.as_ref())?);
     sinks.push(notification(display)?);
     sinks.push(beginning(display));
+    // A part of another run is remembered with that. Last, for the user waits for the last line, not for the journal.
+    let remembers = parent.is_none() && !display.elsewhere;
+    sinks.push(journal(display, &notifier).filter(|_| remembers));
     Ok(Chosen {
         sinks: sinks.into_iter().flatten().map(guarded).collect(),
         routes,
@@ -256,6 +260,11 @@ fn job_log(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
     let what = incomplete("the job log", Some(path));
     let log = JobLog::new(Arc::clone(file), notifier.for_file(what));
     Some(Box::new(log))
+}
+
+fn journal(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
+    let (memory, name) = (display.memory.clone()?, display.name.clone());
+    Some(Box::new(Journal::new(memory, name, notifier.clone())))
 }
 
 fn log(display: &Display, file: Option<OwnedFd>, notifier: &Notifier) -> Option<Box<dyn Sink>> {
@@ -373,6 +382,7 @@ fn bars(
         direct,
         begin,
         terminal: Terminal::OF_STDERR,
+        memory: display.memory.clone(),
         many: display.many.clone().map(|many| {
             let is_mixed = matches!(display.output, Show::Stream | Show::Lines);
             let is_mixed = is_mixed && !many.in_order;
@@ -396,10 +406,14 @@ fn plain(
         Some(writer) => writer,
         None => stderr_writer()?,
     };
-    let name = display.name.clone();
+    let (name, memory) = (display.name.clone(), display.memory.clone());
     Ok(match &display.many {
-        Some(many) => Box::new(Course::new(writer, name, many).beside(beside)),
-        None => Box::new(Plain::new(writer, name).beside(beside)),
+        Some(many) => Box::new(
+            Course::new(writer, name, many)
+                .beside(beside)
+                .remembering(memory),
+        ),
+        None => Box::new(Plain::new(writer, name).beside(beside).remembering(memory)),
     })
 }
 

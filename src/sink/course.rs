@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::event::{Event, What};
 use crate::flow::Permit;
+use crate::journal::{self, Memory};
 
 use super::Sink;
 use super::beside::Beside;
@@ -31,6 +32,8 @@ pub(super) struct Course {
     ends: Option<display::Ends>,
     census: Census,
     closing: Closing,
+    /// What is remembered of earlier runs, until it is read.
+    memory: Option<Memory>,
     /// The first line was written, and when a line about the course was written last.
     has_begun: bool,
     /// Lines about tasks that ended well before that.
@@ -61,6 +64,7 @@ impl Course {
             ends: many.ends,
             census: Census::new(name),
             closing: Closing::new(many.again.clone(), many.tagged),
+            memory: None,
             has_begun: false,
             held: Vec::new(),
             last_line: Duration::ZERO,
@@ -74,6 +78,13 @@ impl Course {
     #[must_use]
     pub(super) fn beside(mut self, streams: [bool; 2]) -> Self {
         self.lines.share_with(streams);
+        self
+    }
+
+    /// Has the time left follow what is remembered of earlier runs.
+    #[must_use]
+    pub(super) fn remembering(mut self, memory: Option<Memory>) -> Self {
+        self.memory = memory;
         self
     }
 
@@ -137,6 +148,9 @@ impl Course {
 
     fn progress(&mut self, at: Duration) {
         self.begin(at);
+        if let Some(memory) = self.memory.take_if(|_| at >= journal::MOMENT) {
+            self.census.expect(&memory.past());
+        }
         self.news = false;
         self.last_line = at;
         let counts = self.census.counts;

@@ -11,6 +11,8 @@ use crate::wire::{Rule, Shown};
 
 use super::watchers::Identity;
 
+use crate::journal::Memory;
+
 /// The user's wishes.
 #[derive(Clone, Debug)]
 pub(crate) struct Display {
@@ -37,6 +39,8 @@ pub(crate) struct Display {
     pub many: Option<Many>,
     /// Whether the run is that of another process, whose output comes to us in any case.
     pub elsewhere: bool,
+    /// What the run remembers, and has to be remembered of it; none: nothing.
+    pub memory: Option<Memory>,
 }
 
 /// The wishes that only a run of many tasks has.
@@ -124,6 +128,7 @@ impl Display {
             command: template.unwrap_or_default().to_vec(),
             began: SystemTime::now(),
             detached: self.caller.is_some(),
+            memory: self.memory.clone(),
             shown: self.many.as_ref().map(|many| Shown {
                 rule: match self.output {
                     Show::Stream => Rule::Stream,

@@ -52,7 +52,7 @@ pub(super) fn rate(known: &Progress<'_>, per_second: f64) -> String {
 
 /// `300 B`, `1.5 MiB`.
 #[must_use]
-pub(super) fn bytes(count: f64) -> String {
+pub(crate) fn bytes(count: f64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut value = count;
     let mut unit = 0;
@@ -86,6 +86,12 @@ pub(super) fn share(part: &Part, elapsed: Duration) -> Option<String> {
     Some(format!("{mark}{percent}"))
 }
 
+/// A share that is only estimated, as a percentage: `~63%`.
+#[must_use]
+pub(super) fn estimated(fraction: f64) -> String {
+    format!("~{}", percent(fraction))
+}
+
 /// A percentage as a person reads it: 100 only when all is done.
 fn percent(fraction: f64) -> String {
     format!("{:.0}%", (fraction * 100.0).floor())
@@ -95,6 +101,11 @@ fn percent(fraction: f64) -> String {
 pub(super) fn eta(left: Duration) -> String {
     let whole = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     format!("ETA {}", clock(Duration::from_secs(whole)))
+}
+
+/// The same by earlier runs.
+pub(super) fn eta_about(left: Duration) -> String {
+    format!("ETA ~{}", about(left))
 }
 
 /// `3s`, `1m05s`, `2h03m`, `4d05h`, as in a bar.
@@ -175,7 +186,7 @@ pub(super) fn tasks_per_second(rate: f64) -> String {
 
 /// `0.35s`, `12.3s`, `1m05s`: how long something took.
 #[must_use]
-pub(super) fn took(time: Duration) -> String {
+pub(crate) fn took(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 9.995 {
         format!("{seconds:.2}s")

@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::eta::Forecast;
 use crate::event::{Event, Summary, TaskId, What};
 use crate::flow::Permit;
+use crate::journal::{MOMENT, Memory};
 use crate::model::batch::Batch;
 use crate::model::parts::{Part, Parts};
 use crate::protocol::Status;
 
 use super::Sink;
 use super::beside::Beside;
-use super::format::{amount, clock, eta, share};
+use super::format::{amount, clock, eta, eta_about, share};
 use super::messages::{self, Stop};
 use super::sanitize::escape;
 use super::writer::Writer;
@@ -27,6 +29,8 @@ pub(super) struct Plain {
     name: String,
     place: Place,
     tells: Tells,
+    /// What is remembered of earlier runs, until it is read.
+    memory: Option<Memory>,
     /// The tasks that run.
     tasks: BTreeMap<TaskId, Task>,
 }
@@ -54,6 +58,8 @@ struct Task {
     /// When the task began; its own times count from then.
     began: Duration,
     parts: Parts,
+    /// What earlier runs say, once they were looked at.
+    forecast: Option<Forecast>,
     /// The tenth that the last line was about.
     tenth: Option<u64>,
     last_line: Option<Duration>,
@@ -77,6 +83,7 @@ impl Plain {
                 failures: 0,
             },
             tells: Tells::Everything,
+            memory: None,
             tasks: BTreeMap::from([(TaskId::FIRST, first)]),
         }
     }
@@ -85,6 +92,13 @@ impl Plain {
     #[must_use]
     pub(super) fn beside(mut self, streams: [bool; 2]) -> Self {
         self.place.lines.share_with(streams);
+        self
+    }
+
+    /// Has the time left follow what is remembered of earlier runs.
+    #[must_use]
+    pub(super) fn remembering(mut self, memory: Option<Memory>) -> Self {
+        self.memory = memory;
         self
     }
 
@@ -135,6 +149,7 @@ impl Task {
             name,
             began,
             parts: Parts::default(),
+            forecast: None,
             tenth: None,
             last_line: None,
             news: false,
@@ -160,6 +175,9 @@ impl Task {
         // A full meter of another program is not told of: as long as the command goes on, 99 % is no news, and may be
         // that of one thing of several.
         let task = &self.parts.task;
+        if let (Some(forecast), Some(done)) = (&mut self.forecast, task.fraction(elapsed)) {
+            forecast.record(elapsed, done, task.remaining(elapsed));
+        }
         let is_silent = task.is_full() || task.is_over(elapsed);
         if let Some(last) = reports.parts.last() {
             self.news = last.id.is_some() || !is_silent;
@@ -200,7 +218,8 @@ impl Task {
     fn progress(&mut self, at: Duration, place: &mut Place) {
         self.news = false;
         self.last_line = Some(at);
-        let line = describe(&self.parts, at.saturating_sub(self.began));
+        let elapsed = at.saturating_sub(self.began);
+        let line = describe(&self.parts, self.forecast.as_ref(), elapsed);
         place.say(&self.name, &line);
     }
 
@@ -224,14 +243,16 @@ impl Task {
 }
 
 /// The progress of a task in one line.
-fn describe(parts: &Parts, elapsed: Duration) -> String {
+fn describe(parts: &Parts, forecast: Option<&Forecast>, elapsed: Duration) -> String {
     let task = &parts.task;
     let mut words = Vec::new();
     // An amount that is only counted in parts is told with them.
     words.extend(share(task, elapsed).filter(|_| task.tally().is_none()));
     words.extend(task.current(elapsed).map(amount));
     words.push(messages::tally(parts, false, elapsed));
-    if let Some(left) = task.remaining(elapsed).filter(|left| !left.is_zero()) {
+    if let Some(left) = forecast.and_then(|forecast| task.forecast(forecast, elapsed)) {
+        words.push(eta_about(left));
+    } else if let Some(left) = task.remaining(elapsed).filter(|left| !left.is_zero()) {
         words.push(eta(left));
     }
     let current = task.current(elapsed);
@@ -253,7 +274,11 @@ impl Sink for Plain {
             What::Started { name, .. } => (*name).clone_into(&mut self.task(task, at).0.name),
             What::Progress(_) | What::Finished(_) if self.tells == Tells::Messages => {}
             What::Progress(reports) => {
+                let memory = self.memory.take_if(|_| at >= MOMENT);
                 let (task, place) = self.task(task, at);
+                if let Some(memory) = memory {
+                    task.forecast = Forecast::new(memory.past());
+                }
                 task.reports(reports, at, place);
             }
             What::Known(parts) => self.task(task, at).0.parts = (*parts).clone(),

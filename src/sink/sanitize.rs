@@ -55,7 +55,7 @@ fn is_unsafe(character: char) -> bool {
 /// characters are counted one by one, as a terminal without ligatures draws them. A line that is counted too wide
 /// stands a little too far left; one that is counted too narrow breaks, and each frame leaves a row.
 #[must_use]
-pub(super) fn columns(text: &str) -> usize {
+pub(crate) fn columns(text: &str) -> usize {
     widths(text).map(|(_, width)| width).sum()
 }
 
@@ -84,7 +84,7 @@ fn widths(text: &str) -> impl Iterator<Item = (char, usize)> {
 
 /// `text`, cut to this many columns; an ellipsis stands for what was cut.
 #[must_use]
-pub(super) fn fit(text: &str, at_most: usize) -> Cow<'_, str> {
+pub(crate) fn fit(text: &str, at_most: usize) -> Cow<'_, str> {
     if columns(text) <= at_most {
         return Cow::Borrowed(text);
     }
@@ -106,7 +106,7 @@ pub(super) fn fit(text: &str, at_most: usize) -> Cow<'_, str> {
 
 /// `text` in ASCII, for a terminal whose character set is not UTF-8: it would draw each byte of another character as
 /// some character of its own.
-pub(super) fn ascii(text: &str) -> Cow<'_, str> {
+pub(crate) fn ascii(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
@@ -130,7 +130,7 @@ pub(super) fn ascii(text: &str) -> Cow<'_, str> {
 
 /// A line of JSON, fit for a terminal: a character that could do harm there is written as `\uXXXX`, which means the
 /// same.
-pub(super) fn escape_json(line: &str) -> Cow<'_, str> {
+pub(crate) fn escape_json(line: &str) -> Cow<'_, str> {
     let is_harmful = |character: char| character != '\n' && is_unsafe(character);
     if !line.chars().any(is_harmful) {
         return Cow::Borrowed(line);

@@ -81,7 +81,7 @@ pub(super) fn is_dumb() -> bool {
 }
 
 /// Whether the character set of the locale is UTF-8, by the variables that setlocale(3) reads.
-pub(super) fn is_utf_8() -> bool {
+pub(crate) fn is_utf_8() -> bool {
     let mut names = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let locale = names.find_map(set).unwrap_or_default().to_lowercase();

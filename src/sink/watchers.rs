@@ -8,7 +8,7 @@
 mod queue;
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
@@ -18,11 +18,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::client;
+use crate::eta::{ByTime, Forecast};
 use crate::event::{
     Cause, Event, FinalState, Observed, Place, Reason, RunHead, Step, Stream, Surroundings, TaskId,
     Waiting, What,
 };
 use crate::flow::{Credit, Permit};
+use crate::journal::Memory;
 use crate::model::batch::{BadLine, Batch};
 use crate::model::parts::{LIVE_PARTS, Parts};
 use crate::model::verdict::Verdicts;
@@ -35,6 +37,8 @@ use super::census::Census;
 
 use self::queue::Queue;
 
+/// A run that is not older has no use for earlier ones.
+const MOMENT: Duration = Duration::from_secs(1);
 const FRAME: Duration = Duration::from_millis(50);
 /// How many bytes of events are gathered between frames.
 const GATHER: usize = 64 * 1024;
@@ -52,6 +56,8 @@ pub(crate) struct Identity {
     pub(crate) began: SystemTime,
     /// Whether it is away from its terminal.
     pub(crate) detached: bool,
+    /// What the run remembers of earlier ones.
+    pub(crate) memory: Option<Memory>,
     /// How the output of many tasks is shown; none: the run has one command.
     pub(crate) shown: Option<Shown>,
 }
@@ -75,6 +81,8 @@ pub(crate) struct Watchers {
     news: bool,
     /// How many steps of stops there were.
     steps: u64,
+    /// What earlier runs say of the only task. It is asked for when the first process wants to know.
+    forecast: OnceCell<Option<Forecast>>,
 }
 
 #[derive(Debug)]
@@ -153,6 +161,7 @@ impl Watchers {
             last_frame: Duration::ZERO,
             news: false,
             steps: 0,
+            forecast: OnceCell::new(),
         }
     }
 
@@ -365,6 +374,10 @@ impl Watchers {
         status.directory = folder.map(|it| it.to_string_lossy().into_owned().into());
         status.began = Some(time(identity.began).into());
         status.detached = identity.detached;
+        status.work = identity.memory.as_ref().map(|memory| wire::Work {
+            form: memory.work().form().word().to_owned(),
+            name: memory.work().name().map(str::to_owned),
+        });
         status.shown = identity.shown;
         let first = self.tasks.get(&TaskId::FIRST);
         let stop = match &self.many {
@@ -375,6 +388,9 @@ impl Watchers {
             None => {
                 let Some(task) = first else { return status };
                 task.describe(&mut status, at);
+                if let Some(forecast) = self.forecast(at) {
+                    task.foresee(forecast, &mut status, at);
+                }
                 &task.stop
             }
         };
@@ -382,6 +398,16 @@ impl Watchers {
             Some((step, left)) => status.stopping(step, left),
             None => status,
         }
+    }
+
+    /// What earlier runs of the same work say of this one, if it is long enough to have use for that.
+    fn forecast(&self, at: Duration) -> Option<&Forecast> {
+        let memory = self.identity.memory.as_ref()?;
+        if at < MOMENT {
+            return None;
+        }
+        let forecast = || Forecast::new(memory.past());
+        self.forecast.get_or_init(forecast).as_ref()
     }
 
     /// What a watcher has to know first.
@@ -541,6 +567,20 @@ impl Task {
             None => "running",
         }
         .into();
+    }
+
+    /// What earlier runs say, where the task itself says less: how far it is by time, and how long it has left.
+    fn foresee(&self, forecast: &Forecast, status: &mut Status<'_>, at: Duration) {
+        let time = at.saturating_sub(self.began);
+        let left = match (status.percentage, forecast.by_time(time)) {
+            (Some(_), _) => self.parts.task.forecast(forecast, time),
+            (None, Some(ByTime::Usually { done, left, .. })) if !self.has_reported => {
+                status.percentage = Some(done * 100.0);
+                Some(left)
+            }
+            (None, _) => None,
+        };
+        status.eta = left.map(Into::into).or(status.eta);
     }
 
     /// Tells all that is known of it.

@@ -73,6 +73,9 @@ pub(crate) struct Status<'a> {
     /// The file with its output, if that is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<Cow<'a, str>>,
+    /// Which earlier runs did the same work, for the screen of a watcher; none: the run remembers nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) work: Option<Work>,
     /// How the output of many tasks is shown, for the screen of a watcher.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) shown: Option<Shown>,
@@ -88,6 +91,16 @@ pub(crate) struct Tasks {
     pub(crate) failed: u64,
     pub(crate) cancelled: u64,
     pub(crate) skipped: u64,
+}
+
+/// What tells the work of a run beside its command and its folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Work {
+    /// `run`, `each` or `tasks`.
+    pub(crate) form: String,
+    /// The name that the user has given it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
 }
 
 /// How the output of many tasks is shown.
@@ -140,6 +153,7 @@ impl<'a> Status<'a> {
             exit_status: None,
             signal: None,
             output: None,
+            work: None,
             shown: None,
         }
     }

@@ -91,6 +91,7 @@ pub fn bars(script: &[u8]) {
         direct: false,
         begin: Begin::Soon,
         terminal: TERMINAL,
+        memory: None,
         many: None,
     };
     let mut job = Job {

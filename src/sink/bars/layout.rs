@@ -12,11 +12,12 @@ use std::time::Duration;
 use crate::model::parts::{Part, Parts};
 use crate::protocol::Progress;
 
-use super::super::format::{amount, clock, eta, rate, share};
+use super::super::format::{amount, clock, estimated, eta, eta_about, rate, share};
 use super::super::messages;
 use super::super::sanitize::{columns, escape, fit};
 use super::SPIN;
 use super::activity::Activity;
+use super::outlook::Outlook;
 
 /// Estimates beyond this are not shown: they say nothing but "not today".
 const FAR: Duration = Duration::from_hours(24 * 100);
@@ -61,6 +62,8 @@ pub(super) struct Picture<'a> {
     pub(super) activity: Option<&'a Activity>,
     /// The message of a task that gave none itself.
     pub(super) message: Option<&'a str>,
+    /// What earlier runs say.
+    pub(super) outlook: Outlook,
     /// For how long the task has run.
     pub(super) elapsed: Duration,
     /// The state of its stop, if one was requested: a line of its own below the task's.
@@ -240,7 +243,20 @@ impl Row {
         let line = picture
             .activity
             .map_or(String::new(), |activity| activity.line(elapsed));
-        *message = [tally.as_str(), message, &line].join("  ").trim().into();
+        let outlook = &picture.outlook;
+        let words = [&outlook.words, tally.as_str(), message, &line];
+        let words: Vec<_> = words
+            .into_iter()
+            .filter(|words| !words.is_empty())
+            .collect();
+        *message = words.join("  ");
+        if let (None, Some(done)) = (row.fraction, outlook.done) {
+            row.fraction = Some(done);
+            row.facts[PERCENT] = format!("{:>4}", estimated(done));
+        }
+        if let Some(left) = outlook.left {
+            row.facts[ETA] = shown(left, eta_about);
+        }
         // The tally of all parts says more.
         row.facts[AMOUNT] = task.current(elapsed).map_or(String::new(), amount);
         row
@@ -251,10 +267,7 @@ impl Row {
         let known = part.current(elapsed).unwrap_or(&nothing);
         let percent = share(part, elapsed).map(|share| format!("{share:>4}"));
         let rate = part.rate(elapsed).map(|so_many| rate(known, so_many));
-        let eta = part
-            .remaining(elapsed)
-            .filter(|left| !left.is_zero() && *left < FAR)
-            .map(eta);
+        let eta = part.remaining(elapsed).map(|left| shown(left, eta));
         let mut message = escape(known.message.as_deref().unwrap_or("")).into_owned();
         if let Some(silence) = part.stale(elapsed) {
             message = format!("{}  no update for {}", message.trim(), clock(silence));
@@ -273,6 +286,14 @@ impl Row {
             message: message.trim().to_owned(),
         }
     }
+}
+
+/// A time left, if it says anything.
+fn shown(left: Duration, write: fn(Duration) -> String) -> String {
+    if left.is_zero() || left >= FAR {
+        return String::new();
+    }
+    write(left)
 }
 
 pub(super) fn pad(text: &mut String, width: usize) {
@@ -299,6 +320,7 @@ mod tests {
             parts,
             activity,
             message: None,
+            outlook: Outlook::default(),
             elapsed: Duration::from_secs(seconds),
             stop: None,
         }

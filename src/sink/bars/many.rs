@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::dialect::FILES;
+use crate::eta::Past;
 use crate::event::{
     Event, FinalState, Obstacle, RunSummary, Stream, Summary, TaskId, Waiting, What,
 };
@@ -92,6 +93,11 @@ impl Many {
             spins: true,
             is_over: false,
         }
+    }
+
+    /// What earlier runs of the list say, newest first.
+    pub(super) fn expect(&mut self, past: &[Past]) {
+        self.census.expect(past);
     }
 
     fn note(&mut self, event: &Event<'_>) {
@@ -466,7 +472,7 @@ impl Bars {
 
     /// The lines of the picture, for a screen of this size.
     pub(super) fn lines_of_many(&mut self, (width, height): (u16, u16), at: Duration) -> Vec<Line> {
-        let Some(many) = &mut self.many else {
+        let Some(many) = self.many.as_mut().filter(|many| !many.is_over) else {
             return Vec::new();
         };
         let in_slot = |(task, running): (TaskId, &Running)| InSlot {
@@ -523,6 +529,7 @@ impl Bars {
             rate: census.rate(at).filter(|_| census.stop.is_none()),
             elapsed: at,
             left,
+            only_expects: census.only_expects(),
             stop: census.stop.map(|stop| stop.state_of_run(at, census.runs())),
         };
         let others = chosen.others.filter(|_| height > 2);

@@ -55,6 +55,8 @@ pub(super) struct OfRun<'a> {
     pub(super) rate: Option<f64>,
     pub(super) elapsed: Duration,
     pub(super) left: Option<Duration>,
+    /// That is only what earlier runs say.
+    pub(super) only_expects: bool,
     /// The state of its stop: it takes the place of all that is no count.
     pub(super) stop: Option<String>,
 }
@@ -386,7 +388,8 @@ impl OfRun<'_> {
         let rate = self.rate.filter(|rate| *rate >= 0.1);
         facts[SPEED] = rate.map_or(String::new(), tasks_per_second);
         facts[ELAPSED] = clock(self.elapsed);
-        let left = self.left.map(|left| format!("ETA {}", about(left)));
+        let mark = if self.only_expects { "~" } else { "" };
+        let left = self.left.map(|left| format!("ETA {mark}{}", about(left)));
         facts[LEFT] = left.unwrap_or_default();
         facts
     }

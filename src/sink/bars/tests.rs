@@ -1,6 +1,7 @@
 //! The bars and the output above them, as a terminal shows them.
 
 mod many;
+mod remembered;
 mod several;
 
 use std::io::{Read, Seek};
@@ -61,6 +62,7 @@ fn options() -> Options {
         direct: false,
         begin: Begin::Soon,
         terminal: TERMINAL,
+        memory: None,
         many: None,
     }
 }

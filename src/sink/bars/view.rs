@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::dialect::{draws_a_meter, redraws_words};
+use crate::eta::Forecast;
 use crate::event::{Observed, Stream, Summary, TaskId, What};
 use crate::flow::Permit;
 use crate::model::batch::Batch;
@@ -20,6 +21,7 @@ use super::SHOW_AFTER;
 use super::activity::Activity;
 use super::layout::Picture;
 use super::open_line::Cursor;
+use super::outlook::Outlook;
 use super::output::Output;
 use super::screen::Screen;
 
@@ -46,6 +48,8 @@ pub(super) struct View {
     /// Shown as long as there is no report, and when the meters of another program are over; none: the child reports
     /// in our own protocol, which says all there is to say.
     activity: Option<Activity>,
+    /// What earlier runs say, once they were looked at.
+    forecast: Option<Forecast>,
     pub(super) output: Output,
     /// The modes that the child has switched on in the terminal.
     modes: Modes,
@@ -84,6 +88,7 @@ impl View {
             source: None,
             since: Duration::ZERO,
             activity: Some(Activity::default()),
+            forecast: None,
             output,
             modes: Modes::default(),
             colors: Colors::On,
@@ -113,6 +118,40 @@ impl View {
         self.began + SHOW_AFTER
     }
 
+    /// What earlier runs of the same work say, as far as there are any.
+    pub(super) fn expect(&mut self, forecast: Option<Forecast>, at: Duration) {
+        self.forecast = forecast;
+        self.compare(at.saturating_sub(self.began));
+    }
+
+    /// Has the forecast see how far the task is.
+    fn compare(&mut self, time: Duration) {
+        let task = &self.parts.task;
+        if let (Some(forecast), Some(done)) = (&mut self.forecast, task.fraction(time)) {
+            forecast.record(time, done, task.remaining(time));
+        }
+    }
+
+    /// What earlier runs say of now.
+    fn outlook(&self, at: Duration) -> Outlook {
+        let time = at.saturating_sub(self.began);
+        let Some(forecast) = self.forecast.as_ref().filter(|_| self.stop.is_none()) else {
+            return Outlook::default();
+        };
+        match &self.activity {
+            // A child that has reported once is not silent: its time alone says nothing of it.
+            Some(activity) if !activity.has_meter => {
+                let is_measured = activity.file.fraction(time).is_some();
+                let by_time = forecast.by_time(time).filter(|_| !is_measured);
+                by_time.map_or(Outlook::default(), Outlook::by_time)
+            }
+            _ => Outlook {
+                left: self.parts.task.forecast(forecast, time),
+                ..Outlook::default()
+            },
+        }
+    }
+
     /// Takes in reports. Gives the warning for the first line that is none.
     pub(super) fn reports(&mut self, reports: &Batch, at: Duration) -> Option<String> {
         if reports.source.is_none() {
@@ -137,6 +176,7 @@ impl View {
                     .push(messages::part_failed(&part, &self.parts));
             }
         }
+        self.compare(at.saturating_sub(self.began));
         let bad = reports.first_malformed.as_ref()?;
         (!std::mem::replace(&mut self.warned, true)).then(|| messages::malformed(bad))
     }
@@ -205,7 +245,8 @@ impl View {
     pub(super) fn fraction(&self, at: Duration) -> Option<f64> {
         let activity = self.activity(at);
         let task = activity.map_or(&self.parts.task, |activity| &activity.file);
-        task.fraction(at.saturating_sub(self.began))
+        let reported = task.fraction(at.saturating_sub(self.began));
+        reported.or_else(|| self.outlook(at).done)
     }
 
     /// Whether the next frame has output to write or to decide about.
@@ -250,6 +291,7 @@ impl View {
                 let source = self.source;
                 source.is_none_or(|source| redraws_words(source) && !draws_a_meter(text.as_bytes()))
             }),
+            outlook: self.outlook(at),
             elapsed,
             stop: self.stop.map(|stop| stop.state(elapsed)),
         }

@@ -1,0 +1,339 @@
+//! The file of the journal, which runs append to while others read it, cut it or remove lines from it.
+//!
+//! A line is one write to the end. To take lines away, the rest is written to a new file, which takes the place of the
+//! old one. So that no line is lost that is appended meanwhile, an appending run holds a shared lock of the file, and
+//! a rewriting one holds it alone; after it has the lock, each looks whether the file still has its name. Knows nothing
+//! of what the lines mean.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+/// A file that grows beyond this is cut to its newer half.
+const FULL: u64 = 8 * 1024 * 1024;
+/// The file holds what is as private as the shell's history.
+const PRIVATE: u32 = 0o600;
+const PRIVATE_FOLDER: u32 = 0o700;
+/// How long another run is waited for. One that is stopped (Ctrl-Z) while it has the lock must not stop us, too.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a file may be replaced while it is opened.
+const TRIES: usize = 20;
+
+/// Why a line was not kept.
+#[derive(Debug)]
+pub(crate) struct Unkept {
+    /// What the system said.
+    pub(crate) error: io::Error,
+    /// Whether there is a file. Where none can be made, as for a user without a home, the user does not expect one.
+    pub(crate) is_there: bool,
+}
+
+/// Opens the file to read it; none if there is no such file, or no regular one.
+pub(super) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    // A FIFO would wait for a writer.
+    options.read(true).custom_flags(libc::O_NONBLOCK);
+    match options.open(path) {
+        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        Err(error) if is_nowhere(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_nowhere(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// Appends a line, which ends with a newline. Makes the file and its folder if need be.
+pub(super) fn append(path: &Path, line: &[u8]) -> Result<(), Unkept> {
+    append_to(path, line, FULL).map_err(|error| Unkept {
+        is_there: fs::symlink_metadata(path).is_ok(),
+        error,
+    })
+}
+
+fn append_to(path: &Path, line: &[u8], full: u64) -> io::Result<()> {
+    let open = || open_or_create(path);
+    let Some(file) = locked(path, open, FlockOperation::NonBlockingLockShared)? else {
+        return Ok(());
+    };
+    let size = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if size > 0 {
+        file.read_exact_at(&mut last, size - 1)?;
+    }
+    // A line that a crash has left half must not take this one with it.
+    let whole = match last {
+        [b'\n'] => line.to_vec(),
+        _ => [b"\n", line].concat(),
+    };
+    let mut place = &file;
+    place.write_all(&whole)?;
+    drop(file);
+    if size + whole.len() as u64 > full {
+        cut(path, full)?;
+    }
+    Ok(())
+}
+
+/// Cuts the file to its newer half, if it still is too large.
+fn cut(path: &Path, full: u64) -> io::Result<()> {
+    rewrite_at(path, |file| {
+        let size = file.metadata()?.len();
+        let mut old = if size > full { size - full / 2 } else { 0 };
+        let is_old = move |line: &[u8]| {
+            let is_old = old > 0;
+            old = old.saturating_sub(line.len() as u64 + 1);
+            !is_old
+        };
+        Ok((size > full).then_some(is_old))
+    })
+}
+
+/// Writes the file anew with the lines that are to be kept, without their newlines.
+pub(super) fn rewrite(path: &Path, keep: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    rewrite_at(path, |_| Ok(Some(keep)))
+}
+
+fn rewrite_at<K: FnMut(&[u8]) -> bool>(
+    path: &Path,
+    plan: impl FnOnce(&File) -> io::Result<Option<K>>,
+) -> io::Result<()> {
+    // The file itself is replaced, not a link to it.
+    let path = match fs::canonicalize(path) {
+        Ok(path) => path,
+        Err(error) if is_nowhere(&error) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let open = || OpenOptions::new().read(true).append(true).open(&path);
+    let file = locked(&path, open, FlockOperation::NonBlockingLockExclusive)?;
+    let Some(file) = file else { return Ok(()) };
+    let Some(mut keep) = plan(&file)? else {
+        return Ok(());
+    };
+    let beside = beside(&path);
+    let written = write_kept(&file, &beside, &mut keep).and_then(|()| fs::rename(&beside, &path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// The name of the new file until it takes the place of the old one. Another process has another one.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    name.into()
+}
+
+fn write_kept(file: &File, path: &Path, keep: &mut impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(PRIVATE);
+    let mut new = BufWriter::new(options.open(path)?);
+    let mut lines = BufReader::new(file);
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        if keep(text) {
+            new.write_all(text)?;
+            new.write_all(b"\n")?;
+        }
+        line.clear();
+    }
+    // Renamed before it is on the disk, it would be empty after a power failure.
+    new.into_inner()?.sync_data()
+}
+
+fn open_or_create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    // Neither may a FIFO wait, nor a terminal become ours.
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    options.read(true).append(true).create(true);
+    options.mode(PRIVATE).custom_flags(flags);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            let mut builder = DirBuilder::new();
+            builder
+                .recursive(true)
+                .mode(PRIVATE_FOLDER)
+                .create(folder)?;
+            options.open(path)
+        }
+        opened => opened,
+    }
+}
+
+/// The file with this lock; none if it is no regular one. It is the one that has the name at that time, so nothing that
+/// is written to it gets lost.
+fn locked(
+    path: &Path,
+    open: impl Fn() -> io::Result<File>,
+    lock: FlockOperation,
+) -> io::Result<Option<File>> {
+    let until = Instant::now() + PATIENCE;
+    let is_alone = matches!(lock, FlockOperation::NonBlockingLockExclusive);
+    for _ in 0..TRIES {
+        let file = open()?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Ok(None);
+        }
+        loop {
+            match flock(&file, lock) {
+                Err(Errno::WOULDBLOCK) if Instant::now() < until => {
+                    thread::sleep(Duration::from_millis(2));
+                }
+                Err(Errno::WOULDBLOCK) if is_alone => {
+                    return Err(io::Error::other("another progrun is using it"));
+                }
+                // Without locks, as on some network file systems, or without an answer, a line may be lost if the file
+                // is cut at this very moment. None at all would be kept otherwise.
+                _ => break,
+            }
+        }
+        match fs::metadata(path) {
+            Ok(now) if (now.dev(), now.ino()) == (meta.dev(), meta.ino()) => return Ok(Some(file)),
+            Ok(_) => {}
+            Err(error) if is_nowhere(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("it is replaced again and again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn lines(path: &Path) -> Vec<String> {
+        let text = fs::read_to_string(path).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_line_makes_its_file_and_folder_which_no_other_user_can_read() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state/progrun/history.jsonl");
+        append(&path, b"one\n").unwrap();
+        append(&path, b"two\n").unwrap();
+        assert_eq!(lines(&path), ["one", "two"]);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+    }
+
+    #[test]
+    fn a_line_that_is_half_written_takes_no_other_with_it() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("history.jsonl");
+        fs::write(&path, "one\nha").unwrap();
+        append(&path, b"two\n").unwrap();
+        assert_eq!(lines(&path), ["one", "ha", "two"]);
+    }
+
+    #[test]
+    fn a_full_file_keeps_its_newer_half() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("history.jsonl");
+        for number in 0..10 {
+            append_to(&path, format!("{number}\n").as_bytes(), 16).unwrap();
+        }
+        // With the ninth line it has 18 bytes; the newest 8 stay.
+        assert_eq!(lines(&path), ["5", "6", "7", "8", "9"]);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn runs_that_append_while_others_rewrite_lose_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("history.jsonl");
+        thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = &path;
+                scope.spawn(move || {
+                    for number in 0..200 {
+                        append(path, format!("{writer} {number}\n").as_bytes()).unwrap();
+                    }
+                });
+            }
+            let path = &path;
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    rewrite(path, |_| true).unwrap();
+                }
+            });
+        });
+        assert_eq!(lines(&path).len(), 800);
+    }
+
+    #[test]
+    fn runs_that_cut_a_full_file_at_once_keep_the_newest_lines_of_all() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("history.jsonl");
+        thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = &path;
+                scope.spawn(move || {
+                    for number in 0..100 {
+                        let line = format!("{writer} {number:03} {}\n", "x".repeat(90));
+                        append_to(path, line.as_bytes(), 4000).unwrap();
+                    }
+                });
+            }
+        });
+        let lines = lines(&path);
+        assert!(lines.iter().all(|line| line.len() == 96), "{lines:?}");
+        // At least half of what it may hold, and nothing that is older than what is gone.
+        assert!((18..=40).contains(&lines.len()), "{}", lines.len());
+        for writer in 0..4 {
+            let own = lines
+                .iter()
+                .filter(|line| line.starts_with(&writer.to_string()));
+            let numbers: Vec<usize> = own.map(|line| line[2..5].parse().unwrap()).collect();
+            let newest: Vec<usize> = (100 - numbers.len()..100).collect();
+            assert_eq!(numbers, newest);
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_left_alone_and_a_link_stays_one() {
+        let root = tempfile::tempdir().unwrap();
+        let fifo = root.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+        append(&fifo, b"one\n").unwrap();
+        assert!(open_to_read(&fifo).unwrap().is_none());
+        let (file, link) = (root.path().join("file"), root.path().join("link"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        append(&link, b"one\n").unwrap();
+        append(&link, b"two\n").unwrap();
+        rewrite(&link, |line| line == b"two").unwrap();
+        assert_eq!(lines(&file), ["two"]);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn where_there_is_no_place_for_a_file_that_is_known() {
+        let nowhere = Path::new("/proc/no/history.jsonl");
+        assert!(!append(nowhere, b"one\n").unwrap_err().is_there);
+        assert!(open_to_read(nowhere).unwrap().is_none());
+    }
+}
