@@ -36,8 +36,20 @@ _progrun() {
             ",$1")
                 cmd="progrun"
                 ;;
+            progrun,attach)
+                cmd="progrun__subcmd__attach"
+                ;;
+            progrun,cancel)
+                cmd="progrun__subcmd__cancel"
+                ;;
             progrun,each)
                 cmd="progrun__subcmd__each"
+                ;;
+            progrun,history)
+                cmd="progrun__subcmd__history"
+                ;;
+            progrun,ps)
+                cmd="progrun__subcmd__ps"
                 ;;
             progrun,report)
                 cmd="progrun__subcmd__report"
@@ -48,6 +60,9 @@ _progrun() {
             progrun,timeline)
                 cmd="progrun__subcmd__timeline"
                 ;;
+            progrun,wait)
+                cmd="progrun__subcmd__wait"
+                ;;
             *)
                 ;;
         esac
@@ -56,11 +71,18 @@ _progrun() {
     if [[ ${cmd} == progrun__subcmd__tasks && ${cur} != -* && ${prev} != -* ]]; then
         return 0
     fi
+    if [[ ${cmd} =~ ^progrun__subcmd__(attach|cancel|wait)$ && ${cur} != -* ]]; then
+        # The numbers and names of the runs that go on; not a name that would have to be quoted.
+        local status='^{"event":"status","version":[0-9]*,"pid":\([0-9]*\),\("parent":[0-9]*,\)\{0,1\}"name":"\([^" \\]*\)"'
+        local runs
+        runs=$(progrun ps --json 2>/dev/null | sed -n "s/${status}.*/\1 \3/p")
+        COMPREPLY=($(compgen -W "${runs}" -- "${cur}"))
+        return 0
+    fi
 
     case "${cmd}" in
         progrun)
-            opts="-q -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --tty --wait-output --fd --output --list-formats --help --version each tasks report timeline"
-            opts="-q -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --tty --detach --wait-output --notify --on-end --fd --output --list-formats --help --version each tasks report"
+            opts="-q -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --tty --detach --wait-output --no-history --notify --on-end --fd --output --list-formats --help --version each tasks report ps attach cancel wait history timeline"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -173,8 +195,44 @@ _progrun() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        progrun__subcmd__attach)
+            opts="-h --progress --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --progress)
+                    COMPREPLY=($(compgen -W "auto bars plain none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        progrun__subcmd__cancel)
+            opts="-q -h --wait --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         progrun__subcmd__each)
-            opts="-a -0 -d -N -I -j -k -q -h --arg-file --null --delimiter --csv --colsep --header --values --replace --shell --stdin --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --notify --on-end --fd --timeout --grace --kill-after --signal --log --name --help"
+            opts="-a -0 -d -N -I -j -k -q -h --arg-file --null --delimiter --csv --colsep --header --values --replace --shell --stdin --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --no-history --notify --on-end --fd --timeout --grace --kill-after --signal --log --name --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -489,6 +547,41 @@ _progrun() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        progrun__subcmd__history)
+            opts="-h --json --clear --forget --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --forget)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        progrun__subcmd__ps)
+            opts="-a -w -h --json --all --watch --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         progrun__subcmd__report)
             opts="-h --id --parent --title --message --total --unit --eta --status --check --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -557,7 +650,7 @@ _progrun() {
             return 0
             ;;
         progrun__subcmd__tasks)
-            opts="-j -k -q -h --json-lines --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --notify --on-end --fd --timeout --grace --kill-after --signal --log --name --help"
+            opts="-j -k -q -h --json-lines --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --no-history --notify --on-end --fd --timeout --grace --kill-after --signal --log --name --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -811,6 +904,20 @@ _progrun() {
                     fi
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        progrun__subcmd__wait)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -38,6 +38,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --quiet 'Print no progress and no messages of progrun''s own'
             cand --detach 'Run away from the terminal, and print the process number of the run'
             cand --wait-output 'Wait until all processes have closed the command''s output (as a pipeline does)'
+            cand --no-history 'Do not remember this run, and show no estimate from earlier ones'
             cand --list-formats 'List the formats for --from, and how to enable each in its program'
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
@@ -46,6 +47,11 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand each 'Run a command once for each value of a list'
             cand tasks 'Run a list of commands, one a line'
             cand report 'Report progress from a script, and learn whether it is cancelled'
+            cand ps 'List the runs of this user: how far they are, and how long they have left'
+            cand attach 'Show a run from another terminal: its bars, and what it prints from now on'
+            cand cancel 'Stop runs as Ctrl-C does at their terminals'
+            cand wait 'Wait until a run is over, and end as it ended'
+            cand history 'Show what is remembered of earlier runs, or remove it'
             cand timeline 'Turn a recorded run into a page to look at'
         }
         &'progrun;each'= {
@@ -103,6 +109,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --quiet 'Print no progress and no messages of progrun''s own'
             cand --detach 'Run away from the terminal, and print the process number of the run'
             cand --wait-output 'Wait until all processes have closed the command''s output (as a pipeline does)'
+            cand --no-history 'Do not remember this run, and show no estimate from earlier ones'
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
         }
@@ -147,6 +154,7 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --quiet 'Print no progress and no messages of progrun''s own'
             cand --detach 'Run away from the terminal, and print the process number of the run'
             cand --wait-output 'Wait until all processes have closed the command''s output (as a pipeline does)'
+            cand --no-history 'Do not remember this run, and show no estimate from earlier ones'
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
         }
@@ -160,6 +168,39 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --eta 'Estimated number of seconds left'
             cand --status 'How the part ended'
             cand --check 'Only ask whether the run was cancelled'
+            cand -h 'Print a summary (-h) or the full help (--help)'
+            cand --help 'Print a summary (-h) or the full help (--help)'
+        }
+        &'progrun;ps'= {
+            cand --json 'Print a JSON object for each run, one per line'
+            cand -a 'Also list the runs with --detach that are over, for 30 days'
+            cand --all 'Also list the runs with --detach that are over, for 30 days'
+            cand -w 'Go on until Ctrl-C: once a second'
+            cand --watch 'Go on until Ctrl-C: once a second'
+            cand -h 'Print a summary (-h) or the full help (--help)'
+            cand --help 'Print a summary (-h) or the full help (--help)'
+        }
+        &'progrun;attach'= {
+            cand --progress 'How to show progress'
+            cand --color 'Whether to draw bars in color'
+            cand -h 'Print a summary (-h) or the full help (--help)'
+            cand --help 'Print a summary (-h) or the full help (--help)'
+        }
+        &'progrun;cancel'= {
+            cand --wait 'Wait until they are over'
+            cand -q 'Do not say what was done'
+            cand --quiet 'Do not say what was done'
+            cand -h 'Print a summary (-h) or the full help (--help)'
+            cand --help 'Print a summary (-h) or the full help (--help)'
+        }
+        &'progrun;wait'= {
+            cand -h 'Print a summary (-h) or the full help (--help)'
+            cand --help 'Print a summary (-h) or the full help (--help)'
+        }
+        &'progrun;history'= {
+            cand --forget 'Remove the runs of this name'
+            cand --json 'Print the runs as they are stored: one JSON object a line'
+            cand --clear 'Remove all runs'
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
         }

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_progrun_global_optspecs
-    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= detach wait-output notify= on-end= fd= output= list-formats h/help V/version
+    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= detach wait-output no-history notify= on-end= fd= output= list-formats h/help V/version
 end
 
 function __fish_progrun_needs_command
@@ -89,15 +89,23 @@ complete -c progrun -n "__fish_progrun_needs_command" -l preserve-status -d 'Exi
 complete -c progrun -n "__fish_progrun_needs_command" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
 complete -c progrun -n "__fish_progrun_needs_command" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_needs_command" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
+complete -c progrun -n "__fish_progrun_needs_command" -l no-history -d 'Do not remember this run, and show no estimate from earlier ones'
 complete -c progrun -n "__fish_progrun_needs_command" -l list-formats -d 'List the formats for --from, and how to enable each in its program'
 complete -c progrun -n "__fish_progrun_needs_command" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -f -n 'contains -- -- (commandline -opc)' -a '(complete -C (string replace -r "^.*?\s--\s+" "" -- (commandline -cp)))'
 # Before it, each has only options. fish by itself offers them only after a dash.
 complete -c progrun -f -n '__fish_progrun_using_subcommand each; and not contains -- -- (commandline -opc)' -a '(test -z (commandline -ct); and complete -C "progrun each -")'
+# The numbers and names of the runs that go on.
+complete -c progrun -f -n '__fish_progrun_using_subcommand attach; or __fish_progrun_using_subcommand cancel; or __fish_progrun_using_subcommand wait' -a '(progrun ps --json 2>/dev/null | string match -rg "\"pid\":(\d+),(?:\"parent\":\d+,)?\"name\":\"([^\"\\\\\\\\]*)\"")'
 complete -c progrun -n "__fish_progrun_needs_command" -s V -l version -d 'Print the version'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "each" -d 'Run a command once for each value of a list'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "tasks" -d 'Run a list of commands, one a line'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "report" -d 'Report progress from a script, and learn whether it is cancelled'
+complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "ps" -d 'List the runs of this user: how far they are, and how long they have left'
+complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "attach" -d 'Show a run from another terminal: its bars, and what it prints from now on'
+complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "cancel" -d 'Stop runs as Ctrl-C does at their terminals'
+complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "wait" -d 'Wait until a run is over, and end as it ended'
+complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "history" -d 'Show what is remembered of earlier runs, or remove it'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "timeline" -d 'Turn a recorded run into a page to look at'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s a -l arg-file -d 'Read the values from FILE, one a line (- = stdin)' -r -F
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s d -l delimiter -d 'Values end with the byte C' -r -f
@@ -202,6 +210,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -l resume-anyway -
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l no-history -d 'Do not remember this run, and show no estimate from earlier ones'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l total -d 'How many tasks there are, if they come from a pipe' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s j -l jobs -d 'How many tasks run at once: N, N%, +N, -N or max [default: processors]' -r -f
@@ -297,6 +306,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l resume-anyway 
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l no-history -d 'Do not remember this run, and show no estimate from earlier ones'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l id -d 'ID of the part that this report is about; each part has its own bar' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l parent -d 'ID of the part that contains this part' -r -f
@@ -311,5 +321,25 @@ skipped\t'There was nothing to do'
 cancelled\t'It stopped on request'"
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l check -d 'Only ask whether the run was cancelled'
 complete -c progrun -n "__fish_progrun_using_subcommand report" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
+complete -c progrun -n "__fish_progrun_using_subcommand ps" -l json -d 'Print a JSON object for each run, one per line'
+complete -c progrun -n "__fish_progrun_using_subcommand ps" -s a -l all -d 'Also list the runs with --detach that are over, for 30 days'
+complete -c progrun -n "__fish_progrun_using_subcommand ps" -s w -l watch -d 'Go on until Ctrl-C: once a second'
+complete -c progrun -n "__fish_progrun_using_subcommand ps" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
+complete -c progrun -n "__fish_progrun_using_subcommand attach" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars on a terminal, otherwise plain lines; nothing with --json on stdout or under another progrun'
+bars\t'Bars'
+plain\t'A line every 10 % or every 10 seconds'
+none\t'Nothing'"
+complete -c progrun -n "__fish_progrun_using_subcommand attach" -l color -d 'Whether to draw bars in color' -r -f -a "auto\t'If the terminal and the environment allow it'
+always\t'In any case'
+never\t'Never'"
+complete -c progrun -n "__fish_progrun_using_subcommand attach" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
+complete -c progrun -n "__fish_progrun_using_subcommand cancel" -l wait -d 'Wait until they are over'
+complete -c progrun -n "__fish_progrun_using_subcommand cancel" -s q -l quiet -d 'Do not say what was done'
+complete -c progrun -n "__fish_progrun_using_subcommand cancel" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
+complete -c progrun -n "__fish_progrun_using_subcommand wait" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
+complete -c progrun -n "__fish_progrun_using_subcommand history" -l forget -d 'Remove the runs of this name' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand history" -l json -d 'Print the runs as they are stored: one JSON object a line'
+complete -c progrun -n "__fish_progrun_using_subcommand history" -l clear -d 'Remove all runs'
+complete -c progrun -n "__fish_progrun_using_subcommand history" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand timeline" -s o -l output -d 'Write the page to FILE instead of stdout' -r -F
 complete -c progrun -n "__fish_progrun_using_subcommand timeline" -s h -l help -d 'Print a summary (-h) or the full help (--help)'

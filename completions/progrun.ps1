@@ -41,6 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print no progress and no messages of progrun''s own')
             [CompletionResult]::new('--detach', '--detach', [CompletionResultType]::ParameterName, 'Run away from the terminal, and print the process number of the run')
             [CompletionResult]::new('--wait-output', '--wait-output', [CompletionResultType]::ParameterName, 'Wait until all processes have closed the command''s output (as a pipeline does)')
+            [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'Do not remember this run, and show no estimate from earlier ones')
             [CompletionResult]::new('--list-formats', '--list-formats', [CompletionResultType]::ParameterName, 'List the formats for --from, and how to enable each in its program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
@@ -49,6 +50,11 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('each', 'each', [CompletionResultType]::ParameterValue, 'Run a command once for each value of a list')
             [CompletionResult]::new('tasks', 'tasks', [CompletionResultType]::ParameterValue, 'Run a list of commands, one a line')
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Report progress from a script, and learn whether it is cancelled')
+            [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the runs of this user: how far they are, and how long they have left')
+            [CompletionResult]::new('attach', 'attach', [CompletionResultType]::ParameterValue, 'Show a run from another terminal: its bars, and what it prints from now on')
+            [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Stop runs as Ctrl-C does at their terminals')
+            [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait until a run is over, and end as it ended')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show what is remembered of earlier runs, or remove it')
             [CompletionResult]::new('timeline', 'timeline', [CompletionResultType]::ParameterValue, 'Turn a recorded run into a page to look at')
             break
         }
@@ -107,6 +113,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print no progress and no messages of progrun''s own')
             [CompletionResult]::new('--detach', '--detach', [CompletionResultType]::ParameterName, 'Run away from the terminal, and print the process number of the run')
             [CompletionResult]::new('--wait-output', '--wait-output', [CompletionResultType]::ParameterName, 'Wait until all processes have closed the command''s output (as a pipeline does)')
+            [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'Do not remember this run, and show no estimate from earlier ones')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             break
@@ -152,6 +159,7 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print no progress and no messages of progrun''s own')
             [CompletionResult]::new('--detach', '--detach', [CompletionResultType]::ParameterName, 'Run away from the terminal, and print the process number of the run')
             [CompletionResult]::new('--wait-output', '--wait-output', [CompletionResultType]::ParameterName, 'Wait until all processes have closed the command''s output (as a pipeline does)')
+            [CompletionResult]::new('--no-history', '--no-history', [CompletionResultType]::ParameterName, 'Do not remember this run, and show no estimate from earlier ones')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             break
@@ -166,6 +174,44 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--eta', '--eta', [CompletionResultType]::ParameterName, 'Estimated number of seconds left')
             [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How the part ended')
             [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Only ask whether the run was cancelled')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            break
+        }
+        'progrun;ps' {
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print a JSON object for each run, one per line')
+            [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Also list the runs with --detach that are over, for 30 days')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also list the runs with --detach that are over, for 30 days')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Go on until Ctrl-C: once a second')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Go on until Ctrl-C: once a second')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            break
+        }
+        'progrun;attach' {
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Whether to draw bars in color')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            break
+        }
+        'progrun;cancel' {
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Wait until they are over')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Do not say what was done')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Do not say what was done')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            break
+        }
+        'progrun;wait' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            break
+        }
+        'progrun;history' {
+            [CompletionResult]::new('--forget', '--forget', [CompletionResultType]::ParameterName, 'Remove the runs of this name')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the runs as they are stored: one JSON object a line')
+            [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Remove all runs')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             break

@@ -38,7 +38,6 @@ const PRIVATE: u32 = 0o600;
 
 /// A run that has left its terminal, now or earlier.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "for `progrun ps --all`")]
 pub(crate) struct Record {
     /// Its process number, by which the user knows it.
     pub(crate) pid: i32,
@@ -85,7 +84,6 @@ impl Record {
 
 /// The records of all runs, those that began last first. One that cannot be read is left out.
 #[must_use]
-#[expect(dead_code, reason = "for `progrun ps --all`")]
 pub(crate) fn records() -> Vec<Record> {
     folder().map_or(Vec::new(), |folder| records_in(&folder))
 }

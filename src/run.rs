@@ -215,9 +215,16 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         None => (settings.slots, None, None),
         Some(_) => starts::slots(named.unwrap_or(settings.slots)),
     };
+    let outlives_session = settings.display.caller.is_some();
     let starts = match many {
-        None => Starts::of_one(channel),
-        Some(_) => Starts::of_many(channel, open_files, slots, settings.timeouts.kill_after),
+        None => Starts::of_one(channel, outlives_session),
+        Some(_) => Starts::of_many(
+            channel,
+            open_files,
+            slots,
+            settings.timeouts.kill_after,
+            outlives_session,
+        ),
     };
     let template = many.map(|many| &*many.command);
     let watchers = Rc::new(RefCell::new(Watchers::new(
@@ -271,7 +278,8 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         }
     }
     if many.is_some() {
-        run.requests.listen(Socket::open(channel, Purpose::Run));
+        let socket = Socket::open(channel, Purpose::Run, outlives_session);
+        run.requests.listen(socket);
         run.begin_many(fewer)?;
     }
     run.follow()?;

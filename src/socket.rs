@@ -23,6 +23,8 @@ use rustix::process::{Pid, geteuid, test_kill_process};
 
 use crate::client;
 
+/// Where a socket stays as long as its run, whatever becomes of the session.
+const LASTING: &str = "/tmp";
 /// How often the folder is made again when another run has removed it.
 const ATTEMPTS: usize = 100;
 /// What the name of a socket ends with that only takes the reports of a task.
@@ -71,10 +73,17 @@ impl Socket {
     ///
     /// None if no folder is suitable: the run goes on without a socket.
     #[must_use]
-    pub(crate) fn open(number: RawFd, purpose: Purpose) -> Option<(Self, SocketFiles)> {
+    pub(crate) fn open(
+        number: RawFd,
+        purpose: Purpose,
+        outlives_session: bool,
+    ) -> Option<(Self, SocketFiles)> {
         let lowest = number.max(9) + 1;
-        let (listener, files) =
-            Place::for_us().find_map(|place| bind(&place, lowest, purpose).ok())?;
+        // At the last logout of a user, systemd removes what is in the other places (logind.conf(5), RemoveIPC).
+        let lasting = Place::in_folder(LASTING);
+        let lasting = outlives_session.then_some(lasting).into_iter();
+        let mut places = lasting.chain(Place::for_us());
+        let (listener, files) = places.find_map(|place| bind(&place, lowest, purpose).ok())?;
         listener.set_nonblocking(true).ok()?;
         let listener = fcntl_dupfd_cloexec(&listener, lowest).ok()?;
         if purpose == Purpose::Run {
@@ -135,14 +144,16 @@ impl Place {
 
     /// In each of these only its owner can remove or rename a folder.
     fn of_all_users() -> impl Iterator<Item = Self> {
-        let us = geteuid().as_raw();
-        let name = format!("progrun-{us}");
         // In memory: making and removing a directory on a disk costs more than all the rest of a short run.
         let in_memory = cfg!(target_os = "linux").then_some("/dev/shm");
-        let places = in_memory.into_iter().chain(["/tmp"]);
-        places.map(move |place| Self {
-            folder: Path::new(place).join(&name),
-        })
+        in_memory.into_iter().chain([LASTING]).map(Self::in_folder)
+    }
+
+    fn in_folder(folder: &str) -> Self {
+        let us = geteuid().as_raw();
+        Self {
+            folder: Path::new(folder).join(format!("progrun-{us}")),
+        }
     }
 }
 

@@ -34,9 +34,14 @@ fn room(shell: &mut Command) -> TempDir {
     fs::create_dir(room.path().join("outputs")).unwrap();
     let programs = room.path().join("programs");
     fs::create_dir(&programs).unwrap();
-    fs::write(programs.join(COMMAND), "#!/bin/sh\n").unwrap();
-    let executable = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(programs.join(COMMAND), executable).unwrap();
+    let runs = r#"{"event":"status","version":1,"pid":4242,"name":"backup","command":["x"],"elapsed":1,"state":"running"}
+{"event":"status","version":1,"pid":77,"parent":4242,"name":"inner","command":["x"],"elapsed":1,"state":"running"}"#;
+    let progrun = format!("#!/bin/sh\n[ \"$*\" = 'ps --json' ] && echo '{runs}'\n");
+    for (name, text) in [(COMMAND, "#!/bin/sh\n"), ("progrun", &progrun)] {
+        fs::write(programs.join(name), text).unwrap();
+        let executable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(programs.join(name), executable).unwrap();
+    }
     let path = std::env::var_os("PATH").unwrap();
     let path = [programs].into_iter().chain(std::env::split_paths(&path));
     shell
@@ -110,6 +115,9 @@ fn completes_what_it_should(session: &mut PtySession) {
     assert_completes(session, "progrun tasks --json-l", "--json-lines ");
     assert_completes(session, "progrun tasks ev", "tasks events.jsonl ");
     assert_completes(session, "progrun tasks ", "events.jsonl");
+    assert_completes(session, "progrun attach ba", "attach backup ");
+    assert_completes(session, "progrun wait in", "wait inner ");
+    assert_completes(session, "progrun cancel --wait 42", "--wait 4242 ");
     assert_completes(session, "progrun -- zwieb", "-- zwiebelfisch ");
     assert_completes(
         session,

@@ -88,6 +88,14 @@ fn report_page() -> String {
     )
 }
 
+/// The page of a subcommand that has no more to say of itself than its name.
+fn small_page(name: &str, before: &str, after: &str) -> String {
+    let command = command();
+    let title = format!("PROGRUN-{}", name.to_uppercase());
+    let command = command.find_subcommand(name).unwrap().clone();
+    page(command, &title, before, after)
+}
+
 fn timeline_page() -> String {
     let command = command();
     page(
@@ -166,6 +174,35 @@ fn the_man_page_is_fresh() {
 #[test]
 fn the_man_page_of_report_is_fresh() {
     assert_fresh("man/progrun-report.1", &report_page());
+}
+
+#[test]
+fn the_man_pages_about_runs_are_fresh() {
+    for (name, before, after) in [
+        (
+            "ps",
+            include_str!("generated/ps-before-options.roff"),
+            include_str!("generated/ps-after-options.roff"),
+        ),
+        (
+            "attach",
+            include_str!("generated/attach-before-options.roff"),
+            include_str!("generated/attach-after-options.roff"),
+        ),
+        (
+            "cancel",
+            include_str!("generated/cancel-before-options.roff"),
+            include_str!("generated/cancel-after-options.roff"),
+        ),
+        (
+            "wait",
+            include_str!("generated/wait-before-options.roff"),
+            include_str!("generated/wait-after-options.roff"),
+        ),
+    ] {
+        let page = small_page(name, before, after);
+        assert_fresh(&format!("man/progrun-{name}.1"), &page);
+    }
 }
 
 #[test]
@@ -286,7 +323,9 @@ fn the_completions_for_bash_are_fresh() {
             "    case \"${cmd}\" in\n",
             concat!(
                 "    if [[ ${cmd} == progrun__subcmd__tasks && ${cur} != -* && ${prev} != -* ]]; then\n",
-                "        return 0\n    fi\n\n    case \"${cmd}\" in\n",
+                "        return 0\n    fi\n",
+                include_str!("generated/runs.bash"),
+                "\n    case \"${cmd}\" in\n",
             ),
         ),
     ];
@@ -309,6 +348,30 @@ fn the_completions_for_zsh_are_fresh() {
                 include_str!("generated/words.zsh"),
                 "\n    local context curcontext="
             ),
+        ),
+        // The runs that go on.
+        (
+            1,
+            "(( $+functions[_progrun_commands] )) ||\n",
+            concat!(
+                include_str!("generated/runs.zsh"),
+                "\n(( $+functions[_progrun_commands] )) ||\n"
+            ),
+        ),
+        (
+            1,
+            "'::run -- Number or name of the run, as in progrun ps; not needed if there is only one:'",
+            "'::run:_progrun_runs'",
+        ),
+        (
+            1,
+            "'*::runs -- Numbers or names of the runs, as in progrun ps:'",
+            "'*:run:_progrun_runs'",
+        ),
+        (
+            1,
+            "':run -- Number or name of the run, as in progrun ps:'",
+            "':run:_progrun_runs'",
         ),
         // Before it, the first word is a subcommand.
         (
@@ -369,11 +432,12 @@ fn the_completions_for_fish_are_fresh() {
             "complete -c progrun -n \"__fish_progrun_needs_command\" -s V",
             concat!(
                 include_str!("generated/words.fish"),
+                include_str!("generated/runs.fish"),
                 "complete -c progrun -n \"__fish_progrun_needs_command\" -s V"
             ),
         ),
         (
-            4,
+            9,
             "\"__fish_progrun_needs_command\" -a ",
             "\"__fish_progrun_needs_command; and not contains -- -- (commandline -opc)\" -a ",
         ),

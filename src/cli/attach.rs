@@ -1,16 +1,29 @@
 //! `progrun attach`: shows a run of this user as its own terminal does.
 
-use clap::{Parser, ValueHint};
+use std::io::{self, Write};
+use std::time::Duration;
 
-use crate::event::Ending;
+use clap::{Parser, ValueHint};
+use rustix::stdio::stdout;
+use rustix::termios::isatty;
+
+use crate::detached::Record;
+use crate::event::{Ending, FinalState, signal_name};
 use crate::run::{self, Attached, FAILED, Look};
-use crate::sink::Progress;
+use crate::sink::{Patient, Progress, escape, took};
 
 use super::options::{ColorArgument, ProgressArgument};
-use super::runs;
+use super::runs::{self, Meant};
+
+/// How much of the output of a run that is over is shown on a terminal.
+const LINES: usize = 100;
+const BYTES: usize = 64 * 1024;
 
 const HELP: &str = "\
 Ctrl-C only leaves: the run goes on. To stop it, use progrun cancel.
+
+Of a run that was started with --detach and is over, the end of its output is
+shown, and how it ended. `progrun attach RUN | less` has all that was kept.
 
 Exit status:
   That of the run, when it is over. 130 if you leave by Ctrl-C before.";
@@ -55,9 +68,13 @@ impl Attach {
     /// A sentence if there is no such run.
     pub(super) fn run(self) -> Result<Ending, String> {
         let runs = runs::all();
-        let run = match &self.run {
-            Some(word) => runs::find(&runs, word)?,
-            None => runs::only(&runs)?,
+        let meant = match &self.run {
+            Some(word) => runs::find_any(&runs, word)?,
+            None => Meant::Live(runs::only(&runs)?),
+        };
+        let run = match meant {
+            Meant::Live(run) => run,
+            Meant::Over(record) => return show_end(&record),
         };
         if runs::are_we_in(&runs, run) {
             return Err(format!(
@@ -97,7 +114,53 @@ impl Attach {
     }
 }
 
-/// The sentence that a run has ended, and nobody knows how.
+/// Shows the end of the output of a run that is over, and how it ended; all that is kept of the output if it goes to a
+/// file or a pipe.
+fn show_end(record: &Record) -> Result<Ending, String> {
+    let on_terminal = isatty(stdout());
+    let mut out = Patient(io::stdout());
+    let read = if on_terminal {
+        let end = record.output.last(LINES, BYTES);
+        end.and_then(|end| out.write_all(&end))
+    } else {
+        let whole = record.output.whole();
+        whole.and_then(|mut whole| io::copy(&mut whole, &mut out).map(drop))
+    };
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return Ok(Ending::Signal(libc::SIGPIPE));
+        }
+        Err(error) => return Err(format!("the output of run {}: {error}", record.pid)),
+        Ok(()) => {}
+    }
+    let Some(end) = &record.end else {
+        return Err(lost(record.pid));
+    };
+    let name = escape(&record.name);
+    super::complain(&format!(
+        "run {} {name}: {}",
+        record.pid,
+        ended(end.state, end.ending, end.elapsed)
+    ));
+    Ok(end.ending)
+}
+
+/// How a run ended, in a few words.
+fn ended(state: FinalState, ending: Ending, elapsed: Duration) -> String {
+    let time = took(elapsed);
+    match (state, ending) {
+        (FinalState::Completed, _) => format!("completed in {time}"),
+        (FinalState::Cancelled, _) => format!("cancelled after {time}"),
+        (FinalState::Failed, Ending::Status(status)) => {
+            format!("failed with exit status {status} after {time}")
+        }
+        (FinalState::Failed, Ending::Signal(signal)) => {
+            format!("killed by {} after {time}", signal_name(signal))
+        }
+    }
+}
+
+/// The sentence that a run has ended, and it is not known how.
 pub(super) fn lost(pid: i32) -> String {
     format!("run {pid} is gone and has not said how it ended: it was killed")
 }

@@ -11,7 +11,7 @@ use crate::sink::escape;
 use crate::socket;
 use crate::wire::Status;
 
-use super::runs::{self, LiveRun};
+use super::runs::{self, LiveRun, Meant};
 
 const HELP: &str = "\
 The first request lets the command end at its next progress report. Said again, it
@@ -54,7 +54,12 @@ impl Cancel {
         let mut asked = Vec::new();
         let mut ending = Ending::Status(0);
         for word in &self.runs {
-            let done = runs::find(&runs, word).and_then(|run| {
+            let done = match runs::find_any(&runs, word) {
+                Ok(Meant::Over(record)) => Err(format!("run {} is over", record.pid)),
+                Ok(Meant::Live(run)) => Ok(run),
+                Err(sentence) => Err(sentence),
+            };
+            let done = done.and_then(|run| {
                 let is_ours = runs::are_we_in(&runs, run);
                 if self.wait && is_ours {
                     return Err(format!(

@@ -8,6 +8,8 @@ use clap::Parser;
 use rustix::stdio::stdout;
 use rustix::termios::{isatty, tcgetwinsize};
 
+use crate::detached::Record;
+use crate::event::{Ending, FinalState};
 use crate::sink::{Cell, Patient, clock, escape, table};
 use crate::wire::Status;
 
@@ -17,6 +19,7 @@ const HELP: &str = "\
 Examples:
   progrun ps                   a table of all runs of this user
   progrun ps --watch           the same, kept up to date
+  progrun ps --all             also the runs with --detach that are over
   progrun ps --json | jq .     a JSON object for each run; see progrun-protocol(5)";
 
 /// How often the table is drawn again.
@@ -36,6 +39,10 @@ pub(super) struct Ps {
     #[arg(long)]
     json: bool,
 
+    /// Also list the runs with --detach that are over, for 30 days
+    #[arg(short, long)]
+    all: bool,
+
     /// Go on until Ctrl-C: once a second
     #[arg(short, long)]
     watch: bool,
@@ -50,15 +57,20 @@ impl Ps {
         let mut drawn = 0;
         loop {
             let runs = runs::all();
-            let text = if self.json { json(&runs) } else { human(&runs) };
+            let ended = if self.all { runs::ended() } else { Vec::new() };
+            let text = if self.json {
+                json(&runs, &ended)
+            } else {
+                human(&runs, &ended)
+            };
             if self.watch && !self.json && isatty(stdout()) {
                 drawn = redraw(&text, drawn)?;
             } else {
                 write(&text)?;
             }
             if !self.watch {
-                if runs.is_empty() && !self.json {
-                    super::complain("no run is there");
+                if text.is_empty() && !self.json {
+                    super::complain("there is no run");
                 }
                 return Ok(());
             }
@@ -90,7 +102,7 @@ fn redraw(text: &str, drawn: usize) -> io::Result<usize> {
 }
 
 /// The lines with which the runs answered. One that does not answer has a line all the same.
-fn json(runs: &[LiveRun]) -> String {
+fn json(runs: &[LiveRun], ended: &[Record]) -> String {
     let mut text = String::new();
     for run in runs {
         match run.answer() {
@@ -103,12 +115,40 @@ fn json(runs: &[LiveRun]) -> String {
         }
         text.push('\n');
     }
+    for record in ended {
+        text.push_str(&status(record).to_line());
+    }
     text
 }
 
+/// A run that is over, as one that is there says how it is.
+fn status(record: &Record) -> Status<'_> {
+    let end = record.end.as_ref();
+    let elapsed = end.map(|end| end.elapsed).unwrap_or_default();
+    let mut status = Status::of(record.pid, &record.name, elapsed);
+    status.command = record.command.iter().map(Into::into).collect();
+    status.directory = Some(record.directory.to_string_lossy());
+    let began = humantime::format_rfc3339_millis(record.began);
+    status.began = Some(began.to_string().into());
+    status.detached = true;
+    status.output = Some(record.output.path().to_string_lossy().into_owned().into());
+    status.state = "lost".into();
+    match end {
+        Some(end) => {
+            let state = match end.state {
+                FinalState::Completed => "completed",
+                FinalState::Failed => "failed",
+                FinalState::Cancelled => "cancelled",
+            };
+            status.ended(state, end.ending)
+        }
+        None => status,
+    }
+}
+
 /// The table: each run below the one inside which it was started.
-fn human(runs: &[LiveRun]) -> String {
-    if runs.is_empty() {
+fn human(runs: &[LiveRun], ended: &[Record]) -> String {
+    if runs.is_empty() && ended.is_empty() {
         return String::new();
     }
     let head = ["PID", "NAME", "STATE", "DONE", "ELAPSED", "LEFT", "COMMAND"];
@@ -127,6 +167,9 @@ fn human(runs: &[LiveRun]) -> String {
         };
         let inner: Vec<_> = runs.iter().filter(is_inner).collect();
         open.extend(inner.into_iter().rev().map(|run| (depth + 1, run)));
+    }
+    for record in ended {
+        rows.push(row_of(record.pid, &status(record), 0));
     }
     let aligned = [
         Cell::Right,
@@ -156,13 +199,26 @@ fn row(run: &LiveRun, depth: usize) -> [String; 7] {
             what,
         ];
     };
+    row_of(run.pid, &status, depth)
+}
+
+fn row_of(pid: i32, status: &Status<'_>, depth: usize) -> [String; 7] {
+    let indent = "  ".repeat(depth);
+    let pid = pid.to_string();
     let words = status.command.iter().map(|word| escape(word).into_owned());
     [
         pid,
         format!("{indent}{}", escape(&status.name)),
-        escape(&status.state).into_owned(),
-        done(&status),
-        clock(status.elapsed()),
+        match status.ending() {
+            Some(Ending::Status(code @ 1..)) => format!("{} ({code})", escape(&status.state)),
+            _ => escape(&status.state).into_owned(),
+        },
+        done(status),
+        if status.state == "lost" {
+            "-".to_owned()
+        } else {
+            clock(status.elapsed())
+        },
         status
             .eta
             .and_then(|eta| eta.time())

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::client;
+use crate::detached::{self, Record};
 use crate::sink::escape;
 use crate::socket::{self, Found};
 use crate::wire::Status;
@@ -129,7 +130,42 @@ fn read(asked: &mut [Asked], until: Instant) -> bool {
     true
 }
 
-/// The run that is meant by a number or a name.
+/// A run that the user means.
+pub(super) enum Meant<'a> {
+    /// It is there.
+    Live(&'a LiveRun),
+    /// It was away from its terminal, and is over.
+    Over(Box<Record>),
+}
+
+/// The run that is meant by a number or a name. One that is there comes before those that are over.
+///
+/// # Errors
+/// A sentence if there is none, or more than one.
+pub(super) fn find_any<'a>(runs: &'a [LiveRun], word: &str) -> Result<Meant<'a>, String> {
+    find(runs, word).map(Meant::Live).or_else(|sentence| {
+        let number = word.parse();
+        let is_meant = |record: &Record| number == Ok(record.pid) || record.name == word;
+        let is_called = |run: &LiveRun| run.status().is_some_and(|status| status.name == word);
+        if runs.iter().any(is_called) {
+            return Err(sentence);
+        }
+        let mut records = ended().into_iter();
+        records
+            .find(is_meant)
+            .map(|record| Meant::Over(Box::new(record)))
+            .ok_or(sentence)
+    })
+}
+
+/// The runs away from their terminals that are over, the last one first.
+pub(super) fn ended() -> Vec<Record> {
+    let mut records = detached::records();
+    records.retain(|record| !record.is_running());
+    records
+}
+
+/// The run that is meant by a number or a name, which is there.
 ///
 /// # Errors
 /// A sentence if there is none, or more than one.

@@ -5,9 +5,12 @@ use clap::{Parser, ValueHint};
 use crate::event::Ending;
 use crate::run::{self, FAILED};
 
-use super::{attach, runs};
+use super::attach;
+use super::runs::{self, Meant};
 
 const HELP: &str = "\
+How a run that was started with --detach ended is known for 30 days.
+
 Exit status:
   That of the run. If a signal ended the run, progrun ends by the same signal.";
 
@@ -33,7 +36,13 @@ impl Wait {
     /// A sentence if there is no such run.
     pub(super) fn run(self) -> Result<Ending, String> {
         let runs = runs::all();
-        let run = runs::find(&runs, &self.run)?;
+        let run = match runs::find_any(&runs, &self.run)? {
+            Meant::Live(run) => run,
+            Meant::Over(record) => {
+                let end = record.end.as_ref().map(|end| end.ending);
+                return end.ok_or_else(|| attach::lost(record.pid));
+            }
+        };
         if runs::are_we_in(&runs, run) {
             return Err(format!(
                 "this command is part of run {}, which would wait for itself",

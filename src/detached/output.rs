@@ -35,6 +35,12 @@ impl Output {
         }
     }
 
+    /// The file with its beginning, which is all of it if it is no longer than a mebibyte.
+    #[must_use]
+    pub(crate) fn path(&self) -> PathBuf {
+        head(&self.base)
+    }
+
     /// All that is kept: the first mebibyte, a line that says how much is not kept, and the last eight mebibytes. The
     /// text of the run is foreign.
     ///
@@ -56,7 +62,6 @@ impl Output {
     ///
     /// # Errors
     /// If a file cannot be read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for `progrun attach`"))]
     pub(crate) fn last(&self, lines: usize, bytes: usize) -> io::Result<Vec<u8>> {
         let mut end = Vec::new();
         self.whole()?.read_to_end(&mut end)?;

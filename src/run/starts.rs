@@ -24,6 +24,8 @@ pub(super) struct Starts {
     channel: RawFd,
     /// What listens on the sockets: the socket of a single command is that of the run.
     purpose: Purpose,
+    /// Whether the run goes on when its user has logged out.
+    outlives_session: bool,
     /// The sockets that no task uses at the moment.
     sockets: Vec<SocketPlace>,
     /// Whether children need a session of their own, and when that was asked.
@@ -47,10 +49,11 @@ pub(super) struct SocketPlace {
 
 impl Starts {
     /// For one child with its channel on this number.
-    pub(super) fn of_one(channel: RawFd) -> Self {
+    pub(super) fn of_one(channel: RawFd, outlives_session: bool) -> Self {
         Self {
             channel,
             purpose: Purpose::Run,
+            outlives_session,
             sockets: Vec::new(),
             session: None,
             open_files: None,
@@ -67,6 +70,7 @@ impl Starts {
         open_files: Option<u64>,
         slots: u32,
         kill_after: Option<Duration>,
+        outlives_session: bool,
     ) -> Self {
         let places = usize::try_from(slots).unwrap_or(usize::MAX);
         // The user may add slots while the run goes on.
@@ -78,7 +82,7 @@ impl Starts {
             board: board.map(Arc::new),
             spares: Some(Arc::default()),
             low_numbers: child::take_low_numbers(channel),
-            ..Self::of_one(channel)
+            ..Self::of_one(channel, outlives_session)
         }
     }
 
@@ -90,7 +94,7 @@ impl Starts {
     /// A socket for the next task, if one can be had.
     pub(super) fn socket(&mut self) -> Option<SocketPlace> {
         self.sockets.pop().or_else(|| {
-            let (socket, files) = Socket::open(self.channel, self.purpose)?;
+            let (socket, files) = Socket::open(self.channel, self.purpose, self.outlives_session)?;
             Some(SocketPlace {
                 socket: Arc::new(socket),
                 _files: files,
