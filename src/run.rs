@@ -58,7 +58,7 @@ use crate::system::signals::Scope;
 
 use self::clock::Clock;
 use self::ending::{Losses, TIMED_OUT};
-use self::inbox::{Inbox, Inputs, inbox};
+use self::inbox::{Inbox, Inputs};
 use self::lease::Lease;
 use self::many::Stop;
 use self::notices::{DOZE, can_wait, goes_first};
@@ -175,7 +175,7 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
     // First of all: a descriptor that progrun opens earlier could get the channel's number, and look like one that was
     // handed to us on purpose.
     let (channel, moved) = child::channel(settings.channel);
-    let (inbox, inputs) = inbox().context("cannot create a pipe")?;
+    let (inbox, inputs) = inbox::open().context("cannot create a pipe")?;
     signals::open_mask();
     let (gone, wake) = (inbox.clone(), inbox.clone());
     let patience = settings.timeouts.timeout;

@@ -199,6 +199,8 @@ fn fish_completes_options_values_files_and_the_command() {
         ("progrun report --sta", "--status"),
         ("progrun report --status fa", "failed"),
         ("progrun ea", "each"),
+        ("progrun attach ba", "backup"),
+        ("progrun wait 4", "4242"),
         ("progrun each --keep", "--keep-order"),
         ("progrun each -a ev", "events.jsonl"),
         ("progrun each --log-dir ou", "outputs/"),

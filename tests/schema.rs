@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::Value;
 
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 14] = [
     "started",
     "progress",
     "output",
@@ -22,6 +22,7 @@ const EVENTS: [&str; 13] = [
     "skipped",
     "halted",
     "end",
+    "status",
 ];
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
@@ -216,6 +217,7 @@ fn no_event_can_do_without_a_field_that_is_promised() {
         r#"{"event":"total","task":0,"elapsed":0,"total":3,"total_final":true}"#,
         r#"{"event":"skipped","task":1,"elapsed":0,"name":"n","reason":"done"}"#,
         r#"{"event":"halted","task":0,"elapsed":0,"why":"fail","count":1,"when":"soon"}"#,
+        r#"{"event":"status","version":1,"pid":4242,"name":"n","command":[],"elapsed":0,"state":"running"}"#,
         r#"{"event":"end","task":0,"elapsed":0,"completed":0,"flaky":0,"failed":0,"cancelled":0,"skipped":0,"not_started":0,"exit_status":0,"signal":null}"#,
     ] {
         assert_valid(line);

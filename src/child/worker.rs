@@ -623,7 +623,9 @@ impl<'a> Worker<'a> {
         self.intake.finish();
         for stream in [Stream::Stdout, Stream::Stderr] {
             if let Some(output) = self.outputs.close(stream) {
-                let holders = holders::of(&output);
+                let Some(holders) = holders::of(&output) else {
+                    continue;
+                };
                 // The sink whose reader took nothing has already said that output is lost.
                 if self.discards && holders.is_empty() {
                     continue;

@@ -235,8 +235,10 @@ fn figures(known: &Progress<'_>) -> [Option<f64>; 3] {
 }
 
 /// The task and its live parts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Parts {
+    /// How many parts may be live at once; further ones are only counted.
+    room: usize,
     /// The task itself.
     pub task: Part,
     /// By their numbers, so in the order in which they began.
@@ -299,7 +301,28 @@ impl Parents {
     }
 }
 
+impl Default for Parts {
+    fn default() -> Self {
+        Self::with_room(LIVE_PARTS)
+    }
+}
+
 impl Parts {
+    /// A picture with so many live parts, at most. Each takes up to some kilobytes.
+    #[must_use]
+    pub(crate) fn with_room(room: usize) -> Self {
+        Self {
+            room,
+            task: Part::default(),
+            live: BTreeMap::new(),
+            by_id: HashMap::new(),
+            begun: 0,
+            ended: Ended::default(),
+            beyond: Beyond::default(),
+            parents: Parents::default(),
+        }
+    }
+
     /// Takes in a report in the format `source`; none: our own protocol. Gives the part back if the report ended it.
     pub(crate) fn apply(
         &mut self,
@@ -332,7 +355,7 @@ impl Parts {
             whole.over += u64::from(report.status.is_some());
         }
         self.task.updated = elapsed;
-        if number.is_none() && self.live.len() == LIVE_PARTS {
+        if number.is_none() && self.live.len() >= self.room {
             self.count(report.status);
             if report.status.is_none() {
                 self.beyond.add(id);

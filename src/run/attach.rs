@@ -21,7 +21,7 @@ use crate::system::signals::{Scope, stop_by};
 use crate::wire::{self, Rule, Status};
 
 use super::clock::Clock;
-use super::inbox::{Inbox, Inputs, inbox};
+use super::inbox::{self, Inbox, Inputs};
 use super::signals;
 use super::sinks::Sinks;
 
@@ -92,7 +92,7 @@ pub(crate) fn attach(path: &Path, look: &Look) -> anyhow::Result<Attached> {
     let end = connect("?wait\n").context("cannot reach the run")?;
     let stream = connect("?watch\n").context("cannot reach the run")?;
     stream.set_nonblocking(true)?;
-    let (inbox, mut inputs) = inbox().context("cannot create a pipe")?;
+    let (inbox, mut inputs) = inbox::open().context("cannot create a pipe")?;
     signals::open_mask();
     signals::hold();
     inputs.signals = signals::install(inbox.wake())?;

@@ -22,7 +22,7 @@ use super::signals::Signals;
 ///
 /// # Errors
 /// If no pipe can be made.
-pub(super) fn inbox<T>() -> io::Result<(Inbox<T>, Inputs<T>)> {
+pub(super) fn open<T>() -> io::Result<(Inbox<T>, Inputs<T>)> {
     let (wake, woken) = wake()?;
     let inbox = Inbox {
         queues: Arc::default(),
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn what_is_urgent_goes_before_and_both_keep_their_order() {
-        let (inbox, mut inputs) = inbox().unwrap();
+        let (inbox, mut inputs) = open().unwrap();
         for input in 0..3 {
             inbox.send(input);
         }
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_note_is_taken_late_by_a_taker_that_dozes_and_at_once_by_one_that_sleeps() {
-        let (inbox, mut inputs) = inbox().unwrap();
+        let (inbox, mut inputs) = open().unwrap();
         let is_so = |inbox: &Inbox<i32>, taker| lock(&inbox.queues).taker == taker;
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_by_other_threads_is_all_taken_however_it_meets_the_waiting() {
-        let (inbox, mut inputs) = inbox().unwrap();
+        let (inbox, mut inputs) = open().unwrap();
         let senders = [0, 1, 2].map(|sender| {
             let inbox = inbox.clone();
             thread::spawn(move || {
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_pipe_that_breaks_is_told_once() {
-        let (_inbox, mut inputs) = inbox().unwrap();
+        let (_inbox, mut inputs) = open().unwrap();
         let (reader, writer) = io::pipe().unwrap();
         inputs.watch(writer.into(), 7);
         assert_eq!(next(&mut inputs, Some(Duration::ZERO)), None);

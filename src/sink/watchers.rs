@@ -42,8 +42,12 @@ const MOMENT: Duration = Duration::from_secs(1);
 const FRAME: Duration = Duration::from_millis(50);
 /// How many bytes of events are gathered between frames.
 const GATHER: usize = 64 * 1024;
+/// How many live parts of a task are kept: more than fit on a screen, and not the memory of bars once more.
+const PARTS: usize = 100;
 /// How much of what a lone command has printed last a new watcher is shown, in bytes.
 const TAIL: usize = 16 * 1024;
+/// The same in pieces, each of which costs a hundred bytes.
+const PIECES: usize = 500;
 
 /// What of a run does not change.
 #[derive(Clone, Debug)]
@@ -93,7 +97,7 @@ struct Many {
 }
 
 /// A running task.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Task {
     name: String,
     command: Vec<OsString>,
@@ -509,6 +513,28 @@ impl Many {
     }
 }
 
+impl Default for Task {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            command: Vec::new(),
+            pid: None,
+            began: Duration::ZERO,
+            slot: 1,
+            attempt: 1,
+            parts: Parts::with_room(PARTS),
+            has_reported: false,
+            stop: Stop::default(),
+            paused: false,
+            observed: None,
+            ended: None,
+            warned: false,
+            pending: Vec::new(),
+            tail: Tail::default(),
+        }
+    }
+}
+
 impl Task {
     fn note(&mut self, event: &Event<'_>, keeps_tail: bool) {
         match &event.what {
@@ -647,7 +673,10 @@ impl Stop {
         let request = self.request.map(|(at, _, step, left)| (at, step, left));
         let last = self.last.map(|(at, _, step, left)| (at, step, left));
         let (at, step, left) = last.or(request)?;
-        Some((step, left.map(|left| (at + left).saturating_sub(now))))
+        Some((
+            step,
+            left.map(|left| at.saturating_add(left).saturating_sub(now)),
+        ))
     }
 
     fn tell(&self, task: Option<TaskId>, tell: &mut dyn FnMut(Option<TaskId>, Duration, What<'_>)) {
@@ -666,7 +695,7 @@ impl Tail {
         self.pieces
             .push_back((stream, Arc::clone(bytes), verdicts.clone()));
         while let Some((_, first, _)) = self.pieces.front() {
-            if self.length - first.len() < TAIL {
+            if self.length - first.len() < TAIL && self.pieces.len() <= PIECES {
                 return;
             }
             self.length -= first.len();

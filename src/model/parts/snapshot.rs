@@ -72,6 +72,7 @@ impl Snapshot {
             .iter()
             .filter_map(|(number, part)| Some((part.known.id.as_deref()?.to_owned(), *number)));
         Parts {
+            room: LIVE_PARTS,
             by_id: ids.collect(),
             begun: live
                 .keys()
