@@ -34,7 +34,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -172,116 +172,10 @@ type Ended = Result<Exit, LaunchError>;
 /// If progrun itself cannot do its part: a file that cannot be opened, a thread that cannot be had.
 pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow::Result<Outcome> {
     let clock = Clock::new(Instant::now());
-    // First of all: a descriptor that progrun opens earlier could get the channel's number, and look like one that was
-    // handed to us on purpose.
-    let (channel, moved) = child::channel(settings.channel);
-    let (inbox, inputs) = inbox::open().context("cannot create a pipe")?;
-    signals::open_mask();
-    let (gone, wake) = (inbox.clone(), inbox.clone());
-    let patience = settings.timeouts.timeout;
-    let chosen = choose(
-        &settings.display,
-        &settings.from,
-        patience,
-        // Before the ends of tasks: each would let another one begin, of which the job log could not tell.
-        move |what| gone.send_first(Input::Gone(what)),
-        move || wake.send(Input::Tick),
-    );
-    let chosen = match chosen {
-        Err(error) if error.is::<NoReader>() => {
-            return Ok(Outcome {
-                ending: Ending::Status(TIMED_OUT),
-                state: FinalState::Cancelled,
-                elapsed: clock.now(),
-                scope: Scope::Process,
-                errors: vec![format!("{error:#}")],
-                unread: false,
-            });
-        }
-        chosen => chosen?,
+    let mut run = match Run::prepare(settings, list, past, clock)? {
+        Prepared::Run(run) => run,
+        Prepared::NoReader(outcome) => return Ok(outcome),
     };
-    signals::hold();
-    let plan = Plan::new(settings, &chosen, channel);
-    let (ping, news, tokens) = (inbox.clone(), inbox.clone(), inbox.clone());
-    let many = settings.many.as_ref();
-    if let Some(many) = many {
-        many.news.to(move || news.send(Input::Tick));
-    }
-    let jobserver = many
-        .filter(|many| many.jobserver)
-        .and_then(|_| Jobserver::connect(move || tokens.send(Input::Tick)));
-    let named = jobserver.as_ref().and_then(Jobserver::jobs);
-    let (slots, open_files, fewer) = match many {
-        None => (settings.slots, None, None),
-        Some(_) => starts::slots(named.unwrap_or(settings.slots)),
-    };
-    let outlives_session = settings.display.caller.is_some();
-    let starts = match many {
-        None => Starts::of_one(channel, outlives_session),
-        Some(_) => Starts::of_many(
-            channel,
-            open_files,
-            slots,
-            settings.timeouts.kill_after,
-            outlives_session,
-        ),
-    };
-    let template = many.map(|many| &*many.command);
-    let watchers = Rc::new(RefCell::new(Watchers::new(
-        settings.display.identity(template),
-    )));
-    let mut sinks = chosen.sinks;
-    sinks.push(Box::new(Rc::clone(&watchers)));
-    let mut run = Run {
-        settings,
-        plan,
-        executor: executor(slots, ping),
-        list,
-        past,
-        schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
-        pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
-        starts,
-        jobserver,
-        stop: None,
-        remains: Vec::new(),
-        to_kill: Vec::new(),
-        killers: Vec::new(),
-        waiting: Vec::new(),
-        total: None,
-        gave_up: false,
-        deadline_passed: false,
-        tasks: BTreeMap::new(),
-        done: Rc::default(),
-        lease: Lease::new(),
-        terminal: TerminalPlace::default(),
-        unacknowledged: BTreeSet::new(),
-        presses: Presses::default(),
-        sinks: Rc::new(RefCell::new(Sinks::new(sinks, clock))),
-        watchers,
-        requests: Requests::default(),
-        inbox,
-        inputs,
-        handles_signals: false,
-        heard: Rc::default(),
-        scope: Scope::Process,
-        discarded: false,
-        losses: Losses::new(chosen.tells_user),
-        moved,
-    };
-    for (descriptor, input) in [
-        (chosen.parent, Input::ParentGone),
-        (chosen.reader, Input::ReaderGone),
-        (chosen.output, Input::OutputGone),
-    ] {
-        if let Some(descriptor) = descriptor {
-            run.inputs.watch(descriptor, input);
-        }
-    }
-    if many.is_some() {
-        let socket = Socket::open(channel, Purpose::Run, outlives_session);
-        run.requests.listen(socket);
-        run.begin_many(fewer)?;
-    }
     run.follow()?;
     let outcome = run.finish();
     run.tell_end(outcome.ending);
@@ -409,6 +303,135 @@ struct Run<'a> {
     losses: Losses,
     /// The sentence that the channel has another number than the user asked for, until it is told.
     moved: Option<String>,
+}
+
+/// A run that is about to begin.
+enum Prepared<'a> {
+    Run(Box<Run<'a>>),
+    /// A file had no reader in time.
+    NoReader(Outcome),
+}
+
+impl<'a> Run<'a> {
+    /// Opens what the run needs, and tells of a run of many.
+    fn prepare(
+        settings: &'a Settings,
+        list: List,
+        past: Option<Past>,
+        clock: Clock,
+    ) -> anyhow::Result<Prepared<'a>> {
+        // First of all: a descriptor that progrun opens earlier could get the channel's number, and look like one that was
+        // handed to us on purpose.
+        let (channel, moved) = child::channel(settings.channel);
+        let (inbox, inputs) = inbox::open().context("cannot create a pipe")?;
+        signals::open_mask();
+        let (gone, wake) = (inbox.clone(), inbox.clone());
+        let patience = settings.timeouts.timeout;
+        let chosen = choose(
+            &settings.display,
+            &settings.from,
+            patience,
+            // Before the ends of tasks: each would let another one begin, of which the job log could not tell.
+            move |what| gone.send_first(Input::Gone(what)),
+            move || wake.send(Input::Tick),
+        );
+        let chosen = match chosen {
+            Err(error) if error.is::<NoReader>() => {
+                return Ok(Prepared::NoReader(Outcome {
+                    ending: Ending::Status(TIMED_OUT),
+                    state: FinalState::Cancelled,
+                    elapsed: clock.now(),
+                    scope: Scope::Process,
+                    errors: vec![format!("{error:#}")],
+                    unread: false,
+                }));
+            }
+            chosen => chosen?,
+        };
+        signals::hold();
+        let plan = Plan::new(settings, &chosen, channel);
+        let (ping, news, tokens) = (inbox.clone(), inbox.clone(), inbox.clone());
+        let many = settings.many.as_ref();
+        if let Some(many) = many {
+            many.news.to(move || news.send(Input::Tick));
+        }
+        let jobserver = many
+            .filter(|many| many.jobserver)
+            .and_then(|_| Jobserver::connect(move || tokens.send(Input::Tick)));
+        let named = jobserver.as_ref().and_then(Jobserver::jobs);
+        let (slots, open_files, fewer) = match many {
+            None => (settings.slots, None, None),
+            Some(_) => starts::slots(named.unwrap_or(settings.slots)),
+        };
+        let outlives_session = settings.display.caller.is_some();
+        let kill_after = settings.timeouts.kill_after;
+        let starts = match many {
+            None => Starts::of_one(channel, outlives_session),
+            Some(_) => Starts::of_many(channel, open_files, slots, kill_after, outlives_session),
+        };
+        let template = many.map(|many| &*many.command);
+        let watchers = Rc::new(RefCell::new(Watchers::new(
+            settings.display.identity(template),
+        )));
+        let mut sinks = chosen.sinks;
+        sinks.push(Box::new(Rc::clone(&watchers)));
+        let mut run = Run {
+            settings,
+            plan,
+            executor: executor(slots, ping),
+            list,
+            past,
+            schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
+            pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
+            starts,
+            jobserver,
+            stop: None,
+            remains: Vec::new(),
+            to_kill: Vec::new(),
+            killers: Vec::new(),
+            waiting: Vec::new(),
+            total: None,
+            gave_up: false,
+            deadline_passed: false,
+            tasks: BTreeMap::new(),
+            done: Rc::default(),
+            lease: Lease::new(),
+            terminal: TerminalPlace::default(),
+            unacknowledged: BTreeSet::new(),
+            presses: Presses::default(),
+            sinks: Rc::new(RefCell::new(Sinks::new(sinks, clock))),
+            watchers,
+            requests: Requests::default(),
+            inbox,
+            inputs,
+            handles_signals: false,
+            heard: Rc::default(),
+            scope: Scope::Process,
+            discarded: false,
+            losses: Losses::new(chosen.tells_user),
+            moved,
+        };
+        run.watch([
+            (chosen.parent, Input::ParentGone),
+            (chosen.reader, Input::ReaderGone),
+            (chosen.output, Input::OutputGone),
+        ]);
+        if many.is_some() {
+            let socket = Socket::open(channel, Purpose::Run, outlives_session);
+            run.requests.listen(socket);
+            run.begin_many(fewer)?;
+        }
+        Ok(Prepared::Run(Box::new(run)))
+    }
+
+    /// Watches the ends of these ways out.
+    fn watch(&mut self, ways: [(Option<OwnedFd>, Input); 3]) {
+        for (descriptor, input) in ways {
+            if let Some(descriptor) = descriptor {
+                self.inputs.watch(descriptor, input);
+            }
+        }
+    }
 }
 
 impl Run<'_> {

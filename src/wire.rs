@@ -14,6 +14,6 @@ mod watch;
 
 pub(crate) use self::decoder::{dropped, read};
 pub(crate) use self::encoder::{Encoder, VERSION, output};
-pub(crate) use self::line::{Kind, Line, Reason, State};
+pub(crate) use self::line::{Kind, Line, Reason, Seconds, State};
 pub(crate) use self::status::{Rule, Shown, Status, Tasks, Work};
 pub(crate) use self::watch::WatchEncoder;

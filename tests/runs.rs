@@ -63,7 +63,7 @@ fn socket_of(place: &Path, run: &Running) -> PathBuf {
     paths
         .find(|path| {
             let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with(&pid) && !name.ends_with(".task")
+            name.starts_with(&pid) && !name.contains(".task")
         })
         .unwrap()
 }
@@ -182,11 +182,11 @@ fn a_watcher_sees_what_is_known_and_what_comes_and_ends_as_the_run() {
     assert_eq!(watcher.stdout_line(), "early\n");
     gate.open();
     assert_eq!(watcher.stdout_line(), "late\n");
-    let (ended, watched) = (run.finish(), watcher.finish());
+    let (ended, shown) = (run.finish(), watcher.finish());
     assert_eq!(ended.status.code(), Some(7));
-    assert_eq!(watched.status.code(), Some(7));
+    assert_eq!(shown.status.code(), Some(7));
     support::assert_text(
-        &watched.stderr,
+        &shown.stderr,
         "job: 100%, 10/10\njob: failed with exit status 7 after [..], 10/10\n",
     );
 }
@@ -383,10 +383,10 @@ fn a_watcher_that_is_stopped_holds_up_nothing_and_is_told_what_it_has_missed() {
     while watcher.stdout_line() != "last\n" {}
     gate.open();
     assert_eq!(run.wait().code(), Some(0));
-    let watched = watcher.finish();
-    assert_eq!(watched.status.code(), Some(0));
+    let shown = watcher.finish();
+    assert_eq!(shown.status.code(), Some(0));
     let told = "bytes of output are not shown here: this terminal was too slow";
-    assert!(watched.stderr.contains(told), "{}", watched.stderr);
+    assert!(shown.stderr.contains(told), "{}", shown.stderr);
 }
 
 #[test]

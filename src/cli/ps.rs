@@ -11,7 +11,7 @@ use rustix::termios::{isatty, tcgetwinsize};
 use crate::detached::Record;
 use crate::event::{Ending, FinalState};
 use crate::sink::{Cell, Patient, clock, escape, table};
-use crate::wire::Status;
+use crate::wire::{Seconds, Status};
 
 use super::runs::{self, LiveRun};
 
@@ -105,13 +105,12 @@ fn redraw(text: &str, drawn: usize) -> io::Result<usize> {
 fn json(runs: &[LiveRun], ended: &[Record]) -> String {
     let mut text = String::new();
     for run in runs {
-        match run.answer() {
-            Some(line) => text.push_str(line),
-            None => {
-                let mut status = Status::of(run.pid, "", Duration::ZERO);
-                status.state = "unresponsive".into();
-                text.push_str(status.to_line().trim_end());
-            }
+        if let Some(line) = run.answer() {
+            text.push_str(line);
+        } else {
+            let mut status = Status::of(run.pid, "", Duration::ZERO);
+            status.state = "unresponsive".into();
+            text.push_str(status.to_line().trim_end());
         }
         text.push('\n');
     }
@@ -221,7 +220,7 @@ fn row_of(pid: i32, status: &Status<'_>, depth: usize) -> [String; 7] {
         },
         status
             .eta
-            .and_then(|eta| eta.time())
+            .and_then(Seconds::time)
             .map_or_else(|| "-".to_owned(), clock),
         words.collect::<Vec<_>>().join(" "),
     ]

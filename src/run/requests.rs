@@ -11,6 +11,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use crate::client::REFUSED;
 use crate::event::{Ending, Reason};
 use crate::socket::{Socket, SocketFiles, is_of_our_user};
@@ -133,7 +135,7 @@ impl Requests {
 
     /// Forgets the connections whose other end is gone.
     fn prune(&mut self) {
-        self.waiting.retain(is_open);
+        self.waiting.retain(|stream| !is_hung_up(stream));
     }
 }
 
@@ -161,19 +163,8 @@ impl Caller {
     }
 }
 
-/// Whether the other end may still read.
-fn is_open(stream: &UnixStream) -> bool {
-    let mut stream = stream;
-    let mut byte = [0];
-    match stream.read(&mut byte) {
-        // A client need not keep its own end for writing.
-        Ok(_) => !is_hung_up(stream),
-        Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
-    }
-}
-
+/// Whether the other end is gone. A client need not keep its own end for writing.
 fn is_hung_up(stream: &UnixStream) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut polled = [PollFd::new(stream, PollFlags::empty())];
     poll(&mut polled, Some(&Timespec::default())).is_ok_and(|_| {
         polled[0]

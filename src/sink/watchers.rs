@@ -383,22 +383,17 @@ impl Watchers {
             name: memory.work().name().map(str::to_owned),
         });
         status.shown = identity.shown;
-        let first = self.tasks.get(&TaskId::FIRST);
-        let stop = match &self.many {
-            Some(many) => {
-                many.describe(&mut status, at, &self.tasks);
-                &self.stop
+        let mut asked = &self.stop;
+        if let Some(many) = &self.many {
+            many.describe(&mut status, at, &self.tasks);
+        } else if let Some(task) = self.tasks.get(&TaskId::FIRST) {
+            task.describe(&mut status, at);
+            if let Some(forecast) = self.forecast(at) {
+                task.foresee(forecast, &mut status, at);
             }
-            None => {
-                let Some(task) = first else { return status };
-                task.describe(&mut status, at);
-                if let Some(forecast) = self.forecast(at) {
-                    task.foresee(forecast, &mut status, at);
-                }
-                &task.stop
-            }
-        };
-        match stop.step(at) {
+            asked = &task.stop;
+        }
+        match asked.step(at) {
             Some((step, left)) => status.stopping(step, left),
             None => status,
         }

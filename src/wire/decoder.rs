@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::line::{self, Kind, Line, Seconds};
+use super::line::{self, Info, Kind, Line, Seconds};
 use super::watch::{self, Extra, step_of};
 use crate::event::{
     Attempt, Cause, Counts, Ending, Event, Exit, FinalState, Halted, Place, Reason, RunHead,
@@ -42,7 +42,7 @@ pub(crate) fn read(line: &str, sources: Sources<'_>, tell: &mut dyn FnMut(&Event
         Kind::Total => tell(What::Total(total(&head))),
         Kind::Started => started(&head, &mut tell),
         Kind::Progress => {
-            let info = head.info.as_ref().map(|info| info.text());
+            let info = head.info.as_ref().map(Info::text);
             let Some(report) = info.and_then(|info| protocol::read_object(info).ok()) else {
                 return false;
             };

@@ -11,6 +11,10 @@ use crate::event::{Ending, Step, signal_name, signal_number};
 
 /// How a run is. A field that the run does not have, or that is not known, is none, and left out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names of the fields are those in the line"
+)]
 pub(crate) struct Status<'a> {
     event: Kind,
     /// The version of these lines.

@@ -266,9 +266,10 @@ impl Guest {
     /// Whether the other end is gone, although nothing is under way.
     fn look_for_end(&mut self) {
         let mut answer = [0];
-        match self.stream.read(&mut answer) {
-            Ok(_) => self.is_lost = true,
-            Err(error) => self.note(&error),
+        let read = self.stream.read(&mut answer);
+        // There is nothing to answer.
+        if let Err(error) = read.and_then(|_| Err::<(), _>(ErrorKind::UnexpectedEof.into())) {
+            self.note(&error);
         }
     }
 
@@ -340,7 +341,7 @@ impl Visitor {
             }
             self.stream.write_all(&[SHOWN])?;
         }
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 16 * 1024];
         loop {
             if let Some(frame) = Frame::take(&mut self.read)? {
                 self.rows = frame.rows;

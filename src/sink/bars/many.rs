@@ -166,19 +166,14 @@ impl Bars {
         }
         match (&event.what, event.task) {
             (What::Run(head), _) => head.name.clone_into(&mut self.name),
-            (What::Total(_) | What::Waiting(_) | What::Started { .. }, _) => {}
+            (What::Total(_) | What::Waiting(_) | What::Started { .. } | What::Counted(..), _) => {}
             (What::Progress(reports), Some(task)) => {
                 if reports.source != Some(FILES) {
                     self.see(task, at);
                 }
                 return false;
             }
-            (What::Counted(..), _) => {}
-            (What::Known(_), Some(task)) => {
-                self.see(task, at);
-                return false;
-            }
-            (What::Paused(_) | What::Terminal { .. }, Some(task)) => {
+            (What::Known(_) | What::Paused(_) | What::Terminal { .. }, Some(task)) => {
                 self.see(task, at);
                 return false;
             }
