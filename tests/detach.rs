@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::pty::{End, terminal};
 use crate::support::{
-    Gate, Lifeline, Progrun, Signal, assert_text, progrun, state_of, text, until,
+    self, Gate, Lifeline, Progrun, Signal, assert_text, progrun, state_of, text, until,
 };
 
 /// A folder for what is kept, and the runs that are kept there.
@@ -469,4 +469,79 @@ fn ssh_returns_at_once_although_its_stdin_is_a_socket() {
     assert_eq!(said, format!("{}\n", home.record()[0]["pid"]));
     gate.open();
     home.end();
+}
+
+#[test]
+fn it_is_listed_shown_waited_for_and_stopped_by_its_number_and_known_when_it_is_over() {
+    let (home, mut gate) = (Home::new(), Gate::new());
+    let script = r#"echo begun; echo 3/10 >&3; read -r _ <"$1"; echo late; exit 3"#;
+    let pid = home.detach(&["--name=away", "--", "sh", "-c", script, "sh", gate.path()]);
+    let pid = pid.to_string();
+    let status = |words: &[&str]| {
+        let listed = home.progrun(&[&["ps", "--json"], words].concat()).output();
+        let listed = text(&listed.stdout);
+        let runs = listed.lines().map(support::valid_event);
+        runs.filter(|run| run["pid"].to_string() == pid)
+            .collect::<Vec<_>>()
+    };
+    until(|| status(&[]).iter().any(|run| run["percentage"] == 30.0));
+    assert_eq!(status(&[])[0]["detached"], true);
+    let mut watcher = home.progrun(&["attach", &pid]).start();
+    assert_eq!(watcher.stdout_line(), "begun\n");
+    let waiting = home.progrun(&["wait", &pid]).start();
+    gate.open();
+    assert_eq!(watcher.stdout_line(), "late\n");
+    assert_eq!(watcher.finish().status.code(), Some(3));
+    assert_eq!(waiting.finish().status.code(), Some(3));
+
+    home.end();
+    assert!(status(&[]).is_empty());
+    let over = &status(&["--all"])[0];
+    assert_eq!(
+        (&over["state"], &over["exit_status"]),
+        (&"failed".into(), &3.into())
+    );
+    assert!(Path::new(over["output"].as_str().unwrap()).exists());
+    let table = text(&home.progrun(&["ps", "--all"]).output().stdout);
+    let row = table.lines().find(|line| line.contains(&pid)).unwrap();
+    assert!(row.contains(" away "), "{row}");
+    assert!(row.contains(" failed (3) "), "{row}");
+    home.progrun(&["wait", &pid]).status(3);
+    home.progrun(&["attach", "away"])
+        .stdout("begun\nlate\n")
+        .stderr(&format!(
+            "progrun: run {pid} away: failed with exit status 3 after [..]\n"
+        ))
+        .status(3);
+    home.progrun(&["cancel", &pid])
+        .stderr(&format!("progrun: run {pid} is over\n"))
+        .status(125);
+}
+
+#[test]
+fn one_that_is_cancelled_from_elsewhere_ends_as_by_ctrl_c() {
+    let home = Home::new();
+    let pid = home.detach(&["--", "sleep", "1000"]).to_string();
+    home.progrun(&["cancel", "--wait", "--quiet", &pid])
+        .status(0);
+    home.end();
+    home.progrun(&["wait", &pid]).dies_by(Signal::INT);
+}
+
+#[test]
+fn of_one_that_was_killed_it_is_said_that_its_end_is_not_known() {
+    let home = Home::new();
+    let pid = home.detach(&["--name=lost", "--", "sleep", "1000"]);
+    kill_process(pid, Signal::KILL).unwrap();
+    until(|| state_of(pid) == 'X');
+    let lost = format!("progrun: run {pid} is gone and has not said how it ended: it was killed\n");
+    for words in [["wait", "lost"], ["attach", "lost"]] {
+        home.progrun(&words).stderr(&lost).status(125);
+    }
+    let listed = text(&home.progrun(&["ps", "--all", "--json"]).output().stdout);
+    let line = listed
+        .lines()
+        .find(|line| line.contains("\"lost\""))
+        .unwrap();
+    assert_eq!(support::valid_event(line)["state"], "lost");
 }
