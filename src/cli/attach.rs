@@ -10,7 +10,7 @@ use rustix::termios::isatty;
 use crate::detached::Record;
 use crate::event::{Ending, FinalState, signal_name};
 use crate::run::{self, Attached, FAILED, Look};
-use crate::sink::{Patient, Progress, escape, took};
+use crate::sink::{Patient, escape, took};
 
 use super::options::{ColorArgument, ProgressArgument};
 use super::runs::{self, Meant};
@@ -83,17 +83,8 @@ impl Attach {
             ));
         }
         let look = Look {
-            progress: match self.progress {
-                ProgressArgument::Auto => Progress::Auto,
-                ProgressArgument::Bars => Progress::Bars,
-                ProgressArgument::Plain => Progress::Plain,
-                ProgressArgument::None => Progress::None,
-            },
-            color: match self.color {
-                ColorArgument::Auto => None,
-                ColorArgument::Always => Some(true),
-                ColorArgument::Never => Some(false),
-            },
+            progress: self.progress.into(),
+            color: self.color.into(),
         };
         match run::attach(&run.path, &look).map_err(|error| format!("{error:#}"))? {
             Attached::Over(ending) => Ok(ending),

@@ -365,18 +365,12 @@ impl Options {
             from: formats::selection(&self.from),
             display: Display {
                 name,
-                progress: match self.progress {
-                    _ if self.quiet => Progress::None,
-                    ProgressArgument::Auto => Progress::Auto,
-                    ProgressArgument::Bars => Progress::Bars,
-                    ProgressArgument::Plain => Progress::Plain,
-                    ProgressArgument::None => Progress::None,
+                progress: if self.quiet {
+                    Progress::None
+                } else {
+                    self.progress.into()
                 },
-                color: match self.color {
-                    ColorArgument::Auto => None,
-                    ColorArgument::Always => Some(true),
-                    ColorArgument::Never => Some(false),
-                },
+                color: self.color.into(),
                 json: self.json.map(|path| {
                     if path.as_os_str() == "-" {
                         JsonPlace::Stdout
@@ -429,6 +423,28 @@ pub(super) enum TtyArgument {
     Always,
     /// For no output: use a pipe
     Never,
+}
+
+impl From<ProgressArgument> for Progress {
+    fn from(progress: ProgressArgument) -> Self {
+        match progress {
+            ProgressArgument::Auto => Self::Auto,
+            ProgressArgument::Bars => Self::Bars,
+            ProgressArgument::Plain => Self::Plain,
+            ProgressArgument::None => Self::None,
+        }
+    }
+}
+
+/// Whether colors are used; none: as the terminal and the environment say.
+impl From<ColorArgument> for Option<bool> {
+    fn from(color: ColorArgument) -> Self {
+        match color {
+            ColorArgument::Auto => None,
+            ColorArgument::Always => Some(true),
+            ColorArgument::Never => Some(false),
+        }
+    }
 }
 
 impl From<TtyArgument> for Tty {
