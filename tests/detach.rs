@@ -545,3 +545,14 @@ fn of_one_that_was_killed_it_is_said_that_its_end_is_not_known() {
         .unwrap();
     assert_eq!(support::valid_event(line)["state"], "lost");
 }
+
+#[test]
+fn one_that_is_over_at_once_has_its_status_for_the_one_that_waits() {
+    let home = Home::new();
+    for _ in 0..20 {
+        let pid = home
+            .detach(&["--", "sh", "-c", "sleep 0.00; exit 5"])
+            .to_string();
+        home.progrun(&["wait", &pid]).status(5);
+    }
+}

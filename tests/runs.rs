@@ -550,7 +550,8 @@ fn a_run_that_is_stopped_has_a_row_all_the_same() {
         .lines()
         .find(|line| line.trim_start().starts_with(&pid));
     assert!(
-        row.unwrap().ends_with("does not answer: it is stopped"),
+        row.unwrap()
+            .ends_with(&format!("(it is stopped (kill -CONT {pid} continues it))")),
         "{table}"
     );
     run.signal(Signal::CONT);

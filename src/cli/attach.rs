@@ -9,8 +9,9 @@ use rustix::termios::isatty;
 
 use crate::detached::Record;
 use crate::event::{Ending, FinalState, signal_name};
-use crate::run::{self, Attached, FAILED, Look};
+use crate::run::{self, Attached, Look};
 use crate::sink::{Patient, escape, took};
+use crate::system::life;
 
 use super::options::{ColorArgument, ProgressArgument};
 use super::runs::{self, Meant};
@@ -86,7 +87,16 @@ impl Attach {
             progress: self.progress.into(),
             color: self.color.into(),
         };
-        match run::attach(&run.path, &look).map_err(|error| format!("{error:#}"))? {
+        let on_silence = || super::complain(&silent(run.pid));
+        let attached = match run::attach(&run.path, &look, &on_silence) {
+            Ok(attached) => attached,
+            // It was there a moment ago.
+            Err(error) => match runs::settled(run.pid) {
+                Some(record) => return show_end(&record),
+                None => return Err(format!("run {}: {error:#}", run.pid)),
+            },
+        };
+        match attached {
             Attached::Over(ending) => Ok(ending),
             Attached::Left(signal) => {
                 if signal == libc::SIGINT {
@@ -97,10 +107,10 @@ impl Attach {
                 }
                 Ok(Ending::Signal(signal))
             }
-            Attached::Gone => {
-                super::complain(&lost(run.pid));
-                Ok(Ending::Status(FAILED))
-            }
+            Attached::Gone => match runs::settled(run.pid).and_then(|record| record.end) {
+                Some(end) => Ok(end.ending),
+                None => Err(lost(run.pid)),
+            },
         }
     }
 }
@@ -148,6 +158,20 @@ fn ended(state: FinalState, ending: Ending, elapsed: Duration) -> String {
         (FinalState::Failed, Ending::Signal(signal)) => {
             format!("killed by {} after {time}", signal_name(signal))
         }
+    }
+}
+
+/// The sentence that a run has said nothing yet.
+fn silent(pid: i32) -> String {
+    format!("waiting for run {pid}: {}", unanswered(pid))
+}
+
+/// Why a run does not answer.
+pub(super) fn unanswered(pid: i32) -> String {
+    if life::is_stopped(pid) {
+        format!("it is stopped (kill -CONT {pid} continues it)")
+    } else {
+        "it does not answer".to_owned()
     }
 }
 

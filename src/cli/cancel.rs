@@ -11,6 +11,7 @@ use crate::sink::escape;
 use crate::socket;
 use crate::wire::Status;
 
+use super::attach;
 use super::runs::{self, LiveRun, Meant};
 
 const HELP: &str = "\
@@ -95,7 +96,7 @@ impl Cancel {
         let pid = run.pid;
         let answer = ask().map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
-                format!("run {pid} does not react: is it stopped? (kill -CONT {pid} continues it)")
+                format!("run {pid} was not cancelled: {}", attach::unanswered(pid))
             }
             _ => format!("run {pid} cannot be reached: {error}"),
         })?;

@@ -9,10 +9,12 @@ use rustix::stdio::stdout;
 use rustix::termios::{isatty, tcgetwinsize};
 
 use crate::detached::Record;
-use crate::event::{Ending, FinalState};
+use crate::event::{Ending, FinalState, signal_name};
 use crate::sink::{Cell, Patient, clock, escape, table};
+use crate::system::life;
 use crate::wire::{Seconds, Status};
 
+use super::attach;
 use super::runs::{self, LiveRun};
 
 const HELP: &str = "\
@@ -108,9 +110,7 @@ fn json(runs: &[LiveRun], ended: &[Record]) -> String {
         if let Some(line) = run.answer() {
             text.push_str(line);
         } else {
-            let mut status = Status::of(run.pid, "", Duration::ZERO);
-            status.state = "unresponsive".into();
-            text.push_str(status.to_line().trim_end());
+            text.push_str(unanswered(run).to_line().trim_end());
         }
         text.push('\n');
     }
@@ -118,6 +118,25 @@ fn json(runs: &[LiveRun], ended: &[Record]) -> String {
         text.push_str(&status(record).to_line());
     }
     text
+}
+
+/// A run that does not answer, as far as it is known.
+fn unanswered(run: &LiveRun) -> Status<'_> {
+    let name = run.record().map_or("", |record| &record.name);
+    let mut status = Status::of(run.pid, name, Duration::ZERO);
+    if let Some(record) = run.record() {
+        status.command = record.command.iter().map(Into::into).collect();
+        status.directory = Some(record.directory.to_string_lossy());
+        status.detached = true;
+    }
+    let is_stopped = life::is_stopped(run.pid);
+    status.state = if is_stopped {
+        "stopped"
+    } else {
+        "unresponsive"
+    }
+    .into();
+    status
 }
 
 /// A run that is over, as one that is there says how it is.
@@ -183,20 +202,15 @@ fn human(runs: &[LiveRun], ended: &[Record]) -> String {
 }
 
 fn row(run: &LiveRun, depth: usize) -> [String; 7] {
-    let indent = "  ".repeat(depth);
-    let pid = run.pid.to_string();
     let Some(status) = run.status() else {
-        let dash = || "-".to_owned();
-        let what = "does not answer: it is stopped".to_owned();
-        return [
-            pid,
-            format!("{indent}?"),
-            "stopped".to_owned(),
-            dash(),
-            dash(),
-            dash(),
-            what,
-        ];
+        let status = unanswered(run);
+        let mut row = row_of(run.pid, &status, depth);
+        row[4] = "-".to_owned();
+        if status.name.is_empty() {
+            row[1] = format!("{}?", "  ".repeat(depth));
+            row[6] = format!("({})", attach::unanswered(run.pid));
+        }
+        return row;
     };
     row_of(run.pid, &status, depth)
 }
@@ -210,6 +224,9 @@ fn row_of(pid: i32, status: &Status<'_>, depth: usize) -> [String; 7] {
         format!("{indent}{}", escape(&status.name)),
         match status.ending() {
             Some(Ending::Status(code @ 1..)) => format!("{} ({code})", escape(&status.state)),
+            Some(Ending::Signal(signal)) if status.state == "failed" => {
+                format!("failed ({})", signal_name(signal))
+            }
             _ => escape(&status.state).into_owned(),
         },
         done(status),

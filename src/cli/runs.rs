@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -11,10 +12,13 @@ use crate::client;
 use crate::detached::{self, Record};
 use crate::sink::escape;
 use crate::socket::{self, Found};
+use crate::system::life;
 use crate::wire::Status;
 
 /// How long all runs together have to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a run that is about to end is looked at.
+const SOON: Duration = Duration::from_millis(5);
 /// How long a run has to take a connection. It does not wait for anything else before.
 const CONNECT: Duration = Duration::from_millis(100);
 
@@ -25,14 +29,29 @@ pub(super) struct LiveRun {
     pub(super) pid: i32,
     /// Its socket.
     pub(super) path: PathBuf,
-    /// How it is, as a line; none: it does not answer, because it is stopped.
+    /// How it is, as a line; none: it does not answer.
     answer: Option<String>,
+    record: Option<Record>,
 }
 
 impl LiveRun {
     /// How it is; none if it does not answer.
     pub(super) fn status(&self) -> Option<Status<'_>> {
         Status::read(self.answer.as_deref()?)
+    }
+
+    /// Whether that is its name. One that does not answer is known by name only if it is away from its terminal.
+    fn is_called(&self, word: &str) -> bool {
+        match (self.status(), &self.record) {
+            (Some(status), _) => status.name == word,
+            (None, Some(record)) => record.name == word,
+            (None, None) => false,
+        }
+    }
+
+    /// What is kept of it, if it does not answer and is away from its terminal.
+    pub(super) fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
     }
 
     /// The line with which it answered.
@@ -64,10 +83,12 @@ pub(super) fn all() -> Vec<LiveRun> {
             let Asked { found, read, .. } = asked;
             let line = String::from_utf8_lossy(&read).trim_end().to_owned();
             if !asked.is_complete {
+                let mut records = detached::records().into_iter();
                 return Some(LiveRun {
                     pid: found.pid,
                     path: found.path,
                     answer: None,
+                    record: records.find(|it| it.pid == found.pid && it.is_running()),
                 });
             }
             // One that has ended meanwhile says nothing, and an older progrun takes the request for a report.
@@ -76,6 +97,7 @@ pub(super) fn all() -> Vec<LiveRun> {
                 pid,
                 path: found.path,
                 answer: Some(line),
+                record: None,
             })
         })
         .collect();
@@ -98,7 +120,9 @@ fn ask(found: Found) -> Option<Asked> {
 
 /// Reads what the runs say; false when all have answered, or time is over.
 fn read(asked: &mut [Asked], until: Instant) -> bool {
-    let mut open: Vec<_> = asked.iter_mut().filter(|run| !run.is_complete).collect();
+    // A run that is stopped does not answer, however long it is waited for.
+    let waits = |run: &&mut Asked| !run.is_complete && !life::is_stopped(run.found.pid);
+    let mut open: Vec<_> = asked.iter_mut().filter(waits).collect();
     let left = until.saturating_duration_since(Instant::now());
     if open.is_empty() || left.is_zero() {
         return false;
@@ -138,24 +162,45 @@ pub(super) enum Meant<'a> {
     Over(Box<Record>),
 }
 
-/// The run that is meant by a number or a name. One that is there comes before those that are over.
+/// The run that is meant by a number or a name. A number comes before a name, and a run that is there before one that is
+/// over.
 ///
 /// # Errors
 /// A sentence if there is none, or more than one.
 pub(super) fn find_any<'a>(runs: &'a [LiveRun], word: &str) -> Result<Meant<'a>, String> {
+    if let Ok(number) = word.parse::<i32>() {
+        if let Some(run) = runs.iter().find(|run| run.pid == number) {
+            return Ok(Meant::Live(run));
+        }
+        if let Some(record) = settled(number) {
+            return Ok(Meant::Over(Box::new(record)));
+        }
+    }
     find(runs, word).map(Meant::Live).or_else(|sentence| {
-        let number = word.parse();
-        let is_meant = |record: &Record| number == Ok(record.pid) || record.name == word;
-        let is_called = |run: &LiveRun| run.status().is_some_and(|status| status.name == word);
-        if runs.iter().any(is_called) {
+        if runs.iter().any(|run| run.is_called(word)) {
             return Err(sentence);
         }
-        let mut records = ended().into_iter();
-        records
-            .find(is_meant)
-            .map(|record| Meant::Over(Box::new(record)))
+        let mut records = detached::records().into_iter();
+        let named = records.find(|record| record.name == word);
+        let over = named.and_then(|record| settled(record.pid));
+        over.map(|record| Meant::Over(Box::new(record)))
             .ok_or(sentence)
     })
+}
+
+/// The record of a run away from its terminal that answers no more. It may have some words to say at its end: how it
+/// ended is known when its process is gone.
+pub(super) fn settled(pid: i32) -> Option<Record> {
+    loop {
+        let mut records = detached::records().into_iter();
+        let record = records.find(|record| record.pid == pid)?;
+        if !record.is_running() {
+            // Its last line may have come between these two looks.
+            let mut again = detached::records().into_iter();
+            return again.find(|record| record.pid == pid);
+        }
+        thread::sleep(SOON);
+    }
 }
 
 /// The runs away from their terminals that are over, the last one first.
@@ -175,8 +220,7 @@ pub(super) fn find<'a>(runs: &'a [LiveRun], word: &str) -> Result<&'a LiveRun, S
     {
         return Ok(run);
     }
-    let is_called = |run: &&LiveRun| run.status().is_some_and(|status| status.name == word);
-    let called: Vec<_> = runs.iter().filter(is_called).collect();
+    let called: Vec<_> = runs.iter().filter(|run| run.is_called(word)).collect();
     match called[..] {
         [run] => Ok(run),
         [] => Err(format!("there is no run {word} (see progrun ps)")),

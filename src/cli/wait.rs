@@ -3,7 +3,7 @@
 use clap::{Parser, ValueHint};
 
 use crate::event::Ending;
-use crate::run::{self, FAILED};
+use crate::run;
 
 use super::attach;
 use super::runs::{self, Meant};
@@ -49,10 +49,9 @@ impl Wait {
                 run.pid
             ));
         }
-        let ended = run::wait(&run.path).map_err(|error| format!("run {}: {error}", run.pid))?;
-        Ok(ended.unwrap_or_else(|| {
-            super::complain(&attach::lost(run.pid));
-            Ending::Status(FAILED)
-        }))
+        // One that ends at this moment has left a record, if it was away from its terminal.
+        let known = run::wait(&run.path).ok().flatten();
+        let known = known.or_else(|| Some(runs::settled(run.pid)?.end?.ending));
+        known.ok_or_else(|| attach::lost(run.pid))
     }
 }

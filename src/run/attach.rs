@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::dialect::{self, Selection};
-use crate::event::{Ending, What};
+use crate::event::{Ending, Event, What};
 use crate::journal::{Form, Journal, Memory, Work};
 use crate::sink::{Chosen, Display, Ends, Many, Progress, Show, Tty, choose};
 use crate::socket;
@@ -27,6 +27,10 @@ use super::sinks::Sinks;
 
 /// How long the run has to answer at first.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// If an event is older than that, the clock of the run has stood meanwhile.
+const LATE: Duration = Duration::from_secs(1);
+/// When the user is told that the run says nothing.
+const SILENCE: Duration = Duration::from_secs(1);
 /// How long the last lines have to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How much is read at once, and how long a line may be.
@@ -77,13 +81,15 @@ struct Watch<'a> {
     /// How much output was missed because the watcher was too slow, until that is told.
     missed: u64,
     over: Option<Ending>,
+    /// Called when the run has said nothing for a while; none once it was.
+    on_silence: Option<&'a dyn Fn()>,
 }
 
-/// Shows the run behind this socket.
+/// Shows the run behind this socket. `on_silence` is called once if the run does not answer soon: it may be stopped.
 ///
 /// # Errors
 /// If the run cannot be reached, or progrun itself cannot do its part.
-pub(crate) fn attach(path: &Path, look: &Look) -> anyhow::Result<Attached> {
+pub(crate) fn attach(path: &Path, look: &Look, on_silence: &dyn Fn()) -> anyhow::Result<Attached> {
     let connect = |request: &str| {
         let mut stream = socket::connect(path, PATIENCE)?;
         stream.write_all(request.as_bytes())?;
@@ -106,6 +112,7 @@ pub(crate) fn attach(path: &Path, look: &Look) -> anyhow::Result<Attached> {
         sinks: None,
         missed: 0,
         over: None,
+        on_silence: Some(on_silence),
     };
     let attached = watch.follow()?;
     let attached = match (attached, watch.over) {
@@ -145,6 +152,8 @@ impl Watch<'_> {
                 let now = sinks.clock.now();
                 sinks.due().map(|due| due.saturating_sub(now))
             });
+            let is_silent = self.sinks.is_none() && self.on_silence.is_some();
+            let wake = wake.or(is_silent.then_some(SILENCE));
             let served = [self.stream.as_fd()];
             let next = self
                 .inputs
@@ -157,6 +166,11 @@ impl Watch<'_> {
                     signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
                 )) => return Ok(Some(Attached::Left(signal))),
                 Some(Input::Gone) => return Ok(Some(Attached::Left(libc::SIGPIPE))),
+                None if is_silent => {
+                    if let Some(tell) = self.on_silence.take() {
+                        tell();
+                    }
+                }
                 Some(Input::Signal(_) | Input::Tick | Input::Flushed) | None => {}
             }
             if let Some(sinks) = &mut self.sinks {
@@ -207,7 +221,7 @@ impl Watch<'_> {
             self.close(true);
             self.missed = missed;
         } else if let Some(sinks) = &mut self.sinks {
-            wire::read(line, &dialect::known, &mut |event| sinks.tell_event(event));
+            wire::read(line, &dialect::known, &mut |event| follow(sinks, event));
         }
         Ok(())
     }
@@ -279,6 +293,24 @@ impl Watch<'_> {
             }
         }
     }
+}
+
+/// Tells the sinks of an event. Their clock is that of the run, which stands while the run is stopped.
+fn follow(sinks: &mut Sinks, event: &Event<'_>) {
+    let is_past = matches!(
+        event.what,
+        What::Run(_) | What::Started { .. } | What::Cancelling { .. } | What::Stopping { .. }
+    );
+    let late = sinks.clock.now().saturating_sub(event.at);
+    if late > LATE && !is_past {
+        sinks.clock.leave_out(late);
+    }
+    match (&event.what, event.task) {
+        (What::Paused(true), None) => sinks.clock.stop(),
+        (What::Paused(false), None) => sinks.clock.start(),
+        _ => {}
+    }
+    sinks.tell_event(event);
 }
 
 /// The run as it is shown here.

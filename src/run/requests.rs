@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::client::REFUSED;
-use crate::event::{Ending, Reason};
+use crate::event::{Ending, Event, Reason, What};
 use crate::socket::{Socket, SocketFiles, is_of_our_user};
 
 use super::Run;
@@ -86,6 +86,11 @@ impl Requests {
         let sockets = sockets.into_iter().map(|socket| socket.listener().as_fd());
         let callers = self.callers.iter().map(|caller| caller.stream.as_fd());
         sockets.chain(callers).collect()
+    }
+
+    /// Whether no process waits for anything.
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.cancels.is_empty()
     }
 
     /// When the answer to a request is due at the latest.
@@ -179,6 +184,18 @@ fn answer(mut stream: &UnixStream, text: &str) {
 }
 
 impl Run<'_> {
+    /// Tells the watchers that progrun is about to stop, as by Ctrl-Z, or goes on.
+    pub(super) fn tell_watchers_of_stop(&self, is_stopped: bool) {
+        let at = self.now();
+        let what = What::Paused(is_stopped);
+        let mut watchers = self.watchers.borrow_mut();
+        watchers.tell_at_once(&Event {
+            task: None,
+            at,
+            what,
+        });
+    }
+
     /// The socket on which no worker listens: that of a single command that is over, while its output is still being
     /// written.
     pub(super) fn idle_socket(&self) -> Option<&Arc<Socket>> {
@@ -218,6 +235,8 @@ impl Run<'_> {
                     watchers.add(stream, now);
                 }
             }
+            // It was told that the run does not react: what the user wants now is not known.
+            Request::Cancel if is_hung_up(&stream) => {}
             Request::Cancel => {
                 let steps = self.watchers.borrow().steps();
                 // Each request is meant: it is no echo of a key press.
@@ -257,6 +276,10 @@ impl Run<'_> {
 
     /// The run is over: tells those that wait how progrun ends, and shows the watchers the rest.
     pub(super) fn tell_end(&mut self, ending: Ending) {
+        let has_audience = self.watchers.borrow().count() > 0 || !self.requests.is_idle();
+        if !has_audience {
+            return;
+        }
         let now = self.now();
         let state = match (ending, self.reason().is_some() || self.stop.is_some()) {
             (_, true) => "cancelled",

@@ -82,10 +82,12 @@ impl Run<'_> {
                 Action::TakeBack(task) => self.order(task, Order::TakeBack),
                 Action::Signal(to, signal) => self.send_signal(to, signal),
                 Action::Stop(signal, scope) => {
+                    self.tell_watchers_of_stop(true);
                     let stopped = stop_by(signal, scope);
                     let mut sinks = self.sinks.borrow_mut();
                     sinks.clock.leave_out(stopped.unwrap_or_default());
                     drop(sinks);
+                    self.tell_watchers_of_stop(false);
                     let actions = self.lease.resumed(stopped.is_some());
                     self.follow_lease(actions);
                 }

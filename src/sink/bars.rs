@@ -365,13 +365,15 @@ impl Bars {
         if self.direct || self.hold.is_lent() || self.screen.is_guest() {
             return;
         }
-        if !self.screen.is_ours() {
+        let is_ours = self.screen.is_ours();
+        if !is_ours {
             self.stop_drawing_for_others();
         }
-        if self.claim.is_some() || !self.screen.is_ours() {
+        if self.claim.is_some() {
             return;
         }
-        let holder = if draws {
+        // In the background, too: what is printed there goes through the one that draws in the foreground.
+        let holder = if draws && is_ours {
             company::claim()
         } else {
             company::look()

@@ -354,6 +354,15 @@ impl Watchers {
         self.queues.retain(Queue::is_open);
     }
 
+    /// Tells the watchers alone, and at once.
+    pub(crate) fn tell_at_once(&mut self, event: &Event<'_>) {
+        if !self.queues.is_empty() {
+            self.write_pending(event.at);
+            self.encoder.event(event, &mut self.frame);
+            self.tell(event.at);
+        }
+    }
+
     /// The run is over, as this line says: what can be written at once, or within a moment, is written.
     pub(crate) fn end(&mut self, at: Duration, line: &str) {
         if self.queues.is_empty() {

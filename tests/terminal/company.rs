@@ -18,6 +18,17 @@ env --default-signal=INT progrun --name second -- sh -c "$work" b &
 wait
 "#;
 
+/// The same with job control: the first one is in the background.
+const JOBS: &str = r#"
+mkfifo a b
+set -m
+work='echo 1/4 >&3; read -r _ <"$0"; echo "$0 prints"; echo 3/4 >&3; read -r _ <"$0"'
+progrun --name first -- sh -c "$work" a &
+read -r _ <go
+progrun --name second -- sh -c "$work" b
+wait
+"#;
+
 /// The two runs on their terminal, and the files for which they wait. Each is open for reading, too, so that a run does
 /// not find the end of its file.
 struct Two {
@@ -48,23 +59,40 @@ impl DerefMut for Two {
 }
 
 fn two() -> Two {
+    two_by(&["sh", "script"], TWO, |terminal| {
+        terminal.shows("first ━━━╸───────────  25%  1/4");
+        terminal.go();
+        terminal.shows("second ━━━╸───────────  25%  1/4");
+    })
+}
+
+/// Two runs that this shell starts with this script; `see` waits until both are on the screen.
+fn two_by(shell: &[&str], script: &str, see: impl Fn(&mut Terminal)) -> Two {
     let programs = std::path::Path::new(env!("CARGO_BIN_EXE_progrun"))
         .parent()
         .unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-    let script = TWO.replace(". ./script-words; ", "");
-    let script = format!("set +m; {script}");
-    let mut terminal = terminal()
-        .env("PATH", &path)
-        .job_of(&["sh", "script"], &script);
-    terminal.shows("first ━━━╸───────────  25%  1/4");
-    terminal.go();
-    terminal.shows("second ━━━╸───────────  25%  1/4");
+    let mut terminal = terminal().env("PATH", &path).job_of(shell, script);
+    see(&mut terminal);
     let files = ["a", "b"].map(|name| {
         let path = terminal.folder.path().join(name);
         File::options().read(true).write(true).open(path).unwrap()
     });
     Two { terminal, files }
+}
+
+/// The process of the run of this name on this terminal. Each test has a folder of its own.
+fn pid_of(terminal: &Terminal, name: &str) -> i32 {
+    let folder = terminal.folder.path();
+    let pids = std::process::Command::new("pgrep")
+        .args(["-f", &format!("progrun --name {name}")])
+        .output()
+        .unwrap();
+    let pids = String::from_utf8(pids.stdout).unwrap();
+    let mut pids = pids.lines().filter(|pid| {
+        std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder)
+    });
+    pids.next().unwrap().parse().unwrap()
 }
 
 #[test]
@@ -140,17 +168,7 @@ fn ctrl_c_reaches_all_that_share_the_terminal() {
 #[test]
 fn when_the_one_that_draws_is_killed_the_other_draws_on() {
     let mut terminal = two();
-    let folder = terminal.folder.path().to_owned();
-    let pids = std::process::Command::new("pgrep")
-        .args(["-f", "progrun --name first"])
-        .output()
-        .unwrap();
-    // Of this test alone: each has a folder of its own.
-    let pids = String::from_utf8(pids.stdout).unwrap();
-    let ours = pids
-        .lines()
-        .find(|pid| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder));
-    let pid = ours.unwrap().parse().unwrap();
+    let pid = pid_of(&terminal, "first");
     crate::pty::kill(pid, rustix::process::Signal::KILL);
     terminal.go("b");
     terminal.until("the second one draws", |screen| {
@@ -213,4 +231,39 @@ fn a_watcher_that_comes_late_sees_how_the_stop_stands() {
     cancel();
     run.ends();
     assert_eq!(watcher.ends(), End::Signal(2));
+}
+
+#[test]
+fn when_the_one_that_draws_is_stopped_the_other_draws_on_and_ends() {
+    let mut terminal = two();
+    let first = pid_of(&terminal, "first");
+    crate::pty::kill(first, rustix::process::Signal::STOP);
+    terminal.go("b");
+    terminal.go("b");
+    terminal.shows("second: completed in _s, 3/4");
+    crate::pty::kill(first, rustix::process::Signal::CONT);
+    terminal.go("a");
+    terminal.go("a");
+    terminal.shows("first: completed in _s, 3/4");
+    assert_eq!(terminal.ends(), End::Status(0));
+}
+
+#[test]
+fn a_run_in_the_background_has_a_row_and_prints_above_the_bar_of_the_foreground() {
+    let mut terminal = two_by(&["bash", "script"], JOBS, |terminal| {
+        terminal.go();
+        terminal.until("both rows", |screen| {
+            is_row(screen, 0, "second", "25%  1/4") && is_row(screen, 1, "first", "25%  1/4")
+        });
+    });
+    terminal.go("a");
+    terminal.until("the output above both rows", |screen| {
+        screen.starts_with("a prints\nsecond ") && is_row(screen, 2, "first", "75%  3/4")
+    });
+    terminal.go("b");
+    terminal.go("b");
+    terminal.shows("second: completed in _s, 3/4");
+    terminal.go("a");
+    terminal.shows("first: completed in _s, 3/4");
+    assert_eq!(terminal.ends(), End::Status(0));
 }

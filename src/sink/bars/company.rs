@@ -17,6 +17,7 @@ use rustix::stdio::stderr;
 
 use crate::flow::{Credit, Permit};
 use crate::socket;
+use crate::system::life;
 
 use super::super::Joining;
 
@@ -77,7 +78,9 @@ fn holder(mut file: File) -> Holder {
     let read = file.read_to_string(&mut path);
     let is_complete = read.is_ok() && path.ends_with('\n');
     let path = Path::new(path.trim_end());
-    if is_complete && Some(path) != socket::ours() {
+    // One that is stopped draws nothing, and would keep its guests from ending.
+    let is_there = || socket::owner(path).is_some_and(|pid| !life::is_stopped(pid));
+    if is_complete && Some(path) != socket::ours() && is_there() {
         Holder::Another(path.to_owned())
     } else {
         Holder::None
@@ -183,6 +186,8 @@ impl Frame {
 /// Our way to the progrun that draws. One frame is under way at a time: the next is sent when it is on the terminal.
 #[derive(Debug)]
 pub(super) struct Guest {
+    /// The number of the one that draws.
+    host: Option<i32>,
     stream: UnixStream,
     unsent: Vec<u8>,
     under_way: Option<Frame>,
@@ -201,6 +206,7 @@ impl Guest {
         stream.write_all(b"?join\n").ok()?;
         stream.set_nonblocking(true).ok()?;
         Some(Self {
+            host: socket::owner(path),
             stream,
             unsent: Vec::new(),
             under_way: None,
@@ -280,6 +286,11 @@ impl Guest {
     /// Whether all that was handed over is on the terminal.
     pub(super) fn is_idle(&self) -> bool {
         self.under_way.is_none() && !self.has_next
+    }
+
+    /// Leaves the one that draws if it is stopped while something is under way.
+    pub(super) fn look(&mut self) {
+        self.is_lost |= self.under_way.is_some() && self.host.is_some_and(life::is_stopped);
     }
 
     /// Whether the progrun that draws is gone, or draws no more.
@@ -370,6 +381,7 @@ mod tests {
             end.set_nonblocking(true).unwrap();
         }
         let guest = Guest {
+            host: None,
             stream: guest,
             unsent: Vec::new(),
             under_way: None,

@@ -70,6 +70,10 @@ impl Screen {
     /// Whether the terminal is ours to draw on. Being in its foreground is not enough: the server of tmux, in a session
     /// of its own, takes the keyboard and draws without that.
     pub(super) fn is_ours(&mut self) -> bool {
+        // It is for the one that draws for us to know.
+        if self.guest.is_some() {
+            return true;
+        }
         let by_lines = (self.terminal.setup)().by_lines;
         self.by_lines |= by_lines;
         (self.terminal.foreground)() && self.by_lines == by_lines
@@ -117,6 +121,7 @@ impl Screen {
     pub(super) fn is_guest(&mut self) -> bool {
         if let Some(guest) = &mut self.guest {
             guest.work();
+            guest.look();
         }
         if let Some(guest) = self.guest.take_if(|guest| guest.is_lost()) {
             let (text, permits) = guest.into_rest();
