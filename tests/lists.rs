@@ -1,6 +1,6 @@
 //! Lists of random percentages, one a line: what no form of a line can tell from a meter, and chance must not.
 //!
-//! With `PROGRUN_TEST_ALL=1` there are a thousand lists of each kind.
+//! With `PROGRUN_TEST_ALL=1` there are five hundred lists of each kind.
 //!
 //! A list is no progress unless it rises to its end with the same words on each line, and never if the words say that
 //! it is of something else.
@@ -16,7 +16,7 @@ use crate::random::Random;
 
 /// How many lists there are of each kind.
 fn lists() -> usize {
-    if everything() { 1000 } else { 100 }
+    if everything() { 500 } else { 100 }
 }
 
 const LINES: usize = 30;

@@ -97,7 +97,7 @@ fn left_of(folder: &Path) -> Vec<String> {
 fn many_runs_in_a_row_leave_nothing() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("tmp")).unwrap();
-    for number in 0..scaled(2000, 200) {
+    for number in 0..scaled(1000, 200) {
         run_and_check(folder.path(), number);
     }
     assert_only_what_was_asked_for(folder.path());
@@ -125,7 +125,7 @@ fn many_runs_at_once_leave_nothing() {
 fn many_runs_that_are_stopped_leave_nothing() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("tmp")).unwrap();
-    for number in 0..scaled(500, 50) {
+    for number in 0..scaled(250, 50) {
         // The time ends before, during and after the start of the command.
         let time = format!(
             "--timeout={}",

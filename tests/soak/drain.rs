@@ -40,7 +40,7 @@ fn assert_all_there(options: &[&str], run: usize) {
 
 #[test]
 fn not_a_byte_of_the_output_is_lost_at_a_fast_end() {
-    for run in 0..scaled(500, 100) {
+    for run in 0..scaled(250, 100) {
         assert_all_there(&[], run);
     }
 }
@@ -101,7 +101,7 @@ fn not_a_byte_is_lost_on_a_busy_machine() {
 
 #[test]
 fn not_a_report_is_lost_at_a_fast_end() {
-    for _ in 0..scaled(500, 100) {
+    for _ in 0..scaled(250, 100) {
         let script = "i=0; while [ $i -lt 300 ]; do i=$((i + 1)); echo $i/300; done >&3";
         let file = tempfile::NamedTempFile::new().unwrap();
         let json = format!("--json={}", file.path().display());

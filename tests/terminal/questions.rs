@@ -165,7 +165,7 @@ fn a_question_that_it_passes_on_keeps_the_bar_away() {
 
 /// Enough rounds that a stop, if one is sent, meets a fork. The few rounds of a normal test run would hardly show it.
 fn rounds() -> usize {
-    if everything() { 100 } else { 12 }
+    if everything() { 50 } else { 12 }
 }
 
 /// Runs a command that in each `round` gets the terminal, uses it, and gives it up while it starts processes. Fails if
