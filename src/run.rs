@@ -666,10 +666,17 @@ impl Run<'_> {
         };
         let signals = (!self.handles_signals).then_some(handlers);
         let begins = self.begins_at(now);
-        [due, deadline, discard, signals, begins, self.requests.due()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            due,
+            deadline,
+            discard,
+            signals,
+            begins,
+            self.requests.due(now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Reads the clock, and leaves out the time for which progrun was stopped. SIGSTOP cannot be caught, but nothing
@@ -695,7 +702,8 @@ impl Run<'_> {
     /// The same, at most for this long; none: for ever.
     fn wait(&mut self, at_most: Option<Duration>) -> io::Result<Option<Input>> {
         let idle = self.idle_socket().cloned();
-        let served = self.requests.descriptors(idle.as_ref());
+        let now = self.now();
+        let served = self.requests.descriptors(idle.as_ref(), now);
         let asked = (&*served, || Input::Asked);
         self.inputs.next(at_most, Input::Signal, asked)
     }

@@ -205,7 +205,7 @@ fn row(run: &LiveRun, depth: usize) -> [String; 7] {
     let Some(status) = run.status() else {
         let status = unanswered(run);
         let mut row = row_of(run.pid, &status, depth);
-        row[4] = "-".to_owned();
+        "-".clone_into(&mut row[4]);
         if status.name.is_empty() {
             row[1] = format!("{}?", "  ".repeat(depth));
             row[6] = format!("({})", attach::unanswered(run.pid));

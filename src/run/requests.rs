@@ -23,6 +23,8 @@ use super::Run;
 const LONGEST: usize = 256;
 /// How many connections may be open at once. Each takes a descriptor, and the run needs some itself.
 const CONNECTIONS: usize = 256;
+/// When a connection is accepted again after the system has refused one.
+const RETRY: Duration = Duration::from_millis(100);
 /// How long the answer to `?cancel` waits for the child to be asked.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -31,6 +33,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 pub(super) struct Requests {
     /// The socket of a run of many tasks. Dropping the files removes it.
     own: Option<(Arc<Socket>, SocketFiles)>,
+    /// Until when no connection is accepted, because the system refused one: no descriptor is free (EMFILE).
+    deaf_until: Option<Duration>,
     /// Those of which no whole line was read yet.
     callers: Vec<Caller>,
     /// Those that wait for the end.
@@ -80,9 +84,14 @@ impl Requests {
     }
 
     /// The descriptors to poll for reading; `other` is a socket on which no worker listens any more.
-    pub(super) fn descriptors<'a>(&'a self, other: Option<&'a Arc<Socket>>) -> Vec<BorrowedFd<'a>> {
+    pub(super) fn descriptors<'a>(
+        &'a self,
+        other: Option<&'a Arc<Socket>>,
+        now: Duration,
+    ) -> Vec<BorrowedFd<'a>> {
         let own = self.own.as_ref().map(|(socket, _)| socket);
-        let sockets = own.or(other).filter(|_| self.has_room());
+        let is_deaf = self.deaf_until.is_some_and(|until| now < until);
+        let sockets = own.or(other).filter(|_| !is_deaf);
         let sockets = sockets.into_iter().map(|socket| socket.listener().as_fd());
         let callers = self.callers.iter().map(|caller| caller.stream.as_fd());
         sockets.chain(callers).collect()
@@ -94,24 +103,30 @@ impl Requests {
     }
 
     /// When the answer to a request is due at the latest.
-    pub(super) fn due(&self) -> Option<Duration> {
-        self.cancels.iter().map(|(_, until, _)| *until).min()
+    pub(super) fn due(&self, now: Duration) -> Option<Duration> {
+        let cancels = self.cancels.iter().map(|(_, until, _)| *until);
+        let deaf = self.deaf_until.filter(|until| now < *until);
+        cancels.chain(deaf).min()
     }
 
-    fn has_room(&self) -> bool {
-        self.callers.len() < CONNECTIONS
+    /// Takes in a connection. If there are too many, the one that has said nothing for longest has to go.
+    fn add(&mut self, caller: Caller) {
+        if self.callers.len() >= CONNECTIONS {
+            self.callers.remove(0);
+        }
+        self.callers.push(caller);
     }
 
-    fn accept(&mut self, other: Option<Arc<Socket>>) {
+    fn accept(&mut self, other: Option<Arc<Socket>>, now: Duration) {
         let own = self.own.as_ref().map(|(socket, _)| Arc::clone(socket));
         let Some(socket) = own.or(other) else {
             return;
         };
-        while self.has_room() {
+        loop {
             match socket.listener().accept() {
                 Ok((stream, _)) if stream.set_nonblocking(true).is_ok() => {
                     if is_of_our_user(&stream) {
-                        self.callers.push(Caller {
+                        self.add(Caller {
                             stream,
                             read: Vec::new(),
                         });
@@ -121,7 +136,12 @@ impl Requests {
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // The connection stays in the queue, where `poll` would find it again and again.
+                Err(_) => {
+                    self.deaf_until = Some(now + RETRY);
+                    return;
+                }
             }
         }
     }
@@ -207,16 +227,15 @@ impl Run<'_> {
     /// A connection can be accepted or read.
     pub(super) fn hear(&mut self) {
         let idle = self.idle_socket().cloned();
-        self.requests.accept(idle);
+        let now = self.now();
+        self.requests.accept(idle, now);
         self.carry_out();
     }
 
     /// A worker has read the begin of a request.
     pub(super) fn asked(&mut self, stream: UnixStream, read: Vec<u8>) {
-        if self.requests.has_room() {
-            self.requests.callers.push(Caller { stream, read });
-            self.carry_out();
-        }
+        self.requests.add(Caller { stream, read });
+        self.carry_out();
     }
 
     fn carry_out(&mut self) {
