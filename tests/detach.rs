@@ -476,13 +476,12 @@ fn it_is_listed_shown_waited_for_and_stopped_by_its_number_and_known_when_it_is_
     let (home, mut gate) = (Home::new(), Gate::new());
     let script = r#"echo begun; echo 3/10 >&3; read -r _ <"$1"; echo late; exit 3"#;
     let pid = home.detach(&["--name=away", "--", "sh", "-c", script, "sh", gate.path()]);
-    let pid = pid.to_string();
+    let (number, pid) = (pid.as_raw_pid(), pid.to_string());
     let status = |words: &[&str]| {
         let listed = home.progrun(&[&["ps", "--json"], words].concat()).output();
         let listed = text(&listed.stdout);
         let runs = listed.lines().map(support::valid_event);
-        runs.filter(|run| run["pid"].to_string() == pid)
-            .collect::<Vec<_>>()
+        runs.filter(|run| run["pid"] == number).collect::<Vec<_>>()
     };
     until(|| status(&[]).iter().any(|run| run["percentage"] == 30.0));
     assert_eq!(status(&[])[0]["detached"], true);
