@@ -463,7 +463,11 @@ fn end_written(written: io::Result<()>) -> ! {
 
 /// The command, if the mistake is that `--` is missing before it.
 fn bare_command<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
-    let has_command = words.get(1).is_none_or(|word| word != "tasks");
+    let without = [
+        "tasks", "history", "timeline", "ps", "attach", "cancel", "wait",
+    ];
+    let form = words.get(1).and_then(|word| word.to_str());
+    let has_command = form.is_none_or(|form| !without.contains(&form));
     misplaced(error).filter(|_| has_command && !words.contains(&"--".into()))
 }
 

@@ -82,6 +82,9 @@ impl Journal {
     /// If the file is there and cannot be read.
     pub(crate) fn all(&self) -> std::io::Result<Vec<(String, Record)>> {
         let mut runs = Vec::new();
+        if self.path.is_dir() {
+            return Err(std::io::ErrorKind::IsADirectory.into());
+        }
         if let Some(file) = file::open_to_read(&self.path)? {
             backward(&file, u64::MAX, |line| {
                 if let Some(record) = Record::of_line(line) {

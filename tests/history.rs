@@ -8,7 +8,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Progrun, Signal, progrun, text};
+use crate::support::{self, Progrun, Signal, progrun, text};
 
 /// A user who has nothing remembered yet.
 struct Home(TempDir);
@@ -113,8 +113,8 @@ fn nothing_is_remembered_if_that_is_switched_off() {
         .status(0);
     assert_eq!(home.names(), ["sleep"]);
     home.progrun(&["--", "true"])
-        .variable("PROGRUN_HISTORY", "no")
-        .stderr("error: invalid value 'no' for 'PROGRUN_HISTORY': expected 0 or 1\n\nFor more information, try '--help'.\n")
+        .variable("PROGRUN_HISTORY", "maybe")
+        .stderr("error: invalid value 'maybe' for 'PROGRUN_HISTORY': expected 0 or 1\n\nFor more information, try '--help'.\n")
         .status(125);
 }
 
@@ -155,7 +155,7 @@ fn a_history_that_cannot_be_written_is_one_warning_and_the_run_ends_as_it_ended(
     // A folder instead of the file: nobody, not even root, can write to it.
     fs::create_dir_all(home.path()).unwrap();
     let warning = format!(
-        "sh: cannot add this run to {}: Is a directory (os error 21) (--no-history)\n",
+        "sh: cannot add this run to {}: Is a directory (os error 21) (--no-history avoids this)\n",
         home.path().display()
     );
     home.progrun(&["--", "sh", "-c", "sleep 1.1; exit 3"])
@@ -209,12 +209,12 @@ fn a_command_that_says_nothing_has_a_bar_by_time_the_third_time() {
         let output = run.inside("sh", "exec \"$@\" >/dev/null").output();
         let stderr = text(&output.stderr);
         assert_eq!(
-            stderr.contains("usually 2s"),
+            stderr.contains("usually 1s"),
             count == 2,
             "{count}: {stderr}"
         );
         assert_eq!(
-            stderr.contains("last time 2s"),
+            stderr.contains("last time 1s"),
             count == 1,
             "{count}: {stderr}"
         );
@@ -247,10 +247,13 @@ WHEN              NAME   TIME  ENDED      MAX RSS  DURATIONS
 ",
         )
         .status(0);
-    home.progrun(&["history", "nobody"])
-        .stderr("progrun: no run called nobody is remembered\n")
+    home.progrun(&["history", "unknown"])
+        .stderr("progrun: no run called unknown is remembered\n")
         .status(1);
-    Home::new().progrun(&["history"]).status(0);
+    Home::new()
+        .progrun(&["history"])
+        .stderr("progrun: no run is remembered yet\n")
+        .status(0);
 }
 
 #[test]
@@ -316,4 +319,31 @@ fn a_reader_that_has_had_enough_is_no_error() {
     let ended = run.finish();
     ended.died_by(Signal::PIPE);
     assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn the_list_of_runs_has_the_same_estimate_and_marks_it() {
+    let home = Home::new();
+    let line = r#"{"time":"2026-11-27T10:00:00.000Z","name":"long","named":true,"command":["sleep"],"hash":"x","duration":100.0,"state":"completed","exit_status":0,"signal":null,"user_time":0.1,"system_time":0.0,"max_rss":1048576}"#;
+    fs::create_dir_all(home.path().parent().unwrap()).unwrap();
+    fs::write(home.path(), format!("{line}\n").repeat(3)).unwrap();
+    let mut run = home
+        .progrun(&["-q", "--name=long", "--", "sleep", "1000"])
+        .start();
+    let estimate = || {
+        let listed = text(&home.progrun(&["ps", "--json"]).output().stdout);
+        let mut runs = listed.lines().map(support::valid_event);
+        runs.find(|run| run["name"] == "long" && run["percentage_is_estimated"] == true)
+    };
+    support::until(|| estimate().is_some());
+    let status = estimate().unwrap();
+    assert_eq!(status["eta_is_estimated"], true);
+    let (done, left) = (&status["percentage"], &status["eta"]);
+    let sum = done.as_f64().unwrap() + left.as_f64().unwrap();
+    assert!((sum - 100.0).abs() < 0.1, "{status}");
+    let table = text(&home.progrun(&["ps"]).output().stdout);
+    let row = table.lines().find(|line| line.contains(" long ")).unwrap();
+    assert!(row.contains(" ~") && row.contains("% "), "{row}");
+    run.signal(Signal::TERM);
+    run.wait();
 }

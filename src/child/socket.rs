@@ -228,6 +228,13 @@ impl<'a> Clients<'a> {
         }
     }
 
+    /// The connections that have said nothing yet: they may be about to ask something of the run.
+    pub(super) fn take_silent(&mut self) -> Vec<UnixStream> {
+        let places = self.connections.iter_mut();
+        let silent = places.filter_map(|place| place.take_if(|it| !it.has_begun));
+        silent.map(|connection| connection.stream).collect()
+    }
+
     /// The last line of each connection, if it has no newline.
     pub(super) fn end(&mut self) -> impl Iterator<Item = Batch> {
         let open = self.connections.drain(..).flatten();

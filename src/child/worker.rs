@@ -620,6 +620,9 @@ impl<'a> Worker<'a> {
     /// Sends the last signals, then reaps.
     fn reap_and_finish(mut self) -> anyhow::Result<Exit> {
         self.outputs.let_go();
+        for stream in self.intake.clients.take_silent() {
+            (self.notify)(Notice::Request(stream, Vec::new()));
+        }
         self.intake.finish();
         for stream in [Stream::Stdout, Stream::Stderr] {
             if let Some(output) = self.outputs.close(stream) {

@@ -84,6 +84,9 @@ impl History {
                 nothing(name);
             }
         }
+        if runs.is_empty() && !self.json {
+            complain("no run is remembered yet");
+        }
         let mut place = BufWriter::new(Patient(io::stdout()));
         let on_terminal = isatty(stdout());
         let written = if self.json {

@@ -23,7 +23,7 @@ Run COMMAND with sh when the run is over, however it ended
 COMMAND finds in its environment: PROGRUN_NAME; PROGRUN_STATE, which is completed, failed or cancelled; \
 PROGRUN_EXIT_STATUS, progrun's own as a shell shows it; PROGRUN_SIGNAL, such as SIGINT, or empty; PROGRUN_ELAPSED, in \
 whole seconds; PROGRUN_LOG, the file of --log, or empty. Its stdin is /dev/null, and what it prints goes to stderr. \
-progrun waits for it, and then ends as it would have without it. Press Ctrl-C twice to end the wait.";
+progrun waits for it, and then ends as it would have without it. Ctrl-C goes to COMMAND, and a second one ends the wait.";
 
 /// The options that each form of a run has.
 #[derive(Clone, Debug, Default, Args)]
@@ -499,8 +499,9 @@ pub(super) fn parse_time(text: &str) -> Result<Time, String> {
 /// Reads `PROGRUN_HISTORY`, and the values that clap itself has for the option.
 fn is_switched_off(text: &str) -> Result<bool, &'static str> {
     match text {
-        "0" | "true" => Ok(true),
-        "1" | "false" => Ok(false),
+        // The option gives true, and the variable says whether there is a history.
+        "0" | "true" | "no" | "off" => Ok(true),
+        "1" | "false" | "yes" | "on" => Ok(false),
         _ => Err("expected 0 or 1"),
     }
 }

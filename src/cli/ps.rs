@@ -235,10 +235,10 @@ fn row_of(pid: i32, status: &Status<'_>, depth: usize) -> [String; 7] {
         } else {
             clock(status.elapsed())
         },
-        status
-            .eta
-            .and_then(Seconds::time)
-            .map_or_else(|| "-".to_owned(), clock),
+        status.eta.and_then(Seconds::time).map_or_else(
+            || "-".to_owned(),
+            |left| format!("{}{}", mark(status.eta_is_estimated), clock(left)),
+        ),
         words.collect::<Vec<_>>().join(" "),
     ]
 }
@@ -256,9 +256,17 @@ fn done(status: &Status<'_>) -> String {
         }
         (Some(_), Some(over), None) => format!("{over}/?"),
         _ => match (status.percentage, status.progress) {
-            (Some(percentage), _) => format!("{:.0}%", percentage.floor()),
+            (Some(percentage), _) => {
+                let mark = mark(status.percentage_is_estimated);
+                format!("{mark}{:.0}%", percentage.floor())
+            }
             (None, Some(progress)) => progress.to_string(),
             (None, None) => "-".to_owned(),
         },
     }
+}
+
+/// What stands before an estimate from earlier runs, as in a bar.
+fn mark(is_estimated: bool) -> &'static str {
+    if is_estimated { "~" } else { "" }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueHint};
@@ -125,10 +125,21 @@ impl Timeline {
             ));
         }
         let cannot = |error: io::Error| format!("cannot write {}: {error}", output.display());
-        let mut file = BufWriter::new(File::create(output).map_err(cannot)?);
+        let mut file = BufWriter::new(private(output).map_err(cannot)?);
         let written = timeline::write(recording, &self.name(), &mut file);
         written.and_then(|()| file.flush()).map_err(cannot)
     }
+}
+
+/// A file for a page, which holds what the recording holds: so it is for the user alone, as that is, unless it is there
+/// already.
+fn private(path: &Path) -> io::Result<File> {
+    File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// Why there is no page.

@@ -35,8 +35,10 @@ const FULL: f64 = 0.995;
 /// a second, so that a total that still grows, or the next of many items, has moved it by then. In a shorter time the
 /// bar would blink between two items; in a longer one it is seen to stand at 99 %.
 const OVER: Duration = Duration::from_secs(2);
-/// How many names of parts beyond the live ones are remembered, as hashes.
-const NAMES: usize = 100_000;
+/// How many names of parts beyond the live ones are remembered, as hashes, for each part that may be live.
+const NAMES_FOR_EACH: usize = 100;
+/// How many samples of the course are kept.
+const SAMPLES: usize = 64;
 /// How much of each text is kept, in bytes: no line of a terminal shows more.
 const TEXT_LIMIT: usize = 1024;
 
@@ -250,6 +252,46 @@ pub(crate) struct Parts {
     pub ended: Ended,
     beyond: Beyond,
     parents: Parents,
+    course: Course,
+}
+
+/// When, how much of the task was done, of 1, and how long it had left by its own rate.
+pub(crate) type Sample = (Duration, f64, Option<Duration>);
+
+/// How far the task was at some times: what earlier runs say is compared with it, also by one that comes late.
+#[derive(Clone, Debug)]
+struct Course {
+    samples: Vec<Sample>,
+    /// How long it is from one sample to the next. It doubles when there are too many.
+    every: Duration,
+}
+
+impl Course {
+    fn is_due(&self, elapsed: Duration) -> bool {
+        let last = self.samples.last();
+        last.is_none_or(|(at, ..)| elapsed >= *at + self.every)
+    }
+
+    fn note(&mut self, elapsed: Duration, done: f64, left: Option<Duration>) {
+        self.samples.push((elapsed, done, left));
+        if self.samples.len() > SAMPLES {
+            let mut number = 0_usize;
+            self.samples.retain(|_| {
+                number += 1;
+                number % 2 == 1
+            });
+            self.every *= 2;
+        }
+    }
+}
+
+impl Default for Course {
+    fn default() -> Self {
+        Self {
+            samples: Vec::new(),
+            every: Duration::from_millis(100),
+        }
+    }
 }
 
 /// The parts beyond [`LIVE_PARTS`] that are not over: only hashes of their names are kept, to count each once.
@@ -257,14 +299,15 @@ pub(crate) struct Parts {
 struct Beyond {
     names: HashSet<u64>,
     hasher: RandomState,
-    /// Whether there are more than [`NAMES`].
+    /// Whether there are more than are remembered.
     more: bool,
 }
 
 impl Beyond {
-    fn add(&mut self, id: &str) {
+    /// Remembers a name, as long as there are fewer than `at_most`.
+    fn add(&mut self, id: &str, at_most: usize) {
         let name = self.hasher.hash_one(id);
-        if self.names.len() < NAMES {
+        if self.names.len() < at_most {
             self.names.insert(name);
         } else {
             self.more |= !self.names.contains(&name);
@@ -320,11 +363,34 @@ impl Parts {
             ended: Ended::default(),
             beyond: Beyond::default(),
             parents: Parents::default(),
+            course: Course::default(),
         }
     }
 
     /// Takes in a report in the format `source`; none: our own protocol. Gives the part back if the report ended it.
     pub(crate) fn apply(
+        &mut self,
+        report: &Progress<'_>,
+        source: Option<&'static str>,
+        elapsed: Duration,
+    ) -> Option<Part> {
+        let ended = self.take_in(report, source, elapsed);
+        if self.course.is_due(elapsed)
+            && let Some(done) = self.task.fraction(elapsed)
+        {
+            self.course
+                .note(elapsed, done, self.task.remaining(elapsed));
+        }
+        ended
+    }
+
+    /// How far the task was at some times so far.
+    #[must_use]
+    pub(crate) fn course(&self) -> &[Sample] {
+        &self.course.samples
+    }
+
+    fn take_in(
         &mut self,
         report: &Progress<'_>,
         source: Option<&'static str>,
@@ -358,7 +424,7 @@ impl Parts {
         if number.is_none() && self.live.len() >= self.room {
             self.count(report.status);
             if report.status.is_none() {
-                self.beyond.add(id);
+                self.beyond.add(id, self.room * NAMES_FOR_EACH);
                 return None;
             }
             // The user is told of a part that failed, even if nothing else is known of it.
@@ -623,10 +689,11 @@ mod tests {
         }
         assert_eq!((parts.live(), parts.ended.well), ((0, false), 3000));
         assert_eq!(parts.task.tally(), Some((3000, 3000)));
-        for number in 0..2 * NAMES {
+        let names = LIVE_PARTS * NAMES_FOR_EACH;
+        for number in 0..2 * names {
             parts.apply(&numbered(number, None), None, NOW);
         }
-        assert_eq!(parts.live(), (LIVE_PARTS + NAMES, true));
+        assert_eq!(parts.live(), (LIVE_PARTS + names, true));
     }
 
     #[test]

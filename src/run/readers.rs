@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::child::Order;
+use crate::child::{Notice, Order};
 use crate::event::Ending;
 
 use super::ending::TIMED_OUT;
@@ -73,6 +73,7 @@ impl Run<'_> {
                     warnings += 1;
                 }
                 Ok(Some(Input::Asked)) => self.hear(),
+                Ok(Some(Input::Task(id, notice @ Notice::Request(..)))) => self.notice(id, notice),
                 Ok(Some(Input::Tick)) => self.sinks.borrow_mut().tick(),
                 Ok(Some(Input::Signal(
                     signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),

@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -25,6 +25,8 @@ const LONGEST: usize = 256;
 const CONNECTIONS: usize = 256;
 /// When a connection is accepted again after the system has refused one.
 const RETRY: Duration = Duration::from_millis(100);
+/// How long the end of a run waits for the request of a process that has just connected.
+const LAST: Duration = Duration::from_millis(20);
 /// How long the answer to `?cancel` waits for the child to be asked.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -278,6 +280,24 @@ impl Run<'_> {
         answer(stream, &self.watchers.borrow().status(now).to_line());
     }
 
+    /// Takes in the requests that came just before the end: a process that has connected is about to say what it wants.
+    fn hear_rest(&mut self) {
+        let until = Instant::now() + LAST;
+        loop {
+            self.hear();
+            let left = until.saturating_duration_since(Instant::now());
+            let callers = self.requests.callers.iter();
+            let mut polled: Vec<_> = callers
+                .map(|caller| PollFd::new(&caller.stream, PollFlags::IN))
+                .collect();
+            if polled.is_empty() || left.is_zero() {
+                return;
+            }
+            let timeout = Timespec::try_from(left).unwrap_or_default();
+            let _ = poll(&mut polled, Some(&timeout));
+        }
+    }
+
     /// Answers the requests for a stop that has taken its step.
     pub(super) fn answer_cancels(&mut self, now: Duration) {
         if self.requests.cancels.is_empty() {
@@ -295,6 +315,7 @@ impl Run<'_> {
 
     /// The run is over: tells those that wait how progrun ends, and shows the watchers the rest.
     pub(super) fn tell_end(&mut self, ending: Ending) {
+        self.hear_rest();
         let has_audience = self.watchers.borrow().count() > 0 || !self.requests.is_idle();
         if !has_audience {
             return;

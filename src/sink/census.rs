@@ -236,13 +236,17 @@ impl Census {
         left
     }
 
-    /// The same for a single look.
+    /// The same for a single look, with what earlier runs of the list say. Also says whether that counts.
     pub(super) fn left(
         &self,
         at: Duration,
+        past: &[Past],
         own: impl Fn(TaskId) -> Option<Duration>,
-    ) -> Option<Duration> {
-        self.left_by(&mut self.estimate(), at, own)
+    ) -> (Option<Duration>, bool) {
+        let mut estimate = self.estimate();
+        estimate.expect(past);
+        let left = self.left_by(&mut estimate, at, own);
+        (left, estimate.knows_the_tasks())
     }
 
     fn left_by(
@@ -254,7 +258,7 @@ impl Census {
         let total = self.of().filter(|_| self.stop.is_none())?;
         let over = self.estimate.over();
         let is_third = over * 3 > total - self.counts.done.min(total);
-        let is_known = is_third || self.estimate.knows_the_tasks();
+        let is_known = is_third || estimate.knows_the_tasks();
         if over < u64::from(self.jobs.max(3)) && !is_known {
             return None;
         }

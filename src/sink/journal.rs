@@ -125,7 +125,8 @@ impl Journal {
             && unkept.is_there
         {
             let (path, error) = (journal.path().display(), unkept.error);
-            let sentence = format!("cannot add this run to {path}: {error} (--no-history)");
+            let sentence =
+                format!("cannot add this run to {path}: {error} (--no-history avoids this)");
             self.notifier.warn(sentence);
         }
     }
@@ -339,7 +340,7 @@ mod tests {
         run.tell(Some(TaskId::FIRST), 2.0, What::Finished(&completed));
         let warnings = run.warnings.lock().unwrap();
         let expected = format!(
-            "cannot add this run to {}: Is a directory (os error 21) (--no-history)",
+            "cannot add this run to {}: Is a directory (os error 21) (--no-history avoids this)",
             path.display()
         );
         assert_eq!(warnings[..], [expected]);

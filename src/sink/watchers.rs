@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::client;
-use crate::eta::{ByTime, Forecast};
+use crate::eta::{ByTime, Forecast, Past};
 use crate::event::{
     Cause, Event, FinalState, Observed, Place, Reason, RunHead, Step, Stream, Surroundings, TaskId,
     Waiting, What,
@@ -85,7 +85,8 @@ pub(crate) struct Watchers {
     news: bool,
     /// How many steps of stops there were.
     steps: u64,
-    /// What earlier runs say of the only task. It is asked for when the first process wants to know.
+    /// What earlier runs say, and say of the only task. They are asked for when the first process wants to know.
+    past: OnceCell<Vec<Past>>,
     forecast: OnceCell<Option<Forecast>>,
 }
 
@@ -165,6 +166,7 @@ impl Watchers {
             last_frame: Duration::ZERO,
             news: false,
             steps: 0,
+            past: OnceCell::new(),
             forecast: OnceCell::new(),
         }
     }
@@ -253,6 +255,11 @@ impl Watchers {
         let keeps_tail = self.many.is_none();
         if let Some(task) = self.tasks.get_mut(&id) {
             task.note(event, keeps_tail);
+            if let (What::Progress(_), Some(Some(forecast))) =
+                (&event.what, self.forecast.get_mut())
+            {
+                task.compare(forecast, event.at);
+            }
         }
     }
 
@@ -394,10 +401,10 @@ impl Watchers {
         status.shown = identity.shown;
         let mut asked = &self.stop;
         if let Some(many) = &self.many {
-            many.describe(&mut status, at, &self.tasks);
+            many.describe(&mut status, at, &self.tasks, self.past(at));
         } else if let Some(task) = self.tasks.get(&TaskId::FIRST) {
             task.describe(&mut status, at);
-            if let Some(forecast) = self.forecast(at) {
+            if let Some(forecast) = self.forecast(task, at) {
                 task.foresee(forecast, &mut status, at);
             }
             asked = &task.stop;
@@ -409,13 +416,26 @@ impl Watchers {
     }
 
     /// What earlier runs of the same work say of this one, if it is long enough to have use for that.
-    fn forecast(&self, at: Duration) -> Option<&Forecast> {
-        let memory = self.identity.memory.as_ref()?;
+    fn forecast(&self, task: &Task, at: Duration) -> Option<&Forecast> {
         if at < MOMENT {
             return None;
         }
-        let forecast = || Forecast::new(memory.past());
+        let forecast = || {
+            let mut forecast = Forecast::new(self.past(at).to_vec())?;
+            for (time, done, left) in task.parts.course() {
+                forecast.record(*time, *done, *left);
+            }
+            Some(forecast)
+        };
         self.forecast.get_or_init(forecast).as_ref()
+    }
+
+    /// The earlier runs of the same work; none before they are of use.
+    fn past(&self, at: Duration) -> &[Past] {
+        match &self.identity.memory {
+            Some(memory) if at >= MOMENT => self.past.get_or_init(|| memory.past()),
+            _ => &[],
+        }
     }
 
     /// What a watcher has to know first.
@@ -490,7 +510,13 @@ fn time(time: SystemTime) -> String {
 
 impl Many {
     #[expect(clippy::cast_precision_loss, reason = "no list is that long")]
-    fn describe(&self, status: &mut Status<'_>, at: Duration, tasks: &BTreeMap<TaskId, Task>) {
+    fn describe(
+        &self,
+        status: &mut Status<'_>,
+        at: Duration,
+        tasks: &BTreeMap<TaskId, Task>,
+        past: &[Past],
+    ) {
         let census = &self.census;
         let counts = census.counts;
         status.tasks = Some(wire::Tasks {
@@ -507,7 +533,9 @@ impl Many {
         let shares = tasks.values().filter_map(|task| task.fraction(at));
         let share = census.fraction(shares.sum());
         status.percentage = share.map(|share| share * 100.0);
-        status.eta = census.left(at, own).map(Into::into);
+        let (left, is_expected) = census.left(at, past, own);
+        status.eta = left.map(Into::into);
+        status.eta_is_estimated = is_expected && left.is_some();
         status.state = if census.halted.is_some() {
             "halted"
         } else {
@@ -562,6 +590,15 @@ impl Task {
         }
     }
 
+    /// Has the forecast see how far the task is.
+    fn compare(&self, forecast: &mut Forecast, at: Duration) {
+        let time = at.saturating_sub(self.began);
+        let whole = &self.parts.task;
+        if let Some(done) = whole.fraction(time) {
+            forecast.record(time, done, whole.remaining(time));
+        }
+    }
+
     fn fraction(&self, at: Duration) -> Option<f64> {
         self.parts.task.fraction(at.saturating_sub(self.began))
     }
@@ -606,11 +643,15 @@ impl Task {
             (Some(_), _) => self.parts.task.forecast(forecast, time),
             (None, Some(ByTime::Usually { done, left, .. })) if !self.has_reported => {
                 status.percentage = Some(done * 100.0);
+                status.percentage_is_estimated = true;
                 Some(left)
             }
             (None, _) => None,
         };
-        status.eta = left.map(Into::into).or(status.eta);
+        if let Some(left) = left {
+            status.eta = Some(left.into());
+            status.eta_is_estimated = true;
+        }
     }
 
     /// Tells all that is known of it.

@@ -60,12 +60,18 @@ pub(crate) struct Status<'a> {
     /// How much is done, of 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) percentage: Option<f64>,
+    /// Whether that is known only from earlier runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) percentage_is_estimated: bool,
     /// What happens now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<Cow<'a, str>>,
     /// How long it has left, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) eta: Option<Seconds>,
+    /// Whether earlier runs count in that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) eta_is_estimated: bool,
     /// What there is only in a run of many tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tasks: Option<Tasks>,
@@ -151,8 +157,10 @@ impl<'a> Status<'a> {
             total: None,
             unit: None,
             percentage: None,
+            percentage_is_estimated: false,
             message: None,
             eta: None,
+            eta_is_estimated: false,
             tasks: None,
             exit_status: None,
             signal: None,

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::eta::Estimate;
 use crate::protocol::{self, Progress};
 
-use super::{Beyond, Ended, LIVE_PARTS, Parents, Part, Parts};
+use super::{Beyond, Course, Ended, LIVE_PARTS, Parents, Part, Parts, Sample};
 
 /// [`Parts`] as data.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -25,6 +25,7 @@ pub(crate) struct Snapshot {
     ended_well: u64,
     ended_badly: u64,
     several_parents: bool,
+    course: Vec<Sample>,
 }
 
 /// A [`Part`] as data; times are those since the task began.
@@ -58,6 +59,7 @@ impl Snapshot {
             ended_well: parts.ended.well,
             ended_badly: parts.ended.badly,
             several_parents: parts.parents.several,
+            course: parts.course.samples.clone(),
         }
     }
 
@@ -88,6 +90,10 @@ impl Snapshot {
             parents: Parents {
                 first: None,
                 several: self.several_parents,
+            },
+            course: Course {
+                samples: self.course,
+                ..Course::default()
             },
         }
     }
@@ -170,6 +176,7 @@ mod tests {
             (of(&parts.task), live, parts.ended)
         };
         assert_eq!(shown(&parts), shown(&copy));
+        assert_eq!(parts.course(), copy.course());
         assert!(parts.task.remaining(at(12)).is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::eta::ByTime;
 
-use super::super::format::about;
+use super::super::format;
 
 /// What a row shows by earlier runs.
 #[derive(Debug, Default, PartialEq)]
@@ -16,6 +16,12 @@ pub(super) struct Outlook {
     pub(super) left: Option<Duration>,
     /// How long the earlier runs took.
     pub(super) words: String,
+}
+
+/// To the nearest second: `about` rounds a time that is left up.
+fn about(duration: Duration) -> String {
+    let half = Duration::from_millis(500);
+    format::about(Duration::from_secs((duration + half).as_secs().max(1)))
 }
 
 impl Outlook {

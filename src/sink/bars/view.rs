@@ -121,6 +121,11 @@ impl View {
     /// What earlier runs of the same work say, as far as there are any.
     pub(super) fn expect(&mut self, forecast: Option<Forecast>, at: Duration) {
         self.forecast = forecast;
+        for (time, done, left) in self.parts.course() {
+            if let Some(forecast) = &mut self.forecast {
+                forecast.record(*time, *done, *left);
+            }
+        }
         self.compare(at.saturating_sub(self.began));
     }
 
