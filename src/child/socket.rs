@@ -22,6 +22,8 @@ use super::pipe::{is_transient, read_into, reports_at_once};
 
 /// The limit on connections. Each may hold the beginning of a line; further ones wait to be accepted.
 const CONNECTIONS: usize = 256;
+/// For how long a connection is new.
+const NEW: Duration = Duration::from_millis(200);
 /// How long a client waits for the next try if it cannot be accepted. `progrun report` waits for five seconds.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -74,6 +76,7 @@ struct Connection {
     collector: Collector,
     /// Whether anything was read: until then it may be a request to the run.
     has_begun: bool,
+    accepted: Instant,
 }
 
 impl Connection {
@@ -206,6 +209,7 @@ impl<'a> Clients<'a> {
                 stream,
                 collector: Collector::new(self.every_report),
                 has_begun: false,
+                accepted: Instant::now(),
             });
             match self.connections.iter_mut().find(|place| place.is_none()) {
                 Some(place) => *place = connection,
@@ -228,10 +232,11 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// The connections that have said nothing yet: they may be about to ask something of the run.
+    /// The connections that are new and have said nothing yet: they may be about to ask something of the run.
     pub(super) fn take_silent(&mut self) -> Vec<UnixStream> {
         let places = self.connections.iter_mut();
-        let silent = places.filter_map(|place| place.take_if(|it| !it.has_begun));
+        let is_new = |it: &Connection| it.accepted.elapsed() < NEW;
+        let silent = places.filter_map(|place| place.take_if(|it| !it.has_begun && is_new(it)));
         silent.map(|connection| connection.stream).collect()
     }
 

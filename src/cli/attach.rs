@@ -7,6 +7,7 @@ use clap::{Parser, ValueHint};
 use rustix::stdio::stdout;
 use rustix::termios::isatty;
 
+use crate::client;
 use crate::detached::Record;
 use crate::event::{Ending, FinalState, signal_name};
 use crate::run::{self, Attached, Look};
@@ -93,7 +94,10 @@ impl Attach {
             // It was there a moment ago.
             Err(error) => match runs::settled(run.pid) {
                 Some(record) => return show_end(&record),
-                None => return Err(format!("run {}: {error:#}", run.pid)),
+                None if client::is_listened_at(&run.path) => {
+                    return Err(format!("run {}: {error:#}", run.pid));
+                }
+                None => return Err(lost(run.pid)),
             },
         };
         match attached {

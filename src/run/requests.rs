@@ -26,7 +26,7 @@ const CONNECTIONS: usize = 256;
 /// When a connection is accepted again after the system has refused one.
 const RETRY: Duration = Duration::from_millis(100);
 /// How long the end of a run waits for the request of a process that has just connected.
-const LAST: Duration = Duration::from_millis(20);
+const LAST: Duration = Duration::from_millis(200);
 /// How long the answer to `?cancel` waits for the child to be asked.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -48,6 +48,8 @@ pub(super) struct Requests {
 #[derive(Debug)]
 struct Caller {
     stream: UnixStream,
+    /// When it has connected, or was handed on.
+    since: Instant,
     /// What was read and is not taken in yet.
     read: Vec<u8>,
 }
@@ -130,6 +132,7 @@ impl Requests {
                     if is_of_our_user(&stream) {
                         self.add(Caller {
                             stream,
+                            since: Instant::now(),
                             read: Vec::new(),
                         });
                     } else {
@@ -236,7 +239,12 @@ impl Run<'_> {
 
     /// A worker has read the begin of a request.
     pub(super) fn asked(&mut self, stream: UnixStream, read: Vec<u8>) {
-        self.requests.add(Caller { stream, read });
+        let since = Instant::now();
+        self.requests.add(Caller {
+            stream,
+            since,
+            read,
+        });
         self.carry_out();
     }
 
@@ -246,7 +254,7 @@ impl Run<'_> {
         }
     }
 
-    fn request_of(&mut self, Caller { stream, read }: Caller, request: Request) {
+    fn request_of(&mut self, Caller { stream, read, .. }: Caller, request: Request) {
         let now = self.now();
         match request {
             Request::Status => self.answer_with_status(&stream, now),
@@ -285,6 +293,8 @@ impl Run<'_> {
         let until = Instant::now() + LAST;
         loop {
             self.hear();
+            // One that has been silent for longer wants nothing yet.
+            self.requests.callers.retain(|it| it.since.elapsed() < LAST);
             let left = until.saturating_duration_since(Instant::now());
             let callers = self.requests.callers.iter();
             let mut polled: Vec<_> = callers
