@@ -152,7 +152,7 @@ fn a_run_under_another_one_is_a_part_of_that() {
 #[test]
 fn a_history_that_cannot_be_written_is_one_warning_and_the_run_ends_as_it_ended() {
     let home = Home::new();
-    // A folder instead of the file: nobody, not even root, can write to it.
+    // A folder instead of the file: not even root can write to it.
     fs::create_dir_all(home.path()).unwrap();
     let warning = format!(
         "sh: cannot add this run to {}: Is a directory (os error 21) (--no-history avoids this)\n",

@@ -18,6 +18,7 @@ mod filter;
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzz;
 mod glyphs;
+mod hosting;
 mod layout;
 mod many;
 mod open_line;
@@ -41,7 +42,7 @@ use crate::flow::Permit;
 use crate::journal::{MOMENT, Memory};
 use crate::model::verdict::Verdicts;
 
-use self::company::{Claim, Guest, Holder, Visitor};
+use self::company::{Claim, Visitor};
 use self::glyphs::Glyphs;
 use self::layout::Layout;
 use self::many::Many;
@@ -358,76 +359,6 @@ impl Bars {
         for view in self.views.values_mut() {
             view.seen |= self.tasks == Tasks::One || at >= view.row_from();
         }
-    }
-
-    /// Finds out which progrun draws on this terminal: we, if no other one does. `draws`: there is a frame to draw.
-    fn settle_company(&mut self, draws: bool) {
-        if self.direct || self.hold.is_lent() || self.screen.is_guest() {
-            return;
-        }
-        let is_ours = self.screen.is_ours();
-        if !is_ours {
-            self.stop_drawing_for_others();
-        }
-        if self.claim.is_some() {
-            return;
-        }
-        // In the background, too: what is printed there goes through the one that draws in the foreground.
-        let holder = if draws && is_ours {
-            company::claim()
-        } else {
-            company::look()
-        };
-        match holder {
-            Holder::Us(claim) => self.claim = Some(claim),
-            Holder::Another(socket) => {
-                if let Some(guest) = Guest::of(&socket) {
-                    self.clear();
-                    self.switch_taskbar_off();
-                    self.send();
-                    for view in self.views.values_mut() {
-                        view.output.show_whole_lines();
-                    }
-                    self.screen.become_guest(guest);
-                }
-            }
-            Holder::None => {}
-        }
-    }
-
-    /// The terminal is not ours to draw on, or will not be: another progrun may draw, and its guests go there.
-    fn stop_drawing_for_others(&mut self) {
-        self.claim = None;
-        for visitor in self.visitors.drain(..) {
-            visitor.take_leave();
-        }
-    }
-
-    /// Takes in what our guests hand over. Says whether there is anything new.
-    fn hear_visitors(&mut self) -> bool {
-        let mut texts = Vec::new();
-        let mut news = false;
-        let count = self.visitors.len();
-        self.visitors.retain_mut(|visitor| match visitor.hear() {
-            Ok(None) => true,
-            Ok(Some(text)) => {
-                texts.push(text);
-                true
-            }
-            Err(_) => false,
-        });
-        news |= count != self.visitors.len() || !texts.is_empty();
-        for (text, permit) in texts {
-            self.permits.push(permit);
-            if !text.is_empty() {
-                self.clear();
-                self.end_line();
-                self.screen.write(&text);
-                // The next text begins on a line of its own.
-                self.loose_end |= text.last() != Some(&b'\n');
-            }
-        }
-        news
     }
 
     /// Looks at the earlier runs, once, when this one has become long enough to have use for them.
