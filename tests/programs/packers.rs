@@ -21,9 +21,9 @@ fn a_bar_for_zstd() {
 #[test]
 fn a_bar_for_7z() {
     needs(&["7z"]);
-    // 7z reports only now and then, so it gets a larger file.
-    let given = "head -c 6000000 /dev/urandom | base64 >file";
-    let seen = work(given, "7z a -bsp1 -mx=9 file.7z ../given/file")
+    // 7z reports only now and then, so it gets a larger file and one processor.
+    let given = "head -c 9000000 /dev/urandom | base64 >file";
+    let seen = work(given, "7z a -bsp1 -mmt=1 -mx=9 file.7z ../given/file")
         .result("7z x -oresult file.7z")
         .compared("meter");
     assert!(seen.stdout.contains("Everything is Ok"), "{}", seen.stdout);
