@@ -106,6 +106,8 @@ fn folder() -> Option<PathBuf> {
 /// What is being kept of this run.
 #[derive(Debug)]
 pub(crate) struct Keeping {
+    /// The path of its files, without what follows the first dot.
+    base: PathBuf,
     record: Writer,
     keeper: Keeper,
 }
@@ -141,7 +143,11 @@ impl Keeping {
         let base = folder.join(stem);
         let record = Writer::begin(&base, began, name, command)?;
         let keeper = Keeper::start(Store::new(&base)?)?;
-        Ok(Self { record, keeper })
+        Ok(Self {
+            base,
+            record,
+            keeper,
+        })
     }
 
     /// Where the output is to be written.
@@ -158,6 +164,12 @@ impl Keeping {
             elapsed,
             lost,
         });
+    }
+
+    /// Keeps nothing of it: it could not begin. Our stdout and stderr go nowhere from then on.
+    pub(crate) fn forget(self) {
+        self.keeper.finish();
+        tidy::remove(&self.base);
     }
 }
 

@@ -273,6 +273,8 @@ fn a_command_that_cannot_be_started_is_told_as_without_it() {
             "progrun: cannot write /no/such/folder/log: No such file or directory (os error 2)\n",
         )
         .status(125);
+    // There was no run, so nothing is kept of one.
+    assert_eq!(home.files(""), [PathBuf::new(); 0]);
 }
 
 #[test]

@@ -89,10 +89,15 @@ impl Leaving {
 }
 
 impl Detached {
-    /// The run is over, as `end` and `sentences` say, which the caller is told if it still waits. Keeps the end.
+    /// The run is over, as `end` and `sentences` say. Keeps that, unless the caller still waits: then there was no run,
+    /// and the caller is told why.
     pub(super) fn end(self, end: &End, sentences: &[String]) {
-        self.caller.tell(&not_begun(end.ending, sentences));
-        self.keeping.end(end.state, end.ending, end.elapsed);
+        if self.caller.waits() {
+            self.keeping.forget();
+            self.caller.tell(&not_begun(end.ending, sentences));
+        } else {
+            self.keeping.end(end.state, end.ending, end.elapsed);
+        }
     }
 }
 

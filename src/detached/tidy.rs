@@ -2,6 +2,7 @@
 //! of one that goes on.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -22,12 +23,7 @@ pub(super) fn tidy(folder: &Path) {
     let mut runs: BTreeMap<String, (Vec<PathBuf>, SystemTime)> = BTreeMap::new();
     for entry in entries.flatten() {
         let path = entry.path();
-        let Some((stem, _)) = path
-            .file_name()
-            .and_then(|name| name.to_str()?.split_once('.'))
-        else {
-            continue;
-        };
+        let Some(stem) = stem(&path) else { continue };
         let written = entry.metadata().and_then(|it| it.modified());
         let written = written.unwrap_or_else(|_| SystemTime::now());
         let (paths, youngest) = runs
@@ -51,6 +47,24 @@ pub(super) fn tidy(folder: &Path) {
             }
         }
     }
+}
+
+/// Removes all that is kept of one run, whose files begin with this path.
+pub(super) fn remove(base: &Path) {
+    let Some(folder) = base.parent() else { return };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if stem(&path).is_some_and(|stem| base.file_name() == Some(OsStr::new(stem))) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// What the names of all files of a run begin with.
+fn stem(path: &Path) -> Option<&str> {
+    Some(path.file_name()?.to_str()?.split_once('.')?.0)
 }
 
 #[cfg(test)]

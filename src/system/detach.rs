@@ -68,6 +68,11 @@ pub(crate) fn fork() -> io::Result<Side> {
 }
 
 impl Caller {
+    /// Whether it was not told yet.
+    pub(crate) fn waits(&self) -> bool {
+        !self.told.load(Ordering::Acquire)
+    }
+
     /// Says how the child began, unless that was said before. Must be called by the thread that forked.
     pub(crate) fn tell(&self, words: &str) {
         if !self.told.swap(true, Ordering::AcqRel) {
