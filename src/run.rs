@@ -178,8 +178,8 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
     };
     run.follow()?;
     let outcome = run.finish();
+    run.hide_sockets();
     run.tell_end(outcome.ending);
-    run.remove_files();
     if let Some(jobserver) = &mut run.jobserver {
         jobserver.settle(0, false);
     }
@@ -880,11 +880,13 @@ impl Run<'_> {
             .find_map(|running| running.task.reason())
     }
 
-    fn remove_files(&mut self) {
+    /// Removes the files of all sockets.
+    fn hide_sockets(&mut self) {
         self.starts.clear();
-        self.requests = Requests::default();
-        for running in self.tasks.values_mut() {
-            running.place = None;
+        self.requests.hide();
+        let places = self.tasks.values_mut();
+        for place in places.filter_map(|running| running.place.as_mut()) {
+            place.hide();
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod boot;
 pub(crate) mod closed;
 pub(crate) mod detach;
 pub(crate) mod groups;
+pub(crate) mod handing;
 pub(crate) mod jobserver;
 pub(crate) mod life;
 pub(crate) mod local;

@@ -404,6 +404,99 @@ fn a_watcher_that_is_stopped_holds_up_nothing_and_is_told_what_it_has_missed() {
     assert!(shown.stderr.contains(told), "{}", shown.stderr);
 }
 
+/// What a watcher has shown and said it has missed, of a run that prints so many lines once it is watched, and what is
+/// said on stderr. The watcher is not read before the run is over.
+fn shown_of_lines(count: usize) -> (String, usize, String) {
+    let (place, mut gate) = (place(), Gate::new());
+    let script =
+        r#"echo first; read -r _ <"$1"; yes 0123456789abcdef | head -n "$2"; echo last; exit 3"#;
+    let options = ["--log", "/dev/null", "--progress=plain", "--name=loud"];
+    let count = count.to_string();
+    let command = ["--", "sh", "-c", script, "sh", gate.path(), &count];
+    let (mut reader, output) = std::io::pipe().unwrap();
+    let mut run = with_place(place.path(), &[&options[..], &command].concat())
+        .start_on(output, std::process::Stdio::null());
+    let mut first = [0; 6];
+    reader.read_exact(&mut first).unwrap();
+    let mut watcher = with_place(place.path(), &["attach", &number(&run)]).start();
+    let mut shown = watcher.stdout_line();
+    gate.open();
+    std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+    assert_eq!(run.wait().code(), Some(3));
+    let (status, rest, told) = watcher.texts();
+    assert_eq!(status.code(), Some(3));
+    shown.push_str(&rest);
+    let missed = told.lines().filter_map(|line| {
+        let line = line.strip_prefix("loud: ")?;
+        line.strip_suffix(" bytes of output are not shown here: this terminal was too slow")
+    });
+    let missed = missed.map(|number| number.parse::<usize>().unwrap()).sum();
+    (shown, missed, told)
+}
+
+#[test]
+fn a_watcher_shows_the_end_of_a_run_that_is_over_before_it_has_read_everything() {
+    // Of what is not read, a mebibyte waits. This is more than sockets and pipes take.
+    let (shown, missed, told) = shown_of_lines(60_000);
+    assert_eq!((shown.len(), missed), (6 + 60_000 * 17 + 5, 0), "{told}");
+    assert!(shown.ends_with("0123456789abcdef\nlast\n"));
+    support::assert_text(&told, "loud: failed with exit status 3 after [..]\n");
+}
+
+#[test]
+fn what_a_watcher_has_missed_is_counted_to_the_byte_and_the_end_is_shown() {
+    let (shown, missed, told) = shown_of_lines(1_000_000);
+    assert!(missed > 0);
+    assert_eq!(shown.len() + missed, 6 + 17_000_000 + 5);
+    assert!(shown.ends_with("0123456789abcdef\nlast\n"));
+    let last = told.lines().last().unwrap();
+    assert!(
+        last.starts_with("loud: failed with exit status 3 after "),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_watcher_counts_as_many_parts_as_the_run_however_many_come_at_once() {
+    let (place, mut gate) = (place(), Gate::new());
+    let script = r#"read -r _ <"$1"
+        seq 5000 | sed 's/.*/{"id":"&","title":"&","status":"ok"}/' >&3"#;
+    let mut run = run(place.path(), "parts", script, &[gate.path()]).start();
+    run.event("started");
+    let watcher = with_place(place.path(), &["attach", &number(&run)]).start();
+    support::until(|| open_connections(&run) == 2);
+    gate.open();
+    assert_eq!(run.finish().status.code(), Some(0));
+    let told = watcher.finish().stderr;
+    let last = told.lines().last().unwrap();
+    support::assert_text(last, "parts: completed in [..], 5000 of 5000 parts");
+}
+
+#[test]
+fn a_run_with_a_long_command_is_found_like_any_other() {
+    let (place, gate) = (place(), Gate::new());
+    let words = ["0123456789"; 40_000];
+    let script = r#"echo 3/10 >&3; read -r _ <"$1""#;
+    let mut run = run(
+        place.path(),
+        "long",
+        script,
+        &[&[gate.path()], &words[..]].concat(),
+    )
+    .start();
+    run.event("progress");
+    let status = &listed(place.path())["long"];
+    assert_eq!(status["command_is_cut"], true);
+    let told = status["command"].as_array().unwrap();
+    assert!((1600..1700).contains(&told.len()), "{}", told.len());
+    let waiting = with_place(place.path(), &["wait", &number(&run)]).start();
+    support::until(|| waits(&waiting));
+    drop(gate);
+    // The end of the file that the gate is.
+    assert_eq!(run.finish().status.code(), Some(1));
+    assert_eq!(waiting.finish().status.code(), Some(1));
+}
+
 #[test]
 fn a_hundred_watchers_see_the_same_end() {
     let (place, mut gate) = (place(), Gate::new());

@@ -280,6 +280,12 @@ impl Running {
         }
     }
 
+    /// Waits for the end. Gives the rest of stdout and of stderr as well.
+    pub(crate) fn texts(mut self) -> (ExitStatus, String, String) {
+        let (status, stdout, stderr) = self.read_to_the_end();
+        (status, text(&stdout), text(&stderr))
+    }
+
     /// Waits for the end; stdout may be anything.
     pub(crate) fn end(mut self) -> ExitStatus {
         self.read_to_the_end().0

@@ -101,7 +101,14 @@ impl Attach {
             },
         };
         match attached {
-            Attached::Over(ending) => Ok(ending),
+            Attached::Over {
+                ending,
+                was_shown: false,
+            } => match runs::settled(run.pid) {
+                Some(record) => show_end(&record),
+                None => Ok(ending),
+            },
+            Attached::Over { ending, .. } => Ok(ending),
             Attached::Left(signal) => {
                 if signal == libc::SIGINT {
                     super::complain(&format!(

@@ -4,8 +4,10 @@
 //! The events come over the socket of the run, and the same sinks show them. Nothing here asks anything of the run:
 //! Ctrl-C, the end of the terminal and a reader that goes away only end the watching.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,9 +16,11 @@ use anyhow::Context;
 
 use crate::dialect::{self, Selection};
 use crate::event::{Ending, Event, What};
+use crate::flow::Credit;
 use crate::journal::{Form, Journal, Memory, Work};
 use crate::sink::{Chosen, Display, Ends, Many, Progress, Show, Tty, choose};
 use crate::socket;
+use crate::system::handing;
 use crate::system::signals::{Scope, stop_by};
 use crate::wire::{self, Rule, Status};
 
@@ -36,12 +40,21 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How much is read at once, and how long a line may be.
 const READ: usize = 64 * 1024;
 const LONGEST: usize = 64 * 1024 * 1024;
+/// How much output may be under way to the terminal.
+const UNDER_WAY: usize = 1024 * 1024;
+/// How long the answer to a request may be.
+const LONGEST_ANSWER: u64 = 1024 * 1024;
 
 /// How the watching ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Attached {
-    /// The run is over, and ended so.
-    Over(Ending),
+    /// The run is over.
+    Over {
+        /// How it ended.
+        ending: Ending,
+        /// Whether it said what it is before that: otherwise nothing of it was shown.
+        was_shown: bool,
+    },
     /// The user left by this signal; or what was to be shown was not read any more (SIGPIPE).
     Left(i32),
     /// The run is gone, and has not said how it ended: it was killed.
@@ -71,6 +84,8 @@ enum Input {
 struct Watch<'a> {
     look: &'a Look,
     stream: UnixStream,
+    /// Where the run leaves at its end what was not read until then.
+    rest: Option<File>,
     /// What was read and is no whole line yet.
     read: Vec<u8>,
     is_at_end: bool,
@@ -78,9 +93,15 @@ struct Watch<'a> {
     inputs: Inputs<Input>,
     /// None until the run has said what it is.
     sinks: Option<Sinks>,
+    was_shown: bool,
     /// How much output was missed because the watcher was too slow, until that is told.
     missed: u64,
     over: Option<Ending>,
+    /// How the user has left while something was written.
+    left: Option<Attached>,
+    /// Counts the output that is not written yet. While there is too much of it, nothing is read: what the run drops then
+    /// is counted, and this process does not grow.
+    credit: Credit,
     /// Called when the run has said nothing for a while; none once it was.
     on_silence: Option<&'a dyn Fn()>,
 }
@@ -96,32 +117,46 @@ pub(crate) fn attach(path: &Path, look: &Look, on_silence: &dyn Fn()) -> anyhow:
         Ok::<_, std::io::Error>(stream)
     };
     let end = connect("?wait\n").context("cannot reach the run")?;
-    let stream = connect("?watch\n").context("cannot reach the run")?;
+    let stream = match connect("?watch file\n") {
+        Ok(stream) => stream,
+        // It has ended meanwhile.
+        Err(error) => {
+            let was_shown = false;
+            let over = ending(end).map(|ending| Attached::Over { ending, was_shown });
+            return over.ok_or(error).context("cannot reach the run");
+        }
+    };
     stream.set_nonblocking(true)?;
     let (inbox, mut inputs) = inbox::open().context("cannot create a pipe")?;
     signals::open_mask();
     signals::hold();
     inputs.signals = signals::install(inbox.wake())?;
+    let room = inbox.clone();
+    let credit = Credit::new(UNDER_WAY, move || room.send(Input::Tick));
     let mut watch = Watch {
         look,
         stream,
+        rest: None,
         read: Vec::new(),
         is_at_end: false,
         inbox,
         inputs,
         sinks: None,
+        was_shown: false,
         missed: 0,
         over: None,
+        left: None,
+        credit,
         on_silence: Some(on_silence),
     };
     let attached = watch.follow()?;
-    let attached = match (attached, watch.over) {
-        (Some(left), _) => left,
-        (None, Some(ending)) => Attached::Over(ending),
-        // The last line did not fit, or the run was killed. The other connection has only this one answer.
-        (None, None) => ending(end).map_or(Attached::Gone, Attached::Over),
-    };
-    watch.close(!matches!(attached, Attached::Over(_)));
+    let was_shown = watch.was_shown;
+    // Without the last line the run was killed, or it has no memory. The other connection has only this one answer.
+    let over = || watch.over.or_else(|| ending(end));
+    let attached = attached
+        .or_else(|| over().map(|ending| Attached::Over { ending, was_shown }))
+        .unwrap_or(Attached::Gone);
+    watch.close(!matches!(attached, Attached::Over { .. }));
     // A writer's thread may be stuck in a terminal that takes nothing.
     std::mem::forget(watch);
     Ok(attached)
@@ -138,9 +173,9 @@ pub(crate) fn wait(path: &Path) -> std::io::Result<Option<Ending>> {
 }
 
 /// How the run ended, as it says to one that waits.
-fn ending(mut stream: UnixStream) -> Option<Ending> {
+fn ending(stream: UnixStream) -> Option<Ending> {
     let mut line = String::new();
-    stream.read_to_string(&mut line).ok()?;
+    stream.take(LONGEST_ANSWER).read_to_string(&mut line).ok()?;
     Status::read(line.trim_end())?.ending()
 }
 
@@ -154,10 +189,15 @@ impl Watch<'_> {
             });
             let is_silent = self.sinks.is_none() && self.on_silence.is_some();
             let wake = wake.or(is_silent.then_some(SILENCE));
-            let served = [self.stream.as_fd()];
+            let stream = [self.stream.as_fd()];
+            let served = if self.credit.exhausted() {
+                &[]
+            } else {
+                &stream[..]
+            };
             let next = self
                 .inputs
-                .next(wake, Input::Signal, (&served, || Input::Said));
+                .next(wake, Input::Signal, (served, || Input::Said));
             match next.context("waiting for the run")? {
                 Some(Input::Said) => self.hear()?,
                 Some(Input::Signal(libc::SIGWINCH)) => self.tell(What::Resized),
@@ -176,6 +216,9 @@ impl Watch<'_> {
             if let Some(sinks) = &mut self.sinks {
                 sinks.tick();
             }
+            if self.left.is_some() {
+                return Ok(self.left.take());
+            }
         }
         Ok(None)
     }
@@ -184,7 +227,7 @@ impl Watch<'_> {
     fn hear(&mut self) -> anyhow::Result<()> {
         let start = self.read.len();
         self.read.resize(start + READ, 0);
-        let count = match self.stream.read(&mut self.read[start..]) {
+        let count = match handing::receive(&self.stream, &mut self.read[start..], &mut self.rest) {
             Ok(count) => count,
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
@@ -195,7 +238,10 @@ impl Watch<'_> {
             Err(_) => 0,
         };
         self.read.truncate(start + count);
-        self.is_at_end = count == 0;
+        if count == 0 {
+            self.is_at_end = true;
+            self.read_rest();
+        }
         if self.read.len() > LONGEST {
             self.is_at_end = true;
         }
@@ -210,6 +256,21 @@ impl Watch<'_> {
         Ok(())
     }
 
+    /// Reads what the run has left. Without that the end of its output is missing, but not how it ended.
+    fn read_rest(&mut self) {
+        let Some(rest) = self.rest.take() else { return };
+        let mut place = 0;
+        let mut block = vec![0; READ];
+        // The position in the file is that of the run as well, which has written there.
+        while let Ok(count @ 1..) = rest.read_at(&mut block, place) {
+            self.read.extend_from_slice(&block[..count]);
+            place += count as u64;
+            if self.read.len() > LONGEST {
+                return;
+            }
+        }
+    }
+
     fn line(&mut self, line: &str) -> anyhow::Result<()> {
         if let Some(status) = Status::read(line) {
             match status.ending() {
@@ -218,10 +279,14 @@ impl Watch<'_> {
             }
         } else if let Some(missed) = wire::dropped(line) {
             // The picture follows anew.
-            self.close(true);
+            self.tell(What::Left);
+            self.left = self.flush(None);
+            self.sinks = None;
             self.missed = missed;
         } else if let Some(sinks) = &mut self.sinks {
-            wire::read(line, &dialect::known, &mut |event| follow(sinks, event));
+            wire::read(line, &dialect::known, &self.credit, &mut |event| {
+                follow(sinks, event);
+            });
         }
         Ok(())
     }
@@ -239,6 +304,7 @@ impl Watch<'_> {
         let began = Instant::now().checked_sub(status.elapsed());
         let clock = Clock::new(began.unwrap_or_else(Instant::now));
         self.sinks = Some(Sinks::new(sinks, clock));
+        self.was_shown = true;
         let missed = std::mem::take(&mut self.missed);
         if missed > 0 {
             self.tell(What::Warning(&format!(
@@ -257,38 +323,39 @@ impl Watch<'_> {
     /// Ctrl-Z: this process alone stops.
     fn stop(&mut self) {
         self.tell(What::Terminal { ours: false });
-        self.flush();
-        let stopped = stop_by(libc::SIGTSTP, Scope::Process);
-        // The run went on meanwhile, so nothing is left out of the clock.
-        let _ = stopped;
+        self.flush(Some(LAST_WORDS));
+        // The run goes on meanwhile, so nothing is left out of the clock.
+        let _ = stop_by(libc::SIGTSTP, Scope::Process);
         self.tell(What::Terminal { ours: true });
     }
 
-    /// Shows no more. If the watcher leaves, the bars are taken away.
+    /// Shows no more. If the watcher leaves, the bars are taken away, and a terminal that takes nothing is not waited for.
     fn close(&mut self, leaves: bool) {
         if leaves {
             self.tell(What::Left);
         }
-        self.flush();
+        // The reader of a pipe may take its time for what a run has printed that is over.
+        self.flush(leaves.then_some(LAST_WORDS));
         self.sinks = None;
     }
 
-    /// Waits until all is written, but not for a terminal that takes nothing.
-    fn flush(&mut self) {
-        let Some(sinks) = &mut self.sinks else {
-            return;
-        };
+    /// Waits until all is written, but not longer than the user, or this time. Gives how the user has left.
+    fn flush(&mut self, at_most: Option<Duration>) -> Option<Attached> {
+        let sinks = self.sinks.as_mut()?;
         let inbox = self.inbox.clone();
         sinks.flush(move || inbox.send(Input::Flushed));
-        let until = Instant::now() + LAST_WORDS;
+        let until = at_most.map(|at_most| Instant::now() + at_most);
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match self
-                .inputs
-                .next(Some(left), Input::Signal, (&[], || Input::Said))
-            {
-                Ok(Some(Input::Flushed | Input::Signal(libc::SIGINT | libc::SIGHUP)) | None)
-                | Err(_) => return,
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match self.inputs.next(left, Input::Signal, (&[], || Input::Said)) {
+                Ok(Some(Input::Flushed) | None) | Err(_) => return None,
+                Ok(Some(Input::Gone)) => return Some(Attached::Left(libc::SIGPIPE)),
+                Ok(Some(Input::Signal(
+                    signal @ (libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT),
+                ))) => return Some(Attached::Left(signal)),
+                Ok(Some(Input::Signal(libc::SIGTSTP))) => {
+                    let _ = stop_by(libc::SIGTSTP, Scope::Process);
+                }
                 Ok(Some(_)) => {}
             }
         }

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     /// The socket of a run of many tasks. Dropping the files removes it.
-    own: Option<(Arc<Socket>, SocketFiles)>,
+    own: Option<(Arc<Socket>, Option<SocketFiles>)>,
     /// Until when no connection is accepted, because the system refused one: no descriptor is free (EMFILE).
     deaf_until: Option<Duration>,
     /// Those of which no whole line was read yet.
@@ -58,7 +58,10 @@ struct Caller {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Request {
     Status,
-    Watch,
+    Watch {
+        /// Whether the watcher takes a file for what it has not read at the end.
+        takes_file: bool,
+    },
     Cancel,
     Wait,
     Join,
@@ -71,7 +74,8 @@ impl Request {
     fn of(line: &[u8]) -> Self {
         match line.trim_ascii() {
             b"?status" => Self::Status,
-            b"?watch" => Self::Watch,
+            b"?watch" => Self::Watch { takes_file: false },
+            b"?watch file" => Self::Watch { takes_file: true },
             b"?cancel" => Self::Cancel,
             b"?wait" => Self::Wait,
             b"?join" => Self::Join,
@@ -84,7 +88,14 @@ impl Request {
 impl Requests {
     /// Listens on a socket of the run's own.
     pub(super) fn listen(&mut self, socket: Option<(Socket, SocketFiles)>) {
-        self.own = socket.map(|(socket, files)| (Arc::new(socket), files));
+        self.own = socket.map(|(socket, files)| (Arc::new(socket), Some(files)));
+    }
+
+    /// No process finds the socket any more. Those that have found it are heard.
+    pub(super) fn hide(&mut self) {
+        if let Some((_, files)) = &mut self.own {
+            *files = None;
+        }
     }
 
     /// The descriptors to poll for reading; `other` is a socket on which no worker listens any more.
@@ -258,14 +269,15 @@ impl Run<'_> {
         let now = self.now();
         match request {
             Request::Status => self.answer_with_status(&stream, now),
-            Request::Watch => {
+            Request::Watch { takes_file } => {
                 let mut watchers = self.watchers.borrow_mut();
                 if watchers.count() < CONNECTIONS {
-                    watchers.add(stream, now);
+                    watchers.add(stream, takes_file, now);
                 }
             }
             // It was told that the run does not react: what the user wants now is not known.
             Request::Cancel if is_hung_up(&stream) => {}
+            Request::Cancel if self.requests.cancels.len() >= CONNECTIONS => {}
             Request::Cancel => {
                 let steps = self.watchers.borrow().steps();
                 // Each request is meant: it is no echo of a key press.
@@ -285,7 +297,8 @@ impl Run<'_> {
     }
 
     fn answer_with_status(&self, stream: &UnixStream, now: Duration) {
-        answer(stream, &self.watchers.borrow().status(now).to_line());
+        let watchers = self.watchers.borrow();
+        answer(stream, &watchers.status(now).shortened().to_line());
     }
 
     /// Takes in the requests that came just before the end: a process that has connected is about to say what it wants.
@@ -323,7 +336,8 @@ impl Run<'_> {
         }
     }
 
-    /// The run is over: tells those that wait how progrun ends, and shows the watchers the rest.
+    /// The run is over: tells those that wait how progrun ends, and shows the watchers the rest. To be called when no
+    /// process finds the socket any more, or a request that comes too late would stay without an answer.
     pub(super) fn tell_end(&mut self, ending: Ending) {
         self.hear_rest();
         let has_audience = self.watchers.borrow().count() > 0 || !self.requests.is_idle();
@@ -337,7 +351,8 @@ impl Run<'_> {
             (_, false) => "failed",
         };
         let mut watchers = self.watchers.borrow_mut();
-        let line = watchers.status(now).ended(state, ending).to_line();
+        let status = watchers.status(now).shortened();
+        let line = status.ended(state, ending).to_line();
         let cancels = self.requests.cancels.drain(..);
         for stream in self
             .requests

@@ -44,7 +44,14 @@ pub(super) struct Starts {
 pub(super) struct SocketPlace {
     pub(super) socket: Arc<Socket>,
     /// Dropping this value removes the files of the socket.
-    _files: SocketFiles,
+    files: Option<SocketFiles>,
+}
+
+impl SocketPlace {
+    /// No process finds the socket any more. Those that have found it are heard.
+    pub(super) fn hide(&mut self) {
+        self.files = None;
+    }
 }
 
 impl Starts {
@@ -97,7 +104,7 @@ impl Starts {
             let (socket, files) = Socket::open(self.channel, self.purpose, self.outlives_session)?;
             Some(SocketPlace {
                 socket: Arc::new(socket),
-                _files: files,
+                files: Some(files),
             })
         })
     }

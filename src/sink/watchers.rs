@@ -1,9 +1,8 @@
 //! The watchers of a run: other processes that show it, or ask how far it is.
 //!
 //! Keeps what is known of the run, so that a watcher that comes late gets the picture first, and then the changes, at
-//! most twenty times a second. All is written at once or not at all: the run never waits for a watcher. One that is too
-//! slow misses frames and output, is told so, and gets the picture anew when it has caught up. Who may watch, and what
-//! else can be asked, is decided by the run.
+//! most twenty times a second. The run never waits for a watcher. One that is too slow misses frames and output, is told
+//! so, and gets the picture anew when it has caught up. Who may watch, and what else can be asked, is decided by the run.
 
 mod queue;
 
@@ -24,8 +23,8 @@ use crate::event::{
     Waiting, What,
 };
 use crate::flow::{Credit, Permit};
-use crate::journal::Memory;
-use crate::model::batch::{BadLine, Batch};
+use crate::journal::{MOMENT, Memory};
+use crate::model::batch::Batch;
 use crate::model::parts::{LIVE_PARTS, Parts};
 use crate::model::verdict::Verdicts;
 use crate::protocol::Progress;
@@ -35,10 +34,8 @@ use crate::wire::{self, Shown, Status, WatchEncoder};
 use super::Sink;
 use super::census::Census;
 
-use self::queue::Queue;
+use self::queue::{Frame, Queue};
 
-/// A run that is not older has no use for earlier ones.
-const MOMENT: Duration = Duration::from_secs(1);
 const FRAME: Duration = Duration::from_millis(50);
 /// How many bytes of events are gathered between frames.
 const GATHER: usize = 64 * 1024;
@@ -85,6 +82,8 @@ pub(crate) struct Watchers {
     news: bool,
     /// How many steps of stops there were.
     steps: u64,
+    /// The end of the run as events, once it is known: a picture of the run needs it, too.
+    last_words: String,
     /// What earlier runs say, and say of the only task. They are asked for when the first process wants to know.
     past: OnceCell<Vec<Past>>,
     forecast: OnceCell<Option<Forecast>>,
@@ -166,6 +165,7 @@ impl Watchers {
             last_frame: Duration::ZERO,
             news: false,
             steps: 0,
+            last_words: String::new(),
             past: OnceCell::new(),
             forecast: OnceCell::new(),
         }
@@ -184,6 +184,10 @@ impl Watchers {
     }
 
     fn event(&mut self, event: &Event<'_>) {
+        if self.is_end(event) {
+            self.last_words.clear();
+            WatchEncoder::default().event(event, &mut self.last_words);
+        }
         if self.queues.is_empty() {
             self.note(event);
             return;
@@ -203,6 +207,15 @@ impl Watchers {
         self.encoder.event(event, &mut self.frame);
         if self.frame.len() > GATHER {
             self.seal();
+        }
+    }
+
+    /// Whether nothing is told of the run after it but the rest of the output.
+    fn is_end(&self, event: &Event<'_>) -> bool {
+        match event.what {
+            What::End(_) => true,
+            What::Finished(_) => self.many.is_none(),
+            _ => false,
         }
     }
 
@@ -273,26 +286,26 @@ impl Watchers {
         };
         self.pending = true;
         for report in &batch.parts {
-            let room = task.pending.len() < LIVE_PARTS;
             let mut known = task.pending.iter_mut();
             match known.rfind(|(_, known)| known.id == report.id) {
                 Some((source, known)) if known.status.is_none() && *source == batch.source => {
                     known.merge(report);
                 }
-                _ if room => {
+                _ => {
+                    if task.pending.len() >= LIVE_PARTS {
+                        task.write_pending(id, event.at, &mut self.frame);
+                    }
                     task.pending.push((batch.source, report.clone()));
                 }
-                _ => {}
             }
         }
         if let Some(bad) = batch.first_malformed.as_ref().filter(|_| !task.warned) {
             task.warned = true;
-            self.malformed(id, bad, event.at);
+            WatchEncoder::malformed(bad, id, event.at, &mut self.frame);
         }
-    }
-
-    fn malformed(&mut self, task: TaskId, bad: &BadLine, at: Duration) {
-        WatchEncoder::malformed(bad, task, at, &mut self.frame);
+        if self.frame.len() > GATHER {
+            self.seal();
+        }
     }
 
     /// Writes the reports that wait, so that what follows comes after them.
@@ -301,9 +314,7 @@ impl Watchers {
             return;
         }
         for (id, task) in &mut self.tasks {
-            for (source, report) in task.pending.drain(..) {
-                WatchEncoder::report(source, &report, *id, at, &mut self.frame);
-            }
+            task.write_pending(*id, at, &mut self.frame);
         }
     }
 
@@ -312,20 +323,27 @@ impl Watchers {
         if self.frame.is_empty() {
             return;
         }
-        let frame = Arc::new(std::mem::take(&mut self.frame).into_bytes());
-        let output = std::mem::take(&mut self.output);
+        let frame = Frame {
+            lines: Arc::new(std::mem::take(&mut self.frame).into_bytes()),
+            output: std::mem::take(&mut self.output),
+        };
         for queue in &mut self.queues {
-            queue.push(&frame, output);
+            queue.push(&frame);
+            // Some of it may be read before there is more: output comes faster than frames.
+            queue.write();
         }
     }
 
-    /// A watcher comes.
-    pub(crate) fn add(&mut self, stream: UnixStream, at: Duration) {
+    /// A watcher comes. It may want a file for what it has not read at the end.
+    pub(crate) fn add(&mut self, stream: UnixStream, wants_file: bool, at: Duration) {
         self.write_pending(at);
         self.seal();
         self.queues.retain(Queue::is_open);
         let mut queue = Queue::new(stream);
-        queue.push(&Arc::new(self.picture(at).into_bytes()), 0);
+        if wants_file {
+            queue.hand_file();
+        }
+        queue.push(&self.picture(at, TAIL));
         queue.write();
         self.queues.push(queue);
         self.news = true;
@@ -350,15 +368,25 @@ impl Watchers {
         for index in 0..self.queues.len() {
             self.queues[index].write();
             if let Some(missed) = self.queues[index].has_caught_up() {
-                let mut lines = String::new();
-                WatchEncoder::dropped(missed, at, &mut lines);
-                lines.push_str(&self.picture(at));
-                let queue = &mut self.queues[index];
-                queue.push(&Arc::new(lines.into_bytes()), 0);
-                queue.write();
+                self.renew(index, missed, at);
+                self.queues[index].write();
             }
         }
         self.queues.retain(Queue::is_open);
+    }
+
+    /// Gives a watcher that has missed so many bytes of output the picture anew.
+    fn renew(&mut self, index: usize, missed: u64, at: Duration) {
+        let tail = usize::try_from(missed).map_or(TAIL, |missed| missed.min(TAIL));
+        let picture = self.picture(at, tail);
+        let mut line = String::new();
+        WatchEncoder::dropped(missed - picture.output, at, &mut line);
+        let line = Frame {
+            lines: Arc::new(line.into_bytes()),
+            output: 0,
+        };
+        self.queues[index].append(&line);
+        self.queues[index].append(&picture);
     }
 
     /// Tells the watchers alone, and at once.
@@ -370,14 +398,22 @@ impl Watchers {
         }
     }
 
-    /// The run is over, as this line says: what can be written at once, or within a moment, is written.
+    /// The run is over, as this line says: the watchers get the rest.
     pub(crate) fn end(&mut self, at: Duration, line: &str) {
         if self.queues.is_empty() {
             return;
         }
-        self.write_pending(at);
-        self.frame.push_str(line);
         self.tell(at);
+        let last = Frame {
+            lines: Arc::new(line.into()),
+            output: 0,
+        };
+        for index in 0..self.queues.len() {
+            if let Some(missed) = self.queues[index].will_catch_up() {
+                self.renew(index, missed, at);
+            }
+            self.queues[index].append(&last);
+        }
         queue::write_last(&mut self.queues);
         self.queues.clear();
     }
@@ -438,11 +474,15 @@ impl Watchers {
         }
     }
 
-    /// What a watcher has to know first.
-    fn picture(&self, at: Duration) -> String {
+    /// What a watcher has to know first, with at most so many bytes of the output that came before.
+    fn picture(&self, at: Duration, tail: usize) -> Frame {
         let mut lines = self.status(at).to_line();
         let mut encoder = WatchEncoder::default();
+        let mut output = 0;
         let mut tell = |task: Option<TaskId>, at: Duration, what: What<'_>| {
+            if let What::Output { bytes, .. } = &what {
+                output += bytes.len() as u64;
+            }
             encoder.event(&Event { task, at, what }, &mut lines);
         };
         if let Some(many) = &self.many {
@@ -459,7 +499,7 @@ impl Watchers {
             );
         }
         for (id, task) in &self.tasks {
-            task.tell(*id, self.many.is_some(), at, &mut tell);
+            task.tell(*id, self.many.is_some(), at, tail, &mut tell);
         }
         if let Some(many) = &self.many {
             let census = &many.census;
@@ -470,7 +510,11 @@ impl Watchers {
             self.stop.tell(None, &mut tell);
             tell(None, at, What::Waiting(&many.waiting));
         }
-        lines
+        lines.push_str(&self.last_words);
+        Frame {
+            lines: Arc::new(lines.into_bytes()),
+            output,
+        }
     }
 }
 
@@ -590,6 +634,13 @@ impl Task {
         }
     }
 
+    /// Writes the reports that wait.
+    fn write_pending(&mut self, id: TaskId, at: Duration, lines: &mut String) {
+        for (source, report) in self.pending.drain(..) {
+            WatchEncoder::report(source, &report, id, at, lines);
+        }
+    }
+
     /// Has the forecast see how far the task is.
     fn compare(&self, forecast: &mut Forecast, at: Duration) {
         let time = at.saturating_sub(self.began);
@@ -660,6 +711,7 @@ impl Task {
         id: TaskId,
         is_of_many: bool,
         at: Duration,
+        tail: usize,
         tell: &mut dyn FnMut(Option<TaskId>, Duration, What<'_>),
     ) {
         let task = Some(id);
@@ -685,7 +737,7 @@ impl Task {
             );
         }
         let permit = Credit::new(usize::MAX, || ()).permit(0);
-        self.tail.tell(task, at, &permit, tell);
+        self.tail.tell(task, at, tail, &permit, tell);
         if self.has_reported {
             tell(task, at, What::Known(&self.parts));
         }
@@ -748,19 +800,24 @@ impl Tail {
         }
     }
 
-    /// Tells it from the begin of a line on.
+    /// Tells the last bytes, at most so many, from the begin of a line on.
     fn tell(
         &self,
         task: Option<TaskId>,
         at: Duration,
+        most: usize,
         permit: &Permit,
         tell: &mut dyn FnMut(Option<TaskId>, Duration, What<'_>),
     ) {
-        let mut to_cut = self.length.saturating_sub(TAIL);
+        let mut to_cut = self.length.saturating_sub(most);
         for (stream, bytes, verdicts) in &self.pieces {
+            if to_cut >= bytes.len() {
+                to_cut -= bytes.len();
+                continue;
+            }
             let (mut bytes, mut verdicts) = (Arc::clone(bytes), verdicts.clone());
             if to_cut > 0 {
-                let rest = &bytes[to_cut.min(bytes.len())..];
+                let rest = &bytes[to_cut..];
                 let line = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
                 let from = bytes.len() - rest.len() + line;
                 let _ = verdicts.split_to(from);

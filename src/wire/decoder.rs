@@ -21,8 +21,13 @@ use crate::protocol;
 /// Names the formats of other programs: events hold names that live as long as the program.
 pub(crate) type Sources<'a> = &'a dyn Fn(&str) -> Option<&'static str>;
 
-/// Reads a line, and tells the event that it is. False: it is none.
-pub(crate) fn read(line: &str, sources: Sources<'_>, tell: &mut dyn FnMut(&Event<'_>)) -> bool {
+/// Reads a line, and tells the event that it is. Output counts in `credit` until it is written. False: it is none.
+pub(crate) fn read(
+    line: &str,
+    sources: Sources<'_>,
+    credit: &Credit,
+    tell: &mut dyn FnMut(&Event<'_>),
+) -> bool {
     let Some(head) = Line::read(line) else {
         return false;
     };
@@ -93,7 +98,7 @@ pub(crate) fn read(line: &str, sources: Sources<'_>, tell: &mut dyn FnMut(&Event
         | Kind::Paused
         | Kind::Known
         | Kind::Counted => {
-            Extra::read(line).is_some_and(|extra| extra_event(extra, sources, &mut tell))
+            Extra::read(line).is_some_and(|extra| extra_event(extra, sources, credit, &mut tell))
         }
         // The steps of a stop say more. The others are no events of the run.
         Kind::Signal | Kind::Dropped | Kind::Status => false,
@@ -110,6 +115,7 @@ pub(crate) fn dropped(line: &str) -> Option<u64> {
 fn extra_event(
     mut extra: Extra<'_>,
     sources: Sources<'_>,
+    credit: &Credit,
     tell: &mut dyn FnMut(What<'_>) -> bool,
 ) -> bool {
     let left = extra.left.and_then(Seconds::time);
@@ -124,8 +130,7 @@ fn extra_event(
                 stream,
                 bytes: &bytes,
                 verdicts: &extra.verdicts(sources),
-                // The run waits for no watcher, so nothing counts what is under way here.
-                permit: &Credit::new(usize::MAX, || ()).permit(0),
+                permit: &credit.permit(bytes.len()),
             })
         }
         Kind::State => {

@@ -31,6 +31,9 @@ pub(crate) struct Status<'a> {
     /// The command; of many tasks, the template.
     #[serde(default)]
     pub(crate) command: Vec<Cow<'a, str>>,
+    /// Whether words are missing at its end, because it is too long for a short answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) command_is_cut: bool,
     /// The folder in which progrun was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) directory: Option<Cow<'a, str>>,
@@ -134,6 +137,8 @@ pub(crate) enum Rule {
 
 /// The version of the line.
 const VERSION: u32 = 1;
+/// How many bytes of a command are in a short answer.
+const SHORT: usize = 16 * 1024;
 
 impl<'a> Status<'a> {
     /// A run of this number and name, that runs.
@@ -146,6 +151,7 @@ impl<'a> Status<'a> {
             parent: None,
             name: name.into(),
             command: Vec::new(),
+            command_is_cut: false,
             directory: None,
             began: None,
             elapsed: elapsed.into(),
@@ -194,6 +200,22 @@ impl<'a> Status<'a> {
             signal,
             ..self
         }
+    }
+
+    /// Leaves words out at the end of a long command: what is written at once must fit into a socket, and the other end
+    /// must not take the run for one that says nothing.
+    #[must_use]
+    pub(crate) fn shortened(mut self) -> Self {
+        let mut length = 0;
+        let is_beyond = |word: &Cow<'_, str>| {
+            length += word.len();
+            length > SHORT
+        };
+        if let Some(end) = self.command.iter().position(is_beyond) {
+            self.command.truncate(end);
+            self.command_is_cut = true;
+        }
+        self
     }
 
     /// The step of its stop, if it is asked to stop.
@@ -254,6 +276,11 @@ mod tests {
         let read = Status::read(&line).unwrap();
         assert_eq!((read.pid, read.step()), (4242, Some(Step::Ask)));
         assert_eq!(read.ending(), None);
+        let mut long = Status::of(1, "x", Duration::ZERO);
+        long.command = vec!["0123456789".into(); 5000];
+        let long = long.shortened();
+        assert!(long.command_is_cut);
+        assert_eq!(long.command.len(), 1638);
         let over =
             Status::of(1, "x", Duration::ZERO).ended("failed", Ending::Signal(libc::SIGKILL));
         let over = over.to_line();
