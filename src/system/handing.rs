@@ -1,4 +1,4 @@
-//! Hands an open file to another process, over a socket between the two (SCM_RIGHTS, unix(7)).
+//! Hands an open file to another process, over a socket between the two (`SCM_RIGHTS`, unix(7)).
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};

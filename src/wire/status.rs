@@ -13,7 +13,8 @@ use crate::event::{Ending, Step, signal_name, signal_number};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(
     clippy::struct_field_names,
-    reason = "the names of the fields are those in the line"
+    clippy::struct_excessive_bools,
+    reason = "the fields are those of the line"
 )]
 pub(crate) struct Status<'a> {
     event: Kind,

@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_watcher_that_does_not_read_misses_what_is_beyond_a_mebibyte_and_nothing_grows() {
         let (mut queue, mut theirs) = pair();
-        let frame = frame(&[b'x'; 80 * 1024], 64 * 1024);
+        let frame = frame(&vec![b'x'; 80 * 1024], 64 * 1024);
         for _ in 0..1000 {
             queue.push(&frame);
             queue.write();
