@@ -274,7 +274,7 @@ fn a_command_that_cannot_be_started_is_told_as_without_it() {
         )
         .status(125);
     // There was no run, so nothing is kept of one.
-    assert_eq!(home.files(""), [PathBuf::new(); 0]);
+    assert_eq!(home.files(""), Vec::<PathBuf>::new());
 }
 
 #[test]
