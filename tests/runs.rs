@@ -218,9 +218,15 @@ fn waits(process: &Running) -> bool {
         .contains(&number)
 }
 
-/// Whether this process watches a run: it has two connections, and one while it looks for the run.
+/// Whether this process watches a run: it has two connections, and one while it looks for the run. Then it takes SIGINT
+/// for itself.
 fn watches(process: &Running) -> bool {
-    open_connections(process) + 1 == 2
+    let status = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+    let mut caught = status
+        .lines()
+        .filter_map(|line| line.strip_prefix("SigCgt:\t"));
+    let caught = u64::from_str_radix(caught.next().unwrap(), 16).unwrap();
+    open_connections(process) + 1 == 2 && caught & (1 << (libc::SIGINT - 1)) != 0
 }
 
 /// How many connections of this run wait for its end.
