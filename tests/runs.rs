@@ -11,6 +11,7 @@ use rustix::process::geteuid;
 use serde_json::Value;
 
 use crate::harness::{needs, needs_that};
+use crate::pty::{End, terminal};
 use crate::support::{self, Gate, Progrun, Running, Signal, child, progrun, text};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_progrun");
@@ -578,6 +579,36 @@ fn a_run_that_is_stopped_has_a_row_all_the_same() {
     run.signal(Signal::CONT);
     drop(gate);
     run.finish();
+}
+
+#[test]
+fn a_long_name_takes_no_room_from_the_other_columns() {
+    let (place, gate) = (place(), Gate::new());
+    let long = "x".repeat(5000);
+    let runs = [&*long, "short"].map(|name| waiting(place.path(), name, &gate));
+    let pids = runs.each_ref().map(number);
+    let row = |table: &str, pid: &str| {
+        let mut lines = table.lines();
+        let line = lines.find(|line| line.trim_start().starts_with(pid));
+        line.unwrap().to_owned()
+    };
+    let table = text(&with_place(place.path(), &["ps"]).output().stdout);
+    assert!(row(&table, &pids[0]).contains(&long), "{table}");
+    assert!(row(&table, &pids[1]).len() < 200, "{table}");
+    let ps = [PROGRAM, "ps"];
+    let terminal = terminal().size(24, 90);
+    let mut terminal = terminal
+        .env("XDG_RUNTIME_DIR", place.path().to_str().unwrap())
+        .run(&ps);
+    assert_eq!(terminal.ends(), End::Status(0));
+    let screen = terminal.screen();
+    let cut = format!("  {}\u{2026}  running ", "x".repeat(29));
+    assert!(row(&screen, &pids[0]).contains(&cut), "{screen}");
+    assert!(row(&screen, &pids[1]).contains("  30%  "), "{screen}");
+    drop(gate);
+    for run in runs {
+        run.finish();
+    }
 }
 
 #[test]

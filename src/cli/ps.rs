@@ -26,6 +26,8 @@ Examples:
 
 /// How often the table is drawn again.
 const EVERY: Duration = Duration::from_secs(1);
+/// How many columns a name has on a terminal.
+const NAME: usize = 30;
 
 /// List the runs of this user: how far they are, and how long they have left
 #[derive(Debug, Parser)]
@@ -191,7 +193,7 @@ fn human(runs: &[LiveRun], ended: &[Record]) -> String {
     }
     let aligned = [
         Cell::Right,
-        Cell::Left,
+        Cell::UpTo(NAME),
         Cell::Left,
         Cell::Right,
         Cell::Right,
