@@ -728,3 +728,45 @@ fn a_folder_that_another_user_has_put_there_is_told_of_and_not_looked_into() {
     with_place(place.path(), &words).status(0);
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_folder_that_cannot_be_looked_into_is_of_no_interest_to_one_whose_run_is_found() {
+    let (place, mut gate) = (place(), Gate::new());
+    let folder = place.path().join("progrun");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+    let told = format!(
+        "progrun: {} is not a folder of this user alone (mode 0700), so no run is looked for in it\n",
+        folder.display()
+    );
+    let name = format!("elsewhere-{}", std::process::id());
+    let run = waiting(place.path(), &name, &gate);
+    let pid = number(&run);
+    for subcommand in ["attach", "cancel", "wait"] {
+        with_place(place.path(), &[subcommand, "no-such-run"])
+            .stderr(&format!(
+                "{told}progrun: there is no run no-such-run (see progrun ps)\n"
+            ))
+            .status(125);
+    }
+    let mut waiting = with_place(place.path(), &["wait", &name]).start();
+    support::until(|| waits(&waiting));
+    let mut watcher = with_place(place.path(), &["attach", &name]).start();
+    support::until(|| watches(&watcher));
+    watcher.signal(Signal::INT);
+    let left = watcher.stderr_line();
+    assert!(
+        left.starts_with(&format!("progrun: run {pid} goes on ")),
+        "{left}"
+    );
+    watcher.wait();
+    with_place(place.path(), &["cancel", &name])
+        .stderr(&format!(
+            "progrun: run {pid} {name}: stopping at the next progress report (progrun cancel again: SIGTERM)\n"
+        ))
+        .status(0);
+    gate.open();
+    run.finish();
+    waiting.wait();
+    assert_eq!(waiting.stderr_line(), "");
+}

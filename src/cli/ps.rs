@@ -61,6 +61,7 @@ impl Ps {
         let mut drawn = 0;
         loop {
             let runs = runs::all();
+            runs.tell_suspects();
             let ended = if self.all { runs::ended() } else { Vec::new() };
             let text = if self.json {
                 json(&runs, &ended)

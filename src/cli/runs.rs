@@ -1,6 +1,8 @@
 //! The runs of this user: finds them, asks how they are, and picks the one that is meant.
 
+use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
+use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -11,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::client;
 use crate::detached::{self, Record};
 use crate::sink::escape;
-use crate::socket::{self, Found};
+use crate::socket::{self, Found, Suspect};
 use crate::system::life;
 use crate::wire::Status;
 
@@ -60,6 +62,32 @@ impl LiveRun {
     }
 }
 
+/// The runs that are there, by their numbers.
+#[derive(Debug)]
+pub(super) struct Runs {
+    runs: Vec<LiveRun>,
+    /// The folders that could not be looked into, until the user is told.
+    suspects: RefCell<Vec<Suspect>>,
+}
+
+impl Runs {
+    /// Tells the user, once, of the folders that could not be looked into. That is of no interest to one who wants a run
+    /// that was found elsewhere.
+    pub(super) fn tell_suspects(&self) {
+        for suspect in self.suspects.take() {
+            super::complain(&suspect.to_string());
+        }
+    }
+}
+
+impl Deref for Runs {
+    type Target = [LiveRun];
+
+    fn deref(&self) -> &[LiveRun] {
+        &self.runs
+    }
+}
+
 /// A run that was asked.
 struct Asked {
     found: Found,
@@ -68,12 +96,9 @@ struct Asked {
     is_complete: bool,
 }
 
-/// All runs, by their numbers. Complains of folders that could not be looked into.
-pub(super) fn all() -> Vec<LiveRun> {
+/// All runs.
+pub(super) fn all() -> Runs {
     let (found, suspects) = socket::runs();
-    for suspect in suspects {
-        super::complain(&suspect.to_string());
-    }
     let mut asked: Vec<_> = found.into_iter().filter_map(ask).collect();
     let until = Instant::now() + PATIENCE;
     while read(&mut asked, until) {}
@@ -102,7 +127,10 @@ pub(super) fn all() -> Vec<LiveRun> {
         })
         .collect();
     runs.sort_by_key(|run| run.pid);
-    runs
+    Runs {
+        runs,
+        suspects: RefCell::new(suspects),
+    }
 }
 
 /// Asks a run; none if it is over.
@@ -167,7 +195,7 @@ pub(super) enum Meant<'a> {
 ///
 /// # Errors
 /// A sentence if there is none, or more than one.
-pub(super) fn find_any<'a>(runs: &'a [LiveRun], word: &str) -> Result<Meant<'a>, String> {
+pub(super) fn find_any<'a>(runs: &'a Runs, word: &str) -> Result<Meant<'a>, String> {
     if let Ok(number) = word.parse::<i32>() {
         if let Some(run) = runs.iter().find(|run| run.pid == number) {
             return Ok(Meant::Live(run));
@@ -184,7 +212,10 @@ pub(super) fn find_any<'a>(runs: &'a [LiveRun], word: &str) -> Result<Meant<'a>,
         let named = records.find(|record| record.name == word);
         let over = named.and_then(|record| settled(record.pid));
         over.map(|record| Meant::Over(Box::new(record)))
-            .ok_or(sentence)
+            .ok_or_else(|| {
+                runs.tell_suspects();
+                sentence
+            })
     })
 }
 
@@ -214,7 +245,7 @@ pub(super) fn ended() -> Vec<Record> {
 ///
 /// # Errors
 /// A sentence if there is none, or more than one.
-pub(super) fn find<'a>(runs: &'a [LiveRun], word: &str) -> Result<&'a LiveRun, String> {
+fn find<'a>(runs: &'a [LiveRun], word: &str) -> Result<&'a LiveRun, String> {
     if let Ok(number) = word.parse::<i32>()
         && let Some(run) = runs.iter().find(|run| run.pid == number)
     {
@@ -236,14 +267,17 @@ pub(super) fn find<'a>(runs: &'a [LiveRun], word: &str) -> Result<&'a LiveRun, S
 ///
 /// # Errors
 /// A sentence if there is none, or more than one.
-pub(super) fn only(runs: &[LiveRun]) -> Result<&LiveRun, String> {
+pub(super) fn only(runs: &Runs) -> Result<&LiveRun, String> {
     let outermost: Vec<_> = runs
         .iter()
         .filter(|run| parent(runs, run).is_none())
         .collect();
     match outermost[..] {
         [run] => Ok(run),
-        [] => Err("there is no run (see progrun ps --all)".to_owned()),
+        [] => {
+            runs.tell_suspects();
+            Err("there is no run (see progrun ps --all)".to_owned())
+        }
         _ => Err(format!(
             "there are {} runs: name one by its number, {}, or by its name",
             outermost.len(),
