@@ -1,10 +1,10 @@
 //! Runs that are found by others: `ps`, `attach`, `cancel`, `wait`, and the requests on the socket.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
-use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
@@ -769,4 +769,42 @@ fn a_folder_that_cannot_be_looked_into_is_of_no_interest_to_one_whose_run_is_fou
     run.finish();
     waiting.wait();
     assert_eq!(waiting.stderr_line(), "");
+}
+
+/// A process that says to each one who asks that it is a run, and has removed its socket by then.
+fn leaving(place: &Path, pid: &str) {
+    let (folder, pid) = (place.join("progrun"), pid.to_owned());
+    DirBuilder::new().mode(0o700).create(&folder).unwrap();
+    let path = folder.join(format!("{pid}-00000000"));
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = String::new();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        // A look at whether there is a listener asks nothing.
+        while reader.read_line(&mut request).unwrap() == 0 {
+            stream = listener.accept().unwrap().0;
+            reader = BufReader::new(stream.try_clone().unwrap());
+        }
+        fs::remove_file(&path).unwrap();
+        writeln!(
+            stream,
+            r#"{{"event":"status","version":1,"pid":{pid},"name":"brief","command":[],"elapsed":0,"state":"running"}}"#
+        )
+        .unwrap();
+    });
+}
+
+#[test]
+fn a_run_that_ends_while_it_is_looked_for_is_one_that_is_not_there() {
+    let pid = std::process::id().to_string();
+    for subcommand in ["attach", "cancel", "wait"] {
+        let place = place();
+        leaving(place.path(), &pid);
+        with_place(place.path(), &[subcommand, "brief"])
+            .stderr(&format!(
+                "progrun: there is no run {pid} (see progrun ps)\n"
+            ))
+            .status(125);
+    }
 }

@@ -1,6 +1,7 @@
 //! The runs of this user: finds them, asks how they are, and picks the one that is meant.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::io::{ErrorKind, Read, Write};
 use std::ops::Deref;
 use std::os::unix::net::UnixStream;
@@ -54,6 +55,11 @@ impl LiveRun {
     /// What is kept of it, if it does not answer and is away from its terminal.
     pub(super) fn record(&self) -> Option<&Record> {
         self.record.as_ref()
+    }
+
+    /// Whether it has removed its socket, as it does at its end. One that was killed leaves it.
+    pub(super) fn has_left(&self) -> bool {
+        !self.path.exists()
     }
 
     /// The line with which it answered.
@@ -254,13 +260,18 @@ fn find<'a>(runs: &'a [LiveRun], word: &str) -> Result<&'a LiveRun, String> {
     let called: Vec<_> = runs.iter().filter(|run| run.is_called(word)).collect();
     match called[..] {
         [run] => Ok(run),
-        [] => Err(format!("there is no run {word} (see progrun ps)")),
+        [] => Err(none(word)),
         _ => Err(format!(
             "{} runs are called {word}: name one by its number, {}",
             called.len(),
             numbers(&called)
         )),
     }
+}
+
+/// The sentence that no run is so called or has this number.
+pub(super) fn none(word: impl Display) -> String {
+    format!("there is no run {word} (see progrun ps)")
 }
 
 /// The only run there is; that inside which others were started is one with them.
