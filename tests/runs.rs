@@ -6,8 +6,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-use rustix::process::geteuid;
+use rustix::process::{geteuid, kill_process};
 use serde_json::Value;
 
 use crate::harness::{needs, needs_that};
@@ -49,7 +50,8 @@ fn listed(place: &Path) -> BTreeMap<String, Value> {
     let output = with_place(place, &["ps", "--json"]).output();
     let lines = text(&output.stdout);
     let runs = lines.lines().map(support::valid_event);
-    runs.map(|run| (run["name"].as_str().unwrap().to_owned(), run))
+    // Of one that another test has just killed, the name may not be known.
+    runs.filter_map(|run| Some((run["name"].as_str()?.to_owned(), run)))
         .collect()
 }
 
@@ -561,21 +563,92 @@ fn a_command_does_not_attach_to_its_own_run_or_wait_for_it() {
 }
 
 #[test]
-fn a_run_that_is_stopped_has_a_row_all_the_same() {
+fn a_run_that_is_stopped_is_listed_with_what_the_system_tells_of_it() {
     let (place, gate) = (place(), Gate::new());
+    // The clock of the file system, which dates the socket, may be some milliseconds behind.
+    let before = SystemTime::now() - Duration::from_secs(1);
     let run = waiting(place.path(), "job", &gate);
+    let after = SystemTime::now();
     run.signal(Signal::STOP);
+    let status = &listed(place.path())["job"];
+    assert_eq!(status["pid"], run.pid().as_raw_nonzero().get());
+    assert_eq!(status["state"], "stopped");
+    let script = r#"echo '3/10 "a.jpg"' >&3; read -r _ <"$1""#;
+    assert_eq!(
+        status["command"],
+        serde_json::json!(["sh", "-c", script, "sh", gate.path()])
+    );
+    assert_eq!(
+        status["directory"],
+        std::env::current_dir().unwrap().to_str().unwrap()
+    );
+    let began = humantime::parse_rfc3339(status["began"].as_str().unwrap()).unwrap();
+    assert!(before <= began && began <= after, "{status}");
+    assert!(status["elapsed"].as_f64().unwrap() > 0.0, "{status}");
+    let table = text(&with_place(place.path(), &["ps"]).output().stdout);
     let pid = number(&run);
-    let output = with_place(place.path(), &["ps"]).output();
-    let table = text(&output.stdout);
     let row = table
         .lines()
         .find(|line| line.trim_start().starts_with(&pid));
-    assert!(
-        row.unwrap()
-            .ends_with(&format!("(it is stopped (kill -CONT {pid} continues it))")),
-        "{table}"
-    );
+    let words: Vec<_> = row.unwrap().split_whitespace().collect();
+    assert_eq!(words[1..4], ["job", "stopped", "-"], "{table}");
+    assert_ne!(words[4], "-", "{table}");
+    assert_eq!(words[5..8], ["-", "sh", "-c"], "{table}");
+    run.signal(Signal::CONT);
+    drop(gate);
+    run.finish();
+}
+
+#[test]
+fn a_run_that_is_stopped_still_stands_below_the_one_inside_which_it_was_started() {
+    let (place, gate) = (place(), Gate::new());
+    let script = r#""$progrun" --name inner -- sh -c 'echo 1/2 >&3; read -r _ <"$1"' sh "$1""#;
+    let mut run = run(place.path(), "outer", script, &[gate.path()]).start();
+    while run.event("progress")["info"]["progress"] != 1 {}
+    let inner = support::pid_in(&listed(place.path())["inner"]["pid"]);
+    kill_process(inner, Signal::STOP).unwrap();
+    let status = &listed(place.path())["inner"];
+    assert_eq!(status["state"], "stopped");
+    assert_eq!(status["parent"], run.pid().as_raw_nonzero().get());
+    let table = text(&with_place(place.path(), &["ps"]).output().stdout);
+    assert!(table.contains("   inner "), "{table}");
+    kill_process(inner, Signal::CONT).unwrap();
+    drop(gate);
+    run.finish();
+}
+
+#[test]
+fn a_run_that_is_stopped_is_found_by_its_name() {
+    let (place, mut gate) = (place(), Gate::new());
+    let run = waiting(place.path(), "job", &gate);
+    let pid = number(&run);
+    run.signal(Signal::STOP);
+    let told =
+        format!("progrun: waiting for run {pid}: it is stopped (kill -CONT {pid} continues it)\n");
+    let waiting = ["wait", "attach"].map(|subcommand| {
+        let mut waiting = with_place(place.path(), &[subcommand, "job"]).start();
+        assert_eq!(waiting.stderr_line(), told);
+        waiting
+    });
+    run.signal(Signal::CONT);
+    gate.open();
+    assert_eq!(run.finish().status.code(), Some(0));
+    for waiting in waiting {
+        assert_eq!(waiting.end().code(), Some(0));
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_is_not_cancelled_by_its_name_and_the_user_is_told_why() {
+    let (place, gate) = (place(), Gate::new());
+    let run = waiting(place.path(), "job", &gate);
+    let pid = number(&run);
+    run.signal(Signal::STOP);
+    with_place(place.path(), &["cancel", "job"])
+        .stderr(&format!(
+            "progrun: run {pid} was not cancelled: it is stopped (kill -CONT {pid} continues it)\n"
+        ))
+        .status(125);
     run.signal(Signal::CONT);
     drop(gate);
     run.finish();

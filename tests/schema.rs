@@ -185,6 +185,16 @@ fn a_command_that_is_still_running_when_we_give_up_has_finished_without_an_end()
 }
 
 #[test]
+fn what_is_not_known_of_a_run_that_does_not_answer_is_null() {
+    assert_valid(
+        r#"{"event":"status","version":1,"pid":4242,"name":null,"command":null,"elapsed":null,"state":"unresponsive"}"#,
+    );
+    assert!(!valid(
+        r#"{"event":"status","version":1,"pid":null,"name":null,"command":null,"elapsed":null,"state":"unresponsive"}"#
+    ));
+}
+
+#[test]
 fn fields_of_a_later_version_are_let_through() {
     assert_valid(r#"{"event":"warning","task":1,"elapsed":2,"message":"m","code":"W7"}"#);
 }

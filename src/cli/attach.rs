@@ -167,7 +167,7 @@ fn ended(state: FinalState, ending: Ending, elapsed: Duration) -> String {
 }
 
 /// The sentence that a run has said nothing yet.
-fn silent(pid: i32) -> String {
+pub(super) fn silent(pid: i32) -> String {
     format!("waiting for run {pid}: {}", unanswered(pid))
 }
 

@@ -18,6 +18,8 @@ use crate::socket::{self, Found, Suspect};
 use crate::system::life;
 use crate::wire::Status;
 
+use super::known::Known;
+
 /// How long all runs together have to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a run that is about to end is looked at.
@@ -32,29 +34,31 @@ pub(super) struct LiveRun {
     pub(super) pid: i32,
     /// Its socket.
     pub(super) path: PathBuf,
-    /// How it is, as a line; none: it does not answer.
-    answer: Option<String>,
-    record: Option<Record>,
+    /// What it says of itself.
+    pub(super) answer: Answer,
+}
+
+/// What a run says when it is asked how it is.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// How it is, as a line.
+    Line(String),
+    /// Nothing. This is known all the same.
+    Silence(Known),
 }
 
 impl LiveRun {
-    /// How it is; none if it does not answer.
+    /// How it says that it is; none if it does not answer.
     pub(super) fn status(&self) -> Option<Status<'_>> {
-        Status::read(self.answer.as_deref()?)
-    }
-
-    /// Whether that is its name. One that does not answer is known by name only if it is away from its terminal.
-    fn is_called(&self, word: &str) -> bool {
-        match (self.status(), &self.record) {
-            (Some(status), _) => status.name == word,
-            (None, Some(record)) => record.name == word,
-            (None, None) => false,
+        match &self.answer {
+            Answer::Line(line) => Status::read(line),
+            Answer::Silence(_) => None,
         }
     }
 
-    /// What is kept of it, if it does not answer and is away from its terminal.
-    pub(super) fn record(&self) -> Option<&Record> {
-        self.record.as_ref()
+    /// Whether it was asked, and did not answer.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.answer, Answer::Silence(_))
     }
 
     /// Whether it has removed its socket, as it does at its end. One that was killed leaves it.
@@ -62,9 +66,24 @@ impl LiveRun {
         !self.path.exists()
     }
 
-    /// The line with which it answered.
-    pub(super) fn answer(&self) -> Option<&str> {
-        self.answer.as_deref()
+    /// Its name, if that is known.
+    pub(super) fn name(&self) -> Option<String> {
+        match &self.answer {
+            Answer::Line(line) => Some(Status::read(line)?.name.into_owned()),
+            Answer::Silence(known) => known.name().map(str::to_owned),
+        }
+    }
+
+    fn is_called(&self, word: &str) -> bool {
+        self.name().is_some_and(|name| name == word)
+    }
+
+    /// The number of the run inside which it was started.
+    fn parent(&self) -> Option<i32> {
+        match &self.answer {
+            Answer::Line(line) => Status::read(line)?.parent,
+            Answer::Silence(known) => known.parent(),
+        }
     }
 }
 
@@ -111,24 +130,32 @@ pub(super) fn all() -> Runs {
     let mut runs: Vec<_> = asked
         .into_iter()
         .filter_map(|asked| {
-            let Asked { found, read, .. } = asked;
-            let line = String::from_utf8_lossy(&read).trim_end().to_owned();
-            if !asked.is_complete {
+            let Asked {
+                found,
+                stream,
+                read,
+                is_complete,
+            } = asked;
+            if !is_complete {
                 let mut records = detached::records().into_iter();
+                let record = records.find(|it| it.pid == found.pid && it.is_running());
+                let known = record.map_or_else(
+                    || Known::of_process(socket::listener(&stream), &found.path),
+                    Known::of_record,
+                );
                 return Some(LiveRun {
                     pid: found.pid,
                     path: found.path,
-                    answer: None,
-                    record: records.find(|it| it.pid == found.pid && it.is_running()),
+                    answer: Answer::Silence(known),
                 });
             }
+            let line = String::from_utf8_lossy(&read).trim_end().to_owned();
             // One that has ended meanwhile says nothing, and an older progrun takes the request for a report.
             let pid = Status::read(&line)?.pid;
             Some(LiveRun {
                 pid,
                 path: found.path,
-                answer: Some(line),
-                record: None,
+                answer: Answer::Line(line),
             })
         })
         .collect();
@@ -299,7 +326,7 @@ pub(super) fn only(runs: &Runs) -> Result<&LiveRun, String> {
 
 /// The run inside which this one was started, if it is still there.
 pub(super) fn parent<'a>(runs: &'a [LiveRun], run: &LiveRun) -> Option<&'a LiveRun> {
-    let parent = run.status()?.parent?;
+    let parent = run.parent()?;
     runs.iter()
         .find(|other| other.pid == parent && other.pid != run.pid)
 }
@@ -316,8 +343,8 @@ pub(super) fn are_we_in(runs: &[LiveRun], run: &LiveRun) -> bool {
 }
 
 fn numbers(runs: &[&LiveRun]) -> String {
-    let numbers = runs.iter().map(|run| match run.status() {
-        Some(status) => format!("{} ({})", run.pid, escape(&status.name)),
+    let numbers = runs.iter().map(|run| match run.name() {
+        Some(name) => format!("{} ({})", run.pid, escape(&name)),
         None => run.pid.to_string(),
     });
     let mut numbers: Vec<_> = numbers.collect();

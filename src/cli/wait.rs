@@ -49,6 +49,9 @@ impl Wait {
                 run.pid
             ));
         }
+        if run.is_silent() {
+            super::complain(&attach::silent(run.pid));
+        }
         let said = run::wait(&run.path);
         let is_out_of_reach = said.is_err();
         // One that ends at this moment has left a record, if it was away from its terminal.
