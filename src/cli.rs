@@ -8,6 +8,7 @@ mod each;
 mod foreground;
 mod formats;
 mod history;
+mod known;
 mod options;
 mod ps;
 mod report;

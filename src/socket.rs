@@ -340,6 +340,22 @@ pub(crate) fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream>
     }
 }
 
+/// The number of the process that listens at the other end, as it is called here: in another PID namespace, it has
+/// another number, and that is the one in the name of its socket. None: it has none here.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub(crate) fn listener(stream: &UnixStream) -> Option<i32> {
+    let them = rustix::net::sockopt::socket_peercred(stream).ok()?;
+    Some(them.pid.as_raw_pid()).filter(|pid| *pid > 0)
+}
+
+/// The system does not tell.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub(crate) fn listener(_stream: &UnixStream) -> Option<i32> {
+    None
+}
+
 /// The number in the name of a socket; none if it is no socket of a run.
 #[must_use]
 pub(crate) fn owner(path: &Path) -> Option<i32> {

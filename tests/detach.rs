@@ -129,6 +129,37 @@ fn its_number_is_on_stdout_and_a_sentence_on_stderr() {
 }
 
 #[test]
+fn a_number_that_cannot_be_written_is_on_stderr_for_the_run_goes_on() {
+    for quiet in [&["--quiet"][..], &[]] {
+        let home = Home::new();
+        let mut gate = Gate::new();
+        let command = [
+            "--detach",
+            "--",
+            "sh",
+            "-c",
+            r#"read -r _ <"$1""#,
+            "sh",
+            gate.path(),
+        ];
+        let run = home.progrun(&[quiet, &command].concat());
+        let full = fs::File::create("/dev/full").unwrap();
+        let ended = run.start_on(full, Stdio::piped()).finish();
+        let pid = &home.record()[0]["pid"];
+        assert_eq!(
+            ended.stderr,
+            format!(
+                "progrun: sh runs as {pid}; `progrun attach {pid}` shows it, and `progrun cancel {pid}` stops it\n\
+                 progrun: cannot write to stdout: No space left on device (os error 28)\n"
+            )
+        );
+        assert_eq!(ended.status.code(), Some(125));
+        gate.open();
+        assert_eq!(home.end()["state"], "completed");
+    }
+}
+
+#[test]
 fn it_has_a_session_of_its_own_and_no_terminal() {
     let home = Home::new();
     let mut gate = Gate::new();
@@ -274,7 +305,7 @@ fn a_command_that_cannot_be_started_is_told_as_without_it() {
         )
         .status(125);
     // There was no run, so nothing is kept of one.
-    assert_eq!(home.files(""), [PathBuf::new(); 0]);
+    assert_eq!(home.files(""), Vec::<PathBuf>::new());
 }
 
 #[test]

@@ -1,16 +1,18 @@
 //! Runs that are found by others: `ps`, `attach`, `cancel`, `wait`, and the requests on the socket.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
-use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-use rustix::process::geteuid;
+use rustix::process::{geteuid, kill_process};
 use serde_json::Value;
 
 use crate::harness::{needs, needs_that};
+use crate::pty::{End, terminal};
 use crate::support::{self, Gate, Progrun, Running, Signal, child, progrun, text};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_progrun");
@@ -48,7 +50,8 @@ fn listed(place: &Path) -> BTreeMap<String, Value> {
     let output = with_place(place, &["ps", "--json"]).output();
     let lines = text(&output.stdout);
     let runs = lines.lines().map(support::valid_event);
-    runs.map(|run| (run["name"].as_str().unwrap().to_owned(), run))
+    // Of one that another test has just killed, the name may not be known.
+    runs.filter_map(|run| Some((run["name"].as_str()?.to_owned(), run)))
         .collect()
 }
 
@@ -218,9 +221,15 @@ fn waits(process: &Running) -> bool {
         .contains(&number)
 }
 
-/// Whether this process watches a run: it has two connections, and one while it looks for the run.
+/// Whether this process watches a run: it has two connections, and one while it looks for the run. Then it takes SIGINT
+/// for itself.
 fn watches(process: &Running) -> bool {
-    open_connections(process) + 1 == 2
+    let status = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+    let mut caught = status
+        .lines()
+        .filter_map(|line| line.strip_prefix("SigCgt:\t"));
+    let caught = u64::from_str_radix(caught.next().unwrap(), 16).unwrap();
+    open_connections(process) + 1 == 2 && caught & (1 << (libc::SIGINT - 1)) != 0
 }
 
 /// How many connections of this run wait for its end.
@@ -475,7 +484,7 @@ fn a_watcher_counts_as_many_parts_as_the_run_however_many_come_at_once() {
 #[test]
 fn a_run_with_a_long_command_is_found_like_any_other() {
     let (place, gate) = (place(), Gate::new());
-    let words = ["0123456789"; 40_000];
+    let words = vec!["0123456789"; 40_000];
     let script = r#"echo 3/10 >&3; read -r _ <"$1""#;
     let mut run = run(
         place.path(),
@@ -647,24 +656,125 @@ fn a_command_does_not_attach_to_its_own_run_or_wait_for_it() {
 }
 
 #[test]
-fn a_run_that_is_stopped_has_a_row_all_the_same() {
+fn a_run_that_is_stopped_is_listed_with_what_the_system_tells_of_it() {
     let (place, gate) = (place(), Gate::new());
+    // The clock of the file system, which dates the socket, may be some milliseconds behind.
+    let before = SystemTime::now() - Duration::from_secs(1);
     let run = waiting(place.path(), "job", &gate);
+    let after = SystemTime::now();
     run.signal(Signal::STOP);
+    let status = &listed(place.path())["job"];
+    assert_eq!(status["pid"], run.pid().as_raw_nonzero().get());
+    assert_eq!(status["state"], "stopped");
+    let script = r#"echo '3/10 "a.jpg"' >&3; read -r _ <"$1""#;
+    assert_eq!(
+        status["command"],
+        serde_json::json!(["sh", "-c", script, "sh", gate.path()])
+    );
+    assert_eq!(
+        status["directory"],
+        std::env::current_dir().unwrap().to_str().unwrap()
+    );
+    let began = humantime::parse_rfc3339(status["began"].as_str().unwrap()).unwrap();
+    assert!(before <= began && began <= after, "{status}");
+    assert!(status["elapsed"].as_f64().unwrap() > 0.0, "{status}");
+    let table = text(&with_place(place.path(), &["ps"]).output().stdout);
     let pid = number(&run);
-    let output = with_place(place.path(), &["ps"]).output();
-    let table = text(&output.stdout);
     let row = table
         .lines()
         .find(|line| line.trim_start().starts_with(&pid));
-    assert!(
-        row.unwrap()
-            .ends_with(&format!("(it is stopped (kill -CONT {pid} continues it))")),
-        "{table}"
-    );
+    let words: Vec<_> = row.unwrap().split_whitespace().collect();
+    assert_eq!(words[1..4], ["job", "stopped", "-"], "{table}");
+    assert_ne!(words[4], "-", "{table}");
+    assert_eq!(words[5..8], ["-", "sh", "-c"], "{table}");
     run.signal(Signal::CONT);
     drop(gate);
     run.finish();
+}
+
+#[test]
+fn a_run_that_is_stopped_still_stands_below_the_one_inside_which_it_was_started() {
+    let (place, gate) = (place(), Gate::new());
+    let script = r#""$progrun" --name inner -- sh -c 'echo 1/2 >&3; read -r _ <"$1"' sh "$1""#;
+    let mut run = run(place.path(), "outer", script, &[gate.path()]).start();
+    while run.event("progress")["info"]["progress"] != 1 {}
+    let inner = support::pid_in(&listed(place.path())["inner"]["pid"]);
+    kill_process(inner, Signal::STOP).unwrap();
+    let status = &listed(place.path())["inner"];
+    assert_eq!(status["state"], "stopped");
+    assert_eq!(status["parent"], run.pid().as_raw_nonzero().get());
+    let table = text(&with_place(place.path(), &["ps"]).output().stdout);
+    assert!(table.contains("   inner "), "{table}");
+    kill_process(inner, Signal::CONT).unwrap();
+    drop(gate);
+    run.finish();
+}
+
+#[test]
+fn a_run_that_is_stopped_is_found_by_its_name() {
+    let (place, mut gate) = (place(), Gate::new());
+    let run = waiting(place.path(), "job", &gate);
+    let pid = number(&run);
+    run.signal(Signal::STOP);
+    let told =
+        format!("progrun: waiting for run {pid}: it is stopped (kill -CONT {pid} continues it)\n");
+    let waiting = ["wait", "attach"].map(|subcommand| {
+        let mut waiting = with_place(place.path(), &[subcommand, "job"]).start();
+        assert_eq!(waiting.stderr_line(), told);
+        waiting
+    });
+    run.signal(Signal::CONT);
+    gate.open();
+    assert_eq!(run.finish().status.code(), Some(0));
+    for waiting in waiting {
+        assert_eq!(waiting.end().code(), Some(0));
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_is_not_cancelled_by_its_name_and_the_user_is_told_why() {
+    let (place, gate) = (place(), Gate::new());
+    let run = waiting(place.path(), "job", &gate);
+    let pid = number(&run);
+    run.signal(Signal::STOP);
+    with_place(place.path(), &["cancel", "job"])
+        .stderr(&format!(
+            "progrun: run {pid} was not cancelled: it is stopped (kill -CONT {pid} continues it)\n"
+        ))
+        .status(125);
+    run.signal(Signal::CONT);
+    drop(gate);
+    run.finish();
+}
+
+#[test]
+fn a_long_name_takes_no_room_from_the_other_columns() {
+    let (place, gate) = (place(), Gate::new());
+    let long = "x".repeat(5000);
+    let runs = [&*long, "short"].map(|name| waiting(place.path(), name, &gate));
+    let pids = runs.each_ref().map(number);
+    let row = |table: &str, pid: &str| {
+        let mut lines = table.lines();
+        let line = lines.find(|line| line.trim_start().starts_with(pid));
+        line.unwrap().to_owned()
+    };
+    let table = text(&with_place(place.path(), &["ps"]).output().stdout);
+    assert!(row(&table, &pids[0]).contains(&long), "{table}");
+    assert!(row(&table, &pids[1]).len() < 200, "{table}");
+    let ps = [PROGRAM, "ps"];
+    let terminal = terminal().size(24, 90);
+    let mut terminal = terminal
+        .env("XDG_RUNTIME_DIR", place.path().to_str().unwrap())
+        .run(&ps);
+    assert_eq!(terminal.ends(), End::Status(0));
+    let screen = terminal.screen();
+    let cut = format!("  {}\u{2026}  running ", "x".repeat(29));
+    assert!(row(&screen, &pids[0]).contains(&cut), "{screen}");
+    assert!(row(&screen, &pids[1]).contains("  30%  "), "{screen}");
+    drop(gate);
+    for run in runs {
+        run.finish();
+    }
 }
 
 #[test]
@@ -783,4 +893,84 @@ fn a_folder_that_another_user_has_put_there_is_told_of_and_not_looked_into() {
     ];
     with_place(place.path(), &words).status(0);
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_that_cannot_be_looked_into_is_of_no_interest_to_one_whose_run_is_found() {
+    let (place, mut gate) = (place(), Gate::new());
+    let folder = place.path().join("progrun");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+    let told = format!(
+        "progrun: {} is not a folder of this user alone (mode 0700), so no run is looked for in it\n",
+        folder.display()
+    );
+    let name = format!("elsewhere-{}", std::process::id());
+    let run = waiting(place.path(), &name, &gate);
+    let pid = number(&run);
+    for subcommand in ["attach", "cancel", "wait"] {
+        with_place(place.path(), &[subcommand, "no-such-run"])
+            .stderr(&format!(
+                "{told}progrun: there is no run no-such-run (see progrun ps)\n"
+            ))
+            .status(125);
+    }
+    let mut waiting = with_place(place.path(), &["wait", &name]).start();
+    support::until(|| waits(&waiting));
+    let mut watcher = with_place(place.path(), &["attach", &name]).start();
+    support::until(|| watches(&watcher));
+    watcher.signal(Signal::INT);
+    let left = watcher.stderr_line();
+    assert!(
+        left.starts_with(&format!("progrun: run {pid} goes on ")),
+        "{left}"
+    );
+    watcher.wait();
+    with_place(place.path(), &["cancel", &name])
+        .stderr(&format!(
+            "progrun: run {pid} {name}: stopping at the next progress report (progrun cancel again: SIGTERM)\n"
+        ))
+        .status(0);
+    gate.open();
+    run.finish();
+    waiting.wait();
+    assert_eq!(waiting.stderr_line(), "");
+}
+
+/// A process that says to each one who asks that it is a run, and has removed its socket by then.
+fn leaving(place: &Path, pid: &str) {
+    let (folder, pid) = (place.join("progrun"), pid.to_owned());
+    DirBuilder::new().mode(0o700).create(&folder).unwrap();
+    let path = folder.join(format!("{pid}-00000000"));
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = String::new();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        // A look at whether there is a listener asks nothing.
+        while reader.read_line(&mut request).unwrap() == 0 {
+            stream = listener.accept().unwrap().0;
+            reader = BufReader::new(stream.try_clone().unwrap());
+        }
+        fs::remove_file(&path).unwrap();
+        writeln!(
+            stream,
+            r#"{{"event":"status","version":1,"pid":{pid},"name":"brief","command":[],"elapsed":0,"state":"running"}}"#
+        )
+        .unwrap();
+    });
+}
+
+#[test]
+fn a_run_that_ends_while_it_is_looked_for_is_one_that_is_not_there() {
+    let pid = std::process::id().to_string();
+    for subcommand in ["attach", "cancel", "wait"] {
+        let place = place();
+        leaving(place.path(), &pid);
+        with_place(place.path(), &[subcommand, "brief"])
+            .stderr(&format!(
+                "progrun: there is no run {pid} (see progrun ps)\n"
+            ))
+            .status(125);
+    }
 }

@@ -185,6 +185,34 @@ fn a_command_that_is_still_running_when_we_give_up_has_finished_without_an_end()
 }
 
 #[test]
+fn what_is_not_known_of_a_run_that_does_not_answer_is_null() {
+    assert_valid(
+        r#"{"event":"status","version":1,"pid":4242,"name":null,"command":null,"elapsed":null,"state":"unresponsive"}"#,
+    );
+    assert!(!valid(
+        r#"{"event":"status","version":1,"pid":null,"name":null,"command":null,"elapsed":null,"state":"unresponsive"}"#
+    ));
+}
+
+#[test]
+fn the_man_page_names_each_field_of_a_status() {
+    let page = include_str!("../man/progrun-protocol.5");
+    let (_, section) = page.split_once("\n.SS status\n").unwrap();
+    let (section, _) = section.split_once("\n.SH ").unwrap();
+    let words: Vec<_> = section
+        .split(|it: char| !it.is_alphanumeric() && it != '_')
+        .collect();
+    let fields = SCHEMA["$defs"]["status"]["properties"].as_object().unwrap();
+    // Each event has these two, and the page tells of them before.
+    let fields = fields
+        .keys()
+        .filter(|it| !["event", "version"].contains(&&***it));
+    for field in fields {
+        assert!(words.contains(&&**field), "{field}");
+    }
+}
+
+#[test]
 fn fields_of_a_later_version_are_let_through() {
     assert_valid(r#"{"event":"warning","task":1,"elapsed":2,"message":"m","code":"W7"}"#);
 }

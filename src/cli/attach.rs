@@ -94,6 +94,7 @@ impl Attach {
             // It was there a moment ago.
             Err(error) => match runs::settled(run.pid) {
                 Some(record) => return show_end(&record),
+                None if run.has_left() => return Err(runs::none(run.pid)),
                 None if client::is_listened_at(&run.path) => {
                     return Err(format!("run {}: {error:#}", run.pid));
                 }
@@ -173,7 +174,7 @@ fn ended(state: FinalState, ending: Ending, elapsed: Duration) -> String {
 }
 
 /// The sentence that a run has said nothing yet.
-fn silent(pid: i32) -> String {
+pub(super) fn silent(pid: i32) -> String {
     format!("waiting for run {pid}: {}", unanswered(pid))
 }
 

@@ -56,7 +56,7 @@ impl Cancel {
         let mut ending = Ending::Status(0);
         for word in &self.runs {
             let done = match runs::find_any(&runs, word) {
-                Ok(Meant::Over(record)) => Err(format!("run {} is over", record.pid)),
+                Ok(Meant::Over(record)) => Err(over(record.pid)),
                 Ok(Meant::Live(run)) => Ok(run),
                 Err(sentence) => Err(sentence),
             };
@@ -98,6 +98,8 @@ impl Cancel {
             std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
                 format!("run {pid} was not cancelled: {}", attach::unanswered(pid))
             }
+            _ if runs::settled(pid).is_some() => over(pid),
+            _ if run.has_left() => runs::none(pid),
             _ => format!("run {pid} cannot be reached: {error}"),
         })?;
         if !self.quiet {
@@ -109,6 +111,11 @@ impl Cancel {
         }
         Ok(())
     }
+}
+
+/// The sentence that it is too late.
+fn over(pid: i32) -> String {
+    format!("run {pid} is over")
 }
 
 /// What has been done.

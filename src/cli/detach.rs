@@ -68,7 +68,8 @@ impl Leaving {
         }
         if told == BEGUN {
             let written = writeln!(Patient(io::stdout()), "{pid}");
-            if !self.quiet {
+            // Without the number, the caller would take the status 125 for a run that has not begun, and begin it again.
+            if !self.quiet || written.is_err() {
                 complain(&format!(
                     "{} runs as {pid}; `progrun attach {pid}` shows it, and `progrun cancel {pid}` stops it",
                     self.name

@@ -651,6 +651,13 @@ impl Form for Tasks {
     }
 }
 
+impl Each {
+    /// The command without its values.
+    pub(super) fn template(&self) -> Vec<OsString> {
+        split(&self.words).0
+    }
+}
+
 /// The command, and after each `:::` a group of values; none where there is no `:::`.
 fn split(words: &[OsString]) -> (Vec<OsString>, Option<Vec<Vec<OsString>>>) {
     let mut groups = words.split(|word| word == ":::").map(<[_]>::to_vec);

@@ -198,6 +198,8 @@ pub(super) struct Options {
     /// ssh, too. progrun attach shows the run, progrun cancel stops it, and progrun wait waits for its end. What it
     /// prints is kept, whatever --output says: the first mebibyte and the last eight. stdin is /dev/null, unless it is
     /// a file or a pipe. There is no terminal for --notify; --on-end works.
+    ///
+    /// If the number cannot be written, the status is 125, and stderr names the run, which goes on.
     #[arg(long, help_heading = "Running")]
     pub(super) detach: bool,
 

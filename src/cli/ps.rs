@@ -11,11 +11,10 @@ use rustix::termios::{isatty, tcgetwinsize};
 use crate::detached::Record;
 use crate::event::{Ending, FinalState, signal_name};
 use crate::sink::{Cell, Patient, clock, escape, table};
-use crate::system::life;
 use crate::wire::{Seconds, Status};
 
 use super::attach;
-use super::runs::{self, LiveRun};
+use super::runs::{self, Answer, LiveRun};
 
 const HELP: &str = "\
 Examples:
@@ -26,6 +25,8 @@ Examples:
 
 /// How often the table is drawn again.
 const EVERY: Duration = Duration::from_secs(1);
+/// How many columns a name has on a terminal.
+const NAME: usize = 30;
 
 /// List the runs of this user: how far they are, and how long they have left
 #[derive(Debug, Parser)]
@@ -59,6 +60,7 @@ impl Ps {
         let mut drawn = 0;
         loop {
             let runs = runs::all();
+            runs.tell_suspects();
             let ended = if self.all { runs::ended() } else { Vec::new() };
             let text = if self.json {
                 json(&runs, &ended)
@@ -107,12 +109,10 @@ fn redraw(text: &str, drawn: usize) -> io::Result<usize> {
 fn json(runs: &[LiveRun], ended: &[Record]) -> String {
     let mut text = String::new();
     for run in runs {
-        if let Some(line) = run.answer() {
-            text.push_str(line);
-        } else {
-            text.push_str(unanswered(run).to_line().trim_end());
+        match &run.answer {
+            Answer::Line(line) => text.extend([line, "\n"]),
+            Answer::Silence(known) => text.push_str(&known.to_line(run.pid)),
         }
-        text.push('\n');
     }
     for record in ended {
         text.push_str(&status(record).to_line());
@@ -120,30 +120,12 @@ fn json(runs: &[LiveRun], ended: &[Record]) -> String {
     text
 }
 
-/// A run that does not answer, as far as it is known.
-fn unanswered(run: &LiveRun) -> Status<'_> {
-    let name = run.record().map_or("", |record| &record.name);
-    let mut status = Status::of(run.pid, name, Duration::ZERO);
-    if let Some(record) = run.record() {
-        status.command = record.command.iter().map(Into::into).collect();
-        status.directory = Some(record.directory.to_string_lossy());
-        status.detached = true;
-    }
-    let is_stopped = life::is_stopped(run.pid);
-    status.state = if is_stopped {
-        "stopped"
-    } else {
-        "unresponsive"
-    }
-    .into();
-    status
-}
-
 /// A run that is over, as one that is there says how it is.
 fn status(record: &Record) -> Status<'_> {
     let end = record.end.as_ref();
-    let elapsed = end.map(|end| end.elapsed).unwrap_or_default();
-    let mut status = Status::of(record.pid, &record.name, elapsed);
+    let mut status = Status::of(record.pid, &record.name, Duration::ZERO);
+    // Of one that was killed, it is not known.
+    status.elapsed = end.map(|end| end.elapsed.into());
     status.command = record.command.iter().map(Into::into).collect();
     status.directory = Some(record.directory.to_string_lossy());
     let began = humantime::format_rfc3339_millis(record.began);
@@ -191,7 +173,7 @@ fn human(runs: &[LiveRun], ended: &[Record]) -> String {
     }
     let aligned = [
         Cell::Right,
-        Cell::Left,
+        Cell::UpTo(NAME),
         Cell::Left,
         Cell::Right,
         Cell::Right,
@@ -202,17 +184,20 @@ fn human(runs: &[LiveRun], ended: &[Record]) -> String {
 }
 
 fn row(run: &LiveRun, depth: usize) -> [String; 7] {
-    let Some(status) = run.status() else {
-        let status = unanswered(run);
-        let mut row = row_of(run.pid, &status, depth);
-        "-".clone_into(&mut row[4]);
-        if status.name.is_empty() {
-            row[1] = format!("{}?", "  ".repeat(depth));
-            row[6] = format!("({})", attach::unanswered(run.pid));
+    match &run.answer {
+        Answer::Line(line) => {
+            let status = Status::read(line).unwrap_or_else(|| Status::of_silent(run.pid));
+            row_of(run.pid, &status, depth)
         }
-        return row;
-    };
-    row_of(run.pid, &status, depth)
+        Answer::Silence(known) => {
+            let mut row = row_of(run.pid, &known.status(run.pid), depth);
+            if known.name().is_none() {
+                row[1] = format!("{}?", "  ".repeat(depth));
+                row[6] = format!("({})", attach::unanswered(run.pid));
+            }
+            row
+        }
+    }
 }
 
 fn row_of(pid: i32, status: &Status<'_>, depth: usize) -> [String; 7] {
@@ -230,10 +215,9 @@ fn row_of(pid: i32, status: &Status<'_>, depth: usize) -> [String; 7] {
             _ => escape(&status.state).into_owned(),
         },
         done(status),
-        if status.state == "lost" {
-            "-".to_owned()
-        } else {
-            clock(status.elapsed())
+        match status.elapsed.and_then(Seconds::time) {
+            Some(elapsed) => clock(elapsed),
+            None => "-".to_owned(),
         },
         status.eta.and_then(Seconds::time).map_or_else(
             || "-".to_owned(),

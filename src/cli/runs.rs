@@ -1,6 +1,9 @@
 //! The runs of this user: finds them, asks how they are, and picks the one that is meant.
 
+use std::cell::RefCell;
+use std::fmt::Display;
 use std::io::{ErrorKind, Read, Write};
+use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -11,9 +14,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::client;
 use crate::detached::{self, Record};
 use crate::sink::escape;
-use crate::socket::{self, Found};
+use crate::socket::{self, Found, Suspect};
 use crate::system::life;
 use crate::wire::Status;
+
+use super::known::Known;
 
 /// How long all runs together have to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -29,34 +34,82 @@ pub(super) struct LiveRun {
     pub(super) pid: i32,
     /// Its socket.
     pub(super) path: PathBuf,
-    /// How it is, as a line; none: it does not answer.
-    answer: Option<String>,
-    record: Option<Record>,
+    /// What it says of itself.
+    pub(super) answer: Answer,
+}
+
+/// What a run says when it is asked how it is.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// How it is, as a line.
+    Line(String),
+    /// Nothing. This is known all the same.
+    Silence(Known),
 }
 
 impl LiveRun {
-    /// How it is; none if it does not answer.
+    /// How it says that it is; none if it does not answer.
     pub(super) fn status(&self) -> Option<Status<'_>> {
-        Status::read(self.answer.as_deref()?)
-    }
-
-    /// Whether that is its name. One that does not answer is known by name only if it is away from its terminal.
-    fn is_called(&self, word: &str) -> bool {
-        match (self.status(), &self.record) {
-            (Some(status), _) => status.name == word,
-            (None, Some(record)) => record.name == word,
-            (None, None) => false,
+        match &self.answer {
+            Answer::Line(line) => Status::read(line),
+            Answer::Silence(_) => None,
         }
     }
 
-    /// What is kept of it, if it does not answer and is away from its terminal.
-    pub(super) fn record(&self) -> Option<&Record> {
-        self.record.as_ref()
+    /// Whether it was asked, and did not answer.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.answer, Answer::Silence(_))
     }
 
-    /// The line with which it answered.
-    pub(super) fn answer(&self) -> Option<&str> {
-        self.answer.as_deref()
+    /// Whether it has removed its socket, as it does at its end. One that was killed leaves it.
+    pub(super) fn has_left(&self) -> bool {
+        !self.path.exists()
+    }
+
+    /// Its name, if that is known.
+    pub(super) fn name(&self) -> Option<String> {
+        match &self.answer {
+            Answer::Line(line) => Some(Status::read(line)?.name.into_owned()),
+            Answer::Silence(known) => known.name().map(str::to_owned),
+        }
+    }
+
+    fn is_called(&self, word: &str) -> bool {
+        self.name().is_some_and(|name| name == word)
+    }
+
+    /// The number of the run inside which it was started.
+    fn parent(&self) -> Option<i32> {
+        match &self.answer {
+            Answer::Line(line) => Status::read(line)?.parent,
+            Answer::Silence(known) => known.parent(),
+        }
+    }
+}
+
+/// The runs that are there, by their numbers.
+#[derive(Debug)]
+pub(super) struct Runs {
+    runs: Vec<LiveRun>,
+    /// The folders that could not be looked into, until the user is told.
+    suspects: RefCell<Vec<Suspect>>,
+}
+
+impl Runs {
+    /// Tells the user, once, of the folders that could not be looked into. That is of no interest to one who wants a run
+    /// that was found elsewhere.
+    pub(super) fn tell_suspects(&self) {
+        for suspect in self.suspects.take() {
+            super::complain(&suspect.to_string());
+        }
+    }
+}
+
+impl Deref for Runs {
+    type Target = [LiveRun];
+
+    fn deref(&self) -> &[LiveRun] {
+        &self.runs
     }
 }
 
@@ -68,41 +121,49 @@ struct Asked {
     is_complete: bool,
 }
 
-/// All runs, by their numbers. Complains of folders that could not be looked into.
-pub(super) fn all() -> Vec<LiveRun> {
+/// All runs.
+pub(super) fn all() -> Runs {
     let (found, suspects) = socket::runs();
-    for suspect in suspects {
-        super::complain(&suspect.to_string());
-    }
     let mut asked: Vec<_> = found.into_iter().filter_map(ask).collect();
     let until = Instant::now() + PATIENCE;
     while read(&mut asked, until) {}
     let mut runs: Vec<_> = asked
         .into_iter()
         .filter_map(|asked| {
-            let Asked { found, read, .. } = asked;
-            let line = String::from_utf8_lossy(&read).trim_end().to_owned();
-            if !asked.is_complete {
+            let Asked {
+                found,
+                stream,
+                read,
+                is_complete,
+            } = asked;
+            if !is_complete {
                 let mut records = detached::records().into_iter();
+                let record = records.find(|it| it.pid == found.pid && it.is_running());
+                let known = record.map_or_else(
+                    || Known::of_process(socket::listener(&stream), &found.path),
+                    Known::of_record,
+                );
                 return Some(LiveRun {
                     pid: found.pid,
                     path: found.path,
-                    answer: None,
-                    record: records.find(|it| it.pid == found.pid && it.is_running()),
+                    answer: Answer::Silence(known),
                 });
             }
+            let line = String::from_utf8_lossy(&read).trim_end().to_owned();
             // One that has ended meanwhile says nothing, and an older progrun takes the request for a report.
             let pid = Status::read(&line)?.pid;
             Some(LiveRun {
                 pid,
                 path: found.path,
-                answer: Some(line),
-                record: None,
+                answer: Answer::Line(line),
             })
         })
         .collect();
     runs.sort_by_key(|run| run.pid);
-    runs
+    Runs {
+        runs,
+        suspects: RefCell::new(suspects),
+    }
 }
 
 /// Asks a run; none if it is over.
@@ -167,7 +228,7 @@ pub(super) enum Meant<'a> {
 ///
 /// # Errors
 /// A sentence if there is none, or more than one.
-pub(super) fn find_any<'a>(runs: &'a [LiveRun], word: &str) -> Result<Meant<'a>, String> {
+pub(super) fn find_any<'a>(runs: &'a Runs, word: &str) -> Result<Meant<'a>, String> {
     if let Ok(number) = word.parse::<i32>() {
         if let Some(run) = runs.iter().find(|run| run.pid == number) {
             return Ok(Meant::Live(run));
@@ -184,7 +245,10 @@ pub(super) fn find_any<'a>(runs: &'a [LiveRun], word: &str) -> Result<Meant<'a>,
         let named = records.find(|record| record.name == word);
         let over = named.and_then(|record| settled(record.pid));
         over.map(|record| Meant::Over(Box::new(record)))
-            .ok_or(sentence)
+            .ok_or_else(|| {
+                runs.tell_suspects();
+                sentence
+            })
     })
 }
 
@@ -214,7 +278,7 @@ pub(super) fn ended() -> Vec<Record> {
 ///
 /// # Errors
 /// A sentence if there is none, or more than one.
-pub(super) fn find<'a>(runs: &'a [LiveRun], word: &str) -> Result<&'a LiveRun, String> {
+fn find<'a>(runs: &'a [LiveRun], word: &str) -> Result<&'a LiveRun, String> {
     if let Ok(number) = word.parse::<i32>()
         && let Some(run) = runs.iter().find(|run| run.pid == number)
     {
@@ -223,7 +287,7 @@ pub(super) fn find<'a>(runs: &'a [LiveRun], word: &str) -> Result<&'a LiveRun, S
     let called: Vec<_> = runs.iter().filter(|run| run.is_called(word)).collect();
     match called[..] {
         [run] => Ok(run),
-        [] => Err(format!("there is no run {word} (see progrun ps)")),
+        [] => Err(none(word)),
         _ => Err(format!(
             "{} runs are called {word}: name one by its number, {}",
             called.len(),
@@ -232,18 +296,26 @@ pub(super) fn find<'a>(runs: &'a [LiveRun], word: &str) -> Result<&'a LiveRun, S
     }
 }
 
+/// The sentence that no run is so called or has this number.
+pub(super) fn none(word: impl Display) -> String {
+    format!("there is no run {word} (see progrun ps)")
+}
+
 /// The only run there is; that inside which others were started is one with them.
 ///
 /// # Errors
 /// A sentence if there is none, or more than one.
-pub(super) fn only(runs: &[LiveRun]) -> Result<&LiveRun, String> {
+pub(super) fn only(runs: &Runs) -> Result<&LiveRun, String> {
     let outermost: Vec<_> = runs
         .iter()
         .filter(|run| parent(runs, run).is_none())
         .collect();
     match outermost[..] {
         [run] => Ok(run),
-        [] => Err("there is no run (see progrun ps --all)".to_owned()),
+        [] => {
+            runs.tell_suspects();
+            Err("there is no run (see progrun ps --all)".to_owned())
+        }
         _ => Err(format!(
             "there are {} runs: name one by its number, {}, or by its name",
             outermost.len(),
@@ -254,7 +326,7 @@ pub(super) fn only(runs: &[LiveRun]) -> Result<&LiveRun, String> {
 
 /// The run inside which this one was started, if it is still there.
 pub(super) fn parent<'a>(runs: &'a [LiveRun], run: &LiveRun) -> Option<&'a LiveRun> {
-    let parent = run.status()?.parent?;
+    let parent = run.parent()?;
     runs.iter()
         .find(|other| other.pid == parent && other.pid != run.pid)
 }
@@ -271,8 +343,8 @@ pub(super) fn are_we_in(runs: &[LiveRun], run: &LiveRun) -> bool {
 }
 
 fn numbers(runs: &[&LiveRun]) -> String {
-    let numbers = runs.iter().map(|run| match run.status() {
-        Some(status) => format!("{} ({})", run.pid, escape(&status.name)),
+    let numbers = runs.iter().map(|run| match run.name() {
+        Some(name) => format!("{} ({})", run.pid, escape(&name)),
         None => run.pid.to_string(),
     });
     let mut numbers: Vec<_> = numbers.collect();

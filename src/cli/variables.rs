@@ -3,9 +3,9 @@
 
 use std::ffi::OsString;
 
-use clap::Arg;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
 
 use super::command;
 
@@ -19,13 +19,17 @@ pub(super) fn without_empty(argument: Arg) -> Arg {
     }
 }
 
+/// The definition of a command line to which no variable adds.
+pub(super) fn without_any(command: Command) -> Command {
+    let reset = |argument: Arg| argument.env(Resettable::Reset);
+    command
+        .mut_args(reset)
+        .mut_subcommands(|form| form.mut_args(reset))
+}
+
 /// Blames the environment variable, not the option: the user never typed the option.
 pub(super) fn blame(mut error: clap::Error, words: &[OsString]) -> clap::Error {
-    let reset = |argument: Arg| argument.env(Resettable::Reset);
-    let without = command()
-        .mut_args(reset)
-        .mut_subcommands(|form| form.mut_args(reset));
-    if without.try_get_matches_from(words).is_err() {
+    if without_any(command()).try_get_matches_from(words).is_err() {
         return error;
     }
     let is_it = |argument: &&Arg| match error.get(ContextKind::InvalidArg) {

@@ -49,9 +49,20 @@ impl Wait {
                 run.pid
             ));
         }
+        if run.is_silent() {
+            super::complain(&attach::silent(run.pid));
+        }
+        let said = run::wait(&run.path);
+        let is_out_of_reach = said.is_err();
         // One that ends at this moment has left a record, if it was away from its terminal.
-        let known = run::wait(&run.path).ok().flatten();
+        let known = said.ok().flatten();
         let known = known.or_else(|| Some(runs::settled(run.pid)?.end?.ending));
-        known.ok_or_else(|| attach::lost(run.pid))
+        known.ok_or_else(|| {
+            if is_out_of_reach && run.has_left() {
+                runs::none(run.pid)
+            } else {
+                attach::lost(run.pid)
+            }
+        })
     }
 }

@@ -1,5 +1,5 @@
-//! Tables of text for people: columns as wide as they have to be, the last one cut at the edge of the terminal. Knows
-//! nothing of what is in them.
+//! Tables of text for people: columns as wide as they have to be, names no wider than a limit, the last column cut at the
+//! edge of the terminal. Knows nothing of what is in them.
 
 use rustix::stdio::stdout;
 use rustix::termios::{isatty, tcgetwinsize};
@@ -9,8 +9,11 @@ use super::sanitize::{columns, fit};
 /// Where the text stands in its column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
-    /// At its left edge, as names.
+    /// At its left edge, as words.
     Left,
+    /// The same, but no wider than this: one long name would push the other columns of all rows off the terminal. What
+    /// does not go to a terminal may be read by a program, so there the text stays whole, and its row alone is longer.
+    UpTo(usize),
     /// At its right edge, as numbers.
     Right,
     /// Through to the end of the line; cut at the edge of the terminal.
@@ -20,32 +23,48 @@ pub(crate) enum Cell {
 /// The rows as lines, for stdout. The texts are safe for a terminal already.
 #[must_use]
 pub(crate) fn table<const N: usize>(rows: &[[String; N]], cells: &[Cell; N]) -> String {
-    let width = if isatty(stdout()) {
-        tcgetwinsize(stdout()).map_or(80, |size| usize::from(size.ws_col))
-    } else {
-        usize::MAX
-    };
-    lines(rows, cells, width.max(20))
+    let width = isatty(stdout()).then(|| {
+        let size = tcgetwinsize(stdout());
+        size.map_or(80, |size| usize::from(size.ws_col)).max(20)
+    });
+    lines(rows, cells, width)
 }
 
-fn lines<const N: usize>(rows: &[[String; N]], cells: &[Cell; N], width: usize) -> String {
+/// The rows for a terminal of this width; none: for a file or a pipe.
+fn lines<const N: usize>(
+    rows: &[[String; N]],
+    cells: &[Cell; N],
+    terminal: Option<usize>,
+) -> String {
     let mut text = String::new();
-    let widest = |column: usize| rows.iter().map(|row| columns(&row[column])).max();
-    let widths: Vec<_> = (0..N).map(|column| widest(column).unwrap_or(0)).collect();
+    let widest = |column: usize| {
+        let widest = rows.iter().map(|row| columns(&row[column])).max();
+        match cells[column] {
+            Cell::UpTo(limit) => widest.unwrap_or(0).min(limit),
+            _ => widest.unwrap_or(0),
+        }
+    };
+    let widths: Vec<_> = (0..N).map(widest).collect();
     for row in rows {
         let mut line = String::new();
         for ((cell, text), width) in cells.iter().zip(row).zip(&widths) {
-            let pad = " ".repeat(width.saturating_sub(columns(text)));
+            let text = match cell {
+                Cell::UpTo(limit) if terminal.is_some() => fit(text, *limit),
+                _ => text.into(),
+            };
+            let pad = " ".repeat(width.saturating_sub(columns(&text)));
             if !line.is_empty() {
                 line.push_str("  ");
             }
             match cell {
-                Cell::Left => line.extend([text.as_str(), &pad]),
-                Cell::Right => line.extend([pad.as_str(), text]),
-                Cell::Last => line.push_str(text),
+                Cell::Left | Cell::UpTo(_) => line.extend([&*text, &pad]),
+                Cell::Right => line.extend([&*pad, &text]),
+                Cell::Last => line.push_str(&text),
             }
         }
-        text.push_str(fit(line.trim_end(), width).trim_end());
+        let line = line.trim_end();
+        let line = terminal.map_or(line.into(), |width| fit(line, width));
+        text.push_str(line.trim_end());
         text.push('\n');
     }
     text
@@ -64,12 +83,35 @@ mod tests {
         ];
         let cells = [Cell::Right, Cell::Left, Cell::Last];
         assert_eq!(
-            lines(&rows, &cells, 80),
+            lines(&rows, &cells, Some(80)),
             "PID  NAME    COMMAND\n  7  b\u{fc}cher  make all the things\n"
         );
         assert_eq!(
-            lines(&rows, &cells, 20),
+            lines(&rows, &cells, Some(20)),
             "PID  NAME    COMMAND\n  7  b\u{fc}cher  make a\u{2026}\n"
+        );
+    }
+
+    #[test]
+    fn a_long_name_costs_the_other_rows_nothing_and_is_whole_in_a_pipe() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned);
+        let rows = [
+            row(["NAME", "STATE", "COMMAND"]),
+            row(["a long name", "running", "make"]),
+            row(["short", "failed", "true"]),
+        ];
+        let cells = [Cell::UpTo(6), Cell::Left, Cell::Last];
+        assert_eq!(
+            lines(&rows, &cells, Some(80)),
+            "NAME    STATE    COMMAND\n\
+             a lon\u{2026}  running  make\n\
+             short   failed   true\n"
+        );
+        assert_eq!(
+            lines(&rows, &cells, None),
+            "NAME    STATE    COMMAND\n\
+             a long name  running  make\n\
+             short   failed   true\n"
         );
     }
 }

@@ -41,9 +41,10 @@ pub(crate) struct Status<'a> {
     /// When the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) began: Option<Cow<'a, str>>,
-    /// For how long it has run, in seconds.
-    pub(crate) elapsed: Seconds,
-    /// `running`, `stopped` (by Ctrl-Z or SIGSTOP), `cancelling`, or how it ended.
+    /// For how long it has run, in seconds; null if that is not known.
+    #[serde(default)]
+    pub(crate) elapsed: Option<Seconds>,
+    /// `running`, `stopped` (by Ctrl-Z or SIGSTOP), `cancelling`, `unresponsive`, or how it ended.
     pub(crate) state: Cow<'a, str>,
     /// Whether the run is away from its terminal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -155,7 +156,7 @@ impl<'a> Status<'a> {
             command_is_cut: false,
             directory: None,
             began: None,
-            elapsed: elapsed.into(),
+            elapsed: Some(elapsed.into()),
             state: "running".into(),
             detached: false,
             step: None,
@@ -174,6 +175,16 @@ impl<'a> Status<'a> {
             output: None,
             work: None,
             shown: None,
+        }
+    }
+
+    /// A run of which only the number is known: it does not answer.
+    #[must_use]
+    pub(crate) fn of_silent(pid: i32) -> Self {
+        Self {
+            elapsed: None,
+            state: "unresponsive".into(),
+            ..Self::of(pid, "", Duration::ZERO)
         }
     }
 
@@ -237,7 +248,8 @@ impl<'a> Status<'a> {
     /// For how long it has run.
     #[must_use]
     pub(crate) fn elapsed(&self) -> Duration {
-        self.elapsed.time().unwrap_or_default()
+        let elapsed = self.elapsed.and_then(Seconds::time);
+        elapsed.unwrap_or_default()
     }
 
     /// Reads a line; none if it is no status.
@@ -255,6 +267,45 @@ impl<'a> Status<'a> {
         line.push('\n');
         line
     }
+
+    /// The line of a run whose name and command are not known: they are null, for an empty text would be a false one.
+    /// Has its newline.
+    #[must_use]
+    pub(crate) fn to_nameless_line(&self) -> String {
+        let line = Nameless {
+            event: self.event,
+            version: self.version,
+            pid: self.pid,
+            parent: self.parent,
+            name: (),
+            command: (),
+            directory: self.directory.as_deref(),
+            began: self.began.as_deref(),
+            elapsed: self.elapsed,
+            state: &self.state,
+        };
+        let mut line = serde_json::to_string(&line).unwrap_or_default();
+        line.push('\n');
+        line
+    }
+}
+
+/// What there is to say of a run that does not answer and whose name is not known.
+#[derive(Serialize)]
+struct Nameless<'a> {
+    event: Kind,
+    version: u32,
+    pid: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<i32>,
+    name: (),
+    command: (),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    began: Option<&'a str>,
+    elapsed: Option<Seconds>,
+    state: &'a str,
 }
 
 #[cfg(test)]
@@ -288,5 +339,14 @@ mod tests {
         let over = Status::read(&over).unwrap();
         assert_eq!(over.ending(), Some(Ending::Signal(libc::SIGKILL)));
         assert!(Status::read("{\"event\":\"started\",\"task\":1,\"elapsed\":0}").is_none());
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_silent_run_is_null_and_no_empty_text() {
+        assert_eq!(
+            Status::of_silent(4242).to_nameless_line(),
+            "{\"event\":\"status\",\"version\":1,\"pid\":4242,\"name\":null,\"command\":null,\
+             \"elapsed\":null,\"state\":\"unresponsive\"}\n"
+        );
     }
 }
