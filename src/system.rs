@@ -8,6 +8,7 @@ pub(crate) mod groups;
 pub(crate) mod jobserver;
 pub(crate) mod life;
 pub(crate) mod local;
+pub(crate) mod machine;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod pow;
 pub(crate) mod reap;
