@@ -7,8 +7,9 @@
 //!     1795828113123-4242.out      the first mebibyte of its output
 //!     1795828113123-4242.out.7    a piece of the rest: only the last two pieces are there
 //!
-//! All of it can be read while the run goes on, and after it was killed. Knows neither how a run leaves its terminal nor
-//! how it is found while it runs.
+//! All of it can be read while the run goes on, and after it was killed. The folder may be shared with other machines, as
+//! on a cluster, and with containers: of a run there it cannot be seen from here whether it goes on. Knows neither how a
+//! run leaves its terminal nor how it is found while it runs.
 
 mod keeper;
 mod output;
@@ -23,9 +24,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Ending, FinalState};
 use crate::places;
-use crate::system::{boot, life};
+use crate::system::{boot, life, machine};
 
 use self::keeper::Keeper;
 use self::record::Writer;
@@ -43,8 +46,6 @@ pub(crate) struct Record {
     pub(crate) pid: i32,
     /// When it began.
     pub(crate) began: SystemTime,
-    /// During which start of the machine; none where the system does not tell.
-    pub(crate) boot_id: Option<String>,
     /// The name of the run.
     pub(crate) name: String,
     /// The command, each word as it can be shown: bytes that are not UTF-8 are replaced.
@@ -57,6 +58,46 @@ pub(crate) struct Record {
     pub(crate) output: Output,
     /// When its process began, in ticks since the machine did.
     ticks: Option<u64>,
+    origin: Origin,
+}
+
+/// Where a run was started: what its process number means depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Origin {
+    /// Which start of the machine it was; none where the system does not tell.
+    boot_id: Option<String>,
+    #[serde(default)]
+    machine: Option<String>,
+    /// The name of the host; none in a record of an older progrun, which is taken for one of this machine.
+    #[serde(default)]
+    host: Option<String>,
+    /// The namespace of process numbers.
+    #[serde(default)]
+    namespace: Option<String>,
+}
+
+impl Origin {
+    /// Where this process is.
+    fn here() -> Self {
+        Self {
+            boot_id: boot::id(),
+            machine: machine::id(),
+            host: Some(machine::host()),
+            namespace: machine::namespace(),
+        }
+    }
+
+    /// Whether a process that was started there is seen from `here`, or is gone because this machine was started anew.
+    /// Containers of one image may have the same machine id, so the name of the host counts, too.
+    fn is_seen_from(&self, here: &Self) -> bool {
+        if self.host.is_none() {
+            return true;
+        }
+        if self.boot_id.is_some() && self.boot_id == here.boot_id {
+            return self.namespace == here.namespace;
+        }
+        (&self.machine, &self.host) == (&here.machine, &here.host)
+    }
 }
 
 /// How a run ended.
@@ -73,13 +114,40 @@ pub(crate) struct End {
 }
 
 impl Record {
-    /// Whether the run goes on. If it does not, and there is no end, it was killed, or the machine went down.
+    /// Whether the run goes on here. If it does not, there is no end, and it is not [`elsewhere`](Self::elsewhere), it was
+    /// killed, or the machine went down.
     #[must_use]
     pub(crate) fn is_running(&self) -> bool {
+        let here = Origin::here();
         self.end.is_none()
-            && self.boot_id == boot::id()
+            && self.origin.boot_id == here.boot_id
+            && self.origin.is_seen_from(&here)
             && life::began(self.pid).is_some_and(|ticks| self.ticks == Some(ticks))
     }
+
+    /// Whether it was started on this machine, and not in another container.
+    #[must_use]
+    pub(crate) fn is_of_here(&self) -> bool {
+        self.origin.is_seen_from(&Origin::here())
+    }
+
+    /// The name of the host on which the run was started, if it may go on there: its end is not known, and its process
+    /// cannot be seen from here.
+    #[must_use]
+    pub(crate) fn elsewhere(&self) -> Option<&str> {
+        let host = self.origin.host.as_deref()?;
+        (self.end.is_none() && !self.is_of_here()).then_some(host)
+    }
+}
+
+/// The last run of this number: one that was started here, or else one of elsewhere.
+#[must_use]
+pub(crate) fn record_of(pid: i32) -> Option<Record> {
+    let mut records = records();
+    records.retain(|record| record.pid == pid);
+    records
+        .into_iter()
+        .min_by_key(|record| !record.is_of_here())
 }
 
 /// The records of all runs, those that began last first. One that cannot be read is left out.
@@ -195,11 +263,30 @@ mod tests {
             ..record.clone()
         };
         assert!(!of_another_process.is_running());
-        let of_another_boot = Record {
-            boot_id: Some("another".to_owned()),
-            ..record.clone()
+        let of = |change: &dyn Fn(&mut Origin)| {
+            let mut record = record.clone();
+            change(&mut record.origin);
+            (record.is_running(), record.elsewhere().map(str::to_owned))
         };
-        assert!(!of_another_boot.is_running());
+        let other = || Some("other".to_owned());
+        assert_eq!(of(&|_| ()), (true, None));
+        // The machine was started anew: the run is over.
+        assert_eq!(of(&|it| it.boot_id = other()), (false, None));
+        let on_another_host = |it: &mut Origin| (it.boot_id, it.host) = (other(), other());
+        assert_eq!(of(&on_another_host), (false, other()));
+        let on_another_machine = |it: &mut Origin| (it.boot_id, it.machine) = (other(), other());
+        assert_eq!(of(&on_another_machine), (false, record.origin.host.clone()));
+        let in_a_container = |it: &mut Origin| (it.namespace, it.host) = (other(), other());
+        assert_eq!(of(&in_a_container), (false, other()));
+        // An older progrun says less.
+        let boot_id = record.origin.boot_id.clone();
+        let of_older = |it: &mut Origin| {
+            *it = Origin {
+                boot_id: boot_id.clone(),
+                ..Origin::default()
+            };
+        };
+        assert_eq!(of(&of_older), (true, None));
         let elapsed = Duration::from_millis(1500);
         keeping.record.end(&End {
             state: FinalState::Cancelled,

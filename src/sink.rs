@@ -41,6 +41,8 @@ mod stream;
 mod table;
 mod tail;
 mod terminal;
+#[cfg(test)]
+mod told;
 mod watchers;
 mod writer;
 

@@ -9,6 +9,7 @@ pub(crate) mod handing;
 pub(crate) mod jobserver;
 pub(crate) mod life;
 pub(crate) mod local;
+pub(crate) mod machine;
 pub(crate) mod origin;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod pow;

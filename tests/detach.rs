@@ -579,6 +579,32 @@ fn of_one_that_was_killed_it_is_said_that_its_end_is_not_known() {
 }
 
 #[test]
+fn of_one_on_another_host_with_the_same_home_it_is_said_where_it_is_and_not_that_it_was_killed() {
+    let home = Home::new();
+    let pid = home.detach(&["--name=far", "--", "true"]);
+    home.end();
+    let mut record = home.record().remove(0);
+    record["boot_id"] = "another start".into();
+    record["host"] = "node7".into();
+    fs::write(&home.files(".json")[0], format!("{record}\n")).unwrap();
+    let elsewhere = format!(
+        "progrun: run {pid} was started on node7: whether it goes on there is not known here\n"
+    );
+    for words in [["wait", "far"], ["attach", "far"], ["cancel", "far"]] {
+        home.progrun(&words).stderr(&elsewhere).status(125);
+    }
+    let listed = text(&home.progrun(&["ps", "--all", "--json"]).output().stdout);
+    let line = listed.lines().find(|line| line.contains("\"far\""));
+    let status = support::valid_event(line.unwrap());
+    assert_eq!(
+        (&status["state"], &status["host"]),
+        (&"elsewhere".into(), &"node7".into())
+    );
+    let table = text(&home.progrun(&["ps", "--all"]).output().stdout);
+    assert!(table.contains("far   elsewhere (node7)"), "{table}");
+}
+
+#[test]
 fn one_that_is_over_at_once_has_its_status_for_the_one_that_waits() {
     let home = Home::new();
     for _ in 0..20 {

@@ -612,6 +612,46 @@ fn a_request_is_answered_after_a_cancel_request_too() {
     run.finish();
 }
 
+/// What a run says of itself, which would otherwise be waited for until the harness ends the test.
+fn status(socket: &Path) -> Value {
+    let stream = ask(socket, "?status\n");
+    let timeout = Some(Duration::from_mins(1));
+    stream.set_read_timeout(timeout).unwrap();
+    serde_json::from_str(&answer(stream)).unwrap()
+}
+
+#[test]
+fn a_run_is_reached_beside_more_silent_connections_than_it_has_room_for() {
+    let (place, gate) = (place(), Gate::new());
+    let run = waiting(place.path(), "job", &gate);
+    let socket = socket_of(place.path(), &run);
+    let silent: Vec<_> = (0..400)
+        .map(|_| UnixStream::connect(&socket).unwrap())
+        .collect();
+    let status = status(&socket);
+    assert_eq!(status["state"], "running");
+    drop(gate);
+    run.finish();
+    drop(silent);
+}
+
+#[test]
+fn a_run_is_reached_beside_256_clients_that_report() {
+    let (place, gate) = (place(), Gate::new());
+    let mut run = waiting(place.path(), "job", &gate);
+    let socket = socket_of(place.path(), &run);
+    let clients: Vec<_> = (0..256)
+        .map(|number| ask(&socket, &format!("{number}/256\n")))
+        .collect();
+    for _ in &clients {
+        run.event("progress");
+    }
+    let status = status(&socket);
+    assert_eq!(status["total"], 256.0);
+    drop(gate);
+    run.finish();
+}
+
 #[test]
 fn mistakes_are_named() {
     let (place, gate) = (place(), Gate::new());

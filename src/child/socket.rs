@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 use crate::client::{CANCELLED, REFUSED, TAKEN};
@@ -20,9 +21,11 @@ use crate::socket::{Socket, is_of_our_user};
 
 use super::pipe::{is_transient, read_into, reports_at_once};
 
-/// The limit on connections. Each may hold the beginning of a line; further ones wait to be accepted.
+/// How many clients may report at once. Each may hold the beginning of a line; further ones wait to be accepted.
 const CONNECTIONS: usize = 256;
-/// For how long a connection is new.
+/// How many connections there is room for beside these: a request must get in while all of them stay open.
+const RESERVE: usize = 64;
+/// For how long a connection is new: its client may be about to speak.
 const NEW: Duration = Duration::from_millis(200);
 /// How long a client waits for the next try if it cannot be accepted. `progrun report` waits for five seconds.
 const RETRY: Duration = Duration::from_millis(100);
@@ -61,9 +64,9 @@ pub(super) struct Clients<'a> {
     tag: Option<String>,
     /// None where a connection has ended.
     connections: Vec<Option<Connection>>,
-    /// Whether no further connection is accepted until one ends.
+    /// Whether no further connection is accepted until one ends: none of them is silent.
     full: bool,
-    /// When a connection is accepted again, after one could not be.
+    /// When a connection is accepted again, after one could not be, or while all silent ones are new.
     accepts_at: Option<Instant>,
     every_report: bool,
     spoken: bool,
@@ -80,6 +83,13 @@ struct Connection {
 }
 
 impl Connection {
+    /// Whether its client has said nothing yet, and still may.
+    fn is_silent(&self) -> bool {
+        let mut first = [0];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        !self.has_begun && recv(&self.stream, &mut first, flags) == Err(Errno::AGAIN)
+    }
+
     /// Whether a report waits to be read.
     fn has_unread_report(&self) -> bool {
         let mut first = [0];
@@ -156,7 +166,7 @@ impl<'a> Clients<'a> {
         let is_first = !std::mem::replace(&mut connection.has_begun, true);
         if is_first && (self.cancelled || buffer.first() == Some(&REQUEST)) {
             let stream = self.connections[place].take().map(|it| it.stream);
-            self.full = false;
+            self.has_room_again();
             if buffer.first() != Some(&REQUEST) {
                 // It began after the request, or had reported nothing before it.
                 stream.inspect(|stream| answer(stream, CANCELLED));
@@ -175,7 +185,7 @@ impl<'a> Clients<'a> {
         if read == 0 {
             answer(&connection.stream, TAKEN);
             self.connections[place] = None;
-            self.full = false;
+            self.has_room_again();
         }
         self.spoken |= read > 0;
         Received {
@@ -185,8 +195,37 @@ impl<'a> Clients<'a> {
         }
     }
 
+    /// A connection has ended, and its descriptor is free.
+    fn has_room_again(&mut self) {
+        self.full = false;
+        self.accepts_at = None;
+    }
+
+    /// Makes room for one more connection. If there is none, the one that has been silent for longest has to go: silent
+    /// ones that their clients have forgotten would keep every request out. Not a new one.
+    fn make_room(&mut self) -> bool {
+        if self.connections.iter().flatten().count() < CONNECTIONS + RESERVE {
+            return true;
+        }
+        let mut open: Vec<_> = self.connections.iter_mut().collect();
+        open.sort_by_key(|place| place.as_ref().map(|it| it.accepted));
+        let is_silent = |place: &&mut &mut Option<Connection>| {
+            place.as_ref().is_some_and(Connection::is_silent)
+        };
+        let oldest = open.iter_mut().find(is_silent);
+        match oldest.and_then(|place| Some((place.as_ref()?.accepted + NEW, place))) {
+            Some((old_at, place)) if old_at <= Instant::now() => {
+                **place = None;
+                return true;
+            }
+            Some((old_at, _)) => self.accepts_at = Some(old_at),
+            None => self.full = true,
+        }
+        false
+    }
+
     fn accept(&mut self) {
-        let Some(listener) = self.listener else {
+        let Some(listener) = self.listener.filter(|_| self.make_room()) else {
             return;
         };
         let stream = match listener.accept().map_err(|error| error.kind()) {
@@ -215,8 +254,6 @@ impl<'a> Clients<'a> {
                 Some(place) => *place = connection,
                 None => self.connections.push(connection),
             }
-            let open = self.connections.iter().flatten().count();
-            self.full = open == CONNECTIONS;
         }
     }
 
@@ -224,7 +261,7 @@ impl<'a> Clients<'a> {
     /// connection of which nothing was read may be a request, and is answered when it says more.
     pub(super) fn cancel(&mut self) {
         self.cancelled = true;
-        self.full = false;
+        self.has_room_again();
         for place in &mut self.connections {
             if let Some(connection) = place.take_if(|it| it.has_begun) {
                 answer(&connection.stream, CANCELLED);

@@ -147,7 +147,7 @@ fn show_end(record: &Record) -> Result<Ending, String> {
         Ok(()) => {}
     }
     let Some(end) = &record.end else {
-        return Err(lost(record.pid));
+        return Err(without_end(record));
     };
     let name = escape(&record.name);
     super::complain(&format!(
@@ -185,6 +185,20 @@ pub(super) fn unanswered(pid: i32) -> String {
     } else {
         "it does not answer".to_owned()
     }
+}
+
+/// The sentence that it is not known how a run away from its terminal has ended, or whether it has.
+pub(super) fn without_end(record: &Record) -> String {
+    let pid = record.pid;
+    record.elsewhere().map_or_else(
+        || lost(pid),
+        |host| {
+            format!(
+                "run {pid} was started on {}: whether it goes on there is not known here",
+                escape(host)
+            )
+        },
+    )
 }
 
 /// The sentence that a run has ended, and it is not known how.

@@ -56,6 +56,9 @@ impl Cancel {
         let mut ending = Ending::Status(0);
         for word in &self.runs {
             let done = match runs::find_any(&runs, word) {
+                Ok(Meant::Over(record)) if record.elsewhere().is_some() => {
+                    Err(attach::without_end(&record))
+                }
                 Ok(Meant::Over(record)) => Err(over(record.pid)),
                 Ok(Meant::Live(run)) => Ok(run),
                 Err(sentence) => Err(sentence),

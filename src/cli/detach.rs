@@ -11,7 +11,7 @@ use crate::detached::Keeping;
 use crate::event::Ending;
 use crate::run::{self, End, FAILED};
 use crate::sink::{Patient, escape};
-use crate::system::detach::{BEGUN, Caller, Side, fork, leave};
+use crate::system::detach::{BEGUN, Caller, Side, fork, let_go, redirect};
 
 use super::{complain, end_written};
 
@@ -40,8 +40,11 @@ impl Leaving {
                 run::end(Ending::Status(FAILED));
             }
         };
-        let kept = Keeping::begin(&self.name, &self.command).and_then(|keeping| {
-            leave(keeping.place()).map_err(|error| format!("--detach: /dev/null: {error}"))?;
+        // First of all: what is kept, a thread of its own keeps.
+        let free = let_go().map_err(|error| format!("--detach: /dev/null: {error}"));
+        let kept = free.and_then(|()| {
+            let keeping = Keeping::begin(&self.name, &self.command)?;
+            redirect(keeping.place()).map_err(|error| format!("--detach: {error}"))?;
             Ok(keeping)
         });
         match kept {

@@ -132,7 +132,8 @@ fn status(record: &Record) -> Status<'_> {
     status.began = Some(began.to_string().into());
     status.detached = true;
     status.output = Some(record.output.path().to_string_lossy().into_owned().into());
-    status.state = "lost".into();
+    status.host = record.elsewhere().map(Into::into);
+    status.state = status.host.as_ref().map_or("lost", |_| "elsewhere").into();
     match end {
         Some(end) => {
             let state = match end.state {
@@ -212,7 +213,10 @@ fn row_of(pid: i32, status: &Status<'_>, depth: usize) -> [String; 7] {
             Some(Ending::Signal(signal)) if status.state == "failed" => {
                 format!("failed ({})", signal_name(signal))
             }
-            _ => escape(&status.state).into_owned(),
+            _ => match &status.host {
+                Some(host) => format!("{} ({})", escape(&status.state), escape(host)),
+                None => escape(&status.state).into_owned(),
+            },
         },
         done(status),
         match status.elapsed.and_then(Seconds::time) {

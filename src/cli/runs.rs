@@ -243,7 +243,10 @@ pub(super) fn find_any<'a>(runs: &'a Runs, word: &str) -> Result<Meant<'a>, Stri
         }
         let mut records = detached::records().into_iter();
         let named = records.find(|record| record.name == word);
-        let over = named.and_then(|record| settled(record.pid));
+        let over = named.and_then(|record| match record.is_of_here() {
+            true => settled(record.pid),
+            false => Some(record),
+        });
         over.map(|record| Meant::Over(Box::new(record)))
             .ok_or_else(|| {
                 runs.tell_suspects();
@@ -256,12 +259,9 @@ pub(super) fn find_any<'a>(runs: &'a Runs, word: &str) -> Result<Meant<'a>, Stri
 /// ended is known when its process is gone.
 pub(super) fn settled(pid: i32) -> Option<Record> {
     loop {
-        let mut records = detached::records().into_iter();
-        let record = records.find(|record| record.pid == pid)?;
-        if !record.is_running() {
+        if !detached::record_of(pid)?.is_running() {
             // Its last line may have come between these two looks.
-            let mut again = detached::records().into_iter();
-            return again.find(|record| record.pid == pid);
+            return detached::record_of(pid);
         }
         thread::sleep(SOON);
     }

@@ -40,7 +40,7 @@ impl Wait {
             Meant::Live(run) => run,
             Meant::Over(record) => {
                 let end = record.end.as_ref().map(|end| end.ending);
-                return end.ok_or_else(|| attach::lost(record.pid));
+                return end.ok_or_else(|| attach::without_end(&record));
             }
         };
         if runs::are_we_in(&runs, run) {

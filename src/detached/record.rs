@@ -15,10 +15,10 @@ use rustix::io::fcntl_dupfd_cloexec;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Ending, FinalState, signal_name};
-use crate::system::{boot, life};
+use crate::system::life;
 
 use super::output::Output;
-use super::{End, PRIVATE, Record};
+use super::{End, Origin, PRIVATE, Record};
 
 /// The newest version of the records that is known here.
 const VERSION: u32 = 1;
@@ -29,7 +29,8 @@ struct First {
     pid: i32,
     /// When the process began, in ticks since the machine did.
     ticks: Option<u64>,
-    boot_id: Option<String>,
+    #[serde(flatten)]
+    origin: Origin,
     time: String,
     name: String,
     command: Vec<String>,
@@ -79,7 +80,7 @@ impl Writer {
             version: VERSION,
             pid,
             ticks: life::began(pid),
-            boot_id: boot::id(),
+            origin: Origin::here(),
             time: humantime::format_rfc3339_millis(began).to_string(),
             name: name.to_owned(),
             command: command
@@ -139,7 +140,7 @@ pub(super) fn read(path: &Path) -> Option<Record> {
     Some(Record {
         pid: first.pid,
         began: humantime::parse_rfc3339(&first.time).ok()?,
-        boot_id: first.boot_id,
+        origin: first.origin,
         name: first.name,
         command: first.command,
         directory: first.directory,

@@ -1,5 +1,5 @@
 //! Removes what is kept of runs that ended long ago: all but the last hundred, and what is older than thirty days. Never
-//! of one that goes on.
+//! of one that goes on, and of one that may go on elsewhere only if nothing was written of it for thirty days.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::record;
+use super::{Record, record};
 
 /// How many runs that have ended are kept.
 const MOST: usize = 100;
@@ -36,12 +36,13 @@ pub(super) fn tidy(folder: &Path) {
     // Those that began last first.
     for (stem, (paths, written)) in runs.into_iter().rev() {
         let record = record::read(&folder.join(format!("{stem}.json")));
-        if record.is_some_and(|record| record.is_running()) {
+        if record.as_ref().is_some_and(Record::is_running) {
             continue;
         }
-        kept += 1;
+        let is_elsewhere = record.is_some_and(|record| record.elsewhere().is_some());
+        kept += usize::from(!is_elsewhere);
         let is_old = written.elapsed().is_ok_and(|age| age > LONGEST);
-        if kept > MOST - 1 || is_old {
+        if is_old || kept > MOST - 1 && !is_elsewhere {
             for path in paths {
                 let _ = fs::remove_file(path);
             }
@@ -77,6 +78,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let base = folder.path().join("0000000000001-1");
         let _running = record::Writer::begin(&base, SystemTime::now(), "x", &[]).unwrap();
+        let record = fs::read_to_string(base.with_extension("json")).unwrap();
+        let host = format!("\"host\":{:?}", crate::system::machine::host());
+        let elsewhere = record.replace(&host, "\"host\":\"other\"");
+        let elsewhere = elsewhere.replace("\"boot_id\":\"", "\"boot_id\":\"other");
+        for name in ["0000000000002-1.json", "0000000000003-1.json"] {
+            fs::write(folder.path().join(name), &elsewhere).unwrap();
+        }
         for number in 1000..1120 {
             let base = folder.path().join(format!("000000{number}000-5"));
             fs::write(base.with_extension("json"), "{}").unwrap();
@@ -86,7 +94,9 @@ mod tests {
         let old = File::options().append(true).open(old).unwrap();
         let output = folder.path().join("0000001119000-5.out.3");
         let output = File::options().append(true).open(output).unwrap();
-        for file in [old, output] {
+        let old_elsewhere = folder.path().join("0000000000003-1.json");
+        let old_elsewhere = File::options().append(true).open(old_elsewhere).unwrap();
+        for file in [old, output, old_elsewhere] {
             file.set_modified(SystemTime::now() - LONGEST - Duration::from_mins(1))
                 .unwrap();
         }
@@ -97,6 +107,7 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names[0], "0000000000001-1.json");
+        assert_eq!(names.remove(1), "0000000000002-1.json");
         // One place is for the run that begins, and one was that of a run which ended long ago.
         assert_eq!(names.len(), 1 + 2 * 98);
         assert_eq!(names[1], "0000001021000-5.json");

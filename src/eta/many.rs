@@ -60,6 +60,17 @@ impl RunEstimate {
             .map(|usual| (usual.duration, if usual.agrees { 3.0 } else { 1.0 }));
     }
 
+    /// The same with no larger figures than these: another process may have written any, and sums of them overflow.
+    #[must_use]
+    pub(crate) fn at_most(self, count: u64, time: Duration) -> Self {
+        Self {
+            running: self.running.min(u32::MAX / 2),
+            over: self.over.min(count),
+            given: self.given.map(|(at, left)| (at, left.min(time))),
+            ..self
+        }
+    }
+
     /// Whether the time left is known before any task is over.
     #[must_use]
     pub fn knows_the_tasks(&self) -> bool {

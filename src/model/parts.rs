@@ -122,7 +122,7 @@ impl Part {
     /// Whether it is a meter of another program that is over: see the head of this file.
     #[must_use]
     pub(crate) fn is_over(&self, elapsed: Duration) -> bool {
-        self.ended || self.is_full() && elapsed >= self.moved + OVER
+        self.ended || self.is_full() && elapsed >= self.moved.saturating_add(OVER)
     }
 
     /// What is known of it, as long as that says something of now; none: its meter is over.
@@ -269,7 +269,7 @@ struct Course {
 impl Course {
     fn is_due(&self, elapsed: Duration) -> bool {
         let last = self.samples.last();
-        last.is_none_or(|(at, ..)| elapsed >= *at + self.every)
+        last.is_none_or(|(at, ..)| elapsed >= at.saturating_add(self.every))
     }
 
     fn note(&mut self, elapsed: Duration, done: f64, left: Option<Duration>) {
@@ -280,7 +280,7 @@ impl Course {
                 number += 1;
                 number % 2 == 1
             });
-            self.every *= 2;
+            self.every = self.every.saturating_mul(2);
         }
     }
 }

@@ -181,7 +181,7 @@ pub(super) fn tasks_per_second(rate: f64) -> String {
     }
     let whole = rate.round() as u64;
     let step = 10_u64.pow(whole.ilog10() - 2);
-    format!("{}/s", count((whole + step / 2) / step * step))
+    format!("{}/s", count(whole.saturating_add(step / 2) / step * step))
 }
 
 /// `0.35s`, `12.3s`, `1m05s`: how long something took.

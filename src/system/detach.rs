@@ -92,22 +92,30 @@ fn bind_to_caller(binds: bool) {
 #[cfg(not(target_os = "linux"))]
 fn bind_to_caller(_binds: bool) {}
 
-/// Lets go of what is the caller's. From now on, stdout and stderr are `output`; stdin stays if it is a file or a pipe.
-/// A standard stream that was closed stays so for the command.
+/// Lets go of what is the caller's, but not of its stdout and stderr. stdin stays if it is a file or a pipe. To be called
+/// while this process has one thread.
 ///
 /// # Errors
 /// If /dev/null cannot be opened.
-pub(crate) fn leave(output: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn let_go() -> io::Result<()> {
     let nowhere = File::options().read(true).write(true).open("/dev/null")?;
     close_copies();
     for name in OF_PARENT {
-        // SAFETY: no other thread reads the environment, for there is none.
+        // SAFETY: no other thread reads the environment, for there is none yet.
         unsafe { std::env::remove_var(name) };
     }
     // A socket would be the connection of an ssh, which is stdin and stdout at once.
     if isatty(stdin()) || kind(stdin()) == Some(FileType::Socket) {
         dup2_stdin(&nowhere)?;
     }
+    Ok(())
+}
+
+/// From now on, stdout and stderr are `output`. One that was closed stays so for the command.
+///
+/// # Errors
+/// If the system refuses.
+pub(crate) fn redirect(output: BorrowedFd<'_>) -> io::Result<()> {
     if !closed::was_closed(1) {
         dup2_stdout(output)?;
     }

@@ -15,7 +15,7 @@ pub(crate) fn date(time: SystemTime) -> Option<[i32; 5]> {
     let mut parts = MaybeUninit::uninit();
     // SAFETY: both pointers are to memory of the right type that lives until the call is over. The second is written
     // to, whole, unless the call gives a null pointer, and is read only if it did not. The variables of the time zone
-    // are only read; the program changes no variable of its environment.
+    // are only read; the program changes variables of its environment only while it has one thread (detach.rs).
     let parts: libc::tm = unsafe {
         if libc::localtime_r(&raw const seconds, parts.as_mut_ptr()).is_null() {
             return None;

@@ -6,9 +6,8 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::line::{self, Info, Kind, Line, Seconds};
+use super::line::{self, Info, Kind, Line, Seconds, believed};
 use super::watch::{self, Extra, step_of};
 use crate::event::{
     Attempt, Cause, Counts, Ending, Event, Exit, FinalState, Halted, Place, Reason, RunHead,
@@ -84,7 +83,7 @@ pub(crate) fn read(
         Kind::Halted => match (head.why, head.when) {
             (Some(why), Some(when)) => tell(What::Halted(Halted {
                 why: why.of_halt(),
-                count: head.count.unwrap_or(0),
+                count: count(head.count),
                 when: when.of_halt(),
             })),
             _ => false,
@@ -129,7 +128,7 @@ fn extra_event(
             tell(What::Output {
                 stream,
                 bytes: &bytes,
-                verdicts: &extra.verdicts(sources),
+                verdicts: &extra.verdicts(&bytes, sources),
                 permit: &credit.permit(bytes.len()),
             })
         }
@@ -159,7 +158,7 @@ fn extra_event(
         Kind::Paused => tell(What::Paused(extra.paused == Some(true))),
         Kind::Known => extra
             .parts
-            .is_some_and(|parts| tell(What::Known(&parts.into_parts(sources)))),
+            .is_some_and(|parts| tell(What::Known(&parts.into_parts(extra.elapsed.0, sources)))),
         Kind::Counted => extra
             .counts
             .is_some_and(|counted| tell(counted.into_event())),
@@ -186,6 +185,10 @@ fn started(head: &Line<'_>, tell: &mut dyn FnMut(What<'_>) -> bool) -> bool {
     })
 }
 
+fn count(count: Option<u64>) -> u64 {
+    believed(count.unwrap_or(0))
+}
+
 fn words(words: Option<Vec<&[u8]>>) -> Vec<OsString> {
     let words = words.unwrap_or_default().into_iter();
     words
@@ -195,7 +198,7 @@ fn words(words: Option<Vec<&[u8]>>) -> Vec<OsString> {
 
 fn total(head: &Line<'_>) -> Total {
     Total {
-        count: head.total.unwrap_or(0),
+        count: count(head.total),
         is_final: head.total_final == Some(true),
     }
 }
@@ -209,9 +212,8 @@ fn ending(head: &Line<'_>) -> Option<Ending> {
 
 fn summary(head: &Line<'_>, state: FinalState) -> Summary {
     let time = |seconds: Option<f64>| {
-        seconds
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-            .unwrap_or_default()
+        let seconds = seconds.map(Seconds);
+        seconds.and_then(Seconds::time).unwrap_or_default()
     };
     Summary {
         state,
@@ -223,14 +225,14 @@ fn summary(head: &Line<'_>, state: FinalState) -> Summary {
             max_rss: head.max_rss.unwrap_or(0),
         }),
         error: head.error.as_deref().map(str::to_owned),
-        reports: head.reports.unwrap_or(0),
-        malformed: head.malformed.unwrap_or(0),
+        reports: count(head.reports),
+        malformed: count(head.malformed),
         attempt: head.slot.map(|slot| Attempt {
             slot,
             number: head.attempt.unwrap_or(1),
             retry_in: head.retry_in.and_then(Seconds::time),
             duration: head.duration.and_then(Seconds::time).unwrap_or_default(),
-            output_bytes: head.output_bytes.unwrap_or(0),
+            output_bytes: count(head.output_bytes),
         }),
     }
 }
@@ -238,14 +240,14 @@ fn summary(head: &Line<'_>, state: FinalState) -> Summary {
 fn run_summary(head: &Line<'_>) -> RunSummary {
     RunSummary {
         counts: Counts {
-            completed: head.completed.unwrap_or(0),
-            flaky: head.flaky.unwrap_or(0),
+            completed: count(head.completed),
+            flaky: count(head.flaky),
             done: 0,
-            failed: head.failed.unwrap_or(0),
-            cancelled: head.cancelled.unwrap_or(0),
-            skipped: head.skipped.unwrap_or(0),
+            failed: count(head.failed),
+            cancelled: count(head.cancelled),
+            skipped: count(head.skipped),
         },
-        not_started: head.not_started.flatten(),
+        not_started: head.not_started.flatten().map(believed),
         // Only a run that was stopped or halted leaves tasks, and that was told.
         why: None,
         ending: ending(head).unwrap_or(Ending::Status(0)),

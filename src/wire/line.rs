@@ -281,6 +281,14 @@ pub(super) enum Stream {
     Other,
 }
 
+/// The longest time that is believed: 136 years.
+pub(super) const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// A count that another process has written, as far as it is believed: the sinks add them up.
+pub(super) fn believed(count: u64) -> u64 {
+    count.min(1 << 53)
+}
+
 /// Seconds since the run began, to the microsecond.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Elapsed(pub(super) Duration);
@@ -288,7 +296,7 @@ pub(super) struct Elapsed(pub(super) Duration);
 /// A length of time in seconds, to the microsecond.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Seconds(f64);
+pub(crate) struct Seconds(pub(super) f64);
 
 /// A report, in the bytes of the child.
 #[derive(Debug, Serialize, Deserialize)]
@@ -473,9 +481,7 @@ impl<'de> Deserialize<'de> for Elapsed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         // Another program may have written any number here: one that is no time becomes 0.
-        Ok(Self(
-            Duration::try_from_secs_f64(seconds).unwrap_or_default(),
-        ))
+        Ok(Self(Seconds(seconds).time().unwrap_or_default()))
     }
 }
 
@@ -577,9 +583,10 @@ impl From<Duration> for Seconds {
 }
 
 impl Seconds {
-    /// As a length of time; none if it is none.
+    /// As a length of time; none if it is none, or none that a run can take: the sinks add to times.
     pub(crate) fn time(self) -> Option<Duration> {
-        Duration::try_from_secs_f64(self.0).ok()
+        let time = Duration::try_from_secs_f64(self.0).ok();
+        time.filter(|time| *time <= LONGEST)
     }
 }
 

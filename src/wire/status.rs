@@ -46,6 +46,9 @@ pub(crate) struct Status<'a> {
     pub(crate) elapsed: Option<Seconds>,
     /// `running`, `stopped` (by Ctrl-Z or SIGSTOP), `cancelling`, `unresponsive`, or how it ended.
     pub(crate) state: Cow<'a, str>,
+    /// The host on which it was started, if that is not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<Cow<'a, str>>,
     /// Whether the run is away from its terminal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) detached: bool,
@@ -158,6 +161,7 @@ impl<'a> Status<'a> {
             began: None,
             elapsed: Some(elapsed.into()),
             state: "running".into(),
+            host: None,
             detached: false,
             step: None,
             left: None,

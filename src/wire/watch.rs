@@ -19,7 +19,7 @@ use crate::protocol::Progress;
 
 use super::base64::Base64;
 use super::encoder::{self, Encoder, RUN};
-use super::line::{Elapsed, Kind, Reason, Seconds, Stream};
+use super::line::{Elapsed, Kind, LONGEST, Reason, Seconds, Stream, believed};
 
 /// Writes the events of a run for watchers.
 #[derive(Debug)]
@@ -164,9 +164,22 @@ impl<'a> Extra<'a> {
         text.or(base64).unwrap_or_default()
     }
 
-    /// What its lines mean; `source` knows the names of the formats.
-    pub(super) fn verdicts(&mut self, source: &dyn Fn(&str) -> Option<&'static str>) -> Verdicts {
+    /// What the lines in `bytes` mean; `source` knows the names of the formats. A line that ends elsewhere, or before the
+    /// one in front of it, is left out: the sinks cut the bytes there.
+    pub(super) fn verdicts(
+        &mut self,
+        bytes: &[u8],
+        source: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Verdicts {
+        let mut last = 0;
         let lines = std::mem::take(&mut self.lines).into_iter();
+        let lines = lines.filter(|line| {
+            let is_next = line.end > last && line.end <= bytes.len();
+            if is_next {
+                last = line.end;
+            }
+            is_next
+        });
         let verdict = |line: LineMeaning| {
             Some(Verdict {
                 end: line.end,
@@ -386,7 +399,7 @@ impl Waiting {
                 WaitsFor::Task(name) => Obstacle::Task(name),
                 WaitsFor::Memory => Obstacle::Memory,
                 WaitsFor::Load => Obstacle::Load,
-                WaitsFor::Retry(at) => Obstacle::Retry(at),
+                WaitsFor::Retry(at) => Obstacle::Retry(at.min(LONGEST)),
                 WaitsFor::Slots | WaitsFor::Other => Obstacle::Slots,
             },
         }
@@ -412,13 +425,14 @@ impl Counted {
     pub(super) fn into_event(self) -> What<'static> {
         let [completed, flaky, done, failed, cancelled, skipped] = self.counts;
         let counts = Counts {
-            completed,
-            flaky,
-            done,
-            failed,
-            cancelled,
-            skipped,
+            completed: believed(completed),
+            flaky: believed(flaky),
+            done: believed(done),
+            failed: believed(failed),
+            cancelled: believed(cancelled),
+            skipped: believed(skipped),
         };
-        What::Counted(counts, self.estimate)
+        let estimate = self.estimate.at_most(believed(u64::MAX), LONGEST);
+        What::Counted(counts, estimate)
     }
 }

@@ -1,7 +1,8 @@
 //! The picture of a task in a form that another process can take over: a watcher that comes in the middle of a run has
 //! not seen the reports, and shows the same bars all the same, with the same rates and times left.
 //!
-//! What is left out are the names of the parts beyond the live ones, which are only counted.
+//! What is left out are the names of the parts beyond the live ones, which are only counted. Any numbers can be in it, for
+//! another process has written it: the picture has none with which a sum overflows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +14,9 @@ use crate::eta::Estimate;
 use crate::protocol::{self, Progress};
 
 use super::{Beyond, Course, Ended, LIVE_PARTS, Parents, Part, Parts, Sample};
+
+/// More parts than this are not counted.
+const MOST: u64 = 1 << 53;
 
 /// [`Parts`] as data.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -63,12 +67,17 @@ impl Snapshot {
         }
     }
 
-    /// The picture again; `source` knows the names of the formats.
+    /// The picture again, of the time `at`; `source` knows the names of the formats.
     #[must_use]
-    pub(crate) fn into_parts(self, source: &dyn Fn(&str) -> Option<&'static str>) -> Parts {
+    pub(crate) fn into_parts(
+        self,
+        at: Duration,
+        source: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Parts {
         let live = self.live.into_iter().take(LIVE_PARTS);
         let live: BTreeMap<_, _> = live
-            .map(|(number, part)| (number, part.into_part(source)))
+            .filter(|(number, _)| *number < MOST)
+            .map(|(number, part)| (number, part.into_part(at, source)))
             .collect();
         let ids = live
             .iter()
@@ -79,12 +88,13 @@ impl Snapshot {
             begun: live
                 .keys()
                 .next_back()
-                .map_or(self.begun, |last| self.begun.max(last + 1)),
-            task: self.task.into_part(source),
+                .map_or(0, |last| last + 1)
+                .max(self.begun.min(MOST)),
+            task: self.task.into_part(at, source),
             live,
             ended: Ended {
-                well: self.ended_well,
-                badly: self.ended_badly,
+                well: self.ended_well.min(MOST),
+                badly: self.ended_badly.min(MOST),
             },
             beyond: Beyond::default(),
             parents: Parents {
@@ -92,7 +102,11 @@ impl Snapshot {
                 several: self.several_parents,
             },
             course: Course {
-                samples: self.course,
+                samples: self
+                    .course
+                    .into_iter()
+                    .map(|(time, done, left)| (time.min(at), done, left))
+                    .collect(),
                 ..Course::default()
             },
         }
@@ -115,20 +129,20 @@ impl PartSnapshot {
         }
     }
 
-    fn into_part(self, source: &dyn Fn(&str) -> Option<&'static str>) -> Part {
+    fn into_part(self, at: Duration, source: &dyn Fn(&str) -> Option<&'static str>) -> Part {
         let info = self.info.as_deref().map(RawValue::get);
         let known = info.and_then(|info| protocol::read_object(info).ok());
         Part {
             known: known.map(Progress::into_owned).unwrap_or_default(),
             source: self.source.as_deref().and_then(source),
-            began: self.began,
-            updated: self.updated,
-            moved: self.moved,
+            began: self.began.min(at),
+            updated: self.updated.min(at),
+            moved: self.moved.min(at),
             ended: self.is_over,
-            eta_given: self.eta_given,
+            eta_given: self.eta_given.min(at),
             estimate: self.estimate,
-            named: self.named,
-            over: self.over,
+            named: self.named.min(MOST),
+            over: self.over.min(MOST),
         }
     }
 }
@@ -161,7 +175,7 @@ mod tests {
 
         let text = serde_json::to_string(&Snapshot::of(&parts)).unwrap();
         let read: Snapshot = serde_json::from_str(&text).unwrap();
-        let mut copy = read.into_parts(&|name| (name == "restic").then_some("restic"));
+        let mut copy = read.into_parts(at(11), &|name| (name == "restic").then_some("restic"));
         for parts in [&mut parts, &mut copy] {
             parts.apply(&report(Some("x"), 50.0), Some("restic"), at(12));
         }
