@@ -252,11 +252,13 @@ fn run_list(
     for sentence in &sentences {
         complain(sentence);
     }
+    // A caller that still waits must not wait for the hook, too.
+    let detached = detached.and_then(|detached| detached.or_refused(&end, &sentences));
     if let Some(failure) = hook.and_then(|hook| hook.run(&end)) {
         complain(&failure);
     }
     if let Some(detached) = detached {
-        detached.end(&end, &sentences);
+        detached.end(&end);
     }
     run::end_all(end.ending, scope)
 }

@@ -234,7 +234,8 @@ fn remove_remains(folder: &OwnedFd, path: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let is_lock = name.to_str().is_some_and(|name| name.starts_with(LOCK));
-        if is_lock && is_free(&entry.path()) {
+        if is_lock && let Some(_locked) = free_lock(&entry.path()) {
+            // While the lock is held: a progrun that takes it in between would hold that of a file without a name.
             let _ = unlinkat(folder, &name, AtFlags::empty());
         }
         let is_gone = name
@@ -250,10 +251,19 @@ fn remove_remains(folder: &OwnedFd, path: &Path) {
     }
 }
 
-/// Whether no process holds the lock in this file.
-fn is_free(path: &Path) -> bool {
-    let file = std::fs::File::open(path);
-    file.is_ok_and(|file| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok())
+/// The file, locked; none if another process holds its lock, or has removed it and made a new one.
+fn free_lock(path: &Path) -> Option<std::fs::File> {
+    let file = std::fs::File::open(path).ok()?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+    is_at(&file, path).then_some(file)
+}
+
+/// Whether this file still has this name.
+#[must_use]
+pub(crate) fn is_at(file: &std::fs::File, path: &Path) -> bool {
+    let identity = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+    let named = std::fs::symlink_metadata(path).map(identity).ok();
+    named.is_some() && named == file.metadata().map(identity).ok()
 }
 
 /// The number of the process whose socket has this name.
@@ -376,4 +386,26 @@ pub(crate) fn is_of_our_user(stream: &UnixStream) -> bool {
 #[must_use]
 pub(crate) fn is_of_our_user(_stream: &UnixStream) -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+
+    #[test]
+    fn a_lock_that_is_free_is_held_until_its_file_is_removed_and_another_file_of_its_name_is_not_it()
+     {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tty-1");
+        let old = File::create(&path).unwrap();
+        let locked = free_lock(&path).unwrap();
+        assert!(free_lock(&path).is_none());
+        assert!(is_at(&locked, &path) && is_at(&old, &path));
+        fs::remove_file(&path).unwrap();
+        assert!(!is_at(&old, &path));
+        let _new = File::create(&path).unwrap();
+        assert!(!is_at(&old, &path));
+        assert!(free_lock(&path).is_some());
+    }
 }

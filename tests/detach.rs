@@ -309,6 +309,24 @@ fn a_command_that_cannot_be_started_is_told_as_without_it() {
 }
 
 #[test]
+fn the_caller_does_not_wait_for_the_command_of_on_end_when_there_is_no_run() {
+    let (home, mut gate) = (Home::new(), Gate::new());
+    let mark = home.0.path().join("mark");
+    // If the caller waited, the command would never be let on before the time limit.
+    let hook = format!(
+        "timeout 60 sh -c 'read -r _ <{}' && echo let on >{}",
+        gate.path(),
+        mark.display()
+    );
+    home.progrun(&["--detach", "--on-end", &hook, "--", "no-such-program"])
+        .stderr("progrun: cannot run no-such-program: no such command in PATH\n")
+        .status(127);
+    assert_eq!(home.files(""), [PathBuf::new(); 0]);
+    gate.open();
+    until(|| mark.exists());
+}
+
+#[test]
 fn without_a_place_for_the_output_nothing_runs() {
     progrun(&["--detach", "--", "true"])
         .variable("XDG_STATE_HOME", "/dev/null")
@@ -601,7 +619,7 @@ fn of_one_on_another_host_with_the_same_home_it_is_said_where_it_is_and_not_that
         (&"elsewhere".into(), &"node7".into())
     );
     let table = text(&home.progrun(&["ps", "--all"]).output().stdout);
-    assert!(table.contains("far   elsewhere (node7)"), "{table}");
+    assert!(table.contains("elsewhere (node7)"), "{table}");
 }
 
 #[test]

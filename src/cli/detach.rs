@@ -60,7 +60,7 @@ impl Leaving {
     fn wait(&self, pid: i32, mut words: File) -> ! {
         let mut told = String::new();
         let mut block = [0; 4096];
-        // The run keeps its end open. So the last line is an empty one.
+        // The run keeps the pipe open, so there is no end of file: an empty line ends what it says.
         while !told.ends_with("\n\n") {
             match words.read(&mut block) {
                 Ok(0) => break,
@@ -93,15 +93,20 @@ impl Leaving {
 }
 
 impl Detached {
-    /// The run is over, as `end` and `sentences` say. Keeps that, unless the caller still waits: then there was no run,
-    /// and the caller is told why.
-    pub(super) fn end(self, end: &End, sentences: &[String]) {
+    /// Nothing is to follow but the command of `--on-end`. If the caller still waits, there was no run: it is told why,
+    /// as `end` and `sentences` say, and nothing is kept. Otherwise gives what is to be kept.
+    pub(super) fn or_refused(self, end: &End, sentences: &[String]) -> Option<Self> {
         if self.caller.waits() {
             self.keeping.forget();
             self.caller.tell(&not_begun(end.ending, sentences));
-        } else {
-            self.keeping.end(end.state, end.ending, end.elapsed);
+            return None;
         }
+        Some(self)
+    }
+
+    /// The run is over. Keeps that.
+    pub(super) fn end(self, end: &End) {
+        self.keeping.end(end.state, end.ending, end.elapsed);
     }
 }
 

@@ -1,5 +1,5 @@
 //! The other end of our stdout and stderr in a run that has left its terminal: a pipe, and a thread that keeps what comes
-//! out of it. It always takes what comes, whatever the disk does: the run never waits for a place that is full.
+//! out of it. An error of the disk never stops it: the run never waits for a place that is full.
 //!
 //! All that would be on the screen goes this way: what the command prints, the lines of progrun, the last words of a
 //! command of `--on-end`, and the message of a panic.

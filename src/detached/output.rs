@@ -10,6 +10,9 @@ pub(super) const HEAD: usize = 1 << 20;
 /// How many bytes of the end are kept.
 pub(super) const TAIL: usize = 8 << 20;
 
+/// How often a piece may be removed while the files are opened.
+const TRIES: usize = 20;
+
 /// The file of the beginning.
 pub(super) fn head(base: &Path) -> PathBuf {
     base.with_extension("out")
@@ -86,13 +89,14 @@ impl Output {
 
     /// Opens the files. The run may write on meanwhile, and remove a piece: then the newer ones are there.
     fn open(&self) -> io::Result<Kept> {
-        loop {
+        for _ in 1..TRIES {
             match self.try_open() {
                 Err(error)
                     if error.kind() == io::ErrorKind::NotFound && head(&self.base).exists() => {}
                 opened => return opened,
             }
         }
+        self.try_open()
     }
 
     fn try_open(&self) -> io::Result<Kept> {
@@ -108,12 +112,13 @@ impl Output {
         for number in self.pieces()? {
             let file = File::open(piece(&self.base, number))?;
             let length = file.metadata()?.len();
-            let begin = HEAD as u64 + (number - 1) * TAIL as u64;
+            let begin = (number - 1).saturating_mul(TAIL as u64);
+            let begin = begin.saturating_add(HEAD as u64);
             pieces.push((begin, length, file));
         }
         let total = pieces
             .last()
-            .map_or(length, |(begin, length, _)| begin + length);
+            .map_or(length, |(begin, length, _)| begin.saturating_add(*length));
         let from = total.saturating_sub(TAIL as u64).max(HEAD as u64);
         let mut tail: Box<dyn Read> = Box::new(io::empty());
         for (begin, length, mut file) in pieces {
@@ -133,7 +138,7 @@ impl Output {
         })
     }
 
-    /// The numbers of the pieces that are there, in order.
+    /// The numbers of the pieces that are there, in order. A file that only looks like a piece, such as `out.007`, is none.
     fn pieces(&self) -> io::Result<Vec<u64>> {
         let (Some(folder), Some(stem)) = (self.base.parent(), self.base.file_name()) else {
             return Ok(Vec::new());
@@ -143,7 +148,10 @@ impl Output {
         for entry in fs::read_dir(folder)? {
             let name = entry?.file_name();
             let number = name.to_str().and_then(|name| name.strip_prefix(&begin));
-            numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+            let number = number.and_then(|text| Some((text, text.parse::<u64>().ok()?)));
+            let number =
+                number.filter(|(text, number)| *number > 0 && number.to_string() == **text);
+            numbers.extend(number.map(|(_, number)| number));
         }
         numbers.sort_unstable();
         Ok(numbers)
@@ -243,6 +251,22 @@ mod tests {
                 .sum();
             assert!(used <= (HEAD + 2 * TAIL) as u64, "{used}");
         }
+    }
+
+    #[test]
+    fn a_file_that_only_looks_like_a_piece_is_none() {
+        let (folder, output) = kept(b"all\n", 10);
+        for name in ["+7", "007", "0", "7x", "", "18446744073709551616"] {
+            fs::write(folder.path().join(format!("1-2.out.{name}")), "no\n").unwrap();
+        }
+        assert_eq!(whole(&output), b"all\n");
+        // A link to nowhere is found, and cannot be opened however often it is tried.
+        std::os::unix::fs::symlink("nowhere", folder.path().join("1-2.out.7")).unwrap();
+        let error = output.whole().err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        fs::remove_file(folder.path().join("1-2.out.7")).unwrap();
+        fs::write(folder.path().join("1-2.out.18446744073709551615"), "x").unwrap();
+        assert!(output.whole().is_ok());
     }
 
     #[test]

@@ -132,10 +132,11 @@ fn rewrite_at<K: FnMut(&[u8]) -> bool>(
     written
 }
 
-/// The name of the new file until it takes the place of the old one. Another process has another one.
+/// The name of the new file until it takes the place of the old one. It is always the same, so that what a crash leaves
+/// is written over; only the process that has the lock alone writes there.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}", std::process::id()));
+    name.push(".new");
     name.into()
 }
 
@@ -204,8 +205,9 @@ fn locked(
                 Err(Errno::WOULDBLOCK) if is_alone => {
                     return Err(busy("another progrun is using it"));
                 }
-                // Without locks, as on some network file systems, or without an answer, a line may be lost if the file
-                // is cut at this very moment. None at all would be kept otherwise.
+                Err(_) if is_alone => return Err(busy("its file system has no locks")),
+                // Without an answer, a line may be lost if the file is cut at this very moment. None at all would be
+                // kept otherwise. Without locks, as on some network file systems, no file is cut.
                 _ => break,
             }
         }
@@ -268,6 +270,22 @@ mod tests {
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_crash_left_of_a_rewrite_is_gone_after_the_next_one() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("history.jsonl");
+        fs::write(
+            root.path().join("history.jsonl.new"),
+            "half of a longer lin",
+        )
+        .unwrap();
+        append(&path, b"one\n").unwrap();
+        append(&path, b"two\n").unwrap();
+        rewrite(&path, |line| line == b"two").unwrap();
+        assert_eq!(lines(&path), ["two"]);
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
     }
 

@@ -191,7 +191,8 @@ impl Record {
         })
     }
 
-    /// The line of the file, with its newline. A command that is too long for it is cut.
+    /// The line of the file, with its newline. A command that is too long for it is cut, and if that is not enough, the
+    /// folder is left out: the path of one may take six bytes for each of its own.
     #[must_use]
     pub(super) fn to_line(&self) -> String {
         let mut line = self.encoded();
@@ -202,6 +203,10 @@ impl Record {
             limit = if limit > 64 { limit / 2 } else { 0 };
             short.cut = true;
             short.command = cut(&self.command, limit);
+            line = short.encoded();
+        }
+        if line.len() > LONGEST {
+            short.directory = None;
             line = short.encoded();
         }
         line
@@ -285,6 +290,19 @@ mod tests {
             assert_eq!(read.hash, record.hash);
         }
         assert!(!record(&["short"]).to_line().contains("cut"));
+    }
+
+    #[test]
+    fn no_line_is_longer_for_a_folder_and_a_name_of_control_characters() {
+        let strange = "\x01".repeat(5_000);
+        let words = [OsString::from("a")].to_vec();
+        let work = Work::new(Form::Run, words, None).in_folder(Path::new(&strange));
+        let ended = (Duration::from_secs(1), State::Completed);
+        let record = Record::new(&work, &strange, SystemTime::UNIX_EPOCH, ended);
+        let line = record.to_line();
+        assert!(line.len() <= LONGEST, "{}", line.len());
+        let read = Record::of_line(line.trim_end().as_bytes()).unwrap();
+        assert_eq!((read.hash, read.directory), (record.hash, None));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{FileType, Stat, fstat};
 use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::{Pid, getpid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr, stdin, stdout};
 use rustix::termios::isatty;
 
@@ -51,12 +52,14 @@ pub(crate) fn fork() -> io::Result<Side> {
     let [read, write] =
         [read.into(), write.into()].map(|end: OwnedFd| fcntl_dupfd_cloexec(end, 10));
     let (read, write) = (File::from(read?), File::from(write?));
+    let caller = getpid();
     // SAFETY: this process has one thread, so the child finds no lock taken that no thread will release.
     match unsafe { libc::fork() } {
         0 => {
             drop(read);
             rustix::process::setsid()?;
             bind_to_caller(true);
+            end_with(caller);
             Ok(Side::Child(Caller {
                 pipe: write,
                 told: AtomicBool::new(false),
@@ -91,6 +94,19 @@ fn bind_to_caller(binds: bool) {
 
 #[cfg(not(target_os = "linux"))]
 fn bind_to_caller(_binds: bool) {}
+
+/// Sends SIGTERM to this process if the caller was gone before it could be bound to it. A caller in another namespace of
+/// process numbers has no number here.
+#[cfg(target_os = "linux")]
+fn end_with(caller: Pid) {
+    use rustix::process::{Signal, getppid, kill_process};
+    if getppid().is_some_and(|parent| parent != caller) {
+        let _ = kill_process(getpid(), Signal::TERM);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_with(_caller: Pid) {}
 
 /// Lets go of what is the caller's, but not of its stdout and stderr. stdin stays if it is a file or a pipe. To be called
 /// while this process has one thread.

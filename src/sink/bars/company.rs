@@ -32,7 +32,7 @@ const SHOWN: u8 = b'+';
 #[derive(Debug)]
 pub(super) struct Claim {
     /// Locked as long as it is open.
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -115,15 +115,17 @@ pub(super) fn claim() -> Holder {
         .set_len(0)
         .and_then(|()| writeln!(file, "{}", ours.display()));
     match named {
-        Ok(()) => Holder::Us(Claim { _file: file, path }),
+        Ok(()) => Holder::Us(Claim { file, path }),
         Err(_) => Holder::None,
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // While the lock is held, so that no other one is removed.
-        let _ = std::fs::remove_file(&self.path);
+        // While the lock is held, and only our own: if ours was removed, another progrun may have made one of that name.
+        if socket::is_at(&self.file, &self.path) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
