@@ -252,13 +252,13 @@ fn run_list(
     for sentence in &sentences {
         complain(sentence);
     }
-    // A caller that still waits must not wait for the hook, too.
-    let detached = detached.and_then(|detached| detached.or_refused(&end, &sentences));
+    // Neither the caller nor those who wait for the run are to wait for the hook.
+    let detached = detached.and_then(|detached| detached.end(&end, &sentences));
     if let Some(failure) = hook.and_then(|hook| hook.run(&end)) {
         complain(&failure);
     }
     if let Some(detached) = detached {
-        detached.end(&end);
+        detached.close();
     }
     run::end_all(end.ending, scope)
 }

@@ -118,9 +118,14 @@ impl Record {
     /// killed, or the machine went down.
     #[must_use]
     pub(crate) fn is_running(&self) -> bool {
+        self.end.is_none() && self.has_process()
+    }
+
+    /// Whether its process is there, which calls the command of `--on-end` when the run is over.
+    #[must_use]
+    pub(crate) fn has_process(&self) -> bool {
         let here = Origin::here();
-        self.end.is_none()
-            && self.origin.boot_id == here.boot_id
+        self.origin.boot_id == here.boot_id
             && self.origin.is_seen_from(&here)
             && life::began(self.pid).is_some_and(|ticks| self.ticks == Some(ticks))
     }
@@ -223,15 +228,22 @@ impl Keeping {
         self.keeper.place()
     }
 
-    /// Keeps the rest of the output, and the end. Our stdout and stderr go nowhere from then on.
-    pub(crate) fn end(self, state: FinalState, ending: Ending, elapsed: Duration) {
-        let lost = self.keeper.finish();
+    /// The run is over. Keeps that, after all that it has printed: to a process that reads the record, nothing is to
+    /// come.
+    pub(crate) fn end(&mut self, state: FinalState, ending: Ending, elapsed: Duration) {
+        let lost = self.keeper.settle();
         self.record.end(&End {
             state,
             ending,
             elapsed,
             lost,
         });
+    }
+
+    /// Keeps what was printed after the end, as by the command of `--on-end`. Our stdout and stderr go nowhere from then
+    /// on.
+    pub(crate) fn close(self) {
+        self.keeper.finish();
     }
 
     /// Keeps nothing of it: it could not begin. Our stdout and stderr go nowhere from then on.
@@ -249,7 +261,7 @@ mod tests {
     fn a_record_without_an_end_is_of_a_run_that_goes_on_or_was_killed() {
         let folder = tempfile::tempdir().unwrap();
         let command = ["make", "all"].map(OsString::from);
-        let keeping = Keeping::begin_in(folder.path(), "make", &command).unwrap();
+        let mut keeping = Keeping::begin_in(folder.path(), "make", &command).unwrap();
         let [record] = &records_in(folder.path())[..] else {
             panic!("there is one run");
         };

@@ -447,12 +447,74 @@ fn values_come_from_a_pipe_as_without_it() {
 fn the_command_of_on_end_runs_and_its_words_are_kept() {
     let home = Home::new();
     let hook = "echo \"$PROGRUN_STATE $PROGRUN_EXIT_STATUS\"; exit 9";
-    home.detach(&["--on-end", hook, "--", "sh", "-c", "exit 3"]);
-    home.end();
+    let pid = home.detach(&["--on-end", hook, "--", "sh", "-c", "exit 3"]);
+    until(|| state_of(pid) == 'X');
     assert_eq!(
         home.output(),
         "failed 3\nprogrun: --on-end: exit status 9\n"
     );
+}
+
+#[test]
+fn one_is_over_when_the_command_of_on_end_begins() {
+    let (home, mut gate) = (Home::new(), Gate::new());
+    let hook = format!("read -r _ <{}; echo called", gate.path());
+    let words = ["--on-end", &hook, "--", "sh", "-c", "echo said; exit 3"];
+    let pid = home.detach(&words).to_string();
+    home.progrun(&["wait", &pid]).status(3);
+    home.progrun(&["attach", &pid])
+        .stdout("said\n")
+        .stderr(&format!(
+            "progrun: run {pid} sh: failed with exit status 3 after [..]\n"
+        ))
+        .status(3);
+    home.progrun(&["cancel", &pid])
+        .stderr(&format!(
+            "progrun: run {pid} is over, but not its --on-end command (kill {pid} ends that)\n"
+        ))
+        .status(125);
+    gate.open();
+    until(|| home.output() == "said\ncalled\n");
+}
+
+#[test]
+fn one_without_a_socket_is_listed_and_stopped_all_the_same() {
+    let home = Home::new();
+    let pid = home.detach(&["--name=deaf", "--", "sleep", "1000"]);
+    let us = rustix::process::geteuid().as_raw();
+    let number = pid.as_raw_pid();
+    for entry in fs::read_dir(format!("/tmp/progrun-{us}")).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with(&format!("{number}-"))
+        {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let listed = text(&home.progrun(&["ps", "--json"]).output().stdout);
+    let mut runs = listed.lines().map(support::valid_event);
+    let run = runs.find(|run| run["pid"] == number).unwrap();
+    assert_eq!(
+        (&run["name"], &run["state"]),
+        (&"deaf".into(), &"unresponsive".into())
+    );
+    home.progrun(&["attach", &number.to_string()])
+        .stderr(&format!(
+            "progrun: run {number} does not listen: what it prints is in {}/[..].out\n",
+            home.folder().display()
+        ))
+        .status(125);
+    let waiting = home.progrun(&["wait", "deaf"]).start();
+    home.progrun(&["cancel", "--wait", &number.to_string()])
+        .stderr(&format!(
+            "progrun: run {number} deaf: sent SIGTERM, as it does not listen\n"
+        ))
+        .status(0);
+    waiting.finish().died_by(Signal::TERM);
 }
 
 #[test]

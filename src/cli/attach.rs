@@ -77,6 +77,7 @@ impl Attach {
         let run = match meant {
             Meant::Live(run) => run,
             Meant::Over(record) => return show_end(&record),
+            Meant::Deaf(record) => return Err(deaf(&record)),
         };
         if runs::are_we_in(&runs, run) {
             return Err(format!(
@@ -93,6 +94,7 @@ impl Attach {
             Ok(attached) => attached,
             // It was there a moment ago.
             Err(error) => match runs::settled(run.pid) {
+                Some(record) if record.is_running() => return Err(deaf(&record)),
                 Some(record) => return show_end(&record),
                 None if run.has_left() => return Err(runs::none(run.pid)),
                 None if client::is_listened_at(&run.path) => {
@@ -171,6 +173,15 @@ fn ended(state: FinalState, ending: Ending, elapsed: Duration) -> String {
             format!("killed by {} after {time}", signal_name(signal))
         }
     }
+}
+
+/// The sentence that a run which goes on cannot be shown.
+fn deaf(record: &Record) -> String {
+    format!(
+        "run {} does not listen: what it prints is in {}",
+        record.pid,
+        record.output.path().display()
+    )
 }
 
 /// The sentence that a run has said nothing yet.

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use clap::{Parser, ValueHint};
+use rustix::process::{Pid, Signal, kill_process};
 
+use crate::detached::Record;
 use crate::event::{Ending, Step, signal_name};
 use crate::run::{self, FAILED};
 use crate::sink::escape;
@@ -24,6 +26,8 @@ Exit status:
 
 /// How long a run has to take the request.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How much is read of its answer.
+const LONGEST: u64 = 1024 * 1024;
 
 /// Stop runs as Ctrl-C does at their terminals
 #[derive(Debug, Parser)]
@@ -59,7 +63,11 @@ impl Cancel {
                 Ok(Meant::Over(record)) if record.elsewhere().is_some() => {
                     Err(attach::without_end(&record))
                 }
-                Ok(Meant::Over(record)) => Err(over(record.pid)),
+                Ok(Meant::Over(record)) => Err(over(&record)),
+                Ok(Meant::Deaf(record)) => {
+                    self.terminate(&record);
+                    continue;
+                }
                 Ok(Meant::Live(run)) => Ok(run),
                 Err(sentence) => Err(sentence),
             };
@@ -87,13 +95,28 @@ impl Cancel {
         ending
     }
 
+    /// Sends SIGTERM to a run that does not listen. It may ignore SIGINT, as what a script starts in the background.
+    fn terminate(&self, record: &Record) {
+        let pid = record.pid;
+        let sent = Pid::from_raw(pid).map(|pid| kill_process(pid, Signal::TERM));
+        if !self.quiet && sent.is_some_and(|sent| sent.is_ok()) {
+            let name = escape(&record.name);
+            super::complain(&format!(
+                "run {pid} {name}: sent SIGTERM, as it does not listen"
+            ));
+        }
+        if self.wait {
+            let _ = runs::over(pid);
+        }
+    }
+
     fn cancel(&self, run: &LiveRun) -> Result<(), String> {
         let ask = || {
             let mut stream = socket::connect(&run.path, PATIENCE)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.write_all(b"?cancel\n")?;
             let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
+            stream.take(LONGEST).read_to_string(&mut answer)?;
             Ok::<_, std::io::Error>(answer)
         };
         let pid = run.pid;
@@ -101,9 +124,11 @@ impl Cancel {
             std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
                 format!("run {pid} was not cancelled: {}", attach::unanswered(pid))
             }
-            _ if runs::settled(pid).is_some() => over(pid),
-            _ if run.has_left() => runs::none(pid),
-            _ => format!("run {pid} cannot be reached: {error}"),
+            _ => match runs::settled(pid) {
+                Some(record) if !record.is_running() => over(&record),
+                _ if run.has_left() => runs::none(pid),
+                _ => format!("run {pid} cannot be reached: {error}"),
+            },
         })?;
         if !self.quiet {
             let status = Status::read(answer.trim_end());
@@ -117,8 +142,13 @@ impl Cancel {
 }
 
 /// The sentence that it is too late.
-fn over(pid: i32) -> String {
-    format!("run {pid} is over")
+fn over(record: &Record) -> String {
+    let pid = record.pid;
+    if record.has_process() {
+        format!("run {pid} is over, but not its --on-end command (kill {pid} ends that)")
+    } else {
+        format!("run {pid} is over")
+    }
 }
 
 /// What has been done.

@@ -93,20 +93,21 @@ impl Leaving {
 }
 
 impl Detached {
-    /// Nothing is to follow but the command of `--on-end`. If the caller still waits, there was no run: it is told why,
-    /// as `end` and `sentences` say, and nothing is kept. Otherwise gives what is to be kept.
-    pub(super) fn or_refused(self, end: &End, sentences: &[String]) -> Option<Self> {
+    /// The run is over, and is kept so: only the command of `--on-end` follows. If the caller still waits, there was no
+    /// run: it is told why, as `end` and `sentences` say, and nothing is kept. Otherwise gives what goes on to be kept.
+    pub(super) fn end(mut self, end: &End, sentences: &[String]) -> Option<Self> {
         if self.caller.waits() {
             self.keeping.forget();
             self.caller.tell(&not_begun(end.ending, sentences));
             return None;
         }
+        self.keeping.end(end.state, end.ending, end.elapsed);
         Some(self)
     }
 
-    /// The run is over. Keeps that.
-    pub(super) fn end(self, end: &End) {
-        self.keeping.end(end.state, end.ending, end.elapsed);
+    /// Nothing follows.
+    pub(super) fn close(self) {
+        self.keeping.close();
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::termios::{isatty, tcgetwinsize};
 
 use crate::detached::Record;
 use crate::event::{Ending, FinalState, signal_name};
-use crate::sink::{Cell, Patient, clock, escape, table};
+use crate::sink::{Cell, Patient, clock, escape, escape_json, table};
 use crate::wire::{Seconds, Status};
 
 use super::attach;
@@ -61,6 +61,8 @@ impl Ps {
         loop {
             let runs = runs::all();
             runs.tell_suspects();
+            let deaf = runs::deaf(&runs);
+            let runs: Vec<_> = runs.iter().chain(&deaf).collect();
             let ended = if self.all { runs::ended() } else { Vec::new() };
             let text = if self.json {
                 json(&runs, &ended)
@@ -106,7 +108,7 @@ fn redraw(text: &str, drawn: usize) -> io::Result<usize> {
 }
 
 /// The lines with which the runs answered. One that does not answer has a line all the same.
-fn json(runs: &[LiveRun], ended: &[Record]) -> String {
+fn json(runs: &[&LiveRun], ended: &[Record]) -> String {
     let mut text = String::new();
     for run in runs {
         match &run.answer {
@@ -117,7 +119,12 @@ fn json(runs: &[LiveRun], ended: &[Record]) -> String {
     for record in ended {
         text.push_str(&status(record).to_line());
     }
-    text
+    // A program takes the lines as they are. To a terminal they may say something.
+    if isatty(stdout()) {
+        escape_json(&text).into_owned()
+    } else {
+        text
+    }
 }
 
 /// A run that is over, as one that is there says how it is.
@@ -148,26 +155,29 @@ fn status(record: &Record) -> Status<'_> {
 }
 
 /// The table: each run below the one inside which it was started.
-fn human(runs: &[LiveRun], ended: &[Record]) -> String {
+fn human(runs: &[&LiveRun], ended: &[Record]) -> String {
     if runs.is_empty() && ended.is_empty() {
         return String::new();
     }
     let head = ["PID", "NAME", "STATE", "DONE", "ELAPSED", "LEFT", "COMMAND"];
     let mut rows = vec![head.map(str::to_owned)];
-    let outermost = runs.iter().filter(|run| runs::parent(runs, run).is_none());
-    let mut open: Vec<_> = outermost.map(|run| (0, run)).collect();
-    open.reverse();
-    while let Some((depth, run)) = open.pop() {
-        rows.push(row(run, depth));
-        // A number that was used again could make a circle.
-        if rows.len() > runs.len() {
-            break;
+    let mut is_shown = vec![false; runs.len()];
+    let parent = |index: usize| runs::parent(runs.iter().copied(), runs[index]);
+    let is_outermost = |index: &usize| parent(*index).is_none();
+    // Numbers that were used again can make a circle, which has no outermost one.
+    let all = 0..runs.len();
+    for first in all.clone().filter(is_outermost).chain(all.clone()) {
+        let mut open = vec![(0, first)];
+        while let Some((depth, index)) = open.pop() {
+            if std::mem::replace(&mut is_shown[index], true) {
+                continue;
+            }
+            rows.push(row(runs[index], depth));
+            let is_inner =
+                |other: &usize| parent(*other).is_some_and(|run| std::ptr::eq(run, runs[index]));
+            let inner = all.clone().rev().filter(is_inner);
+            open.extend(inner.map(|inner| (depth + 1, inner)));
         }
-        let is_inner = |other: &&LiveRun| {
-            runs::parent(runs, other).is_some_and(|parent| parent.pid == run.pid)
-        };
-        let inner: Vec<_> = runs.iter().filter(is_inner).collect();
-        open.extend(inner.into_iter().rev().map(|run| (depth + 1, run)));
     }
     for record in ended {
         rows.push(row_of(record.pid, &status(record), 0));

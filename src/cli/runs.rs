@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt::Display;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,13 @@ use super::known::Known;
 
 /// How long all runs together have to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often a run that is about to end is looked at.
+/// How often a run that is about to end is looked at, and for how long.
 const SOON: Duration = Duration::from_millis(5);
+const ENDING: Duration = Duration::from_secs(1);
+/// How often one is looked at that does not end soon.
+const SELDOM: Duration = Duration::from_millis(200);
+/// How much is read of an answer.
+const LONGEST: usize = 1024 * 1024;
 /// How long a run has to take a connection. It does not wait for anything else before.
 const CONNECT: Duration = Duration::from_millis(100);
 
@@ -113,10 +118,11 @@ impl Deref for Runs {
     }
 }
 
-/// A run that was asked.
+/// A run that was asked, or could not be.
 struct Asked {
     found: Found,
-    stream: UnixStream,
+    /// None: it takes no connection.
+    stream: Option<UnixStream>,
     read: Vec<u8>,
     is_complete: bool,
 }
@@ -127,38 +133,7 @@ pub(super) fn all() -> Runs {
     let mut asked: Vec<_> = found.into_iter().filter_map(ask).collect();
     let until = Instant::now() + PATIENCE;
     while read(&mut asked, until) {}
-    let mut runs: Vec<_> = asked
-        .into_iter()
-        .filter_map(|asked| {
-            let Asked {
-                found,
-                stream,
-                read,
-                is_complete,
-            } = asked;
-            if !is_complete {
-                let mut records = detached::records().into_iter();
-                let record = records.find(|it| it.pid == found.pid && it.is_running());
-                let known = record.map_or_else(
-                    || Known::of_process(socket::listener(&stream), &found.path),
-                    Known::of_record,
-                );
-                return Some(LiveRun {
-                    pid: found.pid,
-                    path: found.path,
-                    answer: Answer::Silence(known),
-                });
-            }
-            let line = String::from_utf8_lossy(&read).trim_end().to_owned();
-            // One that has ended meanwhile says nothing, and an older progrun takes the request for a report.
-            let pid = Status::read(&line)?.pid;
-            Some(LiveRun {
-                pid,
-                path: found.path,
-                answer: Answer::Line(line),
-            })
-        })
-        .collect();
+    let mut runs: Vec<_> = asked.into_iter().filter_map(live).collect();
     runs.sort_by_key(|run| run.pid);
     Runs {
         runs,
@@ -168,9 +143,23 @@ pub(super) fn all() -> Runs {
 
 /// Asks a run; none if it is over.
 fn ask(found: Found) -> Option<Asked> {
-    let mut stream = socket::connect(&found.path, CONNECT).ok()?;
-    stream.write_all(b"?status\n").ok()?;
-    stream.set_nonblocking(true).ok()?;
+    let connect = || {
+        let mut stream = socket::connect(&found.path, CONNECT)?;
+        stream.write_all(b"?status\n")?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    };
+    // A connection that is closed stays in the queue of a run that is stopped, until that is full.
+    let asked: io::Result<_> = if life::is_stopped(found.pid) {
+        Err(ErrorKind::WouldBlock.into())
+    } else {
+        connect()
+    };
+    let stream = match asked {
+        Ok(stream) => Some(stream),
+        Err(error) if is_end(&error) => return None,
+        Err(_) => None,
+    };
     Some(Asked {
         found,
         stream,
@@ -179,10 +168,48 @@ fn ask(found: Found) -> Option<Asked> {
     })
 }
 
+/// Whether a run that cannot be reached for this reason is over.
+fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::BrokenPipe
+    )
+}
+
+/// What is known of a run after it was asked; none if it is over.
+fn live(asked: Asked) -> Option<LiveRun> {
+    let found = asked.found;
+    if asked.is_complete {
+        let line = String::from_utf8_lossy(&asked.read).trim_end().to_owned();
+        // One that has ended meanwhile says nothing, and an older progrun takes the request for a report.
+        let pid = Status::read(&line)?.pid;
+        return Some(LiveRun {
+            pid,
+            path: found.path,
+            answer: Answer::Line(line),
+        });
+    }
+    let record = detached::record_of(found.pid).filter(Record::is_running);
+    let known = record.map_or_else(
+        || {
+            let listener = asked.stream.as_ref().and_then(socket::listener);
+            Known::of_process(listener.or(Some(found.pid)), &found.path)
+        },
+        Known::of_record,
+    );
+    Some(LiveRun {
+        pid: found.pid,
+        path: found.path,
+        answer: Answer::Silence(known),
+    })
+}
+
 /// Reads what the runs say; false when all have answered, or time is over.
 fn read(asked: &mut [Asked], until: Instant) -> bool {
     // A run that is stopped does not answer, however long it is waited for.
-    let waits = |run: &&mut Asked| !run.is_complete && !life::is_stopped(run.found.pid);
+    let waits = |run: &&mut Asked| {
+        run.stream.is_some() && !run.is_complete && !life::is_stopped(run.found.pid)
+    };
     let mut open: Vec<_> = asked.iter_mut().filter(waits).collect();
     let left = until.saturating_duration_since(Instant::now());
     if open.is_empty() || left.is_zero() {
@@ -190,7 +217,7 @@ fn read(asked: &mut [Asked], until: Instant) -> bool {
     }
     let mut polled: Vec<_> = open
         .iter()
-        .map(|run| PollFd::new(&run.stream, PollFlags::IN))
+        .filter_map(|run| Some(PollFd::new(run.stream.as_ref()?, PollFlags::IN)))
         .collect();
     let timeout = Timespec::try_from(left).unwrap_or_default();
     if poll(&mut polled, Some(&timeout)).is_err() {
@@ -199,9 +226,10 @@ fn read(asked: &mut [Asked], until: Instant) -> bool {
     drop(polled);
     let mut buffer = [0; 4096];
     for run in &mut open {
-        loop {
-            match run.stream.read(&mut buffer) {
+        while let Some(stream) = &mut run.stream {
+            match stream.read(&mut buffer) {
                 Ok(0) => run.is_complete = true,
+                Ok(_) if run.read.len() > LONGEST => run.is_complete = true,
                 Ok(count) => {
                     run.read.extend_from_slice(&buffer[..count]);
                     continue;
@@ -221,6 +249,19 @@ pub(super) enum Meant<'a> {
     Live(&'a LiveRun),
     /// It was away from its terminal, and is over.
     Over(Box<Record>),
+    /// It is away from its terminal, and listens nowhere.
+    Deaf(Box<Record>),
+}
+
+impl Meant<'_> {
+    fn of(record: Record) -> Self {
+        let record = Box::new(record);
+        if record.is_running() {
+            Self::Deaf(record)
+        } else {
+            Self::Over(record)
+        }
+    }
 }
 
 /// The run that is meant by a number or a name. A number comes before a name, and a run that is there before one that is
@@ -234,7 +275,7 @@ pub(super) fn find_any<'a>(runs: &'a Runs, word: &str) -> Result<Meant<'a>, Stri
             return Ok(Meant::Live(run));
         }
         if let Some(record) = settled(number) {
-            return Ok(Meant::Over(Box::new(record)));
+            return Ok(Meant::of(record));
         }
     }
     find(runs, word).map(Meant::Live).or_else(|sentence| {
@@ -247,24 +288,46 @@ pub(super) fn find_any<'a>(runs: &'a Runs, word: &str) -> Result<Meant<'a>, Stri
             true => settled(record.pid),
             false => Some(record),
         });
-        over.map(|record| Meant::Over(Box::new(record)))
-            .ok_or_else(|| {
-                runs.tell_suspects();
-                sentence
-            })
+        over.map(Meant::of).ok_or_else(|| {
+            runs.tell_suspects();
+            sentence
+        })
     })
 }
 
-/// The record of a run away from its terminal that answers no more. It may have some words to say at its end: how it
-/// ended is known when its process is gone.
+/// The record of a run away from its terminal that answers no more. It may be about to end, which takes a moment; after
+/// that, it goes on all the same.
 pub(super) fn settled(pid: i32) -> Option<Record> {
-    loop {
-        if !detached::record_of(pid)?.is_running() {
-            // Its last line may have come between these two looks.
-            return detached::record_of(pid);
-        }
-        thread::sleep(SOON);
+    settled_until(pid, Some(Instant::now() + ENDING))
+}
+
+/// The same, however long it takes.
+pub(super) fn over(pid: i32) -> Option<Record> {
+    settled_until(pid, None)
+}
+
+fn settled_until(pid: i32, until: Option<Instant>) -> Option<Record> {
+    let mut pause = SOON;
+    while detached::record_of(pid)?.is_running() && until.is_none_or(|until| Instant::now() < until)
+    {
+        thread::sleep(pause);
+        pause = (pause * 2).min(SELDOM);
     }
+    // Its last line may have come between the two looks.
+    detached::record_of(pid)
+}
+
+/// The runs away from their terminals that go on and listen nowhere, because there was no folder for their sockets.
+pub(super) fn deaf(runs: &[LiveRun]) -> Vec<LiveRun> {
+    let records = detached::records().into_iter();
+    let is_deaf =
+        |record: &Record| record.is_running() && runs.iter().all(|run| run.pid != record.pid);
+    let deaf = records.filter(is_deaf).map(|record| LiveRun {
+        pid: record.pid,
+        path: PathBuf::new(),
+        answer: Answer::Silence(Known::of_record(record)),
+    });
+    deaf.collect()
 }
 
 /// The runs away from their terminals that are over, the last one first.
@@ -308,7 +371,7 @@ pub(super) fn none(word: impl Display) -> String {
 pub(super) fn only(runs: &Runs) -> Result<&LiveRun, String> {
     let outermost: Vec<_> = runs
         .iter()
-        .filter(|run| parent(runs, run).is_none())
+        .filter(|run| parent(runs.iter(), run).is_none())
         .collect();
     match outermost[..] {
         [run] => Ok(run),
@@ -325,10 +388,12 @@ pub(super) fn only(runs: &Runs) -> Result<&LiveRun, String> {
 }
 
 /// The run inside which this one was started, if it is still there.
-pub(super) fn parent<'a>(runs: &'a [LiveRun], run: &LiveRun) -> Option<&'a LiveRun> {
+pub(super) fn parent<'a>(
+    mut runs: impl Iterator<Item = &'a LiveRun>,
+    run: &LiveRun,
+) -> Option<&'a LiveRun> {
     let parent = run.parent()?;
-    runs.iter()
-        .find(|other| other.pid == parent && other.pid != run.pid)
+    runs.find(|other| other.pid == parent && other.pid != run.pid)
 }
 
 /// Whether this process is itself part of a run: to wait for its end would never end, and to show what it prints would
@@ -338,7 +403,7 @@ pub(super) fn are_we_in(runs: &[LiveRun], run: &LiveRun) -> bool {
     let ours = ours.and_then(|path| socket::owner(Path::new(&path)));
     let ours = runs.iter().find(|other| Some(other.pid) == ours);
     // No chain of runs is longer than this: a number that was used again could make a circle.
-    let chain = std::iter::successors(ours, |inner| parent(runs, inner)).take(runs.len());
+    let chain = std::iter::successors(ours, |inner| parent(runs.iter(), inner)).take(runs.len());
     chain.into_iter().any(|outer| outer.pid == run.pid)
 }
 

@@ -42,6 +42,11 @@ impl Wait {
                 let end = record.end.as_ref().map(|end| end.ending);
                 return end.ok_or_else(|| attach::without_end(&record));
             }
+            Meant::Deaf(record) => {
+                let end = runs::over(record.pid).and_then(|record| record.end);
+                let ending = end.map(|end| end.ending);
+                return ending.ok_or_else(|| attach::lost(record.pid));
+            }
         };
         if runs::are_we_in(&runs, run) {
             return Err(format!(
@@ -56,7 +61,7 @@ impl Wait {
         let is_out_of_reach = said.is_err();
         // One that ends at this moment has left a record, if it was away from its terminal.
         let known = said.ok().flatten();
-        let known = known.or_else(|| Some(runs::settled(run.pid)?.end?.ending));
+        let known = known.or_else(|| Some(runs::over(run.pid)?.end?.ending));
         known.ok_or_else(|| {
             if is_out_of_reach && run.has_left() {
                 runs::none(run.pid)

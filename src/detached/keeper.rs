@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -25,8 +26,11 @@ const BLOCK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Keeper {
     place: OwnedFd,
-    last: Wake,
-    thread: JoinHandle<Option<String>>,
+    wake: Wake,
+    /// What kept some of the output from being kept, each time after a wake-up. Without this end, the wake-up is the
+    /// last one.
+    settled: Receiver<Option<String>>,
+    thread: JoinHandle<()>,
 }
 
 impl Keeper {
@@ -37,15 +41,17 @@ impl Keeper {
         let read = File::from(fcntl_dupfd_cloexec(read, 10)?);
         let place = fcntl_dupfd_cloexec(write, 10)?;
         ioctl_fionbio(&read, true)?;
-        let (last, woken) = wake()?;
+        let (wake, woken) = wake()?;
+        let (sender, settled) = channel();
         // A signal to progrun is for the run loop, which is not there yet.
         let _blocked = Blocked::all();
         let thread = thread::Builder::new()
             .name("progrun-keeper".to_owned())
-            .spawn(move || keep(read, &woken, store))?;
+            .spawn(move || keep(read, &woken, store, &sender))?;
         Ok(Self {
             place,
-            last,
+            wake,
+            settled,
             thread,
         })
     }
@@ -55,26 +61,33 @@ impl Keeper {
         self.place.as_fd()
     }
 
+    /// Waits until what is in the pipe is kept. Gives the reason if some of the output could not be.
+    pub(super) fn settle(&self) -> Option<String> {
+        self.wake.wake();
+        self.settled.recv().ok().flatten()
+    }
+
     /// Keeps what is in the pipe, and ends. Processes that were left behind with this stdout may hold the pipe for ever:
-    /// what they print from now on is not kept. Gives the reason if some of the output could not be kept.
-    pub(super) fn finish(self) -> Option<String> {
+    /// what they print from now on is not kept.
+    pub(super) fn finish(self) {
         let _ = fall_silent();
         drop(self.place);
-        self.last.wake();
-        self.thread.join().ok().flatten()
+        drop(self.settled);
+        self.wake.wake();
+        let _ = self.thread.join();
     }
 }
 
-/// Keeps what comes, until there is no writer any more, or no more comes after the wake-up.
-fn keep(mut pipe: File, woken: &Woken, mut store: Store) -> Option<String> {
+/// Keeps what comes, until there is no writer any more, or until no more comes after the last wake-up.
+fn keep(mut pipe: File, woken: &Woken, mut store: Store, settled: &Sender<Option<String>>) {
     let mut block = vec![0; BLOCK];
-    let mut is_last = false;
+    let mut is_awaited = false;
     loop {
         match pipe.read(&mut block) {
             Ok(0) => break,
             Ok(length) => store.append(&block[..length]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if is_last {
+                if is_awaited && settled.send(store.lost()).is_err() {
                     break;
                 }
                 let mut sources = [
@@ -82,11 +95,13 @@ fn keep(mut pipe: File, woken: &Woken, mut store: Store) -> Option<String> {
                     PollFd::new(woken, PollFlags::IN),
                 ];
                 let _ = poll(&mut sources, None);
-                is_last = !sources[1].revents().is_empty();
+                is_awaited = !sources[1].revents().is_empty();
+                if is_awaited {
+                    woken.clear();
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => break,
         }
     }
-    store.lost()
 }

@@ -98,7 +98,7 @@ impl Writer {
     }
 
     /// Writes the last line.
-    pub(super) fn end(mut self, end: &End) {
+    pub(super) fn end(&mut self, end: &End) {
         let (exit_status, signal) = match end.ending {
             Ending::Status(status) => (Some(status), None),
             Ending::Signal(signal) => (None, Some(signal_name(signal))),

@@ -69,8 +69,8 @@ impl Store {
     }
 
     /// Why some of the output is not there, if that is so.
-    pub(super) fn lost(self) -> Option<String> {
-        self.lost
+    pub(super) fn lost(&self) -> Option<String> {
+        self.lost.clone()
     }
 
     /// How much of it is written, and what kept the rest.
