@@ -207,15 +207,14 @@ impl<'a> Clients<'a> {
         if self.connections.iter().flatten().count() < CONNECTIONS + RESERVE {
             return true;
         }
-        let mut open: Vec<_> = self.connections.iter_mut().collect();
-        open.sort_by_key(|place| place.as_ref().map(|it| it.accepted));
-        let is_silent = |place: &&mut &mut Option<Connection>| {
-            place.as_ref().is_some_and(Connection::is_silent)
-        };
-        let oldest = open.iter_mut().find(is_silent);
-        match oldest.and_then(|place| Some((place.as_ref()?.accepted + NEW, place))) {
+        let places = self.connections.iter().enumerate();
+        let silent = places.filter_map(|(place, connection)| {
+            let connection = connection.as_ref().filter(|it| it.is_silent())?;
+            Some((connection.accepted + NEW, place))
+        });
+        match silent.min() {
             Some((old_at, place)) if old_at <= Instant::now() => {
-                **place = None;
+                self.connections[place] = None;
                 return true;
             }
             Some((old_at, _)) => self.accepts_at = Some(old_at),

@@ -182,9 +182,12 @@ pub(super) fn find_any<'a>(runs: &'a [LiveRun], word: &str) -> Result<Meant<'a>,
         }
         let mut records = detached::records().into_iter();
         let named = records.find(|record| record.name == word);
-        let over = named.and_then(|record| match record.is_of_here() {
-            true => settled(record.pid),
-            false => Some(record),
+        let over = named.and_then(|record| {
+            if record.is_of_here() {
+                settled(record.pid)
+            } else {
+                Some(record)
+            }
         });
         over.map(|record| Meant::Over(Box::new(record)))
             .ok_or(sentence)
