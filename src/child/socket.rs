@@ -21,9 +21,9 @@ use crate::socket::{Socket, is_of_our_user};
 
 use super::pipe::{is_transient, read_into, reports_at_once};
 
-/// How many clients may report at once. Each may hold the beginning of a line; further ones wait to be accepted.
+/// How many clients may stay connected and still leave room for a request. Each may hold the beginning of a line.
 const CONNECTIONS: usize = 256;
-/// How many connections there is room for beside these: a request must get in while all of them stay open.
+/// The room beside them. When that is taken, too, further connections wait to be accepted.
 const RESERVE: usize = 64;
 /// For how long a connection is new: its client may be about to speak.
 const NEW: Duration = Duration::from_millis(200);
