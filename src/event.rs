@@ -534,6 +534,18 @@ pub(crate) enum FinalState {
     Cancelled,
 }
 
+impl FinalState {
+    /// Its word, in lines for machines and for people.
+    #[must_use]
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// The name of a signal, `SIGTERM` for 15; `SIG42` for one without a name.
 #[must_use]
 pub(crate) fn signal_name(signal: i32) -> String {

@@ -21,9 +21,9 @@ use crate::socket::{Socket, is_of_our_user};
 
 use super::pipe::{is_transient, read_into, reports_at_once};
 
-/// How many clients may report at once. Each may hold the beginning of a line; further ones wait to be accepted.
+/// How many clients may stay connected and still leave room for a request. Each may hold the beginning of a line.
 const CONNECTIONS: usize = 256;
-/// How many connections there is room for beside these: a request must get in while all of them stay open.
+/// The room beside them. When that is taken, too, further connections wait to be accepted.
 const RESERVE: usize = 64;
 /// For how long a connection is new: its client may be about to speak.
 const NEW: Duration = Duration::from_millis(200);
@@ -207,15 +207,14 @@ impl<'a> Clients<'a> {
         if self.connections.iter().flatten().count() < CONNECTIONS + RESERVE {
             return true;
         }
-        let mut open: Vec<_> = self.connections.iter_mut().collect();
-        open.sort_by_key(|place| place.as_ref().map(|it| it.accepted));
-        let is_silent = |place: &&mut &mut Option<Connection>| {
-            place.as_ref().is_some_and(Connection::is_silent)
-        };
-        let oldest = open.iter_mut().find(is_silent);
-        match oldest.and_then(|place| Some((place.as_ref()?.accepted + NEW, place))) {
+        let places = self.connections.iter().enumerate();
+        let silent = places.filter_map(|(place, connection)| {
+            let connection = connection.as_ref().filter(|it| it.is_silent())?;
+            Some((connection.accepted + NEW, place))
+        });
+        match silent.min() {
             Some((old_at, place)) if old_at <= Instant::now() => {
-                **place = None;
+                self.connections[place] = None;
                 return true;
             }
             Some((old_at, _)) => self.accepts_at = Some(old_at),

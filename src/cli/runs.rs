@@ -284,9 +284,12 @@ pub(super) fn find_any<'a>(runs: &'a Runs, word: &str) -> Result<Meant<'a>, Stri
         }
         let mut records = detached::records().into_iter();
         let named = records.find(|record| record.name == word);
-        let over = named.and_then(|record| match record.is_of_here() {
-            true => settled(record.pid),
-            false => Some(record),
+        let over = named.and_then(|record| {
+            if record.is_of_here() {
+                settled(record.pid)
+            } else {
+                Some(record)
+            }
         });
         over.map(Meant::of).ok_or_else(|| {
             runs.tell_suspects();

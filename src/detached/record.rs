@@ -14,8 +14,9 @@ use std::time::{Duration, SystemTime};
 use rustix::io::fcntl_dupfd_cloexec;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Ending, FinalState, signal_name};
+use crate::event::{Ending, signal_name, signal_number};
 use crate::system::life;
+use crate::wire::State;
 
 use super::output::Output;
 use super::{End, Origin, PRIVATE, Record};
@@ -46,14 +47,6 @@ struct Last {
     signal: Option<String>,
     #[serde(default)]
     lost: Option<String>,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Completed,
-    Failed,
-    Cancelled,
 }
 
 /// A record that waits for its end.
@@ -106,11 +99,7 @@ impl Writer {
         let last = Last {
             time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             elapsed: end.elapsed.as_secs_f64(),
-            state: match end.state {
-                FinalState::Completed => State::Completed,
-                FinalState::Failed => State::Failed,
-                FinalState::Cancelled => State::Cancelled,
-            },
+            state: end.state.into(),
             exit_status,
             signal,
             lost: end.lost.clone(),
@@ -151,16 +140,11 @@ pub(super) fn read(path: &Path) -> Option<Record> {
 }
 
 fn end_of(last: Last) -> Option<End> {
-    let signal = |name: &String| (1..=64).find(|number| signal_name(*number) == *name);
     Some(End {
-        state: match last.state {
-            State::Completed => FinalState::Completed,
-            State::Failed => FinalState::Failed,
-            State::Cancelled => FinalState::Cancelled,
-        },
+        state: last.state.of_end()?,
         ending: match (last.exit_status, &last.signal) {
             (Some(status), _) => Ending::Status(status),
-            (None, Some(name)) => Ending::Signal(signal(name)?),
+            (None, Some(name)) => Ending::Signal(signal_number(name)?),
             (None, None) => return None,
         },
         elapsed: Duration::try_from_secs_f64(last.elapsed).ok()?,
@@ -171,6 +155,7 @@ fn end_of(last: Last) -> Option<End> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::FinalState;
 
     fn read(text: &str) -> Option<Record> {
         let folder = tempfile::tempdir().unwrap();

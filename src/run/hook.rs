@@ -114,11 +114,6 @@ impl Hook {
             // What a shell shows for it.
             Ending::Signal(signal) => (128 + signal, signal_name(signal)),
         };
-        let state = match end.state {
-            FinalState::Completed => "completed",
-            FinalState::Failed => "failed",
-            FinalState::Cancelled => "cancelled",
-        };
         let log = self.log.as_deref().map(std::path::absolute);
         let log = log.transpose()?.unwrap_or_default();
         let mut command = Command::new("sh");
@@ -128,7 +123,7 @@ impl Hook {
         }
         command
             .env("PROGRUN_NAME", &self.name)
-            .env("PROGRUN_STATE", state)
+            .env("PROGRUN_STATE", end.state.word())
             .env("PROGRUN_EXIT_STATUS", status.to_string())
             .env("PROGRUN_SIGNAL", signal)
             // Whole ones, because `test` and `$((...))` of a shell know no others.

@@ -13,6 +13,7 @@ use super::display::Many;
 use super::plain::Plain;
 use super::terminal::{Setup, Terminal};
 use super::writer::Writer;
+use crate::flow::Credit;
 use crate::wire;
 
 /// A number that may do harm.
@@ -159,10 +160,11 @@ proptest! {
         let nowhere = tempfile::tempfile().unwrap();
         let plain = Plain::new(Writer::new(nowhere.into(), Box::new(|_| ())), "job".to_owned());
         let mut sinks: [Box<dyn Sink>; 3] = [Box::new(bars(false)), Box::new(bars(true)), Box::new(plain)];
+        let credit = Credit::new(1, || ());
         let mut now = Duration::from_secs(1);
         for line in lines {
             let known = |name: &str| ["progrun", "meter"].into_iter().find(|it| *it == name);
-            wire::read(&line.to_string(), &known, &mut |event| {
+            wire::read(&line.to_string(), &known, &credit, &mut |event| {
                 for sink in &mut sinks {
                     sink.event(event);
                 }

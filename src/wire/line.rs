@@ -628,7 +628,7 @@ impl Reason {
 
 impl State {
     /// The final state, if it is one.
-    pub(super) fn of_end(self) -> Option<event::FinalState> {
+    pub(crate) fn of_end(self) -> Option<event::FinalState> {
         match self {
             Self::Completed => Some(event::FinalState::Completed),
             Self::Failed => Some(event::FinalState::Failed),
