@@ -139,6 +139,8 @@ pub(crate) enum Notice {
         signal: i32,
         /// Whether the terminal can be lent: it is ours, or the child's already.
         lendable: bool,
+        /// How many orders to continue it were carried out before.
+        continues: u64,
     },
     /// The child took the screen or the keyboard of a pseudo-terminal of ours, or has the terminal from its start.
     TookScreen {

@@ -625,6 +625,7 @@ impl Run<'_> {
             attempt,
             began: now,
             tag: String::new(),
+            continues: std::cell::Cell::default(),
             output_bytes: 0,
             place,
         };

@@ -4,6 +4,7 @@
 pub(crate) mod boot;
 pub(crate) mod closed;
 pub(crate) mod detach;
+pub(crate) mod erasure;
 pub(crate) mod groups;
 pub(crate) mod handing;
 pub(crate) mod jobserver;

@@ -179,6 +179,7 @@ impl<'a> Worker<'a> {
                         self.guest.resize_ptys(&self.outputs);
                     }
                     tree::signal_group(pid, signal);
+                    self.process.continues += u64::from(signal == libc::SIGCONT);
                 }
                 Order::Stop(signal) => {
                     tree::signal_group(pid, signal);
@@ -316,7 +317,12 @@ impl<'a> Worker<'a> {
             self.guest.meters.terminal_is_wanted(Instant::now());
         }
         let lendable = self.guest.is_lendable();
-        (self.notify)(Notice::Stopped { signal, lendable });
+        let continues = self.process.continues;
+        (self.notify)(Notice::Stopped {
+            signal,
+            lendable,
+            continues,
+        });
     }
 
     fn is_drained(&self) -> bool {

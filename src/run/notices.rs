@@ -114,10 +114,11 @@ impl Run<'_> {
                 self.go_on(id);
                 self.returned_at_the_end(id, terminal);
             }
-            Notice::Stopped { signal, lendable } => {
-                let actions = self.lease.child_stopped(id, signal, lendable);
-                self.follow_lease(actions);
-            }
+            // We have continued it since: shown now, the stop would be news of the past.
+            Notice::Stopped { continues, .. } if continues < running.continues.get() => {}
+            Notice::Stopped {
+                signal, lendable, ..
+            } => self.stopped(id, signal, lendable),
             Notice::TookScreen { lendable } => {
                 let actions = self.lease.child_took_screen(id, lendable);
                 self.follow_lease(actions);
@@ -126,6 +127,11 @@ impl Run<'_> {
             Notice::Returned { terminal, refused } => self.returned(id, terminal, refused),
             Notice::Acknowledged => self.acknowledged(id),
         }
+    }
+
+    fn stopped(&mut self, id: TaskId, signal: i32, lendable: bool) {
+        let actions = self.lease.child_stopped(id, signal, lendable);
+        self.follow_lease(actions);
     }
 
     /// Time passes for the task, and so for the run.

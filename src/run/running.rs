@@ -27,6 +27,8 @@ pub(super) struct Running {
     pub(super) began: Duration,
     /// A variable that only the environments of the child and its descendants have.
     pub(super) tag: String,
+    /// How many orders to continue the child were given.
+    pub(super) continues: Cell<u64>,
     /// How many bytes of its output came to us.
     pub(super) output_bytes: u64,
     /// The socket, which the next task can use.

@@ -115,6 +115,8 @@ impl Run<'_> {
             };
             if is_meant {
                 running.control.order(Order::Signal(signal));
+                let continues = u64::from(signal == libc::SIGCONT);
+                running.continues.set(running.continues.get() + continues);
             }
         }
     }

@@ -38,9 +38,10 @@ use std::time::Duration;
 use crate::dialect::FILES;
 use crate::eta::Forecast;
 use crate::event::{Ending, Event, FinalState, Reason, Stream, Summary, TaskId, What};
-use crate::flow::Permit;
+use crate::flow::{Credit, Permit};
 use crate::journal::{MOMENT, Memory};
 use crate::model::verdict::Verdicts;
+use crate::system::erasure::{self, ERASE_FROM_CURSOR};
 
 use self::company::{Claim, Visitor};
 use self::glyphs::Glyphs;
@@ -108,6 +109,8 @@ pub(super) struct Bars {
     news: bool,
     /// For output that is written and not sent yet.
     permits: Vec<Permit>,
+    /// How often we were asked to stop, until the last time that the terminal was taken from us.
+    stops: usize,
     /// The right to draw on this terminal, on which other progruns may draw as well.
     claim: Option<Claim>,
     /// Those for which we draw.
@@ -246,6 +249,7 @@ impl Bars {
             pictured: Duration::ZERO,
             news: false,
             permits: Vec::new(),
+            stops: erasure::stops(),
             claim: None,
             visitors: Vec::new(),
             heard: Duration::ZERO,
@@ -450,6 +454,8 @@ impl Bars {
                 permits.append(&mut view.permits);
             }
         }
+        erasure::is_sent(self.is_drawn() || self.screen.has_host());
+        permits.push(Credit::new(1, erasure::is_written).permit(1));
         self.screen.send(permits);
     }
 
@@ -566,7 +572,18 @@ impl Bars {
 
     /// The terminal is lent to this task, or is about to be lent to one that is not known yet.
     fn lend(&mut self, task: Option<TaskId>, at: Duration) {
-        self.clear();
+        let stops = erasure::stops();
+        let is_stop = std::mem::replace(&mut self.stops, stops) != stops;
+        if is_stop && self.is_drawn() && !self.screen.has_host() {
+            // A shell above may have the terminal by now, and may write its prompt before this is written: so the
+            // cursor stays where it is. Where the shell has written over the first rows, this is for the others.
+            if erasure::forget() {
+                self.screen.write(ERASE_FROM_CURSOR);
+            }
+            self.drawn = Drawn::Nothing;
+        } else {
+            self.clear();
+        }
         self.stop_drawing_for_others();
         let hold = Hold::Lent(task);
         for (key, view) in &mut self.views {
@@ -918,7 +935,8 @@ impl Sink for Bars {
         if self.claim.is_none() {
             return Some(guest);
         }
-        self.visitors.push(Visitor::new(guest));
+        // One that is not taken draws for itself.
+        self.visitors.extend(Visitor::new(guest).ok());
         None
     }
 
@@ -960,6 +978,7 @@ impl Sink for Bars {
 
     /// The children's output goes on, without bars.
     fn fall_back(mut self: Box<Self>) -> Option<Box<dyn Sink>> {
+        erasure::forget();
         self.screen.write(b"\r\x1b[0m\x1b[J");
         let mut permits = Vec::new();
         for view in self.views.values_mut() {

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use super::reap;
 use super::wake::Wake;
+use super::{erasure, reap};
 
 /// The last of the classic signals; the real-time ones have no handlers of ours.
 const LAST: i32 = 31;
@@ -196,6 +196,9 @@ pub(crate) fn handle(signal: i32, came: Arc<Came>, wake: Wake) -> io::Result<()>
     // The first process of a PID namespace is sent the ends of orphans, of which no worker knows.
     let knows_ends = cfg!(target_os = "linux") && !reap::is_first();
     let handler = move |information: &libc::siginfo_t| {
+        if signal == libc::SIGTSTP {
+            erasure::erase();
+        }
         let now = RUNS.fetch_add(1, Ordering::AcqRel) + 1;
         came.times.fetch_add(1, Ordering::AcqRel);
         // One that was not taken yet keeps its place.
@@ -208,8 +211,8 @@ pub(crate) fn handle(signal: i32, came: Arc<Came>, wake: Wake) -> io::Result<()>
             wake.wake();
         }
     };
-    // SAFETY: the handler changes atomics and writes to a descriptor, both of which are async-signal-safe, and it does
-    // not panic.
+    // SAFETY: the handler changes atomics, and asks about and writes to descriptors, all of which is async-signal-safe;
+    // and it does not panic.
     let registered = unsafe { signal_hook_registry::register_sigaction(signal, handler) };
     IS_KNOWN.store(false, Ordering::Release);
     registered.map(drop)
@@ -298,10 +301,16 @@ pub(crate) fn stop_by(signal: i32, scope: Scope) -> Option<Duration> {
         libc::sigemptyset(&raw mut set);
         libc::sigaddset(&raw mut set, signal);
         libc::sigaddset(&raw mut set, libc::SIGCONT);
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
-        // An earlier SIGCONT that was pending has arrived by now.
         CONTINUED.store(false, Ordering::SeqCst);
-        libc::kill(scope.pid(), signal);
+        // An earlier SIGCONT that was pending arrives here.
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
+        // A SIGTSTP discards the SIGCONT that came before it. So this one came after the SIGTSTP that asked for our stop:
+        // the shell has continued the job, of which we are the last to stop, and would not do it again.
+        let is_asked = signal == libc::SIGTSTP && scope == Scope::Process;
+        if !(is_asked && CONTINUED.load(Ordering::SeqCst)) {
+            CONTINUED.store(false, Ordering::SeqCst);
+            libc::kill(scope.pid(), signal);
+        }
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());
         libc::sigaction(signal, &raw const on_stop, std::ptr::null_mut());
         libc::sigaction(libc::SIGCONT, &raw const on_continue, std::ptr::null_mut());

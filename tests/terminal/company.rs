@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::ops::{Deref, DerefMut};
 
-use crate::pty::{End, Terminal, steady, terminal};
+use crate::pty::{End, Terminal, is_stopped, steady, terminal};
 
 /// Two runs of one process group, as below `make -j2`. Each reports, and goes on when its own FIFO is written to. The
 /// shell ignores SIGINT, and they do not.
@@ -246,6 +246,94 @@ fn when_the_one_that_draws_is_stopped_the_other_draws_on_and_ends() {
     terminal.go("a");
     terminal.shows("first: completed in _s, 3/4");
     assert_eq!(terminal.ends(), End::Status(0));
+}
+
+/// The same three times, without an end.
+const THREE: &str = r#"
+work='say "$0" $$ $PPID; echo 1/4 >&3; pause; echo 3/4 >&3; pause'
+for name in one two three; do
+    progrun --name "$name" -- sh -c "$(sed -n 1,4p script); $work" "$name" &
+done
+wait
+"#;
+
+/// Whether these are the last rows of the screen, in any order. Each bar begins where it did before a stop.
+fn are_rows(screen: &str, amount: &str) -> bool {
+    let rows: Vec<_> = screen.lines().rev().take(3).collect();
+    ["one", "two", "three"].iter().all(|name| {
+        let row = format!("{name} ━━━╸───────────  25%  {amount}  _s");
+        rows.iter().any(|it| it.starts_with(&row))
+    })
+}
+
+#[test]
+fn ctrl_z_below_a_script_leaves_no_bars_below_the_prompt_and_fg_brings_back_the_same_picture() {
+    let mut terminal = terminal().shell(THREE);
+    terminal.types("clear; sh script\r");
+    let pids: Vec<i32> = (0..3).flat_map(|_| pids_of(&terminal.hears())).collect();
+    terminal.until("three rows", |screen| are_rows(screen, "1/4"));
+    for _ in 0..3 {
+        terminal.types("\x1a");
+        terminal.until("nothing below the prompt, nor beside it", |screen| {
+            screen.contains("Stopped") && screen.ends_with("sh script\nready>")
+        });
+        // At once: some have not stopped yet.
+        terminal.types("clear; fg\r");
+        terminal.until("the same three rows", |screen| {
+            screen.starts_with("sh script\n") && are_rows(screen, "1/4")
+        });
+        terminal.eventually("all go on", |_| !pids.iter().copied().any(is_stopped));
+    }
+    for _ in 0..6 {
+        terminal.go();
+    }
+    terminal.until("all three ends", |screen| {
+        screen.matches(": completed in _s, 3/4\n").count() == 3 && screen.ends_with("\nready>")
+    });
+}
+
+/// The numbers of a child and of its progrun, behind the name.
+fn pids_of(said: &str) -> Vec<i32> {
+    let numbers = said.split(' ').skip(1);
+    numbers.map(|number| number.parse().unwrap()).collect()
+}
+
+#[test]
+fn when_the_one_that_draws_is_stopped_one_of_the_others_draws_for_all_and_no_line_is_shown_twice() {
+    let third = "env --default-signal=INT progrun --name third -- sh -c \"$work\" c &\nwait\n";
+    let script = TWO.replace("mkfifo a b", "mkfifo a b c");
+    let script = script.replace("wait\n", third);
+    let mut terminal = two_by(&["sh", "script"], &script, |terminal| {
+        terminal.shows("first ━━━╸───────────  25%  1/4");
+        terminal.go();
+        terminal.until("three rows", |screen| screen.matches("1/4").count() == 3);
+    });
+    let third = terminal.folder.path().join("c");
+    let mut third = File::options().read(true).write(true).open(third).unwrap();
+    let first = pid_of(&terminal, "first");
+    crate::pty::kill(first, rustix::process::Signal::STOP);
+    terminal.go("b");
+    third.write_all(b"\n").unwrap();
+    terminal.until("the output of both above the rows of both", |screen| {
+        let lines: Vec<_> = screen.lines().collect();
+        let rows = screen.matches("75%  3/4").count();
+        let lines = &lines[..lines.len().min(2)];
+        lines.contains(&"b prints") && lines.contains(&"c prints") && rows == 2
+    });
+    crate::pty::kill(first, rustix::process::Signal::CONT);
+    terminal.go("a");
+    terminal.until("three rows", |screen| {
+        screen.matches("75%  3/4").count() == 3
+    });
+    terminal.go("a");
+    terminal.go("b");
+    third.write_all(b"\n").unwrap();
+    assert_eq!(terminal.ends(), End::Status(0));
+    let screen = terminal.screen();
+    for line in ["a prints", "b prints", "c prints", "completed in _s, 3/4"] {
+        let times = if line.contains("completed") { 3 } else { 1 };
+        assert_eq!(screen.matches(line).count(), times, "{screen}");
+    }
 }
 
 #[test]

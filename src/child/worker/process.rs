@@ -73,6 +73,8 @@ pub(super) struct Process {
     /// Whether the child was stopped at the last check.
     pub(super) stopped: bool,
     continued: Continued,
+    /// How many orders to continue it were carried out.
+    pub(super) continues: u64,
     pub(super) ordered: Ordered,
     /// How long its pipes are still read. None until the child has ended.
     pub(super) drain: Option<Drain>,
@@ -96,6 +98,7 @@ impl Process {
             watcher,
             stopped: false,
             continued: Continued::default(),
+            continues: 0,
             ordered: Ordered::Nothing,
             drain: None,
             held,

@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const LONGEST: usize = 16 * 1024 * 1024;
 /// The answer to a frame that is on the terminal.
 const SHOWN: u8 = b'+';
+/// What a guest says last about a frame without an answer, if it writes the text itself.
+const WITHDRAWN: u8 = b'-';
 
 /// The right to draw on the terminal behind stderr.
 #[derive(Debug)]
@@ -36,6 +38,18 @@ pub(super) struct Claim {
     path: PathBuf,
 }
 
+impl Claim {
+    /// Whether it is still ours. Another progrun takes it while we are stopped, as by SIGSTOP.
+    pub(super) fn holds(&self) -> bool {
+        is_linked(&self.file)
+    }
+}
+
+/// Whether the file is still the one at its path. Nothing else removes it.
+fn is_linked(file: &File) -> bool {
+    file.metadata().is_ok_and(|meta| meta.nlink() > 0)
+}
+
 /// The holder of that right.
 #[derive(Debug)]
 pub(super) enum Holder {
@@ -43,6 +57,8 @@ pub(super) enum Holder {
     Us(Claim),
     /// The run with this socket.
     Another(PathBuf),
+    /// One that is stopped, and has locked this file.
+    Stopped(File),
     /// There is none, or it is not known.
     None,
 }
@@ -78,21 +94,38 @@ fn holder(mut file: File) -> Holder {
     let read = file.read_to_string(&mut path);
     let is_complete = read.is_ok() && path.ends_with('\n');
     let path = Path::new(path.trim_end());
-    // One that is stopped draws nothing, and would keep its guests from ending.
-    let is_there = || socket::owner(path).is_some_and(|pid| !life::is_stopped(pid));
-    if is_complete && Some(path) != socket::ours() && is_there() {
-        Holder::Another(path.to_owned())
-    } else {
-        Holder::None
+    if !is_complete || Some(path) == socket::ours() {
+        return Holder::None;
+    }
+    match socket::owner(path) {
+        // One that is stopped draws nothing, and would keep its guests from ending.
+        Some(pid) if life::is_stopped(pid) => Holder::Stopped(file),
+        Some(_) => Holder::Another(path.to_owned()),
+        None => Holder::None,
     }
 }
 
-/// Takes the right to draw, if no other progrun has it.
+/// Takes the right to draw, if no other progrun has it that can draw.
 #[must_use]
 pub(super) fn claim() -> Holder {
     let (Some(path), Some(ours)) = (place(), socket::ours()) else {
         return Holder::None;
     };
+    match claim_at(&path, ours) {
+        Holder::Stopped(file) => {
+            // It keeps the lock of a file that is not there any more. Without that, each of its guests would draw for
+            // itself, over the bars of the others.
+            let removed = is_linked(&file).then(|| std::fs::remove_file(&path));
+            match removed {
+                Some(Ok(())) => claim_at(&path, ours),
+                _ => Holder::None,
+            }
+        }
+        other => other,
+    }
+}
+
+fn claim_at(path: &Path, ours: &Path) -> Holder {
     let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
     let opened = OpenOptions::new()
         .read(true)
@@ -100,7 +133,7 @@ pub(super) fn claim() -> Holder {
         .create(true)
         .mode(0o600)
         .custom_flags(flags)
-        .open(&path);
+        .open(path);
     let Ok(mut file) = opened else {
         return Holder::None;
     };
@@ -108,14 +141,17 @@ pub(super) fn claim() -> Holder {
         return holder(file);
     }
     // The last holder has removed the file between these calls: the next frame tries again.
-    if file.metadata().is_ok_and(|meta| meta.nlink() == 0) {
+    if !is_linked(&file) {
         return Holder::None;
     }
     let named = file
         .set_len(0)
         .and_then(|()| writeln!(file, "{}", ours.display()));
     match named {
-        Ok(()) => Holder::Us(Claim { file, path }),
+        Ok(()) => Holder::Us(Claim {
+            file,
+            path: path.to_owned(),
+        }),
         Err(_) => Holder::None,
     }
 }
@@ -301,7 +337,11 @@ impl Guest {
     }
 
     /// The text that did not get to the terminal, and the permits for it.
-    pub(super) fn into_rest(self) -> (Vec<u8>, Vec<Permit>) {
+    pub(super) fn into_rest(mut self) -> (Vec<u8>, Vec<Permit>) {
+        if self.unsent.is_empty() && self.under_way.is_some() {
+            // One that was stopped would write it again when it is continued.
+            let _ = self.stream.write_all(&[WITHDRAWN]);
+        }
         let under_way = self.under_way.map_or(Vec::new(), |frame| frame.above);
         let permits = self.permits.into_iter().chain(self.next_permits);
         ([under_way, self.next.above].concat(), permits.collect())
@@ -315,30 +355,29 @@ pub(super) struct Visitor {
     read: Vec<u8>,
     pub(super) rows: Vec<String>,
     pub(super) lends: bool,
-    /// Has something under way as long as the last frame is not on the terminal.
+    /// Has something under way as long as the last frame is not on the terminal. Gives the answer then, at once and in
+    /// any case: a guest that was not told so would write the same text again.
     credit: Credit,
-    owes_answer: bool,
 }
 
 impl Visitor {
     /// A progrun behind this connection, which does not block.
-    pub(super) fn new((stream, read): Joining) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// If there is no descriptor for the answers.
+    pub(super) fn new((stream, read): Joining) -> io::Result<Self> {
+        let answers = stream.try_clone()?;
+        let answer = move || {
+            // Where this fails, there is no guest any more.
+            let _ = (&answers).write_all(&[SHOWN]);
+        };
+        Ok(Self {
             stream,
             read,
             rows: Vec::new(),
             lends: false,
-            credit: Credit::new(1, || ()),
-            owes_answer: false,
-        }
-    }
-
-    /// We draw no more. What it has handed over is on its way to the terminal, so it must not write that again.
-    pub(super) fn take_leave(mut self) {
-        if self.owes_answer {
-            // Where this fails, there is no guest any more.
-            let _ = self.stream.write_all(&[SHOWN]);
-        }
+            credit: Credit::new(1, answer),
+        })
     }
 
     /// Takes in what it has handed over. Gives the text for above the bars with the permit to hold until that is on the
@@ -347,26 +386,33 @@ impl Visitor {
     /// # Errors
     /// If it is gone, or says what no progrun says.
     pub(super) fn hear(&mut self) -> io::Result<Option<(Vec<u8>, Permit)>> {
-        if std::mem::take(&mut self.owes_answer) {
-            if self.credit.exhausted() {
-                self.owes_answer = true;
-                return Ok(None);
-            }
-            self.stream.write_all(&[SHOWN])?;
+        if self.credit.exhausted() {
+            return Ok(None);
         }
-        let mut buffer = [0; 16 * 1024];
-        loop {
-            if let Some(frame) = Frame::take(&mut self.read)? {
+        let is_gone = self.read()?;
+        match Frame::take(&mut self.read)? {
+            Some(_) if self.read.first() == Some(&WITHDRAWN) => {
+                Err(ErrorKind::UnexpectedEof.into())
+            }
+            Some(frame) => {
                 self.rows = frame.rows;
                 self.lends = frame.lends;
-                self.owes_answer = true;
-                return Ok(Some((frame.above, self.credit.permit(1))));
+                Ok(Some((frame.above, self.credit.permit(1))))
             }
+            None if is_gone => Err(ErrorKind::UnexpectedEof.into()),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads what there is. Says whether that was the last of it.
+    fn read(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; 16 * 1024];
+        loop {
             match self.stream.read(&mut buffer) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(0) => return Ok(true),
                 Ok(count) => self.read.extend_from_slice(&buffer[..count]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
         }
@@ -393,7 +439,7 @@ mod tests {
             has_next: false,
             is_lost: false,
         };
-        (guest, Visitor::new((host, Vec::new())))
+        (guest, Visitor::new((host, Vec::new())).unwrap())
     }
 
     #[test]
@@ -422,15 +468,36 @@ mod tests {
 
     #[test]
     fn text_that_was_not_shown_when_the_other_one_ended_is_not_lost() {
-        let (mut guest, mut visitor) = pair();
+        let (mut guest, visitor) = pair();
         guest.send(b"one\n", None, Vec::new());
-        let taken = visitor.hear().unwrap();
-        assert!(taken.is_some());
         guest.send(b"two\n", None, Vec::new());
         drop(visitor);
         guest.work();
         assert!(guest.is_lost());
         assert_eq!(guest.into_rest().0, b"one\ntwo\n");
+    }
+
+    #[test]
+    fn text_that_gets_to_the_terminal_after_the_one_that_draws_has_left_is_not_written_again() {
+        let (mut guest, mut visitor) = pair();
+        guest.send(b"one\n", None, Vec::new());
+        let (_, permit) = visitor.hear().unwrap().unwrap();
+        guest.send(b"two\n", None, Vec::new());
+        drop(visitor);
+        guest.work();
+        assert!(!guest.is_lost());
+        drop(permit);
+        guest.work();
+        assert!(guest.is_lost());
+        assert_eq!(guest.into_rest().0, b"two\n");
+    }
+
+    #[test]
+    fn text_that_a_guest_took_away_again_is_not_shown_by_one_that_was_stopped() {
+        let (mut guest, mut visitor) = pair();
+        guest.send(b"one\n", None, Vec::new());
+        assert_eq!(guest.into_rest().0, b"one\n");
+        assert!(visitor.hear().is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! hand over. How the progruns find each other and what they say is in `company.rs`.
 
 use super::Bars;
-use super::company::{self, Guest, Holder};
+use super::company::{self, Claim, Guest, Holder};
 
 impl Bars {
     /// Finds out which progrun draws on this terminal: we, if no other one does. `draws`: there is a frame to draw.
@@ -14,8 +14,11 @@ impl Bars {
         if !is_ours {
             self.stop_drawing_for_others();
         }
-        if self.claim.is_some() {
+        if self.claim.as_ref().is_some_and(Claim::holds) {
             return;
+        }
+        if self.claim.is_some() {
+            self.stop_drawing_for_others();
         }
         // In the background, too: what is printed there goes through the one that draws in the foreground.
         let holder = if draws && is_ours {
@@ -36,16 +39,15 @@ impl Bars {
                     self.screen.become_guest(guest);
                 }
             }
-            Holder::None => {}
+            Holder::Stopped(_) | Holder::None => {}
         }
     }
 
     /// The terminal is not ours to draw on, or will not be: another progrun may draw, and its guests go there.
     pub(super) fn stop_drawing_for_others(&mut self) {
         self.claim = None;
-        for visitor in self.visitors.drain(..) {
-            visitor.take_leave();
-        }
+        // What they have handed over is on its way to the terminal: they hear of it all the same.
+        self.visitors.clear();
     }
 
     /// Takes in what our guests hand over. Says whether there is anything new.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use crate::flow::Permit;
 
+use crate::system::erasure::ERASE_FROM_CURSOR;
+
 use super::super::terminal::Terminal;
 use super::super::writer::Writer;
 use super::company::Guest;
@@ -124,8 +126,12 @@ impl Screen {
             guest.look();
         }
         if let Some(guest) = self.guest.take_if(|guest| guest.is_lost()) {
-            let (text, permits) = guest.into_rest();
+            let (mut text, permits) = guest.into_rest();
             let bytes = std::mem::take(&mut self.bytes);
+            if !text.is_empty() && !self.lends && (self.terminal.foreground)() {
+                // One that was stopped or killed has left its picture, from the cursor on.
+                text.splice(..0, ERASE_FROM_CURSOR.iter().copied());
+            }
             self.writer.send([text, bytes].concat(), permits);
         }
         self.guest.is_some()
