@@ -179,7 +179,7 @@ fn a_run_of_many_tasks_is_one_row_with_the_number_of_those_that_are_over() {
 fn a_watcher_sees_what_is_known_and_what_comes_and_ends_as_the_run() {
     let (place, mut gate) = (place(), Gate::new());
     let script = r#"echo early; echo 3/10 >&3; read -r _ <"$1"; echo late; echo 10/10 >&3; exit 7"#;
-    let mut run = run(place.path(), "job", script, &[gate.path()]).start();
+    let mut run = run(place.path(), "watched", script, &[gate.path()]).start();
     run.event("progress");
     let mut watcher = with_place(place.path(), &["attach", &number(&run)]).start();
     assert_eq!(watcher.stdout_line(), "early\n");
@@ -190,15 +190,15 @@ fn a_watcher_sees_what_is_known_and_what_comes_and_ends_as_the_run() {
     assert_eq!(shown.status.code(), Some(7));
     support::assert_text(
         &shown.stderr,
-        "job: 100%, 10/10\njob: failed with exit status 7 after [..], 10/10\n",
+        "watched: 100%, 10/10\nwatched: failed with exit status 7 after [..], 10/10\n",
     );
 }
 
 #[test]
 fn a_watcher_dies_by_the_signal_by_which_the_run_ends() {
     let (place, gate) = (place(), Gate::new());
-    let run = waiting(place.path(), "job", &gate);
-    let mut watcher = with_place(place.path(), &["attach", "job", "--progress=plain"]).start();
+    let run = waiting(place.path(), "watched", &gate);
+    let mut watcher = with_place(place.path(), &["attach", "watched", "--progress=plain"]).start();
     support::until(|| watches(&watcher));
     run.signal(Signal::TERM);
     run.signal_again(Signal::TERM);
@@ -244,8 +244,8 @@ fn open_connections(run: &Running) -> usize {
 #[test]
 fn ctrl_c_only_leaves_and_the_run_goes_on() {
     let (place, mut gate) = (place(), Gate::new());
-    let run = waiting(place.path(), "job", &gate);
-    let mut watcher = with_place(place.path(), &["attach", "job"]).start();
+    let run = waiting(place.path(), "watched", &gate);
+    let mut watcher = with_place(place.path(), &["attach", "watched"]).start();
     support::until(|| watches(&watcher));
     watcher.signal(Signal::INT);
     let pid = number(&run);
@@ -298,10 +298,10 @@ fn a_cancel_request_is_a_ctrl_c_and_each_further_one_the_next_step() {
 fn a_cancelled_command_ends_at_its_next_report_and_the_one_who_asked_can_wait_for_that() {
     let place = place();
     let script = "trap 'exit 130' PIPE; while :; do echo 1/2 >&3 || exit 130; sleep 0.01; done";
-    let mut run = run(place.path(), "job", script, &[]).start();
+    let mut run = run(place.path(), "watched", script, &[]).start();
     run.event("progress");
-    with_place(place.path(), &["cancel", "--quiet", "--wait", "job"]).status(0);
-    assert_eq!(listed(place.path()).get("job"), None);
+    with_place(place.path(), &["cancel", "--quiet", "--wait", "watched"]).status(0);
+    assert_eq!(listed(place.path()).get("watched"), None);
     let ended = run.finish();
     assert_eq!(ended.finished()["state"], "cancelled");
     ended.died_by(Signal::INT);
@@ -346,10 +346,10 @@ fn a_run_of_many_is_cancelled_between_its_tasks() {
 fn one_that_waits_ends_as_the_run_ends() {
     let (place, mut gate) = (place(), Gate::new());
     let script = r#"read -r _ <"$1"; exit 3"#;
-    let mut run = run(place.path(), "job", script, &[gate.path()]).start();
+    let mut run = run(place.path(), "watched", script, &[gate.path()]).start();
     run.event("started");
     let waiting: Vec<_> = (0..3)
-        .map(|_| with_place(place.path(), &["wait", "job"]).start())
+        .map(|_| with_place(place.path(), &["wait", "watched"]).start())
         .collect();
     support::until(|| waiting.iter().all(waits));
     gate.open();
@@ -363,9 +363,9 @@ fn one_that_waits_ends_as_the_run_ends() {
 #[test]
 fn one_that_waits_for_a_run_that_is_killed_says_so() {
     let (place, gate) = (place(), Gate::new());
-    let mut run = waiting(place.path(), "job", &gate);
+    let mut run = waiting(place.path(), "watched", &gate);
     let pid = number(&run);
-    let words = [&["wait", "job"][..], &["attach", "job"]];
+    let words = [&["wait", "watched"][..], &["attach", "watched"]];
     let waiting: Vec<_> = words
         .iter()
         .map(|words| with_place(place.path(), words).start())
@@ -510,7 +510,7 @@ fn a_run_with_a_long_command_is_found_like_any_other() {
 fn a_hundred_watchers_see_the_same_end() {
     let (place, mut gate) = (place(), Gate::new());
     let script = r#"read -r _ <"$1"; seq 1000; exit 5"#;
-    let mut run = run(place.path(), "job", script, &[gate.path()]).start();
+    let mut run = run(place.path(), "watched", script, &[gate.path()]).start();
     run.event("started");
     let socket = socket_of(place.path(), &run);
     let watchers: Vec<_> = (0..100).map(|_| ask(&socket, "?watch\n")).collect();
@@ -548,7 +548,7 @@ print(s.makefile().read(), end="")'"#;
         let ended = with_place(place.path(), &words).start().finish();
         let line = ended.output("stdout");
         let status = support::valid_event(line.trim_end());
-        assert_eq!(status["name"], "job");
+        assert_eq!(status["name"], "watched");
         let progress = if many { 0.0 } else { 1.0 };
         assert_eq!(status["progress"], progress, "{line}");
         assert_eq!(ended.all("progress").len(), 1);
@@ -558,7 +558,7 @@ print(s.makefile().read(), end="")'"#;
 #[test]
 fn a_request_that_there_is_not_gets_an_error_and_one_in_pieces_is_heard() {
     let (place, gate) = (place(), Gate::new());
-    let run = waiting(place.path(), "job", &gate);
+    let run = waiting(place.path(), "watched", &gate);
     let socket = socket_of(place.path(), &run);
     assert_eq!(
         answer(ask(&socket, "?dance\n")),
@@ -571,11 +571,11 @@ fn a_request_that_there_is_not_gets_an_error_and_one_in_pieces_is_heard() {
     );
     let mut stream = ask(&socket, "?sta");
     stream.write_all(b"tus\n").unwrap();
-    assert!(answer(stream).contains("\"name\":\"job\""));
+    assert!(answer(stream).contains("\"name\":\"watched\""));
     // A request without a newline that is at its end is a line, too.
     let stream = ask(&socket, "?status");
     stream.shutdown(std::net::Shutdown::Write).unwrap();
-    assert!(answer(stream).contains("\"name\":\"job\""));
+    assert!(answer(stream).contains("\"name\":\"watched\""));
     drop(gate);
     run.finish();
 }
@@ -623,7 +623,7 @@ fn status(socket: &Path) -> Value {
 #[test]
 fn a_run_is_reached_beside_more_silent_connections_than_it_has_room_for() {
     let (place, gate) = (place(), Gate::new());
-    let run = waiting(place.path(), "job", &gate);
+    let run = waiting(place.path(), "watched", &gate);
     let socket = socket_of(place.path(), &run);
     let silent: Vec<_> = (0..400)
         .map(|_| UnixStream::connect(&socket).unwrap())
@@ -638,7 +638,7 @@ fn a_run_is_reached_beside_more_silent_connections_than_it_has_room_for() {
 #[test]
 fn a_run_is_reached_beside_256_clients_that_report() {
     let (place, gate) = (place(), Gate::new());
-    let mut run = waiting(place.path(), "job", &gate);
+    let mut run = waiting(place.path(), "watched", &gate);
     let socket = socket_of(place.path(), &run);
     let clients: Vec<_> = (0..256)
         .map(|number| ask(&socket, &format!("{number}/256\n")))
@@ -700,10 +700,10 @@ fn a_run_that_is_stopped_is_listed_with_what_the_system_tells_of_it() {
     let (place, gate) = (place(), Gate::new());
     // The clock of the file system, which dates the socket, may be some milliseconds behind.
     let before = SystemTime::now() - Duration::from_secs(1);
-    let run = waiting(place.path(), "job", &gate);
+    let run = waiting(place.path(), "watched", &gate);
     let after = SystemTime::now();
     run.signal(Signal::STOP);
-    let status = &listed(place.path())["job"];
+    let status = &listed(place.path())["watched"];
     assert_eq!(status["pid"], run.pid().as_raw_nonzero().get());
     assert_eq!(status["state"], "stopped");
     let script = r#"echo '3/10 "a.jpg"' >&3; read -r _ <"$1""#;
@@ -724,7 +724,7 @@ fn a_run_that_is_stopped_is_listed_with_what_the_system_tells_of_it() {
         .lines()
         .find(|line| line.trim_start().starts_with(&pid));
     let words: Vec<_> = row.unwrap().split_whitespace().collect();
-    assert_eq!(words[1..4], ["job", "stopped", "-"], "{table}");
+    assert_eq!(words[1..4], ["watched", "stopped", "-"], "{table}");
     assert_ne!(words[4], "-", "{table}");
     assert_eq!(words[5..8], ["-", "sh", "-c"], "{table}");
     run.signal(Signal::CONT);
@@ -753,13 +753,13 @@ fn a_run_that_is_stopped_still_stands_below_the_one_inside_which_it_was_started(
 #[test]
 fn a_run_that_is_stopped_is_found_by_its_name() {
     let (place, mut gate) = (place(), Gate::new());
-    let run = waiting(place.path(), "job", &gate);
+    let run = waiting(place.path(), "watched", &gate);
     let pid = number(&run);
     run.signal(Signal::STOP);
     let told =
         format!("progrun: waiting for run {pid}: it is stopped (kill -CONT {pid} continues it)\n");
     let waiting = ["wait", "attach"].map(|subcommand| {
-        let mut waiting = with_place(place.path(), &[subcommand, "job"]).start();
+        let mut waiting = with_place(place.path(), &[subcommand, "watched"]).start();
         assert_eq!(waiting.stderr_line(), told);
         waiting
     });
@@ -774,10 +774,10 @@ fn a_run_that_is_stopped_is_found_by_its_name() {
 #[test]
 fn a_run_that_is_stopped_is_not_cancelled_by_its_name_and_the_user_is_told_why() {
     let (place, gate) = (place(), Gate::new());
-    let run = waiting(place.path(), "job", &gate);
+    let run = waiting(place.path(), "watched", &gate);
     let pid = number(&run);
     run.signal(Signal::STOP);
-    with_place(place.path(), &["cancel", "job"])
+    with_place(place.path(), &["cancel", "watched"])
         .stderr(&format!(
             "progrun: run {pid} was not cancelled: it is stopped (kill -CONT {pid} continues it)\n"
         ))

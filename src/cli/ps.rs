@@ -9,7 +9,7 @@ use rustix::stdio::stdout;
 use rustix::termios::{isatty, tcgetwinsize};
 
 use crate::detached::Record;
-use crate::event::{Ending, FinalState, signal_name};
+use crate::event::{Ending, signal_name};
 use crate::sink::{Cell, Patient, clock, escape, escape_json, table};
 use crate::wire::{Seconds, Status};
 
@@ -142,14 +142,7 @@ fn status(record: &Record) -> Status<'_> {
     status.host = record.elsewhere().map(Into::into);
     status.state = status.host.as_ref().map_or("lost", |_| "elsewhere").into();
     match end {
-        Some(end) => {
-            let state = match end.state {
-                FinalState::Completed => "completed",
-                FinalState::Failed => "failed",
-                FinalState::Cancelled => "cancelled",
-            };
-            status.ended(state, end.ending)
-        }
+        Some(end) => status.ended(end.state.word(), end.ending),
         None => status,
     }
 }

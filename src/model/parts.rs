@@ -621,7 +621,7 @@ mod tests {
             ("a1", Some("a")),
             ("b1", Some("b")),
             ("a2", Some("a")),
-            ("orphan", Some("nobody")),
+            ("orphan", Some("unknown")),
         ] {
             assert!(parts.apply(&report(id, parent), None, NOW).is_none());
         }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::client::REFUSED;
-use crate::event::{Ending, Event, Reason, What};
+use crate::event::{Ending, Event, FinalState, Reason, What};
 use crate::socket::{Socket, SocketFiles, is_of_our_user};
 
 use super::Run;
@@ -346,13 +346,13 @@ impl Run<'_> {
         }
         let now = self.now();
         let state = match (ending, self.reason().is_some() || self.stop.is_some()) {
-            (_, true) => "cancelled",
-            (Ending::Status(0), false) => "completed",
-            (_, false) => "failed",
+            (_, true) => FinalState::Cancelled,
+            (Ending::Status(0), false) => FinalState::Completed,
+            (_, false) => FinalState::Failed,
         };
         let mut watchers = self.watchers.borrow_mut();
         let status = watchers.status(now).shortened();
-        let line = status.ended(state, ending).to_line();
+        let line = status.ended(state.word(), ending).to_line();
         let cancels = self.requests.cancels.drain(..);
         for stream in self
             .requests

@@ -71,6 +71,8 @@ const SPIN: Duration = Duration::from_millis(125);
 const SECOND: Duration = Duration::from_secs(1);
 /// How much output of a task is gathered between frames.
 const GATHER: usize = 64 * 1024;
+/// For how many other progruns we draw at most. Each has a connection.
+const MOST_VISITORS: usize = 256;
 
 /// Bars on a terminal.
 #[derive(Debug)]
@@ -932,7 +934,7 @@ impl Sink for Bars {
     }
 
     fn join(&mut self, guest: Joining) -> Option<Joining> {
-        if self.claim.is_none() {
+        if self.claim.is_none() || self.visitors.len() >= MOST_VISITORS {
             return Some(guest);
         }
         // One that is not taken draws for itself.

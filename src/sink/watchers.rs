@@ -678,9 +678,7 @@ impl Task {
         status.percentage = whole.fraction(time).map(|share| share * 100.0);
         status.eta = whole.remaining(time).map(Into::into);
         status.state = match self.ended {
-            Some(FinalState::Completed) => "completed",
-            Some(FinalState::Failed) => "failed",
-            Some(FinalState::Cancelled) => "cancelled",
+            Some(state) => state.word(),
             None if self.paused => "stopped",
             None => "running",
         }

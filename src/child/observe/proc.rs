@@ -254,9 +254,9 @@ mod tests {
 
     #[test]
     fn a_process_that_is_gone_has_nothing() {
-        let nobody = i32::MAX;
-        assert_eq!(usage(nobody), None);
-        assert!(open_files(nobody, &mut 10).is_empty());
-        assert_eq!(tree(nobody, 10, 10), [nobody]);
+        let of_none = i32::MAX;
+        assert_eq!(usage(of_none), None);
+        assert!(open_files(of_none, &mut 10).is_empty());
+        assert_eq!(tree(of_none, 10, 10), [of_none]);
     }
 }

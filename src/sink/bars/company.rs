@@ -310,10 +310,10 @@ impl Guest {
     /// Whether the other end is gone, although nothing is under way.
     fn look_for_end(&mut self) {
         let mut answer = [0];
-        let read = self.stream.read(&mut answer);
-        // There is nothing to answer.
-        if let Err(error) = read.and_then(|_| Err::<(), _>(ErrorKind::UnexpectedEof.into())) {
-            self.note(&error);
+        match self.stream.read(&mut answer) {
+            // There is nothing to answer.
+            Ok(_) => self.is_lost = true,
+            Err(error) => self.note(&error),
         }
     }
 

@@ -53,7 +53,6 @@ impl Bars {
     /// Takes in what our guests hand over. Says whether there is anything new.
     pub(super) fn hear_visitors(&mut self) -> bool {
         let mut texts = Vec::new();
-        let mut news = false;
         let count = self.visitors.len();
         self.visitors.retain_mut(|visitor| match visitor.hear() {
             Ok(None) => true,
@@ -63,7 +62,7 @@ impl Bars {
             }
             Err(_) => false,
         });
-        news |= count != self.visitors.len() || !texts.is_empty();
+        let news = count != self.visitors.len() || !texts.is_empty();
         for (text, permit) in texts {
             self.permits.push(permit);
             if !text.is_empty() {
