@@ -548,7 +548,7 @@ print(s.makefile().read(), end="")'"#;
         let ended = with_place(place.path(), &words).start().finish();
         let line = ended.output("stdout");
         let status = support::valid_event(line.trim_end());
-        assert_eq!(status["name"], "watched");
+        assert_eq!(status["name"], "job");
         let progress = if many { 0.0 } else { 1.0 };
         assert_eq!(status["progress"], progress, "{line}");
         assert_eq!(ended.all("progress").len(), 1);

@@ -310,9 +310,9 @@ impl Guest {
     /// Whether the other end is gone, although nothing is under way.
     fn look_for_end(&mut self) {
         let mut answer = [0];
-        match self.stream.read(&mut answer) {
+        match self.stream.read_exact(&mut answer) {
             // There is nothing to answer.
-            Ok(_) => self.is_lost = true,
+            Ok(()) => self.is_lost = true,
             Err(error) => self.note(&error),
         }
     }
