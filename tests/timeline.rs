@@ -280,8 +280,16 @@ fn the_page_goes_to_a_file_but_never_over_the_recording() {
     assert_eq!(page, scene.page("run"));
     let recording = fs::read(scene.path("run")).unwrap();
     fs::hard_link(scene.path("run"), scene.path("link")).unwrap();
-    let words = "run is the recording: name another file for the page";
+    let words = "link is the recording: name another file for the page";
     scene.refused(&["run", "-o", "link"], "", words);
+    for arguments in [&["-o", "link"][..], &["-", "-o", "link"]] {
+        let words = format!("progrun: timeline: {words}\n");
+        progrun(&[&["timeline"], arguments].concat())
+            .in_folder(scene.0.path())
+            .inside("sh", "exec \"$@\" <run")
+            .stderr(&words)
+            .status(125);
+    }
     scene.refused(
         &["run", "-o", "no/page"],
         "",
