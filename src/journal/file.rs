@@ -6,7 +6,7 @@
 //! of what the lines mean.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -89,28 +89,49 @@ fn append_to(path: &Path, line: &[u8], full: u64) -> io::Result<()> {
     }
 }
 
-/// Cuts the file to its newer half, if it still is too large.
+/// Cuts the file to its newer half, if it still is too large. Reads no more than that half: whatever made the file
+/// large, perhaps one endless line, no run waits for the rest of it.
 fn cut(path: &Path, full: u64) -> io::Result<()> {
-    rewrite_at(path, |file| {
-        let size = file.metadata()?.len();
-        let mut old = if size > full { size - full / 2 } else { 0 };
-        let is_old = move |line: &[u8]| {
-            let is_old = old > 0;
-            old = old.saturating_sub(line.len() as u64 + 1);
-            !is_old
-        };
-        Ok((size > full).then_some(is_old))
-    })
+    let size = |file: &File| file.metadata().map(|meta| meta.len());
+    replace(
+        path,
+        |file| Ok(size(file)? > full),
+        |file, new| {
+            let mut lines = BufReader::new(file);
+            // With the byte before the half, to see whether a line begins with it.
+            lines.seek(SeekFrom::Start(size(file)?.saturating_sub(full / 2 + 1)))?;
+            lines.skip_until(b'\n')?;
+            io::copy(&mut lines, new).map(drop)
+        },
+    )
 }
 
 /// Writes the file anew with the lines that are to be kept, without their newlines.
-pub(super) fn rewrite(path: &Path, keep: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
-    rewrite_at(path, |_| Ok(Some(keep)))
+pub(super) fn rewrite(path: &Path, mut keep: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    replace(
+        path,
+        |_| Ok(true),
+        |file, new| {
+            let mut lines = BufReader::new(file);
+            let mut line = Vec::new();
+            while lines.read_until(b'\n', &mut line)? > 0 {
+                let text = line.strip_suffix(b"\n").unwrap_or(&line);
+                if keep(text) {
+                    new.write_all(text)?;
+                    new.write_all(b"\n")?;
+                }
+                line.clear();
+            }
+            Ok(())
+        },
+    )
 }
 
-fn rewrite_at<K: FnMut(&[u8]) -> bool>(
+/// Puts what `copy` makes of the file in its place, if that is still needed.
+fn replace(
     path: &Path,
-    plan: impl FnOnce(&File) -> io::Result<Option<K>>,
+    is_needed: impl FnOnce(&File) -> io::Result<bool>,
+    copy: impl FnOnce(&File, &mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
     // The file itself is replaced, not a link to it.
     let path = match fs::canonicalize(path) {
@@ -121,11 +142,11 @@ fn rewrite_at<K: FnMut(&[u8]) -> bool>(
     let open = || OpenOptions::new().read(true).append(true).open(&path);
     let file = locked(&path, open, FlockOperation::NonBlockingLockExclusive)?;
     let Some(file) = file else { return Ok(()) };
-    let Some(mut keep) = plan(&file)? else {
+    if !is_needed(&file)? {
         return Ok(());
-    };
+    }
     let beside = beside(&path);
-    let written = write_kept(&file, &beside, &mut keep).and_then(|()| fs::rename(&beside, &path));
+    let written = write(&beside, |new| copy(&file, new)).and_then(|()| fs::rename(&beside, &path));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
@@ -139,7 +160,7 @@ fn beside(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn write_kept(file: &File, path: &Path, keep: &mut impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options
         .write(true)
@@ -147,16 +168,7 @@ fn write_kept(file: &File, path: &Path, keep: &mut impl FnMut(&[u8]) -> bool) ->
         .truncate(true)
         .mode(PRIVATE);
     let mut new = BufWriter::new(options.open(path)?);
-    let mut lines = BufReader::new(file);
-    let mut line = Vec::new();
-    while lines.read_until(b'\n', &mut line)? > 0 {
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        if keep(text) {
-            new.write_all(text)?;
-            new.write_all(b"\n")?;
-        }
-        line.clear();
-    }
+    fill(&mut new)?;
     // Renamed before it is on the disk, it would be empty after a power failure.
     new.into_inner()?.sync_data()
 }
@@ -269,6 +281,27 @@ mod tests {
             0o600
         );
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    /// How many bytes this thread has read so far.
+    #[cfg(target_os = "linux")]
+    fn read_so_far() -> u64 {
+        let io = fs::read_to_string("/proc/thread-self/io").unwrap();
+        let read = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+        read.unwrap().parse().unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn of_a_huge_file_without_lines_a_run_reads_the_end_only() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("history.jsonl");
+        let file = File::create(&path).unwrap();
+        file.set_len(1024 * 1024 * 1024).unwrap();
+        let before = read_so_far();
+        append(&path, b"one\n").unwrap();
+        assert!(read_so_far() - before <= FULL);
+        assert_eq!(lines(&path), ["one"]);
     }
 
     #[test]
