@@ -34,16 +34,22 @@ pub(crate) struct Unkept {
     pub(crate) is_there: bool,
 }
 
-/// Opens the file to read it; none if there is no such file, or no regular one.
+/// Opens the file to read it; none if there is no such file. One that is not regular is an error, and is not waited for.
 pub(super) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     // A FIFO would wait for a writer.
     options.read(true).custom_flags(libc::O_NONBLOCK);
     match options.open(path) {
-        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+        Ok(_) => Err(not_regular()),
         Err(error) if is_nowhere(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// As a FIFO or a device that the user has put there.
+fn not_regular() -> io::Error {
+    io::Error::other("it is not a regular file")
 }
 
 fn is_nowhere(error: &io::Error) -> bool {
@@ -63,9 +69,7 @@ pub(super) fn append(path: &Path, line: &[u8]) -> Result<(), Unkept> {
 
 fn append_to(path: &Path, line: &[u8], full: u64) -> io::Result<()> {
     let open = || open_or_create(path);
-    let Some(file) = locked(path, open, FlockOperation::NonBlockingLockShared)? else {
-        return Ok(());
-    };
+    let file = locked(path, open, FlockOperation::NonBlockingLockShared)?;
     let size = file.metadata()?.len();
     let mut last = [b'\n'];
     if size > 0 {
@@ -139,9 +143,8 @@ fn replace(
         Err(error) if is_nowhere(&error) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let open = || OpenOptions::new().read(true).append(true).open(&path);
+    let open = || to_append().open(&path);
     let file = locked(&path, open, FlockOperation::NonBlockingLockExclusive)?;
-    let Some(file) = file else { return Ok(()) };
     if !is_needed(&file)? {
         return Ok(());
     }
@@ -173,12 +176,17 @@ fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>)
     new.into_inner()?.sync_data()
 }
 
-fn open_or_create(path: &Path) -> io::Result<File> {
+fn to_append() -> OpenOptions {
     let mut options = OpenOptions::new();
     // Neither may a FIFO wait, nor a terminal become ours.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    options.read(true).append(true).create(true);
-    options.mode(PRIVATE).custom_flags(flags);
+    options.read(true).append(true).custom_flags(flags);
+    options
+}
+
+fn open_or_create(path: &Path) -> io::Result<File> {
+    let mut options = to_append();
+    options.create(true).mode(PRIVATE);
     match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let folder = path.parent().unwrap_or(Path::new("/"));
@@ -193,20 +201,19 @@ fn open_or_create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The file with this lock; none if it is no regular one. It is the one that has the name at that time, so nothing that
-/// is written to it gets lost.
+/// The file with this lock. It is the one that has the name at that time, so nothing that is written to it gets lost.
 fn locked(
     path: &Path,
     open: impl Fn() -> io::Result<File>,
     lock: FlockOperation,
-) -> io::Result<Option<File>> {
+) -> io::Result<File> {
     let until = Instant::now() + PATIENCE;
     let is_alone = matches!(lock, FlockOperation::NonBlockingLockExclusive);
     for _ in 0..TRIES {
         let file = open()?;
         let meta = file.metadata()?;
         if !meta.is_file() {
-            return Ok(None);
+            return Err(not_regular());
         }
         loop {
             match flock(&file, lock) {
@@ -222,7 +229,7 @@ fn locked(
             }
         }
         match fs::metadata(path) {
-            Ok(now) if (now.dev(), now.ino()) == (meta.dev(), meta.ino()) => return Ok(Some(file)),
+            Ok(now) if (now.dev(), now.ino()) == (meta.dev(), meta.ino()) => return Ok(file),
             Ok(_) => {}
             Err(error) if is_nowhere(&error) => {}
             Err(error) => return Err(error),
@@ -363,12 +370,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_left_alone_and_a_link_stays_one() {
+    fn what_is_no_regular_file_is_refused_without_a_wait_and_a_link_stays_one() {
         let root = tempfile::tempdir().unwrap();
         let fifo = root.path().join("fifo");
         rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
-        append(&fifo, b"one\n").unwrap();
-        assert!(open_to_read(&fifo).unwrap().is_none());
+        for path in [&fifo, Path::new("/dev/null")] {
+            let unkept = append(path, b"one\n").unwrap_err();
+            assert!(unkept.is_there);
+            let errors = [
+                unkept.error,
+                open_to_read(path).unwrap_err(),
+                rewrite(path, |_| false).unwrap_err(),
+            ];
+            let words = errors.map(|error| error.to_string());
+            assert_eq!(words, ["it is not a regular file"; 3]);
+        }
         let (file, link) = (root.path().join("file"), root.path().join("link"));
         std::os::unix::fs::symlink(&file, &link).unwrap();
         append(&link, b"one\n").unwrap();
