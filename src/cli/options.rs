@@ -219,7 +219,8 @@ pub(super) struct Options {
     ///
     /// A terminal that can shows a notification on the desktop, also through ssh, and through tmux with
     /// allow-passthrough; any other rings its bell. The time counts from the last Ctrl-C, if there was one. Nothing
-    /// happens if stderr is no terminal, as under cron, or if CI is set.
+    /// happens if stderr is no terminal, as under cron, or in CI: if CI is
+    /// set to anything but false.
     #[arg(
         long,
         value_name = "TIME",
