@@ -202,13 +202,8 @@ fn parts_of_a_nested_run_end_with_their_task_and_its_progress_ends_at_100_percen
     };
     gate.open();
     let events = run.finish().events;
-    scene.write(
-        "run",
-        events
-            .iter()
-            .map(|event| format!("{event}\n"))
-            .collect::<String>(),
-    );
+    let lines: Vec<_> = events.iter().map(Value::to_string).collect();
+    scene.write("run", lines.join("\n"));
     let data = scene.data("run");
     let run = &data["runs"][0];
     let titles = serde_json::json!(["list", "1", "1/a", "2", "2/a"]);

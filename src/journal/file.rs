@@ -34,7 +34,7 @@ pub(crate) struct Unkept {
     pub(crate) is_there: bool,
 }
 
-/// Opens the file to read it; none if there is no such file. One that is not regular is an error, and is not waited for.
+/// Opens the file to read it; none if there is no such file. One that is not regular is an error, and no wait.
 pub(super) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     // A FIFO would wait for a writer.
