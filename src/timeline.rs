@@ -7,8 +7,10 @@
 mod bounds;
 mod curve;
 mod page;
+mod parts;
 mod reading;
 mod recording;
+mod state;
 mod tail;
 mod ways;
 

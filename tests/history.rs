@@ -173,6 +173,28 @@ fn a_history_that_cannot_be_written_is_one_warning_and_the_run_ends_as_it_ended(
 }
 
 #[test]
+fn a_history_that_is_a_fifo_is_one_warning_and_is_waited_for_by_nothing() {
+    let home = Home::new();
+    fs::create_dir_all(home.path().parent().unwrap()).unwrap();
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mkfifoat(rustix::fs::CWD, home.path(), mode).unwrap();
+    let path = home.path();
+    let path = path.display();
+    home.progrun(&["--", "sleep", "1.1"])
+        .stderr(&format!(
+            "sleep: cannot add this run to {path}: it is not a regular file (--no-history avoids this)\n"
+        ))
+        .status(0);
+    let what = |what: &str| {
+        format!("progrun: cannot {what} the history {path}: it is not a regular file\n")
+    };
+    home.progrun(&["history"]).stderr(&what("read")).status(125);
+    home.progrun(&["history", "--clear"])
+        .stderr(&what("change"))
+        .status(125);
+}
+
+#[test]
 fn without_a_place_for_it_there_is_no_history_and_no_word_about_it() {
     for home in ["", "/dev/null"] {
         progrun(&["--", "sleep", "1.1"])

@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::process::Pid;
 use tempfile::TempDir;
 
-use crate::support::{Gate, Signal, progrun, text};
+use crate::support::{Gate, Signal, progrun, state_of, text};
 
 /// A hook that writes what it knows to the file `told`.
 const TELL: &str = r#"printf '%s\n' "$PROGRUN_NAME" "$PROGRUN_STATE" "$PROGRUN_EXIT_STATUS" \
@@ -185,9 +185,20 @@ fn it_outlives_a_terminal_that_tells_twice_that_it_is_gone() {
     assert_eq!(told, "over\n");
 }
 
-/// A run whose hook says its process number and then takes no notice of signals.
+/// A run whose hook says the process number of a program that it has started. Both take no notice of signals, and the
+/// program holds no stream of progrun.
 fn deaf() -> (crate::support::Running, Pid) {
-    let hook = "trap '' INT TERM; echo $$; exec sleep 60";
+    let hook = "trap '' INT TERM; sleep 600 >/dev/null 2>&1 & echo $!; wait $!";
+    hook_that_says_a_number(hook)
+}
+
+/// Whether the process has ended. In a container, an orphan may never be reaped.
+fn is_over(pid: Pid) -> bool {
+    matches!(state_of(pid), 'X' | 'Z')
+}
+
+/// A run whose hook says a process number first.
+fn hook_that_says_a_number(hook: &str) -> (crate::support::Running, Pid) {
     let words = ["-q", "--on-end", hook, "--", "sh", "-c", "exit 4"];
     let mut run = progrun(&words).in_own_group().start();
     let pid = run.stderr_line().trim().parse().unwrap();
@@ -214,13 +225,14 @@ fn ctrl_c_reaches_it_and_progrun_still_ends_as_the_run_did() {
 }
 
 #[test]
-fn a_second_ctrl_c_ends_the_wait_for_a_command_that_takes_no_notice() {
-    let (run, _) = deaf();
+fn a_second_ctrl_c_kills_a_command_that_takes_no_notice_and_all_that_it_has_started() {
+    let (run, pid) = deaf();
     run.signal_group(Signal::INT);
     run.signal_again(Signal::INT);
     let end = run.finish();
     assert_eq!(end.status.code(), Some(4));
     assert_eq!(end.stderr, "progrun: --on-end: killed by SIGKILL\n");
+    assert!(is_over(pid));
 }
 
 #[test]
@@ -232,11 +244,31 @@ fn a_sigterm_is_forwarded_to_it_and_followed_by_a_sigkill() {
     let end = run.finish();
     assert_eq!(end.status.code(), Some(0));
     assert_eq!(end.stderr, "progrun: --on-end: killed by SIGTERM\n");
-    let (run, _) = deaf();
+    let (run, pid) = deaf();
     run.signal(Signal::TERM);
     let end = run.finish();
     assert_eq!(end.status.code(), Some(4));
     assert_eq!(end.stderr, "progrun: --on-end: killed by SIGKILL\n");
+    assert!(is_over(pid));
+}
+
+#[test]
+fn a_sigterm_is_forwarded_to_what_the_command_has_started_but_not_to_a_daemon() {
+    let hook =
+        "(trap 'echo cleaned; exit' TERM; sleep 600 >/dev/null 2>&1 & echo $!; wait); echo never";
+    let (mut run, pid) = hook_that_says_a_number(hook);
+    run.signal(Signal::TERM);
+    assert_eq!(run.stderr_line(), "cleaned\n");
+    let end = run.finish();
+    assert_eq!(end.stderr, "progrun: --on-end: killed by SIGTERM\n");
+    assert!(is_over(pid));
+    let daemon = "setsid sh -c 'echo $$; exec sleep 600 >/dev/null 2>&1' & exec sleep 600";
+    let (run, pid) = hook_that_says_a_number(daemon);
+    run.signal(Signal::TERM);
+    let end = run.finish();
+    assert_eq!(end.stderr, "progrun: --on-end: killed by SIGTERM\n");
+    assert!(!is_over(pid));
+    rustix::process::kill_process(pid, Signal::KILL).unwrap();
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::needs;
-use crate::support::{assert_text, progrun, text};
+use crate::support::{Gate, assert_text, progrun, text};
 
 use self::browser::Browser;
 
@@ -149,7 +149,7 @@ fn a_single_command_becomes_a_page_with_its_parts_and_its_progress() {
         echo '{"id":"a","title":"first part","progress":1,"total":2}' >&3
         echo '{"id":"b","parent":"a"}' >&3
         echo '{"id":"b","status":"failed"}' >&3
-        echo '{"progress":4,"total":4}' >&3
+        echo '{"progress":4,"total":4,"message":"three more"}' >&3
     "#;
     let events = "--json=run";
     progrun(&[events, "--quiet", "--name", "one", "--", "sh", "-c", script])
@@ -171,6 +171,74 @@ fn a_single_command_becomes_a_page_with_its_parts_and_its_progress() {
     assert_eq!(curve[1].as_array().unwrap().first(), Some(&250.into()));
     assert_eq!(curve[1].as_array().unwrap().last(), Some(&1000.into()));
     assert_eq!(run["units"]["0"], "files");
+    assert_eq!(run["tasks"]["message"]["0"], "three more");
+}
+
+#[test]
+fn parts_of_a_nested_run_end_with_their_task_and_its_progress_ends_at_100_percent() {
+    let scene = Scene::new();
+    let mut gate = Gate::new();
+    // As a progrun in it would report, whose tasks have parts that never end.
+    let script = format!(
+        r#"
+        echo '{{"id":"list","progress":0,"total":2}}' >&3
+        for task in 1 2; do
+            echo '{{"id":"'$task'","parent":"list","progress":1,"total":4}}' >&3
+            echo '{{"id":"'$task'/a","parent":"'$task'","progress":1,"total":8}}' >&3
+            echo '{{"id":"'$task'","status":"ok"}}' >&3
+            echo '{{"id":"list","progress":'$task'}}' >&3
+        done
+        echo '{{"id":"list","status":"ok"}}' >&3
+        read -r _ <{}
+    "#,
+        gate.path()
+    );
+    let mut run = progrun(&["-q", "--json", "--", "sh", "-c", &script]).start();
+    let list_ended = loop {
+        let event = run.event("progress");
+        if event["info"]["id"] == "list" && event["info"]["status"] == "ok" {
+            break event["elapsed"].as_f64().unwrap() * 1e6 + 1.0;
+        }
+    };
+    gate.open();
+    let events = run.finish().events;
+    let lines: Vec<_> = events.iter().map(Value::to_string).collect();
+    scene.write("run", lines.join("\n"));
+    let data = scene.data("run");
+    let run = &data["runs"][0];
+    let titles = serde_json::json!(["list", "1", "1/a", "2", "2/a"]);
+    assert_eq!(run["parts"]["title"], titles);
+    assert_eq!(run["parts"]["state"], serde_json::json!([0, 0, 0, 0, 0]));
+    for ended in run["parts"]["ended"].as_array().unwrap() {
+        assert!(ended.as_f64().unwrap() <= list_ended, "{ended}");
+    }
+    let shares = run["curves"]["0"][1].as_array().unwrap();
+    let shares: Vec<_> = shares.iter().map(|share| share.as_i64().unwrap()).collect();
+    assert_eq!(shares.last(), Some(&1000));
+    assert!(shares.is_sorted(), "{shares:?}");
+}
+
+/// Two of its tasks are not started.
+const HALTED: [&str; 10] = [
+    "each",
+    "-j1",
+    "--halt=soon",
+    "--json",
+    "--",
+    "false",
+    ":::",
+    "1",
+    "2",
+    "3",
+];
+
+#[test]
+fn tasks_that_a_stopped_run_did_not_start_are_counted_as_it_says() {
+    let scene = Scene::new();
+    scene.record("run", &HALTED);
+    let data = scene.data("run");
+    let run = &data["runs"][0];
+    assert_eq!((&run["total"], &run["not_started"]), (&3.into(), &2.into()));
 }
 
 #[test]
@@ -280,8 +348,16 @@ fn the_page_goes_to_a_file_but_never_over_the_recording() {
     assert_eq!(page, scene.page("run"));
     let recording = fs::read(scene.path("run")).unwrap();
     fs::hard_link(scene.path("run"), scene.path("link")).unwrap();
-    let words = "run is the recording: name another file for the page";
+    let words = "link is the recording: name another file for the page";
     scene.refused(&["run", "-o", "link"], "", words);
+    for arguments in [&["-o", "link"][..], &["-", "-o", "link"]] {
+        let words = format!("progrun: timeline: {words}\n");
+        progrun(&[&["timeline"], arguments].concat())
+            .in_folder(scene.0.path())
+            .inside("sh", "exec \"$@\" <run")
+            .stderr(&words)
+            .status(125);
+    }
     scene.refused(
         &["run", "-o", "no/page"],
         "",
@@ -521,6 +597,7 @@ fn in_chromium_a_page_shows_every_task_works_by_keyboard_and_prints() {
     a_pointer_shows_what_ran_at_a_time(&mut browser);
     foreign_text_is_text(&mut browser, &scene);
     a_run_without_tasks_and_one_without_an_end_are_pages_too(&mut browser, &scene);
+    tasks_that_were_not_started_are_called_so(&mut browser, &scene);
     it_is_light_or_dark_fits_small_screens_and_prints(&mut browser, &scene);
 }
 
@@ -704,13 +781,26 @@ fn a_run_without_tasks_and_one_without_an_end_are_pages_too(browser: &mut Browse
     }
 }
 
+fn tasks_that_were_not_started_are_called_so(browser: &mut Browser, scene: &Scene) {
+    scene.record("halted", &HALTED);
+    browser.open(&scene.file("halted"), 800, 600);
+    let summary = browser.run("document.getElementById('summary').textContent");
+    let summary = summary.as_str().unwrap();
+    assert!(
+        summary.contains(" · 3 tasks · 2 not started · "),
+        "{summary}"
+    );
+}
+
 fn it_is_light_or_dark_fits_small_screens_and_prints(browser: &mut Browser, scene: &Scene) {
     let page = scene.file("run");
     // The sum of the background's red, green and blue.
     let light = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((sum, part) => sum + +part, 0)";
     let picture = "document.getElementById('bars').toDataURL()";
+    let mut peaks = Vec::new();
     for (width, height) in [(1400, 900), (800, 600), (390, 844)] {
         browser.open(&page, width, height);
+        peaks.push(browser.run("throughput()[0]"));
         assert_eq!(
             browser.run("document.getElementById('chart').dataset.bars"),
             "6"
@@ -728,6 +818,7 @@ fn it_is_light_or_dark_fits_small_screens_and_prints(browser: &mut Browser, scen
         assert!(browser.run(light).as_u64().unwrap() > 600);
         assert_ne!(browser.run(picture), dark);
     }
+    assert!(peaks.iter().all(|peak| *peak == peaks[0]), "{peaks:?}");
     // In the dark, too, the paper stays white, and has all rows.
     browser.prefer("dark");
     browser.run(

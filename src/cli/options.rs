@@ -23,7 +23,8 @@ Run COMMAND with sh when the run is over, however it ended
 COMMAND finds in its environment: PROGRUN_NAME; PROGRUN_STATE, which is completed, failed or cancelled; \
 PROGRUN_EXIT_STATUS, progrun's own as a shell shows it; PROGRUN_SIGNAL, such as SIGINT, or empty; PROGRUN_ELAPSED, in \
 whole seconds; PROGRUN_LOG, the file of --log, or empty. Its stdin is /dev/null, and what it prints goes to stderr. \
-progrun waits for it, and then ends as it would have without it. Ctrl-C goes to COMMAND, and a second one ends the wait.";
+progrun waits for it, and then ends as it would have without it. Ctrl-C goes to COMMAND, and a second one \
+kills it and all that it has started.";
 
 /// The options that each form of a run has.
 #[derive(Clone, Debug, Default, Args)]
@@ -220,7 +221,8 @@ pub(super) struct Options {
     ///
     /// A terminal that can shows a notification on the desktop, also through ssh, and through tmux with
     /// allow-passthrough; any other rings its bell. The time counts from the last Ctrl-C, if there was one. Nothing
-    /// happens if stderr is no terminal, as under cron, or if CI is set.
+    /// happens if stderr is no terminal, as under cron, or in CI: if CI is
+    /// set to anything but false.
     #[arg(
         long,
         value_name = "TIME",

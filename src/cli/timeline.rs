@@ -1,7 +1,8 @@
 //! `progrun timeline`: where the recording comes from, and where the page goes. What they say belongs to `timeline`.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -88,6 +89,18 @@ impl Timeline {
         }
     }
 
+    /// What the recording is read from: of stdin the shell knows the name, and we only the file.
+    fn source(&self) -> io::Result<Metadata> {
+        if is_dash(&self.file) {
+            io::stdin()
+                .as_fd()
+                .try_clone_to_owned()
+                .and_then(|stdin| File::from(stdin).metadata())
+        } else {
+            self.file.metadata()
+        }
+    }
+
     fn read(&self) -> Result<Recording, String> {
         if !is_dash(&self.file) {
             let file = File::open(&self.file)
@@ -118,10 +131,10 @@ impl Timeline {
     }
 
     fn write_to(&self, output: &Path, recording: &Recording) -> Result<(), String> {
-        if is_same(output, &self.file) {
+        if is_file(output, self.source()) {
             return Err(format!(
                 "{} is the recording: name another file for the page",
-                self.name()
+                output.display()
             ));
         }
         let cannot = |error: io::Error| format!("cannot write {}: {error}", output.display());
@@ -165,10 +178,11 @@ fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn is_same(one: &Path, other: &Path) -> bool {
-    let inode = |path: &Path| {
-        let meta = path.metadata().ok()?;
+/// Whether the path leads to this regular file.
+fn is_file(path: &Path, file: io::Result<Metadata>) -> bool {
+    let inode = |meta: io::Result<Metadata>| {
+        let meta = meta.ok()?;
         meta.is_file().then_some((meta.dev(), meta.ino()))
     };
-    inode(one).is_some() && inode(one) == inode(other)
+    inode(file).is_some_and(|file| Some(file) == inode(path.metadata()))
 }

@@ -7,8 +7,8 @@
 //! better they agree with one another. So runs of another kind do little harm, and a slow last phase is known from the
 //! beginning.
 //!
-//! A run that is silent has only the time that the others took, and only if they agree. Knows no clock, no place where
-//! runs are kept, and no way to write a time.
+//! A run that is silent has only the time that the others took: that of most of them, if these are alike, or else that
+//! of the last one. Knows no clock, no place where runs are kept, and no way to write a time.
 
 use std::time::Duration;
 
@@ -76,14 +76,19 @@ pub(super) struct Usual {
     pub(super) duration: f64,
     /// The longest duration of those that are alike.
     longest: f64,
-    /// Whether most of them took about as long. One alone has nothing to agree with.
+    /// Whether three quarters of them took about as long, so that they are believed more than the run's own rate. One
+    /// alone has nothing to agree with.
     pub(super) agrees: bool,
+    /// Whether most of them did: at least two, and more than half.
+    is_most: bool,
+    /// The duration of the newest one, in seconds.
+    newest: f64,
 }
 
 /// What a run that says nothing has shown of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ByTime {
-    /// The earlier runs agree.
+    /// Most of the earlier runs are alike.
     Usually {
         /// How much of their time has passed, of 1.
         done: f64,
@@ -92,14 +97,14 @@ pub enum ByTime {
         /// How long the run has left if it takes as long.
         left: Duration,
     },
-    /// They agree, and all of them were over by now.
+    /// Most are alike, and all of these were over by now.
     Longer {
         /// How long they took.
         duration: Duration,
     },
-    /// There was one only.
+    /// There was one only, or they are not alike.
     LastTime {
-        /// How long it took.
+        /// How long the newest one took.
         duration: Duration,
     },
 }
@@ -154,21 +159,23 @@ impl Forecast {
         })
     }
 
-    /// What a run that says nothing shows at this time; none: the earlier runs do not agree.
+    /// What a run that says nothing shows at this time.
     #[must_use]
     pub fn by_time(&self, elapsed: Duration) -> Option<ByTime> {
         let usual = self.usual;
         let passed = elapsed.as_secs_f64();
+        if !usual.is_most {
+            let duration = Duration::try_from_secs_f64(usual.newest).ok()?;
+            return Some(ByTime::LastTime { duration });
+        }
         let duration = Duration::try_from_secs_f64(usual.duration).ok()?;
-        Some(match usual {
-            Usual { runs: 1, .. } => ByTime::LastTime { duration },
-            Usual { agrees: false, .. } => return None,
-            _ if passed > usual.longest => ByTime::Longer { duration },
-            _ => ByTime::Usually {
-                done: (passed / usual.duration).min(NEARLY),
-                duration,
-                left: duration.saturating_sub(elapsed),
-            },
+        if passed > usual.longest {
+            return Some(ByTime::Longer { duration });
+        }
+        Some(ByTime::Usually {
+            done: (passed / usual.duration).min(NEARLY),
+            duration,
+            left: duration.saturating_sub(elapsed),
         })
     }
 
@@ -322,6 +329,7 @@ fn penalty(error: f64) -> f64 {
 }
 
 impl Usual {
+    /// Of these durations, the newest first.
     pub(super) fn of(durations: impl Iterator<Item = f64>) -> Option<Self> {
         let durations: Vec<f64> = durations.collect();
         let duration = median(&durations)?;
@@ -333,6 +341,8 @@ impl Usual {
             duration,
             longest: alike.iter().copied().fold(duration, f64::max),
             agrees: runs >= 2 && alike.len() * 4 >= runs * 3,
+            is_most: alike.len() >= 2 && alike.len() * 2 > runs,
+            newest: durations[0],
         })
     }
 
@@ -533,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_run_has_a_time_only_if_the_earlier_ones_agree() {
+    fn a_silent_run_has_the_time_of_most_earlier_ones_or_else_of_the_last() {
         let shown = |durations: &[f64], now| silent(durations).and_then(|it| it.by_time(at(now)));
         let usually = |done, duration, left| {
             Some(ByTime::Usually {
@@ -543,12 +553,12 @@ mod tests {
             })
         };
         assert_eq!(shown(&[], 1.0), None);
-        assert_eq!(
-            shown(&[100.0], 1.0),
+        let last_time = |duration| {
             Some(ByTime::LastTime {
-                duration: at(100.0)
+                duration: at(duration),
             })
-        );
+        };
+        assert_eq!(shown(&[100.0], 1.0), last_time(100.0));
         assert_eq!(
             shown(&[100.0, 110.0, 90.0], 50.0),
             usually(0.5, 100.0, 50.0)
@@ -561,9 +571,23 @@ mod tests {
             duration: at(100.0),
         });
         assert_eq!(shown(&[100.0, 110.0, 90.0], 111.0), longer);
-        assert_eq!(shown(&[10.0, 100.0], 5.0), None);
-        assert_eq!(shown(&[10.0, 100.0, 100.0], 5.0), None);
-        // One that is unlike many others does not matter.
+        assert_eq!(shown(&[10.0, 20.0], 5.0), last_time(10.0));
+        assert_eq!(shown(&[100.0, 10.0, 1.0], 200.0), last_time(100.0));
+        // Half of them are not most.
+        assert_eq!(shown(&[70.0, 100.0, 100.0, 300.0], 5.0), last_time(70.0));
+        // Some that are unlike the others do not matter.
+        assert_eq!(
+            shown(&[10.0, 100.0, 100.0], 5.0),
+            usually(0.05, 100.0, 95.0)
+        );
+        assert_eq!(
+            shown(&[10.0, 10.0, 10.0, 30.0, 2.0], 5.0),
+            usually(0.5, 10.0, 5.0)
+        );
+        assert_eq!(
+            shown(&[4.0, 4.0, 4.0, 9.0, 1.9, 4.0, 4.0], 2.0),
+            usually(0.5, 4.0, 2.0)
+        );
         assert_eq!(
             shown(&[100.0, 100.0, 10.0, 100.0], 50.0),
             usually(0.5, 100.0, 50.0)

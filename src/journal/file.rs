@@ -6,7 +6,7 @@
 //! of what the lines mean.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -34,16 +34,22 @@ pub(crate) struct Unkept {
     pub(crate) is_there: bool,
 }
 
-/// Opens the file to read it; none if there is no such file, or no regular one.
+/// Opens the file to read it; none if there is no such file. One that is not regular is an error, and no wait.
 pub(super) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     // A FIFO would wait for a writer.
     options.read(true).custom_flags(libc::O_NONBLOCK);
     match options.open(path) {
-        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+        Ok(_) => Err(not_regular()),
         Err(error) if is_nowhere(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// As a FIFO or a device that the user has put there.
+fn not_regular() -> io::Error {
+    io::Error::other("it is not a regular file")
 }
 
 fn is_nowhere(error: &io::Error) -> bool {
@@ -63,9 +69,7 @@ pub(super) fn append(path: &Path, line: &[u8]) -> Result<(), Unkept> {
 
 fn append_to(path: &Path, line: &[u8], full: u64) -> io::Result<()> {
     let open = || open_or_create(path);
-    let Some(file) = locked(path, open, FlockOperation::NonBlockingLockShared)? else {
-        return Ok(());
-    };
+    let file = locked(path, open, FlockOperation::NonBlockingLockShared)?;
     let size = file.metadata()?.len();
     let mut last = [b'\n'];
     if size > 0 {
@@ -89,28 +93,49 @@ fn append_to(path: &Path, line: &[u8], full: u64) -> io::Result<()> {
     }
 }
 
-/// Cuts the file to its newer half, if it still is too large.
+/// Cuts the file to its newer half, if it still is too large. Reads no more than that half: whatever made the file
+/// large, perhaps one endless line, no run waits for the rest of it.
 fn cut(path: &Path, full: u64) -> io::Result<()> {
-    rewrite_at(path, |file| {
-        let size = file.metadata()?.len();
-        let mut old = if size > full { size - full / 2 } else { 0 };
-        let is_old = move |line: &[u8]| {
-            let is_old = old > 0;
-            old = old.saturating_sub(line.len() as u64 + 1);
-            !is_old
-        };
-        Ok((size > full).then_some(is_old))
-    })
+    let size = |file: &File| file.metadata().map(|meta| meta.len());
+    replace(
+        path,
+        |file| Ok(size(file)? > full),
+        |file, new| {
+            let mut lines = BufReader::new(file);
+            // With the byte before the half, to see whether a line begins with it.
+            lines.seek(SeekFrom::Start(size(file)?.saturating_sub(full / 2 + 1)))?;
+            lines.skip_until(b'\n')?;
+            io::copy(&mut lines, new).map(drop)
+        },
+    )
 }
 
 /// Writes the file anew with the lines that are to be kept, without their newlines.
-pub(super) fn rewrite(path: &Path, keep: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
-    rewrite_at(path, |_| Ok(Some(keep)))
+pub(super) fn rewrite(path: &Path, mut keep: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    replace(
+        path,
+        |_| Ok(true),
+        |file, new| {
+            let mut lines = BufReader::new(file);
+            let mut line = Vec::new();
+            while lines.read_until(b'\n', &mut line)? > 0 {
+                let text = line.strip_suffix(b"\n").unwrap_or(&line);
+                if keep(text) {
+                    new.write_all(text)?;
+                    new.write_all(b"\n")?;
+                }
+                line.clear();
+            }
+            Ok(())
+        },
+    )
 }
 
-fn rewrite_at<K: FnMut(&[u8]) -> bool>(
+/// Puts what `copy` makes of the file in its place, if that is still needed.
+fn replace(
     path: &Path,
-    plan: impl FnOnce(&File) -> io::Result<Option<K>>,
+    is_needed: impl FnOnce(&File) -> io::Result<bool>,
+    copy: impl FnOnce(&File, &mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
     // The file itself is replaced, not a link to it.
     let path = match fs::canonicalize(path) {
@@ -118,14 +143,13 @@ fn rewrite_at<K: FnMut(&[u8]) -> bool>(
         Err(error) if is_nowhere(&error) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let open = || OpenOptions::new().read(true).append(true).open(&path);
+    let open = || to_append().open(&path);
     let file = locked(&path, open, FlockOperation::NonBlockingLockExclusive)?;
-    let Some(file) = file else { return Ok(()) };
-    let Some(mut keep) = plan(&file)? else {
+    if !is_needed(&file)? {
         return Ok(());
-    };
+    }
     let beside = beside(&path);
-    let written = write_kept(&file, &beside, &mut keep).and_then(|()| fs::rename(&beside, &path));
+    let written = write(&beside, |new| copy(&file, new)).and_then(|()| fs::rename(&beside, &path));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
@@ -140,7 +164,7 @@ fn beside(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn write_kept(file: &File, path: &Path, keep: &mut impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options
         .write(true)
@@ -148,26 +172,22 @@ fn write_kept(file: &File, path: &Path, keep: &mut impl FnMut(&[u8]) -> bool) ->
         .truncate(true)
         .mode(PRIVATE);
     let mut new = BufWriter::new(options.open(path)?);
-    let mut lines = BufReader::new(file);
-    let mut line = Vec::new();
-    while lines.read_until(b'\n', &mut line)? > 0 {
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        if keep(text) {
-            new.write_all(text)?;
-            new.write_all(b"\n")?;
-        }
-        line.clear();
-    }
+    fill(&mut new)?;
     // Renamed before it is on the disk, it would be empty after a power failure.
     new.into_inner()?.sync_data()
 }
 
-fn open_or_create(path: &Path) -> io::Result<File> {
+fn to_append() -> OpenOptions {
     let mut options = OpenOptions::new();
     // Neither may a FIFO wait, nor a terminal become ours.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    options.read(true).append(true).create(true);
-    options.mode(PRIVATE).custom_flags(flags);
+    options.read(true).append(true).custom_flags(flags);
+    options
+}
+
+fn open_or_create(path: &Path) -> io::Result<File> {
+    let mut options = to_append();
+    options.create(true).mode(PRIVATE);
     match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let folder = path.parent().unwrap_or(Path::new("/"));
@@ -182,20 +202,19 @@ fn open_or_create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The file with this lock; none if it is no regular one. It is the one that has the name at that time, so nothing that
-/// is written to it gets lost.
+/// The file with this lock. It is the one that has the name at that time, so nothing that is written to it gets lost.
 fn locked(
     path: &Path,
     open: impl Fn() -> io::Result<File>,
     lock: FlockOperation,
-) -> io::Result<Option<File>> {
+) -> io::Result<File> {
     let until = Instant::now() + PATIENCE;
     let is_alone = matches!(lock, FlockOperation::NonBlockingLockExclusive);
     for _ in 0..TRIES {
         let file = open()?;
         let meta = file.metadata()?;
         if !meta.is_file() {
-            return Ok(None);
+            return Err(not_regular());
         }
         loop {
             match flock(&file, lock) {
@@ -212,7 +231,7 @@ fn locked(
             }
         }
         match fs::metadata(path) {
-            Ok(now) if (now.dev(), now.ino()) == (meta.dev(), meta.ino()) => return Ok(Some(file)),
+            Ok(now) if (now.dev(), now.ino()) == (meta.dev(), meta.ino()) => return Ok(file),
             Ok(_) => {}
             Err(error) if is_nowhere(&error) => {}
             Err(error) => return Err(error),
@@ -271,6 +290,27 @@ mod tests {
             0o600
         );
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    /// How many bytes this thread has read so far.
+    #[cfg(target_os = "linux")]
+    fn read_so_far() -> u64 {
+        let io = fs::read_to_string("/proc/thread-self/io").unwrap();
+        let read = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+        read.unwrap().parse().unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn of_a_huge_file_without_lines_a_run_reads_the_end_only() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("history.jsonl");
+        let file = File::create(&path).unwrap();
+        file.set_len(1024 * 1024 * 1024).unwrap();
+        let before = read_so_far();
+        append(&path, b"one\n").unwrap();
+        assert!(read_so_far() - before <= FULL);
+        assert_eq!(lines(&path), ["one"]);
     }
 
     #[test]
@@ -348,12 +388,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_left_alone_and_a_link_stays_one() {
+    fn what_is_no_regular_file_is_refused_without_a_wait_and_a_link_stays_one() {
         let root = tempfile::tempdir().unwrap();
         let fifo = root.path().join("fifo");
         rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
-        append(&fifo, b"one\n").unwrap();
-        assert!(open_to_read(&fifo).unwrap().is_none());
+        for path in [&fifo, Path::new("/dev/null")] {
+            let unkept = append(path, b"one\n").unwrap_err();
+            assert!(unkept.is_there);
+            let errors = [
+                unkept.error,
+                open_to_read(path).unwrap_err(),
+                rewrite(path, |_| false).unwrap_err(),
+            ];
+            let words = errors.map(|error| error.to_string());
+            assert_eq!(words, ["it is not a regular file"; 3]);
+        }
         let (file, link) = (root.path().join("file"), root.path().join("link"));
         std::os::unix::fs::symlink(&file, &link).unwrap();
         append(&link, b"one\n").unwrap();

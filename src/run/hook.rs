@@ -1,7 +1,9 @@
 //! The command of `--on-end`, which runs after the end of a run, when everything is written.
 //!
-//! It runs in our process group, so that a Ctrl-C of the terminal reaches it, and a question on the terminal is answered
-//! there. progrun waits for it, and ends as the run did, whatever becomes of it. Knows nothing of how a run goes.
+//! It runs in our process group, so that a Ctrl-C of the terminal reaches it, a question on the terminal is answered
+//! there, and `stty tostop` does not stop its output. That group has others, too, such as the script that runs progrun:
+//! so what the command has started is not found by the group, but by a variable of its environment. progrun waits for
+//! the command, and ends as the run did, whatever becomes of it. Knows nothing of how a run goes.
 
 use std::ffi::OsString;
 use std::io;
@@ -9,13 +11,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::stdio::stderr;
 
+use crate::child;
 use crate::event::{Ending, FinalState, signal_name};
+use crate::system::groups;
 use crate::system::signals::{Came, block, handle, ignore, is_ignored, set_default, unblock};
 use crate::system::wake::{Woken, wake};
 
@@ -24,7 +28,7 @@ use super::presses::Presses;
 /// How long a command that was asked to end by SIGTERM or SIGHUP has for it: no user may be there to ask again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often the end of the command is looked for where the system does not tell it.
+/// How often the end of a process is looked for of which the system does not tell it.
 const LOOK: Duration = Duration::from_millis(50);
 /// The signals that ask progrun to end.
 const ASKS: [i32; 4] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP];
@@ -38,6 +42,9 @@ const NOT_ITS: [&str; 5] = [
     "PROGRUN_ON_END",
     "PROGRUN_NOTIFY",
 ];
+
+/// The variable that only the environments of the command and its descendants have.
+const IDENTITY: &str = "PROGRUN_ON_END_ID";
 
 /// What runs after a run.
 #[derive(Clone, Debug)]
@@ -80,7 +87,9 @@ impl Hook {
     }
 
     fn status(&self, end: &End) -> io::Result<ExitStatus> {
+        let identity = identity();
         let mut command = self.command(end)?;
+        command.env(IDENTITY, &identity);
         let signals = Signals::handle()?;
         // Ctrl-Z stops progrun together with the command.
         set_default(libc::SIGTSTP);
@@ -88,22 +97,29 @@ impl Hook {
         unblock(&(1..32).collect::<Vec<_>>());
         let child = command.spawn();
         block(&[libc::SIGTTOU, libc::SIGXFSZ]);
-        let mut child = child?;
+        let mut processes = Processes {
+            child: child?,
+            ended: None,
+            tag: format!("{IDENTITY}={identity}"),
+        };
         let begun = Instant::now();
         let mut asked = Asked::default();
         loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok(status);
+            if let Some(status) = processes.ended()? {
+                // What its shell has started got SIGTERM as well, and as much time to follow it.
+                let is_over = asked.kills_at.is_none() || processes.living().is_empty();
+                if is_over {
+                    return Ok(status);
+                }
             }
             let kills_at = asked.kills_at.map(|at| begun + at);
-            signals.wait_with(&child, kills_at);
+            signals.wait_with(&processes, kills_at);
             let now = begun.elapsed();
             for signal in signals.take() {
-                asked.again(signal, now, &child);
+                asked.again(signal, now, &processes);
             }
             if asked.kills_at.is_some_and(|at| at <= now) {
-                child.kill()?;
-                return child.wait();
+                return processes.kill();
             }
         }
     }
@@ -159,8 +175,8 @@ impl Signals {
     }
 
     /// Waits for a signal, the end of the child, or this time.
-    fn wait_with(&self, child: &Child, until: Option<Instant>) {
-        let end = end_of(child);
+    fn wait_with(&self, processes: &Processes, until: Option<Instant>) {
+        let end = processes.end_of_child();
         let look = end.is_none().then_some(LOOK);
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         let at_most = [look, left].into_iter().flatten().min();
@@ -178,16 +194,61 @@ impl Signals {
     }
 }
 
-/// A descriptor that is ready when the child has ended; none where the system has none.
-#[cfg(target_os = "linux")]
-fn end_of(child: &Child) -> Option<std::os::fd::OwnedFd> {
-    use rustix::process::{PidfdFlags, pidfd_open};
-    pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok()
+/// The shell of the command, and what it has started.
+struct Processes {
+    child: Child,
+    /// How the shell ended. It is reaped then, and its number may be another's.
+    ended: Option<ExitStatus>,
+    tag: String,
 }
 
-#[cfg(not(target_os = "linux"))]
-fn end_of(_child: &Child) -> Option<std::os::fd::OwnedFd> {
-    None
+impl Processes {
+    fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait()?;
+        }
+        Ok(self.ended)
+    }
+
+    /// Those that a signal to a group of their own would reach: a daemon is not among them. Where the system does not
+    /// tell, only the shell.
+    fn living(&self) -> Vec<Pid> {
+        let tagged = child::living(std::slice::from_ref(&self.tag)).into_iter();
+        let mut living: Vec<_> = tagged
+            .filter_map(Pid::from_raw)
+            .filter(|process| groups::of(*process) == groups::ours())
+            .collect();
+        let shell = self.ended.is_none().then(|| Pid::from_child(&self.child));
+        living.extend(shell.filter(|shell| !living.contains(shell)));
+        living
+    }
+
+    /// Kills all of them, and waits for the shell.
+    fn kill(&mut self) -> io::Result<ExitStatus> {
+        let leader = self.ended.is_none().then(|| self.child.id());
+        let leader = leader.and_then(|leader| i32::try_from(leader).ok());
+        child::kill_all(&[(leader, self.tag.clone())]);
+        self.child.wait()
+    }
+
+    /// A descriptor that is ready when the shell has ended; none where the system has none, and once it has.
+    #[cfg(target_os = "linux")]
+    fn end_of_child(&self) -> Option<std::os::fd::OwnedFd> {
+        use rustix::process::{PidfdFlags, pidfd_open};
+        let child = self.ended.is_none().then(|| Pid::from_child(&self.child))?;
+        pidfd_open(child, PidfdFlags::empty()).ok()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn end_of_child(&self) -> Option<std::os::fd::OwnedFd> {
+        None
+    }
+}
+
+/// A text that no other command of `--on-end` has, also not one of earlier whose daemon lives.
+fn identity() -> String {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("{}:{}", std::process::id(), now.as_nanos())
 }
 
 /// How far progrun was asked to end.
@@ -195,13 +256,13 @@ fn end_of(_child: &Child) -> Option<std::os::fd::OwnedFd> {
 struct Asked {
     presses: Presses,
     once: bool,
-    /// When the command is killed.
+    /// When the command is killed, with all that it has started.
     kills_at: Option<Duration>,
 }
 
 impl Asked {
-    /// progrun was asked by `signal` at `now`. The child is not reaped yet.
-    fn again(&mut self, signal: i32, now: Duration, child: &Child) {
+    /// progrun was asked by `signal` at `now`.
+    fn again(&mut self, signal: i32, now: Duration, processes: &Processes) {
         if !self.presses.is_new(now) {
             return;
         }
@@ -216,6 +277,8 @@ impl Asked {
             _ => return,
         };
         self.kills_at.get_or_insert(now + PATIENCE);
-        let _ = kill_process(Pid::from_child(child), forwarded);
+        for process in processes.living() {
+            let _ = kill_process(process, forwarded);
+        }
     }
 }

@@ -20,8 +20,13 @@ use rustix::termios::isatty;
 
 use super::closed;
 
-/// The variables with which the child would be part of the run that the caller is in.
-const OF_PARENT: [&str; 3] = ["PROGRUN_FD", "PROGRUN_FD_ID", "PROGRUN_SOCK"];
+/// The variables with which the child would be part of the run that the caller is in, or of its command of `--on-end`.
+const OF_PARENT: [&str; 4] = [
+    "PROGRUN_FD",
+    "PROGRUN_FD_ID",
+    "PROGRUN_SOCK",
+    "PROGRUN_ON_END_ID",
+];
 
 /// What the caller is told of a run that has begun. The empty line ends it, as it does anything else that it is told.
 pub(crate) const BEGUN: &str = "begun\n\n";

@@ -6,10 +6,29 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Point {
     pub(super) at: Duration,
-    /// How much of the whole is done, from 0 to 1.
-    pub(super) share: Option<f64>,
+    pub(super) done: Done,
     /// The amount that is done.
     pub(super) amount: Option<f64>,
+}
+
+/// How much of the whole is done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Done {
+    Unknown,
+    /// From 0 to 1.
+    Share(f64),
+    /// So many of its parts. How many there are is known at the end.
+    Parts(f64),
+}
+
+impl Point {
+    /// How much of the whole is done, from 0 to 1.
+    pub(super) fn share(&self) -> Option<f64> {
+        match self.done {
+            Done::Share(share) => Some(share),
+            Done::Unknown | Done::Parts(_) => None,
+        }
+    }
 }
 
 /// The points, at least a step apart. The step doubles when there are too many of them.
@@ -54,6 +73,28 @@ impl Curve {
         }
     }
 
+    /// The task has completed: all of it is done, whatever it said last.
+    pub(super) fn complete(&mut self, at: Duration) {
+        if let Some(last) = self.points.last().copied()
+            && last.done != Done::Unknown
+        {
+            let done = Done::Share(1.0);
+            self.points.push(Point { at, done, ..last });
+        }
+    }
+
+    /// There are so many parts: so the line does not go back where one of them began. None: the task has said how much
+    /// of the whole is done, which its parts say only roughly.
+    pub(super) fn settle(&mut self, parts: Option<u32>) {
+        for point in &mut self.points {
+            if let Done::Parts(done) = point.done {
+                point.done = parts.map_or(Done::Unknown, |parts| {
+                    Done::Share((done / f64::from(parts.max(1))).clamp(0.0, 1.0))
+                });
+            }
+        }
+    }
+
     pub(super) fn points(&self) -> &[Point] {
         &self.points
     }
@@ -66,7 +107,7 @@ mod tests {
     fn point(millis: u64) -> Point {
         Point {
             at: Duration::from_millis(millis),
-            share: Some(0.5),
+            done: Done::Share(0.5),
             amount: None,
         }
     }

@@ -12,7 +12,8 @@ use serde::Serialize;
 use crate::sink::escape;
 
 use super::bounds;
-use super::recording::{Recording, Run, State, Task};
+use super::recording::{Recording, Run, Task};
+use super::state::State;
 use super::tail::last_lines;
 
 /// Where the pieces go.
@@ -122,6 +123,7 @@ struct RunData<'a> {
     headless: bool,
     cut: bool,
     stopped: Option<&'a str>,
+    not_started: u64,
     end: u64,
     warnings: &'a [String],
     unshown: u64,
@@ -225,6 +227,7 @@ impl<'a> RunData<'a> {
             headless: run.is_headless,
             cut: !run.has_ended,
             stopped: run.stopped,
+            not_started: run.not_started,
             end: micros(run.last),
             warnings: &run.warnings,
             unshown: run.unshown,
@@ -257,13 +260,8 @@ impl<'a> RunData<'a> {
 
     fn task(&mut self, task: &'a Task, (name, command): (usize, usize), words: &mut Words) {
         let tasks = &mut self.tasks;
-        if let Some(message) = task
-            .known
-            .message
-            .as_deref()
-            .filter(|text| !text.is_empty())
-        {
-            tasks.message.insert(tasks.number.len(), message);
+        if !task.message.is_empty() {
+            tasks.message.insert(tasks.number.len(), &task.message);
         }
         tasks.number.push(task.number);
         tasks.name.push(bounds::cut(&task.name, name));
@@ -295,7 +293,7 @@ impl<'a> RunData<'a> {
     fn parts(&mut self, index: usize, task: &'a Task) {
         let parts = &mut self.parts;
         let first = parts.task.len();
-        for part in &task.parts {
+        for part in task.parts.all() {
             parts.task.push(index);
             parts.title.push(&part.title);
             let parent = part.parent.map(|parent| first + parent);
@@ -313,7 +311,7 @@ impl<'a> RunData<'a> {
             return;
         }
         let times = points.iter().map(|point| micros(point.at)).collect();
-        let shares = points.iter().map(|point| thousandths(point.share));
+        let shares = points.iter().map(|point| thousandths(point.share()));
         let amounts = points.iter().map(|point| point.amount.unwrap_or(-1.0));
         let curve = (times, shares.collect(), amounts.collect());
         self.curves.insert(index, curve);

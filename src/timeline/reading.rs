@@ -14,8 +14,9 @@ use crate::sink::{escape, quoted};
 use crate::wire::{self, Kind, Line, Reason};
 
 use super::bounds;
-use super::curve::Point;
-use super::recording::{Attempt, Damaged, Part, Recording, Run, State, Task};
+use super::curve::{Done, Point};
+use super::recording::{Attempt, Damaged, Recording, Run, Task};
+use super::state::State;
 use super::ways;
 
 /// Why a line is left out.
@@ -126,7 +127,10 @@ impl Reading {
             Kind::Total => run.total = total(&event).or(run.total),
             Kind::Finished => self.finished(&event),
             Kind::Skipped => skipped(run, &event),
-            Kind::End => run.has_ended = true,
+            Kind::End => {
+                run.has_ended = true;
+                run.not_started = event.not_started.flatten().unwrap_or_default();
+            }
             _ => {}
         }
         Ok(())
@@ -199,14 +203,10 @@ impl Reading {
             }
             attempt.tail = super::tail::Tail::default();
         }
-        for part in task.parts.iter_mut().filter(|part| part.ended.is_none()) {
-            part.ended = Some(event.at());
-            // How it would have ended is not known if the task failed.
-            if task.state == State::Completed {
-                part.state = State::Completed;
-            }
+        task.parts.end(task.state, event.at());
+        if task.state == State::Completed {
+            task.curve.complete(event.at());
         }
-        task.ids = HashMap::new();
         if event.retry_in.is_some() {
             task.state = State::Open;
             self.open.insert(event.task, task);
@@ -249,12 +249,14 @@ impl Reading {
 /// A task that is over is shown, or only counted.
 fn keep(run: &mut Run, mut task: Task) {
     let known = std::mem::take(&mut task.known);
+    let has_own = known.fraction().is_some();
+    task.curve
+        .settle((!has_own).then_some(task.parts.at_the_top()));
     let shown = |text: Option<Cow<'_, str>>| {
         let text = text.unwrap_or_default();
         bounds::cut(&escape(&text), bounds::NAME)
     };
     (task.message, task.unit) = (shown(known.message), shown(known.unit));
-    task.ids = HashMap::new();
     let is_well = matches!(task.state, State::Completed | State::Done);
     let most = if is_well {
         bounds::TASKS
@@ -311,17 +313,14 @@ fn progress(task: &mut Task, report: &Progress<'_>, at: Duration, most: usize, r
         }),
     }
     let known = &task.known;
-    let share = known.fraction().or_else(|| of_parts(task));
+    let done = match known.fraction() {
+        Some(share) => Done::Share(share),
+        None => task.parts.done().map_or(Done::Unknown, Done::Parts),
+    };
     let amount = known.progress;
-    if share.is_some() || amount.is_some() {
-        task.curve.push(Point { at, share, amount }, most);
+    if done != Done::Unknown || amount.is_some() {
+        task.curve.push(Point { at, done, amount }, most);
     }
-}
-
-/// How much of a whole without an amount of its own is done: the parts that are over, out of all.
-fn of_parts(task: &Task) -> Option<f64> {
-    let count = |parts: usize| u32::try_from(parts).map_or(0.0, f64::from);
-    (task.parts.len() > 1).then(|| count(task.over) / count(task.parts.len()))
 }
 
 /// The report without its texts, which may be long.
@@ -336,36 +335,29 @@ fn amounts<'a>(report: &Progress<'_>) -> Progress<'a> {
 
 fn part(task: &mut Task, id: &str, report: &Progress<'_>, at: Duration, run: &mut Run) {
     let id = clipped(id);
-    if !task.ids.contains_key(id) {
-        if task.parts.len() >= bounds::PARTS || run.parts >= bounds::ALL_PARTS {
-            run.has_more_parts = true;
-            return;
-        }
+    let known = task.parts.get(id);
+    let is_full = task.parts.all().len() >= bounds::PARTS || run.parts >= bounds::ALL_PARTS;
+    if known.is_none() && is_full {
+        run.has_more_parts = true;
+        return;
+    }
+    let index = known.unwrap_or_else(|| {
         run.parts += 1;
         let parent = report.parent.as_deref().map(clipped);
-        task.parts.push(Part {
-            title: bounds::cut(&escape(id), bounds::NAME),
-            parent: parent.and_then(|parent| task.ids.get(parent)).copied(),
-            began: at,
-            ..Part::default()
-        });
-        task.ids.insert(id.to_owned(), task.parts.len() - 1);
+        task.parts.begin(id, parent, at)
+    });
+    let title = report.title.as_deref().or(known.is_none().then_some(id));
+    if let Some(title) = title {
+        let title = bounds::cut(&escape(title), bounds::NAME);
+        task.parts.rename(index, title);
     }
-    let index = task.ids[id];
-    let part = &mut task.parts[index];
-    let was_over = part.ended.is_some();
-    if let Some(title) = &report.title {
-        part.title = bounds::cut(&escape(title), bounds::NAME);
-    }
-    // A part that reports again has begun again.
-    (part.ended, part.state) = match report.status {
-        None => (None, State::Open),
-        Some(Status::Ok) => (Some(at), State::Completed),
-        Some(Status::Failed) => (Some(at), State::Failed),
-        Some(Status::Skipped) => (Some(at), State::Skipped),
-        Some(Status::Cancelled) => (Some(at), State::Cancelled),
-    };
-    task.over = task.over + usize::from(part.ended.is_some()) - usize::from(was_over);
+    let end = report.status.map(|status| match status {
+        Status::Ok => State::Completed,
+        Status::Failed => State::Failed,
+        Status::Skipped => State::Skipped,
+        Status::Cancelled => State::Cancelled,
+    });
+    task.parts.report(index, &amounts(report), end, at);
 }
 
 /// The name in an event, safe to show.
@@ -481,12 +473,31 @@ mod tests {
         let task = &recording.runs[0].tasks[0];
         let parts: Vec<_> = task
             .parts
+            .all()
             .iter()
             .map(|part| (part.state, part.ended))
             .collect();
         let at = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(parts, [(State::Completed, at(3)), (State::Skipped, at(2))]);
-        assert_eq!(task.curve.points().last().unwrap().share, Some(0.5));
+    }
+
+    #[test]
+    fn a_completed_command_ends_at_100_percent_and_does_not_go_back_when_further_parts_begin() {
+        let report = |at: u32, info: &str| {
+            format!(r#"{{"event":"progress","task":1,"elapsed":{at},"info":{info}}}"#)
+        };
+        let recording = read(&[
+            &started(1, ""),
+            &report(1, r#"{"id":"run","progress":1,"total":2}"#),
+            &report(2, r#"{"id":"a","parent":"run","progress":1,"total":4}"#),
+            &report(2, r#"{"id":"run","status":"ok"}"#),
+            &report(2, r#"{"id":"second"}"#),
+            &finished(1, "", WELL),
+        ]);
+        let task = &recording.runs[0].tasks[0];
+        let shares: Vec<_> = task.curve.points().iter().map(Point::share).collect();
+        let expected = [0.25, 0.25, 0.5, 0.5, 1.0].map(Some);
+        assert_eq!(shares, expected);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What a recording says: its runs, their tasks, attempts and parts. Only data; `reading` fills it in, and `page` writes
 //! it. Texts are safe to show, and none is longer than its bound.
 
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use crate::protocol::Progress;
 
 use super::curve::Curve;
+use super::parts::Parts;
+use super::state::State;
 use super::tail::Tail;
 
 /// All runs of one file, in its order: at least one.
@@ -50,6 +51,8 @@ pub(super) struct Run {
     pub(super) has_ended: bool,
     /// Why it was asked to stop, or started no further tasks.
     pub(super) stopped: Option<&'static str>,
+    /// How many tasks it did not start, if it said so.
+    pub(super) not_started: u64,
     /// When the last event was.
     pub(super) last: Duration,
     pub(super) warnings: Vec<String>,
@@ -62,21 +65,6 @@ pub(super) struct Run {
     pub(super) has_more_parts: bool,
 }
 
-/// What became of a task, or of a part of one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum State {
-    Completed,
-    Failed,
-    Cancelled,
-    /// It was still running at the end of the recording.
-    #[default]
-    Open,
-    /// It was not started.
-    Skipped,
-    /// An earlier run has done it.
-    Done,
-}
-
 /// A task of the list.
 #[derive(Debug, Default)]
 pub(super) struct Task {
@@ -87,16 +75,12 @@ pub(super) struct Task {
     /// Why it was not started.
     pub(super) why: String,
     pub(super) attempts: Vec<Attempt>,
-    pub(super) parts: Vec<Part>,
-    /// The parts by their ids; empty once the task is over.
-    pub(super) ids: HashMap<String, usize>,
+    pub(super) parts: Parts,
     /// What it reported of itself: all of it, and the texts that are shown once it is over.
     pub(super) known: Progress<'static>,
     pub(super) message: String,
     pub(super) unit: String,
     pub(super) curve: Curve,
-    /// How many of its parts are over.
-    pub(super) over: usize,
     /// Processor time, peak memory in bytes, and bytes of output: of all attempts, and of the largest.
     pub(super) processor: Duration,
     pub(super) memory: u64,
@@ -116,15 +100,4 @@ pub(super) struct Attempt {
     pub(super) tail: Tail,
     /// Its last lines, if it did not complete.
     pub(super) lines: String,
-}
-
-/// A part of a task, which has a bar of its own.
-#[derive(Debug, Default)]
-pub(super) struct Part {
-    pub(super) title: String,
-    /// The index of the part that contains it.
-    pub(super) parent: Option<usize>,
-    pub(super) began: Duration,
-    pub(super) ended: Option<Duration>,
-    pub(super) state: State,
 }

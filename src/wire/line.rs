@@ -127,7 +127,7 @@ pub(crate) struct Line<'a> {
         deserialize_with = "some",
         skip_serializing_if = "Option::is_none"
     )]
-    pub(super) not_started: Option<Option<u64>>,
+    pub(crate) not_started: Option<Option<u64>>,
     #[serde(
         default,
         deserialize_with = "some",

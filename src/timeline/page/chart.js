@@ -40,7 +40,7 @@ function lay() {
       if (tasks.first[task] >= 0) for (let i = tasks.first[task]; i <= tasks.last[task]; i += 1) bars.push(i);
       lanes.push({ label: called(task), bars, height: 24, task });
       const own = parts.of.get(task);
-      if (own && (tasks.count <= 12 || task === selected)) {
+      if (own && (tasks.count <= FEW || task === selected)) {
         for (const part of own) {
           lanes.push({ label: parts.title[part], part, bars: [], height: 17, task, depth: depth(part) });
         }
@@ -58,6 +58,8 @@ function lay() {
   $("room").style.height = `${top + 4}px`;
   $("mode").textContent = mode === "slots" ? "Lanes: slots" : "Lanes: tasks";
   $("mode").hidden = run.single;
+  const isHidden = parts.count > 0 && tasks.count > FEW && !(mode === "tasks" && parts.of.has(selected));
+  $("hint").textContent = !isHidden ? "" : mode === "tasks" ? "Select a task to see its parts" : "Lanes of tasks show parts, too";
   redraw();
 }
 

@@ -64,19 +64,19 @@ function drawCurve() {
     pen.fillStyle = colors.area;
     pen.fill(area);
   }
-  const [most, rates, wide] = throughput(right);
+  const [most, rates, long] = throughput();
   pen.fillStyle = colors.rate;
   pen.globalAlpha = 0.5;
-  rates.forEach((rate, index) => {
+  for (const [start, rate] of rates) {
     const tall = most > 0 ? rate / most * high * 0.6 : 0;
-    pen.fillRect(gutter + index * wide, y(0) - tall, wide - 1, tall);
-  });
+    pen.fillRect(x(start), y(0) - tall, Math.max(1, x(start + long) - x(start) - 1), tall);
+  }
   pen.globalAlpha = 1;
   pen.strokeStyle = colors.edge;
   pen.lineWidth = 1.5;
   pen.stroke(line);
   pen.restore();
-  if (most > 0) legend(pen, most);
+  if (most > 0) legend(pen, most, long);
 }
 
 // The times and shares of the line of progress in sight: of tasks a staircase, of reports a line from each to the next.
@@ -98,22 +98,22 @@ function progressPoints() {
   return points;
 }
 
-// How much was done in each second, in many equal times: the most, that of each, and how wide each is.
-function throughput(right) {
+// How much was done in each second, in equal times: the most, that of each with its begin, and how long each is. The
+// window has no say in it: in a narrow one the peak would be another.
+function throughput() {
   const seen = before(curve.times, to) - before(curve.times, from), rates = [];
-  const bins = Math.max(16, Math.min(120, curve.amounts ? seen : seen / 3));
-  const wide = Math.max(6, Math.round((right - gutter) / bins));
-  for (let position = gutter; position < right; position += wide) {
-    const [start, stop] = [timeAt(position), timeAt(position + wide)];
-    rates.push(Math.max(0, doneBy(stop) - doneBy(start)) / ((stop - start) / 1e6));
+  const count = Math.max(16, Math.min(60, curve.amounts ? seen : seen / 3));
+  const long = STEPS.find((step) => (to - from) / step <= count) ?? Math.ceil((to - from) / count / 864e8) * 864e8;
+  for (let start = Math.floor(from / long) * long; start < to; start += long) {
+    rates.push([start, Math.max(0, doneBy(start + long) - doneBy(start)) / (long / 1e6)]);
   }
-  return [Math.max(0, ...rates), rates, wide];
+  return [Math.max(0, ...rates.map(([, rate]) => rate)), rates, long];
 }
 
-function legend(pen, most) {
+function legend(pen, most, long) {
   const [scale, each] = most >= 0.5 ? [1, "s"] : most >= 0.5 / 60 ? [60, "min"] : [3600, "h"];
   const amount = curve.unit === "bytes" ? bytes(most * scale) : `${figure(most * scale)} ${curve.unit}`.trim();
-  const text = `peak ${amount}/${each}`;
+  const text = `peak ${amount}/${each} over ${place(long, long)}`;
   pen.textAlign = "left";
   pen.globalAlpha = 0.85;
   pen.fillStyle = colors.panel;

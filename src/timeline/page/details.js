@@ -62,7 +62,7 @@ function now() {
       const task = tries.task[i];
       if (tries.began[i] <= at && at < tries.stop[i]) {
         found.push([task, tries.kind[i], span(at - tries.began[i])]);
-        for (const part of tasks.count <= 12 && parts.of.get(task) || []) {
+        for (const part of tasks.count <= FEW && parts.of.get(task) || []) {
           if (parts.began[part] > at || at >= parts.stop[part]) continue;
           running.push([task, parts.state[part], span(at - parts.began[part]), parts.title[part]]);
         }

@@ -10,7 +10,8 @@ function failures() {
   $("failed-title").textContent = `${counted(bad.length, "task", "tasks")} did not complete`;
   $("cards").replaceChildren(...bad.slice(0, cardsShown).map((task, index) => {
     const last = tasks.last[task];
-    const when = last < 0 ? "" : `${clock(tries.stop[last])} after ${span(tries.stop[last] - tries.began[last])}`;
+    const count = tasks.tries[task] > 1 ? ` and ${tasks.tries[task]} attempts` : "";
+    const when = last < 0 ? "" : `${clock(tries.stop[last])} after ${span(tasks.took[task])}${count}`;
     const summary = element("summary", "", undefined, mark(tasks.state[task]),
       element("span", "foreign", called(task)), element("span", "how foreign", how(task)),
       element("span", "soft figure", when));

@@ -38,6 +38,13 @@ const bytes = (count) => scaled(count, 1024, [" B", " KiB", " MiB", " GiB", " Ti
 const figure = (number) => scaled(number, 1000, ["", "k", "M", "G"]);
 const counted = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
+// The time zone of the times of day, which is that of the reader.
+function zone() {
+  if (run.began === null) return "";
+  const parts = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(new Date(run.began));
+  return parts.find((part) => part.type === "timeZoneName")?.value ?? "";
+}
+
 // The time of day, and with a date the day.
 function clock(micros, dated) {
   if (run.began === null) return "";

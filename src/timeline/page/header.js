@@ -16,12 +16,14 @@ function header() {
   const outcome = run.cut ? "not ended" : run.stopped ?? STATES[bad][0];
   $("outcome").textContent = outcome;
   $("outcome").className = `s${run.cut && !count[1] ? 3 : bad}`;
-  const words = [`${clock(0, true)}`, `took ${span(run.end)}`];
+  const words = [[clock(0, true), zone()].filter(Boolean).join(" "), `took ${span(run.end)}`];
   if (!run.single) {
     const total = Math.max(run.total ?? 0, tasks.count + run.unshown);
     words.push(counted(total, "task", "tasks"));
     const rest = total - tasks.count - run.unshown;
-    if (rest > 0) words.push(`${rest.toLocaleString("en")} ${run.cut ? "not begun" : "not in this run"}`);
+    // Otherwise an earlier run of the list had done them.
+    const why = run.cut ? "not begun" : run.stopped || run.not_started ? "not started" : "not in this run";
+    if (rest > 0) words.push(`${rest.toLocaleString("en")} ${why}`);
     const slots = Math.max(run.jobs ?? 0, new Set(tries.slot).size);
     let busy = 0;
     for (let i = 0; i < tries.count; i += 1) busy += tries.stop[i] - tries.began[i];

@@ -11,6 +11,8 @@ const STATES = [
   ["completed", "✓"], ["failed", "✕"], ["cancelled", "⊘"], ["unfinished", "…"], ["not started", "–"],
   ["done before", "✓"], ["retried", "↻"],
 ];
+// Of so few tasks all parts are shown.
+const FEW = 12;
 const WELL = (state) => state === 0 || state === 5;
 
 function element(tag, className, text, ...children) {
