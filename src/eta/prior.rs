@@ -79,7 +79,7 @@ pub(super) struct Usual {
     /// Whether three quarters of them took about as long, so that they are believed more than the run's own rate. One
     /// alone has nothing to agree with.
     pub(super) agrees: bool,
-    /// Whether most of them did: at least two, and more than half.
+    /// Whether most of them did: more than half and at least three, or all of two.
     is_most: bool,
     /// The duration of the newest one, in seconds.
     newest: f64,
@@ -341,7 +341,8 @@ impl Usual {
             duration,
             longest: alike.iter().copied().fold(duration, f64::max),
             agrees: runs >= 2 && alike.len() * 4 >= runs * 3,
-            is_most: alike.len() >= 2 && alike.len() * 2 > runs,
+            // Of three runs, two are alike by chance too often, and a bar would be a false one.
+            is_most: alike.len() * 2 > runs && alike.len() >= runs.clamp(2, 3),
             newest: durations[0],
         })
     }
@@ -575,11 +576,9 @@ mod tests {
         assert_eq!(shown(&[100.0, 10.0, 1.0], 200.0), last_time(100.0));
         // Half of them are not most.
         assert_eq!(shown(&[70.0, 100.0, 100.0, 300.0], 5.0), last_time(70.0));
+        // Two of three may be alike by chance.
+        assert_eq!(shown(&[10.0, 100.0, 100.0], 5.0), last_time(10.0));
         // Some that are unlike the others do not matter.
-        assert_eq!(
-            shown(&[10.0, 100.0, 100.0], 5.0),
-            usually(0.05, 100.0, 95.0)
-        );
         assert_eq!(
             shown(&[10.0, 10.0, 10.0, 30.0, 2.0], 5.0),
             usually(0.5, 10.0, 5.0)

@@ -5,9 +5,9 @@
 //! a rewriting one holds it alone; after it has the lock, each looks whether the file still has its name. Knows nothing
 //! of what the lines mean.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,6 +41,7 @@ pub(super) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
     options.read(true).custom_flags(libc::O_NONBLOCK);
     match options.open(path) {
         Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+        Ok(file) if is_null(&file.metadata()?) => Ok(None),
         Ok(_) => Err(not_regular()),
         Err(error) if is_nowhere(&error) => Ok(None),
         Err(error) => Err(error),
@@ -50,6 +51,12 @@ pub(super) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
 /// As a FIFO or a device that the user has put there.
 fn not_regular() -> io::Error {
     io::Error::other("it is not a regular file")
+}
+
+/// Whether it is /dev/null: the user has linked the history to it, and wants none.
+fn is_null(meta: &Metadata) -> bool {
+    let is_it = |null: Metadata| null.rdev() == meta.rdev();
+    meta.file_type().is_char_device() && fs::metadata("/dev/null").is_ok_and(is_it)
 }
 
 fn is_nowhere(error: &io::Error) -> bool {
@@ -62,7 +69,8 @@ fn is_nowhere(error: &io::Error) -> bool {
 /// Appends a line, which ends with a newline. Makes the file and its folder if need be.
 pub(super) fn append(path: &Path, line: &[u8]) -> Result<(), Unkept> {
     append_to(path, line, FULL).map_err(|error| Unkept {
-        is_there: fs::symlink_metadata(path).is_ok(),
+        is_there: fs::symlink_metadata(path).is_ok()
+            && !fs::metadata(path).is_ok_and(|meta| is_null(&meta)),
         error,
     })
 }
@@ -392,7 +400,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let fifo = root.path().join("fifo");
         rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
-        for path in [&fifo, Path::new("/dev/null")] {
+        for path in [&fifo, Path::new("/dev/zero")] {
             let unkept = append(path, b"one\n").unwrap_err();
             assert!(unkept.is_there);
             let errors = [
@@ -403,6 +411,13 @@ mod tests {
             let words = errors.map(|error| error.to_string());
             assert_eq!(words, ["it is not a regular file"; 3]);
         }
+        // Linked to /dev/null it is meant to keep nothing.
+        assert!(
+            !append(Path::new("/dev/null"), b"one\n")
+                .unwrap_err()
+                .is_there
+        );
+        assert!(open_to_read(Path::new("/dev/null")).unwrap().is_none());
         let (file, link) = (root.path().join("file"), root.path().join("link"));
         std::os::unix::fs::symlink(&file, &link).unwrap();
         append(&link, b"one\n").unwrap();
