@@ -3,9 +3,11 @@
 //!
 //! A run has files that begin alike, with the time of its beginning and its process number:
 //!
-//!     1795828113123-4242.json     the record: a line when it begins, and one when it has ended
-//!     1795828113123-4242.out      the first mebibyte of its output
-//!     1795828113123-4242.out.7    a piece of the rest: only the last two pieces are there
+//! ```text
+//! 1795828113123-4242.json     the record: a line when it begins, and one when it has ended
+//! 1795828113123-4242.out      the first mebibyte of its output
+//! 1795828113123-4242.out.7    a piece of the rest: only the last two pieces are there
+//! ```
 //!
 //! All of it can be read while the run goes on, and after it was killed. The folder may be shared with other machines, as
 //! on a cluster, and with containers: of a run there it cannot be seen from here whether it goes on. Knows neither how a
