@@ -456,6 +456,27 @@ fn the_command_of_on_end_runs_and_its_words_are_kept() {
 }
 
 #[test]
+fn a_watcher_of_a_list_shows_what_the_running_tasks_had_printed_before() {
+    let (home, mut gate) = (Home::new(), Gate::new());
+    let script = r#"echo early{}; echo 1/2 >&3; read -r _ <"$1"; echo late{}"#;
+    let options = ["each", "--quiet", "--detach", "--name=blocks"];
+    let command = ["--", "sh", "-c", script, "sh", gate.path(), ":::", "1"];
+    let run = home.progrun(&[&options[..], &command].concat()).output();
+    let number = number(&run.stdout).as_raw_pid();
+    until(|| {
+        let listed = text(&home.progrun(&["ps", "--json"]).output().stdout);
+        let mut runs = listed.lines().map(support::valid_event);
+        runs.any(|run| run["pid"] == number && run["percentage"] == 50.0)
+    });
+    let mut watcher = home
+        .progrun(&["attach", "--progress=plain", &number.to_string()])
+        .start();
+    assert_eq!(watcher.stderr_line(), "blocks: 1 task\n");
+    gate.open();
+    assert_eq!(watcher.texts().1, "early1\nlate1\n");
+}
+
+#[test]
 fn one_is_over_when_the_command_of_on_end_begins() {
     let (home, mut gate) = (Home::new(), Gate::new());
     let hook = format!("read -r _ <{}; echo called", gate.path());

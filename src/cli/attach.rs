@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use clap::{Parser, ValueHint};
-use rustix::stdio::stdout;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::stdio::{stderr, stdout};
 use rustix::termios::isatty;
 
 use crate::client;
@@ -113,7 +114,9 @@ impl Attach {
             },
             Attached::Over { ending, .. } => Ok(ending),
             Attached::Left(signal) => {
-                if signal == libc::SIGINT {
+                // One that is over, as while its last output is still written here, does not go on. And a terminal that
+                // takes nothing would keep us here.
+                if signal == libc::SIGINT && !run.has_left() && is_writable() {
                     super::complain(&format!(
                         "run {} goes on (progrun attach {0} shows it again, progrun cancel {0} stops it)",
                         run.pid
@@ -127,6 +130,13 @@ impl Attach {
             },
         }
     }
+}
+
+/// Whether stderr takes something now.
+fn is_writable() -> bool {
+    let stderr = stderr();
+    let mut polled = [PollFd::new(&stderr, PollFlags::OUT)];
+    poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
 /// Shows the end of the output of a run that is over, and how it ended; all that is kept of the output if it goes to a

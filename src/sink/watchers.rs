@@ -41,10 +41,10 @@ const FRAME: Duration = Duration::from_millis(50);
 const GATHER: usize = 64 * 1024;
 /// How many live parts of a task are kept: more than fit on a screen, and not the memory of bars once more.
 const PARTS: usize = 100;
-/// How much of what a lone command has printed last a new watcher is shown, in bytes.
-const TAIL: usize = 16 * 1024;
-/// The same in pieces, each of which costs a hundred bytes.
-const PIECES: usize = 500;
+/// How much of what a task has printed last a new watcher is shown, in bytes; and in pieces, each of which costs a hundred
+/// bytes. A lone command has more than one of many.
+const TAIL: (usize, usize) = (16 * 1024, 500);
+const TAIL_OF_MANY: (usize, usize) = (4 * 1024, 50);
 
 /// What of a run does not change.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ struct Task {
     warned: bool,
     /// The reports that watchers were not told yet, merged, each with its format.
     pending: Vec<(Option<&'static str>, Progress<'static>)>,
-    /// What it has printed last, if it is alone.
+    /// What it has printed last.
     tail: Tail,
 }
 
@@ -265,9 +265,9 @@ impl Watchers {
             };
             return;
         }
-        let keeps_tail = self.many.is_none();
+        let tail = self.many.as_ref().map_or(TAIL, |_| TAIL_OF_MANY);
         if let Some(task) = self.tasks.get_mut(&id) {
-            task.note(event, keeps_tail);
+            task.note(event, tail);
             if let (What::Progress(_), Some(Some(forecast))) =
                 (&event.what, self.forecast.get_mut())
             {
@@ -343,7 +343,7 @@ impl Watchers {
         if wants_file {
             queue.hand_file();
         }
-        queue.push(&self.picture(at, TAIL));
+        queue.push(&self.picture(at, TAIL.0));
         queue.write();
         self.queues.push(queue);
         self.news = true;
@@ -377,7 +377,9 @@ impl Watchers {
 
     /// Gives a watcher that has missed so many bytes of output the picture anew.
     fn renew(&mut self, index: usize, missed: u64, at: Duration) {
-        let tail = usize::try_from(missed).map_or(TAIL, |missed| missed.min(TAIL));
+        // Of many tasks it is not known which of them printed what was missed, or whether it was shown before.
+        let most = self.many.as_ref().map_or(TAIL.0, |_| 0);
+        let tail = usize::try_from(missed).map_or(most, |missed| missed.min(most));
         let picture = self.picture(at, tail);
         let mut line = String::new();
         WatchEncoder::dropped(missed - picture.output, at, &mut line);
@@ -612,7 +614,7 @@ impl Default for Task {
 }
 
 impl Task {
-    fn note(&mut self, event: &Event<'_>, keeps_tail: bool) {
+    fn note(&mut self, event: &Event<'_>, tail: (usize, usize)) {
         match &event.what {
             What::Progress(batch) => {
                 let time = event.at.saturating_sub(self.began);
@@ -626,7 +628,7 @@ impl Task {
                 bytes,
                 verdicts,
                 ..
-            } if keeps_tail => self.tail.push(*stream, bytes, verdicts),
+            } => self.tail.push(*stream, bytes, verdicts, tail),
             What::Observed(observed) => self.observed = Some((*observed).clone()),
             What::Paused(paused) => self.paused = *paused,
             What::Finished(summary) => self.ended = Some(summary.state),
@@ -785,12 +787,27 @@ impl Stop {
 }
 
 impl Tail {
-    fn push(&mut self, stream: Stream, bytes: &Arc<Vec<u8>>, verdicts: &Verdicts) {
-        self.length += bytes.len();
-        self.pieces
-            .push_back((stream, Arc::clone(bytes), verdicts.clone()));
+    fn push(
+        &mut self,
+        stream: Stream,
+        bytes: &Arc<Vec<u8>>,
+        verdicts: &Verdicts,
+        (most, pieces): (usize, usize),
+    ) {
+        // Of a large piece only the last lines are kept, or a few hundred tasks would take much memory.
+        let from = match bytes.len().saturating_sub(most) {
+            0 => 0,
+            from => memchr::memchr(b'\n', &bytes[from - 1..]).map_or(from, |end| from + end),
+        };
+        let (mut kept, mut verdicts) = (Arc::clone(bytes), verdicts.clone());
+        if from > 0 {
+            kept = Arc::new(bytes[from..].to_vec());
+            let _ = verdicts.split_to(from);
+        }
+        self.length += kept.len();
+        self.pieces.push_back((stream, kept, verdicts));
         while let Some((_, first, _)) = self.pieces.front() {
-            if self.length - first.len() < TAIL && self.pieces.len() <= PIECES {
+            if self.length - first.len() < most && self.pieces.len() <= pieces {
                 return;
             }
             self.length -= first.len();
