@@ -10,6 +10,7 @@
 //! always: see the end with `WNOWAIT`, read the pipes to their end, send the last signals, reap.
 
 mod drain;
+mod elsewhere;
 mod holders;
 mod inherited;
 mod launch_error;
@@ -34,7 +35,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::dialect::Selection;
-use crate::event::{CancelMode, Exit, Observed, Stream};
+use crate::event::{CancelMode, Exit, Observed, Reason, Stream};
 use crate::flow::Permit;
 use crate::list::Stdin;
 use crate::model::batch::Batch;
@@ -46,19 +47,42 @@ use crate::socket::Socket;
 use self::worker::Worker;
 use crate::system::wake::{Wake, Woken, wake};
 
+pub(crate) use self::elsewhere::{Elsewhere, Lost, News, Terms};
 pub(crate) use self::inherited::channel;
 pub(crate) use self::launch_error::{LaunchError, advice, missing};
 pub(crate) use self::pipe::UNDER_WAY;
-pub(crate) use self::pty::Spares;
+pub(crate) use self::pty::{Spares, set_size};
 pub(crate) use self::spawn::{needs_session, take_low_numbers};
 pub(crate) use self::terminal::{Terminal, has_terminal, is_ours_alone};
 pub(crate) use self::tree::{ignores, kill_all, living};
 pub(crate) use crate::system::watcher::Board;
 
+/// The exit status of a progrun that has failed itself.
+const FAILED: i32 = 125;
+
+/// How a task ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The child has ended.
+    Exit(Exit),
+    /// On another machine it was stopped for this reason, which is not ours.
+    Stopped(Reason, Exit),
+    /// There was no child.
+    NotStarted(LaunchError),
+    /// The task was withdrawn before it began on another machine.
+    Withdrawn,
+    /// What became of it on another machine is not known.
+    Lost(Lost),
+}
+
 /// The command to start, and the connections of its streams.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
 pub(crate) struct Launch {
+    /// What the task is called.
+    pub(crate) name: String,
+    /// Where it runs, if that is another machine.
+    pub(crate) elsewhere: Option<Elsewhere>,
     /// The program and its arguments.
     pub(crate) command: Vec<OsString>,
     /// Why it cannot be started, if that is known already.
@@ -133,6 +157,8 @@ pub(crate) enum Notice {
     },
     /// A sample of the child, which has reported nothing.
     Observed(Observed),
+    /// What becomes known of a child on another machine.
+    Elsewhere(News),
     /// The child was stopped.
     Stopped {
         /// The signal that stopped it.
@@ -286,11 +312,14 @@ pub(crate) fn run(
     orders: &Orders,
     reporter: &ProgressReporter<Batch>,
     notify: &dyn Fn(Notice),
-) -> anyhow::Result<Result<Exit, LaunchError>> {
+) -> anyhow::Result<Ended> {
     let wake = orders.wake.clone();
     reporter.on_cancel(move || wake.wake());
+    if let Some(elsewhere) = &launch.elsewhere {
+        return elsewhere::run(launch, elsewhere, orders, reporter, notify);
+    }
     match Worker::start(launch, terminal, orders, reporter, notify) {
-        Ok(worker) => worker.serve().map(Ok),
-        Err(error) => Ok(Err(error)),
+        Ok(worker) => worker.serve().map(Ended::Exit),
+        Err(error) => Ok(Ended::NotStarted(error)),
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: options, environment variables, help, messages on mistakes, and the end of the process. Knows
 //! nothing of how a run goes.
 
+mod agent;
 mod attach;
 mod cancel;
 mod detach;
@@ -9,6 +10,7 @@ mod foreground;
 mod formats;
 mod history;
 mod known;
+mod on;
 mod options;
 mod ps;
 mod report;
@@ -40,6 +42,7 @@ use crate::run::{self, End, FAILED, Hook, Settings};
 use crate::sink::{Patient, Show, Tty, escape};
 use crate::system::signals::Scope;
 
+use self::agent::Agent;
 use self::attach::Attach;
 use self::cancel::Cancel;
 use self::detach::Leaving;
@@ -162,6 +165,7 @@ pub fn command() -> clap::Command {
         .subcommand(each::as_subcommand::<Each>())
         .subcommand(each::as_subcommand::<Tasks>())
         .subcommand(report)
+        .subcommand(with_help(Agent::command()))
         .subcommand(with_help(Ps::command()))
         .subcommand(with_help(Attach::command()))
         .subcommand(with_help(Cancel::command()))
@@ -196,6 +200,7 @@ pub fn main() -> ! {
         Ok(Parsed::Report(report)) => answered(report.send()),
         Ok(Parsed::Timeline(timeline)) => page_written(timeline.write()),
         Ok(Parsed::History(history)) => history.run(),
+        Ok(Parsed::Agent(agent)) => run::end(agent.run()),
         Ok(Parsed::Ps(ps)) => end_written(ps.run()),
         Ok(Parsed::Attach(attach)) => end_as(attach.run()),
         Ok(Parsed::Cancel(cancel)) => run::end(cancel.run()),
@@ -321,6 +326,7 @@ enum Parsed {
     Each(Box<Each>),
     Tasks(Box<Tasks>),
     Report(Report),
+    Agent(Agent),
     Ps(Ps),
     Attach(Attach),
     Cancel(Cancel),
@@ -359,6 +365,7 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
         Some(("tasks", tasks)) => {
             return Tasks::read(tasks).map(|tasks| Parsed::Tasks(Box::new(tasks)));
         }
+        Some(("agent", agent)) => return Agent::from_arg_matches(agent).map(Parsed::Agent),
         Some(("ps", ps)) => return Ps::from_arg_matches(ps).map(Parsed::Ps),
         Some(("attach", attach)) => {
             return Attach::from_arg_matches(attach).map(Parsed::Attach);
@@ -378,6 +385,8 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
     }
     let mut arguments = Arguments::from_arg_matches(&matches)?;
     arguments.options.complete(&matches)?;
+    let wrong = |sentence| command().error(ErrorKind::ArgumentConflict, sentence);
+    arguments.options.on.check(true).map_err(wrong)?;
     Ok(Parsed::Run(Box::new(arguments)))
 }
 
@@ -534,7 +543,8 @@ fn settings(arguments: Arguments) -> (Settings, List) {
         OutputArgument::OnFailure => Show::OnFailure,
         OutputArgument::None => Show::None,
     };
-    let mut settings = options.settings(name, output, tty);
+    let mut settings = options.settings(name, output, tty, None);
+    settings.slots = 1;
     settings.display.memory = memory;
     (settings, list)
 }
@@ -553,6 +563,7 @@ fn tty(arguments: &Arguments) -> Tty {
     let options = &arguments.options;
     let is_usual = options.progress == ProgressArgument::Auto && options.json.is_none();
     match options.tty {
+        TtyArgument::Auto if options.on.is_elsewhere() => Tty::Auto,
         TtyArgument::Auto if is_interactive_bash(&arguments.command) => Tty::Never,
         TtyArgument::Auto
             if is_usual

@@ -88,6 +88,8 @@ pub(crate) enum What<'a> {
         pid: Option<i32>,
         /// Where it runs, in a run of many.
         place: Option<Place<'a>>,
+        /// The machine on which it runs, if that is another one.
+        host: Option<&'a str>,
     },
     /// The child reported.
     Progress(&'a Batch),
@@ -171,6 +173,27 @@ pub(crate) enum What<'a> {
     Counted(Counts, RunEstimate),
     /// The watcher leaves the run, which goes on: nothing is drawn any more.
     Left,
+    /// Told only to the progrun that has started us on this machine: how its order was carried out.
+    Answer(Answer),
+    /// The same: that we are still here.
+    Alive,
+}
+
+/// What follows from an order of the progrun that has started us on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The task is cancelled, and the child will see it in this way.
+    Cancel(CancelMode),
+    /// Whether the child reports.
+    Drain {
+        /// It does.
+        reports: bool,
+    },
+    /// The child could not be started, for which this exit status stands.
+    NotStarted {
+        /// See the exit statuses of progrun(1).
+        status: i32,
+    },
 }
 
 /// The beginning of a run of many.
@@ -314,6 +337,10 @@ pub(crate) enum Obstacle {
     Retry(Duration),
     /// More free slots.
     Slots,
+    /// The answer of this machine.
+    Host(String),
+    /// Its turn in the queue of an engine, as this job.
+    Queue(String),
 }
 
 /// How a run of many ended.
@@ -342,6 +369,8 @@ pub(crate) struct Counts {
     pub failed: u64,
     /// Cancelled.
     pub cancelled: u64,
+    /// Lost on another machine.
+    pub lost: u64,
     /// Skipped because of another task.
     pub skipped: u64,
 }
@@ -350,7 +379,7 @@ impl Counts {
     /// How many tasks are over.
     #[must_use]
     pub(crate) fn over(&self) -> u64 {
-        self.completed + self.failed + self.cancelled + self.skipped
+        self.completed + self.failed + self.cancelled + self.lost + self.skipped
     }
 }
 
@@ -428,6 +457,8 @@ pub(crate) enum Reason {
     Deadline,
     /// `--halt now`.
     Halt,
+    /// On another machine: the progrun that has started the command there is gone, or has said nothing for too long.
+    Lease,
 }
 
 /// Why a stop goes one step further.
@@ -496,6 +527,8 @@ pub(crate) struct Summary {
     pub state: FinalState,
     /// What requested the stop, if there was a request.
     pub reason: Option<Reason>,
+    /// What was missed, if the task is lost.
+    pub missed: Option<Missed>,
     /// How the child ended; none if it never ran, or is still there.
     pub exit: Option<Exit>,
     /// Why the child could not be started, or the run could not be finished.
@@ -532,6 +565,19 @@ pub(crate) enum FinalState {
     Failed,
     /// A stop was requested before it ended.
     Cancelled,
+    /// It ran on another machine, or was to, and what became of it is not known.
+    Lost,
+}
+
+/// What was missed of a task on another machine, which is lost therefore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// The first word: the machine was never reached, and nothing has run there.
+    Hello,
+    /// Any word, for longer than the lease.
+    Heartbeat,
+    /// The last word: the connection ended without it.
+    FinalEvent,
 }
 
 impl FinalState {
@@ -542,6 +588,7 @@ impl FinalState {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
         }
     }
 }

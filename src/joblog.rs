@@ -708,6 +708,7 @@ mod tests {
             tell(
                 id,
                 What::Started {
+                    host: None,
                     name: &task.name,
                     command: task.values.as_deref().unwrap(),
                     pid: None,
@@ -718,6 +719,7 @@ mod tests {
         }
         for (id, state) in ends.into_iter().rev() {
             let summary = Summary {
+                missed: None,
                 state,
                 reason: None,
                 exit: None,

@@ -24,6 +24,7 @@ mod event;
 mod flow;
 mod joblog;
 mod journal;
+mod launcher;
 mod list;
 mod model;
 mod places;

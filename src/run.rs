@@ -7,6 +7,7 @@
 //! however slow a terminal or reader is and however much is printed. A reader that takes nothing holds up a run only
 //! until the run is stopped. Knows no pipe of a child and no escape sequence.
 
+mod agent;
 mod attach;
 mod clock;
 mod ending;
@@ -19,12 +20,14 @@ mod notices;
 mod presses;
 mod pressure;
 mod random;
+mod reach;
 mod readers;
 mod requests;
 mod running;
 mod schedule;
 mod signals;
 mod sinks;
+mod slots;
 mod starts;
 mod stopping;
 mod task;
@@ -42,20 +45,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::child::{self, Launch, LaunchError, Notice, Order};
+use crate::child::{self, Ended, Launch, Notice, Order};
 use crate::dialect::{FILES, Selection};
-use crate::event::{Ending, Exit, FinalState, Reason, Stream, TaskId, Total, Waiting, What};
+use crate::event::{Ending, FinalState, Obstacle, Reason, Stream, TaskId, Total, Waiting, What};
 use crate::executor::{Builder, Sent};
 use crate::joblog::Past;
 use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
 use crate::model::route::Route;
 use crate::progress::{ProgressExecutor, submit_progress};
-use crate::sink::{Chosen, Display, Gone, NoReader, Watchers, choose, is_on_screen};
+use crate::sink::{Chosen, Display, Gone, NoReader, Watchers, choose, for_agent, is_on_screen};
 use crate::socket::{Purpose, Socket};
 use crate::system::jobserver::Jobserver;
 use crate::system::signals::Scope;
 
+use self::agent::Link;
 use self::clock::Clock;
 use self::ending::{Losses, TIMED_OUT};
 use self::inbox::{Inbox, Inputs};
@@ -68,17 +72,21 @@ use self::requests::Requests;
 use self::running::{Counts, Running};
 use self::schedule::{Begin, Closed, Rules, Schedule};
 use self::sinks::Sinks;
+use self::slots::{Machine, Slots};
 use self::starts::Starts;
 use self::task::{Effect, Task};
 use self::terminal::TerminalPlace;
 
+pub(crate) use self::agent::{Agent, first_line};
 pub(crate) use self::attach::{Attached, Look, attach, wait};
 pub(crate) use self::ending::{FAILED, end, end_all, of_launch};
 pub(crate) use self::hook::{End, Hook};
 pub(crate) use self::ladder::Timeouts;
 pub(crate) use self::many::Many;
 pub(crate) use self::pressure::Limits;
+pub(crate) use self::reach::Reach;
 pub(crate) use self::schedule::{Halt, RetryOn, Rules as OrderRules};
+pub(crate) use crate::sink::ForAgent;
 
 /// If the run loop wakes this late, progrun was stopped (SIGSTOP cannot be caught).
 const LATE: Duration = Duration::from_secs(1);
@@ -115,6 +123,10 @@ pub(crate) struct Settings {
     pub(crate) from: Selection,
     /// What is shown, and where.
     pub(crate) display: Display,
+    /// Where the tasks run, if that is not here.
+    pub(crate) elsewhere: Option<Reach>,
+    /// On which terms the run is that of an agent, if it is; and what its child's streams are there.
+    pub(crate) agent: Option<(Agent, ForAgent)>,
 }
 
 /// How a run ended, and what is left to say of it.
@@ -162,10 +174,6 @@ enum Input {
     Flushed,
 }
 
-/// What a worker returns: how its child ended, or why there was none. If the worker itself fails, the future has the
-/// error.
-type Ended = Result<Exit, LaunchError>;
-
 /// Runs a list; see the module's comment.
 ///
 /// # Errors
@@ -177,9 +185,12 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
         Prepared::NoReader(outcome) => return Ok(outcome),
     };
     run.follow()?;
+    run.sweep();
+    run.tell_not_started();
     let outcome = run.finish();
     run.hide_sockets();
     run.tell_end(outcome.ending);
+    run.take_leave();
     if let Some(jobserver) = &mut run.jobserver {
         jobserver.settle(0, false);
     }
@@ -301,6 +312,10 @@ struct Run<'a> {
     /// Whether unread output is discarded.
     discarded: bool,
     losses: Losses,
+    /// The jobs of the tasks on other machines that may be left in an engine.
+    left: Vec<Option<String>>,
+    /// The link to the progrun that has started us on this machine, if we are its agent.
+    agent: Option<Link>,
     /// The sentence that the channel has another number than the user asked for, until it is told.
     moved: Option<String>,
 }
@@ -327,14 +342,18 @@ impl<'a> Run<'a> {
         signals::open_mask();
         let (gone, wake) = (inbox.clone(), inbox.clone());
         let patience = settings.timeouts.timeout;
-        let chosen = choose(
-            &settings.display,
-            &settings.from,
-            patience,
-            // Before the ends of tasks: each would let another one begin, of which the job log could not tell.
-            move |what| gone.send_first(Input::Gone(what)),
-            move || wake.send(Input::Tick),
-        );
+        // Before the ends of tasks: each would let another one begin, of which the job log could not tell.
+        let gone = move |what| gone.send_first(Input::Gone(what));
+        let chosen = match &settings.agent {
+            Some((_, wishes)) => for_agent(*wishes, gone),
+            None => choose(
+                &settings.display,
+                &settings.from,
+                patience,
+                gone,
+                move || wake.send(Input::Tick),
+            ),
+        };
         let chosen = match chosen {
             Err(error) if error.is::<NoReader>() => {
                 return Ok(Prepared::NoReader(Outcome {
@@ -363,6 +382,12 @@ impl<'a> Run<'a> {
             None => (settings.slots, None, None),
             Some(_) => starts::slots(named.unwrap_or(settings.slots)),
         };
+        let machines = match &settings.elsewhere {
+            Some(reach) => reach.machines(),
+            None => vec![Machine::ours(slots)],
+        };
+        let places = Slots::new(&machines, slots);
+        let slots = places.count();
         let outlives_session = settings.display.caller.is_some();
         let kill_after = settings.timeouts.kill_after;
         let starts = match many {
@@ -381,7 +406,7 @@ impl<'a> Run<'a> {
             executor: executor(slots, ping),
             list,
             past,
-            schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), slots),
+            schedule: Schedule::new(many.map_or(Rules::USUAL, |many| many.rules.clone()), places),
             pressure: Pressure::new(many.map(|many| many.limits).unwrap_or_default()),
             starts,
             jobserver,
@@ -410,15 +435,22 @@ impl<'a> Run<'a> {
             discarded: false,
             losses: Losses::new(chosen.tells_user),
             moved,
+            left: Vec::new(),
+            agent: settings
+                .agent
+                .as_ref()
+                .map(|(agent, _)| Link::new(agent.clone())),
         };
         run.watch([
             (chosen.parent, Input::ParentGone),
             (chosen.reader, Input::ReaderGone),
             (chosen.output, Input::OutputGone),
         ]);
-        if many.is_some() {
+        if many.is_some() || settings.elsewhere.is_some() {
             let socket = Socket::open(channel, Purpose::Run, outlives_session);
             run.requests.listen(socket);
+        }
+        if many.is_some() {
             run.begin_many(fewer)?;
         }
         Ok(Prepared::Run(Box::new(run)))
@@ -468,6 +500,7 @@ impl Run<'_> {
                 self.discard();
             }
             self.answer_cancels(now);
+            self.keep_lease(now);
             self.sinks.borrow_mut().tick();
         }
         Ok(())
@@ -555,11 +588,21 @@ impl Run<'_> {
             specification,
             slot,
             attempt,
+            machine,
         } = begin;
         let plan = &self.plan;
-        let place = self.starts.socket();
+        let elsewhere = self.elsewhere(machine);
+        let host = elsewhere.as_ref().map(|it| it.target.name.clone());
+        // A task on another machine has its socket there.
+        let place = match elsewhere {
+            Some(_) => None,
+            None => self.starts.socket(),
+        };
         let session = self.starts.session(now);
+        let is_here = elsewhere.is_none();
         let launch = Launch {
+            name: specification.name.clone(),
+            elsewhere,
             command: specification.words(id.get(), slot),
             fault: specification.fault.clone(),
             stdin: specification.stdin.clone(),
@@ -578,8 +621,8 @@ impl Run<'_> {
             from: plan.from.clone(),
             zig: plan.zig,
             wait_output: self.settings.wait_output,
-            on_screen: plan.on_screen,
-            in_foreground: plan.in_foreground,
+            on_screen: plan.on_screen && is_here,
+            in_foreground: plan.in_foreground && is_here,
             observe: plan.observe && slot <= OBSERVED,
             kill_after: self.settings.timeouts.kill_after,
             spares: self.starts.spares.clone(),
@@ -628,6 +671,11 @@ impl Run<'_> {
             continues: std::cell::Cell::default(),
             output_bytes: 0,
             place,
+            machine,
+            is_told: false,
+            waits_for: host.clone().map(Obstacle::Host),
+            host,
+            job: None,
         };
         self.tasks.insert(id, running);
         if self.is_of_many() {
@@ -674,6 +722,7 @@ impl Run<'_> {
             signals,
             begins,
             self.requests.due(now),
+            self.agent.as_ref().and_then(Link::due),
         ]
         .into_iter()
         .flatten()
@@ -704,7 +753,8 @@ impl Run<'_> {
     fn wait(&mut self, at_most: Option<Duration>) -> io::Result<Option<Input>> {
         let idle = self.idle_socket().cloned();
         let now = self.now();
-        let served = self.requests.descriptors(idle.as_ref(), now);
+        let mut served = self.requests.descriptors(idle.as_ref(), now);
+        served.extend(self.agent.as_ref().and_then(Link::descriptor));
         let asked = (&*served, || Input::Asked);
         self.inputs.next(at_most, Input::Signal, asked)
     }
@@ -727,7 +777,10 @@ impl Run<'_> {
                 lost: false,
             }),
             Input::Gone(what) => self.gone(what),
-            Input::Asked => self.hear(),
+            Input::Asked => {
+                self.hear_orders();
+                self.hear();
+            }
             Input::Cleared => self.acknowledge(),
             Input::Tick | Input::Flushed => {}
         }
@@ -774,7 +827,9 @@ impl Run<'_> {
                         && let Some(running) = self.tasks.get(&id)
                     {
                         let child = (running.task.live_pid(), running.tag.clone());
-                        self.to_kill.push(child);
+                        // A task on another machine is killed there.
+                        self.to_kill
+                            .extend(Some(child).filter(|(_, tag)| !tag.is_empty()));
                     }
                     self.order(id, order);
                 }

@@ -5,6 +5,7 @@
 //! write text to the terminal; the worker of a child lends it, and sets its foreground group and settings. Text from a
 //! child is foreign, and is made safe here.
 
+mod agent;
 mod bars;
 mod beginning;
 mod beside;
@@ -52,7 +53,7 @@ use std::time::Duration;
 use crate::event::Event;
 use crate::flow::Permit;
 
-pub(crate) use self::choice::{Chosen, choose};
+pub(crate) use self::choice::{Chosen, ForAgent, choose, for_agent};
 pub(crate) use self::display::{Display, Ends, JsonPlace, Many, Progress, Show, Tty};
 pub(crate) use self::files::{NoReader, STDOUT};
 pub(crate) use self::floor::MOST_WAITING;

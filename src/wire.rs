@@ -3,6 +3,7 @@
 //! The names are documented in progrun-protocol(5) and in `docs/events.schema.json`, and stay. This module knows no
 //! sink: it writes into a string, and reads one line. The use of an event that was read is the caller's.
 
+pub(crate) mod agent;
 mod base64;
 mod decoder;
 mod encoder;
@@ -14,6 +15,6 @@ mod watch;
 
 pub(crate) use self::decoder::{dropped, read};
 pub(crate) use self::encoder::{Encoder, VERSION, output};
-pub(crate) use self::line::{Kind, Line, Reason, Seconds, State};
+pub(crate) use self::line::{Info, Kind, Line, Reason, Seconds, State};
 pub(crate) use self::status::{Rule, Shown, Status, Tasks, Work};
 pub(crate) use self::watch::WatchEncoder;

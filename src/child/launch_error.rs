@@ -24,6 +24,13 @@ pub(crate) enum LaunchError {
         /// Why, and what to do about it.
         reason: String,
     },
+    /// It could not be started on another machine, for which this exit status stands.
+    Elsewhere {
+        /// See the exit statuses of progrun(1).
+        status: i32,
+        /// What happened, and where.
+        sentence: String,
+    },
     /// The task itself says something that cannot be done: this sentence.
     Unusable(String),
     /// The system refused us a resource, which is not the command's fault.
@@ -51,7 +58,10 @@ impl fmt::Display for LaunchError {
             Self::CannotRun { program, reason } => {
                 write!(f, "cannot run {}: {reason}", program.display())
             }
-            Self::Unusable(reason) => f.write_str(reason),
+            Self::Unusable(reason)
+            | Self::Elsewhere {
+                sentence: reason, ..
+            } => f.write_str(reason),
             Self::Internal { what, source } => {
                 write!(f, "{what} failed: {source}{}", advice(source))
             }

@@ -118,8 +118,25 @@ fn open_slave(master: impl AsFd) -> io::Result<OwnedFd> {
     Ok(open(name, flags, Mode::empty())?)
 }
 
+/// The columns and rows of the terminal on which an agent's child is shown; none: it is ours.
+static SHOWN_IN: Mutex<Option<(u16, u16)>> = Mutex::new(None);
+
+/// The terminal on which the child is shown is on another machine, and has this size.
+pub(crate) fn set_size(columns: u16, rows: u16) {
+    let size = Some((columns, rows)).filter(|_| columns > 0 && rows > 0);
+    *SHOWN_IN.lock().unwrap_or_else(PoisonError::into_inner) = size;
+}
+
 /// The size of our terminal.
 pub(super) fn size() -> Winsize {
+    let shown_in = *SHOWN_IN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((ws_col, ws_row)) = shown_in {
+        return Winsize {
+            ws_row,
+            ws_col,
+            ..USUAL
+        };
+    }
     [
         tcgetwinsize(stderr()),
         tcgetwinsize(stdout()),

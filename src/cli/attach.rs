@@ -176,6 +176,7 @@ fn ended(state: FinalState, ending: Ending, elapsed: Duration) -> String {
     match (state, ending) {
         (FinalState::Completed, _) => format!("completed in {time}"),
         (FinalState::Cancelled, _) => format!("cancelled after {time}"),
+        (FinalState::Lost, _) => format!("lost after {time}"),
         (FinalState::Failed, Ending::Status(status)) => {
             format!("failed with exit status {status} after {time}")
         }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use crate::child;
@@ -377,11 +378,26 @@ impl ManyOptions {
             format!("progrun {form} --job-log {path} --resume ...")
         });
         let show = self.show(jobs, options.detach);
-        let mut settings = options.settings(name, show, tty);
-        settings.slots = jobs;
+        let is_here = !options.on.is_elsewhere();
+        let mut starts = Duration::ZERO;
+        let mut settings = options.settings(name, show, tty, self.jobs.map(|_| jobs));
+        if is_here {
+            settings.slots = jobs;
+        }
+        if let Some(reach) = &settings.elsewhere {
+            let engines = reach.targets.iter().map(|(target, _)| target.engine);
+            starts = engines
+                .map(|engine| engine.starts.apart)
+                .max()
+                .unwrap_or_default();
+        }
         settings.many = Some(Many {
             rules: OrderRules {
-                delay: self.delay.and_then(|time| time.0).unwrap_or_default(),
+                delay: self
+                    .delay
+                    .and_then(|time| time.0)
+                    .unwrap_or_default()
+                    .max(starts),
                 retries: self.retries,
                 retry_delay: self.retry_delay.unwrap_or_default(),
                 retry_on: self.retry_on.clone(),
@@ -392,7 +408,8 @@ impl ManyOptions {
                 memory: self.min_memory,
             },
             deadline: self.deadline.and_then(|time| time.0),
-            jobserver: self.jobs.is_none(),
+            // The jobs of make are on this machine.
+            jobserver: self.jobs.is_none() && is_here,
             command,
             warnings: Vec::new(),
             news: News::default(),
@@ -451,9 +468,11 @@ pub(super) trait Form: FromArgMatches + clap::CommandFactory {
         let mut form = Self::from_arg_matches(matches)?;
         let (_, options) = form.parts();
         options.complete(matches)?;
+        let wrong = |sentence| Self::command().error(ErrorKind::ArgumentConflict, sentence);
+        options.on.check(false).map_err(wrong)?;
         if options.preserve_status {
             return Err(Self::command().error(
-                clap::error::ErrorKind::ArgumentConflict,
+                ErrorKind::ArgumentConflict,
                 "--preserve-status is for one command: many tasks have no single status",
             ));
         }
@@ -599,7 +618,9 @@ impl Form for Each {
         if self.many.dry_run {
             print_commands(list, &news);
         }
-        if let Some(error) = list.fixed_program().and_then(child::missing) {
+        let is_here = !self.options.on.is_elsewhere();
+        let program = list.fixed_program().filter(|_| is_here);
+        if let Some(error) = program.and_then(child::missing) {
             return Err(Refusal {
                 sentence: error.to_string(),
                 ending: run::of_launch(&error),

@@ -16,6 +16,7 @@ use crate::sink::{Display, JsonPlace, Progress, STDOUT, Show, Tty};
 
 use super::detach::Leaving;
 use super::formats;
+use super::on::OnOptions;
 
 const ON_END: &str = "\
 Run COMMAND with sh when the run is over, however it ended
@@ -248,6 +249,9 @@ pub(super) struct Options {
     )]
     pub(super) on_end: Option<OsString>,
 
+    #[command(flatten)]
+    pub(super) on: OnOptions,
+
     /// Descriptor number of the channel on which the command reports, 3 to 255
     ///
     /// This is for scripts that use descriptor 3 themselves. dash and mksh support only numbers up to 9. A file that is
@@ -274,6 +278,7 @@ impl Options {
             signal: libc::SIGTERM,
             from: vec!["auto".to_owned()],
             fd: 3,
+            on: OnOptions::usual(),
             ..Self::default()
         }
     }
@@ -351,10 +356,19 @@ impl Options {
         Some(Memory::new(Journal::of_user()?, work))
     }
 
-    /// The settings of a run of one command, which is called `name`.
-    pub(super) fn settings(self, name: String, output: Show, tty: Tty) -> Settings {
+    /// The settings of a run, which is called `name`. `jobs` is how many of many tasks run at once, if the user has said
+    /// so.
+    pub(super) fn settings(
+        self,
+        name: String,
+        output: Show,
+        tty: Tty,
+        jobs: Option<u32>,
+    ) -> Settings {
+        let reach = self.on.reach(jobs, (self.grace.0, self.kill_after.0));
+        let (elsewhere, slots) = reach.map_or((None, 1), |(reach, slots)| (Some(reach), slots));
         Settings {
-            slots: 1,
+            slots,
             many: None,
             channel: self.fd,
             timeouts: Timeouts {
@@ -399,8 +413,11 @@ impl Options {
                 notify: self.notify.map(|time| time.0.unwrap_or_default()),
                 many: None,
                 elsewhere: false,
+                remote: elsewhere.is_some(),
                 memory: None,
             },
+            elsewhere,
+            agent: None,
         }
     }
 }

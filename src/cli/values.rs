@@ -160,10 +160,11 @@ pub(super) fn parse_retry_on(text: &str) -> Result<RetryOn, String> {
         match (word, word.parse::<u8>()) {
             ("timeout", _) => on.timeout = true,
             ("signal", _) => on.signal = true,
+            ("lost", _) => on.lost = true,
             (_, Ok(status)) if status > 0 => on.statuses.push(status.into()),
             _ => {
                 return Err(format!(
-                    "{word}: expected exit statuses from 1 to 255, timeout or signal"
+                    "{word}: expected exit statuses from 1 to 255, timeout, signal or lost"
                 ));
             }
         }

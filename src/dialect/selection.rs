@@ -16,6 +16,16 @@ pub enum Selection {
 }
 
 impl Selection {
+    /// The words of `--from` for it.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Auto => vec!["auto".to_owned()],
+            Self::None => vec!["none".to_owned()],
+            Self::Only(names) => names.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
     /// Whether the format of this name is read.
     #[must_use]
     pub fn reads(&self, name: &str) -> bool {

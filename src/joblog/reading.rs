@@ -131,7 +131,7 @@ impl<'a> Reading<'a> {
         let word = match record.state {
             _ if record.retry_in.is_some() => Word::Between,
             Some(State::Completed) => Word::Completed,
-            Some(State::Failed) => Word::Failed,
+            Some(State::Failed | State::Lost) => Word::Failed,
             Some(State::Cancelled) => Word::Cancelled,
             _ => Word::Begun,
         };

@@ -102,6 +102,21 @@ impl Batch {
         }
     }
 
+    /// A malformed line, kept verbatim as well if every line is.
+    #[must_use]
+    pub(crate) fn of_malformed(bad: BadLine, keeps_every_line: bool) -> Self {
+        let mut verbatim = Verbatim::default();
+        if keeps_every_line {
+            verbatim.lines.push(Entry::Malformed(bad.clone()));
+        }
+        Self {
+            malformed_count: 1,
+            first_malformed: Some(bad),
+            verbatim,
+            ..Self::default()
+        }
+    }
+
     /// About how many bytes these reports take while they are under way, and in the events written of them. A line of
     /// one byte becomes an event of a hundred, so the bytes that were read do not count.
     #[must_use]

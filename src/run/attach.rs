@@ -409,6 +409,7 @@ fn display(status: &Status<'_>, look: &Look) -> Display {
             again: None,
         }),
         elsewhere: true,
+        remote: false,
     }
 }
 

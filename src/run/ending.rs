@@ -3,7 +3,7 @@
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::child::LaunchError;
+use crate::child::{Ended, LaunchError};
 use crate::event::{Ending, FinalState, Reason, Summary};
 use crate::system::signals::{Scope, die_by};
 
@@ -23,17 +23,28 @@ pub(super) const KILLED: i32 = 137;
 pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> Ending {
     let own = summary.exit.map(|exit| exit.ending);
     match (summary.state, summary.reason, own) {
+        (FinalState::Lost, None, _) => Ending::Status(FAILED),
         (FinalState::Cancelled, Some(_), Some(own)) if preserve_status => own,
-        (FinalState::Cancelled, Some(Reason::Timeout), _) if killed => Ending::Status(KILLED),
-        (FinalState::Cancelled, Some(Reason::Timeout), _) => Ending::Status(TIMED_OUT),
+        (FinalState::Cancelled | FinalState::Lost, Some(Reason::Timeout), _) if killed => {
+            Ending::Status(KILLED)
+        }
+        (FinalState::Cancelled | FinalState::Lost, Some(Reason::Timeout), _) => {
+            Ending::Status(TIMED_OUT)
+        }
         // By the signal itself and not by 128 + N: a bash script goes on after `exit 130`.
-        (FinalState::Cancelled, Some(Reason::Interrupt | Reason::Parent), _) => {
+        (FinalState::Cancelled | FinalState::Lost, Some(Reason::Interrupt | Reason::Parent), _) => {
             Ending::Signal(libc::SIGINT)
         }
-        (FinalState::Cancelled, Some(Reason::Terminate | Reason::Deadline | Reason::Halt), _) => {
-            Ending::Signal(libc::SIGTERM)
+        // The run was cut off from its command, and is no more than one that has failed.
+        (FinalState::Cancelled, Some(Reason::Lease), _) => Ending::Status(FAILED),
+        (
+            FinalState::Cancelled | FinalState::Lost,
+            Some(Reason::Terminate | Reason::Deadline | Reason::Halt),
+            _,
+        ) => Ending::Signal(libc::SIGTERM),
+        (FinalState::Cancelled | FinalState::Lost, Some(Reason::Hangup), _) => {
+            Ending::Signal(libc::SIGHUP)
         }
-        (FinalState::Cancelled, Some(Reason::Hangup), _) => Ending::Signal(libc::SIGHUP),
         (_, _, Some(own)) => own,
         (_, _, None) => Ending::Status(FAILED),
     }
@@ -42,7 +53,7 @@ pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> 
 /// The same for a task, whose child may not have been started at all.
 pub(super) fn of_task(running: &Running, summary: &Summary, preserve_status: bool) -> Ending {
     match (running.ended(), summary.state) {
-        (Some(Err(error)), FinalState::Failed) => of_launch(error),
+        (Some(Ended::NotStarted(error)), FinalState::Failed) => of_launch(error),
         _ => of_run(summary, running.task.killed(), preserve_status),
     }
 }
@@ -52,6 +63,7 @@ pub(crate) fn of_launch(error: &LaunchError) -> Ending {
     Ending::Status(match error {
         LaunchError::NotFound { .. } => NOT_FOUND,
         LaunchError::CannotRun { .. } => CANNOT_RUN,
+        LaunchError::Elsewhere { status, .. } => *status,
         LaunchError::Internal { .. } | LaunchError::Unusable(_) => FAILED,
     })
 }
@@ -141,6 +153,7 @@ mod tests {
 
     fn summary(state: FinalState, reason: Option<Reason>, ending: Option<Ending>) -> Summary {
         Summary {
+            missed: None,
             state,
             reason,
             exit: ending.map(|ending| Exit {

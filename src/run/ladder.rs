@@ -181,7 +181,9 @@ impl Ladder {
     fn signal_of(&self, reason: Reason) -> Step {
         match reason {
             Reason::Interrupt | Reason::Parent => Step::Signal(libc::SIGINT),
-            Reason::Terminate | Reason::Deadline | Reason::Halt => Step::Signal(libc::SIGTERM),
+            Reason::Terminate | Reason::Deadline | Reason::Halt | Reason::Lease => {
+                Step::Signal(libc::SIGTERM)
+            }
             Reason::Hangup => Step::Signal(libc::SIGHUP),
             Reason::Timeout => match self.timeouts.timeout_signal {
                 libc::SIGKILL => Step::Kill,

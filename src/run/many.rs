@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::child;
 use crate::event::{
-    Attempt, Cause, Counts, Ending, FinalState, HaltWhen, HaltWhy, Halted, Place, Reason, RunHead,
-    RunSummary, SkipReason, Step, Summary, TaskId, Total, What,
+    Attempt, Cause, Counts, Ending, FinalState, HaltWhen, HaltWhy, Halted, Missed, Place, Reason,
+    RunHead, RunSummary, SkipReason, Step, Summary, TaskId, Total, What,
 };
 use crate::joblog::Decision;
 use crate::list::{News, Specification};
@@ -183,7 +183,8 @@ impl Run<'_> {
         if let Some(jobserver) = &mut self.jobserver {
             jobserver.settle(running, wants);
         }
-        let waiting = self.schedule.obstacles(gate, now, TOLD);
+        let mut waiting: Vec<_> = self.on_their_way().take(TOLD).collect();
+        waiting.extend(self.schedule.obstacles(gate, now, TOLD - waiting.len()));
         if waiting != self.waiting {
             self.tell_of_run(What::Waiting(&waiting));
             self.waiting = waiting;
@@ -281,7 +282,7 @@ impl Run<'_> {
             return;
         };
         let specification = running.task.specification.clone();
-        let (slot, attempt) = (running.slot, running.attempt);
+        let (slot, attempt, machine) = (running.slot, running.attempt, running.machine);
         if let Some(error) = running.refused()
             && self.tasks.len() > 1
         {
@@ -290,6 +291,7 @@ impl Run<'_> {
             self.too_many(
                 Begin {
                     id,
+                    machine,
                     specification,
                     slot,
                     attempt,
@@ -298,19 +300,8 @@ impl Run<'_> {
             );
             return;
         }
-        if running.task.pid().is_none() {
-            self.tell(
-                id,
-                What::Started {
-                    name: &specification.name,
-                    command: &specification.words(id.get(), slot),
-                    pid: None,
-                    place: Some(Place::of(&specification, slot, attempt)),
-                },
-            );
-        }
         let mut summary = running.summary_of_many();
-        let outcome = outcome(&summary);
+        let outcome = outcome(running, &summary);
         let ended = running.task.exited_at().unwrap_or(now);
         let attempted = Attempt {
             slot,
@@ -319,7 +310,27 @@ impl Run<'_> {
             duration: ended.saturating_sub(running.began),
             output_bytes: running.output_bytes,
         };
-        let after = self.schedule.ended(id, specification, outcome, now);
+        let (is_told, host) = (running.is_told, running.host.clone());
+        let after = self.schedule.ended(id, specification.clone(), outcome, now);
+        if let (Some(machine), Some(why)) = (after.lost, &summary.error) {
+            self.machine_is_lost(machine, why);
+        }
+        if after.moves {
+            self.forget(id);
+            return;
+        }
+        if !is_told {
+            self.tell(
+                id,
+                What::Started {
+                    host: host.as_deref(),
+                    name: &specification.name,
+                    command: &specification.words(id.get(), slot),
+                    pid: None,
+                    place: Some(Place::of(&specification, slot, attempt)),
+                },
+            );
+        }
         summary.attempt = Some(Attempt {
             retry_in: after.retry_in,
             ..attempted
@@ -332,6 +343,10 @@ impl Run<'_> {
         if let Some(halted) = after.halted {
             self.halt(halted);
         }
+        if !self.schedule.has_machine() && self.schedule.closed().is_none() {
+            self.warn("no machine is left");
+            self.close(Closed::Lost);
+        }
     }
 
     /// The task runs no more, or is waited for no more.
@@ -341,7 +356,8 @@ impl Run<'_> {
             return;
         };
         if self.stop.is_some() {
-            self.remains.push(std::mem::take(&mut ended.tag));
+            self.remains
+                .extend(Some(std::mem::take(&mut ended.tag)).filter(|tag| !tag.is_empty()));
         }
         if ended.task.gave_up() {
             self.gave_up = true;
@@ -367,7 +383,7 @@ impl Run<'_> {
         self.list.stop();
         let reason = match why {
             Closed::Halted(_) => SkipReason::Halted,
-            Closed::Cancelled | Closed::Broken => SkipReason::Cancelled,
+            Closed::Cancelled | Closed::Broken | Closed::Lost => SkipReason::Cancelled,
         };
         for (id, specification) in self.schedule.close(why) {
             self.tell_skipped(&Skipped {
@@ -530,6 +546,7 @@ impl Run<'_> {
             Some(Closed::Halted(_)) => Some("halt"),
             Some(Closed::Cancelled) if self.deadline_passed => Some("deadline"),
             Some(Closed::Cancelled) => Some("cancelled"),
+            Some(Closed::Lost) => Some("lost"),
             Some(Closed::Broken) | None => None,
         };
         let summary = RunSummary {
@@ -541,7 +558,7 @@ impl Run<'_> {
         self.tell_of_run(What::End(&summary));
         let written = self.flush();
         self.follow_up(written);
-        let state = if why.is_some_and(|why| why != "halt") {
+        let state = if why.is_some_and(|why| !["halt", "lost"].contains(&why)) {
             FinalState::Cancelled
         } else {
             FinalState::Completed
@@ -564,7 +581,7 @@ impl Run<'_> {
                 Reason::Hangup => return Ending::Signal(libc::SIGHUP),
                 Reason::Deadline if stop.killed => return Ending::Status(KILLED),
                 Reason::Deadline => return Ending::Status(TIMED_OUT),
-                Reason::Halt | Reason::Timeout => {}
+                Reason::Halt | Reason::Timeout | Reason::Lease => {}
             }
         }
         let by_success = matches!(
@@ -574,20 +591,28 @@ impl Run<'_> {
                 ..
             }))
         );
-        let is_well = counts.failed + counts.skipped == 0 && !self.schedule.leaves_some();
-        let is_well = is_well || by_success;
+        let is_well =
+            counts.failed + counts.lost + counts.skipped == 0 && !self.schedule.leaves_some();
+        let is_well = is_well && self.schedule.closed() != Some(Closed::Lost) || by_success;
         Ending::Status(i32::from(!is_well))
     }
 }
 
 /// How an attempt with this summary ended for the others.
-fn outcome(summary: &Summary) -> Outcome {
+fn outcome(running: &Running, summary: &Summary) -> Outcome {
+    if let Some(child::Ended::Lost(lost)) = running.ended() {
+        return match lost.missed {
+            Missed::Hello => Outcome::Unreached,
+            Missed::Heartbeat | Missed::FinalEvent => Outcome::Lost(lost.over_in),
+        };
+    }
     match (summary.state, summary.reason, summary.exit) {
         (FinalState::Completed, ..) => Outcome::Completed,
         (FinalState::Cancelled, ..) => Outcome::Cancelled,
         (FinalState::Failed, Some(Reason::Timeout), _) => Outcome::TimedOut,
         (FinalState::Failed, _, Some(exit)) => Outcome::Failed(exit.ending),
         (FinalState::Failed, _, None) => Outcome::NotStarted,
+        (FinalState::Lost, ..) => Outcome::Lost(None),
     }
 }
 
@@ -612,7 +637,9 @@ impl Running {
     /// The error of a system that refuses another process or descriptor.
     fn refused(&self) -> Option<rustix::io::Errno> {
         let error = match self.ended()? {
-            Err(child::LaunchError::Internal { source, .. }) => source.raw_os_error()?,
+            child::Ended::NotStarted(child::LaunchError::Internal { source, .. }) => {
+                source.raw_os_error()?
+            }
             _ => return None,
         };
         [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE]

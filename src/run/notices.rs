@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::child::Notice;
-use crate::event::{Place, Reason, TaskId, What};
+use crate::event::{Answer, Place, Reason, TaskId, What};
 use crate::system::signals::Scope;
 
 use super::Run;
@@ -34,6 +34,7 @@ impl Run<'_> {
         match notice {
             Notice::Started { pid, tag } => {
                 task.started(pid, now);
+                running.is_told = true;
                 running.tag = tag;
                 let specification = task.specification.clone();
                 let (slot, attempt) = (running.slot, running.attempt);
@@ -43,6 +44,7 @@ impl Run<'_> {
                 self.tell(
                     id,
                     What::Started {
+                        host: None,
                         name: &specification.name,
                         command: &command,
                         pid: Some(pid),
@@ -72,8 +74,15 @@ impl Run<'_> {
                 );
             }
             Notice::Observed(observed) => self.tell(id, What::Observed(&observed)),
-            Notice::Cancel(mode) => self.change(id, |task| task.answered(mode, now)),
-            Notice::Drain { reports } => self.change(id, |task| task.is_reporting(reports, now)),
+            Notice::Cancel(mode) => {
+                self.answered_agent(Answer::Cancel(mode));
+                self.change(id, |task| task.answered(mode, now));
+            }
+            Notice::Drain { reports } => {
+                self.answered_agent(Answer::Drain { reports });
+                self.change(id, |task| task.is_reporting(reports, now));
+            }
+            Notice::Elsewhere(news) => self.news(id, news),
             Notice::Request(stream, bytes) => self.asked(stream, bytes),
             Notice::Interrupted => {
                 if task.interrupted(now) {

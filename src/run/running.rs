@@ -5,12 +5,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::child::Control;
-use crate::event::{Ending, FinalState, Summary};
+use crate::child::{Control, Ended};
+use crate::event::{Ending, FinalState, Obstacle, Summary};
 use crate::model::batch::Batch;
 use crate::progress::{FutureState, ProgressFuture};
 
-use super::Ended;
 use super::starts::SocketPlace;
 use super::task::Task;
 
@@ -23,6 +22,8 @@ pub(super) struct Running {
     /// The first of its slots, and the number of the attempt.
     pub(super) slot: u32,
     pub(super) attempt: u32,
+    /// The machine, counted from 0.
+    pub(super) machine: usize,
     /// When it began, by the clock of the run.
     pub(super) began: Duration,
     /// A variable that only the environments of the child and its descendants have.
@@ -33,6 +34,12 @@ pub(super) struct Running {
     pub(super) output_bytes: u64,
     /// The socket, which the next task can use.
     pub(super) place: Option<SocketPlace>,
+    /// Whether its beginning was told.
+    pub(super) is_told: bool,
+    /// The machine on which it runs, if that is another one; what it waits for there; and as which job it runs.
+    pub(super) host: Option<String>,
+    pub(super) waits_for: Option<Obstacle>,
+    pub(super) job: Option<String>,
 }
 
 /// How many lines of a channel were reports, and how many were malformed.
@@ -68,23 +75,40 @@ impl Running {
 
     pub(super) fn summary(&self) -> Summary {
         let ended = self.ended();
+        let missed = match ended {
+            Some(Ended::Lost(lost)) => Some(lost.missed),
+            _ => None,
+        };
+        let stopped = match ended {
+            Some(Ended::Stopped(reason, _)) => Some(*reason),
+            _ => None,
+        };
         let state = match (self.future.state(), ended) {
-            (FutureState::Completed, Some(Ok(exit))) if exit.ending == Ending::Status(0) => {
+            (_, Some(Ended::Lost(_))) => FinalState::Lost,
+            (_, Some(Ended::Stopped(..) | Ended::Withdrawn)) => FinalState::Cancelled,
+            (FutureState::Completed, Some(Ended::Exit(exit)))
+                if exit.ending == Ending::Status(0) =>
+            {
                 FinalState::Completed
             }
             (FutureState::Completed | FutureState::Failed, _) => FinalState::Failed,
             _ => FinalState::Cancelled,
         };
         let error = match (ended, self.future.exception()) {
-            (Some(Err(error)), _) => Some(error.to_string()),
+            (Some(Ended::NotStarted(error)), _) => Some(error.to_string()),
+            (Some(Ended::Lost(lost)), _) => Some(lost.sentence.clone()),
             // The worker itself failed: its error is all that is known.
             (None, Ok(error)) => Some(format!("{error:#}")),
             _ => None,
         };
         Summary {
+            missed,
             state,
-            reason: self.task.reason(),
-            exit: ended.and_then(|ended| ended.as_ref().ok()).copied(),
+            reason: self.task.reason().or(stopped),
+            exit: match ended {
+                Some(Ended::Exit(exit) | Ended::Stopped(_, exit)) => Some(*exit),
+                _ => None,
+            },
             error,
             reports: self.counts.reports.get(),
             malformed: self.counts.malformed.get(),

@@ -14,6 +14,10 @@ use crate::event::{
 use crate::list::Specification;
 
 use super::random::jitter;
+use super::slots::{Slots, Taken};
+
+/// When a task begins again whose machine was not reached.
+const UNREACHED: Duration = Duration::from_millis(500);
 
 /// What the user wishes about the order and the ends of the tasks.
 #[derive(Clone, Debug)]
@@ -50,6 +54,8 @@ pub(crate) struct RetryOn {
     pub(crate) timeout: bool,
     /// Death by a signal.
     pub(crate) signal: bool,
+    /// The loss of the task on another machine.
+    pub(crate) lost: bool,
 }
 
 /// `--halt`.
@@ -73,6 +79,10 @@ pub(super) enum Outcome {
     /// There was no child.
     NotStarted,
     Cancelled,
+    /// It is lost on another machine, and certainly over after this time; none: that cannot be said.
+    Lost(Option<Duration>),
+    /// Its machine was not reached, so it has not run.
+    Unreached,
 }
 
 /// Why no task begins any more.
@@ -84,6 +94,8 @@ pub(super) enum Closed {
     Cancelled,
     /// The list is broken, or output cannot be written.
     Broken,
+    /// No machine is left.
+    Lost,
 }
 
 /// How much may begin now.
@@ -106,6 +118,8 @@ pub(super) struct Begin {
     pub(super) slot: u32,
     /// The number of its attempt, from 1.
     pub(super) attempt: u32,
+    /// The machine, counted from 0.
+    pub(super) machine: usize,
 }
 
 /// A task that does not run.
@@ -126,6 +140,10 @@ pub(super) struct After {
     pub(super) skipped: Vec<Skipped>,
     /// `--halt` holds from now on.
     pub(super) halted: Option<Halted>,
+    /// The machine that gets no more tasks.
+    pub(super) lost: Option<usize>,
+    /// The task begins again on another machine, and this was no attempt.
+    pub(super) moves: bool,
 }
 
 /// A task that has not begun, or whose next attempt has not.
@@ -180,62 +198,13 @@ pub(super) struct Schedule {
 
 #[derive(Debug)]
 struct Running {
-    slots: Vec<u32>,
+    taken: Taken,
     attempt: u32,
 }
 
-/// The places where tasks run, numbered from 1.
-#[derive(Debug)]
-struct Slots {
-    /// How many there are.
-    count: u32,
-    /// Which are taken; may be longer than `count` after it was lowered.
-    taken: Vec<bool>,
-}
-
-impl Slots {
-    fn in_use(&self) -> u32 {
-        let taken = self.taken.iter().filter(|taken| **taken).count();
-        u32::try_from(taken).unwrap_or(u32::MAX)
-    }
-
-    /// How many slots a task with this wish takes.
-    fn wanted(&self, wish: u32) -> u32 {
-        wish.clamp(1, self.count.max(1))
-    }
-
-    fn take(&mut self, wish: u32) -> Option<Vec<u32>> {
-        let wanted = self.wanted(wish);
-        if self.in_use() + wanted > self.count {
-            return None;
-        }
-        let mut slots = Vec::with_capacity(wanted as usize);
-        for number in 0.. {
-            if slots.len() == wanted as usize {
-                break;
-            }
-            if self.taken.len() == number {
-                self.taken.push(false);
-            }
-            if !std::mem::replace(&mut self.taken[number], true) {
-                slots.push(u32::try_from(number + 1).unwrap_or(u32::MAX));
-            }
-        }
-        Some(slots)
-    }
-
-    fn give_back(&mut self, slots: &[u32]) {
-        for slot in slots {
-            if let Some(taken) = self.taken.get_mut(*slot as usize - 1) {
-                *taken = false;
-            }
-        }
-    }
-}
-
 impl Schedule {
-    /// An empty one, with this many slots.
-    pub(super) fn new(rules: Rules, slots: u32) -> Self {
+    /// An empty one, with these slots.
+    pub(super) fn new(rules: Rules, slots: Slots) -> Self {
         Self {
             rules,
             ready: BTreeMap::new(),
@@ -244,10 +213,7 @@ impl Schedule {
             known: HashMap::new(),
             needed: HashMap::new(),
             running: BTreeMap::new(),
-            slots: Slots {
-                count: slots,
-                taken: Vec::new(),
-            },
+            slots,
             next: TaskId::FIRST,
             is_complete: false,
             closed: None,
@@ -266,7 +232,7 @@ impl Schedule {
 
     /// Whether a task of the list could begin now, if there were one.
     pub(super) fn has_room(&self) -> bool {
-        self.closed.is_none() && self.slots.in_use() < self.slots.count
+        self.closed.is_none() && self.slots.has_room()
     }
 
     /// Whether a task waits that could begin, but for a limit of the machine.
@@ -313,7 +279,7 @@ impl Schedule {
                 self.counts.done += 1;
                 Known::Completed
             }
-            Some(FinalState::Failed) => {
+            Some(FinalState::Failed | FinalState::Lost) => {
                 self.passed += 1;
                 self.counts.failed += 1;
                 Known::NotCompleted
@@ -411,16 +377,18 @@ impl Schedule {
         }
         let first = self.ready.first_key_value()?;
         let (key, wish) = (*first.0, first.1.specification.slots);
-        let slots = self.slots.take(wish)?;
+        let taken = self.slots.take(wish)?;
         let pending = self.ready.remove(&key)?;
         let (_, id) = key;
         self.begins_at = now + self.rules.delay;
         self.begun += u64::from(pending.attempt == 1);
-        let slot = slots.first().copied().unwrap_or(1);
+        let slot = taken.slots.first().copied().unwrap_or(1);
+        let machine = taken.machine;
         let attempt = pending.attempt;
-        self.running.insert(id, Running { slots, attempt });
+        self.running.insert(id, Running { taken, attempt });
         Some(Begin {
             id,
+            machine,
             specification: pending.specification,
             slot,
             attempt,
@@ -430,7 +398,7 @@ impl Schedule {
     /// The task could not begin, because the system refused what it needs: it is put back.
     pub(super) fn put_back(&mut self, begin: Begin) {
         if let Some(running) = self.running.remove(&begin.id) {
-            self.slots.give_back(&running.slots);
+            self.slots.give_back(&running.taken);
         }
         self.begun -= u64::from(begin.attempt == 1);
         let key = (Reverse(begin.specification.priority), begin.id);
@@ -477,11 +445,31 @@ impl Schedule {
         let Some(running) = self.running.remove(&id) else {
             return After::default();
         };
-        self.slots.give_back(&running.slots);
+        self.slots.give_back(&running.taken);
         let attempt = running.attempt;
+        let lost = self.note_loss(running.taken.machine, outcome);
+        if outcome == Outcome::Unreached && self.closed.is_none() && self.slots.has_machine() {
+            // Nothing has run, so this was no attempt.
+            self.begun -= u64::from(attempt == 1);
+            let pending = Pending {
+                specification,
+                attempt,
+            };
+            self.later.insert((now + UNREACHED, id), pending);
+            return After {
+                moves: true,
+                lost,
+                ..After::default()
+            };
+        }
         if self.is_tried_again(&specification, outcome, attempt) {
             let (least, most) = specification.retry_delay.unwrap_or(self.rules.retry_delay);
             let delay = backed_off(least, most, attempt);
+            let delay = match outcome {
+                // It may run until then.
+                Outcome::Lost(Some(over_in)) => delay.max(over_in),
+                _ => delay,
+            };
             let pending = Pending {
                 specification,
                 attempt: attempt + 1,
@@ -489,6 +477,7 @@ impl Schedule {
             self.later.insert((now + delay, id), pending);
             return After {
                 retry_in: Some(delay),
+                lost,
                 ..After::default()
             };
         }
@@ -506,20 +495,56 @@ impl Schedule {
                 self.counts.failed += 1;
                 Known::NotCompleted
             }
+            Outcome::Lost(_) | Outcome::Unreached => {
+                self.counts.lost += 1;
+                Known::NotCompleted
+            }
         };
         self.note_name(&specification, known);
         let needed_by = self.needed_by(&specification);
         After {
-            retry_in: None,
             skipped: self.release(needed_by),
             halted: self.halt(),
+            lost,
+            ..After::default()
         }
+    }
+
+    /// Gives the machine that gets no more tasks because of this end.
+    fn note_loss(&mut self, machine: usize, outcome: Outcome) -> Option<usize> {
+        let is_lost = match outcome {
+            Outcome::Unreached => self.slots.missed(machine),
+            // It was silent for so long that its agent has stopped the task.
+            Outcome::Lost(Some(Duration::ZERO)) => self.slots.lose(machine),
+            _ => false,
+        };
+        is_lost.then_some(machine)
+    }
+
+    /// The task is on its machine, which has so many processors.
+    pub(super) fn reached(&mut self, id: TaskId, processors: u32) {
+        if let Some(running) = self.running.get_mut(&id) {
+            self.slots.reached(&mut running.taken, processors);
+        }
+    }
+
+    /// Whether there is a machine left on which tasks can run.
+    pub(super) fn has_machine(&self) -> bool {
+        self.slots.has_machine()
     }
 
     fn is_tried_again(&self, task: &Specification, outcome: Outcome, attempt: u32) -> bool {
         let allowed = match (&self.rules.retry_on, outcome) {
-            (_, Outcome::Completed | Outcome::Cancelled | Outcome::NotStarted) => false,
+            (
+                _,
+                Outcome::Completed
+                | Outcome::Cancelled
+                | Outcome::NotStarted
+                | Outcome::Unreached
+                | Outcome::Lost(None),
+            ) => false,
             (None, _) => true,
+            (Some(on), Outcome::Lost(_)) => on.lost,
             (Some(on), Outcome::TimedOut) => on.timeout,
             (Some(on), Outcome::Failed(Ending::Status(status))) => on.statuses.contains(&status),
             (Some(on), Outcome::Failed(Ending::Signal(_))) => on.signal,
@@ -532,9 +557,9 @@ impl Schedule {
         let halt = self.rules.halt.filter(|_| self.closed.is_none())?;
         let counts = &self.counts;
         let count = match halt.why {
-            HaltWhy::Fail => counts.failed,
+            HaltWhy::Fail => counts.failed + counts.lost,
             HaltWhy::Success => counts.completed - counts.done,
-            HaltWhy::Done => counts.failed + counts.completed - counts.done,
+            HaltWhy::Done => counts.failed + counts.lost + counts.completed - counts.done,
         };
         (count >= halt.count).then(|| {
             let halted = Halted {
@@ -555,6 +580,8 @@ impl Schedule {
         let ready = std::mem::take(&mut self.ready).into_iter();
         let ready = ready.map(|((_, id), pending)| (id, pending.specification));
         let later = std::mem::take(&mut self.later).into_iter();
+        // One whose machine was not reached has not begun.
+        let later = later.filter(|(_, pending)| pending.attempt > 1);
         let later = later.map(|((_, id), pending)| (id, pending.specification));
         let failed: Vec<_> = ready.chain(later).collect();
         self.counts.failed += failed.len() as u64;
@@ -597,11 +624,11 @@ impl Schedule {
 
     /// How many slots there are.
     pub(super) fn slots(&self) -> u32 {
-        self.slots.count
+        self.slots.count()
     }
 
     pub(super) fn set_slots(&mut self, count: u32) {
-        self.slots.count = count;
+        self.slots.set_count(count);
     }
 
     /// What the next tasks wait for, first come first, at most this many.
@@ -658,6 +685,7 @@ fn backed_off(least: Duration, most: Duration, attempt: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::slots::Machine;
 
     fn task(name: &str) -> Specification {
         Specification::of_command(name.to_owned(), vec![name.into()])
@@ -671,7 +699,7 @@ mod tests {
     }
 
     fn schedule(rules: Rules, slots: u32, tasks: Vec<Specification>) -> Schedule {
-        let mut schedule = Schedule::new(rules, slots);
+        let mut schedule = Schedule::new(rules, Slots::new(&[Machine::ours(slots)], slots));
         for task in tasks {
             schedule.add(task);
         }

@@ -77,6 +77,15 @@ impl Run<'_> {
 
     /// A stop of the whole run is requested: no further task begins, and the ladder of each running task takes a step.
     pub(super) fn request(&mut self, reason: Reason) {
+        if self.agent.is_some() {
+            self.is_alone(reason);
+        } else {
+            self.request_here(reason);
+        }
+    }
+
+    /// The same; in an agent, once the ladder is ours.
+    pub(super) fn request_here(&mut self, reason: Reason) {
         let now = self.now();
         let is_new = self.presses.is_new(now);
         self.stop_tasks(reason, is_new, now);
@@ -96,6 +105,10 @@ impl Run<'_> {
 
     /// progrun's link to its user is gone. A command that ignores SIGHUP, as under nohup, is to live on without it.
     pub(super) fn hang_up(&mut self) {
+        if self.agent.is_some() {
+            self.request(Reason::Hangup);
+            return;
+        }
         let mut live = self.tasks.values().filter_map(|it| it.task.live_pid());
         let lives_on = |pid| child::ignores(pid, libc::SIGHUP);
         let is_any = live.clone().next().is_some();

@@ -58,6 +58,11 @@ impl Task {
         self.ladder.started(self.clock.at(now));
     }
 
+    /// The child runs on another machine. Its number there means nothing here.
+    pub(super) fn started_elsewhere(&mut self, now: Duration) {
+        self.ladder.started(self.clock.at(now));
+    }
+
     /// The child's process number.
     pub(super) fn pid(&self) -> Option<i32> {
         self.pid

@@ -929,6 +929,8 @@ impl Sink for Bars {
             | What::Closed(_)
             | What::Shown
             | What::Counted(..)
+            | What::Answer(_)
+            | What::Alive
             | What::End(_) => {}
         }
     }

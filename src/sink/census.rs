@@ -150,6 +150,7 @@ impl Census {
             }
             FinalState::Failed => counts.failed += 1,
             FinalState::Cancelled => counts.cancelled += 1,
+            FinalState::Lost => counts.lost += 1,
         }
     }
 
@@ -326,6 +327,7 @@ mod tests {
             let task = self.task;
             self.task = task.next();
             let what = What::Started {
+                host: None,
                 name: "t",
                 command: &[],
                 pid: Some(1),
@@ -345,6 +347,7 @@ mod tests {
 
         fn end(&mut self, at: f64, task: TaskId, state: FinalState, number: u32, retry: bool) {
             let summary = Summary {
+                missed: None,
                 state,
                 reason: None,
                 exit: None,

@@ -16,6 +16,7 @@ use crate::event::Stream;
 use crate::model::route::Route;
 
 use super::Sink;
+use super::agent::Agent;
 use super::bars::{Bars, Begin, Options};
 use super::beginning::Beginning;
 use super::course::Course;
@@ -169,6 +170,43 @@ pub(crate) fn choose(
         parent,
         reader: reader(display)?,
         output: output_reader(display)?,
+    })
+}
+
+/// What the progrun that has started an agent wants of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ForAgent {
+    /// How stdout and stderr of the child are connected.
+    pub routes: [Route; 2],
+    /// Whether every report is wanted.
+    pub every_report: bool,
+    /// Whether the activity of a child that reports nothing is wanted.
+    pub observe: bool,
+}
+
+/// The only sink of an agent, on stdout. `gone` is told if nothing can be written there.
+///
+/// # Errors
+/// If there is no descriptor for it.
+pub(crate) fn for_agent(
+    wishes: ForAgent,
+    gone: impl Fn(Gone) + Send + Sync + 'static,
+) -> anyhow::Result<Chosen> {
+    let on_gone = Notifier::new(gone).for_reader("the connection is gone".to_owned());
+    let agent = Agent::new(Writer::new(copy(stdout())?, on_gone));
+    let reader = has_reader(stdout()).then(|| copy(stdout()));
+    Ok(Chosen {
+        sinks: vec![Box::new(agent)],
+        routes: wishes.routes,
+        direct: false,
+        every_report: wishes.every_report,
+        shows_progress: true,
+        observe: wishes.observe,
+        tells_user: false,
+        waited: Duration::ZERO,
+        parent: None,
+        reader: reader.transpose()?,
+        output: None,
     })
 }
 

@@ -231,6 +231,7 @@ pub(super) fn outcome(end: &RunSummary, at: Duration) -> String {
     for (number, what) in [
         (counts.failed, "failed"),
         (counts.cancelled, "cancelled"),
+        (counts.lost, "lost"),
         (counts.skipped, "skipped"),
     ] {
         if number > 0 {
@@ -285,6 +286,7 @@ mod tests {
             self.tell(
                 task,
                 What::Started {
+                    host: None,
                     name,
                     command: &command,
                     pid: Some(1),
@@ -317,6 +319,7 @@ mod tests {
         fn end(&mut self, task: TaskId, ending: Ending, retry_in: Option<Duration>) {
             let is_well = ending == Ending::Status(0);
             let summary = Summary {
+                missed: None,
                 state: if is_well {
                     FinalState::Completed
                 } else {

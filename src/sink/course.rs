@@ -327,6 +327,7 @@ mod tests {
 
         fn begin(&mut self, task: u32) {
             let what = What::Started {
+                host: None,
                 name: &format!("t{task}"),
                 command: &["work".into()],
                 pid: Some(1),
@@ -350,6 +351,7 @@ mod tests {
             };
             *count += 1;
             let summary = Summary {
+                missed: None,
                 state,
                 reason: None,
                 exit: Some(Exit {

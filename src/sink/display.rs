@@ -39,6 +39,8 @@ pub(crate) struct Display {
     pub many: Option<Many>,
     /// Whether the run is that of another process, whose output comes to us in any case.
     pub elsewhere: bool,
+    /// Whether the tasks run on other machines, so that nothing of ours can be theirs.
+    pub remote: bool,
     /// What the run remembers, and has to be remembered of it; none: nothing.
     pub memory: Option<Memory>,
 }

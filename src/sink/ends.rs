@@ -40,6 +40,7 @@ pub(super) fn how(summary: &Summary, limit: Option<Duration>) -> String {
     let ending = summary.exit.map(|exit| exit.ending);
     match (summary.state, summary.reason, ending) {
         (FinalState::Completed, ..) => String::new(),
+        (FinalState::Lost, ..) => escape(summary.error.as_deref().unwrap_or_default()).into_owned(),
         (_, Some(Reason::Timeout), _) => {
             let ran = summary.attempt.map(|attempt| attempt.duration);
             format!(
@@ -83,6 +84,7 @@ pub(super) fn line(
         FinalState::Completed => colored("ok", GREEN, with_color),
         FinalState::Failed => colored("FAILED", RED, with_color),
         FinalState::Cancelled => colored("cancelled", YELLOW, with_color),
+        FinalState::Lost => colored("LOST", RED, with_color),
     };
     let mut facts = vec![how(summary, limit), time(summary)];
     if let Some(attempt) = summary.attempt {
@@ -149,6 +151,7 @@ mod tests {
 
     fn summary(state: FinalState, ending: Option<Ending>, milliseconds: u64) -> Summary {
         Summary {
+            missed: None,
             state,
             reason: None,
             exit: ending.map(|ending| Exit {

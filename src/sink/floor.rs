@@ -555,7 +555,7 @@ fn wants_reasons(summary: &Summary) -> bool {
     match (summary.state, summary.reason) {
         (FinalState::Completed, _)
         | (FinalState::Cancelled, Some(Reason::Interrupt | Reason::Parent)) => false,
-        (FinalState::Failed | FinalState::Cancelled, _) => true,
+        (FinalState::Failed | FinalState::Cancelled | FinalState::Lost, _) => true,
     }
 }
 

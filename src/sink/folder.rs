@@ -230,6 +230,7 @@ mod tests {
             self.tell(
                 task,
                 What::Started {
+                    host: None,
                     name,
                     command,
                     pid,
@@ -250,6 +251,7 @@ mod tests {
 
         fn end(&mut self, task: u32) {
             let summary = Summary {
+                missed: None,
                 state: FinalState::Completed,
                 reason: None,
                 exit: None,

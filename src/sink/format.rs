@@ -208,6 +208,7 @@ pub(super) fn outcome(summary: &Summary, elapsed: Duration) -> String {
     };
     match (summary.state, summary.reason) {
         (FinalState::Completed, _) => format!("completed in {time}"),
+        (FinalState::Lost, _) => format!("lost after {time}"),
         (FinalState::Failed, _) => match summary.exit.map(|exit| exit.ending) {
             Some(Ending::Signal(_)) => format!("killed by {status} after {time}"),
             _ => format!("failed with {status} after {time}"),
@@ -322,6 +323,7 @@ mod tests {
             })
         };
         let summary = |state, reason, ending: Option<Ending>| Summary {
+            missed: None,
             state,
             reason,
             exit: ending.and_then(exit),

@@ -286,6 +286,7 @@ mod tests {
 
     fn summary() -> Summary {
         Summary {
+            missed: None,
             state: FinalState::Completed,
             reason: None,
             exit: None,
@@ -315,6 +316,7 @@ mod tests {
         };
         let command = ["cat".into(), value.clone()];
         let started = What::Started {
+            host: None,
             name: "x",
             command: &command,
             pid: Some(5),

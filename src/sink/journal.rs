@@ -82,7 +82,7 @@ impl Journal {
         self.uses(summary.exit);
         let state = match summary.state {
             FinalState::Completed => State::Completed,
-            FinalState::Failed => State::Failed,
+            FinalState::Failed | FinalState::Lost => State::Failed,
             FinalState::Cancelled => State::Cancelled,
         };
         self.reason = summary.reason;
@@ -215,6 +215,7 @@ mod tests {
 
     fn summary(state: FinalState, ending: Ending) -> Summary {
         Summary {
+            missed: None,
             state,
             reason: None,
             exit: Some(Exit {

@@ -174,6 +174,7 @@ impl Stop {
             (_, Reason::Deadline) => Some("deadline".to_owned()),
             (_, Reason::Halt) => Some("halted".to_owned()),
             (_, Reason::Parent) => Some("cancelled by the outer progrun".to_owned()),
+            (_, Reason::Lease) => Some("the lease is over".to_owned()),
             (_, Reason::Interrupt | Reason::Terminate | Reason::Hangup) => None,
         }
     }
@@ -301,7 +302,7 @@ pub(super) fn finished(
         FinalState::Completed => true,
         // The reader of a pipe had enough, as in `| head`: that is no failure.
         FinalState::Failed => ending == Some(Ending::Signal(libc::SIGPIPE)),
-        FinalState::Cancelled => false,
+        FinalState::Cancelled | FinalState::Lost => false,
     };
     if !shown && ordinary && summary.malformed == 0 || summary.error.is_some() {
         return None;

@@ -128,6 +128,7 @@ mod tests {
 
     fn summary(state: FinalState, reason: Option<Reason>, status: i32) -> Summary {
         Summary {
+            missed: None,
             state,
             reason,
             exit: Some(Exit {

@@ -220,7 +220,7 @@ fn end(id: String, status: Status) -> Progress<'static> {
 fn status(summary: &Summary) -> Status {
     match summary.state {
         FinalState::Completed => Status::Ok,
-        FinalState::Failed => Status::Failed,
+        FinalState::Failed | FinalState::Lost => Status::Failed,
         FinalState::Cancelled => Status::Cancelled,
     }
 }
@@ -319,6 +319,7 @@ mod tests {
         let one = TaskId::FIRST;
         let two = one.next();
         let start = |name| What::Started {
+            host: None,
             name,
             command: &[],
             pid: Some(1),
@@ -337,6 +338,7 @@ mod tests {
             ..Progress::default()
         };
         let summary = Summary {
+            missed: None,
             state: FinalState::Completed,
             reason: None,
             exit: None,

@@ -349,6 +349,7 @@ mod tests {
                 task,
                 seconds,
                 What::Started {
+                    host: None,
                     name,
                     command,
                     pid,
@@ -365,6 +366,7 @@ mod tests {
             tell(task, seconds, What::Progress(&report(percentage)));
         }
         let summary = Summary {
+            missed: None,
             state: FinalState::Completed,
             reason: None,
             exit: None,

@@ -52,6 +52,7 @@ fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2]
             .is_some_and(|many| many.folder.is_some() || many.tagged)
         || matches!(display.output, Show::OnFailure | Show::Group | Show::Lines)
         || display.has_json_on_stdout()
+        || display.remote
         || reads;
     let route = |shared: bool, terminal: bool| match (display.output, display.tty) {
         (Show::None, Tty::Auto | Tty::Never | Tty::Own) if !needed => Route::Discard,
@@ -67,7 +68,9 @@ fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2]
     // A stream that is closed for us is closed for the command, whatever else is wanted of it: the command has to see
     // that.
     [(1, routes[0]), (2, routes[1])].map(|(number, route)| {
-        if closed::was_closed(number) {
+        if closed::was_closed(number) && display.remote {
+            Route::Discard
+        } else if closed::was_closed(number) {
             Route::Inherit
         } else {
             route

@@ -218,7 +218,7 @@ fn read(file: &mut File, put: &mut dyn FnMut(Stream, &mut dyn Read)) -> io::Resu
 fn wants_reasons(summary: &Summary) -> bool {
     match (summary.state, summary.reason) {
         (FinalState::Completed, _) | (_, Some(Reason::Interrupt | Reason::Parent)) => false,
-        (FinalState::Failed | FinalState::Cancelled, _) => true,
+        (FinalState::Failed | FinalState::Cancelled | FinalState::Lost, _) => true,
     }
 }
 
@@ -372,6 +372,7 @@ mod tests {
         ];
         for (task, state) in tasks.into_iter().zip(states) {
             let summary = Summary {
+                missed: None,
                 state,
                 reason: None,
                 exit: None,

@@ -249,6 +249,7 @@ impl Watchers {
             command,
             pid,
             place,
+            ..
         } = &event.what
         {
             let task = self.tasks.entry(id).or_default();
@@ -729,6 +730,7 @@ impl Task {
                 task,
                 self.began,
                 What::Started {
+                    host: None,
                     name: &self.name,
                     command: &self.command,
                     pid: self.pid,

@@ -33,6 +33,10 @@ pub(super) fn of_stop(reason: Reason) -> Option<&'static str> {
         Reason::Timeout => "timed out",
         Reason::Deadline => "stopped by --deadline",
         Reason::Halt => "stopped by --halt",
+        Reason::Lease => "cut off from the progrun that started it",
+        Reason::Hello => "lost: its machine was not reached",
+        Reason::Heartbeat => "lost: its machine fell silent",
+        Reason::FinalEvent => "lost: the connection ended before the task",
         _ => return None,
     })
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 /// Bytes that are written as base64.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct Base64<'a>(pub(super) Cow<'a, [u8]>);
+pub(crate) struct Base64<'a>(pub(super) Cow<'a, [u8]>);
 
 impl Serialize for Base64<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

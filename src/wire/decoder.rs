@@ -100,7 +100,13 @@ pub(crate) fn read(
             Extra::read(line).is_some_and(|extra| extra_event(extra, sources, credit, &mut tell))
         }
         // The steps of a stop say more. The others are no events of the run.
-        Kind::Signal | Kind::Dropped | Kind::Status => false,
+        Kind::Signal
+        | Kind::Dropped
+        | Kind::Status
+        | Kind::Hello
+        | Kind::Refused
+        | Kind::Answer
+        | Kind::Alive => false,
     }
 }
 
@@ -182,6 +188,7 @@ fn started(head: &Line<'_>, tell: &mut dyn FnMut(What<'_>) -> bool) -> bool {
         command: &words(head.command()),
         pid: head.pid,
         place,
+        host: head.host.as_deref(),
     })
 }
 
@@ -217,7 +224,14 @@ fn summary(head: &Line<'_>, state: FinalState) -> Summary {
     };
     Summary {
         state,
-        reason: head.reason.map(line::Reason::of_stop),
+        reason: match state {
+            FinalState::Lost => None,
+            _ => head.reason.map(line::Reason::of_stop),
+        },
+        missed: head
+            .reason
+            .filter(|_| state == FinalState::Lost)
+            .map(line::Reason::of_missed),
         exit: ending(head).map(|ending| Exit {
             ending,
             user_time: time(head.user_time),
@@ -245,6 +259,7 @@ fn run_summary(head: &Line<'_>) -> RunSummary {
             done: 0,
             failed: count(head.failed),
             cancelled: count(head.cancelled),
+            lost: count(head.lost),
             skipped: count(head.skipped),
         },
         not_started: head.not_started.flatten().map(believed),

@@ -74,12 +74,14 @@ impl Encoder {
                 command,
                 pid,
                 place,
+                host,
             } => {
                 let line = Line {
                     time: Some(now()),
                     name: Some((*name).into()),
                     command: Some(lossy(command)),
                     pid: *pid,
+                    host: host.map(Into::into),
                     ..line(Kind::Started)
                 };
                 match place {
@@ -106,7 +108,9 @@ impl Encoder {
             | What::Shown
             | What::Known(_)
             | What::Counted(..)
-            | What::Left => {}
+            | What::Left
+            | What::Answer(_)
+            | What::Alive => {}
             What::Warning(message) => {
                 Line {
                     message: Some((*message).into()),
@@ -193,7 +197,10 @@ impl Encoder {
             state: Some(summary.state.into()),
             exit_status: Some(exit_status),
             signal: Some(signal),
-            reason: summary.reason.map(Into::into),
+            reason: match summary.missed {
+                Some(missed) => Some(missed.into()),
+                None => summary.reason.map(Into::into),
+            },
             user_time: summary.exit.map(|exit| exit.user_time.as_secs_f64()),
             system_time: summary.exit.map(|exit| exit.system_time.as_secs_f64()),
             max_rss: summary.exit.map(|exit| exit.max_rss),
@@ -315,6 +322,8 @@ fn end<'a>(summary: &RunSummary, line: Line<'a>) -> Line<'a> {
         flaky: Some(counts.flaky),
         failed: Some(counts.failed),
         cancelled: Some(counts.cancelled),
+        // Only of a run that had tasks elsewhere.
+        lost: Some(counts.lost).filter(|lost| *lost > 0),
         skipped: Some(counts.skipped),
         not_started: Some(summary.not_started),
         exit_status: Some(exit_status),
@@ -443,6 +452,7 @@ mod tests {
 
     fn summary(state: FinalState, retry_in: Option<Duration>) -> Summary {
         Summary {
+            missed: None,
             state,
             reason: (state == FinalState::Cancelled).then_some(event::Reason::Halt),
             exit: Some(Exit {
@@ -530,6 +540,7 @@ mod tests {
             ..place
         };
         let started = |command, pid, place| What::Started {
+            host: None,
             name: "b/0017.wav",
             command,
             pid,

@@ -93,7 +93,14 @@ pub(crate) struct Line<'a> {
         deserialize_with = "text",
         skip_serializing_if = "Option::is_none"
     )]
-    pub(super) source: Option<Cow<'a, str>>,
+    pub(crate) host: Option<Cow<'a, str>>,
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) source: Option<Cow<'a, str>>,
     /// As the child wrote it: our reader of reports takes objects for which `serde_json` has no value, with 128 levels
     /// or numbers such as 1e999.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -120,6 +127,8 @@ pub(crate) struct Line<'a> {
     pub(super) failed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cancelled: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lost: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) skipped: Option<u64>,
     #[serde(
@@ -200,6 +209,11 @@ pub(crate) enum Kind {
     Counted,
     Dropped,
     Status,
+    // These go between a progrun and its agent on another machine.
+    Hello,
+    Refused,
+    Answer,
+    Alive,
 }
 
 /// The state that a task is in now.
@@ -210,12 +224,13 @@ pub(crate) enum State {
     Completed,
     Failed,
     Cancelled,
+    Lost,
     /// Of a newer progrun.
     #[serde(other, skip_serializing)]
     Other,
 }
 
-/// Why a stop was requested, a signal sent or a task skipped.
+/// Why a stop was requested, a task lost, a signal sent or a task skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Reason {
@@ -242,6 +257,12 @@ pub(crate) enum Reason {
     Cancelled,
     /// An earlier run has done it.
     Done,
+    /// The progrun that has started the command on another machine is gone.
+    Lease,
+    /// What was missed of a lost task.
+    Hello,
+    Heartbeat,
+    FinalEvent,
     /// Of a newer progrun.
     #[serde(other, skip_serializing)]
     Other,
@@ -328,6 +349,7 @@ impl<'a> Line<'a> {
             command_base64: None,
             boot_id: None,
             pid: None,
+            host: None,
             source: None,
             info: None,
             stream: None,
@@ -341,6 +363,7 @@ impl<'a> Line<'a> {
             flaky: None,
             failed: None,
             cancelled: None,
+            lost: None,
             skipped: None,
             not_started: None,
             exit_status: None,
@@ -377,6 +400,11 @@ impl<'a> Line<'a> {
     /// When it happened, since the run began.
     pub(crate) fn at(&self) -> Duration {
         self.elapsed.0
+    }
+
+    /// The number of the line of the channel, if the event is about one.
+    pub(crate) fn line_number(&self) -> u64 {
+        self.number.unwrap_or(0)
     }
 
     /// The bytes that were printed or could not be read, if the event has any.
@@ -541,6 +569,17 @@ impl From<event::Reason> for Reason {
             event::Reason::Timeout => Self::Timeout,
             event::Reason::Deadline => Self::Deadline,
             event::Reason::Halt => Self::Halt,
+            event::Reason::Lease => Self::Lease,
+        }
+    }
+}
+
+impl From<event::Missed> for Reason {
+    fn from(missed: event::Missed) -> Self {
+        match missed {
+            event::Missed::Hello => Self::Hello,
+            event::Missed::Heartbeat => Self::Heartbeat,
+            event::Missed::FinalEvent => Self::FinalEvent,
         }
     }
 }
@@ -611,7 +650,17 @@ impl Reason {
             Self::Timeout => event::Reason::Timeout,
             Self::Deadline => event::Reason::Deadline,
             Self::Halt => event::Reason::Halt,
+            Self::Lease => event::Reason::Lease,
             _ => event::Reason::Terminate,
+        }
+    }
+
+    /// What was missed of a lost task; what a newer progrun misses is the last word.
+    pub(super) fn of_missed(self) -> event::Missed {
+        match self {
+            Self::Hello => event::Missed::Hello,
+            Self::Heartbeat => event::Missed::Heartbeat,
+            _ => event::Missed::FinalEvent,
         }
     }
 
@@ -633,6 +682,7 @@ impl State {
             Self::Completed => Some(event::FinalState::Completed),
             Self::Failed => Some(event::FinalState::Failed),
             Self::Cancelled => Some(event::FinalState::Cancelled),
+            Self::Lost => Some(event::FinalState::Lost),
             Self::Cancelling | Self::Other => None,
         }
     }
@@ -663,6 +713,7 @@ impl From<event::FinalState> for State {
             event::FinalState::Completed => Self::Completed,
             event::FinalState::Failed => Self::Failed,
             event::FinalState::Cancelled => Self::Cancelled,
+            event::FinalState::Lost => Self::Lost,
         }
     }
 }

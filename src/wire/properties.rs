@@ -89,7 +89,7 @@ proptest! {
     #[test]
     fn what_was_started_is_read(words in vec("\\PC*", 1..4), pid in 1..i32::MAX, at in at()) {
         let command: Vec<OsString> = words.iter().map(Into::into).collect();
-        let lines = written(What::Started { name: "a \"name\"\n", command: &command, pid: Some(pid), place: None }, at);
+        let lines = written(What::Started { host: None, name: "a \"name\"\n", command: &command, pid: Some(pid), place: None }, at);
         let line = only(&lines);
         prop_assert_eq!(line.event, Kind::Started);
         prop_assert_eq!(line.name.as_deref(), Some("a \"name\"\n"));
@@ -111,7 +111,7 @@ proptest! {
         };
         let (input, words) = (words(&values), words(&command));
         let place = Place { slot: 2, attempt: 3, input: Some(&input), named, nth, extra: None, surroundings: Surroundings::default() };
-        let what = What::Started { name: "x", command: &words, pid: None, place: Some(place) };
+        let what = What::Started { host: None, name: "x", command: &words, pid: None, place: Some(place) };
         let lines = written(what, at);
         let line = only(&lines);
         prop_assert_eq!(line.event, Kind::Started);
@@ -187,7 +187,7 @@ proptest! {
         at in at(),
     ) {
         let (reports, malformed) = counts;
-        let summary = Summary { state, reason, exit, error, reports, malformed, attempt: None };
+        let summary = Summary { missed: None, state, reason, exit, error, reports, malformed, attempt: None };
         let lines = written(What::Finished(&summary), at);
         let line = only(&lines);
         prop_assert_eq!(line.state, Some(state.into()));

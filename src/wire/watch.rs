@@ -117,14 +117,18 @@ enum WaitsFor {
     Load,
     Retry(Duration),
     Slots,
+    Host(String),
+    Queue(String),
     #[serde(other)]
     Other,
 }
 
-/// How many tasks were over before the watcher came: completed, flaky, done, failed, cancelled, skipped.
+/// How many tasks were over before the watcher came: completed, flaky, done, failed, cancelled, skipped, and lost.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Counted {
     counts: [u64; 6],
+    #[serde(default)]
+    lost: u64,
     estimate: RunEstimate,
 }
 
@@ -268,6 +272,11 @@ impl WatchEncoder {
         }
     }
 
+    /// Appends every report of an event that has kept them all.
+    pub(crate) fn reports(&mut self, event: &Event<'_>, lines: &mut String) {
+        self.plain.event(event, lines);
+    }
+
     /// Appends a report.
     pub(crate) fn report(
         source: Option<&str>,
@@ -387,6 +396,8 @@ impl Waiting {
                 Obstacle::Load => WaitsFor::Load,
                 Obstacle::Retry(at) => WaitsFor::Retry(*at),
                 Obstacle::Slots => WaitsFor::Slots,
+                Obstacle::Host(host) => WaitsFor::Host(host.clone()),
+                Obstacle::Queue(job) => WaitsFor::Queue(job.clone()),
             },
         }
     }
@@ -400,6 +411,8 @@ impl Waiting {
                 WaitsFor::Memory => Obstacle::Memory,
                 WaitsFor::Load => Obstacle::Load,
                 WaitsFor::Retry(at) => Obstacle::Retry(at.min(LONGEST)),
+                WaitsFor::Host(host) => Obstacle::Host(host),
+                WaitsFor::Queue(job) => Obstacle::Queue(job),
                 WaitsFor::Slots | WaitsFor::Other => Obstacle::Slots,
             },
         }
@@ -417,6 +430,7 @@ impl Counted {
                 counts.cancelled,
                 counts.skipped,
             ],
+            lost: counts.lost,
             estimate,
         }
     }
@@ -430,6 +444,7 @@ impl Counted {
             done: believed(done),
             failed: believed(failed),
             cancelled: believed(cancelled),
+            lost: believed(self.lost),
             skipped: believed(skipped),
         };
         let estimate = self.estimate.at_most(believed(u64::MAX), LONGEST);

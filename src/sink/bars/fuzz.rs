@@ -150,6 +150,7 @@ impl Job {
         }
         self.wait(400);
         self.event(What::Finished(&Summary {
+            missed: None,
             state: FinalState::Completed,
             reason: None,
             exit: None,

@@ -551,6 +551,8 @@ fn waiting(waiting: &Waiting, at: Duration) -> Entry<'_> {
             format!("next attempt in {}", ends::whole(next.saturating_sub(at)))
         }
         Obstacle::Slots => "waits for free slots".to_owned(),
+        Obstacle::Host(host) => format!("waits for {}", ends::shown(host)),
+        Obstacle::Queue(job) => format!("queued: {}", ends::shown(job)),
     };
     Entry::Waiting {
         name: &waiting.name,

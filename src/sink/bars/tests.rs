@@ -102,6 +102,7 @@ fn run_on_terminal(pieces: &[&[u8]]) -> (Vec<Vec<String>>, vt100::Parser) {
         pictures.push(everything(&mut parser));
     }
     let summary = Summary {
+        missed: None,
         state: FinalState::Completed,
         reason: None,
         exit: None,

@@ -148,6 +148,7 @@ impl Test {
         });
         let (name, command, pid) = (&format!("t{task}")[..], &[], Some(1));
         let what = What::Started {
+            host: None,
             name,
             command,
             pid,
@@ -173,6 +174,7 @@ impl Test {
 
     fn end_with(&mut self, task: u32, state: FinalState, reason: Option<Reason>, retries: bool) {
         let summary = Summary {
+            missed: None,
             state,
             reason,
             exit: None,

@@ -251,6 +251,7 @@ mod tests {
 
         fn begin(&mut self, task: u32, name: &str) {
             let what = What::Started {
+                host: None,
                 name,
                 command: &[],
                 pid: Some(1),
@@ -269,6 +270,7 @@ mod tests {
 
         fn end(&mut self, task: u32, state: FinalState) {
             let summary = Summary {
+                missed: None,
                 state,
                 reason: None,
                 exit: None,

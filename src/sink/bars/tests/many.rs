@@ -102,6 +102,7 @@ impl Run {
     fn begin(&mut self, task: u32, slot: u32, name: &str) {
         let command = ["work".into(), name.into()];
         let what = What::Started {
+            host: None,
             name,
             command: &command,
             pid: Some(1),
@@ -192,6 +193,7 @@ impl Run {
 fn summary(ending: Ending, lasted: f64, retry_in: Option<f64>) -> Summary {
     let is_well = ending == Ending::Status(0);
     Summary {
+        missed: None,
         state: if is_well {
             FinalState::Completed
         } else {

@@ -241,6 +241,7 @@ fn a_list_has_a_time_left_before_its_first_task_is_over() {
         });
         let command = &["work".into()];
         let what = What::Started {
+            host: None,
             name: "t",
             command,
             pid: Some(1),

@@ -33,6 +33,7 @@ impl Several {
             several.tell(
                 index,
                 What::Started {
+                    host: None,
                     name,
                     command,
                     pid: Some(1),
@@ -73,6 +74,7 @@ impl Several {
 
     fn end(&mut self, index: usize, state: FinalState) {
         let summary = Summary {
+            missed: None,
             state,
             reason: None,
             exit: Some(Exit {
@@ -152,6 +154,7 @@ fn a_task_that_is_over_at_once_has_neither_a_row_nor_a_last_line() {
     run.tell(
         2,
         What::Started {
+            host: None,
             name: "shorter",
             command: &[],
             pid: Some(1),

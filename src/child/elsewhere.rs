@@ -1,0 +1,784 @@
+//! One task on another machine: starts the way there, hands the task to the agent, passes orders on, and reads what the
+//! agent says. The other variant of a child: the run loop gives it the same orders and gets the same notices.
+//!
+//! Only the agent's last word proves how the task ended. The exit status of the way there is not believed: `srun` exits
+//! with 0 when a node has failed. Both sides have a lease. The agent stops its task if no line comes for that long; and the
+//! task is lost here when nothing was heard for so long that the agent must have done that. So a task that is tried again
+//! elsewhere never runs twice.
+//!
+//! Nothing runs before the first word of the agent, its hello. Until then a task can be withdrawn or begin elsewhere.
+
+mod intake;
+mod link;
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::event::{Answer, Cause, Missed, Reason, Step};
+use crate::launcher::{Bootstrap, Job, Target, Wanted};
+use crate::list::Stdin;
+use crate::model::batch::Batch;
+use crate::progress::ProgressReporter;
+use crate::wire::agent::{self, Hello, Instruction, PROTOCOL, Said, Text};
+
+use super::{Ended, Launch, LaunchError, Notice, Order, Orders};
+
+use self::intake::{Brought, Intake};
+use self::link::Link;
+
+/// How much later than it has to be a task is lost.
+const MARGIN: Duration = Duration::from_secs(5);
+/// How long the way there has to end after the last word, and again after it was asked to.
+const LEAVES: Duration = Duration::from_secs(5);
+/// If this thread wakes so late, progrun was stopped.
+const LATE: Duration = Duration::from_secs(1);
+/// How often a machine that turns a connection away is asked again, and after which time first. It doubles.
+const TRIES: u32 = 6;
+const FIRST_TRY: Duration = Duration::from_millis(250);
+/// How long a task that is stopped by Ctrl-Z is kept, because no word can come meanwhile.
+const HOLD: Duration = Duration::from_hours(12);
+/// The longest time between two words of an agent.
+const ALIVE: Duration = Duration::from_secs(5);
+/// How often the way there is looked at where the system does not tell that it has ended.
+const BLIND: Duration = Duration::from_millis(20);
+
+/// Where a task runs, if that is another machine, and on which terms.
+#[derive(Clone, Debug)]
+pub(crate) struct Elsewhere {
+    /// Where.
+    pub(crate) target: Target,
+    /// What all tasks of the run have in common.
+    pub(crate) terms: Arc<Terms>,
+}
+
+/// What all tasks of a run on other machines have in common.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    /// The name that the jobs of the run have in an engine.
+    pub(crate) run: String,
+    /// Whether the run is inside an allocation of the engine.
+    pub(crate) is_step: bool,
+    /// How long a side goes on without a word of the other; none: for ever.
+    pub(crate) lease: Option<Duration>,
+    /// How long an agent whose lease is over lets its task end by itself, and how long each signal has.
+    pub(crate) grace: Duration,
+    pub(crate) kill_after: Duration,
+    /// How an agent is found.
+    pub(crate) bootstrap: Bootstrap,
+    /// The folder in which tasks run that name none.
+    pub(crate) folder: PathBuf,
+    /// The variables that go along.
+    pub(crate) variables: Vec<(String, Option<OsString>)>,
+}
+
+impl Terms {
+    /// After which silence a task is lost: its agent has stopped it by then, whatever it does about signals. None:
+    /// never.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        Some(self.lease? + self.grace + 2 * self.kill_after + MARGIN)
+    }
+
+    /// How long apart the words of each side are.
+    pub(crate) fn beat(lease: Duration) -> Duration {
+        (lease / 4).min(ALIVE)
+    }
+
+    fn job(&self) -> Job<'_> {
+        Job {
+            run: &self.run,
+            silence: self.silence(),
+            is_step: self.is_step,
+        }
+    }
+}
+
+/// What becomes known of a task on another machine, besides what any child says.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// It waits in the queue of an engine, as this job.
+    Queued(String),
+    /// Its agent is there, on a machine with so many processors.
+    Reached {
+        processors: u32,
+        job: Option<String>,
+    },
+    /// It runs, with this process number there.
+    Started(i32),
+    /// It was stopped there, or goes on.
+    Paused(bool),
+    /// Something that the user should know.
+    Warning(String),
+    /// Its agent stops it by itself.
+    Cancelling {
+        reason: Reason,
+        step: Step,
+        left: Option<Duration>,
+    },
+    /// The next step of that.
+    Stopping {
+        cause: Cause,
+        step: Step,
+        left: Option<Duration>,
+    },
+    /// It is over here, but a job of it may be left in the engine.
+    Left,
+}
+
+/// A task that is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// What was missed.
+    pub(crate) missed: Missed,
+    /// What happened, in a sentence.
+    pub(crate) sentence: String,
+    /// After which time it certainly does not run any more; none: that cannot be said.
+    pub(crate) over_in: Option<Duration>,
+}
+
+/// Runs a task on another machine; see the module's comment.
+///
+/// # Errors
+/// If the system refuses to wait.
+pub(super) fn run(
+    launch: &Launch,
+    elsewhere: &Elsewhere,
+    orders: &Orders,
+    reporter: &ProgressReporter<Batch>,
+    notify: &dyn Fn(Notice),
+) -> anyhow::Result<Ended> {
+    let mut delay = FIRST_TRY;
+    for attempt in 1.. {
+        let session = match Session::start(launch, elsewhere, orders, reporter, notify) {
+            Ok(session) => session,
+            Err(error) => return Ok(Ended::NotStarted(error)),
+        };
+        match session.serve()? {
+            Verdict::Ended(ended) => return Ok(ended),
+            Verdict::TurnedAway(sentence) if attempt == TRIES => {
+                return Ok(not_reached(sentence));
+            }
+            Verdict::TurnedAway(_) => {}
+        }
+        if !wait(delay, orders, reporter, notify)? {
+            return Ok(Ended::Withdrawn);
+        }
+        delay *= 2;
+    }
+    Ok(Ended::Withdrawn)
+}
+
+fn not_reached(sentence: String) -> Ended {
+    Ended::Lost(Lost {
+        missed: Missed::Hello,
+        sentence,
+        over_in: Some(Duration::ZERO),
+    })
+}
+
+/// Waits before a machine is asked again. False: the task was withdrawn meanwhile.
+fn wait(
+    delay: Duration,
+    orders: &Orders,
+    reporter: &ProgressReporter<Batch>,
+    notify: &dyn Fn(Notice),
+) -> io::Result<bool> {
+    let until = Instant::now() + delay;
+    loop {
+        while let Some(order) = orders.next() {
+            refuse(order, notify);
+        }
+        if reporter.is_cancelled() {
+            return Ok(false);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(true);
+        }
+        let mut woken = [PollFd::new(&orders.woken, PollFlags::IN)];
+        match poll(&mut woken, Some(&timespec(left))) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => orders.woken.clear(),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Answers an order that asks for an answer, although no task runs.
+fn refuse(order: Order, notify: &dyn Fn(Notice)) {
+    match order {
+        Order::Lend(Some(terminal)) => notify(Notice::Returned {
+            terminal,
+            refused: true,
+        }),
+        Order::Acknowledge => notify(Notice::Acknowledged),
+        // It has not begun: a stop of the run withdraws it.
+        Order::Drain => notify(Notice::Drain { reports: true }),
+        _ => {}
+    }
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// A shell looks for an agent, or the engine for a place.
+    Shell,
+    /// The agent is there, and has the task.
+    Running,
+    /// The last word was said, or is not waited for any more. The way there is to end.
+    Leaving,
+}
+
+/// What follows from a connection.
+enum Verdict {
+    Ended(Ended),
+    /// There were too many connections at once, says this sentence.
+    TurnedAway(String),
+}
+
+/// One connection.
+struct Session<'a> {
+    launch: &'a Launch,
+    elsewhere: &'a Elsewhere,
+    orders: &'a Orders,
+    reporter: &'a ProgressReporter<Batch>,
+    notify: &'a dyn Fn(Notice),
+    link: Link,
+    intake: Intake<'a>,
+    stage: Stage,
+    result: Option<Ended>,
+    /// The number of the next line of the agent.
+    next: u64,
+    /// Until when the agent has to say its first word.
+    hello_by: Option<Instant>,
+    /// When it was last heard of, and whether the user knows that this is long ago.
+    heard: Instant,
+    is_stale: bool,
+    /// When the next word to the agent is due; none: no word is sent.
+    ping_at: Option<Instant>,
+    /// When the last one was sent.
+    sent: Instant,
+    /// Whether the cancel request was passed on.
+    is_cancelled: bool,
+    /// When the way there is ended if it has not ended by itself.
+    ends_at: Option<Instant>,
+    was_terminated: bool,
+}
+
+impl<'a> Session<'a> {
+    fn start(
+        launch: &'a Launch,
+        elsewhere: &'a Elsewhere,
+        orders: &'a Orders,
+        reporter: &'a ProgressReporter<Batch>,
+        notify: &'a dyn Fn(Notice),
+    ) -> Result<Self, LaunchError> {
+        let target = &elsewhere.target;
+        let terms = &elsewhere.terms;
+        let words = target.command(&terms.job());
+        let mut link = Link::start(&words)?;
+        link.send(terms.bootstrap.script(PROTOCOL).as_bytes());
+        let now = Instant::now();
+        Ok(Self {
+            launch,
+            elsewhere,
+            orders,
+            reporter,
+            notify,
+            link,
+            intake: Intake::new(launch, &target.name, reporter, orders.wake.clone()),
+            stage: Stage::Shell,
+            result: None,
+            next: 1,
+            hello_by: target.engine.patience.map(|patience| now + patience),
+            heard: now,
+            is_stale: false,
+            ping_at: None,
+            sent: now,
+            is_cancelled: false,
+            ends_at: None,
+            was_terminated: false,
+        })
+    }
+
+    fn serve(mut self) -> io::Result<Verdict> {
+        loop {
+            self.carry_out_orders();
+            if !self.is_cancelled && self.reporter.is_cancelled() {
+                self.cancel();
+            }
+            self.keep_time(Instant::now());
+            self.link.write();
+            if self.link.is_over() {
+                return Ok(self.over());
+            }
+            self.wait_and_read()?;
+        }
+    }
+
+    fn host(&self) -> &str {
+        &self.elsewhere.target.name
+    }
+
+    fn tell(&self, news: News) {
+        (self.notify)(Notice::Elsewhere(news));
+    }
+
+    fn instruct(&mut self, instruction: Instruction) {
+        self.link.send(format!("{instruction}\n").as_bytes());
+        self.sent = Instant::now();
+    }
+
+    fn carry_out_orders(&mut self) {
+        while let Some(order) = self.orders.next() {
+            if self.stage != Stage::Running {
+                match order {
+                    Order::Kill => self.leave(Instant::now()),
+                    order => refuse(order, self.notify),
+                }
+                continue;
+            }
+            match order {
+                // The agent has no terminal, and the pseudo-terminals are its own.
+                Order::Signal(libc::SIGWINCH) => self.resize(),
+                Order::Signal(libc::SIGTSTP) => {
+                    // No word can come from a progrun that is stopped.
+                    self.instruct(Instruction::Hold(HOLD));
+                    self.instruct(Instruction::Signal(libc::SIGTSTP));
+                    self.ping_at = None;
+                }
+                Order::Signal(signal) => {
+                    self.instruct(Instruction::Signal(signal));
+                    if signal == libc::SIGCONT && self.ping_at.is_none() {
+                        self.begin_pings();
+                    }
+                }
+                Order::Stop(signal) => self.instruct(Instruction::Stop(signal)),
+                Order::Drain => self.instruct(Instruction::Drain),
+                Order::Kill => {
+                    self.instruct(Instruction::Kill);
+                    self.ends_at = Some(Instant::now() + LEAVES);
+                }
+                Order::Close(stream) => self.instruct(Instruction::Close(stream)),
+                Order::Discard => self.instruct(Instruction::Discard),
+                Order::Acknowledge => {
+                    self.link.write();
+                    (self.notify)(Notice::Acknowledged);
+                }
+                order @ Order::Lend(_) => refuse(order, self.notify),
+                Order::TakeBack | Order::Look => {}
+            }
+        }
+    }
+
+    fn resize(&mut self) {
+        let size = super::pty::size();
+        self.instruct(Instruction::Size(size.ws_col, size.ws_row));
+    }
+
+    /// The task is cancelled.
+    fn cancel(&mut self) {
+        self.is_cancelled = true;
+        match self.stage {
+            Stage::Running => self.instruct(Instruction::Cancel),
+            // Nothing runs: the way there is ended, and with it a place in a queue.
+            Stage::Shell => {
+                self.result = Some(Ended::Withdrawn);
+                self.leave(Instant::now());
+            }
+            Stage::Leaving => {}
+        }
+    }
+
+    /// Ends the way there at once.
+    fn leave(&mut self, now: Instant) {
+        self.stage = Stage::Leaving;
+        self.link.close();
+        self.ends_at = Some(now);
+    }
+
+    fn begin_pings(&mut self) {
+        let lease = self.elsewhere.terms.lease;
+        self.ping_at = lease.map(|lease| Instant::now() + Terms::beat(lease));
+    }
+
+    /// Does what is due.
+    fn keep_time(&mut self, now: Instant) {
+        if self.ping_at.is_some_and(|at| at <= now) {
+            self.instruct(Instruction::Ping);
+            self.begin_pings();
+        }
+        if self.stage == Stage::Shell && self.hello_by.is_some_and(|at| at <= now) {
+            let patience = self.elsewhere.target.engine.patience.unwrap_or_default();
+            let sentence = format!(
+                "cannot reach {}: no answer in {} s{}",
+                self.host(),
+                patience.as_secs(),
+                self.link.last_words()
+            );
+            self.result = Some(not_reached(sentence));
+            self.leave(now);
+        }
+        if self.stage == Stage::Running {
+            self.look_at_silence(now);
+        }
+        if self.ends_at.is_some_and(|at| at <= now) {
+            self.end_link(now);
+        }
+    }
+
+    fn look_at_silence(&mut self, now: Instant) {
+        let terms = &self.elsewhere.terms;
+        let (Some(lease), Some(most)) = (terms.lease, terms.silence()) else {
+            return;
+        };
+        let silence = now.saturating_duration_since(self.heard);
+        if silence >= most {
+            let sentence = format!(
+                "{} has said nothing for {} s: what became of the command is not known",
+                self.host(),
+                silence.as_secs()
+            );
+            self.result = Some(Ended::Lost(Lost {
+                missed: Missed::Heartbeat,
+                sentence,
+                over_in: Some(Duration::ZERO),
+            }));
+            self.leave(now);
+        } else if !self.is_stale && silence >= stale_after(lease) {
+            self.is_stale = true;
+            self.tell(News::Warning(format!(
+                "{} has said nothing for {} s",
+                self.host(),
+                silence.as_secs()
+            )));
+        }
+    }
+
+    /// Ends the way there, which has not ended by itself.
+    fn end_link(&mut self, now: Instant) {
+        self.stage = Stage::Leaving;
+        self.ping_at = None;
+        self.link.close();
+        if !self.was_terminated {
+            self.was_terminated = true;
+            self.link.signal(libc::SIGTERM);
+            self.ends_at = Some(now + LEAVES);
+        } else if self.elsewhere.target.engine.may_be_killed {
+            self.link.signal(libc::SIGKILL);
+            self.ends_at = None;
+        } else {
+            // A killed srun leaves its job behind.
+            self.link.abandon();
+            self.ends_at = None;
+        }
+    }
+
+    /// When something is due although nothing comes.
+    fn due(&self) -> Option<Instant> {
+        let hello = self.hello_by.filter(|_| self.stage == Stage::Shell);
+        let silence = self.elsewhere.terms.lease.and_then(|lease| {
+            let patience = if self.is_stale {
+                self.elsewhere.terms.silence()?
+            } else {
+                stale_after(lease)
+            };
+            (self.stage == Stage::Running).then(|| self.heard + patience)
+        });
+        [hello, silence, self.ping_at, self.ends_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn wait_and_read(&mut self) -> io::Result<()> {
+        let before = Instant::now();
+        let due = self.due();
+        let reads = !self.intake.exhausted();
+        if !reads {
+            // Silence proves nothing while we do not listen.
+            self.heard = before;
+        }
+        let timeout = due.map(|due| due.saturating_duration_since(before));
+        let blind = self.link.is_blind().then_some(BLIND);
+        let timeout = [timeout, blind].into_iter().flatten().min().map(timespec);
+        let stdout = self.link.stdout.as_ref().filter(|_| reads);
+        let ends = [
+            (stdout.map(AsFd::as_fd), PollFlags::IN),
+            (self.link.stderr.as_ref().map(AsFd::as_fd), PollFlags::IN),
+            (self.link.end().filter(|_| reads), PollFlags::IN),
+            (self.link.writes_to(), PollFlags::OUT),
+        ];
+        let mut descriptors = vec![PollFd::new(&self.orders.woken, PollFlags::IN)];
+        let [stdout, stderr, ..] = ends.map(|(end, flags)| {
+            descriptors.push(PollFd::from_borrowed_fd(end?, flags));
+            Some(descriptors.len() - 1)
+        });
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |index: Option<usize>| {
+            index.is_some_and(|index| !descriptors[index].revents().is_empty())
+        };
+        let woken = is_ready(Some(0));
+        let (stdout, stderr) = (is_ready(stdout), is_ready(stderr));
+        if woken {
+            self.orders.woken.clear();
+        }
+        let now = Instant::now();
+        let planned = due.unwrap_or(now).max(before);
+        let late = now.saturating_duration_since(planned);
+        if late > LATE {
+            self.was_stopped(late, now);
+        }
+        if stderr {
+            for line in self.link.read_stderr() {
+                self.stderr(&line);
+            }
+        }
+        if stdout {
+            for line in self.link.read_stdout() {
+                self.line(&line);
+            }
+            self.intake.settle();
+            if self.link.stdout.is_none() && self.ends_at.is_none() {
+                // Nothing can be heard any more.
+                self.ends_at = Some(now + LEAVES);
+            }
+        }
+        if reads && !stdout && !stderr {
+            self.link.look_for_end();
+        }
+        Ok(())
+    }
+
+    /// progrun did not run for so long: what was said meanwhile is still to be read.
+    fn was_stopped(&mut self, late: Duration, now: Instant) {
+        self.heard = now;
+        self.hello_by = self.hello_by.map(|at| at + late);
+    }
+
+    /// The engine says something.
+    fn stderr(&mut self, line: &str) {
+        let engine = self.elsewhere.target.engine;
+        if self.stage == Stage::Shell
+            && let Some(job) = engine.queued(line)
+        {
+            self.tell(News::Queued(job.to_owned()));
+        }
+        if !engine.is_chatter(line) {
+            self.link.remember(line);
+        }
+    }
+
+    /// A line of the shell or of the agent.
+    fn line(&mut self, line: &str) {
+        if self.stage == Stage::Shell
+            && let Some(wanted) = Wanted::read(line)
+        {
+            self.bring_copy(&wanted);
+            return;
+        }
+        let Some((number, said)) = agent::said(line) else {
+            // What start files of a login shell print.
+            self.link.remember(line);
+            return;
+        };
+        self.heard = Instant::now();
+        if std::mem::take(&mut self.is_stale) {
+            self.tell(News::Warning(format!("{} is heard again", self.host())));
+        }
+        if number > self.next && self.stage == Stage::Running {
+            self.tell(News::Warning(format!(
+                "{} lines of what {} said are missing",
+                number - self.next,
+                self.host()
+            )));
+        }
+        self.next = number + 1;
+        match said {
+            Said::Hello(hello) => self.hello(hello),
+            Said::Refused(sentence) => {
+                let sentence = format!("{}: {sentence}", self.host());
+                self.end(Ended::NotStarted(LaunchError::Elsewhere {
+                    status: super::FAILED,
+                    sentence,
+                }));
+            }
+            Said::Alive => {}
+            Said::Answer(Answer::Cancel(mode)) => (self.notify)(Notice::Cancel(mode)),
+            Said::Answer(Answer::Drain { reports }) => (self.notify)(Notice::Drain { reports }),
+            Said::Answer(Answer::NotStarted { status }) => self.intake.not_started(status),
+            Said::Event(line) => {
+                let brought = self.intake.event(line);
+                self.bring(brought);
+            }
+        }
+    }
+
+    fn bring_copy(&mut self, wanted: &Wanted) {
+        match self.elsewhere.terms.bootstrap.copy_for(wanted) {
+            Ok(bytes) => {
+                self.link.send(&bytes);
+                // A slow line takes its time.
+                self.hello_by = self.hello_by.map(|at| at + 5 * LEAVES);
+            }
+            Err(sentence) => {
+                let sentence = format!("cannot use {}: {sentence}", self.host());
+                self.end(not_reached(sentence));
+            }
+        }
+    }
+
+    /// The agent is there: it gets the task.
+    fn hello(&mut self, hello: Hello) {
+        if self.stage != Stage::Shell {
+            return;
+        }
+        if hello.protocol != PROTOCOL {
+            let sentence = format!(
+                "cannot use {}: its progrun {} speaks version {} of the agent protocol, and this one version {PROTOCOL} \
+                 (name another with --agent)",
+                self.host(),
+                hello.version,
+                hello.protocol
+            );
+            self.end(not_reached(sentence));
+            return;
+        }
+        self.stage = Stage::Running;
+        self.next = 2;
+        self.link.send(self.order().line().as_bytes());
+        self.sent = Instant::now();
+        self.begin_pings();
+        self.tell(News::Reached {
+            processors: hello.processors,
+            job: hello.job,
+        });
+    }
+
+    /// What the agent is to run.
+    fn order(&self) -> agent::Order {
+        let launch = self.launch;
+        let terms = &self.elsewhere.terms;
+        let text = |word: &OsString| Text::from(word.clone());
+        let variables = terms.variables.iter().chain(&launch.variables);
+        let variable = |(name, value): &(String, Option<OsString>)| {
+            (Text::Text(name.clone()), value.as_ref().map(text))
+        };
+        let folder = match &launch.folder {
+            Some(folder) => terms.folder.join(folder),
+            None => terms.folder.clone(),
+        };
+        let streams = [launch.stdout, launch.stderr].map(Into::into);
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let size = streams.contains(&agent::Way::Terminal).then(|| {
+            let size = super::pty::size();
+            (size.ws_col, size.ws_row)
+        });
+        agent::Order {
+            name: Text::Text(launch.name.clone()),
+            command: launch.command.iter().map(text).collect(),
+            folder: Some(folder.into_os_string().into()),
+            stdin: match &launch.stdin {
+                Stdin::File(path) => Some(path.clone().into_os_string().into()),
+                Stdin::Inherit | Stdin::Null => None,
+            },
+            variables: variables.map(variable).collect(),
+            channel: launch.channel,
+            streams,
+            size,
+            every_report: launch.every_report,
+            from: launch.from.names(),
+            zig: launch.zig,
+            wait_output: launch.wait_output,
+            observe: launch.observe,
+            lease: terms.lease.map(milliseconds),
+            patience: agent::Patience {
+                grace: milliseconds(terms.grace),
+                kill_after: milliseconds(terms.kill_after),
+            },
+            release: self.elsewhere.target.engine.release(&terms.job()),
+        }
+    }
+
+    /// Passes on what the agent has said of its task.
+    fn bring(&mut self, brought: Vec<Brought>) {
+        for brought in brought {
+            match brought {
+                Brought::Notice(notice) => (self.notify)(notice),
+                Brought::End(ended) => {
+                    (self.notify)(Notice::Exited(None));
+                    self.end(ended);
+                }
+            }
+        }
+    }
+
+    /// The last word was said. The end of our words tells the agent that it has arrived.
+    fn end(&mut self, ended: Ended) {
+        self.result = Some(ended);
+        self.stage = Stage::Leaving;
+        self.ping_at = None;
+        self.link.close();
+        self.ends_at = Some(Instant::now() + LEAVES);
+    }
+
+    /// The way there has ended, and all that came by it is read.
+    fn over(mut self) -> Verdict {
+        if self.link.was_abandoned() || (self.was_terminated && self.next > 1) {
+            self.tell(News::Left);
+        }
+        if let Some(ended) = self.result.take() {
+            return Verdict::Ended(ended);
+        }
+        let how = self.link.how();
+        let words = self.link.last_words();
+        let engine = self.elsewhere.target.engine;
+        if self.next == 1 {
+            if self.is_cancelled || self.was_terminated {
+                return Verdict::Ended(Ended::Withdrawn);
+            }
+            let why = if words.is_empty() {
+                format!(": {} {how}", engine.name)
+            } else {
+                words
+            };
+            let sentence = format!("cannot reach {}{why}", self.host());
+            return if engine.is_turned_away(&self.link.remembered()) {
+                Verdict::TurnedAway(sentence)
+            } else {
+                Verdict::Ended(not_reached(sentence))
+            };
+        }
+        self.tell(News::Left);
+        let sentence = format!(
+            "the connection to {} ended before the command did ({how}{words}): what became of it is not known",
+            self.host()
+        );
+        let over_at = self.elsewhere.terms.silence().map(|most| self.sent + most);
+        Verdict::Ended(Ended::Lost(Lost {
+            missed: Missed::FinalEvent,
+            sentence,
+            over_in: over_at.map(|at| at.saturating_duration_since(Instant::now())),
+        }))
+    }
+}
+
+/// After which silence the user is told of it.
+fn stale_after(lease: Duration) -> Duration {
+    3 * Terms::beat(lease) + Duration::from_millis(500)
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}

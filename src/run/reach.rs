@@ -1,0 +1,152 @@
+//! What only a run with tasks on other machines does: it says which task runs where, tells what becomes known of them, and
+//! cleans up after them. How a machine is reached is not known here.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use crate::child::{Elsewhere, News, Terms};
+use crate::event::{Obstacle, Place, TaskId, What};
+use crate::launcher::Target;
+
+use super::slots::Machine;
+use super::{Run, many};
+
+/// Where the tasks of a run run, if that is not here.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    /// The machines, each with its number of slots; none: as many as it has processors.
+    pub(crate) targets: Vec<(Target, Option<u32>)>,
+    /// What all tasks have in common.
+    pub(crate) terms: Arc<Terms>,
+}
+
+impl Reach {
+    /// The machines, with their slots.
+    pub(super) fn machines(&self) -> Vec<Machine> {
+        let machine = |(target, slots): &(Target, Option<u32>)| Machine {
+            slots: slots.unwrap_or(1),
+            tells_slots: slots.is_none(),
+            at_once: target.engine.starts.at_once,
+        };
+        self.targets.iter().map(machine).collect()
+    }
+}
+
+impl Run<'_> {
+    /// Where a task on this machine of the run runs, if that is not here.
+    pub(super) fn elsewhere(&self, machine: usize) -> Option<Elsewhere> {
+        let reach = self.settings.elsewhere.as_ref()?;
+        let (target, _) = reach.targets.get(machine)?;
+        Some(Elsewhere {
+            target: target.clone(),
+            terms: Arc::clone(&reach.terms),
+        })
+    }
+
+    /// Something becomes known of a task on another machine.
+    pub(super) fn news(&mut self, id: TaskId, news: News) {
+        let now = self.now();
+        let Some(running) = self.tasks.get_mut(&id) else {
+            return;
+        };
+        match news {
+            News::Queued(job) => {
+                if !self.is_of_many() {
+                    self.warn_of(id, &format!("queued as job {job}"));
+                } else if let Some(running) = self.tasks.get_mut(&id) {
+                    running.waits_for = Some(Obstacle::Queue(format!("job {job}")));
+                }
+            }
+            News::Reached { processors, job } => {
+                running.waits_for = None;
+                running.job = job;
+                self.schedule.reached(id, processors);
+                self.executor
+                    .set_workers(many::workers(self.schedule.slots()));
+            }
+            News::Started(pid) => {
+                running.task.started_elsewhere(now);
+                running.is_told = true;
+                let specification = running.task.specification.clone();
+                let (slot, attempt) = (running.slot, running.attempt);
+                let host = running.host.clone();
+                let command = specification.words(id.get(), slot);
+                let place = Place::of(&specification, slot, attempt);
+                self.tell(
+                    id,
+                    What::Started {
+                        name: &specification.name,
+                        command: &command,
+                        pid: Some(pid),
+                        place: self.is_of_many().then_some(place),
+                        host: host.as_deref(),
+                    },
+                );
+            }
+            News::Paused(paused) => self.tell(id, What::Paused(paused)),
+            News::Warning(sentence) => self.warn_of(id, &sentence),
+            News::Cancelling { reason, step, left } => {
+                self.tell(id, What::Cancelling { reason, step, left });
+            }
+            News::Stopping { cause, step, left } => {
+                self.tell(id, What::Stopping { cause, step, left });
+            }
+            News::Left => {
+                let job = running.job.clone();
+                self.left.push(job);
+            }
+        }
+    }
+
+    /// What the tasks wait for that have a slot and do not run yet.
+    pub(super) fn on_their_way(&self) -> impl Iterator<Item = crate::event::Waiting> {
+        self.tasks.values().filter_map(|running| {
+            Some(crate::event::Waiting {
+                name: running.task.specification.name.clone(),
+                obstacle: running.waits_for.clone()?,
+            })
+        })
+    }
+
+    /// This machine gets no more tasks.
+    pub(super) fn machine_is_lost(&mut self, machine: usize, why: &str) {
+        let name = self
+            .elsewhere(machine)
+            .map_or(String::new(), |it| it.target.name);
+        self.warn(&format!("{name} gets no more tasks: {why}"));
+    }
+
+    /// Ends the jobs that may be left in an engine, all at once: many requests at a time would overload it.
+    pub(super) fn sweep(&mut self) {
+        let Some(reach) = &self.settings.elsewhere else {
+            return;
+        };
+        let given_up = self.tasks.values().filter(|it| it.task.gave_up());
+        let mut left = std::mem::take(&mut self.left);
+        left.extend(given_up.map(|running| running.job.clone()));
+        if left.is_empty() {
+            return;
+        }
+        let jobs: Vec<String> = left.into_iter().flatten().collect();
+        let terms = &reach.terms;
+        let engines = reach.targets.iter().map(|(target, _)| target.engine);
+        let words = engines
+            .map(|engine| engine.sweep(&terms.run, terms.is_step, &jobs))
+            .find(|words| !words.is_empty());
+        let Some([program, words @ ..]) = words.as_deref() else {
+            return;
+        };
+        let mut command = Command::new(program);
+        command.args(words).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let failure = match command.output() {
+            Ok(output) if output.status.success() => return,
+            Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.warn(&format!(
+            "jobs may be left ({failure}); to end them, run: {program} {}",
+            words.join(" ")
+        ));
+    }
+}
