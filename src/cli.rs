@@ -4,6 +4,7 @@
 mod agent;
 mod attach;
 mod cancel;
+mod cleanup;
 mod detach;
 mod each;
 mod foreground;
@@ -45,6 +46,7 @@ use crate::system::signals::Scope;
 use self::agent::Agent;
 use self::attach::Attach;
 use self::cancel::Cancel;
+use self::cleanup::Cleanup;
 use self::detach::Leaving;
 use self::each::{Each, Form, Prepared, Tasks};
 use self::foreground::draws_only_in_foreground;
@@ -170,6 +172,7 @@ pub fn command() -> clap::Command {
         .subcommand(with_help(Attach::command()))
         .subcommand(with_help(Cancel::command()))
         .subcommand(with_help(Wait::command()))
+        .subcommand(with_help(Cleanup::command()))
         .subcommand(with_help(History::command()))
         .subcommand(with_help(Timeline::command()))
 }
@@ -203,6 +206,7 @@ pub fn main() -> ! {
         Ok(Parsed::Agent(agent)) => run::end(agent.run()),
         Ok(Parsed::Ps(ps)) => end_written(ps.run()),
         Ok(Parsed::Attach(attach)) => end_as(attach.run()),
+        Ok(Parsed::Cleanup(cleanup)) => run::end(cleanup.run()),
         Ok(Parsed::Cancel(cancel)) => run::end(cancel.run()),
         Ok(Parsed::Wait(wait)) => end_as(wait.run()),
         Ok(Parsed::Each(each)) => run_form(*each),
@@ -330,6 +334,7 @@ enum Parsed {
     Ps(Ps),
     Attach(Attach),
     Cancel(Cancel),
+    Cleanup(Cleanup),
     Wait(Wait),
     Timeline(Timeline),
     History(History),
@@ -372,6 +377,9 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
         }
         Some(("cancel", cancel)) => {
             return Cancel::from_arg_matches(cancel).map(Parsed::Cancel);
+        }
+        Some(("cleanup", cleanup)) => {
+            return Cleanup::from_arg_matches(cleanup).map(Parsed::Cleanup);
         }
         Some(("wait", wait)) => return Wait::from_arg_matches(wait).map(Parsed::Wait),
         Some(("history", history)) => {
@@ -476,7 +484,7 @@ fn end_written(written: io::Result<()>) -> ! {
 /// The command, if the mistake is that `--` is missing before it.
 fn bare_command<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
     let without = [
-        "tasks", "history", "timeline", "ps", "attach", "cancel", "wait",
+        "tasks", "history", "timeline", "ps", "attach", "cancel", "wait", "agent", "cleanup",
     ];
     let form = words.get(1).and_then(|word| word.to_str());
     let has_command = form.is_none_or(|form| !without.contains(&form));

@@ -25,6 +25,7 @@ mod flow;
 mod joblog;
 mod journal;
 mod launcher;
+mod ledger;
 mod list;
 mod model;
 mod places;

@@ -50,6 +50,7 @@ use crate::dialect::{FILES, Selection};
 use crate::event::{Ending, FinalState, Obstacle, Reason, Stream, TaskId, Total, Waiting, What};
 use crate::executor::{Builder, Sent};
 use crate::joblog::Past;
+use crate::ledger;
 use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
 use crate::model::route::Route;
@@ -314,6 +315,8 @@ struct Run<'a> {
     losses: Losses,
     /// The jobs of the tasks on other machines that may be left in an engine.
     left: Vec<Option<String>>,
+    /// The note of them.
+    ledger: Option<ledger::Entry>,
     /// The link to the progrun that has started us on this machine, if we are its agent.
     agent: Option<Link>,
     /// The sentence that the channel has another number than the user asked for, until it is told.
@@ -436,6 +439,7 @@ impl<'a> Run<'a> {
             losses: Losses::new(chosen.tells_user),
             moved,
             left: Vec::new(),
+            ledger: settings.elsewhere.as_ref().and_then(Reach::note),
             agent: settings
                 .agent
                 .as_ref()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::child::{Elsewhere, News, Terms};
 use crate::event::{Obstacle, Place, TaskId, What};
 use crate::launcher::Target;
+use crate::ledger;
 
 use super::slots::Machine;
 use super::{Run, many};
@@ -21,6 +22,21 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
+    /// Notes how the jobs of the run are ended if it is killed.
+    pub(super) fn note(&self) -> Option<ledger::Entry> {
+        let words = self.sweep(&[]);
+        // An allocation ends with all its steps.
+        (!self.terms.is_step && !words.is_empty())
+            .then(|| ledger::Entry::begin(&self.terms.run, &words))?
+    }
+
+    /// The command that ends the jobs of the run, of which these are known; empty if no engine keeps any.
+    fn sweep(&self, known: &[String]) -> Vec<String> {
+        let engines = self.targets.iter().map(|(target, _)| target.engine);
+        let words = engines.map(|it| it.sweep(&self.terms.run, self.terms.is_step, known));
+        words.max_by_key(Vec::len).unwrap_or_default()
+    }
+
     /// The machines, with their slots.
     pub(super) fn machines(&self) -> Vec<Machine> {
         let machine = |(target, slots): &(Target, Option<u32>)| Machine {
@@ -118,29 +134,31 @@ impl Run<'_> {
 
     /// Ends the jobs that may be left in an engine, all at once: many requests at a time would overload it.
     pub(super) fn sweep(&mut self) {
+        let ledger = self.ledger.take();
         let Some(reach) = &self.settings.elsewhere else {
             return;
         };
         let given_up = self.tasks.values().filter(|it| it.task.gave_up());
         let mut left = std::mem::take(&mut self.left);
         left.extend(given_up.map(|running| running.job.clone()));
+        let strike = || {
+            if let Some(entry) = ledger {
+                entry.strike();
+            }
+        };
         if left.is_empty() {
-            return;
+            return strike();
         }
         let jobs: Vec<String> = left.into_iter().flatten().collect();
-        let terms = &reach.terms;
-        let engines = reach.targets.iter().map(|(target, _)| target.engine);
-        let words = engines
-            .map(|engine| engine.sweep(&terms.run, terms.is_step, &jobs))
-            .find(|words| !words.is_empty());
-        let Some([program, words @ ..]) = words.as_deref() else {
-            return;
+        let words = reach.sweep(&jobs);
+        let [program, words @ ..] = words.as_slice() else {
+            return strike();
         };
         let mut command = Command::new(program);
         command.args(words).stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let failure = match command.output() {
-            Ok(output) if output.status.success() => return,
+            Ok(output) if output.status.success() => return strike(),
             Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             Err(error) => error.to_string(),
         };
