@@ -394,7 +394,16 @@ impl<'a> Run<'a> {
         let outlives_session = settings.display.caller.is_some();
         let kill_after = settings.timeouts.kill_after;
         let starts = match many {
-            None => Starts::of_one(channel, outlives_session),
+            None => {
+                // The run of an agent is that of the progrun that has started it, and is found there.
+                let is_agent = settings.agent.is_some();
+                let purpose = if is_agent {
+                    Purpose::Task
+                } else {
+                    Purpose::Run
+                };
+                Starts::of_one(channel, purpose, outlives_session)
+            }
             Some(_) => Starts::of_many(channel, open_files, slots, kill_after, outlives_session),
         };
         let template = many.map(|many| &*many.command);

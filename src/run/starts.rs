@@ -55,11 +55,11 @@ impl SocketPlace {
 }
 
 impl Starts {
-    /// For one child with its channel on this number.
-    pub(super) fn of_one(channel: RawFd, outlives_session: bool) -> Self {
+    /// For one child with its channel on this number, and a socket for this purpose.
+    pub(super) fn of_one(channel: RawFd, purpose: Purpose, outlives_session: bool) -> Self {
         Self {
             channel,
-            purpose: Purpose::Run,
+            purpose,
             outlives_session,
             sockets: Vec::new(),
             session: None,
@@ -84,12 +84,11 @@ impl Starts {
         let places = places.saturating_add(SPARE);
         let board = kill_after.and_then(|patience| child::Board::start(places, patience));
         Self {
-            purpose: Purpose::Task,
             open_files,
             board: board.map(Arc::new),
             spares: Some(Arc::default()),
             low_numbers: child::take_low_numbers(channel),
-            ..Self::of_one(channel, outlives_session)
+            ..Self::of_one(channel, Purpose::Task, outlives_session)
         }
     }
 
