@@ -36,11 +36,17 @@ _progrun() {
             ",$1")
                 cmd="progrun"
                 ;;
+            progrun,agent)
+                cmd="progrun__subcmd__agent"
+                ;;
             progrun,attach)
                 cmd="progrun__subcmd__attach"
                 ;;
             progrun,cancel)
                 cmd="progrun__subcmd__cancel"
+                ;;
+            progrun,cleanup)
+                cmd="progrun__subcmd__cleanup"
                 ;;
             progrun,each)
                 cmd="progrun__subcmd__each"
@@ -82,7 +88,7 @@ _progrun() {
 
     case "${cmd}" in
         progrun)
-            opts="-q -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --tty --detach --wait-output --no-history --notify --on-end --fd --output --list-formats --help --version each tasks report ps attach cancel wait history timeline"
+            opts="-q -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --output --list-formats --help --version agent cleanup each tasks report ps attach cancel wait history timeline"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -177,6 +183,45 @@ _progrun() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slurm)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --chdir)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --agent)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --lease)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --fd)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -186,6 +231,24 @@ _progrun() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -W "stream on-failure none" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        progrun__subcmd__agent)
+            opts="-h --check --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --check)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -231,8 +294,22 @@ _progrun() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        progrun__subcmd__cleanup)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         progrun__subcmd__each)
-            opts="-a -0 -d -N -I -j -k -q -h --arg-file --null --delimiter --csv --colsep --header --values --replace --shell --stdin --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --no-history --notify --on-end --fd --timeout --grace --kill-after --signal --log --name --help"
+            opts="-a -0 -d -N -I -j -k -q -h --arg-file --null --delimiter --csv --colsep --header --values --replace --shell --stdin --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --timeout --grace --kill-after --signal --log --name --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -486,6 +563,45 @@ _progrun() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slurm)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --chdir)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --agent)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --lease)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --fd)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -650,7 +766,7 @@ _progrun() {
             return 0
             ;;
         progrun__subcmd__tasks)
-            opts="-j -k -q -h --json-lines --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --no-history --notify --on-end --fd --timeout --grace --kill-after --signal --log --name --help"
+            opts="-j -k -q -h --json-lines --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --timeout --grace --kill-after --signal --log --name --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -804,6 +920,45 @@ _progrun() {
                     ;;
                 --on-end)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slurm)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --chdir)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --agent)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --lease)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --fd)

@@ -34,6 +34,12 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Whether to run the command on a pseudo-terminal')
             [CompletionResult]::new('--notify', '--notify', [CompletionResultType]::ParameterName, 'Notify at the end of a run that took TIME or longer [default TIME: 30s]')
             [CompletionResult]::new('--on-end', '--on-end', [CompletionResultType]::ParameterName, 'Run COMMAND with sh when the run is over, however it ended')
+            [CompletionResult]::new('--on', '--on', [CompletionResultType]::ParameterName, 'Run on other machines: HOST[:SLOTS],..., slurm, or ''COMMAND ARG...''')
+            [CompletionResult]::new('--slurm', '--slurm', [CompletionResultType]::ParameterName, 'Options for srun, such as ''-p short -c4 --mem=2G''')
+            [CompletionResult]::new('--chdir', '--chdir', [CompletionResultType]::ParameterName, 'Directory in which the command runs there [default: the same as here]')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Environment variable that goes along: its value here, or VALUE')
+            [CompletionResult]::new('--agent', '--agent', [CompletionResultType]::ParameterName, 'The progrun to use there [default: the one in PATH, or a copy of this one]')
+            [CompletionResult]::new('--lease', '--lease', [CompletionResultType]::ParameterName, 'How long each side goes on without a word of the other (0 = for ever)')
             [CompletionResult]::new('--fd', '--fd', [CompletionResultType]::ParameterName, 'Descriptor number of the channel on which the command reports, 3 to 255')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How much of the command''s output to show')
             [CompletionResult]::new('--preserve-status', '--preserve-status', [CompletionResultType]::ParameterName, 'Exit with the command''s own status even after Ctrl-C or a timeout')
@@ -47,6 +53,8 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('agent', 'agent', [CompletionResultType]::ParameterValue, 'Run a command for a progrun on another machine')
+            [CompletionResult]::new('cleanup', 'cleanup', [CompletionResultType]::ParameterValue, 'End the jobs that killed runs have left in a cluster')
             [CompletionResult]::new('each', 'each', [CompletionResultType]::ParameterValue, 'Run a command once for each value of a list')
             [CompletionResult]::new('tasks', 'tasks', [CompletionResultType]::ParameterValue, 'Run a list of commands, one a line')
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Report progress from a script, and learn whether it is cancelled')
@@ -56,6 +64,17 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait until a run is over, and end as it ended')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show what is remembered of earlier runs, or remove it')
             [CompletionResult]::new('timeline', 'timeline', [CompletionResultType]::ParameterValue, 'Turn a recorded run into a page to look at')
+            break
+        }
+        'progrun;agent' {
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Only say by the exit status whether this progrun speaks VERSION of the agent protocol')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            break
+        }
+        'progrun;cleanup' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             break
         }
         'progrun;each' {
@@ -93,6 +112,12 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Whether to run the command on a pseudo-terminal')
             [CompletionResult]::new('--notify', '--notify', [CompletionResultType]::ParameterName, 'Notify at the end of a run that took TIME or longer [default TIME: 30s]')
             [CompletionResult]::new('--on-end', '--on-end', [CompletionResultType]::ParameterName, 'Run COMMAND with sh when the run is over, however it ended')
+            [CompletionResult]::new('--on', '--on', [CompletionResultType]::ParameterName, 'Run on other machines: HOST[:SLOTS],..., slurm, or ''COMMAND ARG...''')
+            [CompletionResult]::new('--slurm', '--slurm', [CompletionResultType]::ParameterName, 'Options for srun, such as ''-p short -c4 --mem=2G''')
+            [CompletionResult]::new('--chdir', '--chdir', [CompletionResultType]::ParameterName, 'Directory in which the command runs there [default: the same as here]')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Environment variable that goes along: its value here, or VALUE')
+            [CompletionResult]::new('--agent', '--agent', [CompletionResultType]::ParameterName, 'The progrun to use there [default: the one in PATH, or a copy of this one]')
+            [CompletionResult]::new('--lease', '--lease', [CompletionResultType]::ParameterName, 'How long each side goes on without a word of the other (0 = for ever)')
             [CompletionResult]::new('--fd', '--fd', [CompletionResultType]::ParameterName, 'Descriptor number of the channel on which the command reports, 3 to 255')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Stop an attempt of a task after this time, such as 90s (0 = no limit)')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time for running tasks to end or stop voluntarily (0 = no limit)')
@@ -142,6 +167,12 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Whether to run the command on a pseudo-terminal')
             [CompletionResult]::new('--notify', '--notify', [CompletionResultType]::ParameterName, 'Notify at the end of a run that took TIME or longer [default TIME: 30s]')
             [CompletionResult]::new('--on-end', '--on-end', [CompletionResultType]::ParameterName, 'Run COMMAND with sh when the run is over, however it ended')
+            [CompletionResult]::new('--on', '--on', [CompletionResultType]::ParameterName, 'Run on other machines: HOST[:SLOTS],..., slurm, or ''COMMAND ARG...''')
+            [CompletionResult]::new('--slurm', '--slurm', [CompletionResultType]::ParameterName, 'Options for srun, such as ''-p short -c4 --mem=2G''')
+            [CompletionResult]::new('--chdir', '--chdir', [CompletionResultType]::ParameterName, 'Directory in which the command runs there [default: the same as here]')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Environment variable that goes along: its value here, or VALUE')
+            [CompletionResult]::new('--agent', '--agent', [CompletionResultType]::ParameterName, 'The progrun to use there [default: the one in PATH, or a copy of this one]')
+            [CompletionResult]::new('--lease', '--lease', [CompletionResultType]::ParameterName, 'How long each side goes on without a word of the other (0 = for ever)')
             [CompletionResult]::new('--fd', '--fd', [CompletionResultType]::ParameterName, 'Descriptor number of the channel on which the command reports, 3 to 255')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Stop an attempt of a task after this time, such as 90s (0 = no limit)')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time for running tasks to end or stop voluntarily (0 = no limit)')

@@ -17,6 +17,7 @@ mod ps;
 mod report;
 mod runs;
 mod shell;
+mod time;
 mod timeline;
 mod values;
 mod variables;

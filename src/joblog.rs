@@ -772,7 +772,7 @@ mod tests {
                 let values: Vec<_> = values.iter().map(Vec::as_slice).collect();
                 let expected = match state {
                     Some(FinalState::Completed) => Decision::Done,
-                    Some(FinalState::Failed) => FAILED,
+                    Some(FinalState::Failed | FinalState::Lost) => FAILED,
                     Some(FinalState::Cancelled) => AGAIN,
                     None => HALF,
                 };

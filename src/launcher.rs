@@ -188,7 +188,8 @@ pub(crate) static SLURM: Engine = Engine {
     carries_environment: true,
     starts: Starts {
         at_once: u32::MAX,
-        apart: Duration::from_millis(100),
+        // Below the 30 a second that one slurmctld has been seen to bear.
+        apart: Duration::from_millis(50),
     },
     release: |job| {
         if job.is_step {

@@ -73,8 +73,8 @@ use self::requests::Requests;
 use self::running::{Counts, Running};
 use self::schedule::{Begin, Closed, Rules, Schedule};
 use self::sinks::Sinks;
-use self::slots::{Machine, Slots};
-use self::starts::Starts;
+use self::slots::Slots;
+use self::starts::{SocketPlace, Starts};
 use self::task::{Effect, Task};
 use self::terminal::TerminalPlace;
 
@@ -198,6 +198,39 @@ pub(crate) fn run(settings: &Settings, list: List, past: Option<Past>) -> anyhow
     // Dropping the executor would join its workers, and one that was given up may never end. They end with the process.
     std::mem::forget(run);
     Ok(outcome)
+}
+
+/// The sinks of a run with these settings, which tell this inbox.
+fn sinks_of(settings: &Settings, inbox: &Inbox<Input>) -> anyhow::Result<Chosen> {
+    let (gone, wake) = (inbox.clone(), inbox.clone());
+    // Before the ends of tasks: each would let another one begin, of which the job log could not tell.
+    let gone = move |what| gone.send_first(Input::Gone(what));
+    match &settings.agent {
+        Some((_, wishes)) => for_agent(*wishes, gone),
+        None => choose(
+            &settings.display,
+            &settings.from,
+            settings.timeouts.timeout,
+            gone,
+            move || wake.send(Input::Tick),
+        ),
+    }
+}
+
+/// What the starts of the tasks of a run have in common.
+fn starts_of(settings: &Settings, channel: RawFd, open_files: Option<u64>, slots: u32) -> Starts {
+    let outlives_session = settings.display.caller.is_some();
+    match settings.many {
+        // The run of an agent is that of the progrun that has started it, and is found there.
+        None if settings.agent.is_some() => {
+            Starts::of_one(channel, Purpose::Task, outlives_session)
+        }
+        None => Starts::of_one(channel, Purpose::Run, outlives_session),
+        Some(_) => {
+            let kill_after = settings.timeouts.kill_after;
+            Starts::of_many(channel, open_files, slots, kill_after, outlives_session)
+        }
+    }
 }
 
 /// An executor for so many tasks at once, whose messages go to this inbox.
@@ -343,21 +376,7 @@ impl<'a> Run<'a> {
         let (channel, moved) = child::channel(settings.channel);
         let (inbox, inputs) = inbox::open().context("cannot create a pipe")?;
         signals::open_mask();
-        let (gone, wake) = (inbox.clone(), inbox.clone());
-        let patience = settings.timeouts.timeout;
-        // Before the ends of tasks: each would let another one begin, of which the job log could not tell.
-        let gone = move |what| gone.send_first(Input::Gone(what));
-        let chosen = match &settings.agent {
-            Some((_, wishes)) => for_agent(*wishes, gone),
-            None => choose(
-                &settings.display,
-                &settings.from,
-                patience,
-                gone,
-                move || wake.send(Input::Tick),
-            ),
-        };
-        let chosen = match chosen {
+        let chosen = match sinks_of(settings, &inbox) {
             Err(error) if error.is::<NoReader>() => {
                 return Ok(Prepared::NoReader(Outcome {
                     ending: Ending::Status(TIMED_OUT),
@@ -385,27 +404,9 @@ impl<'a> Run<'a> {
             None => (settings.slots, None, None),
             Some(_) => starts::slots(named.unwrap_or(settings.slots)),
         };
-        let machines = match &settings.elsewhere {
-            Some(reach) => reach.machines(),
-            None => vec![Machine::ours(slots)],
-        };
-        let places = Slots::new(&machines, slots);
+        let places = Slots::new(&reach::machines(settings, slots), slots);
         let slots = places.count();
-        let outlives_session = settings.display.caller.is_some();
-        let kill_after = settings.timeouts.kill_after;
-        let starts = match many {
-            None => {
-                // The run of an agent is that of the progrun that has started it, and is found there.
-                let is_agent = settings.agent.is_some();
-                let purpose = if is_agent {
-                    Purpose::Task
-                } else {
-                    Purpose::Run
-                };
-                Starts::of_one(channel, purpose, outlives_session)
-            }
-            Some(_) => Starts::of_many(channel, open_files, slots, kill_after, outlives_session),
-        };
+        let starts = starts_of(settings, channel, open_files, slots);
         let template = many.map(|many| &*many.command);
         let watchers = Rc::new(RefCell::new(Watchers::new(
             settings.display.identity(template),
@@ -460,6 +461,7 @@ impl<'a> Run<'a> {
             (chosen.output, Input::OutputGone),
         ]);
         if many.is_some() || settings.elsewhere.is_some() {
+            let outlives_session = settings.display.caller.is_some();
             let socket = Socket::open(channel, Purpose::Run, outlives_session);
             run.requests.listen(socket);
         }
@@ -601,6 +603,14 @@ impl Run<'_> {
                 return Ok(());
             }
         };
+        // A task on another machine has its socket there.
+        let elsewhere = self.elsewhere(begin.machine);
+        let host = elsewhere.as_ref().map(|it| it.target.name.clone());
+        let place = match elsewhere {
+            Some(_) => None,
+            None => self.starts.socket(),
+        };
+        let launch = self.launch(&begin, elsewhere, place.as_ref(), now);
         let Begin {
             id,
             specification,
@@ -608,44 +618,6 @@ impl Run<'_> {
             attempt,
             machine,
         } = begin;
-        let plan = &self.plan;
-        let elsewhere = self.elsewhere(machine);
-        let host = elsewhere.as_ref().map(|it| it.target.name.clone());
-        // A task on another machine has its socket there.
-        let place = match elsewhere {
-            Some(_) => None,
-            None => self.starts.socket(),
-        };
-        let session = self.starts.session(now);
-        let is_here = elsewhere.is_none();
-        let launch = Launch {
-            name: specification.name.clone(),
-            elsewhere,
-            command: specification.words(id.get(), slot),
-            fault: specification.fault.clone(),
-            stdin: specification.stdin.clone(),
-            nowhere: self.starts.nowhere(),
-            folder: specification.folder.clone(),
-            variables: self.variables(&specification, id, slot, attempt),
-            open_files: self.starts.open_files,
-            under_way: self.under_way(),
-            channel: plan.channel,
-            socket: place.as_ref().map(|place| Arc::clone(&place.socket)),
-            session,
-            is_one_of_many: self.is_of_many(),
-            stdout: plan.routes[Stream::Stdout as usize],
-            stderr: plan.routes[Stream::Stderr as usize],
-            every_report: plan.every_report,
-            from: plan.from.clone(),
-            zig: plan.zig,
-            wait_output: self.settings.wait_output,
-            on_screen: plan.on_screen && is_here,
-            in_foreground: plan.in_foreground && is_here,
-            observe: plan.observe && slot <= OBSERVED,
-            kill_after: self.settings.timeouts.kill_after,
-            spares: self.starts.spares.clone(),
-            board: self.starts.board.clone(),
-        };
         let terminal = self.terminal.for_the_start(&launch);
         let notices = self.inbox.clone();
         let is_of_many = self.is_of_many();
@@ -700,6 +672,49 @@ impl Run<'_> {
             self.inputs.doze(Instant::now() + DOZE);
         }
         Ok(())
+    }
+
+    /// What the worker of this task has to know.
+    fn launch(
+        &mut self,
+        begin: &Begin,
+        elsewhere: Option<child::Elsewhere>,
+        place: Option<&SocketPlace>,
+        now: Duration,
+    ) -> Launch {
+        let specification = &begin.specification;
+        let (id, slot) = (begin.id, begin.slot);
+        let is_here = elsewhere.is_none();
+        let session = self.starts.session(now);
+        let plan = &self.plan;
+        Launch {
+            name: specification.name.clone(),
+            elsewhere,
+            command: specification.words(id.get(), slot),
+            fault: specification.fault.clone(),
+            stdin: specification.stdin.clone(),
+            nowhere: self.starts.nowhere(),
+            folder: specification.folder.clone(),
+            variables: self.variables(specification, id, slot, begin.attempt),
+            open_files: self.starts.open_files,
+            under_way: self.under_way(),
+            channel: plan.channel,
+            socket: place.map(|place| Arc::clone(&place.socket)),
+            session,
+            is_one_of_many: self.is_of_many(),
+            stdout: plan.routes[Stream::Stdout as usize],
+            stderr: plan.routes[Stream::Stderr as usize],
+            every_report: plan.every_report,
+            from: plan.from.clone(),
+            zig: plan.zig,
+            wait_output: self.settings.wait_output,
+            on_screen: plan.on_screen && is_here,
+            in_foreground: plan.in_foreground && is_here,
+            observe: plan.observe && slot <= OBSERVED,
+            kill_after: self.settings.timeouts.kill_after,
+            spares: self.starts.spares.clone(),
+            board: self.starts.board.clone(),
+        }
     }
 
     /// Tells the end of the tasks of a list that are over. That of a single command is told by

@@ -14,9 +14,10 @@ const ABOVE: [&str; 3] = ["internals", "lib", "main"];
 /// From the ground up. A file names only lower floors and its own part.
 const FLOORS: [&[&str]; 8] = [
     &[
-        "client", "eta", "executor", "flow", "list", "places", "protocol", "system", "vt",
+        "client", "eta", "executor", "flow", "launcher", "list", "places", "protocol", "system",
+        "vt",
     ],
-    &["model", "progress", "socket"],
+    &["ledger", "model", "progress", "socket"],
     &["event"],
     &["wire"],
     &["detached", "dialect", "joblog", "journal"],

@@ -27,7 +27,8 @@ use crate::model::batch::Batch;
 use crate::progress::ProgressReporter;
 use crate::wire::agent::{self, Hello, Instruction, PROTOCOL, Said, Text};
 
-use super::{Ended, Launch, LaunchError, Notice, Order, Orders};
+use super::launch_error::LaunchError;
+use super::{Ended, Launch, Notice, Order, Orders};
 
 use self::intake::{Brought, Intake};
 use self::link::Link;
@@ -152,6 +153,9 @@ pub(super) fn run(
     reporter: &ProgressReporter<Batch>,
     notify: &dyn Fn(Notice),
 ) -> anyhow::Result<Ended> {
+    if let Some(fault) = &launch.fault {
+        return Ok(Ended::NotStarted(LaunchError::Unusable(fault.clone())));
+    }
     let mut delay = FIRST_TRY;
     for attempt in 1.. {
         let session = match Session::start(launch, elsewhere, orders, reporter, notify) {
@@ -623,7 +627,7 @@ impl<'a> Session<'a> {
     }
 
     fn bring_copy(&mut self, wanted: &Wanted) {
-        match self.elsewhere.terms.bootstrap.copy_for(wanted) {
+        match Bootstrap::copy_for(wanted) {
             Ok(bytes) => {
                 self.link.send(&bytes);
                 // A slow line takes its time.

@@ -21,7 +21,8 @@ use crate::run::{self, Limits, Many, OrderRules, RetryOn, Settings};
 use crate::sink::{self, Ends, Show};
 use crate::system::closed;
 
-use super::options::{Options, Time, parse_time};
+use super::options::Options;
+use super::time::{Time, parse_time};
 use super::values::{
     Count, HaltParser, Halting, Jobs, parse_count, parse_delays, parse_delimiter, parse_jobs,
     parse_load, parse_retry_on, parse_size, processors,

@@ -12,7 +12,7 @@ use crate::child::Terms;
 use crate::launcher::{Bootstrap, PREFIX, SLURM, SSH, Target};
 use crate::run::Reach;
 
-use super::options::{Time, parse_time};
+use super::time::{Time, parse_time};
 
 /// How long an agent whose lease is over waits where the user has set no limit.
 const GRACE: Duration = Duration::from_secs(10);
@@ -26,12 +26,12 @@ const UNKNOWN: u32 = 64;
 #[derive(Clone, Debug, Default, Args)]
 #[group(skip)]
 pub(super) struct OnOptions {
-    /// Run on other machines: HOST[:SLOTS],..., slurm, or a command such as 'docker exec -i box'
+    /// Run on other machines: HOST[:SLOTS],..., slurm, or 'COMMAND ARG...'
     ///
     /// HOST is a destination of ssh(1), which must not ask for a password. Without SLOTS, a host takes as many tasks at
     /// once as it has processors. With slurm, each task is a job of its own, started by srun(1), or a step if progrun
-    /// itself runs in an allocation. A value with a space is a command that starts the command which follows it
-    /// somewhere else, and connects stdin and stdout with it. The option can be repeated. Bars, output, Ctrl-C and exit
+    /// itself runs in an allocation. A value with a space, such as 'docker exec -i box', is a command
+    /// that starts what follows it somewhere else, and connects stdin and stdout with it. The option can be repeated. Bars, output, Ctrl-C and exit
     /// statuses are those of a local run. See progrun-on(7).
     #[arg(long, value_name = "WHERE", value_parser = parse_on, help_heading = "Elsewhere", value_hint = ValueHint::Hostname)]
     pub(super) on: Vec<Hosts>,

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use crate::event::{HaltWhen, HaltWhy};
 use crate::run::{Halt, RetryOn};
 
-use super::options::{Time, parse_time};
+use super::time::{Time, parse_time};
 
 /// How many values a task gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

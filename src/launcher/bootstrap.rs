@@ -114,7 +114,7 @@ progrun_agent
     ///
     /// # Errors
     /// A sentence, if there is none.
-    pub(crate) fn copy_for(&self, wanted: &Wanted) -> Result<Vec<u8>, String> {
+    pub(crate) fn copy_for(wanted: &Wanted) -> Result<Vec<u8>, String> {
         let remedy = "install progrun there, or name one with --agent";
         if !wanted.is_like_ours() {
             return Err(format!(
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(Wanted::read("Welcome to progrun-agent-wanted"), None);
         assert!(!asked("progrun-agent-wanted Linux").is_like_ours());
         let other = asked("progrun-agent-wanted Plan9 mips");
-        let error = Bootstrap::default().copy_for(&other).unwrap_err();
+        let error = Bootstrap::copy_for(&other).unwrap_err();
         assert!(
             error.ends_with(
                 "not for Plan9 on mips (install progrun there, or name one with --agent)"

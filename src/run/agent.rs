@@ -285,7 +285,7 @@ pub(crate) fn first_line(patience: Option<Duration>) -> io::Result<Option<(Strin
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
         }
-        let mut block = [0; 64 * 1024];
+        let mut block = [0; 8 * 1024];
         match rustix::io::read(&stdin, &mut block) {
             Ok(0) => return Ok(None),
             Ok(count) => {

@@ -23,7 +23,6 @@ pub(super) const KILLED: i32 = 137;
 pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> Ending {
     let own = summary.exit.map(|exit| exit.ending);
     match (summary.state, summary.reason, own) {
-        (FinalState::Lost, None, _) => Ending::Status(FAILED),
         (FinalState::Cancelled, Some(_), Some(own)) if preserve_status => own,
         (FinalState::Cancelled | FinalState::Lost, Some(Reason::Timeout), _) if killed => {
             Ending::Status(KILLED)
@@ -35,8 +34,10 @@ pub(super) fn of_run(summary: &Summary, killed: bool, preserve_status: bool) -> 
         (FinalState::Cancelled | FinalState::Lost, Some(Reason::Interrupt | Reason::Parent), _) => {
             Ending::Signal(libc::SIGINT)
         }
-        // The run was cut off from its command, and is no more than one that has failed.
-        (FinalState::Cancelled, Some(Reason::Lease), _) => Ending::Status(FAILED),
+        // The run was cut off from its command.
+        (FinalState::Lost, None, _) | (FinalState::Cancelled, Some(Reason::Lease), _) => {
+            Ending::Status(FAILED)
+        }
         (
             FinalState::Cancelled | FinalState::Lost,
             Some(Reason::Terminate | Reason::Deadline | Reason::Halt),

@@ -291,10 +291,10 @@ impl Run<'_> {
             self.too_many(
                 Begin {
                     id,
-                    machine,
                     specification,
                     slot,
                     attempt,
+                    machine,
                 },
                 &error,
             );

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::child::Notice;
-use crate::event::{Answer, Place, Reason, TaskId, What};
+use crate::event::{Answer, Place, Reason, Stream, TaskId, What};
 use crate::system::signals::Scope;
 
 use super::Run;
@@ -14,7 +14,10 @@ pub(super) const DOZE: Duration = Duration::from_millis(3);
 /// Whether a notice goes before what the child prints: the ladder needs it for its next step.
 pub(super) fn goes_first(notice: &Notice) -> bool {
     // The start, too, or the answer to a cancel request would overtake it.
-    matches!(notice, Notice::Started { .. } | Notice::Cancel(_))
+    matches!(
+        notice,
+        Notice::Started { .. } | Notice::Cancel(_) | Notice::Elsewhere(_)
+    )
 }
 
 /// Whether the run loop of many need not wake for this notice at once: the end of a child comes just before that of its
@@ -94,26 +97,7 @@ impl Run<'_> {
                     }
                 }
             }
-            // While a list is stopped, such sentences of many tasks would push everything else off the screen.
-            Notice::Held { .. } if self.stop.is_some() => {}
-            Notice::Held { stream, holders } => {
-                let who = if holders.is_empty() {
-                    "another process".to_owned()
-                } else {
-                    holders.join(", ")
-                };
-                let advice = if self.settings.wait_output {
-                    ""
-                } else {
-                    " (use --wait-output to wait)"
-                };
-                self.warn_of(
-                    id,
-                    &format!(
-                        "{stream} is still held open by {who}; further output is lost{advice}"
-                    ),
-                );
-            }
+            Notice::Held { stream, holders } => self.held(id, stream, &holders),
             Notice::Continued => {
                 self.go_on(id);
                 self.tell(id, What::Paused(false));
@@ -136,6 +120,27 @@ impl Run<'_> {
             Notice::Returned { terminal, refused } => self.returned(id, terminal, refused),
             Notice::Acknowledged => self.acknowledged(id),
         }
+    }
+
+    fn held(&mut self, id: TaskId, stream: Stream, holders: &[String]) {
+        if self.stop.is_some() {
+            // While a list is stopped, such sentences of many tasks would push everything else off the screen.
+            return;
+        }
+        let who = if holders.is_empty() {
+            "another process".to_owned()
+        } else {
+            holders.join(", ")
+        };
+        let advice = if self.settings.wait_output {
+            ""
+        } else {
+            " (use --wait-output to wait)"
+        };
+        self.warn_of(
+            id,
+            &format!("{stream} is still held open by {who}; further output is lost{advice}"),
+        );
     }
 
     fn stopped(&mut self, id: TaskId, signal: i32, lendable: bool) {

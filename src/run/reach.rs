@@ -10,7 +10,7 @@ use crate::launcher::Target;
 use crate::ledger;
 
 use super::slots::Machine;
-use super::{Run, many};
+use super::{Run, Settings, many};
 
 /// Where the tasks of a run run, if that is not here.
 #[derive(Clone, Debug)]
@@ -38,13 +38,21 @@ impl Reach {
     }
 
     /// The machines, with their slots.
-    pub(super) fn machines(&self) -> Vec<Machine> {
+    fn machines(&self) -> Vec<Machine> {
         let machine = |(target, slots): &(Target, Option<u32>)| Machine {
             slots: slots.unwrap_or(1),
             tells_slots: slots.is_none(),
             at_once: target.engine.starts.at_once,
         };
         self.targets.iter().map(machine).collect()
+    }
+}
+
+/// The machines of a run: others, or ours with this many slots.
+pub(super) fn machines(settings: &Settings, slots: u32) -> Vec<Machine> {
+    match &settings.elsewhere {
+        Some(reach) => reach.machines(),
+        None => vec![Machine::ours(slots)],
     }
 }
 

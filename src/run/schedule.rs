@@ -824,6 +824,7 @@ mod tests {
                 statuses: vec![75],
                 timeout: true,
                 signal: false,
+                lost: true,
             }),
             ..Rules::USUAL
         };

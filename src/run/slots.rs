@@ -214,12 +214,12 @@ mod tests {
 
     /// The machines of the next tasks of one slot.
     fn next(slots: &mut Slots, count: usize) -> Vec<(usize, u32)> {
-        let taken = std::iter::from_fn(|| slots.take(1));
-        let taken = taken.take(count).map(|mut taken| {
+        let next = || {
+            let mut taken = slots.take(1)?;
             slots.reached(&mut taken, 1);
-            (taken.machine, taken.slots[0])
-        });
-        taken.collect()
+            Some((taken.machine, taken.slots[0]))
+        };
+        std::iter::from_fn(next).take(count).collect()
     }
 
     #[test]

@@ -249,6 +249,7 @@ pub(super) fn outcome(end: &RunSummary, at: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::FinalState;
     use crate::event::{Attempt, Counts, Exit, Place, Surroundings};
     use crate::flow::Credit;
     use crate::model::verdict::Verdicts;

@@ -602,6 +602,7 @@ mod tests {
                 done: 0,
                 failed: 7,
                 cancelled: 0,
+                lost: 0,
                 skipped: 0,
             },
             not_started: Some(2),

@@ -47,7 +47,7 @@ fn an_agent_that_says_nothing_for_long_is_told_of_and_then_lost() {
     );
     let run = run.finish();
     // The lease, the grace, two signals, and five seconds.
-    assert!(begun.elapsed().as_secs() >= 10, "{:?}", begun.elapsed());
+    assert!(begun.elapsed().as_secs() >= 10, "{:?} {:?}", begun.elapsed(), run.events);
     assert_eq!(run.status.code(), Some(125));
     assert_eq!(run.finished()["state"], "lost");
     assert_eq!(run.finished()["reason"], "heartbeat");

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dialect;
-use crate::event::{FinalState, Summary, What};
+use crate::event::{FinalState, Missed, Summary, What};
 use crate::flow::Credit;
-use crate::model::batch::{BadLine, Batch, Collector};
+use crate::model::batch::{BadLine, Batch, Collector, Verbatim};
 use crate::progress::ProgressReporter;
 use crate::protocol;
 use crate::system::wake::Wake;
 use crate::wire::{self, Kind, Line};
 
-use super::super::{Ended, FAILED, Launch, LaunchError, Lost, Notice};
-use super::News;
+use super::super::launch_error::LaunchError;
+use super::super::{Ended, FAILED, Launch, Notice};
+use super::{Lost, News};
 
 /// What follows from a line.
 pub(super) enum Brought {
@@ -139,7 +140,7 @@ impl<'a> Intake<'a> {
         });
         if let Some(summary) = ended {
             self.count_all(&summary);
-            brought.push(Brought::End(self.end(summary)));
+            brought.push(Brought::End(self.end(&summary)));
         }
         brought
     }
@@ -157,7 +158,7 @@ impl<'a> Intake<'a> {
         if let (Some(source), Ok(report)) = (dialect::known(source), protocol::read_object(info)) {
             let mut batch = Batch::of(source, &report);
             if !self.every_report {
-                batch.verbatim = Default::default();
+                batch.verbatim = Verbatim::default();
             }
             self.hand_on(batch);
         }
@@ -185,12 +186,12 @@ impl<'a> Intake<'a> {
         self.hand_on(batch);
     }
 
-    fn end(&self, summary: Summary) -> Ended {
+    fn end(&self, summary: &Summary) -> Ended {
         match (summary.state, summary.exit, summary.reason) {
             (FinalState::Cancelled, Some(exit), Some(reason)) => Ended::Stopped(reason, exit),
             (_, Some(exit), _) => Ended::Exit(exit),
             (FinalState::Cancelled, None, _) if self.status.is_none() => Ended::Lost(Lost {
-                missed: crate::event::Missed::FinalEvent,
+                missed: Missed::FinalEvent,
                 sentence: format!("the agent on {} gave the command up", self.host),
                 over_in: Some(Duration::ZERO),
             }),

@@ -14,7 +14,7 @@ use crate::client;
 use crate::event::signal_name;
 use crate::system::reap;
 
-use super::LaunchError;
+use super::super::launch_error::LaunchError;
 
 /// How much is read at once, and how long a line may be.
 const READ: usize = 64 * 1024;
