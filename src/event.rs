@@ -581,6 +581,12 @@ pub(crate) enum Missed {
 }
 
 impl FinalState {
+    /// Whether the task did not do what it was to do, as far as is known, and was not asked to stop.
+    #[must_use]
+    pub(crate) fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Lost)
+    }
+
     /// Its word, in lines for machines and for people.
     #[must_use]
     pub(crate) fn word(self) -> &'static str {

@@ -465,6 +465,9 @@ impl<'a> Run<'a> {
         }
         if many.is_some() {
             run.begin_many(fewer)?;
+        } else if settings.elsewhere.is_some() {
+            // The way there is started by a thread that blocks no signal for a moment.
+            run.handle_signals()?;
         }
         Ok(Prepared::Run(Box::new(run)))
     }
@@ -483,6 +486,8 @@ impl Run<'_> {
     /// Runs the loop until all tasks are over. A single command stays: its end is told by [`finish`](Self::finish).
     fn follow(&mut self) -> anyhow::Result<()> {
         self.begin_tasks()?;
+        // Some may have come together with what is to run.
+        self.hear_orders();
         // Read once a round: deadlines count from here, so a stop of progrun shows wherever in the round it came.
         let mut now = self.now();
         while !self.is_over() {

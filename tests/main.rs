@@ -18,6 +18,8 @@ mod corpus;
 mod detach;
 mod drain;
 mod each;
+#[cfg(target_os = "linux")]
+mod elsewhere;
 mod examples;
 mod executor;
 mod generated;

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::event::{
-    Ending, Event, FinalState, RunSummary, Stream, Summary, Surroundings, TaskId, What,
-};
+use crate::event::{Ending, Event, RunSummary, Stream, Summary, Surroundings, TaskId, What};
 use crate::vt::{Piece, Splitter};
 
 use super::census::{Census, is_last};
@@ -101,7 +99,7 @@ impl Closing {
 
     fn finished(&mut self, task: TaskId, summary: &Summary, census: &Census) {
         let said = self.running.remove(&task);
-        let is_failure = summary.state == FinalState::Failed && is_last(summary);
+        let is_failure = summary.state.is_failure() && is_last(summary);
         if let Some(said) = said.filter(|_| is_failure)
             && self.failures.len() < FAILURES
         {
@@ -138,7 +136,7 @@ impl Closing {
         let lines_of_failures = self.failures.iter();
         lines.extend(lines_of_failures.map(|failure| failure.line((name, how, time), self.tagged)));
         let named = u64::try_from(self.failures.len()).unwrap_or(u64::MAX);
-        let more = end.counts.failed.saturating_sub(named);
+        let more = (end.counts.failed + end.counts.lost).saturating_sub(named);
         match (more, named) {
             (0, _) => {}
             // Nothing is known of these but that they are in the job log.

@@ -161,6 +161,7 @@ impl Course {
         }];
         for (number, what) in [
             (counts.failed, "failed"),
+            (counts.lost, "lost"),
             (counts.skipped, "skipped"),
             (self.census.runs(), "running"),
         ] {

@@ -19,14 +19,14 @@ const NAME: usize = 100;
 pub(super) fn is_told(wish: Option<display::Ends>, summary: &Summary, total: Total) -> bool {
     match wish {
         Some(display::Ends::None) => false,
-        _ if summary.state == FinalState::Failed => true,
+        _ if summary.state.is_failure() => true,
         wish => tells_all(wish, total),
     }
 }
 
 /// Whether that is so as well at the beginning of a run, which may be over in a moment with all well.
 pub(super) fn is_told_at_once(wish: Option<display::Ends>, summary: &Summary) -> bool {
-    wish.is_some() || summary.state == FinalState::Failed
+    wish.is_some() || summary.state.is_failure()
 }
 
 fn tells_all(wish: Option<display::Ends>, total: Total) -> bool {

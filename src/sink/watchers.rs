@@ -570,7 +570,7 @@ impl Many {
             jobs: census.jobs,
             running: census.runs(),
             completed: counts.completed,
-            failed: counts.failed,
+            failed: counts.failed + counts.lost,
             cancelled: counts.cancelled,
             skipped: counts.skipped,
         });

@@ -15,6 +15,8 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::signals::Blocked;
+
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 /// The children that were started and not reaped yet.
@@ -55,6 +57,8 @@ pub(crate) fn start(command: &mut Command) -> io::Result<Child> {
         let pid = i32::try_from(child.id()).ok();
         pid.and_then(Pid::from_raw).unwrap_or(Pid::INIT)
     };
+    // A shell that never gets SIGCHLD would wait for ever.
+    let _none = Blocked::none();
     entered(|| command.spawn(), number)
 }
 

@@ -21,10 +21,22 @@ use super::{erasure, reap};
 /// The last of the classic signals; the real-time ones have no handlers of ours.
 const LAST: i32 = 31;
 
-/// All signals are blocked in this thread until the value is dropped.
+/// All signals are blocked in this thread, or none, until the value is dropped.
 pub(crate) struct Blocked(libc::sigset_t);
 
 impl Blocked {
+    /// None is blocked: a process that is started now blocks none either.
+    pub(crate) fn none() -> Self {
+        // SAFETY: as below.
+        unsafe {
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut none);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, &raw mut before);
+            Self(before)
+        }
+    }
+
     pub(crate) fn all() -> Self {
         // SAFETY: a signal set is plain data, for which all-zero bytes are valid; the calls only read and write it.
         unsafe {

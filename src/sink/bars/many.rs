@@ -137,7 +137,10 @@ impl Many {
 
     /// How much was done in the last picture, of 1, and whether a task has failed.
     pub(super) fn share(&self) -> (Option<f64>, bool) {
-        (self.fraction, self.census.counts.failed > 0)
+        (
+            self.fraction,
+            self.census.counts.failed + self.census.counts.lost > 0,
+        )
     }
 
     /// The name of a task that has no view, or of the attempt that is shown.
@@ -519,6 +522,7 @@ impl Bars {
             over: census.counts.over(),
             total: census.of(),
             failed: census.counts.failed,
+            lost: census.counts.lost,
             skipped: census.counts.skipped,
             running: census.runs(),
             rate: census.rate(at).filter(|_| census.stop.is_none()),

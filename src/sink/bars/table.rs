@@ -49,6 +49,8 @@ pub(super) struct OfRun<'a> {
     pub(super) over: u64,
     pub(super) total: Option<u64>,
     pub(super) failed: u64,
+    /// How many are lost.
+    pub(super) lost: u64,
     pub(super) skipped: u64,
     pub(super) running: u64,
     /// How many tasks end in a second.
@@ -372,7 +374,11 @@ impl OfRun<'_> {
             None => format!("{} done", count(self.over)),
         };
         let mut badly = Vec::new();
-        for (number, what) in [(self.failed, "failed"), (self.skipped, "skipped")] {
+        for (number, what) in [
+            (self.failed, "failed"),
+            (self.lost, "lost"),
+            (self.skipped, "skipped"),
+        ] {
             if number > 0 {
                 badly.push(format!("{} {what}", count(number)));
             }

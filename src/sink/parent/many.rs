@@ -141,7 +141,9 @@ impl ParentOfMany {
         let status = match summary.ending {
             Ending::Status(0) => Status::Ok,
             Ending::Signal(_) => Status::Cancelled,
-            Ending::Status(_) if counts.failed == 0 && counts.cancelled > 0 => Status::Cancelled,
+            Ending::Status(_) if counts.failed + counts.lost == 0 && counts.cancelled > 0 => {
+                Status::Cancelled
+            }
             Ending::Status(_) => Status::Failed,
         };
         self.channel.add(end(self.id.clone(), status));
