@@ -50,8 +50,6 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --help 'Print a summary (-h) or the full help (--help)'
             cand -V 'Print the version'
             cand --version 'Print the version'
-            cand agent 'Run a command for a progrun on another machine'
-            cand cleanup 'End the jobs that killed runs have left in a cluster'
             cand each 'Run a command once for each value of a list'
             cand tasks 'Run a list of commands, one a line'
             cand report 'Report progress from a script, and learn whether it is cancelled'
@@ -59,17 +57,9 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand attach 'Show a run from another terminal: its bars, and what it prints from now on'
             cand cancel 'Stop runs as Ctrl-C does at their terminals'
             cand wait 'Wait until a run is over, and end as it ended'
+            cand cleanup 'End the jobs that killed runs have left in a cluster'
             cand history 'Show what is remembered of earlier runs, or remove it'
             cand timeline 'Turn a recorded run into a page to look at'
-        }
-        &'progrun;agent'= {
-            cand --check 'Only say by the exit status whether this progrun speaks VERSION of the agent protocol'
-            cand -h 'Print a summary (-h) or the full help (--help)'
-            cand --help 'Print a summary (-h) or the full help (--help)'
-        }
-        &'progrun;cleanup'= {
-            cand -h 'Print a summary (-h) or the full help (--help)'
-            cand --help 'Print a summary (-h) or the full help (--help)'
         }
         &'progrun;each'= {
             cand -a 'Read the values from FILE, one a line (- = stdin)'
@@ -223,6 +213,10 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand --help 'Print a summary (-h) or the full help (--help)'
         }
         &'progrun;wait'= {
+            cand -h 'Print a summary (-h) or the full help (--help)'
+            cand --help 'Print a summary (-h) or the full help (--help)'
+        }
+        &'progrun;cleanup'= {
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
         }

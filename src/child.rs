@@ -65,8 +65,8 @@ const FAILED: i32 = 125;
 pub(crate) enum Ended {
     /// The child has ended.
     Exit(Exit),
-    /// On another machine it was stopped for this reason, which is not ours.
-    Stopped(Reason, Exit),
+    /// On another machine, or on its way there, it was stopped for this reason, which is not ours.
+    Stopped(Reason, Option<Exit>),
     /// There was no child.
     NotStarted(LaunchError),
     /// The task was withdrawn before it began on another machine.

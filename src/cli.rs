@@ -75,6 +75,7 @@ Examples:
   progrun --log build.log -- cargo build   also keep a copy of the output
   progrun --notify -- ./backup.sh          a notification at the end of a long run
   progrun --detach -- ./backup.sh          go on after a logout; print the run's number
+  progrun --on build1 -- make -j4          the same on another machine: see progrun-on(7)
   progrun -- git clone URL                 git's own progress, as a bar
   progrun --from meter -- ninja >log       read progress from output that goes to a file
 
@@ -103,7 +104,7 @@ Exit status:
     version,
     after_help = HELP,
     after_long_help = LONG_HELP,
-    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...\n       progrun ps [OPTIONS]\n       progrun attach [OPTIONS] [RUN]\n       progrun cancel [OPTIONS] RUN...\n       progrun wait RUN\n       progrun history [OPTIONS] [NAME]\n       progrun timeline [OPTIONS] [FILE]",
+    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...\n       progrun ps [OPTIONS]\n       progrun attach [OPTIONS] [RUN]\n       progrun cancel [OPTIONS] RUN...\n       progrun wait RUN\n       progrun cleanup\n       progrun history [OPTIONS] [NAME]\n       progrun timeline [OPTIONS] [FILE]",
     disable_help_subcommand = true,
     subcommand_help_heading = "Subcommands",
     subcommand_negates_reqs = true,
@@ -168,7 +169,6 @@ pub fn command() -> clap::Command {
         .subcommand(each::as_subcommand::<Each>())
         .subcommand(each::as_subcommand::<Tasks>())
         .subcommand(report)
-        .subcommand(with_help(Agent::command()))
         .subcommand(with_help(Ps::command()))
         .subcommand(with_help(Attach::command()))
         .subcommand(with_help(Cancel::command()))
@@ -359,7 +359,9 @@ fn without_options(
 }
 
 fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
+    // Not for people: neither pages nor completions have it.
     let matches = command()
+        .subcommand(with_help(Agent::command()))
         .mut_args(variables::without_empty)
         .mut_subcommands(|form| form.mut_args(variables::without_empty))
         .try_get_matches_from(words)

@@ -24,6 +24,10 @@ pub(crate) struct Engine {
     is_chatter: fn(&str) -> bool,
     /// Whether, by its stderr, the machine has turned a connection away because there were too many at once.
     is_turned_away: fn(&str) -> bool,
+    /// Whether, by its stderr, the job was cancelled while it waited.
+    is_cancelled: fn(&str) -> bool,
+    /// Whether it chooses the machine for each task itself.
+    pub(crate) places_tasks: bool,
     /// How long the first word from there may take; none: as long as the queue is.
     pub(crate) patience: Option<Duration>,
     /// Whether its process may be killed. One that holds a job of an engine may not: the job would stay.
@@ -94,6 +98,11 @@ impl Engine {
         (self.is_turned_away)(stderr)
     }
 
+    /// Whether, by its stderr, the job was cancelled while it waited.
+    pub(crate) fn is_cancelled(&self, stderr: &str) -> bool {
+        (self.is_cancelled)(stderr)
+    }
+
     /// What an agent runs when no process listens to it any more.
     pub(crate) fn release(&self, job: &Job<'_>) -> Vec<String> {
         let words = (self.release)(job).iter();
@@ -141,6 +150,8 @@ pub(crate) static SSH: Engine = Engine {
         .iter()
         .any(|words| stderr.contains(words))
     },
+    is_cancelled: |_| false,
+    places_tasks: false,
     patience: Some(Duration::from_mins(1)),
     may_be_killed: true,
     carries_environment: false,
@@ -183,6 +194,8 @@ pub(crate) static SLURM: Engine = Engine {
     is_turned_away: |stderr| {
         stderr.contains("Socket timed out") || stderr.contains("Unable to contact slurm controller")
     },
+    is_cancelled: |stderr| stderr.contains("srun: Job has been cancelled"),
+    places_tasks: true,
     patience: None,
     may_be_killed: false,
     carries_environment: true,
@@ -222,6 +235,8 @@ pub(crate) static PREFIX: Engine = Engine {
     queued: |_| None,
     is_chatter: |_| false,
     is_turned_away: |_| false,
+    is_cancelled: |_| false,
+    places_tasks: false,
     patience: Some(Duration::from_mins(1)),
     may_be_killed: true,
     carries_environment: false,

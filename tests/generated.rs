@@ -45,7 +45,8 @@ fn plain(page: &str) -> String {
 fn completions(shell: Shell, corrections: &[(usize, &str, &str)]) -> String {
     let mut script = Vec::new();
     let mut command = [
-        "each", "tasks", "report", "ps", "attach", "cancel", "wait", "history", "timeline",
+        "each", "tasks", "report", "ps", "attach", "cancel", "wait", "cleanup", "history",
+        "timeline",
     ]
     .into_iter()
     .fold(command(), |command, name| {
@@ -198,6 +199,11 @@ fn the_man_pages_about_runs_are_fresh() {
             "wait",
             include_str!("generated/wait-before-options.roff"),
             include_str!("generated/wait-after-options.roff"),
+        ),
+        (
+            "cleanup",
+            include_str!("generated/cleanup-before-options.roff"),
+            include_str!("generated/cleanup-after-options.roff"),
         ),
     ] {
         let page = small_page(name, before, after);

@@ -106,6 +106,7 @@ pub(crate) enum News {
     Queued(String),
     /// Its agent is there, on a machine with so many processors.
     Reached {
+        host: String,
         processors: u32,
         job: Option<String>,
     },
@@ -251,6 +252,8 @@ struct Session<'a> {
     orders: &'a Orders,
     reporter: &'a ProgressReporter<Batch>,
     notify: &'a dyn Fn(Notice),
+    /// What the machine is called.
+    host: String,
     link: Link,
     intake: Intake<'a>,
     stage: Stage,
@@ -293,6 +296,7 @@ impl<'a> Session<'a> {
             orders,
             reporter,
             notify,
+            host: target.name.clone(),
             link,
             intake: Intake::new(launch, &target.name, reporter, orders.wake.clone()),
             stage: Stage::Shell,
@@ -325,7 +329,7 @@ impl<'a> Session<'a> {
     }
 
     fn host(&self) -> &str {
-        &self.elsewhere.target.name
+        &self.host
     }
 
     fn tell(&self, news: News) {
@@ -661,7 +665,11 @@ impl<'a> Session<'a> {
         self.link.send(self.order().line().as_bytes());
         self.sent = Instant::now();
         self.begin_pings();
+        if self.elsewhere.target.engine.places_tasks {
+            self.host = hello.host;
+        }
         self.tell(News::Reached {
+            host: self.host.clone(),
             processors: hello.processors,
             job: hello.job,
         });
@@ -755,6 +763,9 @@ impl<'a> Session<'a> {
                 words
             };
             let sentence = format!("cannot reach {}{why}", self.host());
+            if engine.is_cancelled(&self.link.remembered()) {
+                return Verdict::Ended(Ended::Stopped(Reason::Terminate, None));
+            }
             return if engine.is_turned_away(&self.link.remembered()) {
                 Verdict::TurnedAway(sentence)
             } else {

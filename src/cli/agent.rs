@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 )]
 #[group(skip)]
 pub(super) struct Agent {
-    /// Only say by the exit status whether this progrun speaks VERSION of the agent protocol
+    /// Only say by the exit status whether VERSION of the agent protocol is spoken
     #[arg(long, value_name = "VERSION")]
     check: Option<u32>,
 }
@@ -50,7 +50,10 @@ impl Agent {
                 .write_all(line.as_bytes())
                 .and_then(|()| stdout.flush())
         };
-        let hello = Hello::new(machine::host(), processors(), job());
+        // The name that its users know, where the nodes of a cluster have another.
+        let node = std::env::var("SLURMD_NODENAME").ok();
+        let host = node.unwrap_or_else(machine::host);
+        let hello = Hello::new(host, processors(), job());
         if say(&hello.line()).is_err() {
             return Ending::Status(FAILED);
         }

@@ -591,8 +591,14 @@ impl Run<'_> {
                 ..
             }))
         );
-        let is_well =
-            counts.failed + counts.lost + counts.skipped == 0 && !self.schedule.leaves_some();
+        // Without a stop of the run, a task was cancelled from outside.
+        let cancelled = if self.stop.is_some() {
+            0
+        } else {
+            counts.cancelled
+        };
+        let is_well = counts.failed + counts.lost + counts.skipped + cancelled == 0
+            && !self.schedule.leaves_some();
         let is_well = is_well && self.schedule.closed() != Some(Closed::Lost) || by_success;
         Ending::Status(i32::from(!is_well))
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use crate::child::{Elsewhere, News, Terms};
-use crate::event::{Obstacle, Place, TaskId, What};
+use crate::event::{Obstacle, Place, Step, TaskId, What};
 use crate::launcher::Target;
 use crate::ledger;
 
@@ -43,6 +43,7 @@ impl Reach {
             slots: slots.unwrap_or(1),
             tells_slots: slots.is_none(),
             at_once: target.engine.starts.at_once,
+            is_many: target.engine.places_tasks,
         };
         self.targets.iter().map(machine).collect()
     }
@@ -81,9 +82,14 @@ impl Run<'_> {
                     running.waits_for = Some(Obstacle::Queue(format!("job {job}")));
                 }
             }
-            News::Reached { processors, job } => {
+            News::Reached {
+                host,
+                processors,
+                job,
+            } => {
                 running.waits_for = None;
                 running.job = job;
+                running.host = Some(host);
                 self.schedule.reached(id, processors);
                 self.executor
                     .set_workers(many::workers(self.schedule.slots()));
@@ -111,15 +117,29 @@ impl Run<'_> {
             News::Warning(sentence) => self.warn_of(id, &sentence),
             News::Cancelling { reason, step, left } => {
                 self.tell(id, What::Cancelling { reason, step, left });
+                self.tell_signal_of(id, step);
             }
             News::Stopping { cause, step, left } => {
                 self.tell(id, What::Stopping { cause, step, left });
+                self.tell_signal_of(id, step);
             }
             News::Left => {
                 let job = running.job.clone();
                 self.left.push(job);
             }
         }
+    }
+
+    /// The agent of a task has taken this step of a stop by itself: tells the signal of it.
+    fn tell_signal_of(&self, id: TaskId, step: Step) {
+        let signal = match step {
+            Step::Signal(signal) => signal,
+            Step::Terminate => libc::SIGTERM,
+            Step::Kill => libc::SIGKILL,
+            Step::Drain | Step::Ask | Step::GiveUp => return,
+        };
+        let forwarded = false;
+        self.tell(id, What::Signal { signal, forwarded });
     }
 
     /// What the tasks wait for that have a slot and do not run yet.

@@ -106,7 +106,8 @@ impl Running {
             state,
             reason: self.task.reason().or(stopped),
             exit: match ended {
-                Some(Ended::Exit(exit) | Ended::Stopped(_, exit)) => Some(*exit),
+                Some(Ended::Exit(exit)) => Some(*exit),
+                Some(Ended::Stopped(_, exit)) => *exit,
                 _ => None,
             },
             error,

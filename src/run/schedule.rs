@@ -16,7 +16,9 @@ use crate::list::Specification;
 use super::random::jitter;
 use super::slots::{Slots, Taken};
 
-/// When a task begins again whose machine was not reached.
+/// How often a task begins again whose machine was not reached.
+const MOVES: u32 = 10;
+/// When it does.
 const UNREACHED: Duration = Duration::from_millis(500);
 
 /// What the user wishes about the order and the ends of the tasks.
@@ -180,6 +182,8 @@ pub(super) struct Schedule {
     needed: HashMap<String, Vec<TaskId>>,
     /// The tasks that run.
     running: BTreeMap<TaskId, Running>,
+    /// How often the machines of these tasks were not reached.
+    misses: BTreeMap<TaskId, u32>,
     slots: Slots,
     next: TaskId,
     /// No further task of the list comes.
@@ -213,6 +217,7 @@ impl Schedule {
             known: HashMap::new(),
             needed: HashMap::new(),
             running: BTreeMap::new(),
+            misses: BTreeMap::new(),
             slots,
             next: TaskId::FIRST,
             is_complete: false,
@@ -448,7 +453,7 @@ impl Schedule {
         self.slots.give_back(&running.taken);
         let attempt = running.attempt;
         let lost = self.note_loss(running.taken.machine, outcome);
-        if outcome == Outcome::Unreached && self.closed.is_none() && self.slots.has_machine() {
+        if outcome == Outcome::Unreached && self.moves(id) {
             // Nothing has run, so this was no attempt.
             self.begun -= u64::from(attempt == 1);
             let pending = Pending {
@@ -508,6 +513,13 @@ impl Schedule {
             lost,
             ..After::default()
         }
+    }
+
+    /// Whether a task that was not reached begins again, on another machine or the same.
+    fn moves(&mut self, id: TaskId) -> bool {
+        let misses = self.misses.entry(id).or_default();
+        *misses += 1;
+        *misses < MOVES && self.closed.is_none() && self.slots.has_machine()
     }
 
     /// Gives the machine that gets no more tasks because of this end.

@@ -10,6 +10,8 @@ pub(super) struct Machine {
     pub(super) tells_slots: bool,
     /// How many of its tasks may be on their way at once.
     pub(super) at_once: u32,
+    /// Whether it stands for many, among which it chooses itself: the loss of one says nothing of the others.
+    pub(super) is_many: bool,
 }
 
 impl Machine {
@@ -19,12 +21,14 @@ impl Machine {
             slots,
             tells_slots: false,
             at_once: u32::MAX,
+            is_many: false,
         }
     }
 }
 
-/// How often in a row a machine may fail to be reached that was reached before.
+/// How often in a row a machine may fail to be reached that was reached before; and one that stands for many.
 const MISSES: u32 = 3;
+const MISSES_OF_MANY: u32 = 20;
 
 #[derive(Debug)]
 struct Place {
@@ -189,13 +193,19 @@ impl Slots {
             return false;
         };
         place.misses += 1;
-        let is_lost = !place.was_reached || place.misses >= MISSES;
+        let most = if place.machine.is_many {
+            MISSES_OF_MANY
+        } else {
+            MISSES
+        };
+        let is_lost = !place.was_reached || place.misses >= most;
         is_lost && !std::mem::replace(&mut place.is_lost, true)
     }
 
     /// This machine has fallen silent. Gives whether it gets no more tasks since now.
     pub(super) fn lose(&mut self, machine: usize) -> bool {
         let place = self.places.get_mut(machine);
+        let place = place.filter(|place| !place.machine.is_many);
         place.is_some_and(|place| !std::mem::replace(&mut place.is_lost, true))
     }
 }
@@ -209,6 +219,7 @@ mod tests {
             slots,
             tells_slots: false,
             at_once: 2,
+            is_many: false,
         }
     }
 
@@ -274,5 +285,21 @@ mod tests {
         assert!(slots.missed(1));
         assert!(!slots.has_machine());
         assert!(slots.take(1).is_none());
+    }
+
+    #[test]
+    fn the_loss_of_a_node_is_not_that_of_the_cluster() {
+        let cluster = Machine {
+            is_many: true,
+            ..machine(4)
+        };
+        let mut slots = Slots::new(&[cluster], u32::MAX);
+        let mut taken = slots.take(1).unwrap();
+        slots.reached(&mut taken, 1);
+        assert!(!slots.lose(0));
+        for _ in 0..3 {
+            assert!(!slots.missed(0));
+        }
+        assert!(slots.has_machine());
     }
 }

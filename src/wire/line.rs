@@ -752,7 +752,7 @@ mod tests {
     #[test]
     fn what_a_newer_progrun_adds_is_no_error() {
         let text =
-            r#"{"event":"finished","task":1,"elapsed":1,"state":"lost","reason":"moon","more":[]}"#;
+            r#"{"event":"finished","task":1,"elapsed":1,"state":"gone","reason":"moon","more":[]}"#;
         let read = Line::read(text).unwrap();
         assert_eq!(
             (read.state, read.reason),

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::support::Signal;
+use crate::support::{Gate, Signal};
 
-use super::{Engine, SHORT};
+use super::{Engine, SHORT, reports_and_waits};
 
 #[test]
 fn without_the_last_word_a_task_is_lost_although_the_way_there_exits_with_0() {
@@ -28,8 +28,12 @@ fn without_the_last_word_a_task_is_lost_although_the_way_there_exits_with_0() {
 #[test]
 fn an_agent_that_says_nothing_for_long_is_told_of_and_then_lost() {
     let engine = Engine::plain();
-    let script = "echo 1/2 >&3; kill -STOP $PPID; exec sleep 1000";
-    let words = [&["--json"], &SHORT[..], &["--", "sh", "-c", script]].concat();
+    let gate = &mut Gate::new();
+    let script = format!(
+        "{}; kill -STOP $PPID; exec sleep 1000",
+        reports_and_waits(gate)
+    );
+    let words = [&["--json"], &SHORT[..], &["--", "sh", "-c", &script]].concat();
     let begun = Instant::now();
     let mut run = engine.run(&words).start();
     let agent = {
@@ -39,6 +43,8 @@ fn an_agent_that_says_nothing_for_long_is_told_of_and_then_lost() {
         let parent = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap();
         rustix::process::Pid::from_raw(parent.parse().unwrap()).unwrap()
     };
+    run.event("progress");
+    gate.open();
     let warning = run.event("warning");
     let engine_path = engine.path("engine");
     assert_eq!(
@@ -47,7 +53,12 @@ fn an_agent_that_says_nothing_for_long_is_told_of_and_then_lost() {
     );
     let run = run.finish();
     // The lease, the grace, two signals, and five seconds.
-    assert!(begun.elapsed().as_secs() >= 10, "{:?} {:?}", begun.elapsed(), run.events);
+    assert!(
+        begun.elapsed().as_secs() >= 10,
+        "{:?} {:?}",
+        begun.elapsed(),
+        run.events
+    );
     assert_eq!(run.status.code(), Some(125));
     assert_eq!(run.finished()["state"], "lost");
     assert_eq!(run.finished()["reason"], "heartbeat");

@@ -188,7 +188,7 @@ impl<'a> Intake<'a> {
 
     fn end(&self, summary: &Summary) -> Ended {
         match (summary.state, summary.exit, summary.reason) {
-            (FinalState::Cancelled, Some(exit), Some(reason)) => Ended::Stopped(reason, exit),
+            (FinalState::Cancelled, Some(exit), Some(reason)) => Ended::Stopped(reason, Some(exit)),
             (_, Some(exit), _) => Ended::Exit(exit),
             (FinalState::Cancelled, None, _) if self.status.is_none() => Ended::Lost(Lost {
                 missed: Missed::FinalEvent,
