@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_progrun_global_optspecs
-    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= detach wait-output no-history notify= on-end= fd= output= list-formats h/help V/version
+    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= detach wait-output no-history notify= on-end= on= slurm= chdir= env= agent= lease= fd= output= list-formats h/help V/version
 end
 
 function __fish_progrun_needs_command
@@ -81,6 +81,12 @@ always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
 complete -c progrun -n "__fish_progrun_needs_command" -l notify -d 'Notify at the end of a run that took TIME or longer [default TIME: 30s]' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l on-end -d 'Run COMMAND with sh when the run is over, however it ended' -r -f -a "(__fish_complete_command)"
+complete -c progrun -n "__fish_progrun_needs_command" -l on -d 'Run on other machines: HOST[:SLOTS],..., slurm, or \'COMMAND ARG...\'' -r -f -a "(__fish_print_hostnames)"
+complete -c progrun -n "__fish_progrun_needs_command" -l slurm -d 'Options for srun, such as \'-p short -c4 --mem=2G\'' -r -f
+complete -c progrun -n "__fish_progrun_needs_command" -l chdir -d 'Directory in which the command runs there [default: the same as here]' -r -f
+complete -c progrun -n "__fish_progrun_needs_command" -l env -d 'Environment variable that goes along: its value here, or VALUE' -r -f
+complete -c progrun -n "__fish_progrun_needs_command" -l agent -d 'The progrun to use there [default: the one in PATH, or a copy of this one]' -r -f
+complete -c progrun -n "__fish_progrun_needs_command" -l lease -d 'How long each side goes on without a word of the other (0 = for ever)' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l output -d 'How much of the command\'s output to show' -r -f -a "stream\t'All of it, as it comes'
 on-failure\t'All of it at the end, if the command did not succeed'
@@ -105,6 +111,7 @@ complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (co
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "attach" -d 'Show a run from another terminal: its bars, and what it prints from now on'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "cancel" -d 'Stop runs as Ctrl-C does at their terminals'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "wait" -d 'Wait until a run is over, and end as it ended'
+complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "cleanup" -d 'End the jobs that killed runs have left in a cluster'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "history" -d 'Show what is remembered of earlier runs, or remove it'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "timeline" -d 'Turn a recorded run into a page to look at'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s a -l arg-file -d 'Read the values from FILE, one a line (- = stdin)' -r -F
@@ -185,6 +192,12 @@ always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l notify -d 'Notify at the end of a run that took TIME or longer [default TIME: 30s]' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l on-end -d 'Run COMMAND with sh when the run is over, however it ended' -r -f -a "(__fish_complete_command)"
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l on -d 'Run on other machines: HOST[:SLOTS],..., slurm, or \'COMMAND ARG...\'' -r -f -a "(__fish_print_hostnames)"
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l slurm -d 'Options for srun, such as \'-p short -c4 --mem=2G\'' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l chdir -d 'Directory in which the command runs there [default: the same as here]' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l env -d 'Environment variable that goes along: its value here, or VALUE' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l agent -d 'The progrun to use there [default: the one in PATH, or a copy of this one]' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l lease -d 'How long each side goes on without a word of the other (0 = for ever)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l timeout -d 'Stop an attempt of a task after this time, such as 90s (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l grace -d 'Time for running tasks to end or stop voluntarily (0 = no limit)' -r -f
@@ -283,6 +296,12 @@ always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l notify -d 'Notify at the end of a run that took TIME or longer [default TIME: 30s]' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l on-end -d 'Run COMMAND with sh when the run is over, however it ended' -r -f -a "(__fish_complete_command)"
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l on -d 'Run on other machines: HOST[:SLOTS],..., slurm, or \'COMMAND ARG...\'' -r -f -a "(__fish_print_hostnames)"
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l slurm -d 'Options for srun, such as \'-p short -c4 --mem=2G\'' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l chdir -d 'Directory in which the command runs there [default: the same as here]' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l env -d 'Environment variable that goes along: its value here, or VALUE' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l agent -d 'The progrun to use there [default: the one in PATH, or a copy of this one]' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l lease -d 'How long each side goes on without a word of the other (0 = for ever)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l timeout -d 'Stop an attempt of a task after this time, such as 90s (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l grace -d 'Time for running tasks to end or stop voluntarily (0 = no limit)' -r -f
@@ -337,6 +356,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand cancel" -l wait -d 'Wait
 complete -c progrun -n "__fish_progrun_using_subcommand cancel" -s q -l quiet -d 'Do not say what was done'
 complete -c progrun -n "__fish_progrun_using_subcommand cancel" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand wait" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
+complete -c progrun -n "__fish_progrun_using_subcommand cleanup" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand history" -l forget -d 'Remove the runs of this name' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand history" -l json -d 'Print the runs as they are stored: one JSON object a line'
 complete -c progrun -n "__fish_progrun_using_subcommand history" -l clear -d 'Remove all runs'

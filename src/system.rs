@@ -7,6 +7,7 @@ pub(crate) mod detach;
 pub(crate) mod erasure;
 pub(crate) mod groups;
 pub(crate) mod handing;
+pub(crate) mod helper;
 pub(crate) mod jobserver;
 pub(crate) mod life;
 pub(crate) mod local;

@@ -443,7 +443,7 @@ fn the_completions_for_fish_are_fresh() {
             ),
         ),
         (
-            9,
+            10,
             "\"__fish_progrun_needs_command\" -a ",
             "\"__fish_progrun_needs_command; and not contains -- -- (commandline -opc)\" -a ",
         ),

@@ -368,6 +368,7 @@ Usage: progrun [OPTIONS] -- COMMAND [ARG]...
        progrun attach [OPTIONS] [RUN]
        progrun cancel [OPTIONS] RUN...
        progrun wait RUN
+       progrun cleanup
        progrun history [OPTIONS] [NAME]
        progrun timeline [OPTIONS] [FILE]
 

@@ -11,11 +11,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use super::signals::Blocked;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
@@ -49,17 +47,6 @@ pub(super) fn entered<T>(
     list.unwrap_or_else(known)
         .insert(number(&child).as_raw_nonzero().get());
     Ok(child)
-}
-
-/// Starts a process whose end its caller sees by [`Child::try_wait`], and then tells by [`forget`].
-pub(crate) fn start(command: &mut Command) -> io::Result<Child> {
-    let number = |child: &Child| {
-        let pid = i32::try_from(child.id()).ok();
-        pid.and_then(Pid::from_raw).unwrap_or(Pid::INIT)
-    };
-    // A shell that never gets SIGCHLD would wait for ever.
-    let _none = Blocked::none();
-    entered(|| command.spawn(), number)
 }
 
 /// This process has ended, and was reaped.

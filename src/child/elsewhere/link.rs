@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client;
 use crate::event::signal_name;
-use crate::system::reap;
+use crate::system::{helper, reap};
 
 use super::super::launch_error::LaunchError;
 
@@ -58,7 +58,7 @@ impl Link {
         for name in ["PROGRUN_FD", "PROGRUN_FD_ID", client::SOCKET] {
             command.env_remove(name);
         }
-        let child = reap::start(&mut command);
+        let child = helper::start(&mut command);
         let mut child = child.map_err(|error| LaunchError::new(program, None, error))?;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
