@@ -177,6 +177,19 @@ pub(crate) enum What<'a> {
     Answer(Answer),
     /// The same: that we are still here.
     Alive,
+    /// What that progrun does with the output of the task from now on.
+    Reader(Reader),
+}
+
+/// What the reader of an agent's lines does with output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// It takes it.
+    Reads,
+    /// It has enough for now.
+    Waits,
+    /// It takes no more.
+    Gone,
 }
 
 /// What follows from an order of the progrun that has started us on this machine.
@@ -189,6 +202,8 @@ pub(crate) enum Answer {
         /// It does.
         reports: bool,
     },
+    /// The child is gone. Its output may still be on its way.
+    Exited,
     /// The child could not be started, for which this exit status stands.
     NotStarted {
         /// See the exit statuses of progrun(1).

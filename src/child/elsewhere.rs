@@ -246,6 +246,7 @@ enum Verdict {
 }
 
 /// One connection.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 struct Session<'a> {
     launch: &'a Launch,
     elsewhere: &'a Elsewhere,
@@ -269,6 +270,10 @@ struct Session<'a> {
     ping_at: Option<Instant>,
     /// When the last one was sent.
     sent: Instant,
+    /// Whether the child is gone.
+    has_exited: bool,
+    /// Whether the agent was told to keep output back.
+    is_paused: bool,
     /// Whether the cancel request was passed on.
     is_cancelled: bool,
     /// When the way there is ended if it has not ended by itself.
@@ -307,6 +312,8 @@ impl<'a> Session<'a> {
             is_stale: false,
             ping_at: None,
             sent: now,
+            has_exited: false,
+            is_paused: false,
             is_cancelled: false,
             ends_at: None,
             was_terminated: false,
@@ -320,6 +327,7 @@ impl<'a> Session<'a> {
                 self.cancel();
             }
             self.keep_time(Instant::now());
+            self.keep_back();
             self.link.write();
             if self.link.is_over() {
                 return Ok(self.over());
@@ -380,6 +388,20 @@ impl<'a> Session<'a> {
                 order @ Order::Lend(_) => refuse(order, self.notify),
                 Order::TakeBack | Order::Look => {}
             }
+        }
+    }
+
+    /// Tells the agent whether there is too much output under way. Its lines are read in any case: what it says of our
+    /// orders must not wait for a terminal.
+    fn keep_back(&mut self) {
+        let is_enough = self.intake.exhausted();
+        if self.stage == Stage::Running && is_enough != self.is_paused {
+            self.is_paused = is_enough;
+            self.instruct(if is_enough {
+                Instruction::Pause
+            } else {
+                Instruction::Resume
+            });
         }
     }
 
@@ -506,19 +528,13 @@ impl<'a> Session<'a> {
     fn wait_and_read(&mut self) -> io::Result<()> {
         let before = Instant::now();
         let due = self.due();
-        let reads = !self.intake.exhausted();
-        if !reads {
-            // Silence proves nothing while we do not listen.
-            self.heard = before;
-        }
         let timeout = due.map(|due| due.saturating_duration_since(before));
         let blind = self.link.is_blind().then_some(BLIND);
         let timeout = [timeout, blind].into_iter().flatten().min().map(timespec);
-        let stdout = self.link.stdout.as_ref().filter(|_| reads);
         let ends = [
-            (stdout.map(AsFd::as_fd), PollFlags::IN),
+            (self.link.stdout.as_ref().map(AsFd::as_fd), PollFlags::IN),
             (self.link.stderr.as_ref().map(AsFd::as_fd), PollFlags::IN),
-            (self.link.end().filter(|_| reads), PollFlags::IN),
+            (self.link.end(), PollFlags::IN),
             (self.link.writes_to(), PollFlags::OUT),
         ];
         let mut descriptors = vec![PollFd::new(&self.orders.woken, PollFlags::IN)];
@@ -560,7 +576,7 @@ impl<'a> Session<'a> {
                 self.ends_at = Some(now + LEAVES);
             }
         }
-        if reads && !stdout && !stderr {
+        if !stdout && !stderr {
             self.link.look_for_end();
         }
         Ok(())
@@ -622,6 +638,7 @@ impl<'a> Session<'a> {
             Said::Alive => {}
             Said::Answer(Answer::Cancel(mode)) => (self.notify)(Notice::Cancel(mode)),
             Said::Answer(Answer::Drain { reports }) => (self.notify)(Notice::Drain { reports }),
+            Said::Answer(Answer::Exited) => self.exited(),
             Said::Answer(Answer::NotStarted { status }) => self.intake.not_started(status),
             Said::Event(line) => {
                 let brought = self.intake.event(line);
@@ -726,10 +743,17 @@ impl<'a> Session<'a> {
             match brought {
                 Brought::Notice(notice) => (self.notify)(notice),
                 Brought::End(ended) => {
-                    (self.notify)(Notice::Exited(None));
+                    self.exited();
                     self.end(ended);
                 }
             }
+        }
+    }
+
+    /// The child is gone.
+    fn exited(&mut self) {
+        if !std::mem::replace(&mut self.has_exited, true) {
+            (self.notify)(Notice::Exited(None));
         }
     }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::child::{Ended, Order};
-use crate::event::{Answer, CancelMode, Ending, Reason, What};
+use crate::event::{Answer, CancelMode, Ending, Reader, Reason, What};
 use crate::wire::agent::Instruction;
 
 use super::{Run, ending};
@@ -163,7 +163,12 @@ impl Run<'_> {
             Instruction::Close(stream) => {
                 self.order_all(|| Order::Close(stream));
             }
-            Instruction::Discard => self.order_all(|| Order::Discard),
+            Instruction::Pause => self.tell_of_run(What::Reader(Reader::Waits)),
+            Instruction::Resume => self.tell_of_run(What::Reader(Reader::Reads)),
+            Instruction::Discard => {
+                self.order_all(|| Order::Discard);
+                self.tell_of_run(What::Reader(Reader::Gone));
+            }
             Instruction::Hold(time) => {
                 if let Some(link) = &mut self.agent {
                     link.lease_until = link.terms.lease.map(|lease| now + time.max(lease));

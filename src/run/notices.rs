@@ -104,6 +104,7 @@ impl Run<'_> {
             }
             Notice::Exited(terminal) => {
                 task.exited(now);
+                self.answered_agent(Answer::Exited);
                 self.go_on(id);
                 self.returned_at_the_end(id, terminal);
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::child::{Notice, Order};
 use crate::event::Ending;
 
+use super::agent::Link;
 use super::ending::TIMED_OUT;
 use super::{Input, Run};
 
@@ -58,7 +59,11 @@ impl Run<'_> {
             let until = self.flushed_at(begun);
             // A run that ended before it installed its signal handlers installs them when it has to wait.
             let now = self.now();
-            let due = self.sinks.borrow().due();
+            let lease = self.agent.as_ref().and_then(Link::due);
+            let due = [self.sinks.borrow().due(), lease]
+                .into_iter()
+                .flatten()
+                .min();
             let is_due = |time: Duration| until.is_none_or(|until| time < until);
             let wake = due.filter(|time| is_due(*time));
             let at_most = wake.or(until).map(|time| time.saturating_sub(now));
@@ -72,7 +77,10 @@ impl Run<'_> {
                     self.send_when_written(|| Input::Flushed);
                     warnings += 1;
                 }
-                Ok(Some(Input::Asked)) => self.hear(),
+                Ok(Some(Input::Asked)) => {
+                    self.hear_orders();
+                    self.hear();
+                }
                 Ok(Some(Input::Task(id, notice @ Notice::Request(..)))) => self.notice(id, notice),
                 Ok(Some(Input::Tick)) => self.sinks.borrow_mut().tick(),
                 Ok(Some(Input::Signal(
@@ -91,7 +99,10 @@ impl Run<'_> {
                     }
                 }
                 // A sink hands over what another progrun draws.
-                Ok(None) if wake.is_some() => self.sinks.borrow_mut().tick(),
+                Ok(None) if wake.is_some() => {
+                    self.keep_lease(self.now());
+                    self.sinks.borrow_mut().tick();
+                }
                 Ok(None) if !self.gave_up() && !self.discarded => {
                     if self.reason().is_none() && self.stop.is_none() {
                         self.losses.note(Ending::Status(TIMED_OUT), None);

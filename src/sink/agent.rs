@@ -1,8 +1,13 @@
 //! The stream of an agent: every event as a numbered line, for the progrun that has started it on this machine.
 //!
 //! That is what watchers of a run get, and how orders were carried out. How a line is written is for `wire` to say.
+//!
+//! The stream is one, and its reader always reads: what is said of the orders must not wait behind output that a slow
+//! terminal has not taken. So the reader says when there is too much output. Then it waits here, and with it the child.
 
-use crate::event::{Event, TaskId, What};
+use std::collections::VecDeque;
+
+use crate::event::{Event, Reader, TaskId, What};
 use crate::flow::Permit;
 use crate::model::batch::Batch;
 use crate::wire::WatchEncoder;
@@ -18,6 +23,18 @@ pub(super) struct Agent {
     encoder: WatchEncoder,
     /// The number of the next line. The first was that of the hello.
     next: u64,
+    reader: Reader,
+    /// What the reader does not want yet.
+    waiting: VecDeque<Item>,
+}
+
+/// Lines, and what is held until they are written.
+#[derive(Debug)]
+struct Item {
+    lines: String,
+    permits: Vec<Permit>,
+    /// Whether it can be left out if nothing wants it any more.
+    is_output: bool,
 }
 
 impl Agent {
@@ -27,6 +44,8 @@ impl Agent {
             writer,
             encoder: WatchEncoder::default(),
             next: 2,
+            reader: Reader::Reads,
+            waiting: VecDeque::new(),
         }
     }
 
@@ -43,37 +62,85 @@ impl Agent {
             WatchEncoder::malformed(bad, task, event.at, lines);
         }
     }
+
+    fn send(&mut self, item: Item) {
+        match self.reader {
+            Reader::Waits => self.waiting.push_back(item),
+            Reader::Gone if item.is_output => {}
+            Reader::Reads | Reader::Gone => self.write(item),
+        }
+    }
+
+    fn write(&mut self, item: Item) {
+        let lines = numbered(&item.lines, &mut self.next);
+        if lines.is_empty() {
+            // Only a permit, until all before it is written.
+            for permit in item.permits {
+                self.writer.flush(permit);
+            }
+        } else {
+            self.writer.send(lines.into_bytes(), item.permits);
+        }
+    }
+
+    fn turn(&mut self, reader: Reader) {
+        self.reader = reader;
+        if reader != Reader::Waits {
+            for item in std::mem::take(&mut self.waiting) {
+                self.send(item);
+            }
+        }
+    }
 }
 
 impl Sink for Agent {
     fn event(&mut self, event: &Event<'_>) {
         let mut lines = String::new();
         let mut permits = Vec::new();
+        let mut is_output = true;
         match &event.what {
+            What::Reader(reader) => return self.turn(*reader),
+            // These wait for nothing.
+            What::Answer(what) => {
+                let lines = numbered(&answer(*what), &mut self.next);
+                return self.writer.send(lines.into_bytes(), Vec::new());
+            }
+            What::Alive => {
+                let lines = numbered(&alive(), &mut self.next);
+                return self.writer.send(lines.into_bytes(), Vec::new());
+            }
             What::Progress(batch) => {
                 self.batch(batch, event, &mut lines);
                 permits.extend(batch.permit.clone());
             }
-            What::Answer(what) => lines = answer(*what),
-            What::Alive => lines = alive(),
-            what => {
-                if let What::Output { permit, .. } = what {
-                    permits.push((*permit).clone());
-                }
+            What::Output { permit, .. } => {
+                permits.push((*permit).clone());
+                self.encoder.event(event, &mut lines);
+            }
+            _ => {
+                is_output = false;
                 self.encoder.event(event, &mut lines);
             }
         }
         if !lines.is_empty() {
-            let lines = numbered(&lines, &mut self.next);
-            self.writer.send(lines.into_bytes(), permits);
+            self.send(Item {
+                lines,
+                permits,
+                is_output,
+            });
         }
     }
 
     fn flush(&mut self, permit: &Permit) {
-        self.writer.flush(permit.clone());
+        self.send(Item {
+            lines: String::new(),
+            permits: vec![permit.clone()],
+            is_output: false,
+        });
     }
 
     fn abandon(&mut self) {
+        self.turn(Reader::Gone);
         self.writer.abandon();
     }
 }

@@ -931,6 +931,7 @@ impl Sink for Bars {
             | What::Counted(..)
             | What::Answer(_)
             | What::Alive
+            | What::Reader(_)
             | What::End(_) => {}
         }
     }

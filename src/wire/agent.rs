@@ -218,7 +218,11 @@ pub(crate) enum Instruction {
     Kill,
     /// The reader of this stream is gone.
     Close(Stream),
-    /// Output that the task's own process does not write any more is not waited for.
+    /// There is too much output for now: it waits on the agent's side.
+    Pause,
+    /// Output is wanted again.
+    Resume,
+    /// No output is wanted any more.
     Discard,
     /// The lease lasts this long, because no word can come meanwhile.
     Hold(Duration),
@@ -236,6 +240,8 @@ impl fmt::Display for Instruction {
             Self::Stop(signal) => write!(f, "stop {}", signal_name(*signal)),
             Self::Kill => f.write_str("kill"),
             Self::Close(stream) => write!(f, "close {stream}"),
+            Self::Pause => f.write_str("pause"),
+            Self::Resume => f.write_str("resume"),
             Self::Discard => f.write_str("discard"),
             Self::Hold(time) => write!(f, "hold {}", time.as_secs()),
             Self::Size(columns, rows) => write!(f, "size {columns} {rows}"),
@@ -261,6 +267,8 @@ impl Instruction {
                 "stderr" => Stream::Stderr,
                 _ => return None,
             }),
+            "pause" => Self::Pause,
+            "resume" => Self::Resume,
             "discard" => Self::Discard,
             "hold" => Self::Hold(Duration::from_secs(next()?.parse().ok()?).min(LONGEST)),
             "size" => Self::Size(next()?.parse().ok()?, next()?.parse().ok()?),
@@ -297,6 +305,8 @@ struct Word<'a> {
     reports: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<i32>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    exited: bool,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -314,6 +324,7 @@ impl Word<'_> {
             cancel: None,
             reports: None,
             status: None,
+            exited: false,
         }
     }
 
@@ -326,7 +337,8 @@ impl Word<'_> {
         });
         let drain = self.reports.map(|reports| Answer::Drain { reports });
         let status = self.status.map(|status| Answer::NotStarted { status });
-        cancel.or(drain).or(status)
+        let exited = self.exited.then_some(Answer::Exited);
+        cancel.or(drain).or(status).or(exited)
     }
 }
 
@@ -360,6 +372,10 @@ pub(crate) fn answer(answer: Answer) -> String {
         },
         Answer::NotStarted { status } => Word {
             status: Some(status),
+            ..word
+        },
+        Answer::Exited => Word {
+            exited: true,
             ..word
         },
     })
@@ -420,10 +436,11 @@ mod tests {
             answer(Answer::Cancel(CancelMode::Signal)),
             answer(Answer::Drain { reports: true }),
             answer(Answer::NotStarted { status: 127 }),
+            answer(Answer::Exited),
             events.to_owned(),
         ];
         let text = numbered(&lines.concat(), &mut next);
-        assert_eq!(next, 9);
+        assert_eq!(next, 10);
         let said: Vec<_> = text.lines().map(|line| said(line).unwrap()).collect();
         let expected = [
             Said::Hello(hello),
@@ -432,8 +449,9 @@ mod tests {
             Said::Answer(Answer::Cancel(CancelMode::Signal)),
             Said::Answer(Answer::Drain { reports: true }),
             Said::Answer(Answer::NotStarted { status: 127 }),
-            Said::Event("{\"seq\":7,\"event\":\"paused\",\"task\":1}"),
-            Said::Event("{\"seq\":8,\"event\":\"helloes\"}"),
+            Said::Answer(Answer::Exited),
+            Said::Event("{\"seq\":8,\"event\":\"paused\",\"task\":1}"),
+            Said::Event("{\"seq\":9,\"event\":\"helloes\"}"),
         ];
         assert!(said.into_iter().eq((1..).zip(expected)));
     }
@@ -461,6 +479,8 @@ mod tests {
             Instruction::Stop(libc::SIGTERM),
             Instruction::Kill,
             Instruction::Close(Stream::Stderr),
+            Instruction::Pause,
+            Instruction::Resume,
             Instruction::Discard,
             Instruction::Hold(Duration::from_hours(1)),
             Instruction::Size(132, 43),

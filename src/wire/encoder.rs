@@ -110,7 +110,8 @@ impl Encoder {
             | What::Counted(..)
             | What::Left
             | What::Answer(_)
-            | What::Alive => {}
+            | What::Alive
+            | What::Reader(_) => {}
             What::Warning(message) => {
                 Line {
                     message: Some((*message).into()),

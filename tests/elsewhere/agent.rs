@@ -41,10 +41,13 @@ fn it_says_who_it_is_and_numbers_all_that_it_says() {
         .iter()
         .map(|line| line["event"].as_str().unwrap())
         .collect();
-    assert_eq!(events, ["hello", "started", "progress", "finished"]);
+    assert_eq!(
+        events,
+        ["hello", "started", "progress", "answer", "finished"]
+    );
     assert_eq!(lines[0]["protocol"], 1);
     assert_eq!(lines[0]["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(lines[3]["exit_status"], 3);
+    assert_eq!(lines[4]["exit_status"], 3);
     assert_eq!(run.status.code(), Some(0));
 }
 

@@ -241,7 +241,7 @@ fn in_an_allocation_tasks_are_steps_beside_each_other() {
     let engine = Engine::slurm("echo \"$options\" >>\"${0%/*}/options\"; exec \"$@\"");
     engine
         .progrun(&[
-            "each", "-q", "-j2", "--on", "slurm", "--", "echo", "{}", ":::", "1", "2",
+            "each", "-q", "-k", "-j2", "--on", "slurm", "--", "echo", "{}", ":::", "1", "2",
         ])
         .variable("SLURM_JOB_ID", "42")
         .stdout("1\n2\n")

@@ -200,3 +200,26 @@ fn a_reader_that_takes_nothing_does_not_keep_ctrl_c_from_the_task() {
     // What was not read in time is discarded.
     assert_eq!(run.end().signal(), Some(Signal::INT.as_raw()));
 }
+
+#[test]
+fn a_silent_task_whose_output_is_not_read_is_interrupted_and_its_end_is_heard() {
+    let lifeline = Lifeline::new();
+    let script = format!("exec 4>{}; echo begun; exec yes", lifeline.path());
+    let engine = Engine::plain();
+    for json in [true, false] {
+        let words = ["--kill-after", "1", "--", "sh", "-c", &script];
+        let mut run = if json {
+            let mut run = engine.run(&[&["--json"], &words[..]].concat()).start();
+            run.event("output");
+            run
+        } else {
+            let mut run = engine.run(&[&["-q"], &words[..]].concat()).start();
+            assert_eq!(run.stdout_line(), "begun\n");
+            run
+        };
+        // By now, or soon, nothing moves any more.
+        run.signal(Signal::INT);
+        assert_eq!(run.wait().signal(), Some(Signal::INT.as_raw()));
+    }
+    assert_eq!(lifeline.last_words(), "");
+}
