@@ -5,7 +5,7 @@ mod agent;
 mod lists;
 mod lost;
 mod reaching;
-mod server;
+pub(crate) mod server;
 mod ssh;
 mod stopping;
 

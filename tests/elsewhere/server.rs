@@ -71,6 +71,13 @@ impl Server {
         progrun(words).variable("PATH", &format!("{}:{path}", self.folder.path().display()))
     }
 
+    /// The path of a file with this script.
+    pub(crate) fn script(&self, script: &str) -> String {
+        let path = self.folder.path().join("script");
+        fs::write(&path, script).unwrap();
+        path.display().to_string()
+    }
+
     /// Kills the ssh of every run that uses this server.
     pub(crate) fn kill_clients(&self) {
         let client = format!("ssh -F {}/client", self.folder.path().display());
