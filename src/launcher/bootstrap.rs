@@ -98,7 +98,8 @@ if mkdir -p "$folder" && head -c {size} >"$copy.$$"; then
 if [ "$(wc -c <"$copy.$$")" -eq {size} ] && chmod 700 "$copy.$$" && mv -f "$copy.$$" "$copy"; then
 try "$copy" && exec "$copy" agent
 "$copy" agent --check {protocol} </dev/null >&2
-echo "the copy of progrun in $copy does not run here" >&2
+rm -f "$copy"
+echo "this build of progrun does not run there: install one, or use a static build, see progrun-on(7)" >&2
 exit 126
 fi
 rm -f "$copy.$$"
