@@ -755,7 +755,7 @@ impl Run<'_> {
             signals,
             begins,
             self.requests.due(now),
-            self.agent.as_ref().and_then(Link::due),
+            self.agent.as_ref().and_then(|link| link.due(now)),
         ]
         .into_iter()
         .flatten()

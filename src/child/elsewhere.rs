@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::event::{Answer, Cause, Missed, Reason, Step};
+use crate::event::{Answer, Cause, Missed, Reason, Step, Stream};
 use crate::launcher::{Bootstrap, Job, Target, Wanted};
 use crate::list::Stdin;
 use crate::model::batch::Batch;
@@ -270,6 +270,8 @@ struct Session<'a> {
     ping_at: Option<Instant>,
     /// When the last one was sent.
     sent: Instant,
+    /// The streams whose readers left before the agent was there.
+    closed: Vec<Stream>,
     /// Whether the child is gone.
     has_exited: bool,
     /// Whether the agent was told to keep output back.
@@ -312,6 +314,7 @@ impl<'a> Session<'a> {
             is_stale: false,
             ping_at: None,
             sent: now,
+            closed: Vec::new(),
             has_exited: false,
             is_paused: false,
             is_cancelled: false,
@@ -354,6 +357,7 @@ impl<'a> Session<'a> {
             if self.stage != Stage::Running {
                 match order {
                     Order::Kill => self.leave(Instant::now()),
+                    Order::Close(stream) => self.closed.push(stream),
                     order => refuse(order, self.notify),
                 }
                 continue;
@@ -543,8 +547,8 @@ impl<'a> Session<'a> {
             Some(descriptors.len() - 1)
         });
         match poll(&mut descriptors, timeout.as_ref()) {
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => return Ok(()),
+            // Interrupted, too: progrun may have been stopped.
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         let is_ready = |index: Option<usize>| {
@@ -681,6 +685,9 @@ impl<'a> Session<'a> {
         self.next = 2;
         self.link.send(self.order().line().as_bytes());
         self.sent = Instant::now();
+        for stream in std::mem::take(&mut self.closed) {
+            self.instruct(Instruction::Close(stream));
+        }
         self.begin_pings();
         if self.elsewhere.target.engine.places_tasks {
             self.host = hello.host;

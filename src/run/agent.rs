@@ -49,7 +49,8 @@ pub(super) struct Link {
     /// What was read and is no whole line.
     read: Vec<u8>,
     is_at_end: bool,
-    /// When the lease is over.
+    /// When the lease is over, by a clock that does not stand while this process or the machine sleeps: the other side
+    /// takes the task for stopped by then.
     lease_until: Option<Duration>,
     /// When our next word is due.
     alive_at: Option<Duration>,
@@ -65,7 +66,7 @@ impl Link {
             read: std::mem::take(&mut terms.read),
             stdin: io::stdin(),
             is_at_end: false,
-            lease_until: terms.lease,
+            lease_until: terms.lease.map(|lease| clock().saturating_add(lease)),
             alive_at: terms.beat,
             mode: None,
             is_alone: false,
@@ -78,10 +79,21 @@ impl Link {
         (!self.is_at_end).then(|| self.stdin.as_fd())
     }
 
-    /// When something is due although nothing comes.
-    pub(super) fn due(&self) -> Option<Duration> {
+    /// When something is due although nothing comes, by the clock of the run, at which it is `now`.
+    pub(super) fn due(&self, now: Duration) -> Option<Duration> {
         let lease = self.lease_until.filter(|_| !self.is_alone);
+        let lease = lease.map(|until| now.saturating_add(until.saturating_sub(clock())));
         [lease, self.alive_at].into_iter().flatten().min()
+    }
+
+    /// Whether the lease is over. Lines that have come since do not make it last.
+    fn is_over(&self) -> bool {
+        !self.is_alone && self.lease_until.is_some_and(|until| until <= clock())
+    }
+
+    fn renew(&mut self, at_least: Duration) {
+        let lease = self.terms.lease.map(|lease| lease.max(at_least));
+        self.lease_until = lease.map(|lease| clock().saturating_add(lease));
     }
 
     /// Takes the next line, if there is a whole one.
@@ -121,8 +133,8 @@ impl Link {
 impl Run<'_> {
     /// Carries out what came on our stdin.
     pub(super) fn hear_orders(&mut self) {
-        let now = self.now();
         let Some(link) = &mut self.agent else { return };
+        let is_over = link.is_over();
         link.hear();
         let mut lines = Vec::new();
         while let Some(line) = link.line() {
@@ -132,12 +144,14 @@ impl Run<'_> {
             link.read.clear();
             lines.push("(a line without an end)".to_owned());
         }
-        if !lines.is_empty() {
-            link.lease_until = link.terms.lease.map(|lease| now + lease);
+        if is_over {
+            self.is_alone(Reason::Lease);
+        } else if !lines.is_empty() {
+            link.renew(Duration::ZERO);
         }
         for line in lines {
             match Instruction::read(&line) {
-                Some(instruction) => self.instructed(instruction, now),
+                Some(instruction) => self.instructed(instruction),
                 None => self.warn(&format!("the agent does not understand \"{line}\"")),
             }
         }
@@ -146,7 +160,7 @@ impl Run<'_> {
         }
     }
 
-    fn instructed(&mut self, instruction: Instruction, now: Duration) {
+    fn instructed(&mut self, instruction: Instruction) {
         match instruction {
             Instruction::Ping => {}
             Instruction::Cancel => {
@@ -171,7 +185,7 @@ impl Run<'_> {
             }
             Instruction::Hold(time) => {
                 if let Some(link) = &mut self.agent {
-                    link.lease_until = link.terms.lease.map(|lease| now + time.max(lease));
+                    link.renew(time);
                 }
             }
             Instruction::Size(columns, rows) => {
@@ -184,7 +198,7 @@ impl Run<'_> {
     /// Says that the agent is there, and looks at the lease.
     pub(super) fn keep_lease(&mut self, now: Duration) {
         let Some(link) = &mut self.agent else { return };
-        let is_over = !link.is_alone && link.lease_until.is_some_and(|until| until <= now);
+        let is_over = link.is_over();
         if link.alive_at.is_some_and(|at| at <= now) {
             link.alive_at = link.terms.beat.map(|beat| now + beat);
             self.tell_of_run(What::Alive);
@@ -268,6 +282,16 @@ impl Run<'_> {
             thread::sleep(RELEASE * 2_u32.pow(attempt));
         }
     }
+}
+
+/// The time, by a clock that goes on while this process is stopped or the machine sleeps.
+fn clock() -> Duration {
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    let time = rustix::time::clock_gettime(clock);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Reads the first line of our stdin, for which a process has this long. Gives it with what was read after it; none: it

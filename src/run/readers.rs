@@ -9,7 +9,6 @@ use std::time::Duration;
 use crate::child::{Notice, Order};
 use crate::event::Ending;
 
-use super::agent::Link;
 use super::ending::TIMED_OUT;
 use super::{Input, Run};
 
@@ -59,7 +58,7 @@ impl Run<'_> {
             let until = self.flushed_at(begun);
             // A run that ended before it installed its signal handlers installs them when it has to wait.
             let now = self.now();
-            let lease = self.agent.as_ref().and_then(Link::due);
+            let lease = self.agent.as_ref().and_then(|link| link.due(self.now()));
             let due = [self.sinks.borrow().due(), lease]
                 .into_iter()
                 .flatten()
