@@ -225,6 +225,8 @@ pub(crate) enum Order {
     Kill,
     /// The reader of this stream left. Close it, so that the child gets SIGPIPE.
     Close(Stream),
+    /// The run waits no more for this task: end what is left of the way to another machine.
+    GiveUp,
     /// Once the child is gone, read no further: the sinks take nothing any more.
     Discard,
     /// Lend this terminal to the child, if it is ours to lend, and continue the child. None: the worker has it already.
@@ -267,6 +269,11 @@ impl Control {
     pub(crate) fn order(&self, order: Order) {
         self.orders.lock().push_back(order);
         self.wake.wake();
+    }
+
+    /// Whether the worker has taken all orders.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.orders.lock().is_empty()
     }
 
     /// Takes the terminal out of an order that the worker did not read before it ended.

@@ -9,7 +9,7 @@ mod bootstrap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-pub(crate) use self::bootstrap::{Bootstrap, Wanted};
+pub(crate) use self::bootstrap::{Bootstrap, ShellLine, Wanted};
 
 /// A way to other machines.
 #[derive(Debug)]

@@ -11,6 +11,7 @@
 mod intake;
 mod link;
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
@@ -20,8 +21,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::event::{Answer, Cause, Missed, Reason, Step, Stream};
-use crate::launcher::{Bootstrap, Job, Target, Wanted};
+use crate::event::{Answer, CancelMode, Cause, Missed, Reason, Step, Stream};
+use crate::launcher::{Bootstrap, Job, ShellLine, Target, Wanted};
 use crate::list::Stdin;
 use crate::model::batch::Batch;
 use crate::progress::ProgressReporter;
@@ -158,8 +159,10 @@ pub(super) fn run(
         return Ok(Ended::NotStarted(LaunchError::Unusable(fault.clone())));
     }
     let mut delay = FIRST_TRY;
+    let closed = RefCell::default();
     for attempt in 1.. {
-        let session = match Session::start(launch, elsewhere, orders, reporter, notify) {
+        let session = Session::start(launch, elsewhere, orders, reporter, notify, &closed);
+        let session = match session {
             Ok(session) => session,
             Err(error) => return Ok(Ended::NotStarted(error)),
         };
@@ -170,7 +173,7 @@ pub(super) fn run(
             }
             Verdict::TurnedAway(_) => {}
         }
-        if !wait(delay, orders, reporter, notify)? {
+        if !wait(delay, orders, reporter, notify, &closed)? {
             return Ok(Ended::Withdrawn);
         }
         delay *= 2;
@@ -192,11 +195,12 @@ fn wait(
     orders: &Orders,
     reporter: &ProgressReporter<Batch>,
     notify: &dyn Fn(Notice),
+    closed: &RefCell<Vec<Stream>>,
 ) -> io::Result<bool> {
     let until = Instant::now() + delay;
     loop {
         while let Some(order) = orders.next() {
-            refuse(order, notify);
+            refuse(order, notify, closed);
         }
         if reporter.is_cancelled() {
             return Ok(false);
@@ -213,8 +217,8 @@ fn wait(
     }
 }
 
-/// Answers an order that asks for an answer, although no task runs.
-fn refuse(order: Order, notify: &dyn Fn(Notice)) {
+/// Answers an order that asks for an answer, although no task runs; and notes the streams whose readers have left.
+fn refuse(order: Order, notify: &dyn Fn(Notice), closed: &RefCell<Vec<Stream>>) {
     match order {
         Order::Lend(Some(terminal)) => notify(Notice::Returned {
             terminal,
@@ -223,6 +227,7 @@ fn refuse(order: Order, notify: &dyn Fn(Notice)) {
         Order::Acknowledge => notify(Notice::Acknowledged),
         // It has not begun: a stop of the run withdraws it.
         Order::Drain => notify(Notice::Drain { reports: true }),
+        Order::Close(stream) => closed.borrow_mut().push(stream),
         _ => {}
     }
 }
@@ -271,7 +276,9 @@ struct Session<'a> {
     /// When the last one was sent.
     sent: Instant,
     /// The streams whose readers left before the agent was there.
-    closed: Vec<Stream>,
+    closed: &'a RefCell<Vec<Stream>>,
+    /// Whether a shell was reached.
+    has_shell: bool,
     /// Whether the child is gone.
     has_exited: bool,
     /// Whether the agent was told to keep output back.
@@ -290,6 +297,7 @@ impl<'a> Session<'a> {
         orders: &'a Orders,
         reporter: &'a ProgressReporter<Batch>,
         notify: &'a dyn Fn(Notice),
+        closed: &'a RefCell<Vec<Stream>>,
     ) -> Result<Self, LaunchError> {
         let target = &elsewhere.target;
         let terms = &elsewhere.terms;
@@ -314,7 +322,8 @@ impl<'a> Session<'a> {
             is_stale: false,
             ping_at: None,
             sent: now,
-            closed: Vec::new(),
+            closed,
+            has_shell: false,
             has_exited: false,
             is_paused: false,
             is_cancelled: false,
@@ -356,9 +365,9 @@ impl<'a> Session<'a> {
         while let Some(order) = self.orders.next() {
             if self.stage != Stage::Running {
                 match order {
-                    Order::Kill => self.leave(Instant::now()),
-                    Order::Close(stream) => self.closed.push(stream),
-                    order => refuse(order, self.notify),
+                    Order::Stop(libc::SIGTERM) => self.link.signal(libc::SIGTERM),
+                    Order::Kill | Order::GiveUp => self.kill_link(),
+                    order => refuse(order, self.notify, self.closed),
                 }
                 continue;
             }
@@ -389,7 +398,8 @@ impl<'a> Session<'a> {
                     self.link.write();
                     (self.notify)(Notice::Acknowledged);
                 }
-                order @ Order::Lend(_) => refuse(order, self.notify),
+                Order::GiveUp => self.kill_link(),
+                order @ Order::Lend(_) => refuse(order, self.notify, self.closed),
                 Order::TakeBack | Order::Look => {}
             }
         }
@@ -423,9 +433,21 @@ impl<'a> Session<'a> {
             Stage::Shell => {
                 self.result = Some(Ended::Withdrawn);
                 self.leave(Instant::now());
+                // The ladder has its first step, and the next request another.
+                (self.notify)(Notice::Cancel(CancelMode::Channel));
             }
             Stage::Leaving => {}
         }
+    }
+
+    /// Ends the way there by force, if it holds no job of an engine.
+    fn kill_link(&mut self) {
+        let may_be_killed = self.elsewhere.target.engine.may_be_killed;
+        self.link.signal(if may_be_killed {
+            libc::SIGKILL
+        } else {
+            libc::SIGTERM
+        });
     }
 
     /// Ends the way there at once.
@@ -607,11 +629,19 @@ impl<'a> Session<'a> {
 
     /// A line of the shell or of the agent.
     fn line(&mut self, line: &str) {
-        if self.stage == Stage::Shell
-            && let Some(wanted) = Wanted::read(line)
-        {
-            self.bring_copy(&wanted);
-            return;
+        if self.stage == Stage::Shell {
+            match ShellLine::read(line) {
+                Some(ShellLine::Begun) => return self.has_shell = true,
+                Some(ShellLine::Wanted(wanted)) => return self.bring_copy(&wanted),
+                Some(ShellLine::Echo) => {
+                    let sentence = format!(
+                        "cannot use {}: there is a terminal on the way, and bytes have to pass unchanged (omit -t)",
+                        self.host()
+                    );
+                    return self.end(not_reached(sentence));
+                }
+                None => {}
+            }
         }
         let Some((number, said)) = agent::said(line) else {
             // What start files of a login shell print.
@@ -628,6 +658,10 @@ impl<'a> Session<'a> {
                 number - self.next,
                 self.host()
             )));
+        }
+        if number < self.next {
+            // Some way there has said it twice.
+            return;
         }
         self.next = number + 1;
         match said {
@@ -685,7 +719,7 @@ impl<'a> Session<'a> {
         self.next = 2;
         self.link.send(self.order().line().as_bytes());
         self.sent = Instant::now();
-        for stream in std::mem::take(&mut self.closed) {
+        for stream in self.closed.take() {
             self.instruct(Instruction::Close(stream));
         }
         self.begin_pings();
@@ -785,15 +819,22 @@ impl<'a> Session<'a> {
         let words = self.link.last_words();
         let engine = self.elsewhere.target.engine;
         if self.next == 1 {
-            if self.is_cancelled || self.was_terminated {
+            if self.is_cancelled {
                 return Verdict::Ended(Ended::Withdrawn);
             }
-            let why = if words.is_empty() {
-                format!(": {} {how}", engine.name)
-            } else {
-                words
+            let why = match words.as_str() {
+                "" if self.was_terminated => ": it closed its output".to_owned(),
+                "" => format!(": {} ended with {how}", engine.name),
+                _ => words,
             };
-            let sentence = format!("cannot reach {}{why}", self.host());
+            let sentence = if self.has_shell {
+                format!(
+                    "cannot use {}: no progrun has begun there{why}",
+                    self.host()
+                )
+            } else {
+                format!("cannot reach {}{why}", self.host())
+            };
             if engine.is_cancelled(&self.link.remembered()) {
                 return Verdict::Ended(Ended::Stopped(Reason::Terminate, None));
             }

@@ -225,7 +225,7 @@ impl<'a> Worker<'a> {
                 Order::Lend(terminal) => self.lend(terminal),
                 Order::Acknowledge => (self.notify)(Notice::Acknowledged),
                 Order::TakeBack => self.guest.take_back_to_stop(),
-                Order::Look => {}
+                Order::Look | Order::GiveUp => {}
             }
         }
     }

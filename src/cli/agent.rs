@@ -1,13 +1,14 @@
 //! `progrun agent`: the other end of `--on`, on the machine where the command runs. It says who it is, reads what to run,
 //! and runs it, with its events on stdout and instructions on stdin. Not for people.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 
-use crate::child::Terms;
+use crate::child::{self, Terms};
 use crate::event::Ending;
 use crate::list::{List, Specification, Stdin};
 use crate::run::{self, FAILED, ForAgent, Settings, Timeouts};
@@ -88,8 +89,18 @@ fn job() -> Option<String> {
     })
 }
 
+/// PATH with the folder of this program, if no progrun is found there: scripts call `progrun report`.
+fn path_with_us() -> Option<(String, Option<OsString>)> {
+    child::missing("progrun".as_ref())?;
+    let program = std::env::current_exe().ok()?;
+    let folder = program.parent().filter(|_| program.ends_with("progrun"))?;
+    let path = std::env::var_os("PATH")?;
+    let folders = std::env::split_paths(&path).chain([folder.to_owned()]);
+    Some(("PATH".to_owned(), Some(std::env::join_paths(folders).ok()?)))
+}
+
 fn prepare(order: Order, read: Vec<u8>) -> (Settings, List) {
-    let name: std::ffi::OsString = order.name.into();
+    let name: OsString = order.name.into();
     let name = name.to_string_lossy().into_owned();
     let command = order.command.into_iter().map(Into::into).collect();
     let folder: Option<PathBuf> = order.folder.map(Into::into);
@@ -101,21 +112,23 @@ fn prepare(order: Order, read: Vec<u8>) -> (Settings, List) {
         )
     });
     let variable = |(name, value): (_, Option<_>)| {
-        let name: std::ffi::OsString = std::ffi::OsString::from(name);
+        let name = OsString::from(name);
         (name.to_string_lossy().into_owned(), value.map(Into::into))
     };
+    let mut variables: Vec<_> = order.variables.into_iter().map(variable).collect();
+    variables.extend(path_with_us());
     let specification = Specification {
         stdin: order
             .stdin
             .map_or(Stdin::Null, |path| Stdin::File(PathBuf::from(path))),
         folder,
-        variables: order.variables.into_iter().map(variable).collect(),
+        variables,
         fault,
         ..Specification::of_command(name.clone(), command)
     };
     let lease = order.lease.map(Duration::from_millis);
     if let Some((columns, rows)) = order.size {
-        crate::child::set_size(columns, rows);
+        child::set_size(columns, rows);
     }
     let agent = run::Agent {
         lease,

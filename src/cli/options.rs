@@ -22,7 +22,7 @@ use super::time::{Time, parse_time};
 const ON_END: &str = "\
 Run COMMAND with sh when the run is over, however it ended
 
-COMMAND finds in its environment: PROGRUN_NAME; PROGRUN_STATE, which is completed, failed or cancelled; \
+COMMAND finds in its environment: PROGRUN_NAME; PROGRUN_STATE, which is completed, failed, cancelled or lost; \
 PROGRUN_EXIT_STATUS, progrun's own as a shell shows it; PROGRUN_SIGNAL, such as SIGINT, or empty; PROGRUN_ELAPSED, in \
 whole seconds; PROGRUN_LOG, the file of --log, or empty. Its stdin is /dev/null, and what it prints goes to stderr. \
 progrun waits for it, and then ends as it would have without it. Ctrl-C goes to COMMAND, and a second one \

@@ -10,8 +10,11 @@ use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// The word with which the shell asks for a copy of this program.
+/// The words of the shell: it is there, and it asks for a copy of this program.
+const BEGUN: &str = "progrun-shell";
 const WANTED: &str = "progrun-agent-wanted";
+/// How the lines for it begin.
+const HEAD: &str = "progrun_agent() {";
 
 /// How an agent is found at a target.
 #[derive(Debug, Default)]
@@ -30,6 +33,28 @@ struct Own {
     hash: u64,
 }
 
+/// What a shell that has got the lines says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ShellLine {
+    /// It is there.
+    Begun,
+    /// It asks for a copy of this program.
+    Wanted(Wanted),
+    /// These are our own lines: a terminal on the way gives them back.
+    Echo,
+}
+
+impl ShellLine {
+    /// Reads a line; none if the shell does not say it.
+    pub(crate) fn read(line: &str) -> Option<Self> {
+        match line.trim_end() {
+            BEGUN => Some(Self::Begun),
+            line if line.ends_with(HEAD) => Some(Self::Echo),
+            line => Wanted::read(line).map(Self::Wanted),
+        }
+    }
+}
+
 /// The machine of a shell that asks for a copy of this program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -39,7 +64,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// Reads a line of the shell; none if it asks for nothing.
-    pub(crate) fn read(line: &str) -> Option<Self> {
+    fn read(line: &str) -> Option<Self> {
         let mut words = line.strip_prefix(WANTED)?.split_ascii_whitespace();
         let mut next = || words.next().unwrap_or("?").to_owned();
         Some(Self {
@@ -77,7 +102,7 @@ impl Bootstrap {
     /// The lines for the shell. `protocol` is the version that the agent has to speak.
     pub(crate) fn script(&self, protocol: u32) -> String {
         if let Some(agent) = &self.agent {
-            return format!("exec {agent} agent\n");
+            return format!("{HEAD}\necho {BEGUN}\nexec {agent} agent\n}}\nprogrun_agent\n");
         }
         let own = self.own();
         let (hash, size) = own.map_or((0, 0), |own| (own.hash, own.size));
@@ -85,12 +110,18 @@ impl Bootstrap {
         let path = quoted(path.as_os_str());
         // The folder of the cache is the user's alone. A copy that was cut off is never used: it has another size.
         format!(
-            r#"progrun_agent() {{
+            r#"{HEAD}
+echo {BEGUN}
 try() {{ command -v "$1" >/dev/null 2>&1 && "$1" agent --check {protocol} </dev/null >/dev/null 2>&1; }}
 try progrun && exec progrun agent
 try {path} && exec {path} agent
-folder="${{XDG_CACHE_HOME:-${{HOME:-/nonexistent}}/.cache}}/progrun"
-copy="$folder/agent-{hash:016x}"
+folder="${{XDG_CACHE_HOME:-${{HOME:+$HOME/.cache}}}}"
+if [ -z "$folder" ]; then
+echo "there is no progrun, and without HOME no place for a copy" >&2
+exit 126
+fi
+folder="$folder/progrun/agent-{hash:016x}"
+copy="$folder/progrun"
 try "$copy" && exec "$copy" agent
 echo "{WANTED} $(uname -s) $(uname -m)"
 umask 077
@@ -104,6 +135,7 @@ exit 126
 fi
 rm -f "$copy.$$"
 fi
+echo "a copy of progrun cannot be written to $copy" >&2
 exit 126
 }}
 progrun_agent
@@ -165,7 +197,10 @@ mod tests {
     #[test]
     fn an_agent_that_the_user_names_is_started_and_no_other() {
         let named = Bootstrap::new(Some(Path::new("/opt/it's/progrun")));
-        assert_eq!(named.script(1), "exec '/opt/it'\\''s/progrun' agent\n");
+        assert_eq!(
+            named.script(1),
+            "progrun_agent() {\necho progrun-shell\nexec '/opt/it'\\''s/progrun' agent\n}\nprogrun_agent\n"
+        );
     }
 
     #[test]

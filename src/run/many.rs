@@ -361,6 +361,10 @@ impl Run<'_> {
         }
         if ended.task.gave_up() {
             self.gave_up = true;
+            if ended.host.is_some() {
+                super::reach::let_go(&ended.control);
+                self.left.push(ended.job.clone());
+            }
             ended.place = None;
             // Its worker may still run, and has the other ends of these links.
             std::mem::forget(ended);

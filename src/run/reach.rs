@@ -3,14 +3,19 @@
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::child::{Elsewhere, News, Terms};
+use crate::child::{Control, Elsewhere, News, Terms};
 use crate::event::{Obstacle, Place, Step, TaskId, What};
 use crate::launcher::Target;
 use crate::ledger;
 
 use super::slots::Machine;
 use super::{Run, Settings, many};
+
+/// How long the last orders to workers have, which are given up with their tasks.
+const LAST_ORDERS: Duration = Duration::from_millis(300);
 
 /// Where the tasks of a run run, if that is not here.
 #[derive(Clone, Debug)]
@@ -54,6 +59,14 @@ pub(super) fn machines(settings: &Settings, slots: u32) -> Vec<Machine> {
     match &settings.elsewhere {
         Some(reach) => reach.machines(),
         None => vec![Machine::ours(slots)],
+    }
+}
+
+/// Waits until the worker of a task that is given up has taken its last order: to end what is left here.
+pub(super) fn let_go(control: &Control) {
+    let until = Instant::now() + LAST_ORDERS;
+    while !control.is_idle() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -166,9 +179,10 @@ impl Run<'_> {
         let Some(reach) = &self.settings.elsewhere else {
             return;
         };
-        let given_up = self.tasks.values().filter(|it| it.task.gave_up());
+        let given_up = || self.tasks.values().filter(|it| it.task.gave_up());
+        given_up().for_each(|it| let_go(&it.control));
         let mut left = std::mem::take(&mut self.left);
-        left.extend(given_up.map(|running| running.job.clone()));
+        left.extend(given_up().map(|running| running.job.clone()));
         let strike = || {
             if let Some(entry) = ledger {
                 entry.strike();

@@ -238,7 +238,7 @@ impl Task {
                     Some(pid) => format!("giving up; pid {pid} is still running"),
                     None => "giving up".to_owned(),
                 };
-                return vec![tell, Effect::Warn(sentence)];
+                return vec![tell, Effect::Order(Order::GiveUp), Effect::Warn(sentence)];
             }
         };
         let sent = Effect::Tell(What::Signal {

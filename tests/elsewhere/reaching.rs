@@ -150,7 +150,7 @@ fn a_machine_that_is_not_reached_is_lost_with_what_the_way_there_has_said() {
     silent
         .run(&["--", "true"])
         .stderr(&format!(
-            "progrun: cannot reach {}: command exit status 0\n",
+            "progrun: cannot reach {}: command ended with exit status 0\n",
             silent.path("engine")
         ))
         .status(125);
@@ -179,7 +179,7 @@ fn an_agent_of_another_version_or_none_at_all_is_one_clear_error() {
     engine
         .run(&["--agent", &engine.path("old"), "--", "true"])
         .stderr(&format!(
-            "progrun: cannot reach {}: error: unexpected argument 'agent'\n",
+            "progrun: cannot use {}: no progrun has begun there: error: unexpected argument 'agent'\n",
             engine.path("engine")
         ))
         .status(125);
@@ -257,4 +257,70 @@ fn what_cannot_be_is_said_before_anything_starts() {
         let stderr = text(&run.stderr);
         assert!(stderr.contains(sentence), "{stderr}");
     }
+}
+
+#[test]
+fn without_a_home_there_is_no_place_for_a_copy() {
+    let engine = Engine::new("rm -f \"${0%/*}/progrun\"; unset HOME XDG_CACHE_HOME; exec \"$@\"");
+    let copy = engine.path("progrun");
+    fs::copy(env!("CARGO_BIN_EXE_progrun"), &copy).unwrap();
+    let run = engine
+        .run(&["--", "true"])
+        .variable("PATH", "/usr/bin:/bin")
+        .inside("sh", "shift; exec \"$PROGRUN\" \"$@\"")
+        .variable("PROGRUN", &copy)
+        .output();
+    assert_eq!(run.status.code(), Some(125));
+    assert_eq!(
+        text(&run.stderr),
+        format!(
+            "progrun: cannot use {}: no progrun has begun there: there is no progrun, and without HOME no place for a copy\n",
+            engine.path("engine")
+        )
+    );
+}
+
+#[test]
+fn a_terminal_on_the_way_is_recognised_at_once() {
+    let engine = Engine::new("while read -r line; do echo \"$line\"; done");
+    engine
+        .run(&["--", "true"])
+        .stderr(&format!(
+            "progrun: cannot use {}: there is a terminal on the way, and bytes have to pass unchanged (omit -t)\n",
+            engine.path("engine")
+        ))
+        .status(125);
+}
+
+#[test]
+fn a_way_there_that_closes_its_output_is_no_cancellation() {
+    let engine = Engine::new("exec >/dev/null; exec \"$@\"");
+    let run = engine.run(&["--json", "--", "true"]).start().finish();
+    assert_eq!(run.finished()["state"], "lost");
+    assert_eq!(run.finished()["reason"], "hello");
+    assert_eq!(
+        run.stderr,
+        format!(
+            "progrun: cannot reach {}: it closed its output\n",
+            engine.path("engine")
+        )
+    );
+}
+
+#[test]
+fn lines_that_come_twice_count_once() {
+    let engine = Engine::new("\"$@\" | sed -u p");
+    engine
+        .run(&["-q", "--", "sh", "-c", "echo one; echo two; exit 3"])
+        .stdout("one\ntwo\n")
+        .status(3);
+}
+
+#[test]
+fn a_script_there_finds_progrun_report() {
+    let engine = Engine::new("PATH=/usr/bin:/bin exec \"$@\"");
+    let run = engine.run(&["--json", "--", "sh", "-c", "progrun report 1/2 half"]);
+    let run = run.start().finish();
+    assert_eq!(run.status.code(), Some(0), "{}", run.stderr);
+    assert_eq!(run.all("progress")[0]["info"]["message"], "half");
 }

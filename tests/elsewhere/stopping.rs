@@ -223,3 +223,49 @@ fn a_silent_task_whose_output_is_not_read_is_interrupted_and_its_end_is_heard() 
     }
     assert_eq!(lifeline.last_words(), "");
 }
+
+#[test]
+fn a_way_there_that_ends_by_no_signal_is_killed_at_last() {
+    let engine =
+        Engine::new("trap '' TERM INT HUP; echo $$ >\"${0%/*}/pid\"; while :; do sleep 0.05; done");
+    let mut run = engine.run(&["--json", "--", "true"]).start();
+    until(|| !engine.said("pid").is_empty());
+    let pid = rustix::process::Pid::from_raw(engine.said("pid").trim().parse().unwrap()).unwrap();
+    run.signal(Signal::INT);
+    run.event("state");
+    for _ in 0..2 {
+        run.signal_again(Signal::INT);
+        run.event("signal");
+    }
+    run.finish().died_by(Signal::INT);
+    until(|| matches!(state_of(pid), 'X' | 'Z'));
+}
+
+#[test]
+fn a_task_that_begins_after_the_reader_of_the_output_has_left_hears_of_that() {
+    // The second task is on its way until the first one has printed something that is not read.
+    let engine = Engine::new(
+        "mkdir \"$0.first\" 2>/dev/null || while ! [ -e \"$0.go\" ]; do sleep 0.02; done; exec \"$@\"",
+    );
+    let words = [
+        "each",
+        "-q",
+        "-j2",
+        "--output",
+        "stream",
+        "--on",
+        &engine.on(),
+        "--on",
+        &engine.on(),
+        "--",
+        "yes",
+        ":::",
+        "1",
+        "2",
+    ];
+    let mut run = engine.progrun(&words).start();
+    assert_eq!(run.stdout_line().trim().len(), 1);
+    run.close_stdout();
+    engine.program("engine.go", "");
+    assert_eq!(run.wait().signal(), Some(Signal::PIPE.as_raw()));
+}
