@@ -31,8 +31,14 @@ impl Reach {
     pub(super) fn note(&self) -> Option<ledger::Entry> {
         let words = self.sweep(&[]);
         // An allocation ends with all its steps.
-        (!self.terms.is_step && !words.is_empty())
-            .then(|| ledger::Entry::begin(&self.terms.run, &words))?
+        if self.terms.is_step || words.is_empty() {
+            return None;
+        }
+        // The command may be run in another environment, and there mean another cluster.
+        let cluster = std::env::var("SLURM_CONF").ok();
+        let cluster = cluster.map(|path| ["env".to_owned(), format!("SLURM_CONF={path}")]);
+        let words: Vec<_> = cluster.into_iter().flatten().chain(words).collect();
+        ledger::Entry::begin(&self.terms.run, &words)
     }
 
     /// The command that ends the jobs of the run, of which these are known; empty if no engine keeps any.
