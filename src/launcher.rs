@@ -186,7 +186,9 @@ pub(crate) static SLURM: Engine = Engine {
         let Some(line) = line.strip_prefix("srun: ") else {
             return line.is_empty();
         };
-        line.starts_with("job ")
+        // It says so of every status but 0.
+        line.contains(": task 0: Exited with exit code")
+            || line.starts_with("job ")
             || line.starts_with("Step created")
             || line.starts_with("Job step creation temporarily disabled")
             || line.starts_with("step creation temporarily disabled")

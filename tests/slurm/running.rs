@@ -216,7 +216,10 @@ fn an_agent_of_another_version_or_that_is_none_is_one_clear_error() {
     let old = agent("old", "echo \"cannot run $1\" >&2; exit 127");
     let output = run(&old).output();
     let said = text(&output.stderr);
-    assert!(said.starts_with("progrun: cannot reach slurm: "), "{said}");
+    assert!(
+        said.starts_with("progrun: cannot use slurm: no progrun has begun there: "),
+        "{said}"
+    );
     assert!(said.contains("cannot run agent"), "{said}");
     assert_eq!((said.lines().count(), output.status.code()), (1, Some(125)));
     let output = run("/no/such/progrun").output();
