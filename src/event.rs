@@ -175,8 +175,8 @@ pub(crate) enum What<'a> {
     Left,
     /// Told only to the progrun that has started us on this machine: how its order was carried out.
     Answer(Answer),
-    /// The same: that we are still here.
-    Alive,
+    /// The same: that we are still here, for the time of this number.
+    Alive(u64),
     /// What that progrun does with the output of the task from now on.
     Reader(Reader),
 }

@@ -135,8 +135,6 @@ pub(crate) static SSH: Engine = Engine {
         words.extend(to_words(&["exec", "/bin/sh"]));
         words
     },
-    queued: |_| None,
-    is_chatter: |_| false,
     is_turned_away: |stderr| {
         // MaxStartups of sshd(8) closes the connection, and MaxSessions refuses one of a shared connection.
         [
@@ -150,17 +148,7 @@ pub(crate) static SSH: Engine = Engine {
         .iter()
         .any(|words| stderr.contains(words))
     },
-    is_cancelled: |_| false,
-    places_tasks: false,
-    patience: Some(Duration::from_mins(1)),
-    may_be_killed: true,
-    carries_environment: false,
-    starts: Starts {
-        at_once: 8,
-        apart: Duration::ZERO,
-    },
-    release: |_| &[],
-    sweep: |_, _, _| Vec::new(),
+    ..PREFIX_ROW
 };
 
 /// Slurm by srun, with the words of the target as options of srun. No end of file comes when srun is killed, the job then
@@ -227,7 +215,10 @@ pub(crate) static SLURM: Engine = Engine {
 };
 
 /// Any command that gives a stream of bytes to and from the command behind it, such as `docker exec -i NAME`.
-pub(crate) static PREFIX: Engine = Engine {
+pub(crate) static PREFIX: Engine = PREFIX_ROW;
+
+/// The row of a way that has no engine behind it.
+const PREFIX_ROW: Engine = Engine {
     name: "command",
     words: |target, _| {
         let mut words = target.words.clone();

@@ -1,7 +1,7 @@
 //! Runs that have jobs in an engine, each with a file that says how these are ended: a progrun that is killed leaves jobs
 //! that wait in a queue. The file is locked while the run lives. Knows no engine, and ends nothing itself.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -105,10 +105,9 @@ fn write(folder: &Path, name: &str, note: &Note) -> io::Result<Entry> {
 
 fn read(path: &Path) -> Option<Remains> {
     let name = path.file_name()?.to_str()?.to_owned();
-    let mut file = File::open(path).ok()?;
-    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-        return None;
-    }
+    // NFS locks only what is open for writing. Where no lock can be had, the run counts as one that lives.
+    let mut file = OpenOptions::new().read(true).write(true).open(path).ok()?;
+    file.try_lock().ok()?;
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     let note: Note = serde_json::from_str(&text).ok()?;

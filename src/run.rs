@@ -73,7 +73,7 @@ use self::requests::Requests;
 use self::running::{Counts, Running};
 use self::schedule::{Begin, Closed, Rules, Schedule};
 use self::sinks::Sinks;
-use self::slots::Slots;
+use self::slots::{Slots, workers};
 use self::starts::{SocketPlace, Starts};
 use self::task::{Effect, Task};
 use self::terminal::TerminalPlace;
@@ -235,7 +235,7 @@ fn starts_of(settings: &Settings, channel: RawFd, open_files: Option<u64>, slots
 
 /// An executor for so many tasks at once, whose messages go to this inbox.
 fn executor(slots: u32, inbox: Inbox<Input>) -> ProgressExecutor<Batch, Ended> {
-    Builder::new(many::workers(slots))
+    Builder::new(workers(slots))
         // The credit of each worker bounds what is under way. A worker that waited at this queue would carry out no
         // orders.
         .capacity(NonZeroUsize::MAX)

@@ -2,9 +2,10 @@
 //! agent says. The other variant of a child: the run loop gives it the same orders and gets the same notices.
 //!
 //! Only the agent's last word proves how the task ended. The exit status of the way there is not believed: `srun` exits
-//! with 0 when a node has failed. Both sides have a lease. The agent stops its task if no line comes for that long; and the
-//! task is lost here when nothing was heard for so long that the agent must have done that. So a task that is tried again
-//! elsewhere never runs twice.
+//! with 0 when a node has failed. Both sides have a lease. The agent says now and then that it is there, and is told which of
+//! these words was heard. It stops its task when the last of them is older than the lease; and the task is lost here when
+//! nothing was heard for so long that the agent must have done that. So a task that is tried again elsewhere does not run
+//! twice, unless the agent itself was kept from running, as by SIGSTOP.
 //!
 //! Nothing runs before the first word of the agent, its hello. Until then a task can be withdrawn or begin elsewhere.
 
@@ -47,6 +48,8 @@ const FIRST_TRY: Duration = Duration::from_millis(250);
 const HOLD: Duration = Duration::from_hours(12);
 /// The longest time between two words of an agent.
 const ALIVE: Duration = Duration::from_secs(5);
+/// How long the answer to a cancel request is waited for.
+const ANSWERS: Duration = Duration::from_millis(250);
 /// How often the way there is looked at where the system does not tell that it has ended.
 const BLIND: Duration = Duration::from_millis(20);
 
@@ -83,7 +86,9 @@ impl Terms {
     /// After which silence a task is lost: its agent has stopped it by then, whatever it does about signals. None:
     /// never.
     pub(crate) fn silence(&self) -> Option<Duration> {
-        Some(self.lease? + self.grace + 2 * self.kill_after + MARGIN)
+        let signals = self.kill_after.saturating_mul(2);
+        let stop = self.grace.saturating_add(signals).saturating_add(MARGIN);
+        Some(self.lease?.saturating_add(stop))
     }
 
     /// How long apart the words of each side are.
@@ -271,10 +276,14 @@ struct Session<'a> {
     /// When it was last heard of, and whether the user knows that this is long ago.
     heard: Instant,
     is_stale: bool,
-    /// When the next word to the agent is due; none: no word is sent.
-    ping_at: Option<Instant>,
-    /// When the last one was sent.
-    sent: Instant,
+    /// The last word that the agent is there, until it is told that it was heard.
+    beat: Option<u64>,
+    /// Whether the agent was told that no word comes for long.
+    is_held: bool,
+    /// Until when the answer to a cancel request is waited for.
+    answer_by: Option<Instant>,
+    /// Whether the run loop has its answer.
+    is_answered: bool,
     /// The streams whose readers left before the agent was there.
     closed: &'a RefCell<Vec<Stream>>,
     /// Whether a shell was reached.
@@ -320,8 +329,10 @@ impl<'a> Session<'a> {
             hello_by: target.engine.patience.map(|patience| now + patience),
             heard: now,
             is_stale: false,
-            ping_at: None,
-            sent: now,
+            beat: None,
+            is_held: false,
+            answer_by: None,
+            is_answered: false,
             closed,
             has_shell: false,
             has_exited: false,
@@ -358,7 +369,6 @@ impl<'a> Session<'a> {
 
     fn instruct(&mut self, instruction: Instruction) {
         self.link.send(format!("{instruction}\n").as_bytes());
-        self.sent = Instant::now();
     }
 
     fn carry_out_orders(&mut self) {
@@ -378,13 +388,11 @@ impl<'a> Session<'a> {
                     // No word can come from a progrun that is stopped.
                     self.instruct(Instruction::Hold(HOLD));
                     self.instruct(Instruction::Signal(libc::SIGTSTP));
-                    self.ping_at = None;
+                    self.is_held = true;
                 }
                 Order::Signal(signal) => {
                     self.instruct(Instruction::Signal(signal));
-                    if signal == libc::SIGCONT && self.ping_at.is_none() {
-                        self.begin_pings();
-                    }
+                    self.is_held &= signal != libc::SIGCONT;
                 }
                 Order::Stop(signal) => self.instruct(Instruction::Stop(signal)),
                 Order::Drain => self.instruct(Instruction::Drain),
@@ -428,13 +436,16 @@ impl<'a> Session<'a> {
     fn cancel(&mut self) {
         self.is_cancelled = true;
         match self.stage {
-            Stage::Running => self.instruct(Instruction::Cancel),
+            Stage::Running => {
+                self.instruct(Instruction::Cancel);
+                self.answer_by = Some(Instant::now() + ANSWERS);
+            }
             // Nothing runs: the way there is ended, and with it a place in a queue.
             Stage::Shell => {
                 self.result = Some(Ended::Withdrawn);
                 self.leave(Instant::now());
                 // The ladder has its first step, and the next request another.
-                (self.notify)(Notice::Cancel(CancelMode::Channel));
+                self.answer(CancelMode::Channel);
             }
             Stage::Leaving => {}
         }
@@ -457,16 +468,28 @@ impl<'a> Session<'a> {
         self.ends_at = Some(now);
     }
 
-    fn begin_pings(&mut self) {
-        let lease = self.elsewhere.terms.lease;
-        self.ping_at = lease.map(|lease| Instant::now() + Terms::beat(lease));
+    /// Tells the run loop how the child sees the cancel request.
+    fn answer(&mut self, mode: CancelMode) {
+        self.answer_by = None;
+        if !std::mem::replace(&mut self.is_answered, true) {
+            (self.notify)(Notice::Cancel(mode));
+        }
     }
 
     /// Does what is due.
     fn keep_time(&mut self, now: Instant) {
-        if self.ping_at.is_some_and(|at| at <= now) {
-            self.instruct(Instruction::Ping);
-            self.begin_pings();
+        // After a hold, a word would end it before progrun is stopped.
+        if let (Some(beat), false) = (self.beat, self.is_held) {
+            self.beat = None;
+            self.instruct(Instruction::Ping(beat));
+        }
+        if self.answer_by.is_some_and(|at| at <= now) {
+            // The line is slow. The next Ctrl-C must find a stop that has begun.
+            self.answer(if self.intake.has_own() {
+                CancelMode::Channel
+            } else {
+                CancelMode::Signal
+            });
         }
         if self.stage == Stage::Shell && self.hello_by.is_some_and(|at| at <= now) {
             let patience = self.elsewhere.target.engine.patience.unwrap_or_default();
@@ -518,7 +541,6 @@ impl<'a> Session<'a> {
     /// Ends the way there, which has not ended by itself.
     fn end_link(&mut self, now: Instant) {
         self.stage = Stage::Leaving;
-        self.ping_at = None;
         self.link.close();
         if !self.was_terminated {
             self.was_terminated = true;
@@ -545,7 +567,7 @@ impl<'a> Session<'a> {
             };
             (self.stage == Stage::Running).then(|| self.heard + patience)
         });
-        [hello, silence, self.ping_at, self.ends_at]
+        [hello, silence, self.answer_by, self.ends_at]
             .into_iter()
             .flatten()
             .min()
@@ -663,7 +685,7 @@ impl<'a> Session<'a> {
             // Some way there has said it twice.
             return;
         }
-        self.next = number + 1;
+        self.next = number.saturating_add(1);
         match said {
             Said::Hello(hello) => self.hello(hello),
             Said::Refused(sentence) => {
@@ -673,8 +695,8 @@ impl<'a> Session<'a> {
                     sentence,
                 }));
             }
-            Said::Alive => {}
-            Said::Answer(Answer::Cancel(mode)) => (self.notify)(Notice::Cancel(mode)),
+            Said::Alive(beat) => self.beat = Some(beat),
+            Said::Answer(Answer::Cancel(mode)) => self.answer(mode),
             Said::Answer(Answer::Drain { reports }) => (self.notify)(Notice::Drain { reports }),
             Said::Answer(Answer::Exited) => self.exited(),
             Said::Answer(Answer::NotStarted { status }) => self.intake.not_started(status),
@@ -718,18 +740,16 @@ impl<'a> Session<'a> {
         self.stage = Stage::Running;
         self.next = 2;
         self.link.send(self.order().line().as_bytes());
-        self.sent = Instant::now();
         for stream in self.closed.take() {
             self.instruct(Instruction::Close(stream));
         }
-        self.begin_pings();
         if self.elsewhere.target.engine.places_tasks {
             self.host = hello.host;
         }
         self.tell(News::Reached {
             host: self.host.clone(),
             processors: hello.processors,
-            job: hello.job,
+            job: hello.job.filter(|job| is_job(job)),
         });
     }
 
@@ -802,7 +822,6 @@ impl<'a> Session<'a> {
     fn end(&mut self, ended: Ended) {
         self.result = Some(ended);
         self.stage = Stage::Leaving;
-        self.ping_at = None;
         self.link.close();
         self.ends_at = Some(Instant::now() + LEAVES);
     }
@@ -819,12 +838,16 @@ impl<'a> Session<'a> {
         let words = self.link.last_words();
         let engine = self.elsewhere.target.engine;
         if self.next == 1 {
+            // A killed srun leaves its job in the queue.
+            if !engine.may_be_killed && self.link.was_killed() {
+                self.tell(News::Left);
+            }
             if self.is_cancelled {
                 return Verdict::Ended(Ended::Withdrawn);
             }
             let why = match words.as_str() {
                 "" if self.was_terminated => ": it closed its output".to_owned(),
-                "" => format!(": {} ended with {how}", engine.name),
+                "" => format!(": {} ended, {how}", engine.name),
                 _ => words,
             };
             let sentence = if self.has_shell {
@@ -849,13 +872,20 @@ impl<'a> Session<'a> {
             "the connection to {} ended before the command did ({how}{words}): what became of it is not known",
             self.host()
         );
-        let over_at = self.elsewhere.terms.silence().map(|most| self.sent + most);
+        let silence = self.elsewhere.terms.silence();
+        let over_at = silence.and_then(|most| self.heard.checked_add(most));
         Verdict::Ended(Ended::Lost(Lost {
             missed: Missed::FinalEvent,
             sentence,
             over_in: over_at.map(|at| at.saturating_duration_since(Instant::now())),
         }))
     }
+}
+
+/// Whether this can be the number of a job: it becomes a word of a command.
+fn is_job(job: &str) -> bool {
+    let is_of_number = |byte: u8| byte.is_ascii_digit() || b"._+".contains(&byte);
+    job.starts_with(|first: char| first.is_ascii_digit()) && job.bytes().all(is_of_number)
 }
 
 /// After which silence the user is told of it.

@@ -1,15 +1,19 @@
 //! `progrun cleanup`: ends the jobs that killed runs have left in an engine.
 
 use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use clap::Parser;
 
 use crate::event::Ending;
 use crate::ledger::{self, Remains};
 use crate::run::FAILED;
+use crate::system::helper;
 
 use super::{Patient, complain};
+
+/// How long the command for one run may take.
+const LIMIT: Duration = Duration::from_secs(30);
 
 const HELP: &str = "\
 A progrun that is killed cannot take back the jobs that wait for it in the queue of Slurm. This
@@ -66,19 +70,9 @@ fn end(run: Remains) -> Result<(), String> {
             run.name
         ));
     }
-    if let [program, words @ ..] = run.words.as_slice() {
-        let line = run.words.join(" ");
-        let output = Command::new(program)
-            .args(words)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("{line}: {error}"))?;
-        if !output.status.success() {
-            let why = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("{line}: {}", why.trim()));
-        }
-        say(&format!("ended the jobs of {} ({line})", run.name));
-    }
+    let line = run.words.join(" ");
+    helper::run_within(&run.words, LIMIT).map_err(|error| format!("{line}: {error}"))?;
+    say(&format!("ended the jobs of {} ({line})", run.name));
     run.strike();
     Ok(())
 }

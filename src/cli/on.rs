@@ -22,6 +22,11 @@ const SLURM_JOBS: u32 = 100;
 /// As how many slots a machine counts that has not said yet how many it has.
 const UNKNOWN: u32 = 64;
 
+/// No lease and no step of a stop is longer: a year.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+/// No lease is shorter: a busy machine would lose it.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// The options about other machines.
 #[derive(Clone, Debug, Default, Args)]
 #[group(skip)]
@@ -61,7 +66,7 @@ pub(super) struct OnOptions {
     /// How long each side goes on without a word of the other (0 = for ever)
     ///
     /// If the connection is gone for longer, the command is stopped there, and is lost here.
-    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true, default_value = "60s", env = "PROGRUN_LEASE", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "TIME", value_parser = parse_lease, allow_negative_numbers = true, default_value = "60s", env = "PROGRUN_LEASE", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
     pub(super) lease: Time,
 }
 
@@ -157,10 +162,10 @@ impl OnOptions {
         let variables = self.env.iter().map(value);
         let terms = Terms {
             run: run_name(),
-            is_step: carries && std::env::var_os("SLURM_JOB_ID").is_some(),
-            lease: self.lease.0,
-            grace: grace.unwrap_or(GRACE),
-            kill_after: kill_after.unwrap_or(KILL_AFTER),
+            is_step: carries && (std::env::var_os("SLURM_JOB_ID").is_some() || self.names_job()),
+            lease: self.lease.0.map(|lease| lease.min(LONGEST)),
+            grace: grace.unwrap_or(GRACE).min(LONGEST),
+            kill_after: kill_after.unwrap_or(KILL_AFTER).min(LONGEST),
             bootstrap: Bootstrap::new(self.agent.as_deref()),
             folder: self.chdir.clone().unwrap_or(here),
             variables: variables.collect(),
@@ -170,6 +175,14 @@ impl OnOptions {
             terms: Arc::new(terms),
         };
         Some((reach, jobs.unwrap_or(slots)))
+    }
+
+    /// Whether the options of srun name an allocation in which the tasks run.
+    fn names_job(&self) -> bool {
+        let words = self.slurm.iter().flat_map(|words| &words.0);
+        words
+            .clone()
+            .any(|word| word.to_string_lossy().starts_with("--jobid"))
     }
 
     fn target(
@@ -208,6 +221,14 @@ impl OnOptions {
             }
         }
     }
+}
+
+fn parse_lease(text: &str) -> Result<Time, String> {
+    let time = parse_time(text)?;
+    if time.0.is_some_and(|lease| lease < SHORTEST) {
+        return Err("a lease is at least 1s, or 0 for one without an end".to_owned());
+    }
+    Ok(time)
 }
 
 /// A name that no other run has, on this machine or another.

@@ -1,7 +1,8 @@
 //! The first lines for a shell on another machine: it finds a progrun there, or takes this one, and becomes its agent.
 //!
-//! The lines travel on the stdin of the shell, so that no login shell, however strange, has to take quotes apart. They are
-//! one compound command: a shell that reads its stdin byte by byte has read all of it before a program reads on.
+//! The lines travel on the stdin of the shell, so that no login shell, however strange, has to take quotes apart. They are a
+//! function and its call, so the shell has read all of them before one is carried out; and nothing more is sent before the
+//! shell or the agent has asked for it, so a shell that reads ahead takes nothing from the programs after it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -102,7 +103,7 @@ impl Bootstrap {
     /// The lines for the shell. `protocol` is the version that the agent has to speak.
     pub(crate) fn script(&self, protocol: u32) -> String {
         if let Some(agent) = &self.agent {
-            return format!("{HEAD}\necho {BEGUN}\nexec {agent} agent\n}}\nprogrun_agent\n");
+            return format!("{HEAD}\necho\necho {BEGUN}\nexec {agent} agent\n}}\nprogrun_agent\n");
         }
         let own = self.own();
         let (hash, size) = own.map_or((0, 0), |own| (own.hash, own.size));
@@ -111,6 +112,7 @@ impl Bootstrap {
         // The folder of the cache is the user's alone. A copy that was cut off is never used: it has another size.
         format!(
             r#"{HEAD}
+echo
 echo {BEGUN}
 try() {{ command -v "$1" >/dev/null 2>&1 && "$1" agent --check {protocol} </dev/null >/dev/null 2>&1; }}
 try progrun && exec progrun agent
@@ -124,16 +126,16 @@ folder="$folder/progrun/agent-{hash:016x}"
 copy="$folder/progrun"
 try "$copy" && exec "$copy" agent
 echo "{WANTED} $(uname -s) $(uname -m)"
-umask 077
-if mkdir -p "$folder" && head -c {size} >"$copy.$$"; then
-if [ "$(wc -c <"$copy.$$")" -eq {size} ] && chmod 700 "$copy.$$" && mv -f "$copy.$$" "$copy"; then
+part="$copy.$(uname -n).$$"
+if (umask 077 && mkdir -p "$folder" && head -c {size} >"$part"); then
+if [ "$(wc -c <"$part")" -eq {size} ] && chmod 700 "$part" && mv -f "$part" "$copy"; then
 try "$copy" && exec "$copy" agent
 "$copy" agent --check {protocol} </dev/null >&2
 rm -f "$copy"
 echo "this build of progrun does not run there: install one, or use a static build, see progrun-on(7)" >&2
 exit 126
 fi
-rm -f "$copy.$$"
+rm -f "$part"
 fi
 echo "a copy of progrun cannot be written to $copy" >&2
 exit 126
@@ -199,7 +201,7 @@ mod tests {
         let named = Bootstrap::new(Some(Path::new("/opt/it's/progrun")));
         assert_eq!(
             named.script(1),
-            "progrun_agent() {\necho progrun-shell\nexec '/opt/it'\\''s/progrun' agent\n}\nprogrun_agent\n"
+            "progrun_agent() {\necho\necho progrun-shell\nexec '/opt/it'\\''s/progrun' agent\n}\nprogrun_agent\n"
         );
     }
 

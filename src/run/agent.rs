@@ -6,6 +6,7 @@
 //! comes for as long as the lease. A signal to the agent itself, as from an engine that needs its machine back, stops the
 //! task in the same way.
 
+use std::collections::VecDeque;
 use std::io::{self, Stdin};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Command, Stdio};
@@ -54,6 +55,11 @@ pub(super) struct Link {
     lease_until: Option<Duration>,
     /// When our next word is due.
     alive_at: Option<Duration>,
+    /// When our last words were said, each with its number, by the clock of the lease. The lease is counted from the last
+    /// of them that was heard: the other side knows then how long we go on at most, however late its own words arrive.
+    beats: VecDeque<(u64, Duration)>,
+    /// Whether the lease lasts longer because no word can come.
+    is_held: bool,
     /// How the child will see a cancel, once the worker has said it.
     mode: Option<CancelMode>,
     /// Whether the ladder is ours.
@@ -68,6 +74,8 @@ impl Link {
             is_at_end: false,
             lease_until: terms.lease.map(|lease| clock().saturating_add(lease)),
             alive_at: terms.beat,
+            beats: VecDeque::from([(0, clock())]),
+            is_held: false,
             mode: None,
             is_alone: false,
             terms,
@@ -91,9 +99,44 @@ impl Link {
         !self.is_alone && self.lease_until.is_some_and(|until| until <= clock())
     }
 
-    fn renew(&mut self, at_least: Duration) {
-        let lease = self.terms.lease.map(|lease| lease.max(at_least));
-        self.lease_until = lease.map(|lease| clock().saturating_add(lease));
+    /// The word of this number was heard.
+    fn was_heard(&mut self, beat: u64) {
+        while self.beats.get(1).is_some_and(|(next, _)| *next <= beat) {
+            self.beats.pop_front();
+        }
+        if let (Some(lease), Some((number, said))) = (self.terms.lease, self.beats.front())
+            && *number <= beat
+        {
+            let until = if self.is_held {
+                // The first word after the hold: what was heard before it is long ago.
+                clock().saturating_add(lease)
+            } else {
+                said.saturating_add(lease)
+            };
+            self.lease_until = self.lease_until.map(|before| {
+                if self.is_held {
+                    until
+                } else {
+                    before.max(until)
+                }
+            });
+            self.is_held = false;
+        }
+    }
+
+    /// No word can come for this time.
+    fn hold(&mut self, time: Duration) {
+        self.lease_until = self
+            .lease_until
+            .map(|until| until.max(clock().saturating_add(time)));
+        self.is_held = true;
+    }
+
+    /// The next word that we are here.
+    fn next_beat(&mut self) -> u64 {
+        let beat = self.beats.back().map_or(0, |(beat, _)| beat + 1);
+        self.beats.push_back((beat, clock()));
+        beat
     }
 
     /// Takes the next line, if there is a whole one.
@@ -146,8 +189,6 @@ impl Run<'_> {
         }
         if is_over {
             self.is_alone(Reason::Lease);
-        } else if !lines.is_empty() {
-            link.renew(Duration::ZERO);
         }
         for line in lines {
             match Instruction::read(&line) {
@@ -162,7 +203,11 @@ impl Run<'_> {
 
     fn instructed(&mut self, instruction: Instruction) {
         match instruction {
-            Instruction::Ping => {}
+            Instruction::Ping(beat) => {
+                if let Some(link) = &mut self.agent {
+                    link.was_heard(beat);
+                }
+            }
             Instruction::Cancel => {
                 for running in self.tasks.values() {
                     running.future.cancel();
@@ -185,7 +230,7 @@ impl Run<'_> {
             }
             Instruction::Hold(time) => {
                 if let Some(link) = &mut self.agent {
-                    link.renew(time);
+                    link.hold(time);
                 }
             }
             Instruction::Size(columns, rows) => {
@@ -201,7 +246,8 @@ impl Run<'_> {
         let is_over = link.is_over();
         if link.alive_at.is_some_and(|at| at <= now) {
             link.alive_at = link.terms.beat.map(|beat| now + beat);
-            self.tell_of_run(What::Alive);
+            let beat = link.next_beat();
+            self.tell_of_run(What::Alive(beat));
         }
         if is_over {
             self.is_alone(Reason::Lease);
@@ -255,7 +301,8 @@ impl Run<'_> {
         let Some(link) = &mut self.agent else { return };
         let was_left = link.is_at_end;
         let patience = link.terms.lease.unwrap_or(DRAIN).max(DRAIN);
-        let until = Instant::now() + if link.is_alone { DRAIN } else { patience };
+        let patience = if link.is_alone { DRAIN } else { patience };
+        let mut until = Instant::now() + patience;
         while !link.is_at_end {
             let left = until.saturating_duration_since(Instant::now());
             let timeout = Timespec::try_from(left).ok();
@@ -264,6 +311,10 @@ impl Run<'_> {
                 break;
             }
             link.hear();
+            if !link.read.is_empty() && !link.is_alone {
+                // The other side is there, and may only be slow.
+                until = Instant::now() + patience;
+            }
             link.read.clear();
         }
         if link.is_at_end && !was_left {

@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use super::ladder::{Silent, Timeouts};
 use super::pressure::Limits;
 use super::running::Running;
 use super::schedule::{Begin, Closed, Gate, Outcome, Rules, Skipped};
+use super::slots::workers;
 use super::starts::fewer;
 use super::{LEAST_UNDER_WAY, Run, UNDER_WAY};
 
@@ -53,12 +53,6 @@ pub(super) struct Stop {
     step: Step,
     /// Whether any task had to be killed.
     killed: bool,
-}
-
-/// As many workers as slots.
-pub(super) fn workers(slots: u32) -> NonZeroUsize {
-    let slots = usize::try_from(slots).unwrap_or(usize::MAX);
-    NonZeroUsize::new(slots).unwrap_or(NonZeroUsize::MIN)
 }
 
 impl Run<'_> {
@@ -613,7 +607,10 @@ fn outcome(running: &Running, summary: &Summary) -> Outcome {
     if let Some(child::Ended::Lost(lost)) = running.ended() {
         return match lost.missed {
             Missed::Hello => Outcome::Unreached,
-            Missed::Heartbeat | Missed::FinalEvent => Outcome::Lost(lost.over_in),
+            missed => Outcome::Lost {
+                over_in: lost.over_in,
+                is_silent: missed == Missed::Heartbeat,
+            },
         };
     }
     match (summary.state, summary.reason, summary.exit) {
@@ -622,7 +619,10 @@ fn outcome(running: &Running, summary: &Summary) -> Outcome {
         (FinalState::Failed, Some(Reason::Timeout), _) => Outcome::TimedOut,
         (FinalState::Failed, _, Some(exit)) => Outcome::Failed(exit.ending),
         (FinalState::Failed, _, None) => Outcome::NotStarted,
-        (FinalState::Lost, ..) => Outcome::Lost(None),
+        (FinalState::Lost, ..) => Outcome::Lost {
+            over_in: None,
+            is_silent: false,
+        },
     }
 }
 

@@ -1,7 +1,6 @@
 //! What only a run with tasks on other machines does: it says which task runs where, tells what becomes known of them, and
 //! cleans up after them. How a machine is reached is not known here.
 
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,12 +9,16 @@ use crate::child::{Control, Elsewhere, News, Terms};
 use crate::event::{Obstacle, Place, Step, TaskId, What};
 use crate::launcher::Target;
 use crate::ledger;
+use crate::system::helper;
 
-use super::slots::Machine;
-use super::{Run, Settings, many};
+use super::slots::{Machine, workers};
+use super::{Run, Settings};
 
 /// How long the last orders to workers have, which are given up with their tasks.
 const LAST_ORDERS: Duration = Duration::from_millis(300);
+
+/// How long the command that ends the jobs that are left may take.
+const CLEANS: Duration = Duration::from_secs(10);
 
 /// Where the tasks of a run run, if that is not here.
 #[derive(Clone, Debug)]
@@ -95,6 +98,7 @@ impl Run<'_> {
         };
         match news {
             News::Queued(job) => {
+                running.job = Some(job.clone());
                 if !self.is_of_many() {
                     self.warn_of(id, &format!("queued as job {job}"));
                 } else if let Some(running) = self.tasks.get_mut(&id) {
@@ -110,8 +114,10 @@ impl Run<'_> {
                 running.job = job;
                 running.host = Some(host);
                 self.schedule.reached(id, processors);
-                self.executor
-                    .set_workers(many::workers(self.schedule.slots()));
+                // Tasks on machines that are lost have workers, too.
+                let running = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
+                let slots = self.schedule.slots().max(running);
+                self.executor.set_workers(workers(slots));
             }
             News::Started(pid) => {
                 running.task.started_elsewhere(now);
@@ -199,19 +205,11 @@ impl Run<'_> {
         }
         let jobs: Vec<String> = left.into_iter().flatten().collect();
         let words = reach.sweep(&jobs);
-        let [program, words @ ..] = words.as_slice() else {
+        let Err(failure) = helper::run_within(&words, CLEANS) else {
             return strike();
         };
-        let mut command = Command::new(program);
-        command.args(words).stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let failure = match command.output() {
-            Ok(output) if output.status.success() => return strike(),
-            Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-            Err(error) => error.to_string(),
-        };
         self.warn(&format!(
-            "jobs may be left ({failure}); to end them, run: {program} {}",
+            "jobs may be left ({failure}); to end them, run: {}",
             words.join(" ")
         ));
     }

@@ -81,8 +81,12 @@ pub(super) enum Outcome {
     /// There was no child.
     NotStarted,
     Cancelled,
-    /// It is lost on another machine, and certainly over after this time; none: that cannot be said.
-    Lost(Option<Duration>),
+    /// It is lost on another machine, and certainly over after this time; none: that cannot be said. `is_silent`: the
+    /// machine has said nothing for so long.
+    Lost {
+        over_in: Option<Duration>,
+        is_silent: bool,
+    },
     /// Its machine was not reached, so it has not run.
     Unreached,
 }
@@ -467,12 +471,16 @@ impl Schedule {
                 ..After::default()
             };
         }
+        self.misses.remove(&id);
         if self.is_tried_again(&specification, outcome, attempt) {
             let (least, most) = specification.retry_delay.unwrap_or(self.rules.retry_delay);
             let delay = backed_off(least, most, attempt);
             let delay = match outcome {
                 // It may run until then.
-                Outcome::Lost(Some(over_in)) => delay.max(over_in),
+                Outcome::Lost {
+                    over_in: Some(over_in),
+                    ..
+                } => delay.max(over_in),
                 _ => delay,
             };
             let pending = Pending {
@@ -500,7 +508,7 @@ impl Schedule {
                 self.counts.failed += 1;
                 Known::NotCompleted
             }
-            Outcome::Lost(_) | Outcome::Unreached => {
+            Outcome::Lost { .. } | Outcome::Unreached => {
                 self.counts.lost += 1;
                 Known::NotCompleted
             }
@@ -526,8 +534,9 @@ impl Schedule {
     fn note_loss(&mut self, machine: usize, outcome: Outcome) -> Option<usize> {
         let is_lost = match outcome {
             Outcome::Unreached => self.slots.missed(machine),
-            // It was silent for so long that its agent has stopped the task.
-            Outcome::Lost(Some(Duration::ZERO)) => self.slots.lose(machine),
+            Outcome::Lost {
+                is_silent: true, ..
+            } => self.slots.lose(machine),
             _ => false,
         };
         is_lost.then_some(machine)
@@ -553,10 +562,10 @@ impl Schedule {
                 | Outcome::Cancelled
                 | Outcome::NotStarted
                 | Outcome::Unreached
-                | Outcome::Lost(None),
+                | Outcome::Lost { over_in: None, .. },
             ) => false,
             (None, _) => true,
-            (Some(on), Outcome::Lost(_)) => on.lost,
+            (Some(on), Outcome::Lost { .. }) => on.lost,
             (Some(on), Outcome::TimedOut) => on.timeout,
             (Some(on), Outcome::Failed(Ending::Status(status))) => on.statuses.contains(&status),
             (Some(on), Outcome::Failed(Ending::Signal(_))) => on.signal,

@@ -1,6 +1,14 @@
 //! The places where tasks run: slots, numbered from 1, each on one of the machines of the run. A run without other
 //! machines has one. Pure: knows no task.
 
+use std::num::NonZeroUsize;
+
+/// As many workers as slots.
+pub(super) fn workers(slots: u32) -> NonZeroUsize {
+    let slots = usize::try_from(slots).unwrap_or(usize::MAX);
+    NonZeroUsize::new(slots).unwrap_or(NonZeroUsize::MIN)
+}
+
 /// A machine, as far as it takes tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Machine {

@@ -105,8 +105,8 @@ impl Sink for Agent {
                 let lines = numbered(&answer(*what), &mut self.next);
                 return self.writer.send(lines.into_bytes(), Vec::new());
             }
-            What::Alive => {
-                let lines = numbered(&alive(), &mut self.next);
+            What::Alive(beat) => {
+                let lines = numbered(&alive(*beat), &mut self.next);
                 return self.writer.send(lines.into_bytes(), Vec::new());
             }
             What::Progress(batch) => {

@@ -930,7 +930,7 @@ impl Sink for Bars {
             | What::Shown
             | What::Counted(..)
             | What::Answer(_)
-            | What::Alive
+            | What::Alive(_)
             | What::Reader(_)
             | What::End(_) => {}
         }

@@ -27,13 +27,18 @@ pub(crate) struct Hello {
     event: Kind,
     /// See [`PROTOCOL`].
     pub(crate) protocol: u32,
+    // Another version may say other things, and is to be named all the same.
     /// The version of its progrun.
+    #[serde(default)]
     pub(crate) version: String,
     /// What its machine calls itself.
+    #[serde(default)]
     pub(crate) host: String,
     /// Its process number there.
+    #[serde(default)]
     pub(crate) pid: u32,
     /// How many processors it may use.
+    #[serde(default)]
     pub(crate) processors: u32,
     /// As which job of an engine it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -204,8 +209,8 @@ fn line_of(line: &impl Serialize) -> String {
 /// What an agent is told while its task runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Instruction {
-    /// Nothing: the progrun that has started it is there.
-    Ping,
+    /// The progrun that has started it is there, and has heard this number of its [`alive`] lines; 0: the hello.
+    Ping(u64),
     /// The task is cancelled: its next report fails.
     Cancel,
     /// It is to say whether the task reports, as before a cancel.
@@ -233,7 +238,7 @@ pub(crate) enum Instruction {
 impl fmt::Display for Instruction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ping => f.write_str("ping"),
+            Self::Ping(beat) => write!(f, "ping {beat}"),
             Self::Cancel => f.write_str("cancel"),
             Self::Drain => f.write_str("drain"),
             Self::Signal(signal) => write!(f, "signal {}", signal_name(*signal)),
@@ -256,7 +261,7 @@ impl Instruction {
         let word = words.next()?;
         let mut next = || words.next();
         let instruction = match word {
-            "ping" => Self::Ping,
+            "ping" => Self::Ping(next()?.parse().ok()?),
             "cancel" => Self::Cancel,
             "drain" => Self::Drain,
             "signal" => Self::Signal(signal_number(next()?)?),
@@ -285,8 +290,8 @@ pub(crate) enum Said<'a> {
     Hello(Hello),
     /// It runs nothing, for the reason in this sentence.
     Refused(String),
-    /// It is there.
-    Alive,
+    /// It is there, for the time of this number.
+    Alive(u64),
     /// How it has carried out an instruction.
     Answer(Answer),
     /// This line is an event of its task.
@@ -307,6 +312,8 @@ struct Word<'a> {
     status: Option<i32>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     exited: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beat: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -325,6 +332,7 @@ impl Word<'_> {
             reports: None,
             status: None,
             exited: false,
+            beat: None,
         }
     }
 
@@ -342,7 +350,7 @@ impl Word<'_> {
     }
 }
 
-/// Appends the line that the agent runs nothing, for this reason.
+/// The line that the agent runs nothing, for this reason.
 pub(crate) fn refused(sentence: &str) -> String {
     line_of(&Word {
         error: Some(sentence.into()),
@@ -350,9 +358,12 @@ pub(crate) fn refused(sentence: &str) -> String {
     })
 }
 
-/// Appends the line that the agent is there.
-pub(crate) fn alive() -> String {
-    line_of(&Word::new(Kind::Alive))
+/// The line that the agent is there, for the time of this number.
+pub(crate) fn alive(beat: u64) -> String {
+    line_of(&Word {
+        beat: Some(beat),
+        ..Word::new(Kind::Alive)
+    })
 }
 
 /// How an instruction was carried out, as a line.
@@ -392,7 +403,7 @@ pub(crate) fn numbered(lines: &str, next: &mut u64) -> String {
         text.push_str(&next.to_string());
         text.push(',');
         text.push_str(line.strip_prefix('{').unwrap_or(line));
-        *next += 1;
+        *next = next.saturating_add(1);
     }
     text
 }
@@ -411,7 +422,7 @@ pub(crate) fn said(line: &str) -> Option<(u64, Said<'_>)> {
     } else if is("refused") {
         Said::Refused(word()?.error.unwrap_or_default().into_owned())
     } else if is("alive") {
-        Said::Alive
+        Said::Alive(word()?.beat?)
     } else if is("answer") {
         Said::Answer(word()?.answer()?)
     } else {
@@ -432,7 +443,7 @@ mod tests {
         let lines = [
             hello.line(),
             refused("no \"way\""),
-            alive(),
+            alive(3),
             answer(Answer::Cancel(CancelMode::Signal)),
             answer(Answer::Drain { reports: true }),
             answer(Answer::NotStarted { status: 127 }),
@@ -445,7 +456,7 @@ mod tests {
         let expected = [
             Said::Hello(hello),
             Said::Refused("no \"way\"".to_owned()),
-            Said::Alive,
+            Said::Alive(3),
             Said::Answer(Answer::Cancel(CancelMode::Signal)),
             Said::Answer(Answer::Drain { reports: true }),
             Said::Answer(Answer::NotStarted { status: 127 }),
@@ -472,7 +483,7 @@ mod tests {
     #[test]
     fn instructions_are_read_as_they_are_written() {
         for instruction in [
-            Instruction::Ping,
+            Instruction::Ping(7),
             Instruction::Cancel,
             Instruction::Drain,
             Instruction::Signal(libc::SIGUSR1),
@@ -488,7 +499,15 @@ mod tests {
             let line = instruction.to_string();
             assert_eq!(Instruction::read(&line), Some(instruction), "{line}");
         }
-        for line in ["", "pong", "signal", "signal 15", "kill now", "size 80"] {
+        for line in [
+            "",
+            "pong",
+            "ping",
+            "signal",
+            "signal 15",
+            "kill now",
+            "size 80",
+        ] {
             assert_eq!(Instruction::read(line), None, "{line}");
         }
     }

@@ -110,7 +110,7 @@ impl Encoder {
             | What::Counted(..)
             | What::Left
             | What::Answer(_)
-            | What::Alive
+            | What::Alive(_)
             | What::Reader(_) => {}
             What::Warning(message) => {
                 Line {

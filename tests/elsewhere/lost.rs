@@ -164,3 +164,107 @@ fn cleanup_says_what_it_could_not_do_and_keeps_the_note() {
             .status(125);
     }
 }
+
+#[test]
+fn a_job_that_waits_in_a_queue_is_ended_even_if_its_srun_is_killed() {
+    let engine =
+        Engine::slurm("echo 'srun: job 7 queued and waiting for resources' >&2; kill -KILL $$");
+    let run = engine
+        .progrun(&["--json", "--on", "slurm", "--", "true"])
+        .start()
+        .finish();
+    assert_eq!(run.status.code(), Some(125));
+    assert_eq!(run.finished()["reason"], "hello");
+    assert!(
+        engine
+            .said("scancels")
+            .starts_with("scancel --name=progrun-")
+    );
+}
+
+#[test]
+fn a_step_of_a_named_allocation_is_ended_alone() {
+    let engine =
+        Engine::slurm("exec 5<&0; SLURM_JOB_ID=42 SLURM_STEP_ID=3 \"$@\" <&5 & wait; exit 0");
+    let script = "echo 1/2 >&3; kill -KILL $PPID; exec sleep 1000";
+    let words = [
+        "-q",
+        "--on",
+        "slurm",
+        "--slurm",
+        "--jobid=42",
+        "--kill-after",
+        "1",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    engine
+        .progrun(&words)
+        .stderr("progrun: the connection to [..] ended before the command did (exit status 0): what became of it is not known\n")
+        .status(125);
+    assert_eq!(engine.said("scancels"), "scancel 42.3\n");
+}
+
+#[test]
+fn a_scancel_that_does_not_answer_is_not_waited_for() {
+    let engine = Engine::slurm("exec 5<&0; \"$@\" <&5 & wait; exit 0");
+    engine.program("scancel", "exec sleep 1000");
+    let script = "kill -KILL $PPID; exec sleep 1000";
+    let words = [
+        "--on",
+        "slurm",
+        "--kill-after",
+        "1",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let run = engine.progrun(&words).output();
+    assert_eq!(run.status.code(), Some(125));
+    let stderr = crate::support::text(&run.stderr);
+    assert!(
+        stderr.contains(
+            "sh: jobs may be left (no answer in 10 s); to end them, run: scancel --name=progrun-"
+        ),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_task_whose_words_do_not_arrive_is_over_when_it_is_tried_again() {
+    // The way back is cut after the first lines, and the way there is not.
+    let engine = Engine::new("\"$@\" | { sed -u 7q; exec sleep 1000; }");
+    let mark = engine.path("mark");
+    let on = engine.on();
+    let script = "echo $$ >>\"$1\"; [ $(wc -l <\"$1\") -gt 1 ] && { kill -0 $(head -n 1 \"$1\") 2>/dev/null && exit 9; exit 0; }
+        trap '' TERM; while :; do sleep 0.05; done";
+    let words = [
+        &[
+            "each",
+            "--json",
+            "-j1",
+            "--on",
+            &on,
+            "--on",
+            &on,
+            "--retries",
+            "1",
+            "--retry-on",
+            "lost",
+        ],
+        &SHORT[..],
+        &["--", "sh", "-c", script, "sh", &mark, ":::", "1"],
+    ]
+    .concat();
+    let run = engine.progrun(&words).start().finish();
+    let ends: Vec<_> = run
+        .all("finished")
+        .into_iter()
+        .map(|event| event["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(ends, ["lost", "completed"], "{:?}", run.events);
+    assert_eq!(run.status.code(), Some(0));
+}

@@ -150,7 +150,7 @@ fn a_machine_that_is_not_reached_is_lost_with_what_the_way_there_has_said() {
     silent
         .run(&["--", "true"])
         .stderr(&format!(
-            "progrun: cannot reach {}: command ended with exit status 0\n",
+            "progrun: cannot reach {}: command ended, exit status 0\n",
             silent.path("engine")
         ))
         .status(125);
@@ -190,17 +190,27 @@ fn this_program_is_brought_along_once_where_there_is_none() {
     // The file is gone before the shell looks for it, so that only a copy can be used.
     let engine = Engine::new("rm -f \"${0%/*}/progrun\"; exec \"$@\"");
     let copy = engine.path("progrun");
+    let mut umasks = Vec::new();
     for _ in 0..2 {
         fs::copy(env!("CARGO_BIN_EXE_progrun"), &copy).unwrap();
         let run = engine
-            .run(&["-q", "--", "sh", "-c", "readlink /proc/$PPID/exe"])
+            .run(&[
+                "-q",
+                "--",
+                "sh",
+                "-c",
+                "readlink /proc/$PPID/exe; umask >&2",
+            ])
             .variable("PATH", "/usr/bin:/bin")
             .inside("sh", "shift; exec \"$PROGRUN\" \"$@\"")
             .variable("PROGRUN", &copy)
             .output();
         assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
         assert!(text(&run.stdout).starts_with(&engine.path("cache/progrun/agent-")));
+        // The copy is the user's alone, and the task has the usual mask.
+        umasks.push(text(&run.stderr));
     }
+    assert_eq!(umasks[0], umasks[1]);
     let copies = fs::read_dir(engine.path("cache/progrun")).unwrap();
     assert_eq!(copies.count(), 1);
 }
@@ -246,6 +256,10 @@ fn what_cannot_be_is_said_before_anything_starts() {
         (
             &["each", "--on", "slurm,b", "--", "true", ":::", "1"],
             "invalid value 'slurm,b' for '--on <WHERE>': slurm is no host: --on slurm stands alone, and -j says how many",
+        ),
+        (
+            &["--on", "a", "--lease", "0.5", "--", "true"],
+            "invalid value '0.5' for '--lease <TIME>': a lease is at least 1s, or 0 for one without an end",
         ),
         (
             &["--on=-oX=y", "--", "true"],
@@ -323,4 +337,22 @@ fn a_script_there_finds_progrun_report() {
     let run = run.start().finish();
     assert_eq!(run.status.code(), Some(0), "{}", run.stderr);
     assert_eq!(run.all("progress")[0]["info"]["message"], "half");
+}
+
+#[test]
+fn a_lease_and_a_grace_of_all_time_are_no_fault() {
+    let engine = Engine::plain();
+    let words = [
+        "-q",
+        "--lease",
+        "1e300",
+        "--grace",
+        "1e300",
+        "--kill-after",
+        "1e300",
+        "--",
+        "echo",
+        "hi",
+    ];
+    engine.run(&words).stdout("hi\n").status(0);
 }

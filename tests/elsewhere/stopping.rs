@@ -269,3 +269,21 @@ fn a_task_that_begins_after_the_reader_of_the_output_has_left_hears_of_that() {
     engine.program("engine.go", "");
     assert_eq!(run.wait().signal(), Some(Signal::PIPE.as_raw()));
 }
+
+#[test]
+fn over_a_slow_line_the_second_ctrl_c_is_sigterm_and_not_the_end_of_patience() {
+    // What the agent answers to the first one does not arrive before the second.
+    let engine = Engine::new(
+        "\"$@\" | while read -r line; do case $line in *cancel*) sleep 2;; esac; echo \"$line\"; done",
+    );
+    let script = "echo 1/2 >&3; trap 'exit 7' TERM; while :; do sleep 0.05; done";
+    let mut run = engine.run(&["--json", "--", "sh", "-c", script]).start();
+    run.event("progress");
+    run.signal(Signal::INT);
+    assert_eq!(run.event("state")["reason"], "interrupt");
+    run.signal_again(Signal::INT);
+    assert_eq!(run.event("signal")["signal"], "SIGTERM");
+    let run = run.finish();
+    run.died_by(Signal::INT);
+    assert_eq!(run.finished()["exit_status"], 7);
+}

@@ -1,7 +1,6 @@
 //! What the agent says of its task: reports, output and the end, as if the child were ours.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::dialect;
 use crate::event::{FinalState, Missed, Summary, What};
@@ -34,6 +33,9 @@ pub(super) struct Intake<'a> {
     collector: Collector,
     /// How many reports and malformed lines were handed on.
     counted: (u64, u64),
+    /// Whether the child has run, and whether it has reported to progrun itself.
+    has_started: bool,
+    has_own: bool,
     /// The exit status for the reason why there is no child, if there is none.
     status: Option<i32>,
 }
@@ -52,6 +54,8 @@ impl<'a> Intake<'a> {
             every_report: launch.every_report,
             collector: Collector::new(launch.every_report),
             counted: (0, 0),
+            has_started: false,
+            has_own: false,
             status: None,
         }
     }
@@ -59,6 +63,11 @@ impl<'a> Intake<'a> {
     /// Whether as much is under way as may be.
     pub(super) fn exhausted(&self) -> bool {
         self.credit.exhausted()
+    }
+
+    /// Whether the child has reported to progrun itself.
+    pub(super) fn has_own(&self) -> bool {
+        self.has_own
     }
 
     /// The child could not be started, for which this exit status stands.
@@ -103,9 +112,13 @@ impl<'a> Intake<'a> {
         let mut brought = Vec::new();
         let credit = self.credit.clone();
         let mut ended = None;
+        let mut starts = false;
         wire::read(line, &dialect::known, &credit, &mut |event| {
             let notice = match &event.what {
-                What::Started { pid: Some(pid), .. } => Notice::Elsewhere(News::Started(*pid)),
+                What::Started { pid: Some(pid), .. } => {
+                    starts = true;
+                    Notice::Elsewhere(News::Started(*pid))
+                }
                 What::Output {
                     stream,
                     bytes,
@@ -138,6 +151,7 @@ impl<'a> Intake<'a> {
             };
             brought.push(Brought::Notice(notice));
         });
+        self.has_started |= starts;
         if let Some(summary) = ended {
             self.count_all(&summary);
             brought.push(Brought::End(self.end(&summary)));
@@ -150,6 +164,7 @@ impl<'a> Intake<'a> {
             return;
         };
         let Some(source) = head.source.as_deref() else {
+            self.has_own = true;
             self.collector.feed(info.as_bytes());
             self.collector.feed(b"\n");
             return;
@@ -190,10 +205,14 @@ impl<'a> Intake<'a> {
         match (summary.state, summary.exit, summary.reason) {
             (FinalState::Cancelled, Some(exit), Some(reason)) => Ended::Stopped(reason, Some(exit)),
             (_, Some(exit), _) => Ended::Exit(exit),
+            // The cancel came before the child.
+            (FinalState::Cancelled, None, _) if self.status.is_none() && !self.has_started => {
+                Ended::Withdrawn
+            }
             (FinalState::Cancelled, None, _) if self.status.is_none() => Ended::Lost(Lost {
                 missed: Missed::FinalEvent,
                 sentence: format!("the agent on {} gave the command up", self.host),
-                over_in: Some(Duration::ZERO),
+                over_in: None,
             }),
             (_, None, _) => Ended::NotStarted(LaunchError::Elsewhere {
                 status: self.status.unwrap_or(FAILED),

@@ -19,6 +19,7 @@ use super::super::launch_error::LaunchError;
 /// How much is read at once, and how long a line may be.
 const READ: usize = 64 * 1024;
 const LONGEST: usize = 64 * 1024 * 1024;
+const LONGEST_WORD: usize = 64 * 1024;
 /// How many lines are kept that may say why a connection failed, how long each may be, and how many are told.
 const LINES: usize = 20;
 const LINE: usize = 300;
@@ -130,6 +131,12 @@ impl Link {
         self.pidfd.as_ref().map(AsFd::as_fd)
     }
 
+    /// Whether a signal has ended it, and not one of ours that it handles.
+    pub(super) fn was_killed(&self) -> bool {
+        self.status
+            .is_some_and(|status| status.signal().is_some_and(|it| it != libc::SIGTERM))
+    }
+
     /// Whether it has to be looked at whether it has ended.
     pub(super) fn is_blind(&self) -> bool {
         self.pidfd.is_none() || self.status.is_some()
@@ -141,7 +148,7 @@ impl Link {
         if !is_open {
             self.stdout = None;
         }
-        lines(&mut self.begun[0], is_open)
+        lines(&mut self.begun[0], is_open, LONGEST)
     }
 
     /// The same of what it says of itself.
@@ -150,7 +157,7 @@ impl Link {
         if !is_open {
             self.stderr = None;
         }
-        lines(&mut self.begun[1], is_open)
+        lines(&mut self.begun[1], is_open, LONGEST_WORD)
     }
 
     /// Nothing can be read at the moment. Looks whether it has ended; if that was known before, all of it is read.
@@ -264,9 +271,12 @@ fn read(end: Option<&mut impl Read>, begun: &mut Vec<u8>) -> bool {
 }
 
 /// Takes the whole lines; at the end, the rest is one, too. A line without an end is cut, and is none of an agent then.
-fn lines(begun: &mut Vec<u8>, is_open: bool) -> Vec<String> {
-    let end = match memchr::memrchr(b'\n', begun) {
-        _ if !is_open || begun.len() > LONGEST => begun.len(),
+fn lines(begun: &mut Vec<u8>, is_open: bool, longest: usize) -> Vec<String> {
+    // Only what has just been read can have one: the rest was looked through before.
+    let new = begun.len().saturating_sub(READ);
+    let end = memchr::memrchr(b'\n', &begun[new..]).map(|end| new + end);
+    let end = match end {
+        _ if !is_open || begun.len() > longest => begun.len(),
         Some(end) => end + 1,
         None => return Vec::new(),
     };
