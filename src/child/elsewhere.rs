@@ -777,7 +777,8 @@ impl<'a> Session<'a> {
             command: launch.command.iter().map(text).collect(),
             folder: Some(folder.into_os_string().into()),
             stdin: match &launch.stdin {
-                Stdin::File(path) => Some(path.clone().into_os_string().into()),
+                // Seen from the folder of the run, whatever that of the task is.
+                Stdin::File(path) => Some(terms.folder.join(path).into_os_string().into()),
                 Stdin::Inherit | Stdin::Null => None,
             },
             variables: variables.map(variable).collect(),

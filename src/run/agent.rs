@@ -107,18 +107,12 @@ impl Link {
         if let (Some(lease), Some((number, said))) = (self.terms.lease, self.beats.front())
             && *number <= beat
         {
-            let until = if self.is_held {
+            let before = self.lease_until.unwrap_or_default();
+            self.lease_until = Some(if self.is_held {
                 // The first word after the hold: what was heard before it is long ago.
                 clock().saturating_add(lease)
             } else {
-                said.saturating_add(lease)
-            };
-            self.lease_until = self.lease_until.map(|before| {
-                if self.is_held {
-                    until
-                } else {
-                    before.max(until)
-                }
+                before.max(said.saturating_add(lease))
             });
             self.is_held = false;
         }

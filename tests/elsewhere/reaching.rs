@@ -356,3 +356,29 @@ fn a_lease_and_a_grace_of_all_time_are_no_fault() {
     ];
     engine.run(&words).stdout("hi\n").status(0);
 }
+
+#[test]
+fn a_file_as_stdin_is_seen_from_the_directory_of_the_run() {
+    let engine = Engine::new("cd /; exec \"$@\"");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.txt"), "of a\n").unwrap();
+    let words = [
+        "each",
+        "-q",
+        "--on",
+        &engine.on(),
+        "--stdin",
+        "{}.txt",
+        "--",
+        "sh",
+        "-c",
+        "cat",
+        ":::",
+        "a",
+    ];
+    engine
+        .progrun(&words)
+        .in_folder(folder.path())
+        .stdout("of a\n")
+        .status(0);
+}
