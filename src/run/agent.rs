@@ -361,7 +361,14 @@ pub(crate) fn first_line(patience: Option<Duration>) -> io::Result<Option<(Strin
         }
         let mut block = [0; 8 * 1024];
         match rustix::io::read(&stdin, &mut block) {
-            Ok(0) => return Ok(None),
+            Ok(0) if read.is_empty() => return Ok(None),
+            // Cut off in the middle: to be refused.
+            Ok(0) => {
+                return Ok(Some((
+                    String::from_utf8_lossy(&read).into_owned(),
+                    Vec::new(),
+                )));
+            }
             Ok(count) => {
                 let start = read.len();
                 read.extend_from_slice(&block[..count]);

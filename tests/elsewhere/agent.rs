@@ -57,6 +57,7 @@ fn it_says_who_it_is_and_numbers_all_that_it_says() {
 fn it_refuses_what_it_does_not_understand_with_one_clear_error() {
     for (order, sentence) in [
         ("nonsense\n".to_owned(), "what is to run is not clear: "),
+        (ORDER[..40].to_owned(), "what is to run is not clear: "),
         (
             format!("{}\n", ORDER.replace("\"zig\"", "\"zag\"")),
             "what is to run is not clear: unknown field `zag`",
