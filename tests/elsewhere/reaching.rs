@@ -1,6 +1,7 @@
 //! A task runs there as it would here, on what goes along with it; and why a machine cannot be used.
 
 use std::fs;
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -185,26 +186,33 @@ fn an_agent_of_another_version_or_none_at_all_is_one_clear_error() {
         .status(125);
 }
 
+/// A run by a copy of progrun beside the engine, which can remove it before the shell there looks for it. So that shell
+/// finds none.
+fn as_a_copy(engine: &Engine, words: &[&str]) -> Output {
+    let copy = engine.path("progrun");
+    fs::copy(env!("CARGO_BIN_EXE_progrun"), &copy).unwrap();
+    let run = engine.run(words).variable("PATH", "/usr/bin:/bin");
+    run.inside("sh", "shift; exec \"$PROGRUN\" \"$@\"")
+        .variable("PROGRUN", &copy)
+        .output()
+}
+
 #[test]
 fn this_program_is_brought_along_once_where_there_is_none() {
     // The file is gone before the shell looks for it, so that only a copy can be used.
     let engine = Engine::new("rm -f \"${0%/*}/progrun\"; exec \"$@\"");
-    let copy = engine.path("progrun");
     let mut umasks = Vec::new();
     for _ in 0..2 {
-        fs::copy(env!("CARGO_BIN_EXE_progrun"), &copy).unwrap();
-        let run = engine
-            .run(&[
+        let run = as_a_copy(
+            &engine,
+            &[
                 "-q",
                 "--",
                 "sh",
                 "-c",
                 "readlink /proc/$PPID/exe; umask >&2",
-            ])
-            .variable("PATH", "/usr/bin:/bin")
-            .inside("sh", "shift; exec \"$PROGRUN\" \"$@\"")
-            .variable("PROGRUN", &copy)
-            .output();
+            ],
+        );
         assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
         assert!(text(&run.stdout).starts_with(&engine.path("cache/progrun/agent-")));
         // The copy is the user's alone, and the task has the usual mask.
@@ -222,14 +230,7 @@ fn a_machine_of_another_kind_is_one_clear_error() {
         "uname",
         "case $1 in -s) echo Linux;; *) echo riscv64;; esac",
     );
-    let copy = engine.path("progrun");
-    fs::copy(env!("CARGO_BIN_EXE_progrun"), &copy).unwrap();
-    let run = engine
-        .run(&["--", "true"])
-        .variable("PATH", "/usr/bin:/bin")
-        .inside("sh", "shift; exec \"$PROGRUN\" \"$@\"")
-        .variable("PROGRUN", &copy)
-        .output();
+    let run = as_a_copy(&engine, &["--", "true"]);
     assert_eq!(run.status.code(), Some(125));
     assert_eq!(
         text(&run.stderr),
@@ -276,14 +277,7 @@ fn what_cannot_be_is_said_before_anything_starts() {
 #[test]
 fn without_a_home_there_is_no_place_for_a_copy() {
     let engine = Engine::new("rm -f \"${0%/*}/progrun\"; unset HOME XDG_CACHE_HOME; exec \"$@\"");
-    let copy = engine.path("progrun");
-    fs::copy(env!("CARGO_BIN_EXE_progrun"), &copy).unwrap();
-    let run = engine
-        .run(&["--", "true"])
-        .variable("PATH", "/usr/bin:/bin")
-        .inside("sh", "shift; exec \"$PROGRUN\" \"$@\"")
-        .variable("PROGRUN", &copy)
-        .output();
+    let run = as_a_copy(&engine, &["--", "true"]);
     assert_eq!(run.status.code(), Some(125));
     assert_eq!(
         text(&run.stderr),

@@ -109,12 +109,12 @@ fn a_host_that_does_not_exist_is_one_clear_error() {
     needs(&["ssh", SSHD]);
     let server = Server::start("");
     let run = server
-        .progrun(&["--on", "nobody-knows.invalid", "--", "true"])
+        .progrun(&["--on", "no-such-host.invalid", "--", "true"])
         .output();
     assert_eq!(run.status.code(), Some(125));
     let stderr = text(&run.stderr);
     assert!(
-        stderr.starts_with("progrun: cannot reach nobody-knows.invalid: ssh: Could not resolve hostname nobody-knows.invalid"),
+        stderr.starts_with("progrun: cannot reach no-such-host.invalid: ssh: Could not resolve hostname no-such-host.invalid"),
         "{stderr}"
     );
 }

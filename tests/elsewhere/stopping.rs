@@ -287,3 +287,35 @@ fn over_a_slow_line_the_second_ctrl_c_is_sigterm_and_not_the_end_of_patience() {
     run.died_by(Signal::INT);
     assert_eq!(run.finished()["exit_status"], 7);
 }
+
+#[test]
+fn other_terminals_find_the_run_here_once_and_show_and_cancel_it() {
+    let engine = Engine::plain();
+    let name = format!("elsewhere-{}", std::process::id());
+    let gate = &mut Gate::new();
+    let script = reports_and_waits(gate);
+    let mut run = engine
+        .run(&["--json", "--name", &name, "--", "sh", "-c", &script])
+        .start();
+    run.event("progress");
+    let ps = engine.progrun(&["ps", "--json"]).output();
+    let ps = crate::support::text(&ps.stdout);
+    let lines: Vec<_> = ps.lines().filter(|line| line.contains(&name)).collect();
+    let [line] = lines[..] else {
+        panic!("{ps}");
+    };
+    let pid = run.pid().as_raw_nonzero();
+    assert!(line.contains(&format!("\"pid\":{pid},")), "{line}");
+    let watcher = engine
+        .progrun(&["attach", "--progress", "plain", &name])
+        .start();
+    engine
+        .progrun(&["cancel", &name])
+        .stderr(&format!(
+            "progrun: run {pid} {name}: stopping at the next progress report (progrun cancel again: SIGTERM)\n"
+        ))
+        .status(0);
+    gate.open();
+    run.finish().died_by(Signal::INT);
+    assert_eq!(watcher.end().signal(), Some(Signal::INT.as_raw()));
+}

@@ -102,7 +102,7 @@ fn a_report_and_a_line_are_seen_while_the_task_still_runs() {
 #[test]
 fn a_reader_that_is_slow_stops_neither_the_agent_nor_ctrl_c() {
     let cluster = Cluster::new();
-    let words = ["-q", "--", "yes", "a line that nobody reads"];
+    let words = ["-q", "--", "yes", "a line that is not read"];
     let run = cluster
         .progrun(&[&ON[..], &words].concat())
         .in_own_group()
@@ -123,7 +123,7 @@ fn a_reader_that_is_slow_stops_neither_the_agent_nor_ctrl_c() {
     run.signal_group(Signal::INT);
     until("the task is stopped", || named(&cluster, "yes").is_empty());
     run.end();
-    cluster.is_clean("Ctrl-C while nobody reads the output", since);
+    cluster.is_clean("Ctrl-C while the output is not read", since);
 }
 
 #[test]
