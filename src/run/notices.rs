@@ -37,23 +37,8 @@ impl Run<'_> {
         match notice {
             Notice::Started { pid, tag } => {
                 task.started(pid, now);
-                running.is_told = true;
                 running.tag = tag;
-                let specification = task.specification.clone();
-                let (slot, attempt) = (running.slot, running.attempt);
-                let command = specification.words(id.get(), slot);
-                let place = Place::of(&specification, slot, attempt);
-                let place = self.is_of_many().then_some(place);
-                self.tell(
-                    id,
-                    What::Started {
-                        host: None,
-                        name: &specification.name,
-                        command: &command,
-                        pid: Some(pid),
-                        place,
-                    },
-                );
+                self.tell_started(id, pid);
                 if let Some(moved) = self.moved.take() {
                     self.warn(&moved);
                 }
@@ -121,6 +106,28 @@ impl Run<'_> {
             Notice::Returned { terminal, refused } => self.returned(id, terminal, refused),
             Notice::Acknowledged => self.acknowledged(id),
         }
+    }
+
+    /// Tells that a task runs, as this process where it runs.
+    pub(super) fn tell_started(&mut self, id: TaskId, pid: i32) {
+        let is_of_many = self.is_of_many();
+        let Some(running) = self.tasks.get_mut(&id) else {
+            return;
+        };
+        running.is_told = true;
+        let specification = running.task.specification.clone();
+        let (slot, attempt) = (running.slot, running.attempt);
+        let host = running.host.clone();
+        self.tell(
+            id,
+            What::Started {
+                name: &specification.name,
+                command: &specification.words(id.get(), slot),
+                pid: Some(pid),
+                place: is_of_many.then(|| Place::of(&specification, slot, attempt)),
+                host: host.as_deref(),
+            },
+        );
     }
 
     fn held(&mut self, id: TaskId, stream: Stream, holders: &[String]) {

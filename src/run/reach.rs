@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::child::{Control, Elsewhere, News, Terms};
-use crate::event::{Obstacle, Place, Step, TaskId, What};
+use crate::event::{Obstacle, Step, TaskId, What};
 use crate::launcher::Target;
 use crate::ledger;
 use crate::system::helper;
@@ -99,10 +99,10 @@ impl Run<'_> {
         match news {
             News::Queued(job) => {
                 running.job = Some(job.clone());
+                running.waits_for = Some(Obstacle::Queue(format!("job {job}")));
+                // Only a list shows what its tasks wait for.
                 if !self.is_of_many() {
                     self.warn_of(id, &format!("queued as job {job}"));
-                } else if let Some(running) = self.tasks.get_mut(&id) {
-                    running.waits_for = Some(Obstacle::Queue(format!("job {job}")));
                 }
             }
             News::Reached {
@@ -121,22 +121,7 @@ impl Run<'_> {
             }
             News::Started(pid) => {
                 running.task.started_elsewhere(now);
-                running.is_told = true;
-                let specification = running.task.specification.clone();
-                let (slot, attempt) = (running.slot, running.attempt);
-                let host = running.host.clone();
-                let command = specification.words(id.get(), slot);
-                let place = Place::of(&specification, slot, attempt);
-                self.tell(
-                    id,
-                    What::Started {
-                        name: &specification.name,
-                        command: &command,
-                        pid: Some(pid),
-                        place: self.is_of_many().then_some(place),
-                        host: host.as_deref(),
-                    },
-                );
+                self.tell_started(id, pid);
             }
             News::Paused(paused) => self.tell(id, What::Paused(paused)),
             News::Warning(sentence) => self.warn_of(id, &sentence),
