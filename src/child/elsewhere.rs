@@ -1,4 +1,5 @@
-//! One task on another machine: on which terms it runs there, and as many connections as it takes (`session`). The other variant of a child: the run loop gives it the same orders and gets the same notices.
+//! One task on another machine: on which terms it runs there, and as many connections as it takes (`session`). The
+//! other variant of a child: the run loop gives it the same orders and gets the same notices.
 //!
 //! Only the agent's last word proves how the task ended. The exit status of the way there is not believed: `srun` exits
 //! with 0 when a node has failed. Both sides have a lease. The agent says now and then that it is there, and is told which of
