@@ -12,6 +12,7 @@ mod beside;
 mod census;
 mod choice;
 mod closing;
+mod color;
 mod course;
 mod display;
 mod ends;

@@ -402,9 +402,20 @@ pub(super) fn kill(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-/// Text in which everything that changes with time is replaced: a time by `_s`, a rate by `_/s`, a spinner by `⣾`.
+/// Text in which everything that changes with time is replaced: a time by `_s`, a rate by `_/s`, a spinner by `⣾`; and
+/// left out, what only the last line of a run of a second or more says: `0.3/s`, `CPU 1.2s`, `max RSS 3.1 MiB`.
 pub(super) fn steady(text: &str) -> String {
+    let is_stopwatch = |word: &str| {
+        let is_digit = |c: char| c.is_ascii_digit();
+        let mut fields = word.split(':');
+        let first = fields.next().is_some_and(|it| !it.is_empty() && it.chars().all(is_digit));
+        let rest: Vec<_> = fields.collect();
+        first && !rest.is_empty() && rest.iter().all(|it| it.len() == 2 && it.chars().all(is_digit))
+    };
     let word = |word: &str| {
+        if is_stopwatch(word) {
+            return "_s".to_owned();
+        }
         let end = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
         match end.trim_end_matches([',', '\n']) {
             "s" | "/s" if end != word => format!("_{end}"),
@@ -412,7 +423,13 @@ pub(super) fn steady(text: &str) -> String {
         }
     };
     let lines = text.split('\n').map(|line| {
-        let words: Vec<String> = line.split(' ').map(word).collect();
+        let ends = [": completed in ", " after "].iter().any(|how| line.contains(how));
+        let is_usage = |fact: &&str| {
+            let mean = fact.ends_with("/s");
+            ends && (mean || fact.starts_with("CPU ") || fact.starts_with("max RSS "))
+        };
+        let facts: Vec<&str> = line.split(", ").filter(|fact| !is_usage(fact)).collect();
+        let words: Vec<String> = facts.join(", ").split(' ').map(word).collect();
         words.join(" ")
     });
     let text: Vec<String> = lines.collect();

@@ -242,7 +242,8 @@ struct Ends {
 impl Ends {
     /// The child's end, if it is one of a pipe.
     fn pipe_of(&mut self, route: Route) -> Option<OwnedFd> {
-        self.childs.take_if(|_| route == Route::Piped)
+        self.childs
+            .take_if(|_| matches!(route, Route::Piped | Route::Carried))
     }
 }
 
@@ -263,7 +264,7 @@ fn stdio(launch: &Launch, route: Route, lowest: RawFd) -> io::Result<Ends> {
         }
         (Route::Inherit | Route::Joined, _) => (None, None),
         (Route::Discard, _) => (Some(nowhere()?.into()), None),
-        (Route::Piped | Route::Terminal, _) => {
+        (Route::Piped | Route::Carried | Route::Terminal, _) => {
             let (read, write) = io::pipe()?;
             ioctl_fionbio(&read, true)?;
             (Some(OwnedFd::from(write)), Some(OwnedFd::from(read)))

@@ -7,6 +7,9 @@ pub(crate) enum Route {
     Inherit,
     /// It goes through us.
     Piped,
+    /// The same, but only so that our own lines never stand in the middle of one of its lines: it is not read for
+    /// progress.
+    Carried,
     /// It goes through us, and is a terminal for the child.
     Terminal,
     /// It is stderr, and goes where stdout does.

@@ -746,7 +746,7 @@ impl Bars {
             return;
         };
         view.output.end(at);
-        let text = view.last_line(summary, at);
+        let text = view.last_line(summary, self.glyphs.with_color(), at);
         // The bars of others do not flicker for a task that has nothing to say.
         if is_last || text.is_some() || view.is_waiting() {
             self.clear();

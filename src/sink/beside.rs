@@ -4,6 +4,7 @@
 use crate::event::Stream;
 use crate::flow::Permit;
 
+use super::standard::SharedFile;
 use super::writer::Writer;
 
 /// A place that lines go to.
@@ -14,6 +15,8 @@ pub(super) struct Beside {
     shared_with: [bool; 2],
     /// A child has left a line open there.
     line_open: bool,
+    /// The place, if it is a file that the children write to themselves.
+    file: Option<SharedFile>,
 }
 
 impl Beside {
@@ -22,7 +25,13 @@ impl Beside {
             writer,
             shared_with: [false; 2],
             line_open: false,
+            file: None,
         }
+    }
+
+    /// The place is this file, to which the children write themselves.
+    pub(super) fn share_file(&mut self, file: Option<SharedFile>) {
+        self.file = file;
     }
 
     /// These streams of the children, stdout first, go to the same place.
@@ -39,7 +48,9 @@ impl Beside {
 
     /// Writes a line.
     pub(super) fn write(&mut self, line: &str) {
-        let begin = if std::mem::take(&mut self.line_open) {
+        let was_open = std::mem::take(&mut self.line_open);
+        let is_open = self.file.as_ref().map_or(was_open, SharedFile::has_open_line);
+        let begin = if is_open {
             "\n"
         } else {
             ""

@@ -20,7 +20,7 @@ use super::agent::Agent;
 use super::bars::{Bars, Begin, Options};
 use super::beginning::Beginning;
 use super::course::Course;
-use super::display::{Display, JsonPlace, Progress, Show, Tty};
+use super::display::{Display, JsonPlace, Progress, Show, Tells, Tty};
 use super::files::{self, copy};
 use super::floor::{Floor, Ground, Rule};
 use super::folder::Folder;
@@ -35,7 +35,7 @@ use super::parent::{Parent, ParentOfMany};
 use super::plain::Plain;
 use super::routes::{goes_through, routes};
 use super::spool::Spool;
-use super::standard::{has_reader, is_pipe, is_same_place, is_same_terminal};
+use super::standard::{SharedFile, has_reader, is_pipe, is_same_place, is_same_terminal};
 use super::stream::Streams;
 use super::terminal::{Terminal, has_color, is_dumb, is_utf_8};
 use super::writer::Writer;
@@ -72,9 +72,7 @@ pub(crate) struct Chosen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OnStderr {
     Bars,
-    Plain,
-    /// Warnings and stops only: the reader of the events has the progress, but may be gone when Ctrl-C is pressed.
-    Messages,
+    Lines(Tells),
     Nothing,
 }
 
@@ -97,7 +95,8 @@ pub(crate) fn choose(
         _ => None,
     };
     let on_stderr = on_stderr(display, parent.is_some());
-    let shows_progress = matches!(on_stderr, OnStderr::Bars | OnStderr::Plain)
+    let all = OnStderr::Lines(Tells::Everything);
+    let shows_progress = [OnStderr::Bars, all].contains(&on_stderr)
         || parent.is_some()
         || display.json.is_some();
 
@@ -105,7 +104,8 @@ pub(crate) fn choose(
     // Output that is not shown may still report progress.
     let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
     let reads = from.reads_streams() || hidden || display.caller.is_some();
-    let routes = routes(display, shared, reads);
+    let beside_lines = matches!(on_stderr, OnStderr::Lines(_)) && is_pipe(stderr());
+    let routes = routes(display, shared, (reads, beside_lines));
     let direct = display.tty == Tty::Own && routes == [Route::Inherit; 2];
     // In a run of many, the floor shows the output of failures; in any other the spool does.
     let many = display
@@ -130,8 +130,7 @@ pub(crate) fn choose(
             let shows = shared.map(|shared| shared && visible);
             Some(bars(display, shows, direct, begin)?)
         }
-        OnStderr::Plain => Some(plain(display, ours, places)?),
-        OnStderr::Messages => Some(messages(display)?),
+        OnStderr::Lines(tells) => Some(plain(display, tells, ours, places)?),
         OnStderr::Nothing => None,
     };
     let mut sinks = vec![
@@ -211,9 +210,11 @@ pub(crate) fn for_agent(
 }
 
 fn on_stderr(display: &Display, has_parent: bool) -> OnStderr {
+    let fails_aloud = display.output == Show::OnFailure && !display.has_json_on_stdout();
     match display.progress {
         Progress::Bars => OnStderr::Bars,
-        Progress::Plain => OnStderr::Plain,
+        Progress::Plain => OnStderr::Lines(Tells::Everything),
+        Progress::None if fails_aloud => OnStderr::Lines(Tells::Failures),
         Progress::None => OnStderr::Nothing,
         Progress::Auto => by_itself(display, has_parent),
     }
@@ -224,7 +225,7 @@ fn by_itself(display: &Display, has_parent: bool) -> OnStderr {
     let on_terminal = isatty(stderr());
     if display.has_json_on_stdout() {
         if on_terminal {
-            OnStderr::Messages
+            OnStderr::Lines(Tells::Messages)
         } else {
             OnStderr::Nothing
         }
@@ -232,8 +233,11 @@ fn by_itself(display: &Display, has_parent: bool) -> OnStderr {
         OnStderr::Nothing
     } else if on_terminal && !is_dumb() {
         OnStderr::Bars
+    } else if display.output == Show::OnFailure && !on_terminal {
+        // So that a job of cron mails exactly when something went wrong.
+        OnStderr::Lines(Tells::Failures)
     } else {
-        OnStderr::Plain
+        OnStderr::Lines(Tells::Everything)
     }
 }
 
@@ -435,6 +439,7 @@ fn bars(
 /// middle of it.
 fn plain(
     display: &Display,
+    tells: Tells,
     ours: [bool; 2],
     places: [Option<Writer>; 2],
 ) -> anyhow::Result<Box<dyn Sink>> {
@@ -444,22 +449,17 @@ fn plain(
         Some(writer) => writer,
         None => stderr_writer()?,
     };
+    let file = SharedFile::new(copy(stderr())?);
     let (name, memory) = (display.name.clone(), display.memory.clone());
     Ok(match &display.many {
-        Some(many) => Box::new(
-            Course::new(writer, name, many)
-                .beside(beside)
-                .remembering(memory),
-        ),
-        None => Box::new(Plain::new(writer, name).beside(beside).remembering(memory)),
-    })
-}
-
-fn messages(display: &Display) -> anyhow::Result<Box<dyn Sink>> {
-    let (writer, name) = (stderr_writer()?, display.name.clone());
-    Ok(match &display.many {
-        Some(many) => Box::new(Course::new(writer, name, many).only_messages()),
-        None => Box::new(Plain::new(writer, name).only_messages()),
+        Some(many) => {
+            let course = Course::new(writer, name, many).beside(beside, file);
+            Box::new(course.telling(tells).remembering(memory))
+        }
+        None => {
+            let plain = Plain::new(writer, name).beside(beside, file);
+            Box::new(plain.telling(tells).remembering(memory))
+        }
     })
 }
 

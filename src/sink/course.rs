@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Event, What};
+use crate::event::{Event, Summary, What};
 use crate::flow::Permit;
 use crate::journal::{self, Memory};
 
@@ -12,15 +12,18 @@ use super::Sink;
 use super::beside::Beside;
 use super::census::{Census, is_last};
 use super::closing::Closing;
-use super::display::{self, Many};
+use super::display::{self, Many, Tells};
 use super::ends;
 use super::format::{about, count};
 use super::messages;
 use super::sanitize::escape;
+use super::standard::SharedFile;
 use super::writer::Writer;
 
 /// How long news waits at most.
 const EVERY: Duration = Duration::from_secs(10);
+/// How many messages wait for a failure at most.
+const MESSAGES: usize = 100;
 /// A run that is over sooner, with all well, is not told of.
 const MOMENT: Duration = Duration::from_secs(1);
 
@@ -46,14 +49,6 @@ pub(super) struct Course {
     is_over: bool,
 }
 
-/// How much is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tells {
-    Everything,
-    /// Warnings and stops only: the progress is read elsewhere, in `--json`.
-    Messages,
-}
-
 impl Course {
     /// Writes to `writer`. The name of the run begins each line that is not about one task.
     #[must_use]
@@ -74,10 +69,12 @@ impl Course {
         }
     }
 
-    /// Begins a line of its own beside these streams of the children, which another sink writes to the same place.
+    /// Begins a line of its own beside these streams of the children, which another sink writes to the same place, or
+    /// which the children write to this file themselves.
     #[must_use]
-    pub(super) fn beside(mut self, streams: [bool; 2]) -> Self {
+    pub(super) fn beside(mut self, streams: [bool; 2], file: Option<SharedFile>) -> Self {
         self.lines.share_with(streams);
+        self.lines.share_file(file);
         self
     }
 
@@ -88,10 +85,10 @@ impl Course {
         self
     }
 
-    /// Tells warnings and stops only: the progress is read elsewhere.
+    /// Tells so much.
     #[must_use]
-    pub(super) fn only_messages(mut self) -> Self {
-        self.tells = Tells::Messages;
+    pub(super) fn telling(mut self, tells: Tells) -> Self {
+        self.tells = tells;
         self
     }
 
@@ -107,6 +104,15 @@ impl Course {
             return;
         }
         self.last_line = at;
+        if self.tells == Tells::Everything {
+            self.say_how_many();
+        }
+        for line in std::mem::take(&mut self.held) {
+            self.lines.write(&line);
+        }
+    }
+
+    fn say_how_many(&mut self) {
         let jobs = count(self.census.jobs.into());
         let text = match self.census.of() {
             Some(1) => "1 task".to_owned(),
@@ -114,9 +120,6 @@ impl Course {
             None => format!("{jobs} tasks at a time"),
         };
         self.say(&text);
-        for line in std::mem::take(&mut self.held) {
-            self.lines.write(&line);
-        }
     }
 
     /// A line about one task.
@@ -128,7 +131,7 @@ impl Course {
     /// Some tasks are over.
     fn counted(&mut self, at: Duration) {
         self.news = true;
-        if at < MOMENT {
+        if at < MOMENT || self.tells == Tells::Failures {
             return;
         }
         self.begin(at);
@@ -189,7 +192,7 @@ impl Course {
                 }
                 self.counted(at);
             }
-            What::Shows(summary) if ends::is_told(self.ends, summary, self.census.total) => {
+            What::Shows(summary) if self.is_told(summary) => {
                 let ended = self.census.shown();
                 let line = ends::line(&ended.name, summary, ended.limit, false);
                 if self.has_begun || ends::is_told_at_once(self.ends, summary) {
@@ -201,11 +204,29 @@ impl Course {
             What::End(end) => {
                 self.is_over = true;
                 let lines = self.closing.lines(end, &self.census, self.has_begun, at);
+                if !lines.is_empty() {
+                    self.begin(at);
+                }
                 for line in lines {
                     self.lines.write(&line);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Whether the end of this attempt is told.
+    fn is_told(&self, summary: &Summary) -> bool {
+        let all = self.tells == Tells::Everything || summary.state.is_failure();
+        all && ends::is_told(self.ends, summary, self.census.total)
+    }
+
+    /// A line that is no progress. Where only failures are told, it waits for one.
+    fn message(&mut self, line: String) {
+        if self.tells != Tells::Failures || self.has_begun {
+            self.lines.write(&line);
+        } else if self.held.len() < MESSAGES {
+            self.held.push(line);
         }
     }
 
@@ -221,7 +242,7 @@ impl Course {
 impl Sink for Course {
     fn event(&mut self, event: &Event<'_>) {
         self.census.event(event);
-        if self.tells == Tells::Everything {
+        if self.tells != Tells::Messages {
             self.closing.event(event, &self.census);
             self.told(event);
         }
@@ -231,8 +252,9 @@ impl Sink for Course {
                 let task = task.and_then(|task| self.census.task(task));
                 let name = task.map_or(&self.census.name, |task| &task.name);
                 let line = format!("{}: {}", escape(name), escape(text));
-                self.lines.write(&line);
+                self.message(line);
             }
+            _ if self.tells == Tells::Failures => {}
             (What::Cancelling { .. } | What::Stopping { .. }, None) => self.stopping(),
             (What::Halted(halted), _) => {
                 if let Some(text) = messages::halted(*halted, self.census.runs()) {
@@ -244,7 +266,7 @@ impl Sink for Course {
     }
 
     fn due(&self) -> Option<Duration> {
-        if self.is_over || self.tells == Tells::Messages {
+        if self.is_over || self.tells != Tells::Everything {
             None
         } else if self.has_begun {
             self.news.then(|| self.last_line + EVERY)
@@ -493,7 +515,7 @@ mod tests {
 
     #[test]
     fn beside_events_only_the_stops_of_the_run_and_warnings_are_told() {
-        let mut run = Run::with(2, 2, true, Course::only_messages);
+        let mut run = Run::with(2, 2, true, |course| course.telling(Tells::Messages));
         run.begin(1);
         run.begin(2);
         run.at(2.0);

@@ -84,6 +84,16 @@ pub(crate) enum Progress {
     None,
 }
 
+/// How much lines on a place that is no terminal tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tells {
+    Everything,
+    /// Warnings and stops only: the reader of the events has the progress, but may be gone when Ctrl-C is pressed.
+    Messages,
+    /// Nothing unless something fails: then what failed, how it ended, and the warnings until then.
+    Failures,
+}
+
 /// Where the events go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum JsonPlace {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::event::{Ending, FinalState, Reason, SkipReason, Summary, Total, signal_name};
 
+use super::color::{self, YELLOW, colored};
 use super::display;
 use super::format::{clock, lasted};
 use super::messages::duration;
@@ -80,12 +81,13 @@ pub(super) fn line(
     limit: Option<Duration>,
     with_color: bool,
 ) -> String {
-    let label = match summary.state {
-        FinalState::Completed => colored("ok", GREEN, with_color),
-        FinalState::Failed => colored("FAILED", RED, with_color),
-        FinalState::Cancelled => colored("cancelled", YELLOW, with_color),
-        FinalState::Lost => colored("LOST", RED, with_color),
+    let word = match summary.state {
+        FinalState::Completed => "ok",
+        FinalState::Failed => "FAILED",
+        FinalState::Cancelled => "cancelled",
+        FinalState::Lost => "LOST",
     };
+    let label = color::of_state(word, summary.state, with_color);
     let mut facts = vec![how(summary, limit), time(summary)];
     if let Some(attempt) = summary.attempt {
         let is_only = attempt.number == 1 && attempt.retry_in.is_none();
@@ -130,18 +132,6 @@ pub(super) fn whole(time: Duration) -> String {
     clock(Duration::from_secs(
         time.as_secs() + u64::from(time.subsec_nanos() > 0),
     ))
-}
-
-const RED: u8 = 31;
-const GREEN: u8 = 32;
-const YELLOW: u8 = 33;
-
-fn colored(word: &str, color: u8, with_color: bool) -> String {
-    if with_color {
-        format!("\x1b[{color}m{word}\x1b[0m")
-    } else {
-        word.to_owned()
-    }
 }
 
 #[cfg(test)]

@@ -124,6 +124,19 @@ pub(crate) fn clock(time: Duration) -> String {
     }
 }
 
+/// `0:07`, `1:05:09`: the time that has passed, as a stopwatch shows it. Beside a time that is left, it cannot be taken
+/// for that.
+#[must_use]
+pub(super) fn stopwatch(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    if hours == 0 {
+        format!("{minutes}:{:02}", seconds % 60)
+    } else {
+        format!("{hours}:{:02}:{:02}", minutes % 60, seconds % 60)
+    }
+}
+
 /// `42s`, `3m10s`, `12m`, `2h`: a time of which only two digits are known.
 #[must_use]
 pub(super) fn about(time: Duration) -> String {
@@ -197,38 +210,40 @@ pub(crate) fn took(time: Duration) -> String {
     }
 }
 
-/// How a run ended, in a few words.
+/// How a run ended, in a few words: what became of it, and then when, and how it took a request to stop.
 #[must_use]
-pub(super) fn outcome(summary: &Summary, elapsed: Duration) -> String {
-    let time = took(elapsed);
-    let status = match summary.exit.map(|exit| exit.ending) {
+pub(super) fn outcome(summary: &Summary, elapsed: Duration) -> (String, String) {
+    let ending = summary.exit.map(|exit| exit.ending);
+    let status = match ending {
         Some(Ending::Status(status)) => format!("exit status {status}"),
         Some(Ending::Signal(signal)) => signal_name(signal),
         None => String::new(),
     };
-    match (summary.state, summary.reason) {
-        (FinalState::Completed, _) => format!("completed in {time}"),
-        (FinalState::Lost, _) => format!("lost after {time}"),
-        (FinalState::Failed, _) => match summary.exit.map(|exit| exit.ending) {
-            Some(Ending::Signal(_)) => format!("killed by {status} after {time}"),
-            _ => format!("failed with {status} after {time}"),
-        },
-        (FinalState::Cancelled, reason) => {
-            let what = match reason {
-                Some(Reason::Timeout) => "timed out",
-                _ => "cancelled",
-            };
-            match summary.exit.map(|exit| exit.ending) {
-                // The usual end of a polite stop.
-                None | Some(Ending::Signal(libc::SIGPIPE)) => format!("{what} after {time}"),
-                // It may have stopped early, or missed the request: only its author knows.
-                Some(Ending::Status(0)) => {
-                    format!("{what} after {time} (although it exited with status 0)")
-                }
-                Some(_) => format!("{what} after {time} ({status})"),
-            }
+    let words = match (summary.state, summary.reason, ending) {
+        (FinalState::Completed, ..) => "completed".to_owned(),
+        (FinalState::Lost, ..) => "lost".to_owned(),
+        (FinalState::Failed, _, Some(Ending::Signal(_))) => format!("killed by {status}"),
+        (FinalState::Failed, ..) => format!("failed with {status}"),
+        (FinalState::Cancelled, Some(Reason::Timeout), _) => "timed out".to_owned(),
+        (FinalState::Cancelled, ..) => "cancelled".to_owned(),
+    };
+    let reaction = match (summary.state, ending) {
+        // The usual end of a polite stop.
+        (FinalState::Cancelled, None | Some(Ending::Signal(libc::SIGPIPE))) => String::new(),
+        // It may have stopped early, or missed the request: only its author knows.
+        (FinalState::Cancelled, Some(Ending::Status(0))) => {
+            " (although it exited with status 0)".to_owned()
         }
-    }
+        (FinalState::Cancelled, Some(_)) => format!(" ({status})"),
+        _ => String::new(),
+    };
+    let preposition = if summary.state == FinalState::Completed {
+        "in"
+    } else {
+        "after"
+    };
+    let time = took(elapsed);
+    (words, format!(" {preposition} {time}{reaction}"))
 }
 
 #[cfg(test)]
@@ -279,6 +294,9 @@ mod tests {
         assert_eq!(clock(seconds(65.0)), "1m05s");
         assert_eq!(clock(seconds(7380.0)), "2h03m");
         assert_eq!(clock(seconds(363_600.0)), "4d05h");
+        assert_eq!(stopwatch(seconds(7.9)), "0:07");
+        assert_eq!(stopwatch(seconds(754.0)), "12:34");
+        assert_eq!(stopwatch(seconds(363_605.0)), "101:00:05");
         assert_eq!(eta(seconds(0.2)), "ETA 1s");
         assert_eq!(eta(seconds(65.0)), "ETA 1m05s");
         assert_eq!(took(seconds(0.354)), "0.35s");
@@ -332,7 +350,10 @@ mod tests {
             malformed: 0,
             attempt: None,
         };
-        let say = |summary: Summary| outcome(&summary, Duration::from_secs(2));
+        let say = |summary: Summary| {
+            let (words, when) = outcome(&summary, Duration::from_secs(2));
+            words + &when
+        };
         let status = |status| Some(Ending::Status(status));
         assert_eq!(
             say(summary(FinalState::Completed, None, status(0))),

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::dialect::is_drawn;
 use crate::event::{
-    Cause, Ending, FinalState, HaltWhen, HaltWhy, Halted, Reason, Step, Summary, What, signal_name,
+    Cause, Ending, Exit, FinalState, HaltWhen, HaltWhy, Halted, Reason, Step, Summary, What, signal_name,
 };
 use crate::model::batch::BadLine;
 use crate::model::parts::{Part, Parts};
 
-use super::format::{amount, clock, count, outcome};
+use super::color::{self, YELLOW};
+use super::format::{amount, bytes, clock, count, lasted, outcome, rate};
 use super::sanitize::{escape, fit};
 
 /// The state of a stop: told when a step is taken, or shown until the next one.
@@ -288,23 +289,20 @@ pub(super) fn tally(parts: &Parts, succeeded: bool, elapsed: Duration) -> String
     }
 }
 
-/// The last line: how the command ended, how long it took, how far it came. A meter that was over before the end says
+/// From which time on the last line says what the command has used.
+const LONG: Duration = Duration::from_secs(1);
+
+/// The last line: how the command ended, how long it took, how far it came, and, of one that took long, its mean rate and
+/// what it has used. A meter that was over before the end says
 /// nothing of that. None for an ordinary end of a run of which
 /// nothing was shown, and for a command that never ran: the program itself tells of that error.
 pub(super) fn finished(
     summary: &Summary,
     parts: &Parts,
-    shown: bool,
+    (shown, with_color): (bool, bool),
     elapsed: Duration,
 ) -> Option<String> {
-    let ending = summary.exit.map(|exit| exit.ending);
-    let ordinary = match summary.state {
-        FinalState::Completed => true,
-        // The reader of a pipe had enough, as in `| head`: that is no failure.
-        FinalState::Failed => ending == Some(Ending::Signal(libc::SIGPIPE)),
-        FinalState::Cancelled | FinalState::Lost => false,
-    };
-    if !shown && ordinary && summary.malformed == 0 || summary.error.is_some() {
+    if !shown && is_ordinary(summary) && summary.malformed == 0 || summary.error.is_some() {
         return None;
     }
     let malformed = match summary.malformed {
@@ -312,14 +310,54 @@ pub(super) fn finished(
         1 => "1 malformed progress line".to_owned(),
         count => format!("{count} malformed progress lines"),
     };
+    let (words, when) = outcome(summary, elapsed);
+    let words = match summary.state {
+        // Not all of it is well.
+        FinalState::Completed if parts.ended.badly > 0 => {
+            color::colored(&words, YELLOW, with_color)
+        }
+        state => color::of_state(&words, state, with_color),
+    };
+    let known = parts.task.current(elapsed);
     let mut facts = vec![
-        outcome(summary, elapsed),
-        parts.task.current(elapsed).map_or(String::new(), amount),
+        words + &when,
+        known.map_or(String::new(), amount),
         tally(parts, summary.state == FinalState::Completed, elapsed),
         malformed,
     ];
+    if elapsed >= LONG {
+        let mean = known.and_then(|known| known.progress.map(|done| (known, done)));
+        facts.extend(mean.map(|(known, done)| rate(known, done / elapsed.as_secs_f64())));
+        facts.extend(summary.exit.iter().flat_map(usage));
+    }
     facts.retain(|fact| !fact.is_empty());
     Some(facts.join(", "))
+}
+
+/// What the processes of a task have used, as far as it is worth a word.
+fn usage(exit: &Exit) -> Vec<String> {
+    let mut facts = Vec::new();
+    let cpu = exit.user_time + exit.system_time;
+    if cpu >= Duration::from_millis(50) {
+        facts.push(format!("CPU {}", lasted(cpu)));
+    }
+    if exit.max_rss > 0 {
+        #[expect(clippy::cast_precision_loss, reason = "shown in four digits")]
+        let rss = bytes(exit.max_rss as f64);
+        facts.push(format!("max RSS {rss}"));
+    }
+    facts
+}
+
+/// Whether a task ended as it was to end.
+pub(super) fn is_ordinary(summary: &Summary) -> bool {
+    let ending = summary.exit.map(|exit| exit.ending);
+    match summary.state {
+        FinalState::Completed => true,
+        // The reader of a pipe had enough, as in `| head`: that is no failure.
+        FinalState::Failed => ending == Some(Ending::Signal(libc::SIGPIPE)),
+        FinalState::Cancelled | FinalState::Lost => false,
+    }
 }
 
 #[cfg(test)]

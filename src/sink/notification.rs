@@ -89,7 +89,10 @@ impl Sink for Notification {
                 self.hung_up |= summary.reason == Some(Reason::Hangup);
                 let how = match &summary.error {
                     Some(error) => error.clone(),
-                    None => outcome(summary, event.at),
+                    None => {
+                        let (words, when) = outcome(summary, event.at);
+                        words + &when
+                    }
                 };
                 self.notify(&how, event.at);
             }

@@ -14,11 +14,15 @@ use crate::protocol::Status;
 
 use super::Sink;
 use super::beside::Beside;
+use super::display::Tells;
 use super::format::{amount, clock, eta, eta_about, share};
 use super::messages::{self, Stop};
 use super::sanitize::escape;
+use super::standard::SharedFile;
 use super::writer::Writer;
 
+/// How many messages wait for a failure at most.
+const MESSAGES: usize = 100;
 /// How long news waits at most.
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -29,18 +33,12 @@ pub(super) struct Plain {
     name: String,
     place: Place,
     tells: Tells,
+    /// What waits for a failure, where nothing else is told.
+    held: Vec<String>,
     /// What is remembered of earlier runs, until it is read.
     memory: Option<Memory>,
     /// The tasks that run.
     tasks: BTreeMap<TaskId, Task>,
-}
-
-/// How much is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tells {
-    Everything,
-    /// Warnings and stops only: the progress is read elsewhere, in `--json`.
-    Messages,
 }
 
 /// The place that the lines go to.
@@ -83,15 +81,18 @@ impl Plain {
                 failures: 0,
             },
             tells: Tells::Everything,
+            held: Vec::new(),
             memory: None,
             tasks: BTreeMap::from([(TaskId::FIRST, first)]),
         }
     }
 
-    /// Begins a line of its own beside these streams of the children, which another sink writes to the same place.
+    /// Begins a line of its own beside these streams of the children, which another sink writes to the same place, or
+    /// which the children write to this file themselves.
     #[must_use]
-    pub(super) fn beside(mut self, streams: [bool; 2]) -> Self {
+    pub(super) fn beside(mut self, streams: [bool; 2], file: Option<SharedFile>) -> Self {
         self.place.lines.share_with(streams);
+        self.place.lines.share_file(file);
         self
     }
 
@@ -102,10 +103,10 @@ impl Plain {
         self
     }
 
-    /// Tells warnings and stops only: the progress is read elsewhere.
+    /// Tells so much.
     #[must_use]
-    pub(super) fn only_messages(mut self) -> Self {
-        self.tells = Tells::Messages;
+    pub(super) fn telling(mut self, tells: Tells) -> Self {
+        self.tells = tells;
         self
     }
 
@@ -118,8 +119,12 @@ impl Plain {
     /// A line about this task or about the run.
     fn say(&mut self, task: Option<TaskId>, text: &str) {
         let task = task.and_then(|task| self.tasks.get(&task));
-        self.place
-            .say(task.map_or(&self.name, |task| &task.name), text);
+        let name = task.map_or(&self.name, |task| &task.name);
+        if self.tells != Tells::Failures {
+            self.place.say(name, text);
+        } else if self.held.len() < MESSAGES {
+            self.held.push(line(name, text));
+        }
     }
 
     fn stopping(&mut self, task: Option<TaskId>, what: &What<'_>, at: Duration) {
@@ -131,6 +136,8 @@ impl Plain {
         }
         let first = tasks.first().and_then(|task| self.tasks.get(task));
         let stop = first.and_then(|task| task.stop);
+        // Where only failures are told, the last line says it.
+        let stop = stop.filter(|_| self.tells != Tells::Failures);
         if let Some(text) = stop.as_ref().and_then(Stop::sentence) {
             self.say(task, &text);
         }
@@ -139,8 +146,13 @@ impl Plain {
 
 impl Place {
     fn say(&mut self, name: &str, text: &str) {
-        self.lines.write(&format!("{}: {text}", escape(name)));
+        self.lines.write(&line(name, text));
     }
+}
+
+/// A line about this task or run.
+fn line(name: &str, text: &str) -> String {
+    format!("{}: {text}", escape(name))
 }
 
 impl Task {
@@ -163,6 +175,14 @@ impl Task {
         self.last_line
             .filter(|_| self.news)
             .map(|last| last + EVERY)
+    }
+
+    /// Takes in reports of which nothing is told.
+    fn know(&mut self, reports: &Batch, at: Duration) {
+        let elapsed = at.saturating_sub(self.began);
+        for report in &reports.parts {
+            self.parts.apply(report, reports.source, elapsed);
+        }
     }
 
     fn reports(&mut self, reports: &Batch, at: Duration, place: &mut Place) {
@@ -236,7 +256,7 @@ impl Task {
     fn finished(&self, summary: &Summary, at: Duration, place: &mut Place) {
         let shown = self.last_line.is_some();
         let elapsed = at.saturating_sub(self.began);
-        if let Some(text) = messages::finished(summary, &self.parts, shown, elapsed) {
+        if let Some(text) = messages::finished(summary, &self.parts, (shown, false), elapsed) {
             place.say(&self.name, &text);
         }
     }
@@ -273,6 +293,9 @@ impl Sink for Plain {
         match &event.what {
             What::Started { name, .. } => (*name).clone_into(&mut self.task(task, at).0.name),
             What::Progress(_) | What::Finished(_) if self.tells == Tells::Messages => {}
+            What::Progress(reports) if self.tells == Tells::Failures => {
+                self.task(task, at).0.know(reports, at);
+            }
             What::Progress(reports) => {
                 let memory = self.memory.take_if(|_| at >= MOMENT);
                 let (task, place) = self.task(task, at);
@@ -284,7 +307,13 @@ impl Sink for Plain {
             What::Known(parts) => self.task(task, at).0.parts = (*parts).clone(),
             What::Finished(summary) => {
                 if let Some(task) = self.tasks.remove(&task) {
-                    task.finished(summary, at, &mut self.place);
+                    let is_well = self.tells == Tells::Failures && messages::is_ordinary(summary);
+                    for line in self.held.drain(..).filter(|_| !is_well) {
+                        self.place.lines.write(&line);
+                    }
+                    if !is_well {
+                        task.finished(summary, at, &mut self.place);
+                    }
                 }
             }
             What::Output { stream, bytes, .. } => self.place.lines.printed(*stream, bytes),

@@ -17,16 +17,29 @@ pub(crate) fn is_on_screen(display: &Display) -> bool {
 
 /// Whether the output of a stream comes to us, so that a sink has to show it.
 pub(super) fn goes_through(route: Route) -> bool {
-    matches!(route, Route::Piped | Route::Terminal)
+    matches!(route, Route::Piped | Route::Carried | Route::Terminal)
 }
 
-/// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, and `reads` whether
-/// they are read in any case.
-pub(super) fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
+/// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, `reads` whether they
+/// are read in any case, and `beside_lines` whether stderr is a pipe that we write lines to as well. What a pipe has
+/// taken cannot be looked at: only what goes through us tells whether a line is open there.
+pub(super) fn routes(
+    display: &Display,
+    shared: [bool; 2],
+    (reads, beside_lines): (bool, bool),
+) -> [Route; 2] {
     if display.elsewhere {
         return [Route::Piped; 2];
     }
-    let routes = routes_apart(display, shared, reads);
+    let mut routes = routes_apart(display, shared, reads);
+    if beside_lines {
+        let also = [is_same_place(), true];
+        for (route, _) in routes.iter_mut().zip(also).filter(|(_, also)| *also) {
+            if *route == Route::Inherit {
+                *route = Route::Carried;
+            }
+        }
+    }
     let together = match display.output {
         // Its events say which of the two it was.
         _ if display.has_json_on_stdout() => false,
@@ -35,7 +48,11 @@ pub(super) fn routes(display: &Display, shared: [bool; 2], reads: bool) -> [Rout
     };
     match routes {
         // By two ways into one place, the order in which the child wrote would be lost.
-        [Route::Piped, Route::Piped] | [Route::Terminal, Route::Terminal] if together => {
+        [Route::Piped, Route::Piped]
+        | [Route::Carried, Route::Carried]
+        | [Route::Terminal, Route::Terminal]
+            if together =>
+        {
             [routes[0], Route::Joined]
         }
         routes => routes,

@@ -131,7 +131,7 @@ impl From<Route> for Way {
     fn from(route: Route) -> Self {
         match route {
             // Nothing of ours can be inherited on another machine.
-            Route::Inherit | Route::Piped => Self::Pipe,
+            Route::Inherit | Route::Piped | Route::Carried => Self::Pipe,
             Route::Terminal => Self::Terminal,
             Route::Joined => Self::Joined,
             Route::Discard => Self::Nowhere,

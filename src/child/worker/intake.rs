@@ -11,6 +11,7 @@ use crate::dialect::{Dialects, FILES, Place};
 use crate::event::{CancelMode, FileRead};
 use crate::flow::Credit;
 use crate::model::batch::{Batch, Collector};
+use crate::model::route::Route;
 use crate::model::verdict::Verdicts;
 use crate::progress::ProgressReporter;
 use crate::system::wake::Wake;
@@ -37,6 +38,8 @@ pub(super) struct Intake<'a> {
     /// Whether the channel carries another program's format. Then it is never closed before the child is gone.
     foreign_channel: bool,
     zig: Option<OwnedFd>,
+    /// The outputs that are only carried, and not read.
+    carried: [Option<Place>; 2],
     /// When the channel is polled again after a small read.
     pause_until: Option<Instant>,
     credit: Credit,
@@ -73,6 +76,10 @@ impl<'a> Intake<'a> {
                 launch.every_report,
             ),
             dialects,
+            carried: [
+                (launch.stdout == Route::Carried).then_some(Place::Stdout),
+                (launch.stderr == Route::Carried).then_some(Place::Stderr),
+            ],
             foreign_channel: false,
             zig,
             pause_until: None,
@@ -178,6 +185,9 @@ impl<'a> Intake<'a> {
     /// Reads the child's output as the formats of other programs, before it is shown. The verdicts say what each line
     /// means: a line for machines is not shown where a bar shows the same.
     pub(super) fn read_output(&mut self, place: Place, bytes: &[u8]) -> (Brought, Verdicts) {
+        if self.carried.contains(&Some(place)) {
+            return (Brought::Meter(Batch::default()), Verdicts::default());
+        }
         let verdicts = self.dialects.feed(place, bytes, Instant::now());
         (Brought::Meter(self.dialects.take()), verdicts)
     }

@@ -11,8 +11,9 @@ use indicatif::{
     MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike,
 };
 
+use super::super::color::{CYAN, RED, YELLOW};
 use super::super::sanitize::ascii;
-use super::layout::Line;
+use super::layout::{Line, Tone};
 
 /// The length of every indicatif bar, in steps.
 const STEPS: u64 = 10_000;
@@ -91,7 +92,8 @@ struct Texts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shape {
     bar: usize,
-    with_color: bool,
+    /// The color (SGR) of the bar, or of a line without one; none: that of the terminal.
+    color: Option<u8>,
     in_ascii: bool,
 }
 
@@ -102,7 +104,7 @@ impl Row {
             texts: Arc::default(),
             shape: Shape {
                 bar: usize::MAX,
-                with_color: false,
+                color: None,
                 in_ascii: false,
             },
         }
@@ -112,7 +114,7 @@ impl Row {
     fn set(&mut self, mut line: Line, with_color: bool, in_ascii: bool) {
         let shape = Shape {
             bar: line.bar,
-            with_color,
+            color: color(&line).filter(|_| with_color),
             in_ascii,
         };
         if in_ascii {
@@ -131,6 +133,15 @@ impl Row {
     }
 }
 
+/// The color of a line: cyan for a bar, as long as there is nothing to say by it.
+fn color(line: &Line) -> Option<u8> {
+    match line.tone {
+        Tone::Usual => (line.bar > 0).then_some(CYAN),
+        Tone::Failed => (line.bar > 0).then_some(RED),
+        Tone::Stopping => Some(YELLOW),
+    }
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -142,13 +153,12 @@ fn steps(fraction: f64) -> u64 {
 }
 
 fn style(shape: Shape, texts: &Arc<Mutex<Texts>>) -> ProgressStyle {
-    let (on, off) = if shape.with_color {
-        ("\x1b[36m", "\x1b[0m")
-    } else {
-        ("", "")
+    let (on, off) = match shape.color {
+        Some(color) => (format!("\x1b[{color}m"), "\x1b[0m"),
+        None => (String::new(), ""),
     };
     let template = match shape.bar {
-        0 => "{left} {right}".to_owned(),
+        0 => format!("{on}{{left}}{off} {{right}}"),
         columns => format!("{{left}} {on}{{bar:{columns}}}{off} {{right}}"),
     };
     let (left, right) = (Arc::clone(texts), Arc::clone(texts));

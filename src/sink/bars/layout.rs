@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::model::parts::{Part, Parts};
 use crate::protocol::Progress;
 
-use super::super::format::{amount, clock, estimated, eta, eta_about, rate, share};
+use super::super::format::{amount, clock, estimated, eta, eta_about, rate, share, stopwatch};
 use super::super::messages;
 use super::super::sanitize::{columns, escape, fit};
 use super::SPIN;
@@ -29,6 +29,18 @@ pub(super) struct Line {
     pub(super) bar: usize,
     pub(super) fraction: f64,
     pub(super) right: String,
+    pub(super) tone: Tone,
+}
+
+/// What a color says beside the words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tone {
+    #[default]
+    Usual,
+    /// Something has failed.
+    Failed,
+    /// It is to stop.
+    Stopping,
 }
 
 impl Line {
@@ -39,7 +51,13 @@ impl Line {
             bar: 0,
             fraction: 0.0,
             right: String::new(),
+            tone: Tone::Usual,
         }
+    }
+
+    /// The same line in this tone.
+    pub(super) fn toned(self, tone: Tone) -> Self {
+        Self { tone, ..self }
     }
 }
 
@@ -84,6 +102,7 @@ pub(super) struct Row {
     pub(super) fraction: Option<f64>,
     pub(super) facts: [String; FACTS],
     pub(super) message: String,
+    pub(super) tone: Tone,
 }
 
 impl Layout {
@@ -124,7 +143,8 @@ impl Layout {
             let below = lines.len() + rows.len().min(1);
             lines.extend(rows.iter().map(|row| self.line(row, &shown, elapsed)));
             if let Some(text) = stop {
-                lines.insert(below, Line::of(&format!("  {text}"), width));
+                let line = Line::of(&format!("  {text}"), width);
+                lines.insert(below, line.toned(Tone::Stopping));
             }
         }
         lines
@@ -180,12 +200,8 @@ impl Layout {
     fn shown(&self) -> [usize; FACTS] {
         let mut shown = self.facts;
         let message = if self.messages { self.width / 5 } else { 0 };
-        for (least, message) in [
-            (RATE, message),
-            (TIME, message),
-            (ETA, message),
-            (AMOUNT, 0),
-        ] {
+        // A message may go; how far it is and how long it takes may not.
+        for (least, message) in [(RATE, message), (TIME, message), (AMOUNT, 0), (ETA, 0)] {
             let facts: usize = shown.iter().map(|fact| fact + 2).sum();
             if self.label + self.bar() + facts + message > self.width
                 && (least != AMOUNT || shown[PERCENT] > 0)
@@ -223,6 +239,7 @@ impl Layout {
             bar,
             fraction: row.fraction.unwrap_or(0.0),
             right: fit(right.trim_end(), room).into_owned(),
+            tone: row.tone,
         }
     }
 }
@@ -257,6 +274,11 @@ impl Row {
         if let Some(left) = outlook.left {
             row.facts[ETA] = shown(left, eta_about);
         }
+        if picture.stop.is_some() {
+            row.tone = Tone::Stopping;
+        } else if parts.ended.badly > 0 {
+            row.tone = Tone::Failed;
+        }
         // The tally of all parts says more.
         row.facts[AMOUNT] = task.current(elapsed).map_or(String::new(), amount);
         row
@@ -280,10 +302,11 @@ impl Row {
                 part.tally()
                     .map_or_else(|| amount(known), |(over, named)| format!("{over}/{named}")),
                 rate.unwrap_or_default(),
-                clock(time),
+                stopwatch(time),
                 eta.unwrap_or_default(),
             ],
             message: message.trim().to_owned(),
+            tone: Tone::Usual,
         }
     }
 }
@@ -350,7 +373,7 @@ mod tests {
         activity.printed(Stream::Stdout, b"linking\n");
         assert_eq!(
             row(&Parts::default(), Some(&activity), 42),
-            "job ⣾ 42s  98% cpu  read 120.0 MiB/s  write 30.0 MiB/s  linking"
+            "job ⣾ 0:42  98% cpu  read 120.0 MiB/s  write 30.0 MiB/s  linking"
         );
     }
 
@@ -367,11 +390,11 @@ mod tests {
         }
         assert_eq!(
             row(&Parts::default(), Some(&activity), 2),
-            "job ~42%  42.0 MiB/100.0 MiB  2.0 MiB/s  2s  ETA 29s  reading big.iso"
+            "job ~42%  42.0 MiB/100.0 MiB  2.0 MiB/s  0:02  ETA 29s  reading big.iso"
         );
         assert_eq!(
             row(&Parts::default(), Some(&activity), 17),
-            "job ~42%  42.0 MiB/100.0 MiB  17s  reading big.iso  no update for 15s"
+            "job ~42%  42.0 MiB/100.0 MiB  0:17  reading big.iso  no update for 15s"
         );
     }
 
@@ -383,12 +406,12 @@ mod tests {
             ..Progress::default()
         };
         parts.apply(&share(100.0), Some("tool"), Duration::ZERO);
-        assert_eq!(row(&parts, None, 1), "job  99%  1s");
+        assert_eq!(row(&parts, None, 1), "job  99%  0:01");
         parts.apply(&share(42.0), Some("tool"), Duration::from_secs(1));
-        assert_eq!(row(&parts, None, 10), "job  42%  10s");
+        assert_eq!(row(&parts, None, 10), "job  42%  0:10");
         assert_eq!(
             row(&parts, None, 71),
-            "job  42%  1m11s  no update for 1m10s"
+            "job  42%  1:11  no update for 1m10s"
         );
     }
 
@@ -402,7 +425,7 @@ mod tests {
             ..Progress::default()
         };
         parts.apply(&full, Some("tool"), Duration::from_secs(1));
-        assert_eq!(row(&parts, None, 2), "job  99%  400/400  2s  the last file");
+        assert_eq!(row(&parts, None, 2), "job  99%  400/400  0:02  the last file");
         let mut activity = Activity::default();
         activity.begin_anew();
         let file = FileRead {
@@ -418,7 +441,7 @@ mod tests {
         );
         assert_eq!(
             row(&parts, Some(&activity), 3),
-            "job ⣾ 3s  98% cpu  read 120.0 MiB/s  write 30.0 MiB/s  syncing"
+            "job ⣾ 0:03  98% cpu  read 120.0 MiB/s  write 30.0 MiB/s  syncing"
         );
     }
 
@@ -441,8 +464,8 @@ mod tests {
             let words: Vec<_> = lines[0].right.split_whitespace().collect();
             words.join(" ")
         };
-        assert_eq!(facts(None), "10% 10/100 1.0/s 10s ETA 1m30s");
-        assert_eq!(facts(Some("killing")), "10% 10/100 10s");
+        assert_eq!(facts(None), "10% 10/100 1.0/s 0:10 ETA 1m30s");
+        assert_eq!(facts(Some("killing")), "10% 10/100 0:10");
     }
 
     #[test]

@@ -7,9 +7,11 @@
 
 use std::time::Duration;
 
-use super::super::format::{about, clock, count, tasks_per_second};
+use super::super::format::{about, clock, count, stopwatch, tasks_per_second};
 use super::super::sanitize::{columns, escape, fit};
-use super::layout::{AMOUNT, ETA, FACTS, Line, PERCENT, Picture, RATE, Row, TIME, pad, spinner};
+use super::layout::{
+    AMOUNT, ETA, FACTS, Line, PERCENT, Picture, RATE, Row, TIME, Tone, pad, spinner,
+};
 
 /// The most columns of a bar, and the fewest of one that there is room for at all.
 const WIDEST: usize = 48;
@@ -266,7 +268,7 @@ impl Table {
             right.push_str("  ");
         }
         right.push_str(&row.message);
-        self.line(left, bar, row.fraction, &right)
+        self.line(left, bar, row.fraction, &right).toned(row.tone)
     }
 
     fn text(&self, label: &str, text: &str) -> Line {
@@ -281,9 +283,9 @@ impl Table {
     fn stop(&self, label: &str, over: &str, stop: &str) -> Line {
         let with_count = format!("{over}  {stop}");
         if self.label + 2 + columns(&with_count) <= self.width {
-            return self.text(label, &with_count);
+            return self.text(label, &with_count).toned(Tone::Stopping);
         }
-        self.text(label, stop)
+        self.text(label, stop).toned(Tone::Stopping)
     }
 
     fn run(
@@ -310,7 +312,12 @@ impl Table {
             right.push_str(fact);
             right.push_str("  ");
         }
-        self.line(left, bar, run.fraction, &right)
+        let tone = if run.failed + run.lost > 0 {
+            Tone::Failed
+        } else {
+            Tone::Usual
+        };
+        self.line(left, bar, run.fraction, &right).toned(tone)
     }
 
     fn line(&self, left: String, bar: usize, fraction: Option<f64>, right: &str) -> Line {
@@ -321,6 +328,7 @@ impl Table {
             fraction: fraction.unwrap_or(0.0),
             right: fit(right.trim_end(), room).into_owned(),
             left,
+            tone: Tone::Usual,
         }
     }
 }
@@ -393,7 +401,7 @@ impl OfRun<'_> {
         // Of slow tasks, their times say more.
         let rate = self.rate.filter(|rate| *rate >= 0.1);
         facts[SPEED] = rate.map_or(String::new(), tasks_per_second);
-        facts[ELAPSED] = clock(self.elapsed);
+        facts[ELAPSED] = stopwatch(self.elapsed);
         let mark = if self.only_expects { "~" } else { "" };
         let left = self.left.map(|left| format!("ETA {mark}{}", about(left)));
         facts[LEFT] = left.unwrap_or_default();

@@ -147,7 +147,7 @@ fn bars_that_fail_leave_what_the_child_prints_on_the_terminal() {
 fn a_redrawn_line_is_the_bars_message_and_scrolls_above_when_it_is_done() {
     let (pictures, end) = run(&[b"\r 10% of a", b"\r 50% of a", b"\r100% of a\n", b"next\n"]);
     assert!(
-        pictures[1][0].ends_with("0s  50% of a"),
+        pictures[1][0].ends_with("0:00  50% of a"),
         "{:?}",
         pictures[1]
     );
@@ -470,10 +470,10 @@ fn a_meter_that_is_over_gives_way_to_what_the_child_uses_and_comes_back_when_it_
     };
     let mut scene = Scene::on(TERMINAL);
     let rows = scene.after(300, Some(&What::Progress(&meter(50.0))));
-    assert_eq!(rows, ["job ━━━━━━━╸───────  50%  0s"]);
+    assert_eq!(rows, ["job ━━━━━━━╸───────  50%  0:00"]);
     scene.after(1000, Some(&What::Progress(&meter(99.9))));
     let rows = scene.after(2900, None);
-    assert_eq!(rows, ["job ━━━━━━━━━━━━━━╸  99%  2s"]);
+    assert_eq!(rows, ["job ━━━━━━━━━━━━━━╸  99%  0:02"]);
     let observed = Observed {
         cpu: 0.98,
         read: 0.0,
@@ -481,9 +481,9 @@ fn a_meter_that_is_over_gives_way_to_what_the_child_uses_and_comes_back_when_it_
         file: None,
     };
     let rows = scene.after(3100, Some(&What::Observed(&observed)));
-    assert_eq!(rows, ["job ⣾                     3s  98% cpu"]);
+    assert_eq!(rows, ["job ⣾                     0:03  98% cpu"]);
     let rows = scene.after(9000, Some(&What::Progress(&meter(20.0))));
-    assert_eq!(rows, ["job ━━━╸───────────  20%  9s"]);
+    assert_eq!(rows, ["job ━━━╸───────────  20%  0:09"]);
     // The use of the processor was that of another time.
     let over = Batch::of(
         "meter",
@@ -493,7 +493,7 @@ fn a_meter_that_is_over_gives_way_to_what_the_child_uses_and_comes_back_when_it_
         },
     );
     let rows = scene.after(9100, Some(&What::Progress(&over)));
-    assert_eq!(rows, ["job ⣾                     9s"]);
+    assert_eq!(rows, ["job ⣾                     0:09"]);
 }
 
 #[test]

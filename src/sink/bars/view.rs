@@ -395,9 +395,14 @@ impl View {
     }
 
     /// The task's last line, if it has one.
-    pub(super) fn last_line(&self, summary: &Summary, at: Duration) -> Option<String> {
+    pub(super) fn last_line(
+        &self,
+        summary: &Summary,
+        with_color: bool,
+        at: Duration,
+    ) -> Option<String> {
         let elapsed = at.saturating_sub(self.began);
-        messages::finished(summary, &self.parts, self.seen, elapsed)
+        messages::finished(summary, &self.parts, (self.seen, with_color), elapsed)
     }
 }
 

@@ -259,9 +259,9 @@ fn three_tasks_at_100_columns() {
         run.at(41.1),
         [
             "ok docs  12.1s",
-            "build  ━━━━━━━━━━━━━━━━━━━━━╸───────────────  56%  212/372  5.2/s  41s  ETA 31s  syntax of all fil…",
+            "build  ━━━━━━━━━━━━━━━━━━━━╸───────────────  56%  212/372  5.2/s  0:41  ETA 31s  syntax of all fil…",
             "test   waits for build",
-            "ci     ━━━━━━━━━━━━━━━━━━━╸─────────────────  52%  1/3  1 running  41s",
+            "ci     ━━━━━━━━━━━━━━━━━━╸─────────────────  52%  1/3  1 running  0:41",
         ]
     );
 }
@@ -299,9 +299,9 @@ fn thirty_tasks_at_60_columns() {
             "ok img_18.raw  2.0s",
             "ok img_19.raw  2.0s",
             "ok img_20.raw  2.0s",
-            "img_21.raw  ━━━━━━━━━╸─────  60%  23.2 MiB/38.1 MiB  1s",
-            "img_22.raw  ━━━╸───────────  22%   8.4 MiB/38.1 MiB  1s",
-            "img_24.raw  ⣾                                        1s",
+            "img_21.raw  ━━━━━━━━━╸─────  60%  23.2 MiB/38.1 MiB  0:01",
+            "img_22.raw  ━━━╸───────────  22%   8.4 MiB/38.1 MiB  0:01",
+            "img_24.raw  ⣾                                        0:01",
             "convert     ━━━━━━━━━━╸────  69%  20/30  1 failed  ETA 16s",
         ]
     );
@@ -336,7 +336,7 @@ fn three_thousand_tasks_in_64_slots_have_11_rows_of_24_and_are_counted_below() {
     assert_eq!(shown[6], "FAILED b/0204.flac  exit status 1, 19.0s");
     assert_eq!(
         shown[7],
-        "b/0828.flac  ━━━━━━━━━━━━╸───────────  52%  14.1 MiB/27.0 MiB  3s"
+        "b/0828.flac  ━━━━━━━━━━━━━╸───────────  52%  14.1 MiB/27.0 MiB  0:03"
     );
     assert_eq!(
         shown[7..]
@@ -349,7 +349,7 @@ fn three_thousand_tasks_in_64_slots_have_11_rows_of_24_and_are_counted_below() {
         shown[18..],
         [
             "and 53 more, the oldest since 4m10s (b/0007.flac)",
-            "flac         ━━━━━━╸─────────────────  28%  819/3,000  7 failed  64 running  3.9/s  4m10s  ETA 12m",
+            "flac         ━━━━━━━╸─────────────────  28%  819/3,000  7 failed  64 running  3.9/s  4:10  ETA 12m",
         ]
     );
     // The same on 6 rows.
@@ -363,10 +363,10 @@ fn three_thousand_tasks_in_64_slots_have_11_rows_of_24_and_are_counted_below() {
         [
             "FAILED b/0203.flac  exit status 1, 19.0s",
             "FAILED b/0204.flac  exit status 1, 19.0s",
-            "b/0828.flac  ━━━━━━━━━━━━╸───────────  52%  14.1 MiB/27.0 MiB  3s",
-            "b/0829.flac  ━━━━━━━━━━━━╸───────────  52%  14.1 MiB/27.0 MiB  3s",
+            "b/0828.flac  ━━━━━━━━━━━━━╸───────────  52%  14.1 MiB/27.0 MiB  0:03",
+            "b/0829.flac  ━━━━━━━━━━━━━╸───────────  52%  14.1 MiB/27.0 MiB  0:03",
             "and 62 more, the oldest since 4m10s (b/0007.flac)",
-            "flac         ━━━━━━╸─────────────────  28%  819/3,000  7 failed  64 running  3.9/s  4m10s  ETA 11m",
+            "flac         ━━━━━━━╸─────────────────  28%  819/3,000  7 failed  64 running  3.9/s  4:10  ETA 11m",
         ]
     );
 }
@@ -388,7 +388,7 @@ fn a_million_from_a_pipe() {
         [
             "FAILED t  exit status 1, 0.0s",
             "FAILED t  exit status 1, 0.0s",
-            "stamp  ⣾  4,000 done  2 failed  2 running  +  987/s  4s"
+            "stamp  ⣾  4,000 done  2 failed  2 running  +  987/s  0:04"
         ]
     );
 }
@@ -691,7 +691,7 @@ fn a_stop_of_the_run_is_told_in_its_row_and_those_of_tasks_in_theirs() {
     assert_eq!(shown[0], "ok t2  1.0s");
     assert_eq!(
         shown[1],
-        "t1       ⣾                 2s  stopping at the next progress report, at most 9s"
+        "t1       ⣾                 0:02  stopping at the next progress report, at most 9s"
     );
     let step = What::Stopping {
         cause: Cause::Again,
@@ -794,13 +794,13 @@ fn as_the_terminal_narrows_the_rate_and_the_time_go_first_then_the_bars_and_the_
     for (columns, task, of_run) in [
         (
             60,
-            "a.wav  ━━━━━━━╸───────  50%  50/100  10.0/s  5s  ETA 5s",
-            "run    ━━━━━━━━╸──────  55%  5/10  1 running  55s  ETA 45s",
+            "a.wav  ━━━━━━━╸──────  50%  50/100  10.0/s  0:05  ETA 5s",
+            "run    ━━━━━━━╸──────  55%  5/10  1 running  0:55  ETA 45s",
         ),
         (
             50,
-            "a.wav  ━━━━╸───  50%  50/100  10.0/s  5s  ETA 5s",
-            "run    ━━━━╸───  55%  5/10  1 running  ETA 45s",
+            "a.wav  ━━━━━╸────  50%  50/100  0:05  ETA 5s",
+            "run    ━━━━━╸────  55%  5/10  1 running  ETA 45s",
         ),
         (
             40,

@@ -106,12 +106,12 @@ impl Run {
 #[test]
 fn a_silent_command_has_a_bar_by_time_and_no_longer_one_when_it_takes_longer() {
     let mut run = Run::new(Form::Run).after(&[190, 200, 180], false);
-    assert_eq!(run.row(119.7), "job ~63% 1m59s ETA ~1m10s usually 3m10s");
+    assert_eq!(run.row(119.7), "job ~63% 1:59 ETA ~1m10s usually 3m10s");
     assert!(run.has_bar());
-    assert_eq!(run.row(195.0), "job ~99% 3m15s usually 3m10s");
+    assert_eq!(run.row(195.0), "job ~99% 3:15 usually 3m10s");
     let longer = run.row(201.0);
     assert!(
-        longer.ends_with(" 3m21s longer than usual (3m10s)"),
+        longer.ends_with(" 3:21 longer than usual (3m10s)"),
         "{longer}"
     );
     assert!(!run.has_bar());
@@ -121,10 +121,10 @@ fn a_silent_command_has_a_bar_by_time_and_no_longer_one_when_it_takes_longer() {
 fn without_earlier_runs_or_with_others_there_is_no_bar_by_time() {
     // One is no custom, but a fact.
     for (durations, end) in [
-        (&[][..], " 5s"),
-        (&[190], " 5s last time 3m10s"),
-        (&[10, 100], " 5s last time 1m40s"),
-        (&[10, 100, 101, 400], " 5s last time 6m40s"),
+        (&[][..], " 0:05"),
+        (&[190], " 0:05 last time 3m10s"),
+        (&[10, 100], " 0:05 last time 1m40s"),
+        (&[10, 100, 101, 400], " 0:05 last time 6m40s"),
     ] {
         let mut run = Run::new(Form::Run).after(durations, false);
         let row = run.row(5.0);
@@ -147,9 +147,9 @@ fn only_completed_runs_count() {
 #[test]
 fn a_command_that_begins_to_report_loses_the_bar_by_time() {
     let mut run = Run::new(Form::Run).after(&[100, 100, 100], false);
-    assert_eq!(run.row(50.0), "job ~50% 50s ETA ~50s usually 1m40s");
+    assert_eq!(run.row(50.0), "job ~50% 0:50 ETA ~50s usually 1m40s");
     run.report(51.0, 10.0);
-    assert_eq!(run.row(52.0), "job 10% 10/100 52s");
+    assert_eq!(run.row(52.0), "job 10% 10/100 0:52");
 }
 
 #[test]
@@ -251,5 +251,5 @@ fn a_list_has_a_time_left_before_its_first_task_is_over() {
         run.bars.event(&Event { task, at, what });
     }
     // Eight tasks and two halves of a minute each, two at a time.
-    assert_eq!(run.row(30.0), "list 0% 0/10 2 running 30s ETA ~4m30s");
+    assert_eq!(run.row(30.0), "list 0% 0/10 2 running 0:30 ETA ~4m30s");
 }

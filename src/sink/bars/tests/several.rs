@@ -124,9 +124,9 @@ fn tasks_stand_one_below_the_other_by_name_and_a_last_line_stays_above_the_other
     assert_eq!(
         shown,
         [
-            "docs  ⣟                     0s",
-            "build ━━━━━━━╸───────  50%  0s",
-            "test  ⣟                     0s"
+            "docs  ⣟                     0:00",
+            "build ━━━━━━━╸───────  50%  0:00",
+            "test  ⣟                     0:00"
         ]
     );
     run.end(0, FinalState::Completed);
