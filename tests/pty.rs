@@ -408,9 +408,15 @@ pub(super) fn steady(text: &str) -> String {
     let is_stopwatch = |word: &str| {
         let is_digit = |c: char| c.is_ascii_digit();
         let mut fields = word.split(':');
-        let first = fields.next().is_some_and(|it| !it.is_empty() && it.chars().all(is_digit));
+        let first = fields
+            .next()
+            .is_some_and(|it| !it.is_empty() && it.chars().all(is_digit));
         let rest: Vec<_> = fields.collect();
-        first && !rest.is_empty() && rest.iter().all(|it| it.len() == 2 && it.chars().all(is_digit))
+        first
+            && !rest.is_empty()
+            && rest
+                .iter()
+                .all(|it| it.len() == 2 && it.chars().all(is_digit))
     };
     let word = |word: &str| {
         if is_stopwatch(word) {
@@ -423,7 +429,9 @@ pub(super) fn steady(text: &str) -> String {
         }
     };
     let lines = text.split('\n').map(|line| {
-        let ends = [": completed in ", " after "].iter().any(|how| line.contains(how));
+        let ends = [": completed in ", " after "]
+            .iter()
+            .any(|how| line.contains(how));
         let is_usage = |fact: &&str| {
             let mean = fact.ends_with("/s");
             ends && (mean || fact.starts_with("CPU ") || fact.starts_with("max RSS "))

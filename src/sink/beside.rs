@@ -49,12 +49,11 @@ impl Beside {
     /// Writes a line.
     pub(super) fn write(&mut self, line: &str) {
         let was_open = std::mem::take(&mut self.line_open);
-        let is_open = self.file.as_ref().map_or(was_open, SharedFile::has_open_line);
-        let begin = if is_open {
-            "\n"
-        } else {
-            ""
-        };
+        let is_open = self
+            .file
+            .as_ref()
+            .map_or(was_open, SharedFile::has_open_line);
+        let begin = if is_open { "\n" } else { "" };
         let line = format!("{begin}{line}\n");
         self.writer.send(line.into_bytes(), Vec::new());
     }

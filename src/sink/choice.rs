@@ -96,9 +96,8 @@ pub(crate) fn choose(
     };
     let on_stderr = on_stderr(display, parent.is_some());
     let all = OnStderr::Lines(Tells::Everything);
-    let shows_progress = [OnStderr::Bars, all].contains(&on_stderr)
-        || parent.is_some()
-        || display.json.is_some();
+    let shows_progress =
+        [OnStderr::Bars, all].contains(&on_stderr) || parent.is_some() || display.json.is_some();
 
     let shared = shared(on_stderr);
     // Output that is not shown may still report progress.

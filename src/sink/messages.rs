@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::dialect::is_drawn;
 use crate::event::{
-    Cause, Ending, Exit, FinalState, HaltWhen, HaltWhy, Halted, Reason, Step, Summary, What, signal_name,
+    Cause, Ending, Exit, FinalState, HaltWhen, HaltWhy, Halted, Reason, Step, Summary, What,
+    signal_name,
 };
 use crate::model::batch::BadLine;
 use crate::model::parts::{Part, Parts};

@@ -61,7 +61,9 @@ impl SharedFile {
             seek(&self.written, SeekFrom::Current(0)).ok()?
         };
         let mut byte = [0];
-        self.read.read_exact_at(&mut byte, end.checked_sub(1)?).ok()?;
+        self.read
+            .read_exact_at(&mut byte, end.checked_sub(1)?)
+            .ok()?;
         Some(byte[0])
     }
 }

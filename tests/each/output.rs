@@ -206,7 +206,13 @@ fn s53_only_the_output_of_the_task_that_failed_is_shown() {
     ])
     .stdin(list)
     .stdout("out 42\n")
-    .stderr("err 42\n")
+    .stderr(
+        "FAILED 42  exit status 1, [..]s
+err 42
+sh: 99 of 100 completed, 1 failed after [..]
+  42  exit status 1  [..]s  err 42   sh -c [..]
+",
+    )
     .status(1);
 }
 

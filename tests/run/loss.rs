@@ -9,7 +9,7 @@ use std::process::Stdio;
 use rustix::process::Pid;
 
 use crate::harness::needs_that;
-use crate::support::{Gate, Signal, progrun, state_of, text, until};
+use crate::support::{Gate, Signal, assert_text, progrun, state_of, text, until};
 
 /// A device on which every write fails with ENOSPC. Linux and some other systems have it.
 const FULL: &str = "/dev/full";
@@ -43,9 +43,11 @@ fn output_that_is_lost_is_said_also_in_quiet_and_the_status_is_not_0() {
         assert_eq!(told, format!("progrun: {lost}"));
     }
     let failing = ["--quiet", "--output=on-failure"];
-    assert_eq!(
-        on_a_full_disk(&failing, "echo hi; exit 7", 7),
-        format!("progrun: some of the command's output could not be shown: {NO_ROOM}\n")
+    let told = on_a_full_disk(&failing, "echo hi; exit 7", 7);
+    let lost = format!("sh: some of the command's output could not be shown: {NO_ROOM}\n");
+    assert_text(
+        &told,
+        &(lost + "sh: failed with exit status 7 after [..]\n"),
     );
     assert_eq!(on_a_full_disk(&failing, "echo hi", 0), "");
 }
@@ -244,7 +246,8 @@ fn a_file_that_may_not_grow_is_told_and_ends_nothing() {
     }
     let hidden = output(&["--quiet", "--output=on-failure"], "3");
     assert_eq!(hidden.stdout.len(), 5000);
-    assert_eq!(text(&hidden.stderr), "");
+    let how = "sh: failed with exit status 3 after [..]\n";
+    assert_text(&text(&hidden.stderr), how);
     assert_eq!(hidden.status.code(), Some(3));
 }
 
@@ -281,7 +284,12 @@ fn all_of_it_goes_to_a_place_that_another_program_made_non_blocking() {
         reader.read_to_string(&mut stdout).unwrap();
         assert!(stdout == lines, "{options:?}: {} bytes", stdout.len());
         let ended = run.finish();
-        assert_eq!(ended.stderr, "");
+        let how = if options[0] == "--output=on-failure" {
+            "sh: failed with exit status 3 after [..]\n"
+        } else {
+            ""
+        };
+        assert_text(&ended.stderr, how);
         assert_eq!(ended.status.code(), Some(3));
     }
 }

@@ -238,6 +238,7 @@ fn hidden_output_is_kept_where_there_is_room_for_it() {
     progrun(&command)
         .variable("TMPDIR", "/no/such/folder")
         .stdout("out\n")
+        .stderr("sh: failed with exit status 3 after [..]\n")
         .status(3);
 }
 
@@ -268,12 +269,14 @@ fn what_ends_in_one_place_is_there_in_the_order_in_which_it_was_written() {
                 .inside("sh", &format!(r#""$@" {place}"#))
                 .in_folder(folder.path())
                 .output();
-            let shown = if options[0] == "--output=none" {
-                ""
-            } else {
-                &in_order
+            let shown = match options[0] {
+                "--output=none" => String::new(),
+                "--output=on-failure" => {
+                    format!("{in_order}sh: failed with exit status 3 after [..]\n")
+                }
+                _ => in_order.clone(),
             };
-            assert_eq!(text(&output.stdout), shown, "{options:?} {place}");
+            assert_text(&text(&output.stdout), &shown);
         }
         if options.contains(&"--log=log") {
             let log = fs::read_to_string(folder.path().join("log")).unwrap();
@@ -312,5 +315,6 @@ fn hidden_output_is_kept_in_memory_where_no_folder_can_be_written_to() {
         .inside("sh", alone)
         .variable("TMPDIR", "/no/such/folder")
         .stdout("out\n")
+        .stderr("sh: failed with exit status 3 after [..]\n")
         .status(3);
 }

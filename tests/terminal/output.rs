@@ -64,7 +64,7 @@ fn a_color_goes_on_after_the_bars_and_at_the_end_but_not_in_what_is_ours() {
     terminal.go();
     assert_eq!(terminal.ends(), End::Status(0));
     assert!(terminal.was_sent("\x1b[1;31mstill red\r\n\x1b[0m"));
-    assert!(terminal.was_sent("\x1b[0mjob: completed in"));
+    assert!(terminal.was_sent("\x1b[0mjob: \x1b[32mcompleted\x1b[0m in"));
     assert!(!terminal.was_sent("_s\n\x1b[1;31m"));
 }
 
@@ -308,7 +308,7 @@ fn an_open_link_and_a_character_set_end_before_the_bars_and_with_progrun() {
     terminal.go();
     assert_eq!(terminal.ends(), End::Status(0));
     assert!(terminal.was_sent(&format!("{on}more\r\n{off}")));
-    assert!(terminal.was_sent(&format!("{off}job: completed in")));
+    assert!(terminal.was_sent(&format!("{off}job: \x1b[32mcompleted\x1b[0m in")));
 }
 
 #[test]

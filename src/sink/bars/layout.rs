@@ -409,10 +409,7 @@ mod tests {
         assert_eq!(row(&parts, None, 1), "job  99%  0:01");
         parts.apply(&share(42.0), Some("tool"), Duration::from_secs(1));
         assert_eq!(row(&parts, None, 10), "job  42%  0:10");
-        assert_eq!(
-            row(&parts, None, 71),
-            "job  42%  1:11  no update for 1m10s"
-        );
+        assert_eq!(row(&parts, None, 71), "job  42%  1:11  no update for 1m10s");
     }
 
     #[test]
@@ -425,7 +422,10 @@ mod tests {
             ..Progress::default()
         };
         parts.apply(&full, Some("tool"), Duration::from_secs(1));
-        assert_eq!(row(&parts, None, 2), "job  99%  400/400  0:02  the last file");
+        assert_eq!(
+            row(&parts, None, 2),
+            "job  99%  400/400  0:02  the last file"
+        );
         let mut activity = Activity::default();
         activity.begin_anew();
         let file = FileRead {

@@ -152,7 +152,7 @@ fn a_redrawn_line_is_the_bars_message_and_scrolls_above_when_it_is_done() {
         pictures[1]
     );
     assert_eq!(pictures[3][..2], ["100% of a", "next"]);
-    assert!(pictures[3][2].ends_with("0s"), "{:?}", pictures[3]);
+    assert!(pictures[3][2].ends_with("0:00"), "{:?}", pictures[3]);
     assert_eq!(end, ["100% of a", "next"]);
 }
 
