@@ -33,6 +33,7 @@ mod messages;
 mod notification;
 mod parent;
 mod patient;
+mod pipeline;
 mod plain;
 mod quote;
 mod routes;

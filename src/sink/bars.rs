@@ -11,6 +11,7 @@
 //! view only when there is something to show of them, and their output may be shown after their end.
 
 mod activity;
+mod aside;
 mod company;
 #[cfg(any(test, fuzzing))]
 mod emulator;
@@ -43,6 +44,7 @@ use crate::journal::{MOMENT, Memory};
 use crate::model::verdict::Verdicts;
 use crate::system::erasure::{self, ERASE_FROM_CURSOR};
 
+use self::aside::Aside;
 use self::company::{Claim, Visitor};
 use self::glyphs::Glyphs;
 use self::layout::Layout;
@@ -100,6 +102,8 @@ pub(super) struct Bars {
     shows: [bool; 2],
     /// A child writes to the terminal itself.
     direct: bool,
+    /// The children's stdout reaches the terminal through another program.
+    aside: Option<Aside>,
     begin: Begin,
     /// What is remembered of earlier runs, until it is read.
     memory: Option<Memory>,
@@ -144,6 +148,8 @@ pub(super) struct Options {
     pub(super) shows: [bool; 2],
     /// A child writes to the terminal itself.
     pub(super) direct: bool,
+    /// The pipe through which the children's stdout reaches the terminal by another program, where it does.
+    pub(super) aside: Option<Writer>,
     pub(super) begin: Begin,
     pub(super) terminal: Terminal,
     /// What is remembered of earlier runs; none: nothing.
@@ -245,6 +251,7 @@ impl Bars {
             loose_end: false,
             shows: options.shows,
             direct: options.direct,
+            aside: options.aside.map(Aside::new),
             begin: options.begin,
             memory: options.memory,
             last_frame: None,
@@ -434,6 +441,11 @@ impl Bars {
     /// During a stop they do not wait for that, for they answer a key press.
     fn has_place(&self, at: Duration) -> bool {
         if self.visitors.iter().any(|visitor| visitor.lends) {
+            return false;
+        }
+        if let Some(aside) = &self.aside
+            && !(aside.bars_from().is_some_and(|time| time <= at) && aside.is_read())
+        {
             return false;
         }
         let Some(view) = self.views.get(&self.above) else {
@@ -704,6 +716,22 @@ impl Bars {
         }
     }
 
+    /// Another program prints these bytes on the terminal, in a moment: in the place of the bars.
+    fn passed_by(&mut self, bytes: &[u8], at: Duration) {
+        if let Some(aside) = &mut self.aside {
+            aside.printed(bytes, at);
+        }
+        self.news = true;
+        if self.hold.is_lent() {
+            return;
+        }
+        self.clear();
+        // A line about an ended task may wait for the next frame, and stands above its output.
+        if self.screen.unsent() > 0 {
+            self.send();
+        }
+    }
+
     /// A stop of this task, or of all, was requested, or has taken its next step.
     fn stopping(&mut self, task: Option<TaskId>, what: &What<'_>, at: Duration) {
         let keys = task.map_or_else(|| self.keys(), |task| vec![Key::Task(task)]);
@@ -828,6 +856,11 @@ impl Bars {
         let Some(last) = self.last_frame else {
             return Some(SHOW_AFTER).filter(|_| self.begin == Begin::Soon);
         };
+        if let (Some(aside), Drawn::Nothing) = (&self.aside, &self.drawn)
+            && aside.has_printed()
+        {
+            return aside.bars_from().map(|time| time.max(last + FRAME));
+        }
         let waits = self.news || self.views.values().any(View::is_waiting);
         let above = self.views.get(&self.above);
         let open = above.filter(|view| view.output.line_open());
@@ -885,6 +918,13 @@ impl Sink for Bars {
             What::Observed(observed) => {
                 let view = self.view(task);
                 self.news |= view.is_some_and(|view| view.observed(observed, at));
+            }
+            What::Output {
+                stream: Stream::Stdout,
+                bytes,
+                ..
+            } if self.aside.is_some() => {
+                self.passed_by(bytes, at);
             }
             What::Output { stream, bytes, .. } if !self.shows[*stream as usize] => {
                 let view = self.view(task);
@@ -979,6 +1019,9 @@ impl Sink for Bars {
 
     fn flush(&mut self, permit: &Permit) {
         self.screen.flush(permit.clone());
+        if let Some(aside) = &self.aside {
+            aside.flush(permit.clone());
+        }
     }
 
     /// The children's output goes on, without bars.

@@ -32,6 +32,7 @@ use super::json::Json;
 use super::log::Log;
 use super::notification::Notification;
 use super::parent::{Parent, ParentOfMany};
+use super::pipeline::ends_on_our_terminal;
 use super::plain::Plain;
 use super::routes::{goes_through, routes};
 use super::spool::Spool;
@@ -104,14 +105,17 @@ pub(crate) fn choose(
     let hidden = display.output == Show::None && shows_progress && *from == Selection::Auto;
     let reads = from.reads_streams() || hidden || display.caller.is_some();
     let beside_lines = matches!(on_stderr, OnStderr::Lines(_)) && is_pipe(stderr());
-    let routes = routes(display, shared, (reads, beside_lines));
-    let direct = display.tty == Tty::Own && routes == [Route::Inherit; 2];
     // In a run of many, the floor shows the output of failures; in any other the spool does.
     let many = display
         .many
         .as_ref()
         .filter(|_| !display.has_json_on_stdout());
     let visible = display.shows_output() || many.is_some() && display.output == Show::OnFailure;
+    let aside = on_stderr == OnStderr::Bars && visible && is_pipe(stdout());
+    let aside = aside && ends_on_our_terminal();
+    let carried = [aside || beside_lines && is_same_place(), beside_lines];
+    let routes = routes(display, shared, carried, reads);
+    let direct = display.tty == Tty::Own && routes == [Route::Inherit; 2];
     let ours = [0, 1].map(|stream| visible && goes_through(routes[stream]) && !shared[stream]);
 
     let files = open_files(display, patience)?;
@@ -127,7 +131,8 @@ pub(crate) fn choose(
     let screen = match on_stderr {
         OnStderr::Bars => {
             let shows = shared.map(|shared| shared && visible);
-            Some(bars(display, shows, direct, begin)?)
+            let aside = places[0].clone().filter(|_| aside);
+            Some(bars(display, (shows, aside), direct, begin)?)
         }
         OnStderr::Lines(tells) => Some(plain(display, tells, ours, places)?),
         OnStderr::Nothing => None,
@@ -148,7 +153,14 @@ pub(crate) fn choose(
         let shown = [shown, streams].into_iter().flatten().collect();
         sinks.push(Some(floor(display, screen, shown, &notifier, wake)));
     } else {
-        sinks.extend([log, spool(display, &notifier)?, streams, screen]);
+        // What the bars erase is gone before a stream that reaches the terminal by another way is written.
+        let streams_and_screen = if aside {
+            [screen, streams]
+        } else {
+            [streams, screen]
+        };
+        sinks.extend([log, spool(display, &notifier)?]);
+        sinks.extend(streams_and_screen);
     }
     sinks.push(parent_sink(display, parent.as_ref())?);
     sinks.push(notification(display)?);
@@ -411,16 +423,21 @@ fn folder(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
 /// The bars on our terminal, above which these of the child's streams are shown.
 fn bars(
     display: &Display,
-    shows: [bool; 2],
+    (shows, aside): ([bool; 2], Option<Writer>),
     direct: bool,
     begin: Begin,
 ) -> anyhow::Result<Box<dyn Sink>> {
+    let writer = stderr_writer()?;
+    if let Some(pipe) = &aside {
+        pipe.write_after(&writer);
+    }
     let options = Options {
         name: display.name.clone(),
         with_color: display.color.unwrap_or_else(has_color),
         in_ascii: !is_utf_8(),
         shows,
         direct,
+        aside,
         begin,
         terminal: Terminal::OF_STDERR,
         memory: display.memory.clone(),
@@ -430,7 +447,7 @@ fn bars(
             (many, is_mixed)
         }),
     };
-    Ok(Box::new(Bars::new(stderr_writer()?, options)))
+    Ok(Box::new(Bars::new(writer, options)))
 }
 
 /// Plain lines on stderr, beside these of the child's streams. Where one of them goes to the same place, its writer

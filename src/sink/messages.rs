@@ -290,6 +290,8 @@ pub(super) fn tally(parts: &Parts, succeeded: bool, elapsed: Duration) -> String
     }
 }
 
+/// More than our own resident set.
+const OURS: u64 = 16 * 1024 * 1024;
 /// From which time on the last line says what the command has used.
 const LONG: Duration = Duration::from_secs(1);
 
@@ -342,7 +344,8 @@ fn usage(exit: &Exit) -> Vec<String> {
     if cpu >= Duration::from_millis(50) {
         facts.push(format!("CPU {}", lasted(cpu)));
     }
-    if exit.max_rss > 0 {
+    // A process begins with the size that we had when we started it: what is smaller says nothing of the command.
+    if exit.max_rss >= OURS {
         #[expect(clippy::cast_precision_loss, reason = "shown in four digits")]
         let rss = bytes(exit.max_rss as f64);
         facts.push(format!("max RSS {rss}"));

@@ -20,24 +20,22 @@ pub(super) fn goes_through(route: Route) -> bool {
     matches!(route, Route::Piped | Route::Carried | Route::Terminal)
 }
 
-/// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, `reads` whether they
-/// are read in any case, and `beside_lines` whether stderr is a pipe that we write lines to as well. What a pipe has
-/// taken cannot be looked at: only what goes through us tells whether a line is open there.
+/// How stdout and stderr are connected; `shared` says which of them is the terminal of the bars, `carried` which
+/// of them go through us because text of ours stands between their lines, and `reads` whether they are read in any
+/// case.
 pub(super) fn routes(
     display: &Display,
     shared: [bool; 2],
-    (reads, beside_lines): (bool, bool),
+    carried: [bool; 2],
+    reads: bool,
 ) -> [Route; 2] {
     if display.elsewhere {
         return [Route::Piped; 2];
     }
     let mut routes = routes_apart(display, shared, reads);
-    if beside_lines {
-        let also = [is_same_place(), true];
-        for (route, _) in routes.iter_mut().zip(also).filter(|(_, also)| *also) {
-            if *route == Route::Inherit {
-                *route = Route::Carried;
-            }
+    for (route, is_carried) in routes.iter_mut().zip(carried) {
+        if is_carried && *route == Route::Inherit {
+            *route = Route::Carried;
         }
     }
     let together = match display.output {

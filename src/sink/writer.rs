@@ -11,14 +11,18 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Once, mpsc};
+use std::sync::{Arc, Once, OnceLock, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{FileType, fstat};
 
 use crate::flow::Permit;
 
 use super::patient::Patient;
+
+/// Between two looks at a place that is to be written to first.
+const WAIT: Duration = Duration::from_micros(100);
 
 /// A writer to one place. What is sent to it and its clones is written in the order in which it was sent.
 #[derive(Clone, Debug)]
@@ -43,6 +47,19 @@ struct Place {
     told: Once,
     gone: AtomicBool,
     on_gone: OnGone,
+    /// What is sent to this one is written first.
+    first: OnceLock<Pending>,
+}
+
+/// What is sent to a writer and not written yet, for another thread.
+#[derive(Clone, Debug)]
+pub(super) struct Pending(Arc<Place>);
+
+impl Pending {
+    /// Whether there is nothing, or nothing will be written any more.
+    pub(super) fn is_none(&self) -> bool {
+        self.0.pending.load(Ordering::Acquire) == 0 || self.0.is_gone()
+    }
 }
 
 /// Bytes to write, and the permits that are given back when they are written.
@@ -76,6 +93,7 @@ impl Writer {
                 told: Once::new(),
                 gone: AtomicBool::new(false),
                 on_gone,
+                first: OnceLock::new(),
             }),
             way: Rc::new(RefCell::new(if is_regular {
                 Way::Direct
@@ -129,6 +147,17 @@ impl Writer {
         }
     }
 
+    /// Writes nothing from now on before all is written that was sent to `other` until then: what both write is on the
+    /// screen in this order, though each has a thread of its own.
+    pub(super) fn write_after(&self, other: &Self) {
+        let _ = self.place.first.set(other.pending());
+    }
+
+    /// What is not written yet, for another thread.
+    pub(super) fn pending(&self) -> Pending {
+        Pending(Arc::clone(&self.place))
+    }
+
     /// Whether everything sent has been written: only then is it worth drawing another frame.
     #[must_use]
     pub(super) fn is_idle(&self) -> bool {
@@ -146,6 +175,7 @@ fn start(place: &Arc<Place>) -> io::Result<mpsc::Sender<Item>> {
         .spawn(move || {
             for Item { bytes, permits } in receiver {
                 if !bytes.is_empty() {
+                    place.wait_for_first();
                     place.write(&bytes);
                     place.pending.fetch_sub(1, Ordering::AcqRel);
                 }
@@ -156,6 +186,13 @@ fn start(place: &Arc<Place>) -> io::Result<mpsc::Sender<Item>> {
 }
 
 impl Place {
+    fn wait_for_first(&self) {
+        let is_over = |first: &Pending| first.is_none() || self.is_gone();
+        while !self.first.get().is_none_or(is_over) {
+            thread::sleep(WAIT);
+        }
+    }
+
     fn write(&self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.is_gone() {
             match Patient(&self.file).write(bytes) {

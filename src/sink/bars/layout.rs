@@ -202,8 +202,9 @@ impl Layout {
         let message = if self.messages { self.width / 5 } else { 0 };
         // A message may go; how far it is and how long it takes may not.
         for (least, message) in [(RATE, message), (TIME, message), (AMOUNT, 0), (ETA, 0)] {
-            let facts: usize = shown.iter().map(|fact| fact + 2).sum();
-            if self.label + self.bar() + facts + message > self.width
+            let spaces = 1 + self.bar().min(1);
+            let facts = sum(&shown);
+            if self.label + self.bar() + spaces + facts + message > self.width
                 && (least != AMOUNT || shown[PERCENT] > 0)
             {
                 shown[least] = 0;
@@ -222,18 +223,15 @@ impl Layout {
             pad(&mut left, self.label + 1 + bar);
             bar = 0;
         }
-        let mut right = String::new();
-        for (fact, &width) in row.facts.iter().zip(shown) {
-            if width > 0 {
-                let end = columns(&right) + width;
-                pad(&mut right, end - columns(fact));
-                right.push_str(fact);
-                right.push_str("  ");
-            }
-        }
-        right.push_str(&row.message);
         let spaces = if bar == 0 { 1 } else { 2 };
         let room = self.width.saturating_sub(columns(&left) + bar + spaces);
+        let mut right = row.right(shown);
+        if columns(&right) > room {
+            // The widths are those of other rows: a message is worth more than the blanks before it.
+            right = row.right(&std::array::from_fn(|fact| {
+                shown[fact].min(columns(&row.facts[fact]))
+            }));
+        }
         Line {
             left,
             bar,
@@ -245,6 +243,18 @@ impl Layout {
 }
 
 impl Row {
+    /// All after the bar, with columns of these widths.
+    fn right(&self, widths: &[usize; FACTS]) -> String {
+        let mut right = String::new();
+        for (fact, &width) in self.facts.iter().zip(widths) {
+            if width > 0 {
+                pad_before(&mut right, fact, width);
+            }
+        }
+        right.push_str(&self.message);
+        right
+    }
+
     /// The row of a task that is called so.
     pub(super) fn of_task(picture: &Picture<'_>, name: &str) -> Self {
         let Picture { parts, elapsed, .. } = *picture;
@@ -319,6 +329,20 @@ fn shown(left: Duration, write: fn(Duration) -> String) -> String {
     write(left)
 }
 
+/// The columns of these facts, each with the space after it.
+pub(super) fn sum(widths: &[usize]) -> usize {
+    let shown = widths.iter().filter(|width| **width > 0);
+    shown.map(|width| width + 2).sum()
+}
+
+/// Adds a fact to a line, at the end of a column of this width.
+pub(super) fn pad_before(text: &mut String, fact: &str, width: usize) {
+    let end = columns(text) + width;
+    pad(text, end - columns(fact));
+    text.push_str(fact);
+    text.push_str("  ");
+}
+
 pub(super) fn pad(text: &mut String, width: usize) {
     let missing = width.saturating_sub(columns(text));
     text.extend(std::iter::repeat_n(' ', missing));
@@ -364,6 +388,45 @@ mod tests {
             written: 31_457_280.0,
             file,
         }
+    }
+
+    #[test]
+    fn a_narrow_terminal_keeps_the_time_left_and_a_message_is_not_pushed_away_by_blanks() {
+        let mut parts = Parts::default();
+        let report = |id: Option<&'static str>, done, total, unit: Option<&'static str>| Progress {
+            id: id.map(Cow::Borrowed),
+            progress: Some(done),
+            total: Some(total),
+            unit: unit.map(Cow::Borrowed),
+            message: Some(Cow::Borrowed("fetching the packages")),
+            ..Progress::default()
+        };
+        for step in 0..3_u32 {
+            let (at, done) = (Duration::from_secs(step.into()), f64::from(step));
+            parts.apply(&report(None, done, 4.0, None), None, at);
+            let bytes = report(Some("linux.deb"), done * 2e7, 4e8, Some("bytes"));
+            parts.apply(&bytes, None, at);
+        }
+        let rows = |width| -> Vec<String> {
+            let picture = picture(&parts, None, 2);
+            let lines = Layout::default().lines(&[picture], (width, 10), Duration::from_secs(2));
+            let text = |line: &Line| format!("{}|{}|{}", line.left, line.bar, line.right);
+            lines.iter().map(text).collect()
+        };
+        assert_eq!(
+            rows(100),
+            [
+                "job        |19| 50%  2/4  0:02  ETA 2s  0 of 1 parts  fetching the packages",
+                "  linux.deb|19| 10%  38.1 MiB/381.5 MiB  0:02  ETA 18s  fetching the packages"
+            ]
+        );
+        assert_eq!(
+            rows(40),
+            [
+                "job        |8| 50%  ETA 2s  0 o…",
+                "  linux.deb|8| 10%  ETA 18s  fe…"
+            ]
+        );
     }
 
     #[test]

@@ -187,6 +187,16 @@ impl Bars {
             }
             (
                 What::Output {
+                    stream: Stream::Stdout,
+                    bytes,
+                    ..
+                },
+                _,
+            ) if self.aside.is_some() => {
+                self.passed_by(bytes, at);
+            }
+            (
+                What::Output {
                     stream,
                     bytes,
                     verdicts,

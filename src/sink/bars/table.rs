@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::super::format::{about, clock, count, stopwatch, tasks_per_second};
 use super::super::sanitize::{columns, escape, fit};
 use super::layout::{
-    AMOUNT, ETA, FACTS, Line, PERCENT, Picture, RATE, Row, TIME, Tone, pad, spinner,
+    AMOUNT, ETA, FACTS, Line, PERCENT, Picture, RATE, Row, TIME, Tone, pad, pad_before, spinner,
+    sum,
 };
 
 /// The most columns of a bar, and the fewest of one that there is room for at all.
@@ -331,19 +332,6 @@ impl Table {
             tone: Tone::Usual,
         }
     }
-}
-
-/// The columns of these facts, each with the space after it.
-fn sum(widths: &[usize]) -> usize {
-    let shown = widths.iter().filter(|width| **width > 0);
-    shown.map(|width| width + 2).sum()
-}
-
-fn pad_before(text: &mut String, fact: &str, width: usize) {
-    let end = columns(text) + width;
-    pad(text, end - columns(fact));
-    text.push_str(fact);
-    text.push_str("  ");
 }
 
 impl Entry<'_> {

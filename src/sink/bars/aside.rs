@@ -1,0 +1,97 @@
+//! Output that reaches our terminal through another program: `progrun -- COMMAND | tee FILE`.
+//!
+//! Another sink writes it to the pipe, and not before the bars are erased on the terminal. The program at the other end
+//! then prints it where the cursor is. So bars are drawn only when the pipe is empty and has been for a moment, and the
+//! last line was complete. Knows neither tasks nor what is drawn.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::ioctl_fionread;
+use rustix::stdio::stdout;
+
+use crate::flow::Permit;
+
+use super::super::writer::{Pending, Writer};
+
+/// After which time the program at the other end has printed what it has read.
+const PRINTED: Duration = Duration::from_millis(100);
+/// The same at the end of the run, where one look at the result is all there is to spoil.
+const PRINTED_LAST: Duration = Duration::from_millis(20);
+/// How long the last line waits for that program at most.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The way to the terminal through another program.
+#[derive(Debug)]
+pub(super) struct Aside {
+    pipe: Writer,
+    /// When something went that way last.
+    last: Option<Duration>,
+    line_open: bool,
+}
+
+impl Aside {
+    /// By way of this pipe, our stdout.
+    pub(super) fn new(pipe: Writer) -> Self {
+        Self {
+            pipe,
+            last: None,
+            line_open: false,
+        }
+    }
+
+    /// Takes in that a child has printed this.
+    pub(super) fn printed(&mut self, bytes: &[u8], at: Duration) {
+        self.last = Some(at);
+        if let Some(last) = bytes.last() {
+            self.line_open = *last != b'\n';
+        }
+    }
+
+    /// Whether anything went that way.
+    pub(super) fn has_printed(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// From when on bars can be drawn; none: not before a line is complete.
+    pub(super) fn bars_from(&self) -> Option<Duration> {
+        match self.last {
+            None => Some(Duration::ZERO),
+            Some(_) if self.line_open => None,
+            Some(last) => Some(last + PRINTED),
+        }
+    }
+
+    /// Whether the program at the other end has read everything.
+    pub(super) fn is_read(&self) -> bool {
+        self.pipe.is_idle() && is_empty()
+    }
+
+    /// Holds `permit` until what went that way is on the terminal, so that what follows stands below it.
+    pub(super) fn flush(&self, permit: Permit) {
+        if self.last.is_none() {
+            return;
+        }
+        let pending = self.pipe.pending();
+        let _ = thread::Builder::new()
+            .name("progrun-aside".to_owned())
+            .stack_size(64 * 1024)
+            .spawn(move || {
+                wait(&pending);
+                drop(permit);
+            });
+    }
+}
+
+fn wait(pending: &Pending) {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end && !(pending.is_none() && is_empty()) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    thread::sleep(PRINTED_LAST);
+}
+
+/// Whether nothing waits in the pipe that is our stdout.
+fn is_empty() -> bool {
+    ioctl_fionread(stdout()).map_or(true, |bytes| bytes == 0)
+}
