@@ -190,7 +190,7 @@ fn a_watcher_sees_what_is_known_and_what_comes_and_ends_as_the_run() {
     assert_eq!(shown.status.code(), Some(7));
     support::assert_text(
         &shown.stderr,
-        "watched: 100%, 10/10\nwatched: failed with exit status 7 after [..], 10/10\n",
+        "watched: 100%, 10/10\nwatched: failed with exit status 7 after [..], 10/10[..]\n",
     );
 }
 
@@ -478,7 +478,7 @@ fn a_watcher_counts_as_many_parts_as_the_run_however_many_come_at_once() {
     assert_eq!(run.finish().status.code(), Some(0));
     let told = watcher.finish().stderr;
     let last = told.lines().last().unwrap();
-    support::assert_text(last, "parts: completed in [..], 5000 of 5000 parts");
+    support::assert_text(last, "parts: completed in [..], 5000 of 5000 parts[..]");
 }
 
 #[test]

@@ -37,12 +37,19 @@ pub(super) fn ends_on_our_terminal() -> bool {
     }
 }
 
-/// Whether the processes that read this pipe, one after the other, end on the terminal; none: one of them is not there.
-fn follow(mut pipe: PathBuf, terminal: u64, everywhere: bool) -> Option<bool> {
-    let processes = members(everywhere);
+/// Whether the processes that read this pipe, one after the other, end on the terminal; none: one of them is not there,
+/// or is still the shell, which has yet to redirect its stdout. The `last` look takes them as they are.
+fn follow(mut pipe: PathBuf, terminal: u64, last: bool) -> Option<bool> {
+    let shell = getppid().map_or(0, Pid::as_raw_pid);
+    let processes = members(shell, last);
+    let program = |process: u32| read_link(format!("/proc/{process}/exe")).ok();
+    let shell = u32::try_from(shell).ok().and_then(program);
     for _ in 0..LONGEST {
         let reads = |process: &&u32| read_link(descriptor(**process, 0)).is_ok_and(|it| it == pipe);
         let process = *processes.iter().find(reads)?;
+        if !last && program(process) == shell {
+            return None;
+        }
         let next = read_link(descriptor(process, 1)).ok()?;
         if metadata(descriptor(process, 1)).is_ok_and(|stat| stat.rdev() == terminal) {
             return Some(true);
@@ -60,8 +67,7 @@ fn descriptor(process: u32, number: u8) -> String {
 }
 
 /// The other processes of our group: those that the same shell has started, or all if it is not our parent.
-fn members(everywhere: bool) -> Vec<u32> {
-    let shell = getppid().map_or(0, Pid::as_raw_pid);
+fn members(shell: i32, everywhere: bool) -> Vec<u32> {
     let siblings = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
     let names: Vec<String> = match siblings {
         Ok(names) if !everywhere => names.split_whitespace().map(str::to_owned).collect(),

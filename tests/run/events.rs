@@ -110,7 +110,7 @@ fn events_in_a_file_leave_stdout_to_the_command() {
     progrun(&["--json=events", "--", "sh", "-c", "echo 1/2 >&3; echo out"])
         .in_folder(folder.path())
         .stdout("out\n")
-        .stderr("sh: 50%, 1/2\nsh: completed in [..]s, 1/2\n")
+        .stderr("sh: 50%, 1/2\nsh: completed in [..]s, 1/2[..]\n")
         .status(0);
     let events = fs::read_to_string(folder.path().join("events")).unwrap();
     let events: Vec<_> = events.lines().map(valid_event).collect();

@@ -27,7 +27,7 @@ fn the_first_report_a_line_at_each_tenth_and_the_end() {
         (3, "it: 80%, 24/30, [..]file 24\n"),
         (3, "it: 90%, 27/30, [..]file 27\n"),
         (3, "it: 100%, 30/30, file 30\n"),
-        (0, "it: completed in [..]s, 30/30\n"),
+        (0, "it: completed in [..]s, 30/30[..]\n"),
     ] {
         for _ in 0..reports {
             gate.open();
@@ -49,7 +49,7 @@ fn what_ctrl_c_sets_going_is_told() {
         "sh: stopping at the next progress report, at most 1h00m (Ctrl-C again: SIGTERM now)\n",
     );
     gate.open();
-    assert_text(&run.stderr_line(), "sh: cancelled after [..]s, 1/2\n");
+    assert_text(&run.stderr_line(), "sh: cancelled after [..]s, 1/2[..]\n");
     run.finish().died_by(Signal::INT);
 }
 
@@ -71,7 +71,7 @@ fn every_step_of_the_ladder_is_told() {
     assert_text(&run.stderr_line(), "sh: killing\n");
     assert_text(
         &run.stderr_line(),
-        "sh: cancelled after [..]s (SIGKILL), 1/2\n",
+        "sh: cancelled after [..]s (SIGKILL), 1/2[..]\n",
     );
 }
 
@@ -84,7 +84,10 @@ fn a_command_that_is_interrupted_says_so() {
         &run.stderr_line(),
         "sh: interrupted (Ctrl-C again: SIGTERM)\n",
     );
-    assert_text(&run.stderr_line(), "sh: cancelled after [..]s (SIGINT)\n");
+    assert_text(
+        &run.stderr_line(),
+        "sh: cancelled after [..]s (SIGINT)[..]\n",
+    );
     run.finish().died_by(Signal::INT);
 }
 
@@ -101,7 +104,7 @@ fn a_part_that_fails_is_named() {
     assert_text(&run.stderr_line(), "it: second.jpg failed: disk full\n");
     assert_text(
         &run.stderr_line(),
-        "it: completed in [..]s, 1 of 1 parts, 1 failed\n",
+        "it: completed in [..]s, 1 of 1 parts, 1 failed[..]\n",
     );
 }
 
@@ -119,7 +122,7 @@ fn malformed_lines_are_warned_of_once_and_counted() {
     );
     assert_text(
         &run.stderr_line(),
-        "it: completed in [..]s, 3 malformed progress lines\n",
+        "it: completed in [..]s, 3 malformed progress lines[..]\n",
     );
     assert_eq!(run.stderr_line(), "");
 }
@@ -131,7 +134,7 @@ fn foreign_text_is_made_visible() {
         .stderr(
             "\
 a^[b: 30%, 3/10, ^[[31mred^G <U+202E>txt.exe
-a^[b: failed with exit status 1 after [..]s, 3/10
+a^[b: failed with exit status 1 after [..]s, 3/10[..]
 ",
         )
         .status(1);
@@ -139,7 +142,7 @@ a^[b: failed with exit status 1 after [..]s, 3/10
         .stderr(
             "\
 sh: progress line 1 is malformed: key must be a string at column 2: {^[[2J
-sh: failed with exit status 1 after [..]s, 1 malformed progress line
+sh: failed with exit status 1 after [..]s, 1 malformed progress line[..]
 ",
         )
         .status(1);
@@ -162,7 +165,7 @@ fn success_without_a_report_is_silent() {
 fn a_terminal_that_is_none_gets_no_colors_even_if_they_are_wanted() {
     progrun(&["--color=always", "--", "sh", "-c", "echo 50 >&3"])
         .variable("CLICOLOR_FORCE", "1")
-        .stderr("sh: 50%\nsh: completed in [..]s\n")
+        .stderr("sh: 50%\nsh: completed in [..]\n")
         .status(0);
 }
 
@@ -183,7 +186,88 @@ fn a_line_that_the_command_has_left_open_is_ended_before_ours_where_we_see_it() 
             gate.open();
         }
         assert!(run.wait().success());
-        let end = format!("sure? \nsh: 50%, 1/2\n{last}sh: completed in [..]s, 1/2\n");
+        let end = format!("sure? \nsh: 50%, 1/2\n{last}sh: completed in [..]s, 1/2[..]\n");
         assert_text(&written(), &end);
     }
+}
+
+#[test]
+fn no_line_of_ours_stands_in_the_middle_of_one_that_the_command_has_left_open() {
+    let script = r#"printf 'did a:'; read -r _ <"$1"; echo 1/2 >&3
+        read -r _ <"$1"; printf 'b\nerror' >&2; exit 3"#;
+    for place in [
+        "2>&1 | cat >out",
+        ">out 2>&1",
+        ">>out 2>>out",
+        ">/dev/null 2>out",
+    ] {
+        let (folder, mut gate) = (tempfile::tempdir().unwrap(), Gate::new());
+        let out = folder.path().join("out");
+        let has_stdout = !place.contains("null");
+        let mut run = progrun(&["--", "sh", "-c", script, "sh", gate.path()])
+            .inside("sh", &format!(r#""$@" {place}"#))
+            .in_folder(folder.path())
+            .start();
+        let written = || fs::read_to_string(&out).unwrap_or_default();
+        let begun = if has_stdout { "did a:" } else { "" };
+        until(|| written() == begun);
+        gate.open();
+        let begun = if has_stdout { "did a:\n" } else { "" };
+        let told = format!("{begun}sh: 50%, 1/2\n");
+        until(|| written() == told);
+        gate.open();
+        run.wait();
+        let end = "b\nerror\nsh: failed with exit status 3 after [..]\n";
+        assert_text(&written(), &format!("{told}{end}"));
+    }
+}
+
+#[test]
+fn a_file_is_still_that_of_the_command_where_lines_of_ours_go_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let same = "echo 1/2 >&3; [ /dev/fd/1 -ef out ] && [ /dev/fd/2 -ef out ]";
+    progrun(&["--", "sh", "-c", same])
+        .inside("sh", r#"exec "$@" >out 2>&1"#)
+        .in_folder(folder.path())
+        .status(0);
+}
+
+#[test]
+fn output_on_failure_is_silent_when_all_is_well_and_else_says_why_also_in_quiet() {
+    let well = "echo out; echo 1/2 >&3; echo '{oops' >&3; exit 0";
+    let badly = "echo out; echo 1/2 >&3; exit 3";
+    for options in [&["--output=on-failure"][..], &["--output=on-failure", "-q"]] {
+        let run = |words: &[&str]| progrun(&[options, words].concat());
+        run(&["--", "sh", "-c", well]).status(0);
+        run(&["--", "sh", "-c", badly])
+            .stdout("out\n")
+            .stderr("sh: failed with exit status 3 after [..], 1/2[..]\n")
+            .status(3);
+        run(&["--", "sh", "-c", "echo out; kill -9 $$"])
+            .stdout("out\n")
+            .stderr("sh: killed by SIGKILL after [..]\n")
+            .dies_by(Signal::KILL);
+        run(&["--timeout=0.1", "--", "sh", "-c", "echo out; exec sleep 9"])
+            .stdout("out\n")
+            .stderr("sh: timed out after [..] (SIGTERM)[..]\n")
+            .status(124);
+    }
+}
+
+#[test]
+fn a_list_with_output_on_failure_is_silent_when_all_is_well() {
+    let list = |values: &[&str]| {
+        let words = ["each", "--output=on-failure", "--", "sh", "-c"];
+        progrun(&[&words[..], &["echo out {}; exit {}", ":::"], values].concat())
+    };
+    list(&["0", "0"]).status(0);
+    list(&["0", "3"])
+        .stdout("out 3\n")
+        .stderr(
+            "FAILED 3  exit status 3, [..]s
+sh: 1 of 2 completed, 1 failed after [..]
+  3  exit status 3  [..]s  out 3   sh -c 'echo out 3; exit 3'
+",
+        )
+        .status(1);
 }

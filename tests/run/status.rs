@@ -23,7 +23,7 @@ fn file(folder: &Path, name: &str, content: &str, mode: u32) {
 fn the_status_of_the_command_is_progruns_own() {
     progrun(&["--", "true"]).status(0);
     progrun(&["--", "sh", "-c", "exit 7"])
-        .stderr("sh: failed with exit status 7 after [..]s\n")
+        .stderr("sh: failed with exit status 7 after [..]\n")
         .status(7);
     progrun(&["--quiet", "--", "sh", "-c", "exit 255"]).status(255);
 }
@@ -31,7 +31,7 @@ fn the_status_of_the_command_is_progruns_own() {
 #[test]
 fn a_command_that_dies_by_a_signal_takes_progrun_with_it_by_the_same() {
     progrun(&["--", "sh", "-c", "ulimit -c 0; kill -SEGV $$"])
-        .stderr("sh: killed by SIGSEGV after [..]s\n")
+        .stderr("sh: killed by SIGSEGV after [..]\n")
         .dies_by(Signal::SEGV);
     progrun(&["--quiet", "--", "sh", "-c", "kill -PIPE $$"]).dies_by(Signal::PIPE);
     progrun(&["--quiet", "--", "sh", "-c", "kill -KILL $$"]).dies_by(Signal::KILL);

@@ -33,7 +33,7 @@ fn a_command_that_takes_too_long_is_124() {
         &told(&[], r#"exec "$@""#, 124),
         "\
 sleep: timed out after [..]: terminating; SIGKILL in 5s
-sleep: timed out after [..]s (SIGTERM)
+sleep: timed out after [..]s (SIGTERM)[..]
 ",
     );
 }
@@ -45,7 +45,7 @@ fn a_command_that_had_to_be_killed_is_137() {
         "\
 sleep: timed out after [..]: terminating; SIGKILL in 10ms
 sleep: no response after 10ms: timed out after [..]: killing
-sleep: timed out after [..]s (SIGKILL)
+sleep: timed out after [..]s (SIGKILL)[..]
 ",
     );
 }

@@ -77,7 +77,7 @@ fn hidden_output_that_is_not_read_when_it_is_shown_is_waited_for_no_longer_eithe
     assert_text(
         &ended.stderr,
         "sh: some of the command's output could not be shown: its reader did not read it all in time
-sh: cancelled after [..] (SIGTERM)
+sh: cancelled after [..] (SIGTERM)[..]
 ",
     );
     ended.died_by(Signal::TERM);

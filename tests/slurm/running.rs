@@ -46,10 +46,10 @@ fn statuses_signals_and_programs_that_are_missing_are_those_of_a_run_here() {
     here(&["true"]).status(0);
     here(&["sh", "-c", "echo out; exit 3"])
         .stdout("out\n")
-        .stderr("sh: failed with exit status 3 after [..]s\n")
+        .stderr("sh: failed with exit status 3 after [..]\n")
         .status(3);
     here(&["sh", "-c", "kill -KILL $$"])
-        .stderr("sh: killed by SIGKILL after [..]s\n")
+        .stderr("sh: killed by SIGKILL after [..]\n")
         .dies_by(Signal::KILL);
     here(&["no-such-program"])
         .stderr("progrun: slurm: cannot run no-such-program: no such command in PATH\n")

@@ -28,6 +28,59 @@ fn what_the_child_prints_scrolls_above_the_bars() {
 }
 
 #[test]
+fn what_comes_back_through_tee_stands_above_the_bars() {
+    let script = "echo 1/4 >&3; echo one; pause; echo two; printf open; pause; echo ed; pause";
+    let mut terminal = terminal().job_of(
+        &[
+            "sh",
+            "-c",
+            r#""$0" --name job -- sh script | tee kept"#,
+            env!("CARGO_BIN_EXE_progrun"),
+        ],
+        script,
+    );
+    let bar = "job ━━━╸───────────  25%  1/4  _s";
+    let screen = format!("one\n{bar}");
+    terminal.until("the first line", |now| now == screen);
+    terminal.go();
+    // Without a bar, for the cursor is in the middle of the line.
+    terminal.until("the open line", |now| now == "one\ntwo\nopen");
+    terminal.go();
+    let screen = format!("one\ntwo\nopened\n{bar}");
+    terminal.until("its end", |now| now == screen);
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    let end = "one\ntwo\nopened\njob: completed in _s, 1/4";
+    assert_eq!(terminal.screen(), end);
+    let kept = fs::read_to_string(terminal.folder.path().join("kept")).unwrap();
+    assert_eq!(kept, "one\ntwo\nopened\n");
+}
+
+#[test]
+fn what_goes_through_a_pipe_to_a_file_does_not_go_through_us() {
+    let script = "echo 1/4 >&3
+        [ /proc/$$/fd/1 -ef /proc/$PPID/fd/1 ] || echo not ours >&2
+        pause; echo kept; pause";
+    let mut terminal = terminal().job_of(
+        &[
+            "sh",
+            "-c",
+            r#""$0" --name job -- sh script | cat >kept"#,
+            env!("CARGO_BIN_EXE_progrun"),
+        ],
+        script,
+    );
+    terminal.shows("1/4");
+    terminal.go();
+    terminal.go();
+    assert_eq!(terminal.ends(), End::Status(0));
+    let kept = fs::read_to_string(terminal.folder.path().join("kept")).unwrap();
+    assert_eq!(kept, "kept\n");
+    let screen = terminal.screen();
+    assert!(!screen.contains("not ours"), "{screen}");
+}
+
+#[test]
 fn twenty_thousand_lines_are_all_there_once_and_in_order() {
     let mut terminal = terminal().job(
         "echo 0/100 >&3; pause
