@@ -5,11 +5,6 @@
 //! task on a worker thread, its progress lines become reports, and a cancel request reaches it at its next report. The
 //! library is re-exported here. All else is the program's own, and private.
 
-/// Has rustdoc compile and run the example in the README.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
-
 #[cfg(not(unix))]
 compile_error!(
     "progrun needs descriptors that a child inherits, process groups and signals: it runs on Unix only"

@@ -86,6 +86,11 @@
 //! [`ProgressReporter::report_latest`], for progress that is only drawn, replaces the newest report that is
 //! still unread. Messages about the start and the end of a task always get through.
 
+/// Has rustdoc compile and run the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod client;
 pub mod executor;
 pub mod progress;
