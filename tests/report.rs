@@ -100,7 +100,14 @@ fn words_and_options_are_a_report_whichever_way_it_goes() {
         --unit bytes 5KiB
         --total 2MiB 1.5MiB half a file
         --total 10 2nd file
-        7/0";
+        7/0
+        '3 / 10'
+        3 of 10
+        3 / 10 copying a.jpg
+        1MiB of 2MiB
+        50 % -- -x
+        3 of a kind
+        3 of";
     let expected = [
         json!({"progress": 3, "total": 10, "message": "copying a.jpg"}),
         json!({"progress": 5000, "total": 1_048_576, "unit": "bytes", "id": "dl"}),
@@ -126,6 +133,13 @@ fn words_and_options_are_a_report_whichever_way_it_goes() {
         json!({"progress": 1_572_864, "total": 2_097_152, "unit": "bytes", "message": "half a file"}),
         json!({"total": 10, "message": "2nd file"}),
         json!({"progress": 7}),
+        json!({"progress": 3, "total": 10}),
+        json!({"progress": 3, "total": 10}),
+        json!({"progress": 3, "total": 10, "message": "copying a.jpg"}),
+        json!({"progress": 1_048_576, "total": 2_097_152, "unit": "bytes"}),
+        json!({"percentage": 50, "message": "-x"}),
+        json!({"message": "3 of a kind"}),
+        json!({"message": "3 of"}),
     ];
     let reports: String = words.trim().lines().fold(String::new(), |script, words| {
         script + "\"$progrun\" report " + words.trim() + " || exit\n"
