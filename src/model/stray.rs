@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::protocol::FIELDS;
 
@@ -16,7 +16,7 @@ const EXCERPT: usize = 60;
 /// null, or if it has none: `{}` asks whether the run is cancelled.
 #[cold]
 pub(crate) fn warning(number: u64, object: &str) -> Option<String> {
-    let fields: BTreeMap<String, IgnoredAny> = serde_json::from_str(object).ok()?;
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
     if fields.is_empty() || fields.keys().any(|name| FIELDS.contains(&name.as_str())) {
         return None;
     }
