@@ -55,6 +55,7 @@ use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
 use crate::model::route::Route;
 use crate::progress::{ProgressExecutor, submit_progress};
+use crate::reason::reasons;
 use crate::sink::{Chosen, Display, Gone, NoReader, Watchers, choose, for_agent, is_on_screen};
 use crate::socket::{Purpose, Socket};
 use crate::system::jobserver::Jobserver;
@@ -385,7 +386,7 @@ impl<'a> Run<'a> {
                     state: FinalState::Cancelled,
                     elapsed: clock.now(),
                     scope: Scope::Process,
-                    errors: vec![format!("{error:#}")],
+                    errors: vec![reasons(&error)],
                     unread: false,
                 }));
             }
