@@ -39,6 +39,7 @@ kills it and all that it has started.";
 pub(super) struct Options {
     /// Stop the command after this time, such as 90s or 1h30m (0 = no limit)
     #[arg(
+        short,
         long,
         value_name = "TIME",
         value_parser = parse_time,
@@ -125,7 +126,7 @@ pub(super) struct Options {
     pub(super) quiet: bool,
 
     /// Name shown for the run [default: the last component of COMMAND]
-    #[arg(long, value_name = "NAME", help_heading = "Progress", value_hint = ValueHint::Other)]
+    #[arg(short, long, value_name = "NAME", help_heading = "Progress", value_hint = ValueHint::Other)]
     pub(super) name: Option<String>,
 
     /// Whether to draw bars in color
@@ -138,17 +139,17 @@ pub(super) struct Options {
     )]
     pub(super) color: ColorArgument,
 
-    /// Other programs' progress formats to read: auto, none, or a list of names
+    /// Whose progress to read: auto, none, or names of programs or formats
     ///
     /// auto reads the output that passes through progrun anyway: on the terminal, above the bars, or because of --json,
-    /// --log or --output. With names, separated by commas, the output is read wherever it goes, and still passes
-    /// through unchanged. Reports and events in progrun's own format are read only if the name progrun is given.
-    /// --list-formats lists the names.
+    /// --log or --output. With names, separated by commas, such as git or meter, the output is read wherever it goes,
+    /// and still passes through unchanged. Reports and events in progrun's own format are read only if the name progrun
+    /// is given. --list-formats lists the names.
     #[arg(
         long,
         value_name = "FORMATS",
         value_delimiter = ',',
-        value_parser = formats::names(),
+        value_parser = formats::NameParser,
         hide_possible_values = true,
         default_value = "auto",
         env = "PROGRUN_FROM",
@@ -177,7 +178,7 @@ pub(super) struct Options {
     /// FILE is truncated first, unless it is /dev/stdout, /dev/stderr or /dev/fd/N, which are written to as if by the
     /// command. - stands for /dev/stdout, and ./- for a file of that name.
     // No default from the environment: a progrun inside this one would write over the same file.
-    #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
     pub(super) log: Option<PathBuf>,
 
     /// Whether to run the command on a pseudo-terminal

@@ -197,7 +197,12 @@ impl Report {
                 ..Progress::default()
             }
         } else {
-            let wrong = |error| format!("{first}: {error} (an amount needs --total or --unit)");
+            let advice = if is_amount {
+                " (an amount needs --total or --unit)"
+            } else {
+                ""
+            };
+            let wrong = |error| format!("{first}: {error}{advice}");
             let is_spaced = matches!(rest.first().map(Cow::as_ref), Some("of" | "/" | "%"));
             if is_amount && is_spaced {
                 let line = words.join(" ");
