@@ -66,7 +66,7 @@ const CANCELLED: i32 = 130;
 
 const HELP: &str = "\
 After Ctrl-C, the command's next write to descriptor 3 fails, and the command ends there.
-See --help for examples and details.";
+See --help for all options, examples and details.";
 
 const LONG_HELP: &str = "\
 Examples:
@@ -366,10 +366,14 @@ fn without_options(
 
 fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
     // Not for people: neither pages nor completions have it.
+    let mut options = words.iter().take_while(|word| *word != "--");
+    // In a summary, each option is to have one line.
+    let is_brief = options.any(|word| word == "-h");
+    let argument = |argument: Arg| variables::without_empty(argument).hide_env(is_brief);
     let matches = command()
         .subcommand(with_help(Agent::command()))
-        .mut_args(variables::without_empty)
-        .mut_subcommands(|form| form.mut_args(variables::without_empty))
+        .mut_args(argument)
+        .mut_subcommands(|form| form.mut_args(argument))
         .try_get_matches_from(words)
         .map_err(|error| variables::blame(error, words))?;
     match matches.subcommand() {

@@ -132,7 +132,8 @@ fn page(command: Command, title: &str, before: &str, after: &str) -> String {
     // The synopsis has the positional arguments; no reader looks for them among the options.
     let command = command.mut_args(|argument| {
         let is_positional = argument.is_positional();
-        argument.hide(is_positional)
+        // clap_mangen would leave out the text of one that is not in the summary.
+        argument.hide(is_positional).hide_short_help(false)
     });
     let man = Man::new(command)
         .title(title)

@@ -84,7 +84,7 @@ The exit status and Ctrl-C are as with progrun each. See progrun-each(1).";
 #[derive(Debug, Parser)]
 #[command(
     name = "each",
-    after_help = "See --help for examples, and progrun-each(1) for recipes.",
+    after_help = "See --help for all options and examples, and progrun-each(1) for recipes.",
     after_long_help = EACH_HELP,
     override_usage = "progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...",
     max_term_width = 110
@@ -167,7 +167,7 @@ pub(super) struct Each {
 #[derive(Debug, Parser)]
 #[command(
     name = "tasks",
-    after_help = "See --help for the format of the lines, and progrun-each(1).",
+    after_help = "See --help for all options and the format of the lines, and progrun-each(1).",
     after_long_help = TASKS_HELP,
     override_usage = "progrun tasks [OPTIONS] [FILE]",
     max_term_width = 110

@@ -56,6 +56,7 @@ pub(super) struct Options {
     /// --signal.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "TIME",
         value_parser = parse_time,
         allow_negative_numbers = true,
@@ -76,6 +77,7 @@ pub(super) struct Options {
     /// second, to read the rest. What they have not read by then is discarded, with a message.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "TIME",
         value_parser = parse_time,
         allow_negative_numbers = true,
@@ -96,6 +98,7 @@ pub(super) struct Options {
     /// as TERM or RTMIN+1, or a number from 1 to 64.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "SIGNAL",
         value_parser = SignalParser,
         hide_possible_values = true,
@@ -106,7 +109,7 @@ pub(super) struct Options {
     pub(super) signal: i32,
 
     /// Exit with the command's own status even after Ctrl-C or a timeout
-    #[arg(long, help_heading = "Stopping")]
+    #[arg(long, hide_short_help = true, help_heading = "Stopping")]
     pub(super) preserve_status: bool,
 
     /// How to show progress
@@ -132,6 +135,7 @@ pub(super) struct Options {
     /// Whether to draw bars in color
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "WHEN",
         default_value = "auto",
         env = "PROGRUN_COLOR",
@@ -189,6 +193,7 @@ pub(super) struct Options {
     /// the stderr of that bash with 2>/dev/tty to keep job control.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "WHEN",
         default_value = "auto",
         env = "PROGRUN_TTY",
@@ -210,7 +215,7 @@ pub(super) struct Options {
     /// Wait until all processes have closed the command's output (as a pipeline does)
     ///
     /// Without this option, progrun does not wait for a process that the command leaves behind, such as a daemon.
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, hide_short_help = true, help_heading = "Output")]
     pub(super) wait_output: bool,
 
     /// Do not remember this run, and show no estimate from earlier ones
@@ -218,7 +223,7 @@ pub(super) struct Options {
     /// By default, a run of a second or more adds a line to progrun's history, with its command, its duration and how it
     /// ended, and the time left is estimated from earlier runs of the same command in the same directory, or with the
     /// same --name. The environment variable has the same effect with the value 0. See progrun-history(1).
-    #[arg(long, env = "PROGRUN_HISTORY", value_parser = is_switched_off, help_heading = "Progress")]
+    #[arg(long, hide_short_help = true, env = "PROGRUN_HISTORY", value_parser = is_switched_off, help_heading = "Progress")]
     pub(super) no_history: bool,
     /// Notify at the end of a run that took TIME or longer [default TIME: 30s]
     ///
@@ -243,6 +248,7 @@ pub(super) struct Options {
     /// Run COMMAND with sh when the run is over, however it ended
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "COMMAND",
         long_help = ON_END,
         env = "PROGRUN_ON_END",
@@ -261,6 +267,7 @@ pub(super) struct Options {
     /// of a service (socket activation): progrun then uses the next free number for the channel, and says so.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "N",
         value_parser = parse_channel,
         default_value = "3",

@@ -416,7 +416,7 @@ mod tests {
         let (reader, woken) = start(Path::new("/proc/self/mem"), Kind::Lines);
         assert_eq!(
             take(&reader, &woken),
-            Piece::Broken("cannot read the list /proc/self/mem: Input/output error".to_owned())
+            Piece::Broken("cannot read the list /proc/self/mem: input/output error".to_owned())
         );
     }
 }

@@ -193,6 +193,14 @@ fn help_and_version_go_to_stdout_with_success() {
             help.contains("Usage: progrun [OPTIONS] -- COMMAND [ARG]...\n"),
             "{help}"
         );
+        // A summary has the options that are used every day, and no variables.
+        let is_full = option == "--help";
+        for word in ["--kill-after", "--lease", "PROGRUN_TIMEOUT"] {
+            assert_eq!(help.contains(word), is_full, "{word}: {help}");
+        }
+        for word in ["-t, --timeout", "-o, --output", "-l, --log", "-n, --name"] {
+            assert!(help.contains(word), "{word}: {help}");
+        }
     }
 }
 
