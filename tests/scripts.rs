@@ -155,7 +155,7 @@ fn the_shortest_script_ends_between_two_files_and_leaves_nothing_half_done() {
     let names = fs::read_dir(room.path()).unwrap();
     let mut compressed: Vec<_> = names
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".gz"))
+        .filter(|name| Path::new(name).extension().is_some_and(|end| end == "gz"))
         .collect();
     compressed.sort();
     assert_eq!(compressed, ["0.log.gz"]);
