@@ -85,13 +85,20 @@ _progrun() {
 
     case "${cmd}" in
         progrun)
-            opts="-q -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --output --list-formats --help --version each tasks report ps attach cancel wait cleanup history timeline"
+            opts="-t -q -n -l -o -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --output --list-formats --help --version each tasks report ps attach cancel wait cleanup history timeline"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --timeout)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                -t)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -127,12 +134,19 @@ _progrun() {
                     fi
                     return 0
                     ;;
+                -n)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 --from)
-                    COMPREPLY=($(compgen -W "auto none progrun apt dpkg e2fsck gpg ffmpeg restic borg rclone yt-dlp cargo libtest docker buildkit nix terraform pnpm lsp mcp pip tap teamcity azure zig osc curl meter files" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto none progrun apt dpkg e2fsck gpg ffmpeg restic borg rclone yt-dlp cargo libtest docker buildkit nix terraform pnpm lsp mcp pip tap teamcity azure zig osc curl meter files 7z apt-get aria2c axel cmake convert ddrescue fio git gzip lftp make meson mksquashfs ninja nmap node partclone plzip prove pv pytest qemu-img rsync scp sftp sha256sum shred snakemake tofu tqdm unsquashfs wget wget2 xz zstd" -- "${cur}"))
                     return 0
                     ;;
                 --json=)
@@ -151,6 +165,21 @@ _progrun() {
                     return 0
                     ;;
                 --log)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -l)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -230,6 +259,10 @@ _progrun() {
                     COMPREPLY=($(compgen -W "stream on-failure none" -- "${cur}"))
                     return 0
                     ;;
+                -o)
+                    COMPREPLY=($(compgen -W "stream on-failure none" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -288,7 +321,7 @@ _progrun() {
             return 0
             ;;
         progrun__subcmd__each)
-            opts="-a -0 -d -N -I -j -k -q -h --arg-file --null --delimiter --csv --colsep --header --values --replace --shell --stdin --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --timeout --grace --kill-after --signal --log --name --help"
+            opts="-a -0 -d -N -I -j -o -k -q -t -l -h --arg-file --null --delimiter --csv --colsep --header --values --replace --shell --stdin --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --timeout --grace --kill-after --signal --log --name --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -470,6 +503,10 @@ _progrun() {
                     COMPREPLY=($(compgen -W "group lines stream on-failure none" -- "${cur}"))
                     return 0
                     ;;
+                -o)
+                    COMPREPLY=($(compgen -W "group lines stream on-failure none" -- "${cur}"))
+                    return 0
+                    ;;
                 --log-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -509,7 +546,7 @@ _progrun() {
                     return 0
                     ;;
                 --from)
-                    COMPREPLY=($(compgen -W "auto none progrun apt dpkg e2fsck gpg ffmpeg restic borg rclone yt-dlp cargo libtest docker buildkit nix terraform pnpm lsp mcp pip tap teamcity azure zig osc curl meter files" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto none progrun apt dpkg e2fsck gpg ffmpeg restic borg rclone yt-dlp cargo libtest docker buildkit nix terraform pnpm lsp mcp pip tap teamcity azure zig osc curl meter files 7z apt-get aria2c axel cmake convert ddrescue fio git gzip lftp make meson mksquashfs ninja nmap node partclone plzip prove pv pytest qemu-img rsync scp sftp sha256sum shred snakemake tofu tqdm unsquashfs wget wget2 xz zstd" -- "${cur}"))
                     return 0
                     ;;
                 --json=)
@@ -595,6 +632,13 @@ _progrun() {
                     fi
                     return 0
                     ;;
+                -t)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --grace)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -614,6 +658,21 @@ _progrun() {
                     return 0
                     ;;
                 --log)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -l)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -745,7 +804,7 @@ _progrun() {
             return 0
             ;;
         progrun__subcmd__tasks)
-            opts="-j -k -q -h --json-lines --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --timeout --grace --kill-after --signal --log --name --help"
+            opts="-j -o -k -q -t -l -n -h --json-lines --total --dry-run --jobs --delay --max-load --min-memory --retries --retry-delay --retry-on --halt --deadline --output --keep-order --tag --log-dir --ends --job-log --resume --resume-anyway --progress --quiet --color --from --json --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --timeout --grace --kill-after --signal --log --name --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -829,6 +888,10 @@ _progrun() {
                     COMPREPLY=($(compgen -W "group lines stream on-failure none" -- "${cur}"))
                     return 0
                     ;;
+                -o)
+                    COMPREPLY=($(compgen -W "group lines stream on-failure none" -- "${cur}"))
+                    return 0
+                    ;;
                 --log-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -868,7 +931,7 @@ _progrun() {
                     return 0
                     ;;
                 --from)
-                    COMPREPLY=($(compgen -W "auto none progrun apt dpkg e2fsck gpg ffmpeg restic borg rclone yt-dlp cargo libtest docker buildkit nix terraform pnpm lsp mcp pip tap teamcity azure zig osc curl meter files" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto none progrun apt dpkg e2fsck gpg ffmpeg restic borg rclone yt-dlp cargo libtest docker buildkit nix terraform pnpm lsp mcp pip tap teamcity azure zig osc curl meter files 7z apt-get aria2c axel cmake convert ddrescue fio git gzip lftp make meson mksquashfs ninja nmap node partclone plzip prove pv pytest qemu-img rsync scp sftp sha256sum shred snakemake tofu tqdm unsquashfs wget wget2 xz zstd" -- "${cur}"))
                     return 0
                     ;;
                 --json=)
@@ -954,6 +1017,13 @@ _progrun() {
                     fi
                     return 0
                     ;;
+                -t)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --grace)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -987,7 +1057,29 @@ _progrun() {
                     fi
                     return 0
                     ;;
+                -l)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --name)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                -n)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_progrun_global_optspecs
-    string join \n timeout= grace= kill-after= signal= preserve-status progress= q/quiet name= color= from= 'json=?' log= tty= detach wait-output no-history notify= on-end= on= slurm= chdir= env= agent= lease= fd= output= list-formats h/help V/version
+    string join \n t/timeout= grace= kill-after= signal= preserve-status progress= q/quiet n/name= color= from= 'json=?' l/log= tty= detach wait-output no-history notify= on-end= on= slurm= chdir= env= agent= lease= fd= o/output= list-formats h/help V/version
 end
 
 function __fish_progrun_needs_command
@@ -24,7 +24,7 @@ function __fish_progrun_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c progrun -n "__fish_progrun_needs_command" -l timeout -d 'Stop the command after this time, such as 90s or 1h30m (0 = no limit)' -r -f
+complete -c progrun -n "__fish_progrun_needs_command" -s t -l timeout -d 'Stop the command after this time, such as 90s or 1h30m (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l grace -d 'Time to stop voluntarily before SIGINT is sent (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l kill-after -d 'Delay between one signal and the next, stronger one (0 = never send it)' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l signal -d 'Signal sent on timeout to a command that does not report progress' -r -f -a "TERM\t''
@@ -40,11 +40,11 @@ complete -c progrun -n "__fish_progrun_needs_command" -l progress -d 'How to sho
 bars\t'Bars'
 plain\t'A line every 10 % or every 10 seconds'
 none\t'Nothing'"
-complete -c progrun -n "__fish_progrun_needs_command" -l name -d 'Name shown for the run [default: the last component of COMMAND]' -r -f
+complete -c progrun -n "__fish_progrun_needs_command" -s n -l name -d 'Name shown for the run [default: the last component of COMMAND]' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l color -d 'Whether to draw bars in color' -r -f -a "auto\t'If the terminal and the environment allow it'
 always\t'In any case'
 never\t'Never'"
-complete -c progrun -n "__fish_progrun_needs_command" -l from -d 'Other programs\' progress formats to read: auto, none, or a list of names' -r -f -a "auto\t''
+complete -c progrun -n "__fish_progrun_needs_command" -l from -d 'Whose progress to read: auto, none, or names of programs or formats' -r -f -a "auto\t''
 none\t''
 progrun\t''
 apt\t''
@@ -73,9 +73,45 @@ zig\t''
 osc\t''
 curl\t''
 meter\t''
-files\t''"
+files\t''
+7z\t''
+apt-get\t''
+aria2c\t''
+axel\t''
+cmake\t''
+convert\t''
+ddrescue\t''
+fio\t''
+git\t''
+gzip\t''
+lftp\t''
+make\t''
+meson\t''
+mksquashfs\t''
+ninja\t''
+nmap\t''
+node\t''
+partclone\t''
+plzip\t''
+prove\t''
+pv\t''
+pytest\t''
+qemu-img\t''
+rsync\t''
+scp\t''
+sftp\t''
+sha256sum\t''
+shred\t''
+snakemake\t''
+tofu\t''
+tqdm\t''
+unsquashfs\t''
+wget\t''
+wget2\t''
+xz\t''
+zstd\t''"
 complete -c progrun -n "__fish_progrun_needs_command" -l json -d 'Write events as JSON, one per line, to stdout or to FILE'
-complete -c progrun -n "__fish_progrun_needs_command" -l log -d 'Also write the command\'s output to FILE' -r -F
+complete -c progrun -n "__fish_progrun_needs_command" -s l -l log -d 'Also write the command\'s output to FILE' -r -F
 complete -c progrun -n "__fish_progrun_needs_command" -l tty -d 'Whether to run the command on a pseudo-terminal' -r -f -a "auto\t'For output that is shown on a terminal'
 always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
@@ -88,7 +124,7 @@ complete -c progrun -n "__fish_progrun_needs_command" -l env -d 'Environment var
 complete -c progrun -n "__fish_progrun_needs_command" -l agent -d 'The progrun to use there [default: the one in PATH, or a copy of this one]' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l lease -d 'How long each side goes on without a word of the other (0 = for ever)' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
-complete -c progrun -n "__fish_progrun_needs_command" -l output -d 'How much of the command\'s output to show' -r -f -a "stream\t'All of it, as it comes'
+complete -c progrun -n "__fish_progrun_needs_command" -s o -l output -d 'How much of the command\'s output to show' -r -f -a "stream\t'All of it, as it comes'
 on-failure\t'All of it at the end, if the command did not succeed'
 none\t'None of it'"
 complete -c progrun -n "__fish_progrun_needs_command" -l preserve-status -d 'Exit with the command\'s own status even after Ctrl-C or a timeout'
@@ -136,7 +172,7 @@ soon\,fail=1\t''
 now\,fail=1\t''
 now\,success=1\t''"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l deadline -d 'Stop the run after this time, such as 4h (0 = no limit)' -r -f
-complete -c progrun -n "__fish_progrun_using_subcommand each" -l output -d 'How to show the output of the tasks [default: group; with -j1: stream]' -r -f -a "group\t'The output of each task in one piece, when the task ends'
+complete -c progrun -n "__fish_progrun_using_subcommand each" -s o -l output -d 'How to show the output of the tasks [default: group; with -j1: stream]' -r -f -a "group\t'The output of each task in one piece, when the task ends'
 lines\t'Whole lines of all tasks, as they come'
 stream\t'All output, as it comes'
 on-failure\t'As group, but only of tasks that did not succeed'
@@ -156,7 +192,7 @@ none\t'Nothing'"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l color -d 'Whether to draw bars in color' -r -f -a "auto\t'If the terminal and the environment allow it'
 always\t'In any case'
 never\t'Never'"
-complete -c progrun -n "__fish_progrun_using_subcommand each" -l from -d 'Other programs\' progress formats to read: auto, none, or a list of names' -r -f -a "auto\t''
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l from -d 'Whose progress to read: auto, none, or names of programs or formats' -r -f -a "auto\t''
 none\t''
 progrun\t''
 apt\t''
@@ -185,7 +221,43 @@ zig\t''
 osc\t''
 curl\t''
 meter\t''
-files\t''"
+files\t''
+7z\t''
+apt-get\t''
+aria2c\t''
+axel\t''
+cmake\t''
+convert\t''
+ddrescue\t''
+fio\t''
+git\t''
+gzip\t''
+lftp\t''
+make\t''
+meson\t''
+mksquashfs\t''
+ninja\t''
+nmap\t''
+node\t''
+partclone\t''
+plzip\t''
+prove\t''
+pv\t''
+pytest\t''
+qemu-img\t''
+rsync\t''
+scp\t''
+sftp\t''
+sha256sum\t''
+shred\t''
+snakemake\t''
+tofu\t''
+tqdm\t''
+unsquashfs\t''
+wget\t''
+wget2\t''
+xz\t''
+zstd\t''"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l json -d 'Write events as JSON, one per line, to stdout or to FILE'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l tty -d 'Whether to run the command on a pseudo-terminal' -r -f -a "auto\t'For output that is shown on a terminal'
 always\t'Also for output that is hidden, logged or turned into events'
@@ -199,7 +271,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -l env -d 'Environ
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l agent -d 'The progrun to use there [default: the one in PATH, or a copy of this one]' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l lease -d 'How long each side goes on without a word of the other (0 = for ever)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
-complete -c progrun -n "__fish_progrun_using_subcommand each" -l timeout -d 'Stop an attempt of a task after this time, such as 90s (0 = no limit)' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand each" -s t -l timeout -d 'Stop an attempt of a task after this time, such as 90s (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l grace -d 'Time for running tasks to end or stop voluntarily (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l kill-after -d 'Delay between one signal and the next, stronger one (0 = never send it)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l signal -d 'Signal sent on timeout to a task that does not report progress' -r -f -a "TERM\t''
@@ -211,7 +283,7 @@ USR1\t''
 USR2\t''
 ABRT\t''
 ALRM\t''"
-complete -c progrun -n "__fish_progrun_using_subcommand each" -l log -d 'Also write the output of all tasks to FILE, in the order in which it is shown' -r -F
+complete -c progrun -n "__fish_progrun_using_subcommand each" -s l -l log -d 'Also write the output of all tasks to FILE, in the order in which it is shown' -r -F
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l name -d 'Name shown for the run' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s 0 -l null -d 'Values end with a NUL byte, as from find -print0'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l csv -d 'The values are records of CSV, with the fields {1}, {2}...'
@@ -240,7 +312,7 @@ soon\,fail=1\t''
 now\,fail=1\t''
 now\,success=1\t''"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l deadline -d 'Stop the run after this time, such as 4h (0 = no limit)' -r -f
-complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l output -d 'How to show the output of the tasks [default: group; with -j1: stream]' -r -f -a "group\t'The output of each task in one piece, when the task ends'
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s o -l output -d 'How to show the output of the tasks [default: group; with -j1: stream]' -r -f -a "group\t'The output of each task in one piece, when the task ends'
 lines\t'Whole lines of all tasks, as they come'
 stream\t'All output, as it comes'
 on-failure\t'As group, but only of tasks that did not succeed'
@@ -260,7 +332,7 @@ none\t'Nothing'"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l color -d 'Whether to draw bars in color' -r -f -a "auto\t'If the terminal and the environment allow it'
 always\t'In any case'
 never\t'Never'"
-complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l from -d 'Other programs\' progress formats to read: auto, none, or a list of names' -r -f -a "auto\t''
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l from -d 'Whose progress to read: auto, none, or names of programs or formats' -r -f -a "auto\t''
 none\t''
 progrun\t''
 apt\t''
@@ -289,7 +361,43 @@ zig\t''
 osc\t''
 curl\t''
 meter\t''
-files\t''"
+files\t''
+7z\t''
+apt-get\t''
+aria2c\t''
+axel\t''
+cmake\t''
+convert\t''
+ddrescue\t''
+fio\t''
+git\t''
+gzip\t''
+lftp\t''
+make\t''
+meson\t''
+mksquashfs\t''
+ninja\t''
+nmap\t''
+node\t''
+partclone\t''
+plzip\t''
+prove\t''
+pv\t''
+pytest\t''
+qemu-img\t''
+rsync\t''
+scp\t''
+sftp\t''
+sha256sum\t''
+shred\t''
+snakemake\t''
+tofu\t''
+tqdm\t''
+unsquashfs\t''
+wget\t''
+wget2\t''
+xz\t''
+zstd\t''"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l json -d 'Write events as JSON, one per line, to stdout or to FILE'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l tty -d 'Whether to run the command on a pseudo-terminal' -r -f -a "auto\t'For output that is shown on a terminal'
 always\t'Also for output that is hidden, logged or turned into events'
@@ -303,7 +411,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l env -d 'Enviro
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l agent -d 'The progrun to use there [default: the one in PATH, or a copy of this one]' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l lease -d 'How long each side goes on without a word of the other (0 = for ever)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
-complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l timeout -d 'Stop an attempt of a task after this time, such as 90s (0 = no limit)' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s t -l timeout -d 'Stop an attempt of a task after this time, such as 90s (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l grace -d 'Time for running tasks to end or stop voluntarily (0 = no limit)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l kill-after -d 'Delay between one signal and the next, stronger one (0 = never send it)' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l signal -d 'Signal sent on timeout to a task that does not report progress' -r -f -a "TERM\t''
@@ -315,8 +423,8 @@ USR1\t''
 USR2\t''
 ABRT\t''
 ALRM\t''"
-complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l log -d 'Also write the output of all tasks to FILE, in the order in which it is shown' -r -F
-complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l name -d 'Name shown for the run' -r -f
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s l -l log -d 'Also write the output of all tasks to FILE, in the order in which it is shown' -r -F
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s n -l name -d 'Name shown for the run' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l json-lines -d 'The lines are JSON objects, whatever the name of FILE'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l dry-run -d 'Print the commands, quoted for a shell, and run none'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s k -l keep-order -d 'Show the output in the order of the list'

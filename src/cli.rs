@@ -11,6 +11,7 @@ mod foreground;
 mod formats;
 mod history;
 mod known;
+mod mistakes;
 mod on;
 mod options;
 mod ps;
@@ -30,7 +31,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -40,6 +41,7 @@ use crate::client::Delivery;
 use crate::event::{Ending, FinalState};
 use crate::journal;
 use crate::list::{List, Specification};
+use crate::reason::{reason, reasons};
 use crate::run::{self, End, FAILED, Hook, Settings};
 use crate::sink::{Patient, Show, Tty, escape};
 use crate::system::signals::Scope;
@@ -64,7 +66,7 @@ const CANCELLED: i32 = 130;
 
 const HELP: &str = "\
 After Ctrl-C, the command's next write to descriptor 3 fails, and the command ends there.
-See --help for examples and details.";
+See --help for all options, examples and details.";
 
 const LONG_HELP: &str = "\
 Examples:
@@ -124,6 +126,7 @@ struct Arguments {
 
     /// How much of the command's output to show
     #[arg(
+        short,
         long,
         value_name = "WHAT",
         default_value = "stream",
@@ -212,7 +215,7 @@ pub fn main() -> ! {
         Ok(Parsed::Wait(wait)) => end_as(wait.run()),
         Ok(Parsed::Each(each)) => run_form(*each),
         Ok(Parsed::Tasks(tasks)) => run_form(*tasks),
-        Err(error) => refuse(&error, &words),
+        Err(error) => mistakes::refuse(&error, &words),
     };
     if arguments.list_formats {
         let mut stdout = io::BufWriter::new(Patient(io::stdout()));
@@ -304,7 +307,10 @@ fn list_end(prepare: impl FnOnce() -> Result<Prepared, Refusal>) -> (End, Scope,
         Err(error) => {
             let mut causes = error.chain().filter_map(<dyn Error>::downcast_ref);
             let advice = causes.next_back().map_or("", child::advice);
-            failed(Ending::Status(FAILED), format!("{error:#}{advice}"))
+            failed(
+                Ending::Status(FAILED),
+                format!("{}{advice}", reasons(&error)),
+            )
         }
     }
 }
@@ -360,10 +366,14 @@ fn without_options(
 
 fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
     // Not for people: neither pages nor completions have it.
+    let mut options = words.iter().take_while(|word| *word != "--");
+    // In a summary, each option is to have one line.
+    let is_brief = options.any(|word| word == "-h");
+    let argument = |argument: Arg| variables::without_empty(argument).hide_env(is_brief);
     let matches = command()
         .subcommand(with_help(Agent::command()))
-        .mut_args(variables::without_empty)
-        .mut_subcommands(|form| form.mut_args(variables::without_empty))
+        .mut_args(argument)
+        .mut_subcommands(|form| form.mut_args(argument))
         .try_get_matches_from(words)
         .map_err(|error| variables::blame(error, words))?;
     match matches.subcommand() {
@@ -435,42 +445,6 @@ fn page_written(written: Result<Option<String>, timeline::Error>) -> ! {
     }
 }
 
-/// Help and version go to stdout with success; everything else is progrun's own failure.
-fn refuse(error: &clap::Error, words: &[OsString]) -> ! {
-    if let Some(word) = bare_command(error, words)
-        && !matches!(detached(error, words), Some(("--resume" | "--shell", ..)))
-    {
-        let form = match words.get(1).and_then(|word| word.to_str()) {
-            Some("each") => "progrun each",
-            _ => "progrun",
-        };
-        complain(&format!(
-            "put `--` before the command, so that its options are not taken for progrun's: {form} -- {word} ..."
-        ));
-    } else if let Some((option, kind, value)) = detached(error, words) {
-        complain(&format!(
-            "{option} takes its {kind} after an equals sign: {option}={value}"
-        ));
-    } else if let Some(word) = unknown(error).and_then(|word| report::negative_amount(word, words))
-    {
-        answered(Err(format!("{word}: an amount cannot be negative")));
-    } else {
-        if !error.use_stderr() {
-            end_written(error.print());
-        }
-        let text = error.to_string();
-        let safe: Vec<_> = text.lines().map(escape).collect();
-        // The message quotes arguments and variables as they came. If any has control characters, they are made
-        // visible, and the message loses its colors with them.
-        let _ = if text.lines().eq(safe.iter()) {
-            error.print()
-        } else {
-            writeln!(io::stderr(), "{}", safe.join("\n"))
-        };
-    }
-    run::end(Ending::Status(FAILED))
-}
-
 /// Ends the process after writing to stdout. If the reader went away, progrun dies by SIGPIPE without a message, as
 /// other tools do.
 fn end_written(written: io::Result<()>) -> ! {
@@ -478,55 +452,10 @@ fn end_written(written: io::Result<()>) -> ! {
         Ok(()) => Ending::Status(0),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ending::Signal(libc::SIGPIPE),
         Err(error) => {
-            complain(&format!("cannot write to stdout: {error}"));
+            complain(&format!("cannot write to stdout: {}", reason(&error)));
             Ending::Status(FAILED)
         }
     })
-}
-
-/// The command, if the mistake is that `--` is missing before it.
-fn bare_command<'a>(error: &'a clap::Error, words: &[OsString]) -> Option<&'a str> {
-    let without = [
-        "tasks", "history", "timeline", "ps", "attach", "cancel", "wait", "agent", "cleanup",
-    ];
-    let form = words.get(1).and_then(|word| word.to_str());
-    let has_command = form.is_none_or(|form| !without.contains(&form));
-    misplaced(error).filter(|_| has_command && !words.contains(&"--".into()))
-}
-
-/// The option that takes its value only after an equals sign, what that is, and the value, if that is the mistake.
-fn detached<'a>(
-    error: &'a clap::Error,
-    words: &[OsString],
-) -> Option<(&'static str, &'static str, &'a str)> {
-    let value = misplaced(error)?;
-    let follows = |option: &str| words.windows(2).any(|pair| pair == [option, value]);
-    let (option, kind) = match value {
-        "new" | "failed" if follows("--resume") => ("--resume", "value"),
-        _ if follows("--shell") => ("--shell", "shell"),
-        _ if follows("--json") => ("--json", "file"),
-        _ if follows("--notify") => ("--notify", "time"),
-        _ => return None,
-    };
-    Some((option, kind, value))
-}
-
-/// The word that clap does not know, if it is no option.
-fn misplaced(error: &clap::Error) -> Option<&str> {
-    unknown(error).filter(|word| !word.starts_with('-'))
-}
-
-/// The word that clap does not know.
-fn unknown(error: &clap::Error) -> Option<&str> {
-    let word = match error.kind() {
-        ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg)?,
-        ErrorKind::InvalidSubcommand => error.get(ContextKind::InvalidSubcommand)?,
-        _ => return None,
-    };
-    match word {
-        ContextValue::String(word) => Some(word),
-        _ => None,
-    }
 }
 
 /// Writes progrun's last message to stderr. If stderr is gone, there is no place left for it.
@@ -643,17 +572,6 @@ mod tests {
         }
     }
 
-    /// The command in `words` that lacks `--` before it, if that is why clap refuses `words`.
-    fn bare(words: &[&str]) -> Option<String> {
-        let words: Vec<_> = ["progrun"]
-            .iter()
-            .chain(words)
-            .map(OsString::from)
-            .collect();
-        let error = parse(&words).unwrap_err();
-        bare_command(&error, &words).map(str::to_owned)
-    }
-
     #[test]
     fn clap_finds_nothing_wrong_with_the_definition() {
         command().debug_assert();
@@ -680,13 +598,33 @@ mod tests {
     }
 
     #[test]
-    fn a_command_without_the_dashes_before_it_is_recognised() {
-        assert_eq!(bare(&["ls", "-l"]).as_deref(), Some("ls"));
-        assert_eq!(bare(&["--quiet", "ls"]).as_deref(), Some("ls"));
-        // Here `--` is there, and the unknown word is no command.
-        assert_eq!(bare(&["--json", "events", "--", "ls"]), None);
-        assert_eq!(bare(&["--no-such-option", "--", "ls"]), None);
-        assert_eq!(bare(&[]), None);
+    fn the_usual_options_have_a_letter_that_means_the_same_everywhere() {
+        let words = [
+            "-t5", "-o", "none", "-n", "a", "-l", "log", "-q", "--", "ls",
+        ];
+        let read = arguments(&words).unwrap();
+        assert_eq!(read.options.timeout.unwrap().0.unwrap().as_secs(), 5);
+        assert!(matches!(read.output, OutputArgument::None));
+        assert_eq!(read.options.name.as_deref(), Some("a"));
+        assert_eq!(read.options.log.as_deref(), Some(Path::new("log")));
+        // Of the forms of a run.
+        let command = command();
+        let forms = ["each", "tasks"].map(|form| command.find_subcommand(form).unwrap());
+        let letters = |form: &clap::Command| -> Vec<_> {
+            let options = form.get_opts();
+            options
+                .filter_map(|option| Some((option.get_short()?, option.get_long()?.to_owned())))
+                .collect()
+        };
+        let own = letters(&command);
+        assert_eq!(own.len(), 7, "{own:?}");
+        for (letter, name) in forms.into_iter().flat_map(letters) {
+            let meant = own.iter().find(|(own, _)| *own == letter);
+            assert!(
+                meant.is_none_or(|(_, meant)| *meant == name),
+                "-{letter} {name}"
+            );
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Ending, FinalState};
 use crate::places;
+use crate::reason::reason;
 use crate::system::{boot, life, machine};
 
 use self::keeper::Keeper;
@@ -198,8 +199,9 @@ impl Keeping {
         )?;
         Self::begin_in(&folder, name, command).map_err(|error| {
             format!(
-                "--detach: cannot keep the output in {}: {error} (XDG_STATE_HOME names another place)",
-                folder.display()
+                "--detach: cannot keep the output in {}: {} (XDG_STATE_HOME names another place)",
+                folder.display(),
+                reason(&error)
             )
         })
     }

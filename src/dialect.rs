@@ -24,6 +24,7 @@ mod osc;
 mod pace;
 mod pip;
 mod prefixes;
+mod programs;
 mod progrun;
 #[cfg(test)]
 mod properties;
@@ -49,6 +50,8 @@ use self::prefixes::Prefix;
 use self::stream::Stream;
 use self::zig::Zig;
 
+pub(crate) use self::programs::stands_for;
+pub use self::programs::{programs, programs_of};
 pub use self::selection::Selection;
 
 /// Where a dialect is read.

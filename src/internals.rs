@@ -3,7 +3,7 @@
 
 pub use crate::cli::command;
 pub use crate::dialect::json::{FORMATS, Json};
-pub use crate::dialect::{Dialects, Lines, Place, Selection, formats};
+pub use crate::dialect::{Dialects, Lines, Place, Selection, formats, programs, programs_of};
 pub use crate::eta::{ByTime, Curve, Estimate, Forecast, OfTask, Past, Recorder, RunEstimate};
 pub use crate::model::batch::{Batch, VerbatimLine};
 pub use crate::model::verdict::{Meaning, Verdicts};

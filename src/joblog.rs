@@ -19,6 +19,7 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
+use crate::reason::{reason, reason_at};
 use crate::system::boot;
 
 use self::reading::{Fault, Reading, Run};
@@ -72,7 +73,12 @@ pub(crate) fn open(wanted: Wanted<'_>) -> Result<Opened, String> {
 /// The same, on this start of the machine.
 fn open_at(wanted: Wanted<'_>, boot: Option<&str>) -> Result<Opened, String> {
     let path = wanted.path.display();
-    let cannot = |error: &io::Error| format!("cannot open the job log {path}: {error}");
+    let cannot = |error: &io::Error| {
+        format!(
+            "cannot open the job log {path}: {}",
+            reason_at(wanted.path, error)
+        )
+    };
     // Not even opened: a FIFO would wait, and a device might do something.
     if std::fs::metadata(wanted.path).is_ok_and(|meta| !meta.is_file()) {
         return Err(format!("the job log {path} is not a regular file"));
@@ -166,7 +172,7 @@ impl Unread {
     fn sentence(&self, path: &Path) -> String {
         let path = path.display();
         match self {
-            Self::Error(error) => format!("cannot read the job log {path}: {error}"),
+            Self::Error(error) => format!("cannot read the job log {path}: {}", reason(error)),
             Self::Line(number, Fault::NotARecord) => {
                 format!("line {number} of the job log {path} is not a record of one")
             }
@@ -653,7 +659,7 @@ mod tests {
         let nowhere = scene.refusal(|wanted| wanted.path = Path::new("/nowhere/log"));
         assert_eq!(
             nowhere,
-            "cannot open the job log /nowhere/log: No such file or directory (os error 2)"
+            "cannot open the job log /nowhere/log: there is no directory /nowhere"
         );
     }
 

@@ -24,6 +24,7 @@ mod ledger;
 mod list;
 mod model;
 mod places;
+mod reason;
 mod run;
 mod sink;
 mod socket;

@@ -4,4 +4,5 @@
 pub(crate) mod batch;
 pub(crate) mod parts;
 pub(crate) mod route;
+mod stray;
 pub(crate) mod verdict;

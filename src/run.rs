@@ -55,6 +55,7 @@ use crate::list::{List, Next, Specification};
 use crate::model::batch::Batch;
 use crate::model::route::Route;
 use crate::progress::{ProgressExecutor, submit_progress};
+use crate::reason::reasons;
 use crate::sink::{Chosen, Display, Gone, NoReader, Watchers, choose, for_agent, is_on_screen};
 use crate::socket::{Purpose, Socket};
 use crate::system::jobserver::Jobserver;
@@ -341,6 +342,8 @@ struct Run<'a> {
     handles_signals: bool,
     /// Whether a child has reported or printed something: the user may react by Ctrl-C, so the handlers are installed.
     heard: Rc<Cell<bool>>,
+    /// Whether a report without any known field was warned of. One warning does for all tasks of a list.
+    has_strayed: Rc<Cell<bool>>,
     /// Which processes end by the signal by which progrun ends.
     scope: Scope,
     /// Whether unread output is discarded.
@@ -383,7 +386,7 @@ impl<'a> Run<'a> {
                     state: FinalState::Cancelled,
                     elapsed: clock.now(),
                     scope: Scope::Process,
-                    errors: vec![format!("{error:#}")],
+                    errors: vec![reasons(&error)],
                     unread: false,
                 }));
             }
@@ -444,6 +447,7 @@ impl<'a> Run<'a> {
             inputs,
             handles_signals: false,
             heard: Rc::default(),
+            has_strayed: Rc::default(),
             scope: Scope::Process,
             discarded: false,
             losses: Losses::new(chosen.tells_user),
@@ -636,11 +640,17 @@ impl Run<'_> {
         })?;
         let counts = Rc::new(Counts::default());
         let (sinks, counted) = (Rc::clone(&self.sinks), Rc::clone(&counts));
-        let heard = Rc::clone(&self.heard);
+        let (heard, has_strayed) = (Rc::clone(&self.heard), Rc::clone(&self.has_strayed));
         future.on_progress(move |batch| {
             heard.set(true);
             counted.add(batch);
-            sinks.borrow_mut().tell(Some(id), What::Progress(batch));
+            let mut sinks = sinks.borrow_mut();
+            sinks.tell(Some(id), What::Progress(batch));
+            if let Some(warning) = &batch.stray
+                && !has_strayed.replace(true)
+            {
+                sinks.tell(Some(id), What::Warning(warning));
+            }
         });
         let done = Rc::clone(&self.done);
         future.on_state(move |change| {

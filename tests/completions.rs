@@ -92,7 +92,10 @@ fn completes_what_it_should(session: &mut PtySession) {
     assert_completes(session, "progrun --output=on", "--output=on-failure ");
     assert_completes(session, "progrun --progress ", "plain");
     assert_completes(session, "progrun --signal HU", "--signal HUP ");
+    assert_completes(session, "progrun --from git", "--from git ");
+    assert_completes(session, "progrun --from met", "--from meter ");
     assert_completes(session, "progrun --log ev", "--log events.jsonl ");
+    assert_completes(session, "progrun -l ev", "-l events.jsonl ");
     assert_completes(session, "progrun --json=ev", "--json=events.jsonl ");
     assert_completes(session, "progrun repor", "progrun report ");
     assert_completes(session, "progrun report --sta", "report --status");
@@ -193,6 +196,7 @@ fn fish_completes_options_values_files_and_the_command() {
         ("progrun --output ", "none on-failure stream"),
         ("progrun --output=on", "--output=on-failure"),
         ("progrun --signal HU", "HUP"),
+        ("progrun --from rsy", "rsync"),
         ("progrun --log ev", "events.jsonl"),
         ("progrun --json=ev", "--json=events.jsonl"),
         ("progrun repor", "report"),

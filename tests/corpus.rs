@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use progrun::internals::Place;
+use progrun::internals::{Place, programs, programs_of};
 
 use crate::meters;
 use crate::playback::{Found, Percentage, Playback};
@@ -715,6 +715,29 @@ fn a_pattern_gives_what_is_done_of_what_is_left_or_begins() {
             expected,
             "{patterns:?}"
         );
+    }
+}
+
+/// Programs that `--from` knows without a recording of that name: one that runs what cmake has written (`make`), one whose
+/// recording is that of its format (`node`), those that write as another does, and those that write nothing.
+const RECORDED_ELSEWHERE: [&str; 6] = ["gzip", "make", "node", "sftp", "sha256sum", "tofu"];
+
+#[test]
+fn of_each_program_that_from_knows_a_format_is_read_in_a_recording() {
+    let table = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats.md"));
+    let table = table.unwrap();
+    let is_read = |program: &str| {
+        table.lines().any(|row| {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let [_, recorded, _, _, format, ..] = cells[..] else {
+                return false;
+            };
+            recorded == program && programs_of(format).any(|wanted| wanted == program)
+        })
+    };
+    for program in programs() {
+        let elsewhere = RECORDED_ELSEWHERE.contains(&program);
+        assert_ne!(is_read(program), elsewhere, "{program}");
     }
 }
 

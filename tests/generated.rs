@@ -11,7 +11,7 @@ use clap::Command;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use progrun::internals::command;
-use progrun::internals::formats;
+use progrun::internals::{formats, programs};
 
 /// The date in the man pages: of the last change that matters to their readers.
 const DATE: &str = "2026-11-27";
@@ -132,7 +132,8 @@ fn page(command: Command, title: &str, before: &str, after: &str) -> String {
     // The synopsis has the positional arguments; no reader looks for them among the options.
     let command = command.mut_args(|argument| {
         let is_positional = argument.is_positional();
-        argument.hide(is_positional)
+        // clap_mangen would leave out the text of one that is not in the summary.
+        argument.hide(is_positional).hide_short_help(false)
     });
     let man = Man::new(command)
         .title(title)
@@ -280,6 +281,17 @@ fn the_page_of_formats_tells_of_each_in_the_order_in_which_they_are_believed() {
         let about = &format.about[1..];
         assert!(text.contains(about), "{name}: {about}");
         assert!(text.contains(format.switch), "{name}: {}", format.switch);
+    }
+}
+
+#[test]
+fn the_page_of_formats_tells_of_each_program_whose_name_can_be_given() {
+    let page = read("man/progrun-formats.7");
+    let (_, page) = page.split_once("\n.SS Names of programs\n").unwrap();
+    let page = plain(page.split_once("\n.SS ").unwrap().0);
+    let words: Vec<_> = page.split_whitespace().collect();
+    for program in programs() {
+        assert!(words.contains(&program), "{program}");
     }
 }
 

@@ -114,7 +114,7 @@ fn nothing_is_remembered_if_that_is_switched_off() {
     assert_eq!(home.names(), ["sleep"]);
     home.progrun(&["--", "true"])
         .variable("PROGRUN_HISTORY", "maybe")
-        .stderr("error: invalid value 'maybe' for 'PROGRUN_HISTORY': expected 0 or 1\n\nFor more information, try '--help'.\n")
+        .stderr("progrun: invalid value 'maybe' for PROGRUN_HISTORY: expected 0 or 1\nFor more information, try 'progrun --help'.\n")
         .status(125);
 }
 
@@ -155,7 +155,7 @@ fn a_history_that_cannot_be_written_is_one_warning_and_the_run_ends_as_it_ended(
     // A folder instead of the file: not even root can write to it.
     fs::create_dir_all(home.path()).unwrap();
     let warning = format!(
-        "sh: cannot add this run to {}: Is a directory (os error 21) (--no-history avoids this)\n",
+        "sh: cannot add this run to {}: it is a directory (--no-history avoids this)\n",
         home.path().display()
     );
     home.progrun(&["--", "sh", "-c", "sleep 1.1; exit 3"])
@@ -314,7 +314,7 @@ fn a_history_that_cannot_be_read_is_named() {
     let path = home.path();
     let what = |what: &str| {
         format!(
-            "progrun: cannot {what} the history {}: Too many levels of symbolic links (os error 40)\n",
+            "progrun: cannot {what} the history {}: too many levels of symbolic links\n",
             path.display()
         )
     };

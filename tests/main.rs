@@ -46,6 +46,7 @@ mod run;
 #[cfg(target_os = "linux")]
 mod runs;
 mod schema;
+mod scripts;
 mod shape;
 mod soak;
 mod support;

@@ -120,7 +120,7 @@ fn its_failure_is_told_and_changes_nothing() {
         .variable("PATH", "/no/such/folder")
         .stderr(
             "progrun: cannot run true: no such command in PATH\n\
-             progrun: --on-end: cannot run sh: No such file or directory (os error 2)\n",
+             progrun: --on-end: cannot run sh: no such file or directory\n",
         )
         .status(127);
 }

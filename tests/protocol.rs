@@ -422,6 +422,67 @@ fn a_fraction_is_an_amount_and_its_total() {
 }
 
 #[test]
+fn blanks_around_the_sign_or_the_word_of_change_nothing() {
+    let amount = r#"{"progress":3,"total":10}"#;
+    for line in [
+        "3 / 10",
+        "3 /10",
+        "3/ 10",
+        "3\t/\t10",
+        "3 of 10",
+        "3  of  10",
+    ] {
+        short(line, amount);
+    }
+    short(
+        "3 of 10 files done",
+        r#"{"progress":3,"total":10,"message":"files done"}"#,
+    );
+    short(
+        "3 / 10 copying a.jpg",
+        r#"{"progress":3,"total":10,"message":"copying a.jpg"}"#,
+    );
+    for line in ["1.5KiB / 2KiB", "1.5KiB of 2KiB", "1.5 of 2KiB"] {
+        short(line, r#"{"progress":1536,"total":2048,"unit":"bytes"}"#);
+    }
+    short("3 of 0", r#"{"progress":3}"#);
+    short("50 %", r#"{"percentage":50}"#);
+    short(
+        "12.5 % copying",
+        r#"{"percentage":12.5,"message":"copying"}"#,
+    );
+}
+
+#[test]
+fn prose_that_only_begins_like_an_amount_is_a_message() {
+    for line in [
+        "3 of a kind",
+        "3 of 10: done",
+        "3 of 10th",
+        "3of 10",
+        "3 of10",
+        "3 often",
+        "2 ofs 3",
+        "3 out of 10",
+        "3 OF 10",
+        "28 / 11 / 2026",
+        "28 / 11/2026",
+        "3 / x",
+        "3 /",
+        "3 of",
+        "3 10",
+        "3 MiB of 10 MiB",
+        "3MiB of 10",
+        "5 %x",
+        "200 % faster",
+        "5KiB %",
+        "one of 3",
+    ] {
+        message(line);
+    }
+}
+
+#[test]
 fn a_fraction_of_0_has_no_known_total() {
     short("0/0", r#"{"progress":0}"#);
     short("5/0 looking", r#"{"progress":5,"message":"looking"}"#);
@@ -485,7 +546,6 @@ fn what_only_resembles_a_fraction_is_a_message() {
         "12/11/2026",
         "3/10copying",
         "3/10,",
-        "3 / 10",
         "3/",
         "3/x",
         "12MiB/400",

@@ -100,7 +100,14 @@ fn words_and_options_are_a_report_whichever_way_it_goes() {
         --unit bytes 5KiB
         --total 2MiB 1.5MiB half a file
         --total 10 2nd file
-        7/0";
+        7/0
+        '3 / 10'
+        3 of 10
+        3 / 10 copying a.jpg
+        1MiB of 2MiB
+        50 % -- -x
+        3 of a kind
+        3 of";
     let expected = [
         json!({"progress": 3, "total": 10, "message": "copying a.jpg"}),
         json!({"progress": 5000, "total": 1_048_576, "unit": "bytes", "id": "dl"}),
@@ -126,6 +133,13 @@ fn words_and_options_are_a_report_whichever_way_it_goes() {
         json!({"progress": 1_572_864, "total": 2_097_152, "unit": "bytes", "message": "half a file"}),
         json!({"total": 10, "message": "2nd file"}),
         json!({"progress": 7}),
+        json!({"progress": 3, "total": 10}),
+        json!({"progress": 3, "total": 10}),
+        json!({"progress": 3, "total": 10, "message": "copying a.jpg"}),
+        json!({"progress": 1_048_576, "total": 2_097_152, "unit": "bytes"}),
+        json!({"percentage": 50, "message": "-x"}),
+        json!({"message": "3 of a kind"}),
+        json!({"message": "3 of"}),
     ];
     let reports: String = words.trim().lines().fold(String::new(), |script, words| {
         script + "\"$progrun\" report " + words.trim() + " || exit\n"
@@ -185,7 +199,10 @@ fn a_report_that_is_none_is_told_also_without_progrun_and_ends_no_script() {
     for (words, sentence) in [
         (&["-5"][..], format!("-5: {percentage}")),
         (&["5000"], format!("5000: {percentage}")),
-        (&["120%"], format!("120%: {percentage}")),
+        (
+            &["120%"],
+            "120%: percentage must be a number from 0 to 100".to_owned(),
+        ),
         (&["-5%"], "-5%: an amount cannot be negative".to_owned()),
         (
             &["--id", "a", "-3/10", "b"],
@@ -247,17 +264,14 @@ fn wrong_options_of_a_report_are_refused_also_without_progrun() {
     for (words, sentence) in [
         (
             &["--status", "done"][..],
-            "error: invalid value 'done' for '--status <HOW>'\n  [possible values: ok, failed, skipped, cancelled]\n",
+            "progrun: invalid value 'done' for --status: expected ok, failed, skipped or cancelled\n",
         ),
         (
             &["--check", "3"],
-            "error: the argument '--check' cannot be used with one or more of the other specified arguments\n",
+            "progrun: the argument '--check' cannot be used with one or more of the other specified arguments\n",
         ),
-        (
-            &["--bar", "3"],
-            "error: unexpected argument '--bar' found\n",
-        ),
-        (&["-b", "-5%"], "error: unexpected argument '-b' found\n"),
+        (&["--bar", "3"], "progrun: there is no option --bar\n"),
+        (&["-b", "-5%"], "progrun: there is no option -b\n"),
     ] {
         let output = report(words, &[]).output();
         let stderr = text(&output.stderr);

@@ -659,7 +659,7 @@ fn mistakes_are_named() {
     let runs = [0, 1].map(|_| waiting(place.path(), &name, &gate));
     for subcommand in ["attach", "cancel", "wait"] {
         with_place(place.path(), &[subcommand, "no-such-run"])
-            .stderr("progrun: there is no run no-such-run (see progrun ps)\n")
+            .stderr("progrun: there is no run 'no-such-run' (progrun ps lists the runs)\n")
             .status(125);
         let mut numbers: Vec<_> = runs.iter().map(|run| run.pid().as_raw_nonzero()).collect();
         numbers.sort_unstable();
@@ -951,7 +951,7 @@ fn a_folder_that_cannot_be_looked_into_is_of_no_interest_to_one_whose_run_is_fou
     for subcommand in ["attach", "cancel", "wait"] {
         with_place(place.path(), &[subcommand, "no-such-run"])
             .stderr(&format!(
-                "{told}progrun: there is no run no-such-run (see progrun ps)\n"
+                "{told}progrun: there is no run 'no-such-run' (progrun ps lists the runs)\n"
             ))
             .status(125);
     }
@@ -1009,7 +1009,7 @@ fn a_run_that_ends_while_it_is_looked_for_is_one_that_is_not_there() {
         leaving(place.path(), &pid);
         with_place(place.path(), &[subcommand, "brief"])
             .stderr(&format!(
-                "progrun: there is no run {pid} (see progrun ps)\n"
+                "progrun: there is no run '{pid}' (progrun ps lists the runs)\n"
             ))
             .status(125);
     }

@@ -12,7 +12,8 @@ use std::process::Command;
 const ABOVE: [&str; 3] = ["internals", "lib", "main"];
 
 /// From the ground up. A file names only lower floors and its own part.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
+    &["reason"],
     &[
         "client", "eta", "executor", "flow", "launcher", "list", "places", "protocol", "system",
         "vt",

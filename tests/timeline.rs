@@ -336,9 +336,9 @@ fn what_is_no_recording_is_refused_with_the_line_that_shows_it() {
     scene.refused(
         &["missing"],
         "",
-        "cannot open missing: No such file or directory (os error 2)",
+        "cannot open missing: no such file or directory",
     );
-    scene.refused(&["."], "", "cannot read .: Is a directory (os error 21)");
+    scene.refused(&["."], "", "cannot read .: it is a directory");
 }
 
 #[test]
@@ -361,7 +361,7 @@ fn the_page_goes_to_a_file_but_never_over_the_recording() {
     scene.refused(
         &["run", "-o", "no/page"],
         "",
-        "cannot write no/page: No such file or directory (os error 2)",
+        "cannot write no/page: there is no directory no",
     );
     assert_eq!(fs::read(scene.path("run")).unwrap(), recording);
 }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
+use crate::reason::reason;
+
 /// Why a command could not be started.
 #[derive(Debug)]
 pub(crate) enum LaunchError {
@@ -50,6 +52,14 @@ impl fmt::Display for LaunchError {
             Self::NotFound { program } if is_path(program) => {
                 write!(f, "cannot run {}: no such file", program.display())
             }
+            Self::NotFound { program } if program.is_empty() => {
+                f.write_str("cannot run the command: its name is empty")
+            }
+            Self::NotFound { program } if program.as_encoded_bytes().starts_with(b"-") => write!(
+                f,
+                "cannot run {}: no such command in PATH (options of progrun go before the `--`)",
+                program.display()
+            ),
             Self::NotFound { program } => write!(
                 f,
                 "cannot run {}: no such command in PATH",
@@ -63,7 +73,7 @@ impl fmt::Display for LaunchError {
                 sentence: reason, ..
             } => f.write_str(reason),
             Self::Internal { what, source } => {
-                write!(f, "{what} failed: {source}{}", advice(source))
+                write!(f, "{what} failed: {}{}", reason(source), advice(source))
             }
         }
     }
@@ -81,7 +91,7 @@ impl LaunchError {
                 source: error,
             };
         }
-        Self::Unusable(format!("{}: {}", path.display(), sentence(&error)))
+        Self::Unusable(format!("{}: {}", path.display(), reason(&error)))
     }
 
     /// The meaning of an error of the spawn for `program`, which was to run in `folder`.
@@ -115,7 +125,7 @@ impl LaunchError {
                 "permission denied (to make it executable: chmod +x {})",
                 path.display()
             ),
-            _ => sentence(&error),
+            _ => reason(&error),
         };
         Self::CannotRun {
             program: program.to_owned(),
@@ -157,15 +167,6 @@ pub(crate) fn advice(error: &io::Error) -> &'static str {
         // The system's text, "Resource temporarily unavailable", does not say that threads and processes are meant.
         Some(libc::EAGAIN) => ": raise the limit on processes (ulimit -u)",
         _ => "",
-    }
-}
-
-/// The system's text, without the number that std appends.
-fn sentence(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((sentence, _)) => sentence.to_lowercase(),
-        None => text,
     }
 }
 
@@ -225,6 +226,14 @@ mod tests {
         assert_eq!(
             message("./no-such-file-1", libc::ENOENT),
             "cannot run ./no-such-file-1: no such file"
+        );
+        assert_eq!(
+            message("--quiet", libc::ENOENT),
+            "cannot run --quiet: no such command in PATH (options of progrun go before the `--`)"
+        );
+        assert_eq!(
+            message("", libc::ENOENT),
+            "cannot run the command: its name is empty"
         );
     }
 

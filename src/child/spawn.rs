@@ -17,6 +17,7 @@ use crate::client;
 use crate::event::{Ending, Exit};
 use crate::list::Stdin;
 use crate::model::route::Route;
+use crate::reason::reason;
 use crate::system::spawn::{Plan, Started};
 use crate::system::watcher::{Board, Place};
 use crate::system::{closed, reap};
@@ -338,7 +339,7 @@ fn nowhere() -> io::Result<File> {
     // Any other error, such as too many open files, is not about this file and has its own advice.
     opened.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
-            io::Error::new(error.kind(), format!("/dev/null: {error}"))
+            io::Error::new(error.kind(), format!("/dev/null: {}", reason(&error)))
         }
         _ => error,
     })

@@ -11,6 +11,7 @@ use clap::Parser;
 use crate::child::{self, Terms};
 use crate::event::Ending;
 use crate::list::{List, Specification, Stdin};
+use crate::reason::{reason, reasons};
 use crate::run::{self, FAILED, ForAgent, Settings, Timeouts};
 use crate::sink::{Display, Progress, Show, Tty};
 use crate::system::machine;
@@ -62,11 +63,11 @@ impl Agent {
             Ok(Some((line, rest))) => Order::read(&line).map(|order| (order, rest)),
             // The other side has changed its mind.
             Ok(None) => return Ending::Status(0),
-            Err(error) => Err(format!("cannot read what to run: {error}")),
+            Err(error) => Err(format!("cannot read what to run: {}", reason(&error))),
         };
         let ran = order.and_then(|(order, rest)| {
             let (settings, list) = prepare(order, rest);
-            run::run(&settings, list, None).map_err(|error| format!("{error:#}"))
+            run::run(&settings, list, None).map_err(|error| reasons(&error))
         });
         match ran {
             // The last line says how the command has ended. Engines make a noise about other statuses.

@@ -11,6 +11,7 @@ use rustix::termios::isatty;
 use crate::client;
 use crate::detached::Record;
 use crate::event::{Ending, FinalState, signal_name};
+use crate::reason::{reason, reasons};
 use crate::run::{self, Attached, Look};
 use crate::sink::{Patient, escape, took};
 use crate::system::life;
@@ -99,7 +100,7 @@ impl Attach {
                 Some(record) => return show_end(&record),
                 None if run.has_left() => return Err(runs::none(run.pid)),
                 None if client::is_listened_at(&run.path) => {
-                    return Err(format!("run {}: {error:#}", run.pid));
+                    return Err(format!("run {}: {}", run.pid, reasons(&error)));
                 }
                 None => return Err(lost(run.pid)),
             },
@@ -155,7 +156,13 @@ fn show_end(record: &Record) -> Result<Ending, String> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             return Ok(Ending::Signal(libc::SIGPIPE));
         }
-        Err(error) => return Err(format!("the output of run {}: {error}", record.pid)),
+        Err(error) => {
+            return Err(format!(
+                "the output of run {}: {}",
+                record.pid,
+                reason(&error)
+            ));
+        }
         Ok(()) => {}
     }
     let Some(end) = &record.end else {

@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::detached::Record;
 use crate::event::{Ending, Step, signal_name};
+use crate::reason::reason;
 use crate::run::{self, FAILED};
 use crate::sink::escape;
 use crate::socket;
@@ -127,7 +128,7 @@ impl Cancel {
             _ => match runs::settled(pid) {
                 Some(record) if !record.is_running() => over(&record),
                 _ if run.has_left() => runs::none(pid),
-                _ => format!("run {pid} cannot be reached: {error}"),
+                _ => format!("run {pid} cannot be reached: {}", reason(&error)),
             },
         })?;
         if !self.quiet {

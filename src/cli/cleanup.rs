@@ -7,6 +7,7 @@ use clap::Parser;
 
 use crate::event::Ending;
 use crate::ledger::{self, Remains};
+use crate::reason::reason;
 use crate::run::FAILED;
 use crate::system::helper;
 
@@ -41,7 +42,10 @@ impl Cleanup {
         let remains = match ledger::remains() {
             Ok(remains) => remains,
             Err(error) => {
-                complain(&format!("cleanup: cannot read the list of runs: {error}"));
+                complain(&format!(
+                    "cleanup: cannot read the list of runs: {}",
+                    reason(&error)
+                ));
                 return Ending::Status(FAILED);
             }
         };

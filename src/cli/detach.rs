@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::detached::Keeping;
 use crate::event::Ending;
+use crate::reason::reason;
 use crate::run::{self, End, FAILED};
 use crate::sink::{Patient, escape};
 use crate::system::detach::{BEGUN, Caller, Side, fork, let_go, redirect};
@@ -36,15 +37,18 @@ impl Leaving {
             Ok(Side::Child(caller)) => Arc::new(caller),
             Ok(Side::Caller(pid, words)) => self.wait(pid, words),
             Err(error) => {
-                complain(&format!("--detach: cannot start a process: {error}"));
+                complain(&format!(
+                    "--detach: cannot start a process: {}",
+                    reason(&error)
+                ));
                 run::end(Ending::Status(FAILED));
             }
         };
         // First of all: what is kept, a thread of its own keeps.
-        let free = let_go().map_err(|error| format!("--detach: /dev/null: {error}"));
+        let free = let_go().map_err(|error| format!("--detach: /dev/null: {}", reason(&error)));
         let kept = free.and_then(|()| {
             let keeping = Keeping::begin(&self.name, &self.command)?;
-            redirect(keeping.place()).map_err(|error| format!("--detach: {error}"))?;
+            redirect(keeping.place()).map_err(|error| format!("--detach: {}", reason(&error)))?;
             Ok(keeping)
         });
         match kept {

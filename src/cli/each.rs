@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, ValueEnum, ValueHint};
 
@@ -17,6 +18,7 @@ use crate::child;
 use crate::joblog::{self, Past, Resume};
 use crate::journal::{self, Memory};
 use crate::list::{self, Columns, Group, List, News, Next, TaskStdin, Values};
+use crate::reason::reason;
 use crate::run::{self, Limits, Many, OrderRules, RetryOn, Settings};
 use crate::sink::{self, Ends, Show};
 use crate::system::closed;
@@ -82,7 +84,7 @@ The exit status and Ctrl-C are as with progrun each. See progrun-each(1).";
 #[derive(Debug, Parser)]
 #[command(
     name = "each",
-    after_help = "See --help for examples, and progrun-each(1) for recipes.",
+    after_help = "See --help for all options and examples, and progrun-each(1) for recipes.",
     after_long_help = EACH_HELP,
     override_usage = "progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...",
     max_term_width = 110
@@ -165,7 +167,7 @@ pub(super) struct Each {
 #[derive(Debug, Parser)]
 #[command(
     name = "tasks",
-    after_help = "See --help for the format of the lines, and progrun-each(1).",
+    after_help = "See --help for all options and the format of the lines, and progrun-each(1).",
     after_long_help = TASKS_HELP,
     override_usage = "progrun tasks [OPTIONS] [FILE]",
     max_term_width = 110
@@ -262,6 +264,7 @@ pub(super) struct ManyOptions {
 
     /// How to show the output of the tasks [default: group; with -j1: stream]
     #[arg(
+        short,
         long,
         value_name = "HOW",
         env = "PROGRUN_OUTPUT",
@@ -440,9 +443,10 @@ fn prepare_folder(folder: &Path, resumes: bool) -> Result<(), String> {
     match fs::create_dir(folder) {
         Ok(()) => return Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(format!("cannot make {shown}: {error}")),
+        Err(error) => return Err(format!("cannot make {shown}: {}", reason(&error))),
     }
-    let mut entries = fs::read_dir(folder).map_err(|error| format!("{shown}: {error}"))?;
+    let mut entries =
+        fs::read_dir(folder).map_err(|error| format!("{shown}: {}", reason(&error)))?;
     if !resumes && entries.next().is_some() {
         return Err(format!(
             "{shown} is not empty: give --log-dir a new folder, or continue an earlier run with --job-log and --resume"
@@ -530,10 +534,19 @@ pub(super) fn as_subcommand<F: Form>() -> clap::Command {
         })
     };
     let command = F::command().disable_help_flag(true);
+    let is_each = command.get_name() == "each";
     TEXTS
         .into_iter()
         .fold(command, with_texts)
         .mut_arg("preserve_status", |argument| argument.hide(true))
+        // To users of xargs and GNU parallel, -n 2 means two values for each task: a run called 2 would surprise them.
+        .mut_arg("name", |argument| {
+            if is_each {
+                argument.short(Resettable::Reset)
+            } else {
+                argument
+            }
+        })
         .arg(super::help_flag().help_heading("Other"))
 }
 

@@ -1,17 +1,60 @@
-//! `--from` and `--list-formats`: the names of other programs' formats on the command line.
+//! `--from` and `--list-formats`: the names of formats and of programs on the command line.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 
-use crate::dialect::{Selection, formats};
+use crate::dialect::{Selection, formats, programs, programs_of, stands_for};
 
-/// The values that `--from` takes.
-pub(super) fn names() -> PossibleValuesParser {
+use super::mistakes::nearest;
+
+/// The names that are no program's.
+fn format_names() -> impl Iterator<Item = &'static str> {
     let names = formats().map(|format| format.name);
-    PossibleValuesParser::new(["auto", "none"].into_iter().chain(names))
+    ["auto", "none"].into_iter().chain(names)
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    format_names().chain(programs())
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    if names().any(|name| name == text) {
+        return Ok(text.to_owned());
+    }
+    let meant =
+        nearest(text, names()).map_or(String::new(), |name| format!("; did you mean '{name}'?"));
+    Err(format!(
+        "no format or program of this name is known{meant}\nFormats: {}\nThe names of programs, such as git, are in progrun --list-formats.",
+        format_names().collect::<Vec<_>>().join(", ")
+    ))
+}
+
+/// Takes one name of `--from`, and tells completions all of them.
+#[derive(Clone)]
+pub(super) struct NameParser;
+
+impl TypedValueParser for NameParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        parse_name.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        // One that is both a format and a program is offered once.
+        let programs = programs().filter(|name| !format_names().any(|format| format == *name));
+        let names = format_names().chain(programs);
+        Some(Box::new(names.map(PossibleValue::new)))
+    }
 }
 
 /// Checks that `auto` and `none` stand alone.
@@ -41,11 +84,16 @@ pub(super) fn selection(from: &[String]) -> Selection {
         names => Selection::Only(
             formats()
                 .map(|format| format.name)
-                .filter(|name| names.iter().any(|wanted| wanted == name))
+                .filter(|format| names.iter().any(|name| stands_for(name, format)))
                 .collect(),
         ),
     }
 }
+
+/// How long a line of programs can be, in bytes, so that the table fits a hundred columns.
+const WIDEST: usize = 78;
+/// What is before the first program.
+const LABEL: &str = "for:  ";
 
 /// Writes the table of `--list-formats`.
 pub(super) fn list(out: &mut impl Write) -> io::Result<()> {
@@ -56,6 +104,25 @@ pub(super) fn list(out: &mut impl Write) -> io::Result<()> {
         if !format.switch.is_empty() {
             writeln!(out, "{:width$}  with: {}", "", format.switch)?;
         }
+        // One of the same name goes without saying.
+        let programs = programs_of(format.name).filter(|program| *program != format.name);
+        let mut line = String::new();
+        for program in programs {
+            if line.len() + program.len() > WIDEST {
+                writeln!(out, "{:width$}  {line},", "")?;
+                " ".repeat(LABEL.len()).clone_into(&mut line);
+            } else {
+                line += if line.is_empty() { LABEL } else { ", " };
+            }
+            line += program;
+        }
+        if !line.is_empty() {
+            writeln!(out, "{:width$}  {line}", "")?;
+        }
     }
+    writeln!(
+        out,
+        "\nFor --from, the name of a program after `for:` stands for the formats that read it."
+    )?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use rustix::termios::{isatty, tcgetwinsize};
 
 use crate::event::Ending;
 use crate::journal::{Journal, Record};
+use crate::reason::reason;
 use crate::run::{self, FAILED};
 use crate::sink::{Patient, escape_json, is_utf_8};
 
@@ -131,6 +132,9 @@ fn nothing(name: &str) -> ! {
 
 fn refuse(journal: &Journal, what: &str, error: &io::Error) -> ! {
     let path = journal.path().display();
-    complain(&format!("cannot {what} the history {path}: {error}"));
+    complain(&format!(
+        "cannot {what} the history {path}: {}",
+        reason(error)
+    ));
     run::end(Ending::Status(FAILED))
 }

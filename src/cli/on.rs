@@ -42,31 +42,31 @@ pub(super) struct OnOptions {
     pub(super) on: Vec<Hosts>,
 
     /// Options for srun, such as '-p short -c4 --mem=2G'
-    #[arg(long, value_name = "OPTIONS", value_parser = parse_words, allow_hyphen_values = true, requires = "on", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
+    #[arg(long, hide_short_help = true, value_name = "OPTIONS", value_parser = parse_words, allow_hyphen_values = true, requires = "on", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
     pub(super) slurm: Option<Words>,
 
     /// Directory in which the command runs there [default: the same as here]
     ///
     /// A relative DIR is below that in which the machine starts a command: with ssh, the home directory, so that . is the
     /// home directory.
-    #[arg(long, value_name = "DIR", requires = "on", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
+    #[arg(long, hide_short_help = true, value_name = "DIR", requires = "on", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
     pub(super) chdir: Option<PathBuf>,
 
     /// Environment variable that goes along: its value here, or VALUE
-    #[arg(long, value_name = "NAME[=VALUE]", value_parser = parse_variable, requires = "on", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
+    #[arg(long, hide_short_help = true, value_name = "NAME[=VALUE]", value_parser = parse_variable, requires = "on", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
     pub(super) env: Vec<Variable>,
 
     /// The progrun to use there [default: the one in PATH, or a copy of this one]
     ///
     /// Without this option, and where PATH has no suitable progrun, this program copies itself once to
     /// ~/.cache/progrun there.
-    #[arg(long, value_name = "PATH", requires = "on", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
+    #[arg(long, hide_short_help = true, value_name = "PATH", requires = "on", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
     pub(super) agent: Option<PathBuf>,
 
     /// How long each side goes on without a word of the other (0 = for ever)
     ///
     /// If the connection is gone for longer, the command is stopped there, and is lost here.
-    #[arg(long, value_name = "TIME", value_parser = parse_lease, allow_negative_numbers = true, default_value = "60s", env = "PROGRUN_LEASE", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = parse_lease, allow_negative_numbers = true, default_value = "60s", env = "PROGRUN_LEASE", help_heading = "Elsewhere", value_hint = ValueHint::Other)]
     pub(super) lease: Time,
 }
 

@@ -39,6 +39,7 @@ kills it and all that it has started.";
 pub(super) struct Options {
     /// Stop the command after this time, such as 90s or 1h30m (0 = no limit)
     #[arg(
+        short,
         long,
         value_name = "TIME",
         value_parser = parse_time,
@@ -55,6 +56,7 @@ pub(super) struct Options {
     /// --signal.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "TIME",
         value_parser = parse_time,
         allow_negative_numbers = true,
@@ -75,6 +77,7 @@ pub(super) struct Options {
     /// second, to read the rest. What they have not read by then is discarded, with a message.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "TIME",
         value_parser = parse_time,
         allow_negative_numbers = true,
@@ -95,6 +98,7 @@ pub(super) struct Options {
     /// as TERM or RTMIN+1, or a number from 1 to 64.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "SIGNAL",
         value_parser = SignalParser,
         hide_possible_values = true,
@@ -105,7 +109,7 @@ pub(super) struct Options {
     pub(super) signal: i32,
 
     /// Exit with the command's own status even after Ctrl-C or a timeout
-    #[arg(long, help_heading = "Stopping")]
+    #[arg(long, hide_short_help = true, help_heading = "Stopping")]
     pub(super) preserve_status: bool,
 
     /// How to show progress
@@ -125,12 +129,13 @@ pub(super) struct Options {
     pub(super) quiet: bool,
 
     /// Name shown for the run [default: the last component of COMMAND]
-    #[arg(long, value_name = "NAME", help_heading = "Progress", value_hint = ValueHint::Other)]
+    #[arg(short, long, value_name = "NAME", help_heading = "Progress", value_hint = ValueHint::Other)]
     pub(super) name: Option<String>,
 
     /// Whether to draw bars in color
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "WHEN",
         default_value = "auto",
         env = "PROGRUN_COLOR",
@@ -138,17 +143,17 @@ pub(super) struct Options {
     )]
     pub(super) color: ColorArgument,
 
-    /// Other programs' progress formats to read: auto, none, or a list of names
+    /// Whose progress to read: auto, none, or names of programs or formats
     ///
     /// auto reads the output that passes through progrun anyway: on the terminal, above the bars, or because of --json,
-    /// --log or --output. With names, separated by commas, the output is read wherever it goes, and still passes
-    /// through unchanged. Reports and events in progrun's own format are read only if the name progrun is given.
-    /// --list-formats lists the names.
+    /// --log or --output. With names, separated by commas, such as git or meter, the output is read wherever it goes,
+    /// and still passes through unchanged. Reports and events in progrun's own format are read only if the name progrun
+    /// is given. --list-formats lists the names.
     #[arg(
         long,
         value_name = "FORMATS",
         value_delimiter = ',',
-        value_parser = formats::names(),
+        value_parser = formats::NameParser,
         hide_possible_values = true,
         default_value = "auto",
         env = "PROGRUN_FROM",
@@ -177,7 +182,7 @@ pub(super) struct Options {
     /// FILE is truncated first, unless it is /dev/stdout, /dev/stderr or /dev/fd/N, which are written to as if by the
     /// command. - stands for /dev/stdout, and ./- for a file of that name.
     // No default from the environment: a progrun inside this one would write over the same file.
-    #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
     pub(super) log: Option<PathBuf>,
 
     /// Whether to run the command on a pseudo-terminal
@@ -188,6 +193,7 @@ pub(super) struct Options {
     /// the stderr of that bash with 2>/dev/tty to keep job control.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "WHEN",
         default_value = "auto",
         env = "PROGRUN_TTY",
@@ -209,7 +215,7 @@ pub(super) struct Options {
     /// Wait until all processes have closed the command's output (as a pipeline does)
     ///
     /// Without this option, progrun does not wait for a process that the command leaves behind, such as a daemon.
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, hide_short_help = true, help_heading = "Output")]
     pub(super) wait_output: bool,
 
     /// Do not remember this run, and show no estimate from earlier ones
@@ -217,7 +223,7 @@ pub(super) struct Options {
     /// By default, a run of a second or more adds a line to progrun's history, with its command, its duration and how it
     /// ended, and the time left is estimated from earlier runs of the same command in the same directory, or with the
     /// same --name. The environment variable has the same effect with the value 0. See progrun-history(1).
-    #[arg(long, env = "PROGRUN_HISTORY", value_parser = is_switched_off, help_heading = "Progress")]
+    #[arg(long, hide_short_help = true, env = "PROGRUN_HISTORY", value_parser = is_switched_off, help_heading = "Progress")]
     pub(super) no_history: bool,
     /// Notify at the end of a run that took TIME or longer [default TIME: 30s]
     ///
@@ -242,6 +248,7 @@ pub(super) struct Options {
     /// Run COMMAND with sh when the run is over, however it ended
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "COMMAND",
         long_help = ON_END,
         env = "PROGRUN_ON_END",
@@ -260,6 +267,7 @@ pub(super) struct Options {
     /// of a service (socket activation): progrun then uses the next free number for the channel, and says so.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "N",
         value_parser = parse_channel,
         default_value = "3",

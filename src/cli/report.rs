@@ -41,8 +41,8 @@ Exit status:
 pub(super) struct Report {
     /// How much is done, followed by a message
     ///
-    /// The amount is 3/10, 12MiB/400MiB or 42%, or with --total or --unit a number alone, such as 5000 or 5KiB. Words
-    /// that do not begin with an amount are a message, except for the other short forms of progrun-protocol(5).
+    /// The amount is 3/10, 3 of 10, 12MiB/400MiB or 42%, or with --total or --unit a number alone, such as 5000 or 5KiB.
+    /// Words that do not begin with an amount are a message, except for the other short forms of progrun-protocol(5).
     #[arg(value_name = "WORD", allow_negative_numbers = true, value_hint = ValueHint::Other)]
     words: Vec<OsString>,
 
@@ -197,8 +197,20 @@ impl Report {
                 ..Progress::default()
             }
         } else {
-            protocol::read_short(first)
-                .map_err(|error| format!("{first}: {error} (an amount needs --total or --unit)"))?
+            let advice = if is_amount {
+                " (an amount needs --total or --unit)"
+            } else {
+                ""
+            };
+            let wrong = |error| format!("{first}: {error}{advice}");
+            let is_spaced = matches!(rest.first().map(Cow::as_ref), Some("of" | "/" | "%"));
+            if is_amount && is_spaced {
+                let line = words.join(" ");
+                return protocol::read_short(&line)
+                    .map(Progress::into_owned)
+                    .map_err(wrong);
+            }
+            protocol::read_short(first).map_err(wrong)?
         };
         if !rest.is_empty() {
             let is_amount = progress.progress.or(progress.percentage).is_some();

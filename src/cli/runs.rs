@@ -364,7 +364,7 @@ fn find<'a>(runs: &'a [LiveRun], word: &str) -> Result<&'a LiveRun, String> {
 
 /// The sentence that no run is so called or has this number.
 pub(super) fn none(word: impl Display) -> String {
-    format!("there is no run {word} (see progrun ps)")
+    format!("there is no run '{word}' (progrun ps lists the runs)")
 }
 
 /// The only run there is; that inside which others were started is one with them.
@@ -380,7 +380,7 @@ pub(super) fn only(runs: &Runs) -> Result<&LiveRun, String> {
         [run] => Ok(run),
         [] => {
             runs.tell_suspects();
-            Err("there is no run (see progrun ps --all)".to_owned())
+            Err("there is no run now (progrun ps --all also lists those that are over, if they began with --detach)".to_owned())
         }
         _ => Err(format!(
             "there are {} runs: name one by its number, {}, or by its name",

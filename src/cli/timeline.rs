@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueHint};
 
+use crate::reason::{reason, reason_at};
 use crate::sink::Patient;
 use crate::timeline::{self, Recording, Unread};
 
@@ -104,7 +105,7 @@ impl Timeline {
     fn read(&self) -> Result<Recording, String> {
         if !is_dash(&self.file) {
             let file = File::open(&self.file)
-                .map_err(|error| format!("cannot open {}: {error}", self.name()))?;
+                .map_err(|error| format!("cannot open {}: {}", self.name(), reason(&error)))?;
             return self.parse(&mut BufReader::with_capacity(128 * 1024, file));
         }
         let stdin = io::stdin();
@@ -119,7 +120,7 @@ impl Timeline {
     fn parse(&self, input: &mut dyn BufRead) -> Result<Recording, String> {
         let name = self.name();
         timeline::read(input).map_err(|unread| match unread {
-            Unread::Error(error) => format!("cannot read {name}: {error}"),
+            Unread::Error(error) => format!("cannot read {name}: {}", reason(&error)),
             Unread::Empty => format!("{name} is empty: there is no event of progrun in it"),
             Unread::NotARecording(line) => format!(
                 "line {line} of {name} is no event of progrun: a recording is what --json or --job-log writes"
@@ -137,7 +138,13 @@ impl Timeline {
                 output.display()
             ));
         }
-        let cannot = |error: io::Error| format!("cannot write {}: {error}", output.display());
+        let cannot = |error: io::Error| {
+            format!(
+                "cannot write {}: {}",
+                output.display(),
+                reason_at(output, &error)
+            )
+        };
         let mut file = BufWriter::new(private(output).map_err(cannot)?);
         let written = timeline::write(recording, &self.name(), &mut file);
         written.and_then(|()| file.flush()).map_err(cannot)

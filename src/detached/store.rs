@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::fcntl_dupfd_cloexec;
 
+use crate::reason::reason;
+
 use super::PRIVATE;
 use super::output::{HEAD, TAIL, head, piece};
 
@@ -46,7 +48,10 @@ impl Store {
     /// Appends what the run printed. What cannot be written is left out, and a line says so where it would be.
     pub(super) fn append(&mut self, bytes: &[u8]) {
         if let Some((missing, error)) = &self.missing {
-            let line = format!("\n[... {missing} bytes could not be kept: {error} ...]\n");
+            let line = format!(
+                "\n[... {missing} bytes could not be kept: {} ...]\n",
+                reason(error)
+            );
             let (written, error) = self.write(line.as_bytes());
             if let Some(error) = error {
                 // Half a line is better than none, and two are worse.
@@ -62,7 +67,7 @@ impl Store {
     }
 
     fn miss(&mut self, bytes: usize, error: io::Error) {
-        self.lost.get_or_insert_with(|| error.to_string());
+        self.lost.get_or_insert_with(|| reason(&error));
         let before = self.missing.take().map_or(0, |(missing, _)| missing);
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.missing = Some((before + bytes, error));

@@ -11,6 +11,8 @@ use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::reason::reason;
+
 /// The words of the shell: it is there, and it asks for a copy of this program.
 const BEGUN: &str = "progrun-shell";
 const WANTED: &str = "progrun-agent-wanted";
@@ -161,7 +163,10 @@ progrun_agent
             ));
         }
         program().map_err(|error| {
-            format!("it has no progrun, and this one cannot be copied: {error} ({remedy})")
+            format!(
+                "it has no progrun, and this one cannot be copied: {} ({remedy})",
+                reason(&error)
+            )
         })
     }
 

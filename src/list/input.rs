@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::SeekFrom;
 
+use crate::reason::reason;
+
 /// A list that can be read.
 #[derive(Debug)]
 pub(super) struct Input {
@@ -62,8 +64,7 @@ impl Input {
     /// A sentence, if it cannot be read.
     pub(super) fn file(path: &Path) -> Result<Self, String> {
         let name = path.display().to_string();
-        let refused =
-            |error: io::Error| format!("cannot read the list {name}: {}", sentence(&error));
+        let refused = |error: io::Error| format!("cannot read the list {name}: {}", reason(&error));
         let kind = std::fs::metadata(path).map_err(refused)?.file_type();
         if kind.is_dir() {
             return Err(format!("cannot read the list {name}: it is a directory"));
@@ -113,15 +114,6 @@ impl AsFd for Open {
     }
 }
 
-/// The system's text, without the number that std appends.
-pub(super) fn sentence(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((sentence, _)) => sentence.to_owned(),
-        None => text,
-    }
-}
-
 /// A named pipe, which is there as long as its folder.
 #[cfg(test)]
 pub(super) fn fifo() -> (tempfile::TempDir, PathBuf) {
@@ -140,7 +132,7 @@ mod tests {
     fn what_cannot_be_read_is_named_with_the_reason() {
         assert_eq!(
             Input::file(Path::new("/no/such/list")).unwrap_err(),
-            "cannot read the list /no/such/list: No such file or directory"
+            "cannot read the list /no/such/list: no such file or directory"
         );
         assert_eq!(
             Input::file(Path::new("/")).unwrap_err(),

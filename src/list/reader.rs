@@ -10,8 +10,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
+use crate::reason::reason;
+
 use super::counter::Counter;
-use super::input::{Input, Open, sentence};
+use super::input::{Input, Open};
 
 /// How much one read takes: about as many short lines as are to be ahead.
 const BLOCK: usize = 8 * 1024;
@@ -112,7 +114,7 @@ impl Reader {
             .map_err(|error| {
                 format!(
                     "no thread can be started that reads the list: {}",
-                    sentence(&error)
+                    reason(&error)
                 )
             })?;
         Ok(Self(shared))
@@ -199,7 +201,7 @@ impl Work {
 
     fn read(&self, input: Input, mut counter: Counter) -> Result<(), String> {
         let broken =
-            |error: io::Error| format!("cannot read the list {}: {}", self.name, sentence(&error));
+            |error: io::Error| format!("cannot read the list {}: {}", self.name, reason(&error));
         let mut position = input.start();
         let is_regular = input.is_regular();
         let open = input.open().map_err(broken)?;
@@ -414,7 +416,7 @@ mod tests {
         let (reader, woken) = start(Path::new("/proc/self/mem"), Kind::Lines);
         assert_eq!(
             take(&reader, &woken),
-            Piece::Broken("cannot read the list /proc/self/mem: Input/output error".to_owned())
+            Piece::Broken("cannot read the list /proc/self/mem: input/output error".to_owned())
         );
     }
 }

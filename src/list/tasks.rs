@@ -8,8 +8,10 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
+use crate::reason::reason;
+
 use super::dependencies::{Names, cycle};
-use super::input::{Input, sentence};
+use super::input::Input;
 use super::object::{self, ReadTime};
 use super::records::{Lines, Read};
 use super::values::{Kind, Splitter, Value};
@@ -95,7 +97,7 @@ impl TaskLines {
                 format!(
                     "cannot read the list {}: {}",
                     path.display(),
-                    sentence(&error)
+                    reason(&error)
                 )
             })?;
             let tasks = whole(&bytes, &wishes);

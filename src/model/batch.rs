@@ -10,6 +10,8 @@ use std::ops::Range;
 use crate::flow::Permit;
 use crate::protocol::{Content, Decoder, Line, Progress};
 
+use super::stray;
+
 /// How much of a malformed line its warning quotes, in bytes.
 const EXCERPT: usize = 256;
 
@@ -25,6 +27,8 @@ pub struct Batch {
     pub malformed_count: u64,
     /// The first malformed line of this read, with the head of its text.
     pub first_malformed: Option<BadLine>,
+    /// The warning for the first report of the channel without any known field, if it came in this read.
+    pub stray: Option<String>,
     /// Every line that was not empty, in order, if a sink wants them.
     pub verbatim: Verbatim,
     /// The name of another program's format, such as `restic`. None: our own protocol.
@@ -150,6 +154,8 @@ pub(crate) struct Collector {
 #[derive(Debug, Default)]
 pub(crate) struct Fold {
     keeps_every_report: bool,
+    /// A report without any known field was warned of: once is enough.
+    has_strayed: bool,
     reports: Batch,
     root: Option<usize>,
     by_id: HashMap<String, usize>,
@@ -220,10 +226,17 @@ impl Fold {
         match &line.content {
             Content::Empty => {}
             Content::Object(progress) => {
+                let text = || {
+                    std::str::from_utf8(line.text)
+                        .expect("the decoder calls a line an object only if it is UTF-8")
+                        .trim()
+                };
                 if self.keeps_every_report {
-                    let text = std::str::from_utf8(line.text)
-                        .expect("the decoder calls a line an object only if it is UTF-8");
-                    self.reports.verbatim.push(text.trim());
+                    self.reports.verbatim.push(text());
+                }
+                if progress.is_empty() && !self.has_strayed {
+                    self.reports.stray = stray::warning(line.number, text());
+                    self.has_strayed = self.reports.stray.is_some();
                 }
                 self.merge(progress);
             }
@@ -327,6 +340,22 @@ mod tests {
         };
         assert_eq!((bad.number, bad.text.as_slice()), (4, b"{oops".as_slice()));
         assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn only_the_first_report_without_a_known_field_is_warned_of_and_all_are_counted() {
+        let mut collector = Collector::new(false);
+        collector.feed(b"{}\n1/2\n{\"progess\":5}\n{\"mesage\":\"x\"}\n");
+        let reports = collector.take();
+        assert!(
+            reports
+                .stray
+                .unwrap()
+                .starts_with("progress line 3 has no known field: {\"progess\":5}")
+        );
+        assert_eq!((reports.count, reports.malformed_count), (4, 0));
+        collector.feed(b"{\"progess\":6}\n");
+        assert_eq!(collector.take().stray, None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use rustix::stdio::stderr;
 
 use crate::child;
 use crate::event::{Ending, FinalState, signal_name};
+use crate::reason::reason;
 use crate::system::groups;
 use crate::system::signals::{Came, block, handle, ignore, is_ignored, set_default, unblock};
 use crate::system::wake::{Woken, wake};
@@ -81,7 +82,7 @@ impl Hook {
                 (Some(status), _) => format!("exit status {status}"),
                 (None, signal) => format!("killed by {}", signal_name(signal.unwrap_or(0))),
             },
-            Err(error) => format!("cannot run sh: {error}"),
+            Err(error) => format!("cannot run sh: {}", reason(&error)),
         };
         Some(format!("--on-end: {failure}"))
     }

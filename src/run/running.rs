@@ -9,6 +9,7 @@ use crate::child::{Control, Ended};
 use crate::event::{Ending, FinalState, Obstacle, Summary};
 use crate::model::batch::Batch;
 use crate::progress::{FutureState, ProgressFuture};
+use crate::reason::reasons;
 
 use super::starts::SocketPlace;
 use super::task::Task;
@@ -98,7 +99,7 @@ impl Running {
             (Some(Ended::NotStarted(error)), _) => Some(error.to_string()),
             (Some(Ended::Lost(lost)), _) => Some(lost.sentence.clone()),
             // The worker itself failed: its error is all that is known.
-            (None, Ok(error)) => Some(format!("{error:#}")),
+            (None, Ok(error)) => Some(reasons(error)),
             _ => None,
         };
         Summary {

@@ -20,6 +20,7 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::stdio::{stderr, stdout};
 
 use crate::client;
+use crate::reason::reason_at;
 
 /// The mode of a file that is made here: its user reads and writes it.
 pub(super) const PRIVATE: u32 = 0o600;
@@ -161,7 +162,14 @@ fn create(
     let is_number = ["/dev/fd/", "/proc/self/fd/"];
     options.create(!is_number.iter().any(|folder| path.starts_with(folder)));
     if !std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
-        return Ok(options.open(path)?.into());
+        return match options.open(path) {
+            Ok(file) => Ok(file.into()),
+            // As a sentence, because the error alone does not name the folder.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                bail!(reason_at(path, &error))
+            }
+            Err(error) => Err(error.into()),
+        };
     }
     // open(2) returns for a FIFO only when it has a reader, for a serial line when the other end is there. It takes no
     // time limit, and poll(2) has no event for it: hence a thread.

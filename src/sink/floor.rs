@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use crate::event::{Event, FinalState, Reason, Summary, TaskId, What};
 use crate::flow::{Credit, Permit};
+use crate::reason::reason;
 
 use self::group::{Group, Progress};
 use self::piece::Piece;
@@ -269,9 +270,10 @@ impl Floor {
             self.has_warned = true;
             let folder = std::env::temp_dir();
             (self.warn)(format!(
-                "no more output can be kept in {} (TMPDIR): {error}; the output of one task after the other is shown \
+                "no more output can be kept in {} (TMPDIR): {}; the output of one task after the other is shown \
                  as it comes, and the other tasks wait",
-                folder.display()
+                folder.display(),
+                reason(&error)
             ));
         }
     }

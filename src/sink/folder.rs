@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(
             *test.told.lock().unwrap(),
             [format!(
-                "{} is incomplete: No such file or directory (os error 2)",
+                "{} is incomplete: no such file or directory",
                 path.display()
             )]
         );

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::event::Stream;
+use crate::reason::reason;
 
 use super::writer::OnGone;
 
@@ -68,7 +69,7 @@ impl Notifier {
             let says = lost || closed == Closed::Incomplete;
             notify(Gone {
                 stream,
-                sentence: says.then(|| format!("{what}: {error}")),
+                sentence: says.then(|| format!("{what}: {}", reason(error))),
                 lost,
             });
         })

@@ -11,6 +11,7 @@ use crate::flow::Permit;
 use crate::journal::{Amounts, MOMENT, Memory, Record, Tasks, rounded};
 use crate::model::batch::Batch;
 use crate::model::parts::Part;
+use crate::reason::reason;
 use crate::wire::State;
 
 use super::Sink;
@@ -125,8 +126,10 @@ impl Journal {
             && unkept.is_there
         {
             let (path, error) = (journal.path().display(), unkept.error);
-            let sentence =
-                format!("cannot add this run to {path}: {error} (--no-history avoids this)");
+            let sentence = format!(
+                "cannot add this run to {path}: {} (--no-history avoids this)",
+                reason(&error)
+            );
             self.notifier.warn(sentence);
         }
     }
@@ -341,7 +344,7 @@ mod tests {
         run.tell(Some(TaskId::FIRST), 2.0, What::Finished(&completed));
         let warnings = run.warnings.lock().unwrap();
         let expected = format!(
-            "cannot add this run to {}: Is a directory (os error 21) (--no-history avoids this)",
+            "cannot add this run to {}: it is a directory (--no-history avoids this)",
             path.display()
         );
         assert_eq!(warnings[..], [expected]);

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
+use crate::reason::reason;
+
 use super::reap;
 use super::signals::Blocked;
 
@@ -38,7 +40,7 @@ pub(crate) fn run_within(words: &[String], limit: Duration) -> Result<(), String
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = start(&mut command).map_err(|error| error.to_string())?;
+    let mut child = start(&mut command).map_err(|error| reason(&error))?;
     let until = Instant::now() + limit;
     let ended = loop {
         match child.try_wait() {
@@ -49,7 +51,7 @@ pub(crate) fn run_within(words: &[String], limit: Duration) -> Result<(), String
                 let _ = child.wait();
                 break Err(format!("no answer in {} s", limit.as_secs()));
             }
-            Err(error) => break Err(error.to_string()),
+            Err(error) => break Err(reason(&error)),
         }
     };
     reap::forget(&child);

@@ -26,6 +26,22 @@ pub use decoder::{Content, Decoder, Line};
 /// The word for progress, wherever one is written: the message kind of the library and the key in JSON.
 pub const PROGRESS: &str = "progress";
 
+/// The fields that an object can have, the usual ones first.
+pub const FIELDS: [&str; 12] = [
+    PROGRESS,
+    "total",
+    "message",
+    "percentage",
+    "unit",
+    "id",
+    "parent",
+    "title",
+    "status",
+    "eta",
+    "current",
+    "percent",
+];
+
 /// The longest line that is read, in bytes without its newline. Also the most that a [`Decoder`] holds.
 pub const LINE_LIMIT: usize = 64 * 1024;
 

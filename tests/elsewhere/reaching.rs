@@ -256,15 +256,15 @@ fn what_cannot_be_is_said_before_anything_starts() {
         ),
         (
             &["each", "--on", "slurm,b", "--", "true", ":::", "1"],
-            "invalid value 'slurm,b' for '--on <WHERE>': slurm is no host: --on slurm stands alone, and -j says how many",
+            "invalid value 'slurm,b' for --on: slurm is no host: --on slurm stands alone, and -j says how many",
         ),
         (
             &["--on", "a", "--lease", "0.5", "--", "true"],
-            "invalid value '0.5' for '--lease <TIME>': a lease is at least 1s, or 0 for one without an end",
+            "invalid value '0.5' for --lease: a lease is at least 1s, or 0 for one without an end",
         ),
         (
             &["--on=-oX=y", "--", "true"],
-            "invalid value '-oX=y' for '--on <WHERE>': -oX=y: a host does not begin with a hyphen",
+            "invalid value '-oX=y' for --on: -oX=y: a host does not begin with a hyphen",
         ),
     ] {
         let run = progrun(words).output();

@@ -138,6 +138,7 @@ fn the_formats_are_listed_and_every_name_is_taken() {
     let list = String::from_utf8(output.stdout).unwrap();
     let names: Vec<_> = list
         .lines()
+        .take_while(|line| !line.is_empty())
         .filter(|line| !line.starts_with(' '))
         .filter_map(|line| line.split(' ').next())
         .collect();
@@ -145,4 +146,54 @@ fn the_formats_are_listed_and_every_name_is_taken() {
     progrun(&["--from", &names.join(","), "-q", "--", "true"]).status(0);
     let wrong = progrun(&["--from", "auto,restic", "--", "true"]).output();
     assert_eq!(wrong.status.code(), Some(125));
+}
+
+#[test]
+fn the_names_of_programs_are_listed_and_stand_for_the_formats_that_read_them() {
+    let output = progrun(&["--list-formats"]).output();
+    let list = String::from_utf8(output.stdout).unwrap();
+    assert!(list.contains("\n           for:  7z, apt-get, "), "{list}");
+    assert!(
+        list.contains("\n           for:  gzip, sha256sum\n"),
+        "{list}"
+    );
+    assert!(
+        list.lines().all(|line| line.chars().count() <= 100),
+        "{list}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let meter = r"for n in 10 20 30 40 50; do printf '\rReceiving objects: %d%% (%d/100)' $n $n; done; echo";
+    let read = |from: &str| {
+        let output = progrun(&[
+            "--json=events",
+            "-q",
+            "--from",
+            from,
+            "--",
+            "bash",
+            "-c",
+            meter,
+        ])
+        .in_folder(folder.path())
+        .output();
+        assert_eq!(output.status.code(), Some(0), "{from}");
+        let events = fs::read_to_string(folder.path().join("events")).unwrap();
+        events.contains(r#""source":"meter""#)
+    };
+    assert!(read("git") && read("rsync,apt") && read("meter"));
+    assert!(!read("sha256sum") && !read("cargo"));
+}
+
+#[test]
+fn a_name_that_is_not_known_gets_the_formats_and_where_the_programs_are() {
+    progrun(&["--from", "rsnyc", "--", "true"])
+        .stderr(
+            "\
+progrun: invalid value 'rsnyc' for --from: no format or program of this name is known; did you mean 'rsync'?
+Formats: auto, none, progrun, apt, dpkg, e2fsck, gpg, ffmpeg, restic, borg, rclone, yt-dlp, cargo, libtest, docker, \
+             buildkit, nix, terraform, pnpm, lsp, mcp, pip, tap, teamcity, azure, zig, osc, curl, meter, files
+The names of programs, such as git, are in progrun --list-formats.
+",
+        )
+        .status(125);
 }

@@ -43,6 +43,29 @@ fn a_line_that_is_no_json_after_all() {
 }
 
 #[test]
+fn a_report_without_any_known_field_counts_and_is_warned_of_once() {
+    let ended = run(r#"echo {} >&3; echo '{"progess":5}' >&3; echo '{"mesage":"x"}' >&3"#);
+    assert_counts(&ended, 3, 0);
+    assert_eq!(ended.all("progress")[1]["info"]["progess"], 5);
+    let warnings = ended.all("warning");
+    assert_eq!(warnings.len(), 1);
+    let sentence = r#"progress line 2 has no known field: {"progess":5} ("progess" is no field; did you mean "progress"?)"#;
+    assert_eq!(warnings[0]["message"], sentence);
+
+    let script = r#"echo '{"progess":5}' >&3"#;
+    let list = ["--progress=plain", "--", "sh", "-c", script, ":::"];
+    let values = ["a", "b", "c"];
+    let output = progrun(&[&["each", "-j1"][..], &list, &values].concat()).output();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.matches("has no known field").count(), 1, "{stderr}");
+    for object in ["{}", r#"{"progress":null,"x":1}"#] {
+        let ended = run(&format!("echo '{object}' >&3"));
+        assert_counts(&ended, 1, 0);
+        assert_eq!(ended.all("warning").len(), 0);
+    }
+}
+
+#[test]
 fn bytes_that_are_not_utf_8() {
     let ended = run(r"printf 'a\377\376\n' >&3");
     assert_counts(&ended, 0, 1);

@@ -13,7 +13,7 @@ use crate::support::{Gate, Signal, assert_text, progrun, state_of, text, until};
 
 /// A device on which every write fails with ENOSPC. Linux and some other systems have it.
 const FULL: &str = "/dev/full";
-const NO_ROOM: &str = "No space left on device (os error 28)";
+const NO_ROOM: &str = "no space left on device";
 
 /// Runs `script` with the options and its stdout on a full disk. Returns stderr.
 fn on_a_full_disk(options: &[&str], script: &str, status: i32) -> String {
@@ -144,7 +144,7 @@ fn a_name_for_one_of_our_descriptors_is_that_descriptor() {
         assert_eq!(kept, format!("of yesterday\n{first}hi\n"), "{option}");
     }
     progrun(&["--log=/dev/fd/77", "--", "echo", "hi"])
-        .stderr("progrun: cannot write /dev/fd/77: No such file or directory (os error 2)\n")
+        .stderr("progrun: cannot write /dev/fd/77: no such file or directory\n")
         .status(125);
 }
 
@@ -240,7 +240,7 @@ fn a_file_that_may_not_grow_is_told_and_ends_nothing() {
             .in_folder(folder.path())
             .output();
         assert_eq!(output.stdout.len(), 5000, "{option}");
-        let told = format!("progrun: {what} is incomplete: File too large (os error 27)\n");
+        let told = format!("progrun: {what} is incomplete: file too large\n");
         assert_eq!(text(&output.stderr), told);
         assert_eq!(output.status.code(), Some(125), "{option}");
     }

@@ -68,7 +68,7 @@ fn a_command_that_is_not_there_is_127() {
         .stderr("progrun: cannot run ./no/such/file: no such file\n")
         .status(127);
     progrun(&["--", ""])
-        .stderr("progrun: cannot run : no such command in PATH\n")
+        .stderr("progrun: cannot run the command: its name is empty\n")
         .status(127);
 }
 
@@ -116,22 +116,12 @@ fn what_cannot_be_understood_is_125() {
     progrun(&[])
         .stderr(
             "\
-error: the following required arguments were not provided:
-  <COMMAND>...
+progrun runs a command with a progress bar and a safe Ctrl-C. Put `progrun --` before it:
 
-Usage: progrun [OPTIONS] -- COMMAND [ARG]...
-       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...
-       progrun tasks [OPTIONS] [FILE]
-       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...
-       progrun ps [OPTIONS]
-       progrun attach [OPTIONS] [RUN]
-       progrun cancel [OPTIONS] RUN...
-       progrun wait RUN
-       progrun cleanup
-       progrun history [OPTIONS] [NAME]
-       progrun timeline [OPTIONS] [FILE]
+  progrun -- ./backup.sh                 your own script, or any program: git, rsync, cargo, ...
+  progrun each -- gzip -9 {} ::: *.log   a command for each of many files, several at once
 
-For more information, try '--help'.
+See progrun -h for the options, progrun --help for more, and man progrun for everything.
 ",
         )
         .status(125);
@@ -145,7 +135,7 @@ For more information, try '--help'.
         let output = progrun(&arguments).output();
         assert_eq!(output.status.code(), Some(125), "{arguments:?}");
         assert_eq!(text(&output.stdout), "");
-        assert!(text(&output.stderr).starts_with("error: "), "{output:?}");
+        assert!(text(&output.stderr).starts_with("progrun: "), "{output:?}");
     }
 }
 
@@ -170,12 +160,12 @@ fn what_cannot_be_understood_is_told_without_what_a_terminal_obeys() {
 fn a_file_that_cannot_be_written_is_125_and_the_command_is_not_run() {
     progrun(&["--log=/no/such/folder/log", "--", "echo", "ran"])
         .stderr(
-            "progrun: cannot write /no/such/folder/log: No such file or directory (os error 2)\n",
+            "progrun: cannot write /no/such/folder/log: there is no directory /no/such/folder\n",
         )
         .status(125);
     progrun(&["--json=/no/such/folder/events", "--", "echo", "ran"])
         .stderr(
-            "progrun: cannot write /no/such/folder/events: No such file or directory (os error 2)\n",
+            "progrun: cannot write /no/such/folder/events: there is no directory /no/such/folder\n",
         )
         .status(125);
 }
@@ -203,6 +193,14 @@ fn help_and_version_go_to_stdout_with_success() {
             help.contains("Usage: progrun [OPTIONS] -- COMMAND [ARG]...\n"),
             "{help}"
         );
+        // A summary has the options that are used every day, and no variables.
+        let is_full = option == "--help";
+        for word in ["--kill-after", "--lease", "PROGRUN_TIMEOUT"] {
+            assert_eq!(help.contains(word), is_full, "{word}: {help}");
+        }
+        for word in ["-t, --timeout", "-o, --output", "-l, --log", "-n, --name"] {
+            assert!(help.contains(word), "{word}: {help}");
+        }
     }
 }
 
@@ -272,7 +270,7 @@ fn what_is_asked_for_and_cannot_be_written_is_125() {
     for option in ["--help", "-h", "--version", "--list-formats"] {
         progrun(&[option])
             .inside("sh", r#"exec "$@" >/dev/full"#)
-            .stderr("progrun: cannot write to stdout: No space left on device (os error 28)\n")
+            .stderr("progrun: cannot write to stdout: no space left on device\n")
             .status(125);
         // A reader that has left has seen enough: no message.
         let (reader, writer) = std::io::pipe().unwrap();
@@ -346,38 +344,25 @@ fn an_empty_variable_of_an_option_is_as_good_as_none() {
 
 #[test]
 fn a_variable_with_a_wrong_value_is_named() {
-    let times = "': expected a time such as 90s, 1h30m or 0.5";
+    let times = "expected a time such as 90s, 1h30m or 0.5";
     for (name, why) in [
-        (
-            "PROGRUN_PROGRESS",
-            "'\n  [possible values: auto, bars, plain, none]",
-        ),
-        (
-            "PROGRUN_COLOR",
-            "'\n  [possible values: auto, always, never]",
-        ),
-        (
-            "PROGRUN_FROM",
-            "'\n  [possible values: auto, none, progrun, [..]]",
-        ),
-        (
-            "PROGRUN_OUTPUT",
-            "'\n  [possible values: stream, on-failure, none]",
-        ),
-        ("PROGRUN_TTY", "'\n  [possible values: auto, always, never]"),
+        ("PROGRUN_PROGRESS", "expected auto, bars, plain or none"),
+        ("PROGRUN_COLOR", "expected auto, always or never"),
+        ("PROGRUN_OUTPUT", "expected stream, on-failure or none"),
+        ("PROGRUN_TTY", "expected auto, always or never"),
         ("PROGRUN_TIMEOUT", times),
         ("PROGRUN_GRACE", times),
         ("PROGRUN_KILL_AFTER", times),
         (
             "PROGRUN_SIGNAL",
-            "': expected a name such as TERM or RTMIN+1, or a number from 1 to 64",
+            "expected a name such as TERM or RTMIN+1, or a number from 1 to 64",
         ),
-        ("PROGRUN_CHANNEL", "': expected a number from 3 to 255"),
+        ("PROGRUN_CHANNEL", "expected a number from 3 to 255"),
     ] {
         progrun(&["--", "true"])
             .variable(name, "soon")
             .stderr(&format!(
-                "error: invalid value 'soon' for '{name}{why}\n\nFor more information, try '--help'.\n"
+                "progrun: invalid value 'soon' for {name}: {why}\nFor more information, try 'progrun --help'.\n"
             ))
             .status(125);
     }
@@ -386,22 +371,27 @@ fn a_variable_with_a_wrong_value_is_named() {
         assert_eq!(output.status.code(), Some(125));
         text(&output.stderr).lines().next().unwrap().to_owned()
     };
+    let from = progrun(&["--", "true"]).variable("PROGRUN_FROM", "curls");
+    assert_eq!(
+        first_line(from),
+        "progrun: invalid value 'curls' for PROGRUN_FROM: no format or program of this name is known; did you mean 'curl'?"
+    );
     let from = progrun(&["--", "true"]).variable("PROGRUN_FROM", "auto,curl");
     assert_eq!(
         first_line(from),
-        "error: 'auto' in 'PROGRUN_FROM=auto,curl' cannot be combined with other names"
+        "progrun: 'auto' in 'PROGRUN_FROM=auto,curl' cannot be combined with other names"
     );
     let not_unicode =
         progrun(&["--", "true"]).inside("bash", r#"PROGRUN_CHANNEL=$'\xff' exec "$@""#);
     assert_eq!(
         first_line(not_unicode),
-        "error: the value of PROGRUN_CHANNEL is not UTF-8"
+        "progrun: the value of PROGRUN_CHANNEL is not UTF-8"
     );
     // The command line takes precedence, right or wrong.
     let option = progrun(&["--fd=2", "--", "true"]).variable("PROGRUN_CHANNEL", "x");
     assert_eq!(
         first_line(option),
-        "error: invalid value '2' for '--fd <N>': expected a number from 3 to 255"
+        "progrun: invalid value '2' for --fd: expected a number from 3 to 255"
     );
 }
 

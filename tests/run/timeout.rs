@@ -169,9 +169,8 @@ fn what_is_no_signal_is_125() {
             text(&output.stderr),
             format!(
                 "\
-error: invalid value '{signal}' for '--signal <SIGNAL>': {why}
-
-For more information, try '--help'.
+progrun: invalid value '{signal}' for --signal: {why}
+For more information, try 'progrun --help'.
 "
             )
         );

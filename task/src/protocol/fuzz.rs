@@ -231,6 +231,8 @@ mod tests {
                 "é",
                 "[[[[[[[[",
                 "12MiB/400MiB",
+                " of ",
+                " / ",
                 " ",
             ])
             .prop_map(|token| token.as_bytes().to_vec()),

@@ -73,6 +73,7 @@ fn channel() -> impl Strategy<Value = Vec<u8>> {
             b"42",
             b"%",
             b"3/10",
+            b" of ",
             b" ",
             b"a:",
             b"#",

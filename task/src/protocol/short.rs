@@ -6,12 +6,13 @@
 //! | `42% copying a.jpg` | percent, with a message |
 //! | `3/10`, `3/10 copying a.jpg` | 3 of 10, with a message. `3/0` is 3 of an unknown total |
 //! | `12MiB/400MiB`, `12/400MiB` | the same in bytes: B, powers of 1000 (kB or KB to PB), powers of 1024 (KiB to PiB) |
+//! | `3 / 10`, `3 of 10`, `50 %` | the same with blanks, as people write it, also with a message |
 //! | `# copying a.jpg` | a message |
 //! | `a:42`, `a:42%`, `a:#copying` | part `a` |
 //! | anything else | a message |
 //!
 //! A line that is only a percentage, or begins with an amount, is malformed if that is out of its range. In prose a
-//! percentage is prose ("200% faster").
+//! percentage is prose ("200% faster"), and so is what only begins like an amount: `3 of a kind`, `28 / 11 / 2026`.
 //!
 //! The name of a part is a letter followed by letters, digits, `_` and `-`, or a whole number; the colon and the value
 //! follow without a blank and fill the line. So these stay messages: `note: 5 files`, `http://x`, `main.c:42`,
@@ -38,6 +39,9 @@ pub(super) fn parse(text: &str) -> Result<Progress<'_>, Malformed> {
             return Ok(progress);
         }
         if let Some(progress) = amount(value, rest)? {
+            return Ok(progress);
+        }
+        if let Some(progress) = spaced(value, rest)? {
             return Ok(progress);
         }
     }
@@ -92,9 +96,47 @@ fn percent(value: f64, rest: &str) -> Result<Option<Progress<'_>>, Malformed> {
 #[inline(always)]
 fn amount(progress: f64, rest: &str) -> Result<Option<Progress<'_>>, Malformed> {
     let (progress_unit, rest) = unit(rest);
-    let Some((total, rest)) = rest.strip_prefix('/').and_then(number) else {
+    match rest.strip_prefix('/').and_then(number) {
+        Some((total, rest)) => of_total(progress, progress_unit, total, rest),
+        None => Ok(None),
+    }
+}
+
+/// Reads what follows a number if there are blanks around the sign or the word that comes next.
+#[cold]
+fn spaced(value: f64, rest: &str) -> Result<Option<Progress<'_>>, Malformed> {
+    let blanks = [' ', '\t'];
+    let (progress_unit, rest) = unit(rest);
+    let sign = rest.trim_start_matches(blanks);
+    if progress_unit.is_none() && sign.starts_with('%') {
+        return percent(value, sign);
+    }
+    let total = match sign.strip_prefix("of") {
+        Some(total) if sign.len() < rest.len() && total.starts_with(blanks) => total,
+        Some(_) => return Ok(None),
+        None => match sign.strip_prefix('/') {
+            Some(total) => total,
+            None => return Ok(None),
+        },
+    };
+    let Some((total, rest)) = number(total.trim_start_matches(blanks)) else {
         return Ok(None);
     };
+    // A date.
+    if rest.trim_start_matches(blanks).starts_with('/') {
+        return Ok(None);
+    }
+    of_total(value, progress_unit, total, rest)
+}
+
+/// An amount of a total, and what follows the number of that.
+#[inline(always)]
+fn of_total(
+    progress: f64,
+    progress_unit: Option<f64>,
+    total: f64,
+    rest: &str,
+) -> Result<Option<Progress<'_>>, Malformed> {
     let (total_unit, text) = unit(rest);
     let factors = match (progress_unit, total_unit) {
         (None, None) => None,
