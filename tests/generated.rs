@@ -311,7 +311,13 @@ fn the_function_for_shells_is_the_same_wherever_it_is_shown() {
     let function = &script[start..end];
     let page = plain(&read("man/progrun-protocol.5"));
     assert!(page.contains(function), "man/progrun-protocol.5");
-    assert!(read("README.md").contains(function), "README.md");
+}
+
+#[test]
+fn the_first_script_of_the_readme_is_the_example() {
+    let script = read("examples/loop.bash");
+    let body = &script[script.find("set -euo pipefail").unwrap()..];
+    assert!(read("README.md").contains(body));
 }
 
 #[test]
