@@ -125,7 +125,7 @@ complete -c progrun -n "__fish_progrun_needs_command" -l agent -d 'The progrun t
 complete -c progrun -n "__fish_progrun_needs_command" -l lease -d 'How long each side goes on without a word of the other (0 = for ever)' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -l fd -d 'Descriptor number of the channel on which the command reports, 3 to 255' -r -f
 complete -c progrun -n "__fish_progrun_needs_command" -s o -l output -d 'How much of the command\'s output to show' -r -f -a "stream\t'All of it, as it comes'
-on-failure\t'All of it at the end, if the command did not succeed'
+on-failure\t'All of it at the end, with the reason, if the command did not succeed; else nothing, and off a terminal no progress either'
 none\t'None of it'"
 complete -c progrun -n "__fish_progrun_needs_command" -l preserve-status -d 'Exit with the command\'s own status even after Ctrl-C or a timeout'
 complete -c progrun -n "__fish_progrun_needs_command" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
@@ -175,7 +175,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -l deadline -d 'St
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s o -l output -d 'How to show the output of the tasks [default: group; with -j1: stream]' -r -f -a "group\t'The output of each task in one piece, when the task ends'
 lines\t'Whole lines of all tasks, as they come'
 stream\t'All output, as it comes'
-on-failure\t'As group, but only of tasks that did not succeed'
+on-failure\t'As group, but only of tasks that did not succeed; if all do, nothing is printed off a terminal'
 none\t'No output'"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l log-dir -d 'Keep the output of each task in a file of its own in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l ends -d 'Which ends of tasks to print [default: all of a short list, else failures]' -r -f -a "all\t'Of all tasks'
@@ -315,7 +315,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l deadline -d 'S
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s o -l output -d 'How to show the output of the tasks [default: group; with -j1: stream]' -r -f -a "group\t'The output of each task in one piece, when the task ends'
 lines\t'Whole lines of all tasks, as they come'
 stream\t'All output, as it comes'
-on-failure\t'As group, but only of tasks that did not succeed'
+on-failure\t'As group, but only of tasks that did not succeed; if all do, nothing is printed off a terminal'
 none\t'No output'"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l log-dir -d 'Keep the output of each task in a file of its own in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l ends -d 'Which ends of tasks to print [default: all of a short list, else failures]' -r -f -a "all\t'Of all tasks'

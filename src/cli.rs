@@ -147,7 +147,8 @@ enum OutputArgument {
     // PROGRUN_OUTPUT may be meant for many tasks: of one, these are the same.
     #[value(aliases = ["group", "lines"])]
     Stream,
-    /// All of it at the end, if the command did not succeed
+    /// All of it at the end, with the reason, if the command did not succeed; else nothing, and off a terminal no
+    /// progress either
     OnFailure,
     /// None of it
     None,

@@ -124,7 +124,8 @@ pub(super) struct Options {
 
     /// Print no progress and no messages of progrun's own
     ///
-    /// Start-up errors and lost output are still reported.
+    /// Start-up errors and lost output are still reported, and so is the reason why hidden output is shown (--output
+    /// on-failure).
     #[arg(short, long, help_heading = "Progress")]
     pub(super) quiet: bool,
 
