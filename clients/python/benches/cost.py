@@ -2,8 +2,8 @@
 
     python3 benches/cost.py
 
-The process reads its own channel between the measurements. With another process as the reader, most of the time of a write
-would be the time that the kernel takes to wake that process.
+The process reads its own channel between the measurements. With another process as the reader, most of the time of a
+write would be the time that the kernel takes to wake that process.
 """
 
 from __future__ import annotations

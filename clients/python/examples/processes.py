@@ -3,8 +3,8 @@
     progrun -- python3 processes.py fork|spawn|forkserver [STEPS]
 
 The processes of spawn and forkserver do not inherit the channel. Their reports go to the socket of the run.
-multiprocessing.Pool loses a task that ends with an exception which is not an Exception, and waits for it: with a Pool, let
-the main process report, as in `for result in track(pool.imap(work, names))`.
+With multiprocessing.Pool, let only the main process report, as in `for result in track(pool.imap(work, names))`: a Pool
+waits forever for a task that ends with an exception which is not an `Exception`.
 """
 
 import multiprocessing

@@ -48,8 +48,7 @@ class Run:
             text=True,
             cwd=folder,
             env={**environment(), "XDG_STATE_HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)},
-            # Background jobs of a shell ignore it, and their children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+            preexec_fn=_take_interrupts,
         )
 
     def wait_for(self, is_it: Callable[[Event], bool]) -> Event:
@@ -89,6 +88,11 @@ class Run:
         return "".join(
             event["text"] for event in self.events if event["event"] == "output" and event["stream"] == stream
         )
+
+
+def _take_interrupts() -> None:
+    """Background jobs of a shell ignore SIGINT, and their children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Starter:

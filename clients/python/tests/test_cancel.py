@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 
 import pytest
 
@@ -95,6 +96,68 @@ def test_another_exception_of_a_thread_is_still_shown(start: Starter) -> None:
         "thread = threading.Thread(target=work)\nthread.start(); thread.join()\n",
     )
     assert "ValueError: mine" in run.output("stderr")
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        "await asyncio.gather(*map(work, 'abc'))",
+        "await asyncio.wait([asyncio.create_task(work(name)) for name in 'abc'])",
+        "tasks = [asyncio.create_task(work(name)) for name in 'abc']; await asyncio.sleep(3600)",
+        "await asyncio.gather(asyncio.to_thread(in_thread), *map(work, 'abc'))",
+    ],
+    ids=["gather", "wait", "in the background", "beside a thread"],
+)
+def test_a_task_that_is_cancelled_ends_asyncio_quietly(start: Starter, waiting: str) -> None:
+    run, finished = reports_until_cancelled(
+        start,
+        "import asyncio, time\nfrom progrun import report\n"
+        "def in_thread():\n    while True:\n        report('working')\n        time.sleep(0.005)\n"
+        "async def work(name):\n"
+        "    try:\n"
+        "        if name == 'c': report('ready')\n"
+        "        while True:\n            report('working')\n            await asyncio.sleep(0.005)\n"
+        "    finally:\n        print('left', name)\n"
+        f"async def main():\n    try:\n        {waiting}\n    finally:\n        print('left main')\n"
+        "asyncio.run(main())\n",
+    )
+    assert (finished["exit_status"], run.output("stderr"), run.signals()) == (130, "", [])
+    assert sorted(run.output().splitlines()) == ["left a", "left b", "left c", "left main"]
+
+
+def test_another_exception_of_a_task_is_still_shown(start: Starter) -> None:
+    run, _ = reports_until_cancelled(
+        start,
+        "import asyncio, gc\nfrom progrun import *\n"
+        "async def wrong():\n    raise ValueError('mine')\n"
+        "async def main():\n"
+        "    report('ready')\n"
+        "    try:\n        while True:\n            report(1)\n            await asyncio.sleep(0.005)\n"
+        "    except ProgressCancelled:\n"
+        "        task = asyncio.create_task(wrong())\n        await asyncio.sleep(0)\n        del task\n"
+        "        gc.collect()\n"
+        "asyncio.run(main())\n",
+    )
+    assert "ValueError: mine" in run.output("stderr")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.TaskGroup came with Python 3.11")
+def test_a_task_group_is_ended_quietly(start: Starter) -> None:
+    run, finished = reports_until_cancelled(
+        start,
+        "import asyncio\nfrom progrun import report\n"
+        "async def work(name):\n"
+        "    try:\n"
+        "        if name == 'c': report('ready')\n"
+        "        while True:\n            report('working')\n            await asyncio.sleep(0.005)\n"
+        "    finally:\n        print('left', name)\n"
+        "async def main():\n"
+        "    async with asyncio.TaskGroup() as group:\n"
+        "        for name in 'abc': group.create_task(work(name))\n"
+        "asyncio.run(main())\n",
+    )
+    assert (finished["exit_status"], run.output("stderr")) == (130, "")
+    assert sorted(run.output().splitlines()) == ["left a", "left b", "left c"]
 
 
 def test_a_million_quick_steps_are_cancelled_at_once(start: Starter) -> None:

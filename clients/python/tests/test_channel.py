@@ -95,14 +95,19 @@ def test_nothing_is_lost_if_the_reader_is_slow(pipe: Pipe, is_blocking: bool) ->
 def test_a_signal_while_the_pipe_is_full_loses_nothing(pipe: Pipe) -> None:
     filled = fill(pipe.writing)
     seen: list[int] = []
-    previous = signal.signal(signal.SIGALRM, lambda *_: (seen.append(1), drain(pipe.reading, filled)) and None)
+
+    def handler(number: int, frame: object) -> None:
+        seen.append(number)
+        drain(pipe.reading, filled)
+
+    previous = signal.signal(signal.SIGALRM, handler)
     try:
         # The handler makes the room for which the report waits.
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         report("after the signal")
     finally:
         signal.signal(signal.SIGALRM, previous)
-    assert seen == [1]
+    assert seen == [signal.SIGALRM]
     assert os.read(pipe.reading, 100) == b'{"message": "after the signal"}\n'
 
 
@@ -114,7 +119,6 @@ def test_threads_share_the_channel(pipe: Pipe) -> None:
     threads = [threading.Thread(target=work, args=[name]) for name in range(5)]
     for thread in threads:
         thread.start()
-    lines: list[bytes] = []
     text = b""
     while text.count(b"\n") < 1000:
         text += os.read(pipe.reading, 65536)

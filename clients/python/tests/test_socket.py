@@ -108,6 +108,8 @@ def answers(path: Path, *each: bytes) -> threading.Thread:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
+    # So that a client that never comes fails the test.
+    listener.settimeout(30)
 
     def serve() -> None:
         for answer in each:

@@ -5,9 +5,9 @@
     for name in track(names, "photos"):
         convert(name)
 
-Run the script with ``progrun -- python3 script.py``. Every report is also the point at which the script can be cancelled:
-after Ctrl-C or a timeout, the next one raises `ProgressCancelled` before it sends anything. Without progrun, nothing is
-reported and nothing is raised.
+Run the script with ``progrun -- python3 script.py``. Every report is also the point at which the script can be
+cancelled: after Ctrl-C or a timeout, the next one raises `ProgressCancelled` before it sends anything. Without progrun,
+nothing is reported and nothing is raised.
 
 Import this package before your program closes or replaces descriptors that it has inherited: the import looks for the
 channel to progrun.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from ._quiet import silence
 
 
 class ProgressCancelled(KeyboardInterrupt, SystemExit):
@@ -19,24 +19,5 @@ class ProgressCancelled(KeyboardInterrupt, SystemExit):
 
 def cancelled() -> ProgressCancelled:
     """The exception, for the caller to raise."""
-    if threading.current_thread() is not threading.main_thread():
-        _end_threads_quietly()
+    silence(ProgressCancelled)
     return ProgressCancelled("cancelled by progrun")
-
-
-_is_quiet = False
-
-
-def _end_threads_quietly() -> None:
-    """Keeps `threading` from printing a traceback: it is silent about `SystemExit` itself, not about its subclasses."""
-    global _is_quiet
-    if _is_quiet:
-        return
-    _is_quiet = True
-    print_traceback = threading.excepthook
-
-    def hook(arguments: threading.ExceptHookArgs) -> None:
-        if not issubclass(arguments.exc_type, ProgressCancelled):
-            print_traceback(arguments)
-
-    threading.excepthook = hook

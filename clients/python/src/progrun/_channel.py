@@ -10,8 +10,8 @@ import stat
 from ._cancelled import cancelled
 from ._ways import Asker, Gone
 
-# The copy of the channel gets a number from here on. Of a program that closes what it has inherited, the next files then
-# do not get that number, and no report ends up in them.
+# The copy of the channel gets a number from here on. If the program closes all that it has inherited, the files that it
+# opens next do not get that number, and no report ends up in them.
 _FIRST_NUMBER = 200
 
 

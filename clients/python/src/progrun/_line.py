@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 import select
 from typing import SupportsIndex, Union
 
@@ -79,7 +78,7 @@ def _number(number: Number) -> str:
         return str(number)
     # JSON knows no `True`, and a number of numpy has a longer name for itself.
     if isinstance(number, SupportsIndex):
-        return str(operator.index(number))
+        return str(int(number))
     return repr(float(number))
 
 
@@ -93,7 +92,7 @@ def _cut(fields: str, title: str | None, message: str | None) -> bytes:
 
 
 def _beginning(text: str, room: int) -> str:
-    """The beginning of a text that takes no more than so many bytes in JSON, with an ellipsis if anything is missing."""
+    """The beginning of a text, so many bytes in JSON, with an ellipsis if anything is missing."""
     if _size(text) <= room:
         return text
     room -= _size("…")

@@ -37,8 +37,8 @@ def part(
         with part("photos", total=2) as step:
             step.report(1, message="scaling")
 
-    A part or a `track()` loop inside the block belongs to this part. A new thread or process does not know in which part
-    it was started: give it `step.id` as the `parent`.
+    A part or a `track()` loop inside the block belongs to this part. A new thread or process does not know in which
+    part it was started: give it `step.id` as the `parent`.
 
     At the end of the block the part is *ok*; *failed* if an `Exception` leaves the block; *cancelled* if any other
     exception does, such as `ProgressCancelled`, `KeyboardInterrupt` or `asyncio.CancelledError`.
