@@ -19,6 +19,15 @@ class Pipe:
     def __init__(self) -> None:
         self.reading, self.writing = os.pipe()
 
+    def read_lines(self, count: int, at_once: int) -> bytes:
+        text = b""
+        poll = select.poll()
+        poll.register(self.reading, select.POLLIN)
+        while text.count(b"\n") < count:
+            assert poll.poll(10_000), f"nothing comes after {len(text)} bytes"
+            text += os.read(self.reading, at_once)
+        return text
+
     def close_reader(self) -> None:
         os.close(self.reading)
         self.reading = -1
@@ -46,7 +55,12 @@ def test_a_report_after_the_request_raises_before_it_writes(pipe: Pipe, monkeypa
     report("before")
     pipe.close_reader()
     written: list[bytes] = []
-    monkeypatch.setattr(os, "write", lambda descriptor, line: written.append(line))
+
+    def write(descriptor: int, line: bytes) -> int:
+        written.append(line)
+        return len(line)
+
+    monkeypatch.setattr(os, "write", write)
     for _ in range(2):
         with pytest.raises(ProgressCancelled):
             report("after")
@@ -84,9 +98,7 @@ def test_nothing_is_lost_if_the_reader_is_slow(pipe: Pipe, is_blocking: bool) ->
     # Four times of what a pipe holds.
     thread = threading.Thread(target=lambda: [report(n, 4000, "x" * 50) for n in range(4000)])
     thread.start()
-    text = b""
-    while text.count(b"\n") < 4000:
-        text += os.read(pipe.reading, 512)
+    text = pipe.read_lines(4000, 512)
     thread.join()
     expected = "".join(f'{{"progress": {n}, "total": 4000, "message": "{"x" * 50}"}}\n' for n in range(4000))
     assert text.decode() == expected
@@ -119,9 +131,7 @@ def test_threads_share_the_channel(pipe: Pipe) -> None:
     threads = [threading.Thread(target=work, args=[name]) for name in range(5)]
     for thread in threads:
         thread.start()
-    text = b""
-    while text.count(b"\n") < 1000:
-        text += os.read(pipe.reading, 65536)
+    text = pipe.read_lines(1000, 65536)
     for thread in threads:
         thread.join()
     lines = text.splitlines()

@@ -51,9 +51,10 @@ def test_a_loop_of_a_process_without_the_channel_is_a_part(start: Starter) -> No
 def test_forked_processes_have_connections_of_their_own(start: Starter) -> None:
     run = start.script(
         CHILD.format(
-            "import os\nfrom progrun import report\nreport('ready')\n"
+            "import os\nfrom progrun import _delivery, report\nreport('ready')\n"
             "for child in range(4):\n"
             "    if os.fork() == 0:\n"
+            "        assert _delivery._delivery._way._connection is None\n"
             "        for n in range(500): report(n, 500, 'x' * (n * 5), id=child)\n"
             "        os._exit(0)\n"
             "for _ in range(4): os.wait()\n",
