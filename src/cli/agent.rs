@@ -12,7 +12,7 @@ use crate::child::{self, Terms};
 use crate::event::Ending;
 use crate::list::{List, Specification, Stdin};
 use crate::run::{self, FAILED, ForAgent, Settings, Timeouts};
-use crate::sink::{Display, Progress, Show, Tty};
+use crate::sink::{Display, Logs, Progress, Show, Tty};
 use crate::system::machine;
 use crate::wire::agent::{Hello, Order, PROTOCOL, numbered, refused};
 
@@ -160,7 +160,7 @@ fn prepare(order: Order, read: Vec<u8>) -> (Settings, List) {
             progress: Progress::None,
             color: None,
             json: None,
-            log: None,
+            logs: Logs::default(),
             output: Show::Stream,
             tty: Tty::Never,
             caller: None,
