@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_progrun_global_optspecs
-    string join \n t/timeout= grace= kill-after= signal= preserve-status progress= q/quiet n/name= color= from= 'json=?' l/log= tty= detach wait-output no-history notify= on-end= on= slurm= chdir= env= agent= lease= fd= o/output= list-formats h/help V/version
+    string join \n t/timeout= grace= kill-after= signal= preserve-status progress= q/quiet n/name= color= from= 'json=?' l/log= log-raw= timestamps tty= detach wait-output no-history notify= on-end= on= slurm= chdir= env= agent= lease= fd= o/output= list-formats h/help V/version
 end
 
 function __fish_progrun_needs_command
@@ -111,7 +111,8 @@ wget2\t''
 xz\t''
 zstd\t''"
 complete -c progrun -n "__fish_progrun_needs_command" -l json -d 'Write events as JSON, one per line, to stdout or to FILE'
-complete -c progrun -n "__fish_progrun_needs_command" -s l -l log -d 'Also write the command\'s output to FILE' -r -F
+complete -c progrun -n "__fish_progrun_needs_command" -s l -l log -d 'Also write the command\'s output to FILE, as text' -r -F
+complete -c progrun -n "__fish_progrun_needs_command" -l log-raw -d 'Also write the command\'s output to FILE, byte for byte' -r -F
 complete -c progrun -n "__fish_progrun_needs_command" -l tty -d 'Whether to run the command on a pseudo-terminal' -r -f -a "auto\t'For output that is shown on a terminal'
 always\t'Also for output that is hidden, logged or turned into events'
 never\t'For no output: use a pipe'"
@@ -129,6 +130,7 @@ on-failure\t'All of it at the end, with the reason, if the command did not succe
 none\t'None of it'"
 complete -c progrun -n "__fish_progrun_needs_command" -l preserve-status -d 'Exit with the command\'s own status even after Ctrl-C or a timeout'
 complete -c progrun -n "__fish_progrun_needs_command" -s q -l quiet -d 'Print no progress and no messages of progrun\'s own'
+complete -c progrun -n "__fish_progrun_needs_command" -l timestamps -d 'Begin each line of the --log file with the time'
 complete -c progrun -n "__fish_progrun_needs_command" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_needs_command" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
 complete -c progrun -n "__fish_progrun_needs_command" -l no-history -d 'Do not remember this run, and show no estimate from earlier ones'
@@ -283,7 +285,8 @@ USR1\t''
 USR2\t''
 ABRT\t''
 ALRM\t''"
-complete -c progrun -n "__fish_progrun_using_subcommand each" -s l -l log -d 'Also write the output of all tasks to FILE, in the order in which it is shown' -r -F
+complete -c progrun -n "__fish_progrun_using_subcommand each" -s l -l log -d 'Also write the output of all tasks to FILE, as text, in the order shown' -r -F
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l log-raw -d 'Also write the output of all tasks to FILE, byte for byte' -r -F
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l name -d 'Name shown for the run' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s 0 -l null -d 'Values end with a NUL byte, as from find -print0'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l csv -d 'The values are records of CSV, with the fields {1}, {2}...'
@@ -296,6 +299,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -s q -l quiet -d '
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l no-history -d 'Do not remember this run, and show no estimate from earlier ones'
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l timestamps -d 'Begin each line in the files of --log and --log-dir with the time'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l total -d 'How many tasks there are, if they come from a pipe' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s j -l jobs -d 'How many tasks run at once: N, N%, +N, -N or max [default: processors]' -r -f
@@ -423,7 +427,8 @@ USR1\t''
 USR2\t''
 ABRT\t''
 ALRM\t''"
-complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s l -l log -d 'Also write the output of all tasks to FILE, in the order in which it is shown' -r -F
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s l -l log -d 'Also write the output of all tasks to FILE, as text, in the order shown' -r -F
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l log-raw -d 'Also write the output of all tasks to FILE, byte for byte' -r -F
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s n -l name -d 'Name shown for the run' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l json-lines -d 'The lines are JSON objects, whatever the name of FILE'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l dry-run -d 'Print the commands, quoted for a shell, and run none'
@@ -434,6 +439,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s q -l quiet -d 
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l detach -d 'Run away from the terminal, and print the process number of the run'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l wait-output -d 'Wait until all processes have closed the command\'s output (as a pipeline does)'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l no-history -d 'Do not remember this run, and show no estimate from earlier ones'
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l timestamps -d 'Begin each line in the files of --log and --log-dir with the time'
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l id -d 'ID of the part that this report is about; each part has its own bar' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand report" -l parent -d 'ID of the part that contains this part' -r -f

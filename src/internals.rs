@@ -16,6 +16,6 @@ pub use crate::system::start::prepare;
 pub mod fuzz {
     pub use crate::dialect::fuzz::{dialects, zig};
     pub use crate::sink::fuzz::{bars, line_buffer, text};
-    pub use crate::vt::fuzz::requests;
+    pub use crate::vt::fuzz::{requests, transcript};
     pub use progrun_task::protocol::fuzz::{decoder, object};
 }

@@ -8,5 +8,6 @@ pub(crate) mod line_buffer;
 pub(crate) mod modes;
 pub(crate) mod requests;
 pub(crate) mod sgr;
+pub(crate) mod transcript;
 
 pub(crate) use self::lexer::{END_ANY, ESCAPE, Piece, Splitter, is_image};

@@ -82,12 +82,14 @@ fn it_runs_after_a_list_and_after_one_that_cannot_run() {
 #[test]
 fn it_knows_the_file_of_the_log_and_finds_all_of_it_there() {
     let folder = folder();
-    let words = ["--log", "log", "--on-end", "cat \"$PROGRUN_LOG\" >&2", "--"];
-    progrun(&[&words[..], &["echo", "hello"]].concat())
-        .in_folder(folder.path())
-        .stdout("hello\n")
-        .stderr("hello\n")
-        .status(0);
+    for log in ["--log", "--log-raw"] {
+        let words = [log, "log", "--on-end", "cat \"$PROGRUN_LOG\" >&2", "--"];
+        progrun(&[&words[..], &["echo", "hello"]].concat())
+            .in_folder(folder.path())
+            .stdout("hello\n")
+            .stderr("hello\n")
+            .status(0);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod formats;
 mod garbage;
 #[cfg(target_os = "linux")]
 mod killed;
+mod log;
 mod loss;
 mod output;
 mod plain;

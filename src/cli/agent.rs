@@ -13,7 +13,7 @@ use crate::event::Ending;
 use crate::list::{List, Specification, Stdin};
 use crate::reason::{reason, reasons};
 use crate::run::{self, FAILED, ForAgent, Settings, Timeouts};
-use crate::sink::{Display, Progress, Show, Tty};
+use crate::sink::{Display, Logs, Progress, Show, Tty};
 use crate::system::machine;
 use crate::wire::agent::{Hello, Order, PROTOCOL, numbered, refused};
 
@@ -161,7 +161,7 @@ fn prepare(order: Order, read: Vec<u8>) -> (Settings, List) {
             progress: Progress::None,
             color: None,
             json: None,
-            log: None,
+            logs: Logs::default(),
             output: Show::Stream,
             tty: Tty::Never,
             caller: None,

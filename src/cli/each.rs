@@ -282,8 +282,9 @@ pub(super) struct ManyOptions {
 
     /// Keep the output of each task in a file of its own in DIR
     ///
-    /// The files are NUMBER-NAME.out and NUMBER-NAME.err, and exist only if there is output. DIR must be new or empty,
-    /// or the one of the run that --resume continues.
+    /// The files are NUMBER-NAME.out and NUMBER-NAME.err, and exist only if there is output. Output that a task has
+    /// written to a terminal is kept as text, as in the file of --log, and all other output byte for byte. DIR must be
+    /// new or empty, or the one of the run that --resume continues.
     #[arg(long, value_name = "DIR", help_heading = "Output", value_hint = ValueHint::DirPath)]
     pub(super) log_dir: Option<PathBuf>,
 
@@ -487,7 +488,7 @@ pub(super) trait Form: FromArgMatches + clap::CommandFactory {
 
 /// Shared options whose texts are about one command, and the texts for many. Where there is no second text, the first is
 /// the whole help.
-const TEXTS: [(&str, &str, &str); 6] = [
+const TEXTS: [(&str, &str, &str); 8] = [
     (
         "timeout",
         "Stop an attempt of a task after this time, such as 90s (0 = no limit)",
@@ -517,9 +518,23 @@ const TEXTS: [(&str, &str, &str); 6] = [
     ),
     (
         "log",
-        "Also write the output of all tasks to FILE, in the order in which it is shown",
-        "FILE is truncated first, unless it is /dev/stdout, /dev/stderr or /dev/fd/N, which are written to as if by \
+        "Also write the output of all tasks to FILE, as text, in the order shown",
+        "Each line is kept as a terminal shows it at its end: once, however often it was redrawn, without colors, \
+         links and other escape sequences. A line without control characters is kept byte for byte. The alternate \
+         screen, which editors and pagers use, is left out.\n\n\
+         FILE is truncated first, unless it is /dev/stdout, /dev/stderr or /dev/fd/N, which are written to as if by \
          the tasks. - stands for /dev/stdout, and ./- for a file of that name.",
+    ),
+    (
+        "log_raw",
+        "Also write the output of all tasks to FILE, byte for byte",
+        "The order is that in which the output is shown. FILE is as for --log, and another one.",
+    ),
+    (
+        "timestamps",
+        "Begin each line in the files of --log and --log-dir with the time",
+        "It is the time at which the line was complete, in UTC, such as 2026-11-28T07:05:09.250Z. The lines of --log \
+         are then in the order of these times, whatever --output says. All files of --log-dir are then text.",
     ),
     ("name", "Name shown for the run", ""),
 ];

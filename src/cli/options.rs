@@ -12,7 +12,7 @@ use clap::{ArgMatches, Args, ValueEnum, ValueHint};
 use crate::client;
 use crate::journal::{Form, Journal, Memory, Work};
 use crate::run::{Hook, Settings, Timeouts};
-use crate::sink::{Display, JsonPlace, Progress, STDOUT, Show, Tty};
+use crate::sink::{Display, JsonPlace, Logs, Progress, STDOUT, Show, Tty};
 
 use super::detach::Leaving;
 use super::formats;
@@ -24,8 +24,8 @@ Run COMMAND with sh when the run is over, however it ended
 
 COMMAND finds in its environment: PROGRUN_NAME; PROGRUN_STATE, which is completed, failed, cancelled or lost; \
 PROGRUN_EXIT_STATUS, progrun's own as a shell shows it; PROGRUN_SIGNAL, such as SIGINT, or empty; PROGRUN_ELAPSED, in \
-whole seconds; PROGRUN_LOG, the file of --log, or empty. Its stdin is /dev/null, and what it prints goes to stderr. \
-progrun waits for it, and then ends as it would have without it. Ctrl-C goes to COMMAND, and a second one \
+whole seconds; PROGRUN_LOG, the file of --log or --log-raw, or empty. Its stdin is /dev/null, and what it prints goes \
+to stderr. progrun waits for it, and then ends as it would have without it. Ctrl-C goes to COMMAND, and a second one \
 kills it and all that it has started.";
 
 /// The options that each form of a run has.
@@ -178,13 +178,29 @@ pub(super) struct Options {
     )]
     pub(super) json: Option<PathBuf>,
 
-    /// Also write the command's output to FILE
+    /// Also write the command's output to FILE, as text
+    ///
+    /// Each line is kept as a terminal shows it at its end: once, however often it was redrawn, without colors, links
+    /// and other escape sequences. A line without control characters is kept byte for byte. The alternate screen, which
+    /// editors and pagers use, is left out.
     ///
     /// FILE is truncated first, unless it is /dev/stdout, /dev/stderr or /dev/fd/N, which are written to as if by the
     /// command. - stands for /dev/stdout, and ./- for a file of that name.
     // No default from the environment: a progrun inside this one would write over the same file.
     #[arg(short, long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
     pub(super) log: Option<PathBuf>,
+
+    /// Also write the command's output to FILE, byte for byte
+    ///
+    /// FILE is as for --log, and another one.
+    #[arg(long, value_name = "FILE", help_heading = "Output", value_hint = ValueHint::FilePath)]
+    pub(super) log_raw: Option<PathBuf>,
+
+    /// Begin each line of the --log file with the time
+    ///
+    /// It is the time at which the line was complete, in UTC, such as 2026-11-28T07:05:09.250Z.
+    #[arg(long, help_heading = "Output")]
+    pub(super) timestamps: bool,
 
     /// Whether to run the command on a pseudo-terminal
     ///
@@ -307,6 +323,7 @@ impl Options {
         if self.detach {
             self.check_detach(is_given("progress"))?;
         }
+        self.check_timestamps(matches)?;
         let by_default = |id| matches.value_source(id) == Some(ValueSource::EnvVariable);
         let (notify, on_end) = (by_default("notify"), by_default("on_end"));
         // A run that leaves is no part of the one that it leaves.
@@ -316,6 +333,23 @@ impl Options {
         }
         self.notify = self.notify.filter(|_| !(notify && self.quiet));
         formats::check(&self.from, matches.value_source("from"))
+    }
+
+    /// Checks that there is text for --timestamps.
+    fn check_timestamps(&self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        // Only the forms for lists have the option.
+        let folder = matches.try_contains_id("log_dir");
+        if !self.timestamps || self.log.is_some() || matches!(folder, Ok(true)) {
+            return Ok(());
+        }
+        let more = if folder.is_ok() {
+            " or --log-dir DIR"
+        } else {
+            ""
+        };
+        let sentence =
+            format!("--timestamps is for the lines of a log: also give --log FILE{more}");
+        Err(super::command().error(ErrorKind::ArgumentConflict, sentence))
     }
 
     /// Checks that nothing is to be shown here of a run that leaves; `progress_given`: in the way that the command line
@@ -353,7 +387,12 @@ impl Options {
         self.on_end.clone().map(|command| Hook {
             command,
             name,
-            log: self.log.as_ref().filter(is_file).cloned(),
+            log: self
+                .log
+                .as_ref()
+                .or(self.log_raw.as_ref())
+                .filter(is_file)
+                .cloned(),
         })
     }
 
@@ -406,13 +445,11 @@ impl Options {
                         JsonPlace::File(path)
                     }
                 }),
-                log: self.log.map(|path| {
-                    if path.as_os_str() == "-" {
-                        PathBuf::from(STDOUT)
-                    } else {
-                        path
-                    }
-                }),
+                logs: Logs {
+                    text: self.log.map(log_file),
+                    raw: self.log_raw.map(log_file),
+                    timestamps: self.timestamps,
+                },
                 output: match output {
                     // Nothing of it is shown now, and all of it is kept to be looked at.
                     Show::OnFailure | Show::None if self.detach => Show::Stream,
@@ -497,6 +534,15 @@ pub(super) enum ColorArgument {
     Always,
     /// Never
     Never,
+}
+
+/// The file that a log option names.
+fn log_file(path: PathBuf) -> PathBuf {
+    if path.as_os_str() == "-" {
+        PathBuf::from(STDOUT)
+    } else {
+        path
+    }
 }
 
 /// Reads `PROGRUN_HISTORY`, and the values that clap itself has for the option.

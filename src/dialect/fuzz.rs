@@ -3,6 +3,10 @@
     clippy::unwrap_used,
     reason = "a property that does not hold is a panic"
 )]
+#![cfg_attr(
+    not(fuzzing),
+    expect(unreachable_pub, reason = "only the targets in fuzz/ reach it")
+)]
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +22,7 @@ use crate::protocol::{Progress, read_object};
 /// # Panics
 ///
 /// If it does not hold.
-pub(crate) fn dialects(data: &[u8]) {
+pub fn dialects(data: &[u8]) {
     let Some((&[first, second, third], bytes)) = data.split_first_chunk() else {
         return;
     };
@@ -54,7 +58,7 @@ pub(crate) fn dialects(data: &[u8]) {
 /// # Panics
 ///
 /// If it does not hold.
-pub(crate) fn zig(data: &[u8]) {
+pub fn zig(data: &[u8]) {
     let Some((first, bytes)) = data.split_first() else {
         return;
     };

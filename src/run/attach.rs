@@ -18,7 +18,7 @@ use crate::dialect::{self, Selection};
 use crate::event::{Ending, Event, What};
 use crate::flow::Credit;
 use crate::journal::{Form, Journal, Memory, Work};
-use crate::sink::{Chosen, Display, Ends, Many, Progress, Show, Tty, choose};
+use crate::sink::{Chosen, Display, Ends, Logs, Many, Progress, Show, Tty, choose};
 use crate::socket;
 use crate::system::handing;
 use crate::system::signals::{Scope, stop_by};
@@ -394,7 +394,7 @@ fn display(status: &Status<'_>, look: &Look) -> Display {
         progress: look.progress,
         color: look.color,
         json: None,
-        log: None,
+        logs: Logs::default(),
         output,
         tty: Tty::Never,
         caller: None,

@@ -54,7 +54,7 @@ pub(crate) struct Hook {
     pub(crate) command: OsString,
     /// The name of the run.
     pub(crate) name: String,
-    /// The file of `--log`.
+    /// The file of `--log`, or else that of `--log-raw`.
     pub(crate) log: Option<PathBuf>,
 }
 

@@ -23,13 +23,12 @@ use super::course::Course;
 use super::display::{Display, JsonPlace, Progress, Show, Tells, Tty};
 use super::files::{self, copy};
 use super::floor::{Floor, Ground, Rule};
-use super::folder::Folder;
 use super::gone::{Gone, Notifier, ignore};
 use super::guard::Guard;
 use super::job_log::JobLog;
 use super::journal::Journal;
 use super::json::Json;
-use super::log::Log;
+use super::logs;
 use super::notification::Notification;
 use super::parent::{Parent, ParentOfMany};
 use super::pipeline::ends_on_our_terminal;
@@ -125,7 +124,8 @@ pub(crate) fn choose(
         Begin::Soon
     };
     let events = json(display, files.events, &notifier)?;
-    let log = log(display, files.log, &notifier);
+    let in_turns = keeps_apart(display);
+    let logs = logs::choose(display, files.logs, routes, in_turns, &notifier);
     let places = places(ours, &notifier)?;
     let streams = streams(display, &places);
     let screen = match on_stderr {
@@ -140,17 +140,11 @@ pub(crate) fn choose(
     let mut sinks = vec![
         job_log(display, &notifier),
         events,
-        folder(display, &notifier),
+        logs::folder(display, routes, &notifier),
     ];
+    sinks.extend(logs.apart.into_iter().map(Some));
     if many.is_some() {
-        // A log of everything is a log of what is shown, in the same order; or not, if that is not everything.
-        let (shown, apart) = if display.shows_output() {
-            (log, None)
-        } else {
-            (None, log)
-        };
-        sinks.push(apart);
-        let shown = [shown, streams].into_iter().flatten().collect();
+        let shown = logs.shown.into_iter().chain(streams).collect();
         sinks.push(Some(floor(display, screen, shown, &notifier, wake)));
     } else {
         // What the bars erase is gone before a stream that reaches the terminal by another way is written.
@@ -159,7 +153,8 @@ pub(crate) fn choose(
         } else {
             [streams, screen]
         };
-        sinks.extend([log, spool(display, &notifier)?]);
+        sinks.extend(logs.shown.into_iter().map(Some));
+        sinks.push(spool(display, &notifier)?);
         sinks.extend(streams_and_screen);
     }
     sinks.push(parent_sink(display, parent.as_ref())?);
@@ -261,22 +256,30 @@ fn shared(on_stderr: OnStderr) -> [bool; 2] {
 /// The files that the user has named.
 struct Files {
     events: Option<OwnedFd>,
-    log: Option<OwnedFd>,
+    /// The text, and the bytes.
+    logs: [Option<OwnedFd>; 2],
     waited: Duration,
 }
 
 fn open_files(display: &Display, patience: Option<Duration>) -> anyhow::Result<Files> {
-    let log = display.log.as_deref();
-    if display.has_json_on_stdout() && log == Some(Path::new(files::STDOUT)) {
-        bail!("--log and --json cannot both write to stdout");
+    logs::check(display)?;
+    let wanted = [
+        ("--json", events_path(display)),
+        ("--log", display.logs.text.as_deref()),
+        ("--log-raw", display.logs.raw.as_deref()),
+    ];
+    let is_on_stdout = |log: &&(&str, Option<&Path>)| log.1 == Some(Path::new(files::STDOUT));
+    if display.has_json_on_stdout()
+        && let Some((log, _)) = wanted.iter().find(is_on_stdout)
+    {
+        bail!("{log} and --json cannot both write to stdout");
     }
-    let wanted = [("--json", events_path(display)), ("--log", log)];
     let job_log = display.many.as_ref().and_then(|many| many.job_log.as_ref());
     let opened = files::open(wanted, job_log.map(|(_, file)| &**file), patience)?;
-    let [events, log] = opened.files;
+    let [events, text, raw] = opened.files;
     Ok(Files {
         events,
-        log,
+        logs: [text, raw],
         waited: opened.waited,
     })
 }
@@ -318,18 +321,6 @@ fn job_log(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
 fn journal(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
     let (memory, name) = (display.memory.clone()?, display.name.clone());
     Some(Box::new(Journal::new(memory, name, notifier.clone())))
-}
-
-fn log(display: &Display, file: Option<OwnedFd>, notifier: &Notifier) -> Option<Box<dyn Sink>> {
-    let what = incomplete("the log", display.log.as_deref());
-    let writer = Writer::new(file?, notifier.for_file(what));
-    let log = Log::new(writer);
-    let log = if keeps_apart(display) && display.shows_output() {
-        log.in_turns()
-    } else {
-        log
-    };
-    Some(Box::new(log))
 }
 
 fn incomplete(what: &str, path: Option<&Path>) -> String {
@@ -412,12 +403,6 @@ fn floor(
         on_lost: notifier.for_reader(lost),
         warn: Box::new(move |sentence| warnings.warn(sentence)),
     }))
-}
-
-/// A file for each stream of each attempt.
-fn folder(display: &Display, notifier: &Notifier) -> Option<Box<dyn Sink>> {
-    let folder = display.many.as_ref()?.folder.clone()?;
-    Some(Box::new(Folder::new(folder, notifier.clone())))
 }
 
 /// The bars on our terminal, above which these of the child's streams are shown.

@@ -25,7 +25,7 @@ pub(crate) struct Display {
     /// Where events go as JSON lines.
     pub json: Option<JsonPlace>,
     /// Where all of the child's output is kept.
-    pub log: Option<PathBuf>,
+    pub logs: Logs,
     /// How much of the child's output is shown, and when.
     pub output: Show,
     /// Whether a stream that goes through us is a terminal for the child.
@@ -43,6 +43,24 @@ pub(crate) struct Display {
     pub remote: bool,
     /// What the run remembers, and has to be remembered of it; none: nothing.
     pub memory: Option<Memory>,
+}
+
+/// Where all of the child's output is kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Logs {
+    /// The file that gets the text, as a terminal showed it.
+    pub text: Option<PathBuf>,
+    /// The file that gets the bytes.
+    pub raw: Option<PathBuf>,
+    /// Whether each line of text begins with the time.
+    pub timestamps: bool,
+}
+
+impl Logs {
+    /// Whether it is kept anywhere.
+    pub(super) fn is_any(&self) -> bool {
+        self.text.is_some() || self.raw.is_some()
+    }
 }
 
 /// The wishes that only a run of many tasks has.

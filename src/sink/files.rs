@@ -42,7 +42,7 @@ impl std::error::Error for NoReader {}
 
 /// Files that are open.
 pub(super) struct Opened {
-    pub(super) files: [Option<OwnedFd>; 2],
+    pub(super) files: [Option<OwnedFd>; 3],
     /// How long they waited for readers.
     pub(super) waited: Duration,
 }
@@ -62,7 +62,7 @@ struct Writer {
 /// # Errors
 /// If one cannot be opened or waited for any longer, or is the file of another option or of our own stdout or stderr.
 pub(super) fn open(
-    wanted: [(&'static str, Option<&Path>); 2],
+    wanted: [(&'static str, Option<&Path>); 3],
     job_log: Option<&File>,
     patience: Option<Duration>,
 ) -> anyhow::Result<Opened> {
@@ -77,7 +77,7 @@ pub(super) fn open(
         writers.push(writer);
     }
     let before = writers.len();
-    let mut files = [None, None];
+    let mut files = [None, None, None];
     for (place, (option, path)) in files.iter_mut().zip(wanted) {
         let Some(path) = path else {
             continue;
@@ -252,7 +252,11 @@ mod tests {
         let path = folder.path().join("log");
         std::fs::write(&path, "record\n").unwrap();
         let log = File::options().append(true).open(&path).unwrap();
-        let wanted = [("--json", None), ("--log", Some(path.as_path()))];
+        let wanted = [
+            ("--json", None),
+            ("--log", Some(path.as_path())),
+            ("--log-raw", None),
+        ];
         let refused = open(wanted, Some(&log), None).err().unwrap();
         assert_eq!(
             refused.to_string(),

@@ -1,4 +1,5 @@
-//! Keeps the output of each attempt of each task in files of its own, one for each stream, in one folder.
+//! Keeps the output of each attempt of each task in files of its own, one for each stream, in one folder: as text if
+//! the stream is a terminal for the task or its lines are to have times, or else byte for byte.
 //!
 //! A file is made with its first byte. It is written to directly, as the run loop writes to any regular file. Few of
 //! the files are open at a time: a run of many tasks has more of them than there are descriptors. Knows no other place
@@ -9,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -18,15 +20,19 @@ use crate::flow::Permit;
 use super::Sink;
 use super::files::PRIVATE;
 use super::gone::Notifier;
+use super::text::{Form, Text};
 
 /// How many files are open at a time.
 const OPEN: usize = 16;
+const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 /// The most bytes of a task's name in that of a file.
 const NAME: usize = 100;
 
 /// The folder of `--log-dir`.
 pub(super) struct Folder {
     path: PathBuf,
+    /// How stdout and stderr are written down as text; none: byte for byte.
+    forms: [Option<Form>; 2],
     notifier: Notifier,
     /// A file that could not be written was told of.
     has_told: bool,
@@ -42,13 +48,16 @@ struct Attempt {
     name: String,
     /// Which of its files were made.
     is_made: [bool; 2],
+    /// Its streams that are kept as text.
+    texts: [Option<Text>; 2],
 }
 
 impl Folder {
     #[must_use]
-    pub(super) fn new(path: PathBuf, notifier: Notifier) -> Self {
+    pub(super) fn new(path: PathBuf, forms: [Option<Form>; 2], notifier: Notifier) -> Self {
         Self {
             path,
+            forms,
             notifier,
             has_told: false,
             attempts: Vec::new(),
@@ -56,27 +65,51 @@ impl Folder {
         }
     }
 
-    fn begin(&mut self, task: TaskId, name: &str, number: u32) {
-        self.end(task);
+    fn begin(&mut self, (task, at): (TaskId, Duration), name: &str, number: u32) {
+        self.end(task, at);
+        let text = |form| Text::new(form, String::new());
         self.attempts.push(Attempt {
             task,
             name: file_name(task, name, number),
             is_made: [false; 2],
+            texts: self.forms.map(|form| form.map(text)),
         });
     }
 
-    fn end(&mut self, task: TaskId) {
-        self.attempts.retain(|attempt| attempt.task != task);
+    fn end(&mut self, task: TaskId, at: Duration) {
+        if let Some(index) = self.attempts.iter().position(|it| it.task == task) {
+            for stream in STREAMS {
+                let text = self.attempts[index].texts[stream as usize].take();
+                if let Some(mut text) = text {
+                    self.write(index, stream, &text.end(at));
+                }
+            }
+            self.attempts.swap_remove(index);
+        }
         self.open.retain(|(of, _, _)| *of != task);
     }
 
-    fn output(&mut self, task: TaskId, stream: Stream, bytes: &[u8]) {
+    fn output(&mut self, (task, at): (TaskId, Duration), stream: Stream, bytes: &[u8]) {
         let attempts = self.attempts.iter().position(|it| it.task == task);
         let index = attempts.unwrap_or_else(|| {
-            self.begin(task, "task", 1);
+            self.begin((task, at), "task", 1);
             self.attempts.len() - 1
         });
+        match &mut self.attempts[index].texts[stream as usize] {
+            None => self.write(index, stream, bytes),
+            Some(text) => {
+                let done = text.add(bytes, at);
+                self.write(index, stream, &done);
+            }
+        }
+    }
+
+    fn write(&mut self, index: usize, stream: Stream, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         let attempt = &mut self.attempts[index];
+        let task = attempt.task;
         let extension = match stream {
             Stream::Stdout => "out",
             Stream::Stderr => "err",
@@ -161,15 +194,34 @@ impl Sink for Folder {
         let Some(task) = event.task else {
             return;
         };
+        let now = (task, event.at);
         match &event.what {
             What::Started { name, place, .. } => {
-                self.begin(task, name, place.map_or(1, |place| place.attempt));
+                self.begin(now, name, place.map_or(1, |place| place.attempt));
             }
             What::Output { stream, bytes, .. } if !bytes.is_empty() => {
-                self.output(task, *stream, bytes);
+                self.output(now, *stream, bytes);
             }
-            What::Finished(_) => self.end(task),
+            What::Finished(_) => self.end(task, event.at),
             _ => {}
+        }
+    }
+
+    fn due(&self) -> Option<Duration> {
+        let texts = self.attempts.iter().flat_map(|it| &it.texts).flatten();
+        texts.filter_map(Text::due).min()
+    }
+
+    fn tick(&mut self, elapsed: Duration) {
+        for index in 0..self.attempts.len() {
+            for stream in STREAMS {
+                let text = self.attempts[index].texts[stream as usize].as_mut();
+                if let Some(text) = text.filter(|text| text.due().is_some_and(|due| due <= elapsed))
+                {
+                    let old = text.tick(elapsed);
+                    self.write(index, stream, &old);
+                }
+            }
         }
     }
 
@@ -186,7 +238,6 @@ mod tests {
     use crate::model::verdict::Verdicts;
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
-    use std::time::Duration;
 
     struct Test {
         place: tempfile::TempDir,
@@ -203,7 +254,7 @@ mod tests {
                 assert!(gone.lost && gone.stream.is_none());
                 sentences.lock().unwrap().extend(gone.sentence);
             });
-            let folder = Folder::new(place.path().join(below), notifier);
+            let folder = Folder::new(place.path().join(below), [None; 2], notifier);
             Self {
                 place,
                 folder,

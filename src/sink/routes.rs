@@ -42,7 +42,7 @@ pub(super) fn routes(
         // Its events say which of the two it was.
         _ if display.has_json_on_stdout() => false,
         Show::Stream | Show::Group | Show::Lines | Show::OnFailure => is_same_place(),
-        Show::None => display.log.is_some(),
+        Show::None => display.logs.is_any(),
     };
     match routes {
         // By two ways into one place, the order in which the child wrote would be lost.
@@ -60,7 +60,7 @@ pub(super) fn routes(
 /// How stdout and stderr are connected if each is looked at alone.
 fn routes_apart(display: &Display, shared: [bool; 2], reads: bool) -> [Route; 2] {
     let visible = display.shows_output();
-    let needed = display.log.is_some()
+    let needed = display.logs.is_any()
         || display
             .many
             .as_ref()

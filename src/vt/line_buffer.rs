@@ -8,7 +8,7 @@
 //!
 //! Does not know when anything is drawn, and what bars are.
 
-mod row;
+pub(super) mod row;
 mod sequence;
 
 use std::cell::OnceCell;

@@ -324,6 +324,56 @@ fn s55_each_task_has_files_of_its_own_whatever_its_value_is() {
     );
 }
 
+#[test]
+fn the_file_of_a_stream_is_text_if_the_task_wrote_to_a_terminal_and_else_its_bytes() {
+    let folder = folder(&[]);
+    let run = |name: &str, options: &[&str]| {
+        let words = ["--output", "none", "--log-dir", name];
+        let command = ["--", "printf", "{}%%\\r\\0331 \\033[Kend", ":::", "10"];
+        each(&[&words, options, &command].concat())
+            .in_folder(folder.path())
+            .status(0);
+        fs::read_to_string(folder.path().join(name).join("0000001-10.out")).unwrap()
+    };
+    assert_eq!(run("pipe", &[]), "10%\r\x1b1 \x1b[Kend");
+    assert_eq!(run("terminal", &["--tty", "always"]), " end");
+    let with_time = run("times", &["--timestamps"]);
+    let (time, text) = with_time.split_once(' ').unwrap();
+    assert!(humantime::parse_rfc3339(time).is_ok(), "{with_time}");
+    assert_eq!(text, " end");
+}
+
+#[test]
+fn a_log_with_times_is_in_their_order_whatever_order_is_shown() {
+    let folder = folder(&[]);
+    let script = r#"waits() { until grep -q "$1" log; do sleep 0.01; done; }
+        case $1 in
+        a) echo one; waits two; echo three; waits four ;;
+        b) waits one; echo two; waits three; echo four; printf five ;;
+        esac"#;
+    let options = [
+        "-j2",
+        "--keep-order",
+        "--tag",
+        "--log",
+        "log",
+        "--timestamps",
+    ];
+    let command = ["--", "sh", "-c", script, "_", "{}", ":::", "a", "b"];
+    each(&[&options[..], &command].concat())
+        .in_folder(folder.path())
+        .stdout("a\tone\na\tthree\nb\ttwo\nb\tfour\nb\tfive")
+        .status(0);
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    let lines = log.lines().map(|line| line.split_once(' ').unwrap());
+    let (times, texts): (Vec<_>, Vec<_>) = lines.unzip();
+    assert_eq!(
+        texts,
+        ["a\tone", "b\ttwo", "a\tthree", "b\tfour", "b\tfive"]
+    );
+    assert!(times.is_sorted(), "{times:?}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn s56_the_terminal_is_lent_to_one_task_after_the_other_and_the_bars_come_back() {

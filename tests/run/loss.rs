@@ -228,13 +228,17 @@ fn a_file_that_may_not_grow_is_told_and_ends_nothing() {
             .in_folder(folder.path())
             .output()
     };
-    for (option, what) in [("--log=l", "the log l"), ("--json=l", "the event file l")] {
+    for (option, what) in [
+        ("--log=l", "the log l"),
+        ("--log-raw=l", "the log l"),
+        ("--json=l", "the event file l"),
+    ] {
         let fill = if option == "--json=l" {
             "for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do echo $i/16 >&3; done; "
         } else {
             ""
         };
-        let script = format!("{fill}head -c 5000 /dev/zero");
+        let script = format!("{fill}printf %5000s");
         let output = progrun(&["--quiet", option, "--", "sh", "-c", &script])
             .inside("bash", r#"ulimit -f 1; exec "$@""#)
             .in_folder(folder.path())

@@ -40,9 +40,16 @@ fn the_output_is_a_pipe_where_that_is_wanted_or_it_is_not_shown() {
 fn the_output_is_a_terminal_wherever_it_goes_through_us_if_that_is_wanted() {
     let script = "[ -t 1 ] && [ -t 2 ] && say two terminals; printf 'a\\nb\\r\\n'";
     for options in [
-        &["--tty", "always", "--output", "on-failure", "--log", "log"][..],
-        &["--tty", "always", "--json", "--log", "log"],
-        &["--tty", "always", "--output", "none", "--log", "log"],
+        &[
+            "--tty",
+            "always",
+            "--output",
+            "on-failure",
+            "--log-raw",
+            "log",
+        ][..],
+        &["--tty", "always", "--json", "--log-raw", "log"],
+        &["--tty", "always", "--output", "none", "--log-raw", "log"],
     ] {
         let mut terminal = terminal().job_with(options, script);
         assert_eq!(terminal.hears(), "two terminals");
@@ -145,7 +152,7 @@ fn a_program_that_asks_before_it_reads_the_real_terminal_is_answered_there() {
             env!("CARGO_BIN_EXE_progrun"),
             "--name",
             "job",
-            "--log",
+            "--log-raw",
             "log",
             "--",
             "bash",

@@ -197,6 +197,38 @@ impl Cells {
         }
     }
 
+    /// Moves what is there from `column` on to the right, by this many columns.
+    pub(crate) fn insert(&mut self, column: usize, many: usize) {
+        if column >= self.0.len() {
+            return;
+        }
+        self.halve(column);
+        let many = many.min(WIDEST - column);
+        let blanks = std::iter::repeat_n(Cell::blank(), many);
+        self.0.splice(column..column, blanks);
+        self.halve(WIDEST);
+        self.0.truncate(WIDEST);
+    }
+
+    /// Removes this many columns from `column` on: what is behind them moves to the left.
+    pub(crate) fn delete(&mut self, column: usize, many: usize) {
+        let end = column.saturating_add(many).min(self.0.len());
+        if column < end {
+            self.halve(column);
+            self.halve(end);
+            self.0.drain(column..end);
+        }
+    }
+
+    /// How many columns there are.
+    pub(crate) fn width(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A wide character across this border is destroyed.
     fn halve(&mut self, border: usize) {
         if border > 0
@@ -212,12 +244,18 @@ impl Cells {
 
     /// The text to be seen, without colors.
     pub(crate) fn text(&self) -> String {
+        let mut text = self.whole();
+        text.truncate(text.trim_end().len());
+        text
+    }
+
+    /// The text with the blanks at its end, without colors.
+    pub(crate) fn whole(&self) -> String {
         let mut text = String::new();
         for cell in &self.0 {
             text.extend(cell.character);
             text.push_str(&cell.marks);
         }
-        text.truncate(text.trim_end().len());
         text
     }
 
