@@ -452,15 +452,12 @@ fn plain(
     };
     let file = SharedFile::new(copy(stderr())?);
     let (name, memory) = (display.name.clone(), display.memory.clone());
-    Ok(match &display.many {
-        Some(many) => {
-            let course = Course::new(writer, name, many).beside(beside, file);
-            Box::new(course.telling(tells).remembering(memory))
-        }
-        None => {
-            let plain = Plain::new(writer, name).beside(beside, file);
-            Box::new(plain.telling(tells).remembering(memory))
-        }
+    Ok(if let Some(many) = &display.many {
+        let course = Course::new(writer, name, many).beside(beside, file);
+        Box::new(course.telling(tells).remembering(memory))
+    } else {
+        let plain = Plain::new(writer, name).beside(beside, file);
+        Box::new(plain.telling(tells).remembering(memory))
     })
 }
 

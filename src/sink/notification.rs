@@ -87,13 +87,10 @@ impl Sink for Notification {
             What::Stopping { cause, .. } if *cause == Cause::Again => self.since = event.at,
             What::Finished(summary) if summary.attempt.is_none() => {
                 self.hung_up |= summary.reason == Some(Reason::Hangup);
-                let how = match &summary.error {
-                    Some(error) => error.clone(),
-                    None => {
-                        let (words, when) = outcome(summary, event.at);
-                        words + &when
-                    }
-                };
+                let how = summary.error.clone().unwrap_or_else(|| {
+                    let (words, when) = outcome(summary, event.at);
+                    words + &when
+                });
                 self.notify(&how, event.at);
             }
             What::End(end) => {

@@ -140,6 +140,7 @@ fn bars(is_of_many: bool) -> Bars {
         in_ascii: false,
         shows: [true; 2],
         direct: false,
+        aside: None,
         begin: Begin::Soon,
         terminal: Terminal {
             size: || (80, 24),

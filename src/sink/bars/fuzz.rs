@@ -89,6 +89,7 @@ pub fn bars(script: &[u8]) {
         in_ascii: false,
         shows: [true; 2],
         direct: false,
+        aside: None,
         begin: Begin::Soon,
         terminal: TERMINAL,
         memory: None,

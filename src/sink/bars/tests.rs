@@ -60,6 +60,7 @@ fn options() -> Options {
         in_ascii: false,
         shows: [true; 2],
         direct: false,
+        aside: None,
         begin: Begin::Soon,
         terminal: TERMINAL,
         memory: None,
