@@ -371,6 +371,8 @@ Usage: progrun [OPTIONS] -- COMMAND [ARG]...
        progrun cleanup
        progrun history [OPTIONS] [NAME]
        progrun timeline [OPTIONS] [FILE]
+       progrun demo
+       progrun help [TOPIC]
 
 For more information, try '--help'.
 ",
