@@ -45,8 +45,14 @@ _progrun() {
             progrun,cleanup)
                 cmd="progrun__subcmd__cleanup"
                 ;;
+            progrun,demo)
+                cmd="progrun__subcmd__demo"
+                ;;
             progrun,each)
                 cmd="progrun__subcmd__each"
+                ;;
+            progrun,help)
+                cmd="progrun__subcmd__help"
                 ;;
             progrun,history)
                 cmd="progrun__subcmd__history"
@@ -85,7 +91,7 @@ _progrun() {
 
     case "${cmd}" in
         progrun)
-            opts="-t -q -n -l -o -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --log-raw --timestamps --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --output --list-formats --help --version each tasks report ps attach cancel wait cleanup history timeline"
+            opts="-t -q -n -l -o -h -V --timeout --grace --kill-after --signal --preserve-status --progress --quiet --name --color --from --json --log --log-raw --timestamps --tty --detach --wait-output --no-history --notify --on-end --on --slurm --chdir --env --agent --lease --fd --output --list-formats --help --version each tasks report ps attach cancel wait cleanup history timeline demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -323,6 +329,20 @@ _progrun() {
             ;;
         progrun__subcmd__cleanup)
             opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        progrun__subcmd__demo)
+            opts="-h --script --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -721,6 +741,34 @@ _progrun() {
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        progrun__subcmd__help)
+            opts="-h --install --uninstall --help progrun each on protocol report formats ps attach cancel wait cleanup history timeline demo help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --install)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --uninstall)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
                     fi
                     return 0
                     ;;

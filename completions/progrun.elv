@@ -66,6 +66,8 @@ set edit:completion:arg-completer[progrun] = {|@words|
             cand cleanup 'End the jobs that killed runs have left in a cluster'
             cand history 'Show what is remembered of earlier runs, or remove it'
             cand timeline 'Turn a recorded run into a page to look at'
+            cand demo 'See in half a minute what progrun does: bars, a question, a failure, Ctrl-C'
+            cand help 'Show a page of the manual, or install the manual and the completions'
         }
         &'progrun;each'= {
             cand -a 'Read the values from FILE, one a line (- = stdin)'
@@ -247,6 +249,17 @@ set edit:completion:arg-completer[progrun] = {|@words|
         &'progrun;timeline'= {
             cand -o 'Write the page to FILE instead of stdout'
             cand --output 'Write the page to FILE instead of stdout'
+            cand -h 'Print a summary (-h) or the full help (--help)'
+            cand --help 'Print a summary (-h) or the full help (--help)'
+        }
+        &'progrun;demo'= {
+            cand --script 'Print the script that the demo runs'
+            cand -h 'Print a summary (-h) or the full help (--help)'
+            cand --help 'Print a summary (-h) or the full help (--help)'
+        }
+        &'progrun;help'= {
+            cand --install 'Install man pages and completions below PREFIX/share'
+            cand --uninstall 'Remove what --install has written there, and folders that this leaves empty'
             cand -h 'Print a summary (-h) or the full help (--help)'
             cand --help 'Print a summary (-h) or the full help (--help)'
         }

@@ -141,6 +141,8 @@ complete -c progrun -f -n 'contains -- -- (commandline -opc)' -a '(complete -C (
 complete -c progrun -f -n '__fish_progrun_using_subcommand each; and not contains -- -- (commandline -opc)' -a '(test -z (commandline -ct); and complete -C "progrun each -")'
 # The numbers and names of the runs that go on.
 complete -c progrun -f -n '__fish_progrun_using_subcommand attach; or __fish_progrun_using_subcommand cancel; or __fish_progrun_using_subcommand wait' -a '(progrun ps --json 2>/dev/null | string match -rg "\"pid\":(\d+),(?:\"parent\":\d+,)?\"name\":\"([^\"\\\\\\\\]*)\"")'
+# The pages of the manual.
+complete -c progrun -f -n '__fish_progrun_using_subcommand help' -a 'progrun each on protocol report formats ps attach cancel wait cleanup history timeline demo help'
 complete -c progrun -n "__fish_progrun_needs_command" -s V -l version -d 'Print the version'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "each" -d 'Run a command once for each value of a list'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "tasks" -d 'Run a list of commands, one a line'
@@ -152,6 +154,8 @@ complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (co
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "cleanup" -d 'End the jobs that killed runs have left in a cluster'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "history" -d 'Show what is remembered of earlier runs, or remove it'
 complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "timeline" -d 'Turn a recorded run into a page to look at'
+complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "demo" -d 'See in half a minute what progrun does: bars, a question, a failure, Ctrl-C'
+complete -c progrun -n "__fish_progrun_needs_command; and not contains -- -- (commandline -opc)" -a "help" -d 'Show a page of the manual, or install the manual and the completions'
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s a -l arg-file -d 'Read the values from FILE, one a line (- = stdin)' -r -F
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s d -l delimiter -d 'Values end with the byte C' -r -f
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l colsep -d 'Values are split at STRING, into the columns {1}, {2}...' -r -f
@@ -477,3 +481,8 @@ complete -c progrun -n "__fish_progrun_using_subcommand history" -l clear -d 'Re
 complete -c progrun -n "__fish_progrun_using_subcommand history" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
 complete -c progrun -n "__fish_progrun_using_subcommand timeline" -s o -l output -d 'Write the page to FILE instead of stdout' -r -F
 complete -c progrun -n "__fish_progrun_using_subcommand timeline" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
+complete -c progrun -n "__fish_progrun_using_subcommand demo" -l script -d 'Print the script that the demo runs'
+complete -c progrun -n "__fish_progrun_using_subcommand demo" -s h -l help -d 'Print a summary (-h) or the full help (--help)'
+complete -c progrun -n "__fish_progrun_using_subcommand help" -l install -d 'Install man pages and completions below PREFIX/share' -r -f -a "(__fish_complete_directories)"
+complete -c progrun -n "__fish_progrun_using_subcommand help" -l uninstall -d 'Remove what --install has written there, and folders that this leaves empty' -r -f -a "(__fish_complete_directories)"
+complete -c progrun -n "__fish_progrun_using_subcommand help" -s h -l help -d 'Print a summary (-h) or the full help (--help)'

@@ -69,6 +69,8 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
             [CompletionResult]::new('cleanup', 'cleanup', [CompletionResultType]::ParameterValue, 'End the jobs that killed runs have left in a cluster')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show what is remembered of earlier runs, or remove it')
             [CompletionResult]::new('timeline', 'timeline', [CompletionResultType]::ParameterValue, 'Turn a recorded run into a page to look at')
+            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'See in half a minute what progrun does: bars, a question, a failure, Ctrl-C')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Show a page of the manual, or install the manual and the completions')
             break
         }
         'progrun;each' {
@@ -260,6 +262,19 @@ Register-ArgumentCompleter -Native -CommandName 'progrun' -ScriptBlock {
         'progrun;timeline' {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the page to FILE instead of stdout')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the page to FILE instead of stdout')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            break
+        }
+        'progrun;demo' {
+            [CompletionResult]::new('--script', '--script', [CompletionResultType]::ParameterName, 'Print the script that the demo runs')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
+            break
+        }
+        'progrun;help' {
+            [CompletionResult]::new('--install', '--install', [CompletionResultType]::ParameterName, 'Install man pages and completions below PREFIX/share')
+            [CompletionResult]::new('--uninstall', '--uninstall', [CompletionResultType]::ParameterName, 'Remove what --install has written there, and folders that this leaves empty')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print a summary (-h) or the full help (--help)')
             break

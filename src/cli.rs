@@ -5,10 +5,12 @@ mod agent;
 mod attach;
 mod cancel;
 mod cleanup;
+mod demo;
 mod detach;
 mod each;
 mod foreground;
 mod formats;
+mod help;
 mod history;
 mod known;
 mod mistakes;
@@ -50,9 +52,11 @@ use self::agent::Agent;
 use self::attach::Attach;
 use self::cancel::Cancel;
 use self::cleanup::Cleanup;
+use self::demo::Demo;
 use self::detach::Leaving;
 use self::each::{Each, Form, Prepared, Tasks};
 use self::foreground::draws_only_in_foreground;
+use self::help::Help;
 use self::history::History;
 use self::options::{Options, ProgressArgument, TtyArgument};
 use self::ps::Ps;
@@ -66,10 +70,11 @@ const CANCELLED: i32 = 130;
 
 const HELP: &str = "\
 After Ctrl-C, the command's next write to descriptor 3 fails, and the command ends there.
-See --help for all options, examples and details.";
+See --help for all options and examples, progrun help for the manual.";
 
 const LONG_HELP: &str = "\
 Examples:
+  progrun demo                             see in half a minute what progrun does
   progrun -- ./backup.sh                   a progress bar and a safe Ctrl-C
   progrun --json -- ./backup.sh | jq       the same run as a stream of events
   progrun --timeout 1h -- make -j4         stop after an hour, with exit status 124
@@ -91,6 +96,8 @@ After Ctrl-C, the next report fails, and the command ends there. See progrun-pro
 progrun also reads the progress that other programs draw or print: git, curl, restic,
 ffmpeg and many more. See --list-formats and progrun-formats(7).
 
+progrun help lists the pages of the manual and shows them.
+
 Exit status:
   The command's own. If a signal killed the command, progrun ends by the same signal.
   130  Ctrl-C: progrun ends by SIGINT, so that a calling script stops too
@@ -106,7 +113,7 @@ Exit status:
     version,
     after_help = HELP,
     after_long_help = LONG_HELP,
-    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...\n       progrun ps [OPTIONS]\n       progrun attach [OPTIONS] [RUN]\n       progrun cancel [OPTIONS] RUN...\n       progrun wait RUN\n       progrun cleanup\n       progrun history [OPTIONS] [NAME]\n       progrun timeline [OPTIONS] [FILE]",
+    override_usage = "progrun [OPTIONS] -- COMMAND [ARG]...\n       progrun each [OPTIONS] -- COMMAND [ARG]... [::: VALUE...]...\n       progrun tasks [OPTIONS] [FILE]\n       progrun report [OPTIONS] [AMOUNT] [MESSAGE]...\n       progrun ps [OPTIONS]\n       progrun attach [OPTIONS] [RUN]\n       progrun cancel [OPTIONS] RUN...\n       progrun wait RUN\n       progrun cleanup\n       progrun history [OPTIONS] [NAME]\n       progrun timeline [OPTIONS] [FILE]\n       progrun demo\n       progrun help [TOPIC]",
     disable_help_subcommand = true,
     subcommand_help_heading = "Subcommands",
     subcommand_negates_reqs = true,
@@ -180,6 +187,8 @@ pub fn command() -> clap::Command {
         .subcommand(with_help(Cleanup::command()))
         .subcommand(with_help(History::command()))
         .subcommand(with_help(Timeline::command()))
+        .subcommand(with_help(Demo::command()))
+        .subcommand(with_help(Help::command()))
 }
 
 /// With our own --help, the last of the options.
@@ -207,6 +216,8 @@ pub fn main() -> ! {
         Ok(Parsed::Run(arguments)) => arguments,
         Ok(Parsed::Report(report)) => answered(report.send()),
         Ok(Parsed::Timeline(timeline)) => page_written(timeline.write()),
+        Ok(Parsed::Demo(demo)) => demo.run(),
+        Ok(Parsed::Help(help)) => helped(help.run()),
         Ok(Parsed::History(history)) => history.run(),
         Ok(Parsed::Agent(agent)) => run::end(agent.run()),
         Ok(Parsed::Ps(ps)) => end_written(ps.run()),
@@ -346,6 +357,8 @@ enum Parsed {
     Wait(Wait),
     Timeline(Timeline),
     History(History),
+    Demo(Demo),
+    Help(Help),
 }
 
 /// The arguments of `progrun -- COMMAND`, for which clap could only find the defaults: building the definition of all
@@ -367,14 +380,22 @@ fn without_options(
 
 fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
     // Not for people: neither pages nor completions have it.
+    let all = command().subcommand(with_help(Agent::command()));
+    let first = words.get(1);
+    let is_run = first.is_none_or(|word| all.find_subcommand(word).is_none());
+    let of_run = if is_run {
+        variables::without_empty
+    } else {
+        // clap would refuse a subcommand because of a variable that stands for an option of a run.
+        variables::without
+    };
     let mut options = words.iter().take_while(|word| *word != "--");
     // In a summary, each option is to have one line.
     let is_brief = options.any(|word| word == "-h");
-    let argument = |argument: Arg| variables::without_empty(argument).hide_env(is_brief);
-    let matches = command()
-        .subcommand(with_help(Agent::command()))
-        .mut_args(argument)
-        .mut_subcommands(|form| form.mut_args(argument))
+    let shown = |argument: Arg| argument.hide_env(is_brief);
+    let matches = all
+        .mut_args(|argument| shown(of_run(argument)))
+        .mut_subcommands(|form| form.mut_args(|argument| shown(variables::without_empty(argument))))
         .try_get_matches_from(words)
         .map_err(|error| variables::blame(error, words))?;
     match matches.subcommand() {
@@ -402,6 +423,8 @@ fn parse(words: &[OsString]) -> Result<Parsed, clap::Error> {
         Some(("timeline", timeline)) => {
             return Timeline::from_arg_matches(timeline).map(Parsed::Timeline);
         }
+        Some(("demo", demo)) => return Demo::from_arg_matches(demo).map(Parsed::Demo),
+        Some(("help", help)) => return Help::from_arg_matches(help).map(Parsed::Help),
         Some((_, report)) => return Report::from_arg_matches(report).map(Parsed::Report),
         None => {}
     }
@@ -441,6 +464,18 @@ fn page_written(written: Result<Option<String>, timeline::Error>) -> ! {
         Err(timeline::Error::Stdout(error)) => end_written(Err(error)),
         Err(timeline::Error::Sentence(sentence)) => {
             complain(&format!("timeline: {sentence}"));
+            run::end(Ending::Status(FAILED))
+        }
+    }
+}
+
+/// Ends `progrun help`.
+fn helped(done: Result<(), help::Error>) -> ! {
+    match done {
+        Ok(()) => end_written(Ok(())),
+        Err(help::Error::Stdout(error)) => end_written(Err(error)),
+        Err(help::Error::Sentence(sentence)) => {
+            complain(&format!("help: {sentence}"));
             run::end(Ending::Status(FAILED))
         }
     }

@@ -60,7 +60,7 @@ use crate::flow::Permit;
 
 pub(crate) use self::choice::{Chosen, ForAgent, choose, for_agent};
 pub(crate) use self::display::{Display, Ends, JsonPlace, Logs, Many, Progress, Show, Tty};
-pub(crate) use self::files::{NoReader, STDOUT};
+pub(crate) use self::files::{NoReader, STDOUT, unnamed};
 pub(crate) use self::floor::MOST_WAITING;
 pub(crate) use self::format::{bytes, clock, took};
 pub(crate) use self::gone::Gone;

@@ -118,6 +118,8 @@ fn completes_what_it_should(session: &mut PtySession) {
     assert_completes(session, "progrun tasks --json-l", "--json-lines ");
     assert_completes(session, "progrun tasks ev", "tasks events.jsonl ");
     assert_completes(session, "progrun tasks ", "events.jsonl");
+    assert_completes(session, "progrun help form", "help formats ");
+    assert_completes(session, "progrun help --ins", "help --install");
     assert_completes(session, "progrun attach ba", "attach backup ");
     assert_completes(session, "progrun wait in", "wait inner ");
     assert_completes(session, "progrun cancel --wait 42", "--wait 4242 ");
@@ -203,6 +205,7 @@ fn fish_completes_options_values_files_and_the_command() {
         ("progrun report --sta", "--status"),
         ("progrun report --status fa", "failed"),
         ("progrun ea", "each"),
+        ("progrun help form", "formats"),
         ("progrun attach ba", "backup"),
         ("progrun wait 4", "4242"),
         ("progrun each --keep", "--keep-order"),

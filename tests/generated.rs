@@ -46,7 +46,7 @@ fn completions(shell: Shell, corrections: &[(usize, &str, &str)]) -> String {
     let mut script = Vec::new();
     let mut command = [
         "each", "tasks", "report", "ps", "attach", "cancel", "wait", "cleanup", "history",
-        "timeline",
+        "timeline", "demo", "help",
     ]
     .into_iter()
     .fold(command(), |command, name| {
@@ -131,9 +131,9 @@ fn each_page() -> String {
 fn page(command: Command, title: &str, before: &str, after: &str) -> String {
     // The synopsis has the positional arguments; no reader looks for them among the options.
     let command = command.mut_args(|argument| {
-        let is_positional = argument.is_positional();
+        let is_hidden = argument.is_positional() || argument.is_hide_set();
         // clap_mangen would leave out the text of one that is not in the summary.
-        argument.hide(is_positional).hide_short_help(false)
+        argument.hide(is_hidden).hide_short_help(false)
     });
     let man = Man::new(command)
         .title(title)
@@ -179,7 +179,7 @@ fn the_man_page_of_report_is_fresh() {
 }
 
 #[test]
-fn the_man_pages_about_runs_are_fresh() {
+fn the_man_pages_of_small_subcommands_are_fresh() {
     for (name, before, after) in [
         (
             "ps",
@@ -205,6 +205,16 @@ fn the_man_pages_about_runs_are_fresh() {
             "cleanup",
             include_str!("generated/cleanup-before-options.roff"),
             include_str!("generated/cleanup-after-options.roff"),
+        ),
+        (
+            "demo",
+            include_str!("generated/demo-before-options.roff"),
+            include_str!("generated/demo-after-options.roff"),
+        ),
+        (
+            "help",
+            include_str!("generated/help-before-options.roff"),
+            include_str!("generated/help-after-options.roff"),
         ),
     ] {
         let page = small_page(name, before, after);
@@ -457,11 +467,12 @@ fn the_completions_for_fish_are_fresh() {
             concat!(
                 include_str!("generated/words.fish"),
                 include_str!("generated/runs.fish"),
+                include_str!("generated/topics.fish"),
                 "complete -c progrun -n \"__fish_progrun_needs_command\" -s V"
             ),
         ),
         (
-            10,
+            12,
             "\"__fish_progrun_needs_command\" -a ",
             "\"__fish_progrun_needs_command; and not contains -- -- (commandline -opc)\" -a ",
         ),

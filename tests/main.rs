@@ -15,6 +15,8 @@ extern crate progrun_test_attribute;
 mod completions;
 mod corpus;
 #[cfg(target_os = "linux")]
+mod demo;
+#[cfg(target_os = "linux")]
 mod detach;
 mod drain;
 mod each;
@@ -24,6 +26,8 @@ mod examples;
 mod executor;
 mod generated;
 mod harness;
+#[cfg(target_os = "linux")]
+mod help;
 mod history;
 mod json_dialects;
 mod lists;

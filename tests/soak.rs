@@ -12,7 +12,7 @@ use std::path::Path;
 use std::thread;
 
 use crate::harness::everything;
-use crate::support::{Progrun, progrun, text, until};
+use crate::support::{Progrun, assert_text, progrun, text, until};
 
 /// How many rounds a soak takes: `all` with `PROGRUN_TEST_ALL=1`, `some` otherwise.
 pub(crate) fn scaled(all: usize, some: usize) -> usize {
@@ -50,12 +50,14 @@ fn run_and_check(folder: &Path, number: usize) {
     let output = run_in(folder, number).output();
     let status = i32::try_from(number % 3).unwrap();
     assert_eq!(output.status.code(), Some(status), "{output:?}");
-    let shown = if status == 0 {
-        ["", ""]
+    let (out, err) = if status == 0 {
+        ("", String::new())
     } else {
-        ["out\n", "err\n"]
+        let how = format!("sh: failed with exit status {status} after [..], 20/20[..]\n");
+        ("out\n", format!("err\n{how}"))
     };
-    assert_eq!([text(&output.stdout), text(&output.stderr)], shown);
+    assert_eq!(text(&output.stdout), out);
+    assert_text(&text(&output.stderr), &err);
     let events = fs::read_to_string(folder.join("events")).unwrap();
     let last = crate::support::valid_event(events.lines().last().unwrap());
     assert_eq!(

@@ -14,7 +14,7 @@ use crate::system::{life, origin};
 use crate::wire::Status;
 
 use super::each::{Each, Form, Tasks};
-use super::{Arguments, variables};
+use super::{Arguments, demo, variables};
 
 /// A run that does not answer, as far as it is known.
 #[derive(Debug, Default)]
@@ -126,6 +126,10 @@ fn started(words: &[OsString]) -> Option<Started> {
             name: Tasks::from_arg_matches(tasks).ok()?.name(),
             command: Vec::new(),
         }),
+        Some(("demo", _)) => Some(Started {
+            name: "demo".to_owned(),
+            command: demo::command().into(),
+        }),
         Some(_) => None,
         None => {
             let arguments = Arguments::from_arg_matches(&matches).ok()?;
@@ -166,6 +170,9 @@ mod tests {
             let expected = Some((name.to_owned(), command.to_owned()));
             assert_eq!(started(words), expected, "{words:?}");
         }
+        let (name, command) = started(&["progrun", "demo"]).unwrap();
+        assert_eq!(name, "demo");
+        assert!(command.ends_with(" demo --play"), "{command}");
         for words in [
             &["progrun", "ps"][..],
             &["progrun", "--no-such-option", "--", "x"],

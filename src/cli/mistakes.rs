@@ -22,15 +22,17 @@ progrun runs a command with a progress bar and a safe Ctrl-C. Put `progrun --` b
 
   progrun -- ./backup.sh                 your own script, or any program: git, rsync, cargo, ...
   progrun each -- gzip -9 {} ::: *.log   a command for each of many files, several at once
+  progrun demo                           half a minute that shows it
 
-See progrun -h for the options, progrun --help for more, and man progrun for everything.";
+See progrun -h for the options, and progrun help for the manual.";
 
 /// How alike two words must be, from 0 to 1, to take one for a misspelling of the other.
 const ALIKE: f64 = 0.8;
 
 /// The subcommands that run no command, so that nothing is to be put after `--`.
-const WITHOUT_COMMAND: [&str; 10] = [
+const WITHOUT_COMMAND: [&str; 12] = [
     "tasks", "report", "history", "timeline", "ps", "attach", "cancel", "wait", "agent", "cleanup",
+    "demo", "help",
 ];
 
 /// What the options are for that make sense only together with another one.

@@ -21,10 +21,14 @@ pub(super) fn without_empty(argument: Arg) -> Arg {
 
 /// The definition of a command line to which no variable adds.
 pub(super) fn without_any(command: Command) -> Command {
-    let reset = |argument: Arg| argument.env(Resettable::Reset);
     command
-        .mut_args(reset)
-        .mut_subcommands(|form| form.mut_args(reset))
+        .mut_args(without)
+        .mut_subcommands(|form| form.mut_args(without))
+}
+
+/// The option, for which no variable stands.
+pub(super) fn without(argument: Arg) -> Arg {
+    argument.env(Resettable::Reset)
 }
 
 /// Blames the environment variable, not the option: the user never typed the option.

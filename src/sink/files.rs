@@ -199,7 +199,7 @@ pub(super) fn copy(descriptor: impl AsFd) -> anyhow::Result<OwnedFd> {
 }
 
 /// A file without a name, which is gone when we are, however we end. It is in memory if no folder has room for one.
-pub(super) fn unnamed() -> anyhow::Result<File> {
+pub(crate) fn unnamed() -> anyhow::Result<File> {
     let wanted = std::env::temp_dir();
     let usual = Path::new("/tmp");
     unnamed_in(&wanted)

@@ -246,8 +246,9 @@ fn times_without_a_log_are_refused() {
         let run = progrun(words).output();
         assert_eq!(run.status.code(), Some(125));
         let told = text(&run.stderr);
-        let sentence =
-            format!("error: --timestamps is for the lines of a log: also give --log FILE{more}\n");
+        let sentence = format!(
+            "progrun: --timestamps is for the lines of a log: also give --log FILE{more}\n"
+        );
         assert!(told.starts_with(&sentence), "{told}");
     }
 }

@@ -120,8 +120,9 @@ progrun runs a command with a progress bar and a safe Ctrl-C. Put `progrun --` b
 
   progrun -- ./backup.sh                 your own script, or any program: git, rsync, cargo, ...
   progrun each -- gzip -9 {} ::: *.log   a command for each of many files, several at once
+  progrun demo                           half a minute that shows it
 
-See progrun -h for the options, progrun --help for more, and man progrun for everything.
+See progrun -h for the options, and progrun help for the manual.
 ",
         )
         .status(125);
