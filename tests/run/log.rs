@@ -208,12 +208,13 @@ fn each_line_begins_with_the_time_at_which_it_was_complete_if_that_is_wanted() {
     let options = ["--quiet", "--output=none", "--log=log", "--timestamps"];
     let words = ["--", "sh", "-c", script, "sh", gate.path()];
     // The times have no parts of milliseconds.
-    let before = SystemTime::now() - Duration::from_millis(1);
+    let part = Duration::from_millis(1);
+    let before = SystemTime::now() - part;
     let run = progrun(&[&options[..], &words].concat())
         .in_folder(folder.path())
         .start();
     until(|| read(folder.path(), "log").lines().count() == 2);
-    let between = SystemTime::now() - Duration::from_millis(1);
+    let between = SystemTime::now();
     gate.open();
     assert_eq!(run.finish().status.code(), Some(0));
     let after = SystemTime::now();
@@ -225,8 +226,8 @@ fn each_line_begins_with_the_time_at_which_it_was_complete_if_that_is_wanted() {
     let ranges = [
         before..=between,
         before..=between,
-        between..=after,
-        between..=after,
+        between - part..=after,
+        between - part..=after,
     ];
     for ((time, text), range) in lines.iter().zip(ranges) {
         assert!(range.contains(time), "{text}: {range:?} {time:?}");
