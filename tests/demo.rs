@@ -69,7 +69,7 @@ fn the_demo_shows_parts_a_failure_and_a_question_and_explains_ctrl_c() {
     let screen = terminal.screen();
     let end = "
 | All that was unfinished is removed. I end.
-demo: cancelled after _s (exit status 130), 486/1200, 3 of 4 parts, 1 failed
+demo: cancelled after _s, 486/1200, 3 of 4 parts, 1 failed
 
 The exit status is 130: after Ctrl-C,
 progrun ends by SIGINT. So whatever

@@ -35,6 +35,16 @@ pub(super) struct Census {
     /// The one that is shown now, or was last.
     shown: Ended,
     estimate: RunEstimate,
+    used: Option<Used>,
+}
+
+/// What the processes of the tasks have used, if all ends were seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Used {
+    /// Processor time of all of them.
+    pub(super) cpu: Duration,
+    /// The largest resident set, in bytes.
+    pub(super) max_rss: u64,
 }
 
 /// A running task.
@@ -62,6 +72,7 @@ impl Census {
     pub(super) fn new(name: String) -> Self {
         Self {
             name,
+            used: Some(Used::default()),
             ..Self::default()
         }
     }
@@ -87,6 +98,7 @@ impl Census {
             (What::Total(total), _) => self.total = *total,
             (What::Counted(counts, estimate), _) => {
                 (self.counts, self.estimate) = (*counts, *estimate);
+                self.used = None;
             }
             (What::Started { name, place, .. }, Some(task)) => {
                 let slot = place.map_or(1, |place| place.slot);
@@ -128,6 +140,10 @@ impl Census {
             return;
         };
         let ran = at.saturating_sub(running.began);
+        if let (Some(used), Some(exit)) = (&mut self.used, summary.exit) {
+            used.cpu += exit.user_time + exit.system_time;
+            used.max_rss = used.max_rss.max(exit.max_rss);
+        }
         let is_last = is_last(summary);
         self.estimate.end(at, ran, is_last);
         let attempt = number(summary);
@@ -164,6 +180,11 @@ impl Census {
             // They have not begun.
             SkipReason::Halted | SkipReason::Cancelled => {}
         }
+    }
+
+    /// What the tasks have used, as far as it is known.
+    pub(super) fn used(&self) -> Option<Used> {
+        self.used
     }
 
     /// What its ends say of the rest, for another one that has not seen them.

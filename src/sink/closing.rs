@@ -11,8 +11,10 @@ use crate::event::{Ending, Event, RunSummary, Stream, Summary, Surroundings, Tas
 use crate::vt::{Piece, Splitter};
 
 use super::census::{Census, is_last};
+use super::color::{GREEN, RED, YELLOW, colored};
 use super::ends;
 use super::format::{count, lasted, took};
+use super::messages::{LONG, usage};
 use super::quote;
 use super::sanitize::{columns, escape, fit};
 use super::tail::Tail;
@@ -23,6 +25,16 @@ const FAILURES: usize = 20;
 const NAME: usize = 40;
 const HOW: usize = 40;
 const LINE: usize = 100;
+/// To how many columns a last line is cut at most.
+const SHORTEST: usize = 16;
+
+/// The place that the lines are for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Look {
+    pub(super) with_color: bool,
+    /// The columns of the screen; none: that is no screen.
+    pub(super) width: Option<usize>,
+}
 
 /// What is to be said at the end.
 #[derive(Debug)]
@@ -119,13 +131,24 @@ impl Closing {
         &self,
         end: &RunSummary,
         census: &Census,
-        shown: bool,
+        (shown, look): (bool, Look),
         at: Duration,
     ) -> Vec<String> {
         if is_ordinary(end) && (!shown || end.counts.over() == 0) {
             return Vec::new();
         }
-        let mut lines = vec![format!("{}: {}", escape(&census.name), outcome(end, at))];
+        let mut first = format!(
+            "{}: {}",
+            escape(&census.name),
+            outcome(end, look.with_color, at)
+        );
+        if let Some(used) = census.used().filter(|_| at >= LONG) {
+            for fact in usage(used.cpu, used.max_rss) {
+                first.push_str(", ");
+                first.push_str(&fact);
+            }
+        }
+        let mut lines = vec![first];
         let widest = |text: fn(&Failure) -> &str, limit| {
             let widths = self.failures.iter().map(|failure| columns(text(failure)));
             widths.max().unwrap_or(0).min(limit)
@@ -134,7 +157,9 @@ impl Closing {
         let how = widest(|failure| &failure.how, HOW);
         let time = widest(|failure| &failure.time, HOW);
         let lines_of_failures = self.failures.iter();
-        lines.extend(lines_of_failures.map(|failure| failure.line((name, how, time), self.tagged)));
+        let widths = (name, how, time);
+        lines
+            .extend(lines_of_failures.map(|failure| failure.line(widths, self.tagged, look.width)));
         let named = u64::try_from(self.failures.len()).unwrap_or(u64::MAX);
         let more = (end.counts.failed + end.counts.lost).saturating_sub(named);
         match (more, named) {
@@ -152,7 +177,12 @@ impl Closing {
 
 impl Failure {
     /// Its line, with columns of these widths.
-    fn line(&self, (name, how, time): (usize, usize, usize), tagged: bool) -> String {
+    fn line(
+        &self,
+        (name, how, time): (usize, usize, usize),
+        tagged: bool,
+        width: Option<usize>,
+    ) -> String {
         let mut line = String::from("  ");
         let cell = |text: &str, width| {
             let text = fit(&escape(text), width).into_owned();
@@ -170,7 +200,13 @@ impl Failure {
         if let Some(last) = last.map(text_of) {
             let tag = format!("{} ", escape(&self.name));
             let own = last.strip_prefix(&tag).filter(|_| tagged).unwrap_or(&last);
-            line.extend(["  ", &fit(own.trim(), LINE)]);
+            let command = columns(&escape(&self.said.command));
+            // What it said makes room for the command, which is there to be copied.
+            let room = width.map_or(LINE, |width| {
+                let rest = width.saturating_sub(columns(&line) + command + 6);
+                rest.clamp(SHORTEST, LINE)
+            });
+            line.extend(["  ", &fit(own.trim(), room)]);
         }
         line.extend(["   ", &escape(&self.said.command)]);
         line.trim_end().to_owned()
@@ -202,7 +238,7 @@ fn is_ordinary(end: &RunSummary) -> bool {
 }
 
 /// How a run ended, in one line: `2,991 of 3,000 completed, 7 failed, 2 not started (halt) after 4m13s`.
-pub(super) fn outcome(end: &RunSummary, at: Duration) -> String {
+pub(super) fn outcome(end: &RunSummary, with_color: bool, at: Duration) -> String {
     let counts = &end.counts;
     let mut of_these = Vec::new();
     if counts.done > 0 {
@@ -217,7 +253,8 @@ pub(super) fn outcome(end: &RunSummary, at: Duration) -> String {
     };
     let completed = count(counts.completed);
     if is_ordinary(end) {
-        return format!("{completed} completed{of_these} in {}", took(at));
+        let word = colored("completed", GREEN, with_color);
+        return format!("{completed} {word}{of_these} in {}", took(at));
     }
     let mut facts = vec![match end.not_started {
         Some(waiting) => {
@@ -233,7 +270,16 @@ pub(super) fn outcome(end: &RunSummary, at: Duration) -> String {
         (counts.skipped, "skipped"),
     ] {
         if number > 0 {
-            facts.push(format!("{} {what}", count(number)));
+            let color = if matches!(what, "failed" | "lost") {
+                RED
+            } else {
+                YELLOW
+            };
+            facts.push(colored(
+                &format!("{} {what}", count(number)),
+                color,
+                with_color,
+            ));
         }
     }
     let why = end.why.map_or(String::new(), |why| format!(" ({why})"));
@@ -347,7 +393,8 @@ mod tests {
 
         fn lines(&self, end: &RunSummary) -> Vec<String> {
             let at = Duration::from_millis(253_100);
-            self.closing.lines(end, &self.census, true, at)
+            self.closing
+                .lines(end, &self.census, (true, Look::default()), at)
         }
     }
 
@@ -399,6 +446,35 @@ mod tests {
     }
 
     #[test]
+    fn on_a_screen_what_a_task_said_last_makes_room_for_its_command_and_failures_are_red() {
+        let mut run = Run::new(None);
+        run.begin(TaskId::FIRST, "kernel.log");
+        let said = "kernel.log.gz already exists; not overwritten";
+        run.print(TaskId::FIRST, Stream::Stderr, said);
+        run.end(TaskId::FIRST, Ending::Status(2), None);
+        let counts = Counts {
+            completed: 7,
+            failed: 1,
+            ..Counts::default()
+        };
+        let look = Look {
+            with_color: true,
+            width: Some(92),
+        };
+        let end = summary(counts, Some(0), None);
+        let lines = run
+            .closing
+            .lines(&end, &run.census, (true, look), Duration::ZERO);
+        assert_eq!(
+            lines,
+            [
+                "flac: 7 of 8 completed, \x1b[31m1 failed\x1b[0m after 0.0s",
+                "  kernel.log  exit status 2  0.3s  kernel.log.gz already exists; not …   flac -s kernel.log"
+            ]
+        );
+    }
+
+    #[test]
     fn of_many_failures_twenty_are_named_and_the_others_counted() {
         let mut run = Run::new(None);
         for number in 1..=150 {
@@ -444,7 +520,9 @@ mod tests {
         };
         let end = summary(counts, Some(0), None);
         assert_eq!(run.lines(&end), ["flac: 3,000 completed in 4m13s"]);
-        let silent = run.closing.lines(&end, &run.census, false, Duration::ZERO);
+        let silent = run
+            .closing
+            .lines(&end, &run.census, (false, Look::default()), Duration::ZERO);
         assert!(silent.is_empty());
         let resumed = Counts {
             done: 2990,

@@ -11,7 +11,7 @@ use crate::journal::{self, Memory};
 use super::Sink;
 use super::beside::Beside;
 use super::census::{Census, is_last};
-use super::closing::Closing;
+use super::closing::{Closing, Look};
 use super::display::{self, Many, Tells};
 use super::ends;
 use super::format::{about, count};
@@ -203,7 +203,9 @@ impl Course {
             }
             What::End(end) => {
                 self.is_over = true;
-                let lines = self.closing.lines(end, &self.census, self.has_begun, at);
+                let lines =
+                    self.closing
+                        .lines(end, &self.census, (self.has_begun, Look::default()), at);
                 if !lines.is_empty() {
                     self.begin(at);
                 }

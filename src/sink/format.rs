@@ -210,6 +210,9 @@ pub(crate) fn took(time: Duration) -> String {
     }
 }
 
+/// The exit status of a script that says by it that it was cancelled.
+const POLITE: i32 = 130;
+
 /// How a run ended, in a few words: what became of it, and then when, and how it took a request to stop.
 #[must_use]
 pub(super) fn outcome(summary: &Summary, elapsed: Duration) -> (String, String) {
@@ -228,8 +231,11 @@ pub(super) fn outcome(summary: &Summary, elapsed: Duration) -> (String, String) 
         (FinalState::Cancelled, ..) => "cancelled".to_owned(),
     };
     let reaction = match (summary.state, ending) {
-        // The usual end of a polite stop.
-        (FinalState::Cancelled, None | Some(Ending::Signal(libc::SIGPIPE))) => String::new(),
+        // The usual ends of a polite stop.
+        (
+            FinalState::Cancelled,
+            None | Some(Ending::Signal(libc::SIGPIPE) | Ending::Status(POLITE)),
+        ) => String::new(),
         // It may have stopped early, or missed the request: only its author knows.
         (FinalState::Cancelled, Some(Ending::Status(0))) => {
             " (although it exited with status 0)".to_owned()

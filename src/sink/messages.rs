@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::dialect::is_drawn;
 use crate::event::{
-    Cause, Ending, Exit, FinalState, HaltWhen, HaltWhy, Halted, Reason, Step, Summary, What,
-    signal_name,
+    Cause, Ending, FinalState, HaltWhen, HaltWhy, Halted, Reason, Step, Summary, What, signal_name,
 };
 use crate::model::batch::BadLine;
 use crate::model::parts::{Part, Parts};
@@ -293,7 +292,7 @@ pub(super) fn tally(parts: &Parts, succeeded: bool, elapsed: Duration) -> String
 /// More than our own resident set.
 const OURS: u64 = 16 * 1024 * 1024;
 /// From which time on the last line says what the command has used.
-const LONG: Duration = Duration::from_secs(1);
+pub(super) const LONG: Duration = Duration::from_secs(1);
 
 /// The last line: how the command ended, how long it took, how far it came, and, of one that took long, its mean rate and
 /// what it has used. A meter that was over before the end says
@@ -331,23 +330,28 @@ pub(super) fn finished(
     if elapsed >= LONG {
         let mean = known.and_then(|known| known.progress.map(|done| (known, done)));
         facts.extend(mean.map(|(known, done)| rate(known, done / elapsed.as_secs_f64())));
-        facts.extend(summary.exit.iter().flat_map(usage));
+        let used = summary
+            .exit
+            .map(|exit| (exit.user_time + exit.system_time, exit.max_rss));
+        facts.extend(
+            used.into_iter()
+                .flat_map(|(cpu, max_rss)| usage(cpu, max_rss)),
+        );
     }
     facts.retain(|fact| !fact.is_empty());
     Some(facts.join(", "))
 }
 
-/// What the processes of a task have used, as far as it is worth a word.
-fn usage(exit: &Exit) -> Vec<String> {
+/// What the processes of a task, or of a list, have used, as far as it is worth a word.
+pub(super) fn usage(cpu: Duration, max_rss: u64) -> Vec<String> {
     let mut facts = Vec::new();
-    let cpu = exit.user_time + exit.system_time;
     if cpu >= Duration::from_millis(50) {
         facts.push(format!("CPU {}", lasted(cpu)));
     }
     // A process begins with the size that we had when we started it: what is smaller says nothing of the command.
-    if exit.max_rss >= OURS {
+    if max_rss >= OURS {
         #[expect(clippy::cast_precision_loss, reason = "shown in four digits")]
-        let rss = bytes(exit.max_rss as f64);
+        let rss = bytes(max_rss as f64);
         facts.push(format!("max RSS {rss}"));
     }
     facts

@@ -95,7 +95,7 @@ impl Sink for Notification {
             }
             What::End(end) => {
                 self.hung_up |= end.ending == Ending::Signal(libc::SIGHUP);
-                self.notify(&closing::outcome(end, event.at), event.at);
+                self.notify(&closing::outcome(end, false, event.at), event.at);
             }
             _ => {}
         }

@@ -115,6 +115,8 @@ pub(crate) fn ascii(text: &str) -> Cow<'_, str> {
         match character {
             '\0'..='\x7f' => plain.push(character),
             '…' => plain.push('~'),
+            // The blank of Braille, in a row that is empty.
+            '\u{2800}' => plain.push(' '),
             '━' => plain.push('='),
             '╸' => plain.push('>'),
             // Here and below: the eight characters of the spinner become the four of a spinner in ASCII.

@@ -65,10 +65,11 @@ impl Activity {
         self.uses.clear();
     }
 
-    /// The activity in one line. Beside the progress of a file, the use of the processor would say nothing new.
-    pub(super) fn line(&self, elapsed: Duration) -> String {
+    /// The activity in one line. Beside the progress of a file, or where it is not wanted, the use of the processor would
+    /// say nothing new.
+    pub(super) fn line(&self, elapsed: Duration, with_use: bool) -> String {
         let mut words = Vec::new();
-        if self.file.fraction(elapsed).is_none() {
+        if with_use && self.file.fraction(elapsed).is_none() {
             words.clone_from(&self.uses);
         }
         if let Some(last) = self.printed.last_line() {
@@ -97,7 +98,7 @@ mod tests {
         let line = |cpu, read, written| {
             let mut activity = Activity::default();
             activity.observed(&observed(cpu, read, written), Duration::ZERO);
-            activity.line(Duration::ZERO)
+            activity.line(Duration::ZERO, true)
         };
         let mib = 1_048_576.0;
         assert_eq!(
@@ -112,15 +113,15 @@ mod tests {
     fn the_last_line_is_told_and_made_harmless() {
         let mut activity = Activity::default();
         activity.printed(Stream::Stdout, b"first\nsec");
-        assert_eq!(activity.line(Duration::ZERO), "sec");
+        assert_eq!(activity.line(Duration::ZERO, true), "sec");
         activity.printed(Stream::Stdout, b"ond \x1b[2J\n  \n");
-        assert_eq!(activity.line(Duration::ZERO), "second ^[[2J");
+        assert_eq!(activity.line(Duration::ZERO, true), "second ^[[2J");
         activity.printed(Stream::Stdout, b"10%\r20%\r");
-        assert_eq!(activity.line(Duration::ZERO), "20%");
+        assert_eq!(activity.line(Duration::ZERO, true), "20%");
         activity.printed(Stream::Stderr, b"warning");
-        assert_eq!(activity.line(Duration::ZERO), "warning");
+        assert_eq!(activity.line(Duration::ZERO, true), "warning");
         activity.observed(&observed(0.5, 0.0, 0.0), Duration::ZERO);
-        assert_eq!(activity.line(Duration::ZERO), "50% cpu  warning");
+        assert_eq!(activity.line(Duration::ZERO, true), "50% cpu  warning");
     }
 
     #[test]
@@ -141,13 +142,13 @@ mod tests {
             activity.file.known.message.as_deref(),
             Some("reading a.iso")
         );
-        assert_eq!(activity.line(Duration::ZERO), "");
+        assert_eq!(activity.line(Duration::ZERO, true), "");
         activity.observed(&reading("a.iso", 100), at(11));
         assert_eq!(activity.file.stale(at(11)), Some(at(10)));
         activity.observed(&reading("b.iso", 100), at(12));
         assert_eq!(activity.file.stale(at(12)), None);
         activity.observed(&observed(1.0, 50.0, 0.0), at(13));
         assert_eq!(activity.file.fraction(at(1)), None);
-        assert_eq!(activity.line(Duration::ZERO), "100% cpu  read 50 B/s");
+        assert_eq!(activity.line(Duration::ZERO, true), "100% cpu  read 50 B/s");
     }
 }

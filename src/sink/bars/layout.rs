@@ -137,7 +137,10 @@ impl Layout {
             room -= rows.len();
             blocks.push((rows, picture.stop.as_deref()));
         }
-        let shown = self.shown();
+        let mut shown = self.shown();
+        if pictures.iter().all(|picture| picture.stop.is_some()) {
+            (shown[RATE], shown[ETA]) = (0, 0);
+        }
         let mut lines = Vec::new();
         for (rows, stop) in blocks {
             let below = lines.len() + rows.len().min(1);
@@ -267,10 +270,15 @@ impl Row {
             escape(text).trim().clone_into(message);
         }
         let tally = messages::tally(parts, false, elapsed);
-        let line = picture
-            .activity
-            .map_or(String::new(), |activity| activity.line(elapsed));
         let outlook = &picture.outlook;
+        let line = picture.activity.map_or(String::new(), |activity| {
+            activity.line(elapsed, outlook.words.is_empty())
+        });
+        // The row has that name already.
+        let file = message.strip_prefix("reading ");
+        if picture.activity.is_some() && file.is_some_and(|file| row.label.ends_with(file)) {
+            message.clear();
+        }
         let words = [&outlook.words, tally.as_str(), message, &line];
         let words: Vec<_> = words
             .into_iter()

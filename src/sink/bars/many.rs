@@ -17,7 +17,7 @@ use crate::flow::Permit;
 use crate::model::verdict::Verdicts;
 
 use super::super::census::{Census, Running, number};
-use super::super::closing::Closing;
+use super::super::closing::{Closing, Look};
 use super::super::display;
 use super::super::ends;
 use super::super::messages;
@@ -468,7 +468,11 @@ impl Bars {
         };
         many.is_over = true;
         let shown = many.has_told || was_drawn;
-        let lines = many.closing.lines(end, &many.census, shown, at);
+        let look = Look {
+            with_color: self.glyphs.with_color(),
+            width: Some(usize::from(self.screen.measure().0)),
+        };
+        let lines = many.closing.lines(end, &many.census, (shown, look), at);
         if !lines.is_empty() {
             self.tell_held();
         }

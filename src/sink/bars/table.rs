@@ -14,6 +14,8 @@ use super::layout::{
     sum,
 };
 
+/// A row without anything: indicatif draws no empty one.
+const BLANK: &str = "\u{2800}";
 /// The most columns of a bar, and the fewest of one that there is room for at all.
 const WIDEST: usize = 48;
 const NARROWEST: usize = 4;
@@ -118,7 +120,7 @@ impl Table {
             lines.push(match entry {
                 Entry::Task(_) => self.task(row, &shown, bar, run.elapsed),
                 Entry::Waiting { .. } => self.text(&row.label, &row.message),
-                Entry::Nothing => self.text("", &spinner(run.elapsed).to_string()),
+                Entry::Nothing => Line::of(BLANK, width),
             });
         }
         if let Some(others) = others {

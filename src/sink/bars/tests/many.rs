@@ -407,7 +407,7 @@ fn a_task_keeps_its_row_and_one_that_ends_within_a_moment_never_has_one() {
     run.now = seconds(1.0);
     run.end(2, WELL, 1.0, "");
     run.begin(4, 2, "t4");
-    assert_eq!(labels(&run.at(1.05)), ["t1", "", "t3", "run"]);
+    assert_eq!(labels(&run.at(1.05)), ["t1", "\u{2800}", "t3", "run"]);
     assert_eq!(labels(&run.at(1.2)), ["t1", "t4", "t3", "run"]);
     run.now = seconds(2.0);
     run.end(1, WELL, 2.0, "");
@@ -420,7 +420,7 @@ fn a_task_keeps_its_row_and_one_that_ends_within_a_moment_never_has_one() {
         let expected: &[_] = if task > 9 {
             &["t4", "t3", "run"]
         } else {
-            &["", "t4", "t3", "run"]
+            &["\u{2800}", "t4", "t3", "run"]
         };
         if task > 9 || task == 6 {
             assert_eq!(labels(&shown), expected, "{task} {shown:?}");
