@@ -321,15 +321,19 @@ pub(super) fn finished(
         state => color::of_state(&words, state, with_color),
     };
     let known = parts.task.current(elapsed);
+    let is_long = elapsed >= LONG;
+    let mean = known.filter(|_| is_long).and_then(|known| {
+        let done = known.progress?;
+        Some(rate(known, done / elapsed.as_secs_f64()))
+    });
     let mut facts = vec![
         words + &when,
         known.map_or(String::new(), amount),
+        mean.unwrap_or_default(),
         tally(parts, summary.state == FinalState::Completed, elapsed),
         malformed,
     ];
-    if elapsed >= LONG {
-        let mean = known.and_then(|known| known.progress.map(|done| (known, done)));
-        facts.extend(mean.map(|(known, done)| rate(known, done / elapsed.as_secs_f64())));
+    if is_long {
         let used = summary
             .exit
             .map(|exit| (exit.user_time + exit.system_time, exit.max_rss));
