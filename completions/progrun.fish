@@ -41,7 +41,7 @@ bars\t'Bars'
 plain\t'A line every 10 % or every 10 seconds'
 none\t'Nothing'"
 complete -c progrun -n "__fish_progrun_needs_command" -s n -l name -d 'Name shown for the run [default: the last component of COMMAND]' -r -f
-complete -c progrun -n "__fish_progrun_needs_command" -l color -d 'Whether to draw bars in color' -r -f -a "auto\t'If the terminal and the environment allow it'
+complete -c progrun -n "__fish_progrun_needs_command" -l color -d 'Whether to use color' -r -f -a "auto\t'If the terminal and the environment allow it'
 always\t'In any case'
 never\t'Never'"
 complete -c progrun -n "__fish_progrun_needs_command" -l from -d 'Whose progress to read: auto, none, or names of programs or formats' -r -f -a "auto\t''
@@ -195,7 +195,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -l progress -d 'Ho
 bars\t'Bars'
 plain\t'A line every 10 % or every 10 seconds'
 none\t'Nothing'"
-complete -c progrun -n "__fish_progrun_using_subcommand each" -l color -d 'Whether to draw bars in color' -r -f -a "auto\t'If the terminal and the environment allow it'
+complete -c progrun -n "__fish_progrun_using_subcommand each" -l color -d 'Whether to use color' -r -f -a "auto\t'If the terminal and the environment allow it'
 always\t'In any case'
 never\t'Never'"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l from -d 'Whose progress to read: auto, none, or names of programs or formats' -r -f -a "auto\t''
@@ -337,7 +337,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l progress -d 'H
 bars\t'Bars'
 plain\t'A line every 10 % or every 10 seconds'
 none\t'Nothing'"
-complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l color -d 'Whether to draw bars in color' -r -f -a "auto\t'If the terminal and the environment allow it'
+complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l color -d 'Whether to use color' -r -f -a "auto\t'If the terminal and the environment allow it'
 always\t'In any case'
 never\t'Never'"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l from -d 'Whose progress to read: auto, none, or names of programs or formats' -r -f -a "auto\t''

@@ -14,7 +14,7 @@ use progrun::internals::command;
 use progrun::internals::{formats, programs};
 
 /// The date in the man pages: of the last change that matters to their readers.
-const DATE: &str = "2026-11-27";
+const DATE: &str = "2026-11-28";
 
 fn assert_fresh(path: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -149,6 +149,12 @@ fn page(command: Command, title: &str, before: &str, after: &str) -> String {
         .replace(".SS OPTIONS", ".SH OPTIONS")
         .replace("\n.br\n\n.br\n", "\n.sp\n")
         .replace("\n\n", "\n.sp\n");
+    let heading = if options.contains(".SH OPTIONS") {
+        ""
+    } else {
+        // Each option of the command is in a group.
+        ".SH OPTIONS\n"
+    };
     let mut title = Vec::new();
     man.render_title(&mut title).unwrap();
     // Tells man which preprocessor a page with a table needs.
@@ -162,6 +168,7 @@ fn page(command: Command, title: &str, before: &str, after: &str) -> String {
         ".\\\" Made by `PROGRUN_BLESS=1 cargo test --test suite generated`.\n",
         &String::from_utf8(title).unwrap(),
         before,
+        heading,
         &options,
         after,
     ]

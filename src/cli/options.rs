@@ -22,11 +22,10 @@ use super::time::{Time, parse_time};
 const ON_END: &str = "\
 Run COMMAND with sh when the run is over, however it ended
 
-COMMAND finds in its environment: PROGRUN_NAME; PROGRUN_STATE, which is completed, failed, cancelled or lost; \
-PROGRUN_EXIT_STATUS, progrun's own as a shell shows it; PROGRUN_SIGNAL, such as SIGINT, or empty; PROGRUN_ELAPSED, in \
-whole seconds; PROGRUN_LOG, the file of --log or --log-raw, or empty. Its stdin is /dev/null, and what it prints goes \
-to stderr. progrun waits for it, and then ends as it would have without it. Ctrl-C goes to COMMAND, and a second one \
-kills it and all that it has started.";
+COMMAND finds PROGRUN_NAME, PROGRUN_STATE, PROGRUN_EXIT_STATUS, PROGRUN_SIGNAL, PROGRUN_ELAPSED and PROGRUN_LOG in its \
+environment; see ENVIRONMENT in progrun(1). Its stdin is /dev/null, and what it prints goes to stderr. \
+progrun waits for it, and then ends as it would have without it. Ctrl-C goes to COMMAND, and a second one kills it and \
+all that it has started.";
 
 /// The options that each form of a run has.
 #[derive(Clone, Debug, Default, Args)]
@@ -133,7 +132,7 @@ pub(super) struct Options {
     #[arg(short, long, value_name = "NAME", help_heading = "Progress", value_hint = ValueHint::Other)]
     pub(super) name: Option<String>,
 
-    /// Whether to draw bars in color
+    /// Whether to use color
     #[arg(
         long,
         hide_short_help = true,
@@ -181,8 +180,7 @@ pub(super) struct Options {
     /// Also write the command's output to FILE, as text
     ///
     /// Each line is kept as a terminal shows it at its end: once, however often it was redrawn, without colors, links
-    /// and other escape sequences. A line without control characters is kept byte for byte. The alternate screen, which
-    /// editors and pagers use, is left out.
+    /// and other escape sequences. See LOGS in progrun(1).
     ///
     /// FILE is truncated first, unless it is /dev/stdout, /dev/stderr or /dev/fd/N, which are written to as if by the
     /// command. - stands for /dev/stdout, and ./- for a file of that name.
