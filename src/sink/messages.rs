@@ -65,8 +65,11 @@ impl Stop {
 
     fn sentence_about(&self, about: About) -> Option<String> {
         let state = self.text(self.taken, about);
+        let is_polite = matches!(self.step, Step::Drain | Step::Ask);
         Some(match self.cause {
             _ if self.step == Step::GiveUp => return None,
+            // There is nothing to stop any more.
+            _ if !is_polite && matches!(about, About::Run { running: 0 }) => return None,
             Some(Cause::NoReaction(time)) => {
                 format!("no response after {}: {state}", duration(time))
             }
