@@ -46,6 +46,7 @@ use crate::list::{List, Specification};
 use crate::reason::{reason, reasons};
 use crate::run::{self, End, FAILED, Hook, Settings};
 use crate::sink::{Patient, Show, Tty, escape};
+use crate::system::relay;
 use crate::system::signals::Scope;
 
 use self::agent::Agent;
@@ -207,6 +208,10 @@ fn help_flag() -> Arg {
 /// Runs the program and ends the process.
 pub fn main() -> ! {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if relay::is_one(words.first().map(OsString::as_os_str)) {
+        relay::run();
+        run::end(Ending::Status(0));
+    }
     let variables = std::env::vars_os().map(|(name, _)| name);
     let parsed = without_options(&words, variables).map_or_else(
         || parse(&words),

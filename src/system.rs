@@ -16,6 +16,7 @@ pub(crate) mod origin;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod pow;
 pub(crate) mod reap;
+pub(crate) mod relay;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -355,6 +355,6 @@ fn a_file_that_cannot_be_written_is_125_and_named_with_the_remedy() {
     assert_eq!(status, Some(125));
     assert_eq!(
         stderr,
-        "progrun: help: cannot write PREFIX/share/man/man1/progrun.1: Not a directory (os error 20); to install elsewhere, name a folder, as in progrun help --install ~/.local\n"
+        "progrun: help: cannot write PREFIX/share/man/man1/progrun.1: not a directory; to install elsewhere, name a folder, as in progrun help --install ~/.local\n"
     );
 }

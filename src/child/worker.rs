@@ -639,6 +639,9 @@ impl<'a> Worker<'a> {
                 if self.discards && holders.is_empty() {
                     continue;
                 }
+                if !self.discards && self.outputs.leave(stream, output).is_none() {
+                    continue;
+                }
                 (self.notify)(Notice::Held { stream, holders });
             }
         }

@@ -8,6 +8,7 @@ use std::process::Command;
 use clap::Parser;
 
 use crate::event::Ending;
+use crate::reason::reason;
 use crate::run;
 use crate::sink::Patient;
 
@@ -53,7 +54,7 @@ impl Demo {
         }
         if self.play {
             let error = Command::new("sh").args(["-c", SCRIPT, "demo"]).exec();
-            complain(&format!("demo: cannot run sh: {error}"));
+            complain(&format!("demo: cannot run sh: {}", reason(&error)));
             run::end(Ending::Status(127));
         }
         let (end, scope, sentences) = list_end(|| {

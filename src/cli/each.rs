@@ -320,7 +320,7 @@ pub(super) enum OutputArgument {
     Lines,
     /// All output, as it comes
     Stream,
-    /// As group, but only of tasks that did not succeed; if all do, nothing is printed off a terminal
+    /// As group, but only of attempts that did not succeed; if all do, nothing is printed off a terminal
     OnFailure,
     /// No output
     None,

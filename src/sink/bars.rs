@@ -1019,7 +1019,10 @@ impl Sink for Bars {
 
     fn flush(&mut self, permit: &Permit) {
         self.screen.flush(permit.clone());
-        if let Some(aside) = &self.aside {
+        // Of a command that was over before the first frame, no last line follows, unless it has failed.
+        if let Some(aside) = &mut self.aside
+            && self.last_frame.is_some()
+        {
             aside.flush(permit.clone());
         }
     }

@@ -1,11 +1,20 @@
 //! Lines of ours beside the output of the children, which another sink writes to the same place: each begins a line of
 //! its own. Knows neither tasks nor what the lines say.
 
+use std::time::Duration;
+
 use crate::event::Stream;
 use crate::flow::Permit;
 
 use super::standard::SharedFile;
 use super::writer::Writer;
+
+/// How long a line of ours waits for the end of one that a child has left open.
+const OPEN_LINE: Duration = Duration::from_secs(1);
+/// How often a file is looked at meanwhile, to which the children write themselves.
+const LOOK: Duration = Duration::from_millis(100);
+/// How many lines wait at most.
+const HELD: usize = 100;
 
 /// A place that lines go to.
 #[derive(Debug)]
@@ -17,6 +26,10 @@ pub(super) struct Beside {
     line_open: bool,
     /// The place, if it is a file that the children write to themselves.
     file: Option<SharedFile>,
+    now: Duration,
+    /// Lines that wait for the end of an open one, and since when.
+    held: Vec<String>,
+    since: Duration,
 }
 
 impl Beside {
@@ -26,6 +39,9 @@ impl Beside {
             shared_with: [false; 2],
             line_open: false,
             file: None,
+            now: Duration::ZERO,
+            held: Vec::new(),
+            since: Duration::ZERO,
         }
     }
 
@@ -39,23 +55,65 @@ impl Beside {
         self.shared_with = streams;
     }
 
-    /// Takes in that a child has printed this.
-    pub(super) fn printed(&mut self, stream: Stream, bytes: &[u8]) {
-        if self.shared_with[stream as usize] && !bytes.is_empty() {
-            self.line_open = !bytes.ends_with(b"\n");
+    /// It is so late now.
+    pub(super) fn tick(&mut self, now: Duration) {
+        self.now = now;
+        if !self.held.is_empty() && (!self.is_open() || now >= self.since + OPEN_LINE) {
+            self.write_held();
         }
     }
 
-    /// Writes a line.
+    /// When [`tick`](Self::tick) is to be called next.
+    pub(super) fn due(&self) -> Option<Duration> {
+        let end = self.since + OPEN_LINE;
+        let next = self.file.as_ref().map_or(end, |_| end.min(self.now + LOOK));
+        (!self.held.is_empty()).then_some(next)
+    }
+
+    /// Takes in that a child has printed this, which stands there by now.
+    pub(super) fn printed(&mut self, stream: Stream, bytes: &[u8]) {
+        if self.shared_with[stream as usize] && !bytes.is_empty() {
+            self.line_open = !bytes.ends_with(b"\n");
+            if !self.line_open {
+                self.write_held();
+            }
+        }
+    }
+
+    /// Writes a line: at once, or when the line ends that a child has left open.
     pub(super) fn write(&mut self, line: &str) {
-        let was_open = std::mem::take(&mut self.line_open);
-        let is_open = self
-            .file
-            .as_ref()
-            .map_or(was_open, SharedFile::has_open_line);
-        let begin = if is_open { "\n" } else { "" };
+        if self.is_open() && self.held.len() < HELD {
+            if self.held.is_empty() {
+                self.since = self.now;
+            }
+            self.held.push(line.to_owned());
+        } else {
+            self.write_now(line);
+        }
+    }
+
+    /// Writes a line at once: no child goes on with its own.
+    pub(super) fn write_now(&mut self, line: &str) {
+        self.write_held();
+        self.send(line);
+    }
+
+    fn write_held(&mut self) {
+        for line in std::mem::take(&mut self.held) {
+            self.send(&line);
+        }
+    }
+
+    fn send(&mut self, line: &str) {
+        let begin = if self.is_open() { "\n" } else { "" };
+        self.line_open = false;
         let line = format!("{begin}{line}\n");
         self.writer.send(line.into_bytes(), Vec::new());
+    }
+
+    fn is_open(&self) -> bool {
+        let file = self.file.as_ref();
+        file.map_or(self.line_open, SharedFile::has_open_line)
     }
 
     /// Whether all lines are written.

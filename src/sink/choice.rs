@@ -444,7 +444,9 @@ fn plain(
     ours: [bool; 2],
     places: [Option<Writer>; 2],
 ) -> anyhow::Result<Box<dyn Sink>> {
-    let beside = [ours[0] && is_same_place(), ours[1]];
+    // Output that was kept is shown in the same places, before the last line.
+    let is_kept = tells == Tells::Failures && display.many.is_none();
+    let beside = [(is_kept || ours[0]) && is_same_place(), is_kept || ours[1]];
     let [on_stdout, on_stderr] = places;
     let writer = match on_stdout.filter(|_| beside[0]).or(on_stderr) {
         Some(writer) => writer,

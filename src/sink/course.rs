@@ -95,7 +95,7 @@ impl Course {
     /// A line about the run.
     fn say(&mut self, text: &str) {
         let line = format!("{}: {text}", escape(&self.census.name));
-        self.lines.write(&line);
+        self.lines.write_now(&line);
     }
 
     /// The first line, which waits for another one or for a moment.
@@ -108,7 +108,7 @@ impl Course {
             self.say_how_many();
         }
         for line in std::mem::take(&mut self.held) {
-            self.lines.write(&line);
+            self.lines.write_now(&line);
         }
     }
 
@@ -125,7 +125,7 @@ impl Course {
     /// A line about one task.
     fn tell(&mut self, at: Duration, line: &str) {
         self.begin(at);
-        self.lines.write(line);
+        self.lines.write_now(line);
     }
 
     /// Some tasks are over.
@@ -210,7 +210,7 @@ impl Course {
                     self.begin(at);
                 }
                 for line in lines {
-                    self.lines.write(&line);
+                    self.lines.write_now(&line);
                 }
             }
             _ => {}
@@ -226,7 +226,7 @@ impl Course {
     /// A line that is no progress. Where only failures are told, it waits for one.
     fn message(&mut self, line: String) {
         if self.tells != Tells::Failures || self.has_begun {
-            self.lines.write(&line);
+            self.lines.write_now(&line);
         } else if self.held.len() < MESSAGES {
             self.held.push(line);
         }

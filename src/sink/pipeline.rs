@@ -15,6 +15,8 @@ use crate::system::groups;
 
 /// How long the process at the other end is waited for. A shell starts it a moment after us.
 const START: Duration = Duration::from_millis(10);
+/// The same where there need not be one: the pipe may be that of `$(...)`.
+const START_IN_GROUP: Duration = Duration::from_millis(3);
 /// Between two looks.
 const LOOK: Duration = Duration::from_micros(250);
 /// How many processes a pipeline has at most.
@@ -26,7 +28,9 @@ pub(super) fn ends_on_our_terminal() -> bool {
     let (Ok(pipe), Ok(terminal)) = (read_link("/proc/self/fd/1"), fstat(stderr())) else {
         return false;
     };
-    let end = Instant::now() + START;
+    // A shell with job control makes the first command of a pipeline the leader of its group.
+    let leads = groups::ours() == Some(getpid());
+    let end = Instant::now() + if leads { START } else { START_IN_GROUP };
     loop {
         let looks_further = Instant::now() < end;
         match follow(pipe.clone(), terminal.st_rdev, !looks_further) {

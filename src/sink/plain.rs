@@ -257,7 +257,7 @@ impl Task {
         let shown = self.last_line.is_some();
         let elapsed = at.saturating_sub(self.began);
         if let Some(text) = messages::finished(summary, &self.parts, (shown, false), elapsed) {
-            place.say(&self.name, &text);
+            place.lines.write_now(&line(&self.name, &text));
         }
     }
 }
@@ -289,6 +289,7 @@ fn describe(parts: &Parts, forecast: Option<&Forecast>, elapsed: Duration) -> St
 impl Sink for Plain {
     fn event(&mut self, event: &Event<'_>) {
         let at = event.at;
+        self.place.lines.tick(at);
         let task = event.task.unwrap_or(TaskId::FIRST);
         match &event.what {
             What::Started { name, .. } => (*name).clone_into(&mut self.task(task, at).0.name),
@@ -326,10 +327,12 @@ impl Sink for Plain {
     }
 
     fn due(&self) -> Option<Duration> {
-        self.tasks.values().filter_map(Task::due).min()
+        let tasks = self.tasks.values().filter_map(Task::due);
+        tasks.chain(self.place.lines.due()).min()
     }
 
     fn tick(&mut self, elapsed: Duration) {
+        self.place.lines.tick(elapsed);
         for task in self.tasks.values_mut() {
             if task.due().is_some_and(|due| due <= elapsed) {
                 task.progress(elapsed, &mut self.place);

@@ -13,6 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use rustix::stdio::stderr;
+use rustix::termios::isatty;
+
 use crate::event::{Event, FinalState, Reason, Stream, Summary, TaskId, What};
 use crate::flow::Permit;
 
@@ -214,10 +217,12 @@ fn read(file: &mut File, put: &mut dyn FnMut(Stream, &mut dyn Read)) -> io::Resu
     Ok(())
 }
 
-/// Whether the output is shown, for it may say why the child failed. A user who stopped it by hand knows why.
+/// Whether the output is shown, for it may say why the child failed. A user who stopped it by hand, at a terminal, knows
+/// why.
 fn wants_reasons(summary: &Summary) -> bool {
     match (summary.state, summary.reason) {
-        (FinalState::Completed, _) | (_, Some(Reason::Interrupt | Reason::Parent)) => false,
+        (FinalState::Completed, _) | (_, Some(Reason::Parent)) => false,
+        (_, Some(Reason::Interrupt)) => !isatty(stderr()),
         (FinalState::Failed | FinalState::Cancelled | FinalState::Lost, _) => true,
     }
 }

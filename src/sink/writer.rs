@@ -56,6 +56,11 @@ struct Place {
 pub(super) struct Pending(Arc<Place>);
 
 impl Pending {
+    /// Whether nothing will be written any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.0.is_gone()
+    }
+
     /// Whether there is nothing, or nothing will be written any more.
     pub(super) fn is_none(&self) -> bool {
         self.0.pending.load(Ordering::Acquire) == 0 || self.0.is_gone()

@@ -223,6 +223,42 @@ fn no_line_of_ours_stands_in_the_middle_of_one_that_the_command_has_left_open() 
 }
 
 #[test]
+fn a_line_of_ours_waits_a_moment_for_the_end_of_an_open_one() {
+    for place in ["2>&1 | cat >out", ">out 2>&1"] {
+        let (folder, mut gate) = (tempfile::tempdir().unwrap(), Gate::new());
+        let script = r#"printf 'did '; echo 1/2 >&3; sleep 0.2; echo a; read -r _ <"$1""#;
+        let mut run = progrun(&["--", "sh", "-c", script, "sh", gate.path()])
+            .inside("sh", &format!(r#""$@" {place}"#))
+            .in_folder(folder.path())
+            .start();
+        let out = folder.path().join("out");
+        let told = "did a\nsh: 50%, 1/2\n";
+        until(|| fs::read_to_string(&out).unwrap_or_default() == told);
+        gate.open();
+        assert!(run.wait().success());
+    }
+}
+
+#[test]
+fn what_a_command_leaves_behind_still_writes_to_the_pipe_that_our_lines_go_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gate = Gate::new();
+    let script = r#"{ read -r _ <"$1"; echo late; echo >"$2"; } & echo early"#;
+    let command = ["--", "sh", "-c", script, "sh", gate.path(), "alive"];
+    let mut run = progrun(&command)
+        .inside("sh", r#""$@" 2>&1 | cat >out"#)
+        .in_folder(folder.path())
+        .start();
+    let written = || fs::read_to_string(folder.path().join("out")).unwrap_or_default();
+    until(|| written() == "early\n");
+    gate.open();
+    // The pipeline ends with the last process that holds its pipe.
+    assert!(run.wait().success());
+    assert_eq!(written(), "early\nlate\n");
+    until(|| folder.path().join("alive").exists());
+}
+
+#[test]
 fn a_file_is_still_that_of_the_command_where_lines_of_ours_go_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let same = "echo 1/2 >&3; [ /dev/fd/1 -ef out ] && [ /dev/fd/2 -ef out ]";

@@ -221,6 +221,7 @@ fn what_is_under_way_to_a_reader_that_pauses_is_bounded_by_its_size() {
             std::mem::replace(&mut before, now.clone()) == now && state_of(pid) == 'S'
         });
         let used = high_water_mark(pid);
-        assert!(used < 16 * 1024, "{used} KiB: {flood}");
+        // Two thirds of it are the program itself, without optimization.
+        assert!(used < 20 * 1024, "{used} KiB: {flood}");
     }
 }

@@ -5,11 +5,14 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::io::Errno;
+use rustix::stdio::{stderr, stdout};
 use rustix::termios::Termios;
 
 use crate::event::Stream;
 use crate::flow::Credit;
+use crate::model::route::Route;
 use crate::model::verdict::Verdicts;
+use crate::system::relay;
 use crate::system::wake::Wake;
 
 use super::super::pipe::{FULL_READ, READ, enlarge, is_transient, read_into, weight};
@@ -43,6 +46,8 @@ pub(super) struct Outputs<'a> {
     /// The first settings of those ends that are pseudo-terminals, and where these go when they are at their end.
     terminals: [Option<Termios>; 2],
     spares: Option<&'a Spares>,
+    /// Which of them go through us only because our lines stand between theirs.
+    carried: [bool; 2],
     /// Whether the pipes are still of their usual size, and to be enlarged when one of them was full.
     may_grow: bool,
 }
@@ -65,6 +70,7 @@ impl<'a> Outputs<'a> {
             as_events: launch.every_report,
             terminals,
             spares: launch.spares.as_deref(),
+            carried: [launch.stdout, launch.stderr].map(|route| route == Route::Carried),
             may_grow: launch.is_one_of_many,
         }
     }
@@ -77,6 +83,22 @@ impl<'a> Outputs<'a> {
     /// Stops reading an output.
     pub(super) fn close(&mut self, stream: Stream) -> Option<OwnedFd> {
         self.ends[stream as usize].take()
+    }
+
+    /// Has another process hand on what the command has left behind writes to `end`, if that would write to our stream
+    /// itself where no line of ours stands. Gives the end back if not.
+    pub(super) fn leave(&self, stream: Stream, end: OwnedFd) -> Option<OwnedFd> {
+        if !self.carried[stream as usize] {
+            return Some(end);
+        }
+        let place = match stream {
+            Stream::Stdout => stdout(),
+            Stream::Stderr => stderr(),
+        };
+        let copy = end.try_clone();
+        copy.and_then(|copy| relay::start(copy, place))
+            .is_err()
+            .then_some(end)
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -7,6 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::reason::reason;
+
 use super::topics::PAGES;
 
 /// The completions of shells that look for them below a prefix.
@@ -27,12 +29,19 @@ pub(super) fn install(prefix: Option<PathBuf>) -> Result<String, String> {
     let prefix = whole(prefix, "--install")?;
     let share = prefix.join("share");
     let mut text = String::new();
-    for (path, content) in files() {
-        let path = share.join(path);
+    let all = || files().map(|(path, content)| (share.join(path), content));
+    if let Some((path, _)) = all().find(|(path, _)| is_foreign(path)) {
+        return Err(format!(
+            "{} is there, and is not of progrun: move it away first",
+            path.display()
+        ));
+    }
+    for (path, content) in all() {
         write(&path, content).map_err(|error| {
             format!(
-                "cannot write {}: {error}; to install elsewhere, name a folder, as in progrun help --install ~/.local",
-                path.display()
+                "cannot write {}: {}; to install elsewhere, name a folder, as in progrun help --install ~/.local",
+                path.display(),
+                reason(&error)
             )
         })?;
         let _ = writeln!(text, "{}", path.display());
@@ -51,12 +60,22 @@ pub(super) fn uninstall(prefix: Option<PathBuf>) -> Result<String, String> {
     let mut text = String::new();
     for (path, _) in files() {
         let path = share.join(path);
+        if is_foreign(&path) {
+            let _ = writeln!(text, "kept {}, which is not of progrun", path.display());
+            continue;
+        }
         match fs::remove_file(&path) {
             Ok(()) => {
                 let _ = writeln!(text, "removed {}", path.display());
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("cannot remove {}: {error}", path.display())),
+            Err(error) => {
+                return Err(format!(
+                    "cannot remove {}: {}",
+                    path.display(),
+                    reason(&error)
+                ));
+            }
         }
         // Removes those that are empty, and no others. The system has made its own, and links to them.
         let stays = |folder: &Path| SYSTEM.iter().any(|own| Path::new(own) == folder);
@@ -70,6 +89,18 @@ pub(super) fn uninstall(prefix: Option<PathBuf>) -> Result<String, String> {
     }
     Ok(text)
 }
+
+/// Whether there is a file, and it is not one that any version has written: all of those name the program near their
+/// beginning.
+fn is_foreign(path: &Path) -> bool {
+    let content = fs::read(path).unwrap_or_else(|_| NAME.to_vec());
+    let head = &content[..content.len().min(1024)];
+    !head
+        .windows(NAME.len())
+        .any(|piece| piece.eq_ignore_ascii_case(NAME))
+}
+
+const NAME: &[u8] = b"progrun";
 
 /// Folders that stay, even if they are empty.
 const SYSTEM: [&str; 4] = [
@@ -93,13 +124,18 @@ fn whole(prefix: Option<PathBuf>, option: &str) -> Result<PathBuf, String> {
     let Some(prefix) = prefix else {
         return own(option);
     };
-    std::path::absolute(&prefix).map_err(|error| format!("{}: {error}", prefix.display()))
+    std::path::absolute(&prefix)
+        .map_err(|error| format!("{}: {}", prefix.display(), reason(&error)))
 }
 
 /// The prefix below which this program is.
 fn own(option: &str) -> Result<PathBuf, String> {
-    let program = std::env::current_exe()
-        .map_err(|error| format!("cannot tell where progrun is: {error}; name the PREFIX"))?;
+    let program = std::env::current_exe().map_err(|error| {
+        format!(
+            "cannot tell where progrun is: {}; name the PREFIX",
+            reason(&error)
+        )
+    })?;
     let folder = program.parent();
     let bin = folder.filter(|folder| folder.file_name() == Some(OsStr::new("bin")));
     bin.and_then(Path::parent).map(Path::to_owned).ok_or_else(|| {

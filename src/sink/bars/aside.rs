@@ -15,11 +15,11 @@ use crate::flow::Permit;
 use super::super::writer::{Pending, Writer};
 
 /// After which time the program at the other end has printed what it has read.
-const PRINTED: Duration = Duration::from_millis(100);
-/// The same at the end of the run, where one look at the result is all there is to spoil.
-const PRINTED_LAST: Duration = Duration::from_millis(20);
+const PRINTED: Duration = Duration::from_millis(40);
+/// The same at the end of the run, where each moment counts.
+const PRINTED_LAST: Duration = Duration::from_millis(10);
 /// How long the last line waits for that program at most.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The way to the terminal through another program.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(super) struct Aside {
     pipe: Writer,
     /// When something went that way last.
     last: Option<Duration>,
+    /// It is to be printed before anything else is drawn.
+    is_new: bool,
     line_open: bool,
 }
 
@@ -36,6 +38,7 @@ impl Aside {
         Self {
             pipe,
             last: None,
+            is_new: false,
             line_open: false,
         }
     }
@@ -44,6 +47,7 @@ impl Aside {
     pub(super) fn printed(&mut self, bytes: &[u8], at: Duration) {
         self.last = Some(at);
         if let Some(last) = bytes.last() {
+            self.is_new = true;
             self.line_open = *last != b'\n';
         }
     }
@@ -64,12 +68,12 @@ impl Aside {
 
     /// Whether the program at the other end has read everything.
     pub(super) fn is_read(&self) -> bool {
-        self.pipe.is_idle() && is_empty()
+        is_read(&self.pipe.pending())
     }
 
     /// Holds `permit` until what went that way is on the terminal, so that what follows stands below it.
-    pub(super) fn flush(&self, permit: Permit) {
-        if self.last.is_none() {
+    pub(super) fn flush(&mut self, permit: Permit) {
+        if !std::mem::take(&mut self.is_new) {
             return;
         }
         let pending = self.pipe.pending();
@@ -77,21 +81,18 @@ impl Aside {
             .name("progrun-aside".to_owned())
             .stack_size(64 * 1024)
             .spawn(move || {
-                wait(&pending);
+                let end = Instant::now() + PATIENCE;
+                while Instant::now() < end && !is_read(&pending) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                thread::sleep(PRINTED_LAST);
                 drop(permit);
             });
     }
 }
 
-fn wait(pending: &Pending) {
-    let end = Instant::now() + PATIENCE;
-    while Instant::now() < end && !(pending.is_none() && is_empty()) {
-        thread::sleep(Duration::from_millis(1));
-    }
-    thread::sleep(PRINTED_LAST);
-}
-
-/// Whether nothing waits in the pipe that is our stdout.
-fn is_empty() -> bool {
-    ioctl_fionread(stdout()).map_or(true, |bytes| bytes == 0)
+/// Whether nothing waits for the program at the other end, or nothing will be read there any more.
+fn is_read(pending: &Pending) -> bool {
+    let is_empty = || ioctl_fionread(stdout()).map_or(true, |bytes| bytes == 0);
+    pending.is_gone() || pending.is_none() && is_empty()
 }
