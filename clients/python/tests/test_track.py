@@ -211,3 +211,20 @@ def test_the_length_is_that_of_the_iterable_or_the_total() -> None:
     with pytest.raises(TypeError, match="not known"):
         len(track(iter([1])))
     assert track(iter([1]), total=float("inf")).total is None
+
+
+def test_more_of_tqdm_works(start: Starter) -> None:
+    run = start.script(
+        "from progrun import trange\n"
+        "bar = trange(2, 5, desc='steps', postfix='loss 1')\n"
+        "for _ in bar: bar.set_description_str('again'); bar.display(); bar.clear(); bar.unpause()\n"
+    )
+    run.end()
+    assert parts(run)["again"]["progress"] == 3
+    assert run.reports()[0]["message"] == "loss 1"
+
+
+def test_what_is_no_number_ends_no_script(start: Starter) -> None:
+    run = start.script("from progrun import report\nreport([1])\nreport(2, 3)\nprint('went on')\n")
+    run.end()
+    assert run.output() == "went on\n"

@@ -16,6 +16,6 @@ channel to progrun.
 from ._cancelled import ProgressCancelled
 from ._parts import part
 from ._reporter import ProgressReporter, Status, report
-from ._track import track
+from ._track import track, trange
 
-__all__ = ["ProgressCancelled", "ProgressReporter", "Status", "part", "report", "track"]
+__all__ = ["ProgressCancelled", "ProgressReporter", "Status", "part", "report", "track", "trange"]

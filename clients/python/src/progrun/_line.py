@@ -79,7 +79,11 @@ def _number(number: Number) -> str:
     # JSON knows no `True`, and a number of numpy has a longer name for itself.
     if isinstance(number, SupportsIndex):
         return str(int(number))
-    return repr(float(number))
+    try:
+        return repr(float(number))
+    except (TypeError, ValueError):
+        # Without progrun, nothing looks at it.
+        return _quoted(number)
 
 
 def _cut(fields: str, title: str | None, message: str | None) -> bytes:

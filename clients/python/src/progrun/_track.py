@@ -73,7 +73,7 @@ class track(Generic[T]):  # In lower case, as in tqdm: it is used like a functio
         unit: str = "it",
         unit_scale: bool | Number = False,
         initial: Number = 0,
-        postfix: Mapping[str, object] | None = None,
+        postfix: Mapping[str, object] | str | None = None,
         disable: bool | None = False,
         **options_of_tqdm: object,
     ) -> None: ...
@@ -88,7 +88,7 @@ class track(Generic[T]):  # In lower case, as in tqdm: it is used like a functio
         unit: str = "it",
         unit_scale: bool | Number = False,
         initial: Number = 0,
-        postfix: Mapping[str, object] | None = None,
+        postfix: Mapping[str, object] | str | None = None,
         disable: bool | None = False,
         **options_of_tqdm: object,
     ) -> None: ...
@@ -102,7 +102,7 @@ class track(Generic[T]):  # In lower case, as in tqdm: it is used like a functio
         unit: str = "it",
         unit_scale: bool | Number = False,
         initial: Number = 0,
-        postfix: Mapping[str, object] | None = None,
+        postfix: Mapping[str, object] | str | None = None,
         disable: bool | None = False,
         **options_of_tqdm: object,
     ) -> None:
@@ -191,6 +191,19 @@ class track(Generic[T]):  # In lower case, as in tqdm: it is used like a functio
         """Changes the label of the bar."""
         self.desc = desc or ""
         self._report_texts(refresh)
+
+    # A report brings both texts, whatever they are set by.
+    set_description_str = set_description
+
+    def display(self, *_: object, **__: object) -> None:
+        """Reports now."""
+        self.refresh()
+
+    def clear(self, *_: object, **__: object) -> None:
+        """Does nothing: progrun clears its bars by itself."""
+
+    def unpause(self) -> None:
+        """Does nothing: progrun sees when a loop stands still."""
 
     def set_postfix(
         self, ordered_dict: Mapping[str, object] | None = None, refresh: bool = True, **values: object
@@ -282,6 +295,11 @@ class track(Generic[T]):  # In lower case, as in tqdm: it is used like a functio
         return reporter
 
 
+def trange(*bounds: int, **options: Any) -> track[int]:
+    """`track(range(...))`, as in tqdm."""
+    return track(range(*bounds), **options)
+
+
 def _is_free_for_a_loop() -> bool:
     """Takes the bar of the command, if it is free and this is the place for it."""
     return (
@@ -299,7 +317,10 @@ def _length(iterable: Iterable[Any] | None) -> int | None:
         return None
 
 
-def _postfix(values: Mapping[str, object]) -> str:
+def _postfix(values: Mapping[str, object] | str) -> str:
+    if isinstance(values, str):
+        return values
+
     def shown(value: object) -> str:
         return f"{value:.3g}" if isinstance(value, float) else str(value).strip()
 
