@@ -7,6 +7,13 @@
 #
 # It also works alone (sh demo.sh). Then it only prints.
 
+for tool in sed sleep stty; do
+    command -v "$tool" >/dev/null || {
+        echo "progrun demo needs $tool in PATH" >&2
+        exit 127
+    }
+done
+
 tick=0.1              # Seconds between two reports.
 [ -t 1 ] || tick=0.02 # Without a terminal, there is nothing to watch.
 settings=             # Those of the terminal while a question changes them.
