@@ -181,7 +181,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand each" -l deadline -d 'St
 complete -c progrun -n "__fish_progrun_using_subcommand each" -s o -l output -d 'How to show the output of the tasks [default: group; with -j1: stream]' -r -f -a "group\t'The output of each task in one piece, when the task ends'
 lines\t'Whole lines of all tasks, as they come'
 stream\t'All output, as it comes'
-on-failure\t'As group, but only of tasks that did not succeed; if all do, nothing is printed off a terminal'
+on-failure\t'As group, but only of attempts that did not succeed; if all do, nothing is printed off a terminal'
 none\t'No output'"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l log-dir -d 'Keep the output of each task in a file of its own in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c progrun -n "__fish_progrun_using_subcommand each" -l ends -d 'Which ends of tasks to print [default: all of a short list, else failures]' -r -f -a "all\t'Of all tasks'
@@ -323,7 +323,7 @@ complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l deadline -d 'S
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -s o -l output -d 'How to show the output of the tasks [default: group; with -j1: stream]' -r -f -a "group\t'The output of each task in one piece, when the task ends'
 lines\t'Whole lines of all tasks, as they come'
 stream\t'All output, as it comes'
-on-failure\t'As group, but only of tasks that did not succeed; if all do, nothing is printed off a terminal'
+on-failure\t'As group, but only of attempts that did not succeed; if all do, nothing is printed off a terminal'
 none\t'No output'"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l log-dir -d 'Keep the output of each task in a file of its own in DIR' -r -f -a "(__fish_complete_directories)"
 complete -c progrun -n "__fish_progrun_using_subcommand tasks" -l ends -d 'Which ends of tasks to print [default: all of a short list, else failures]' -r -f -a "all\t'Of all tasks'

@@ -9,3 +9,4 @@ for file in "${files[@]}"; do
     mv part.gz "$file.gz"
     n=$((n + 1))
 done
+progrun report "$n/${#files[@]}"                 # all of them

@@ -444,7 +444,7 @@ impl Bars {
             return false;
         }
         if let Some(aside) = &self.aside
-            && !(aside.bars_from().is_some_and(|time| time <= at) && aside.is_read())
+            && !(aside.bars_from() <= at && aside.is_read())
         {
             return false;
         }
@@ -549,7 +549,8 @@ impl Bars {
         };
         let rows_of_others = self.visitors.iter().flat_map(|visitor| &visitor.rows);
         picture.extend(rows_of_others.take(rows - picture.len().min(rows)).cloned());
-        if std::mem::take(&mut self.loose_end) {
+        let is_within = self.aside.as_mut().is_some_and(Aside::end_line);
+        if std::mem::take(&mut self.loose_end) || is_within {
             self.screen.write(b"\r\n");
         }
         let mut above = self.views.get_mut(&self.above);
@@ -859,7 +860,7 @@ impl Bars {
         if let (Some(aside), Drawn::Nothing) = (&self.aside, &self.drawn)
             && aside.has_printed()
         {
-            return aside.bars_from().map(|time| time.max(last + FRAME));
+            return Some(aside.bars_from().max(last + FRAME));
         }
         let waits = self.news || self.views.values().any(View::is_waiting);
         let above = self.views.get(&self.above);

@@ -326,7 +326,7 @@ pub(super) fn finished(
     let known = parts.task.current(elapsed);
     let is_long = elapsed >= LONG;
     let mean = known.filter(|_| is_long).and_then(|known| {
-        let done = known.progress?;
+        let done = known.progress.filter(|done| *done > 0.0)?;
         Some(rate(known, done / elapsed.as_secs_f64()))
     });
     let mut facts = vec![

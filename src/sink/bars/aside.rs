@@ -1,8 +1,8 @@
 //! Output that reaches our terminal through another program: `progrun -- COMMAND | tee FILE`.
 //!
 //! Another sink writes it to the pipe, and not before the bars are erased on the terminal. The program at the other end
-//! then prints it where the cursor is. So bars are drawn only when the pipe is empty and has been for a moment, and the
-//! last line was complete. Knows neither tasks nor what is drawn.
+//! then prints it where the cursor is. So bars are drawn only when the pipe is empty and has been for a moment; for a
+//! longer one if the last line is open. Knows neither tasks nor what is drawn.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +16,8 @@ use super::super::writer::{Pending, Writer};
 
 /// After which time the program at the other end has printed what it has read.
 const PRINTED: Duration = Duration::from_millis(40);
+/// The same if the last line is open: it may be a question.
+const OPEN_LINE: Duration = Duration::from_secs(1);
 /// The same at the end of the run, where each moment counts.
 const PRINTED_LAST: Duration = Duration::from_millis(10);
 /// How long the last line waits for that program at most.
@@ -57,13 +59,18 @@ impl Aside {
         self.last.is_some()
     }
 
-    /// From when on bars can be drawn; none: not before a line is complete.
-    pub(super) fn bars_from(&self) -> Option<Duration> {
+    /// From when on bars can be drawn.
+    pub(super) fn bars_from(&self) -> Duration {
         match self.last {
-            None => Some(Duration::ZERO),
-            Some(_) if self.line_open => None,
-            Some(last) => Some(last + PRINTED),
+            None => Duration::ZERO,
+            Some(last) if self.line_open => last + OPEN_LINE,
+            Some(last) => last + PRINTED,
         }
+    }
+
+    /// Whether the cursor is in the middle of a line. The bars begin a new one, for its columns are not known.
+    pub(super) fn end_line(&mut self) -> bool {
+        std::mem::take(&mut self.line_open)
     }
 
     /// Whether the program at the other end has read everything.
