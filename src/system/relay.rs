@@ -53,7 +53,7 @@ pub(crate) fn is_one(first: Option<&OsStr>) -> bool {
 
 /// What such a process does.
 pub(crate) fn run() {
-    let mut buffer = [0; 64 * 1024];
+    let mut buffer = vec![0; 64 * 1024];
     while next(stderr(), &mut buffer) > 0 {}
     loop {
         let length = next(stdin(), &mut buffer);
