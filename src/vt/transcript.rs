@@ -57,6 +57,8 @@ pub(crate) struct Transcript {
     partial: Vec<u8>,
     holding: Holding,
     place: Place,
+    /// How many bytes of text are left out since the program went to the alternate screen.
+    left_out: usize,
     /// The row of the screen and the column that the program has saved.
     saved: Option<(usize, usize)>,
     /// It has saved them, and has not gone back since.
@@ -156,6 +158,7 @@ impl Transcript {
             partial: Vec::new(),
             holding: Holding::Little,
             place: Place::Lines,
+            left_out: 0,
             saved: None,
             has_saved: false,
             now: Duration::ZERO,
@@ -191,8 +194,22 @@ impl Transcript {
         while self.rows.len() > 1 {
             self.give_first(give);
         }
-        let last = self.rows.pop_front().map(Row::into_text);
-        give(now, &last.unwrap_or_default());
+        let last = self
+            .rows
+            .pop_front()
+            .map(Row::into_text)
+            .unwrap_or_default();
+        give(now, &last);
+        // Of a program that left it, the rest is there. Of one that was killed there, or that only printed the sequence,
+        // all would be missing without a word.
+        if self.place == Place::AlternateScreen && self.left_out > 0 {
+            let begin = if last.is_empty() { "" } else { "\n" };
+            let note = format!(
+                "{begin}[progrun: {} bytes are left out: they went to the alternate screen, which was never left]\n",
+                self.left_out
+            );
+            give(now, note.as_bytes());
+        }
         *self = Self::new(Some(self.width), self.height);
     }
 
@@ -313,10 +330,15 @@ impl Transcript {
                 last: b'l',
             } => numbers(modes).any(is_alternate_screen),
             Piece::Escape(b"c") => true,
+            Piece::Text(text) => {
+                self.left_out += text.len();
+                false
+            }
             _ => false,
         };
         if leaves {
             self.place = Place::Lines;
+            self.left_out = 0;
         }
     }
 
@@ -1006,7 +1028,10 @@ mod tests {
                 "a\nb\n",
             ),
             ("a\x1b[?47hx\x1b[?25h\n\x1b[?47l b\n", "a b\n"),
-            ("\x1b[?1049hnever left", ""),
+            (
+                "a\x1b[?1049hnever left",
+                "a\n[progrun: 10 bytes are left out: they went to the alternate screen, which was never left]\n",
+            ),
             // As apt does.
             (
                 "\n\x1b7\x1b[0;9r\x1b8\x1b[1Aget 1\n\x1b7\x1b[10;0fProgress: [ 50%]\x1b8get 2\n\x1b7\x1b[0;10r\x1b8\x1b[1A\x1b[Jdone\n",
