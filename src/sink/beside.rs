@@ -121,11 +121,41 @@ impl Beside {
         self.writer.is_idle()
     }
 
+    /// The children are over: nothing waits any more.
     pub(super) fn flush(&mut self, permit: &Permit) {
+        self.write_held();
         self.writer.flush(permit.clone());
     }
 
     pub(super) fn abandon(&mut self) {
         self.writer.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Credit;
+    use std::io::{Read, Seek};
+
+    #[test]
+    fn a_line_that_waits_for_the_end_of_an_open_one_is_not_lost_if_none_comes() {
+        let mut file = tempfile::tempfile().unwrap();
+        let place = file.try_clone().unwrap();
+        let mut beside = Beside::new(Writer::new(place.into(), Box::new(|_| ())));
+        beside.share_with([true, true]);
+        let mut written = || {
+            let mut text = String::new();
+            file.rewind().unwrap();
+            file.read_to_string(&mut text).unwrap();
+            text
+        };
+        beside.printed(Stream::Stdout, b"open");
+        beside.write("a warning");
+        assert_eq!(written(), "");
+        assert_eq!(beside.due(), Some(OPEN_LINE));
+        beside.flush(&Credit::new(1, || ()).permit(1));
+        assert_eq!(written(), "\na warning\n");
+        assert_eq!(beside.due(), None);
     }
 }
